@@ -1,0 +1,102 @@
+"""Lays the maps of a fleet end to end in flat arrays, which is what kernels can index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sim.types import ROUTE_SPACING, Bank, Path, RoadMap, Route
+
+
+def _offsets(lengths: Sequence[int]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)
+
+
+class MapBank:
+    """The maps that a fleet drives on, and the numbers of their paths. Maps are only ever added.
+
+    `arrays` is rebuilt when a map is added; it is read-only between two additions.
+    """
+
+    def __init__(self) -> None:
+        self._index: dict[str, int] = {}
+        self.maps: list[RoadMap] = []
+        self._paths: list[Path] = []
+        self._routes: list[tuple[float, float, int]] = []
+        self._path_index: dict[tuple[str, int], int] = {}
+        self._arrays: Bank | None = None
+
+    def add(self, road_map: RoadMap) -> int:
+        """Number of the map in the bank; adds it when new."""
+        if road_map.digest not in self._index:
+            self._index[road_map.digest] = len(self.maps)
+            self.maps.append(road_map)
+            self._arrays = None
+        return self._index[road_map.digest]
+
+    def path(self, road_map: RoadMap, path: Path, route: Route | None = None) -> int:
+        """Number of a path (a route's, or an arm's lane) of a map in the bank; adds it when new."""
+        self.add(road_map)
+        # Paths have no names; the same array object of the same map is the same path.
+        key = (road_map.digest, id(path.points))
+        if key not in self._path_index:
+            if len(path.points) < 2:
+                raise ValueError(f"a path of map {road_map.name} has {len(path.points)} points; at least 2 are needed")
+            self._path_index[key] = len(self._paths)
+            self._paths.append(path)
+            ends = (route.junction_in, route.junction_out, route.decision) if route else (0.0, 0.0, -1)
+            self._routes.append(ends)
+            self._arrays = None
+        return self._path_index[key]
+
+    @property
+    def arrays(self) -> Bank:
+        """The whole bank as flat arrays."""
+        if self._arrays is None:
+            self._arrays = self._lay_out()
+        return self._arrays
+
+    def _lay_out(self) -> Bank:
+        depth = max((len(m.ground.levels) for m in self.maps), default=1)
+        level_start = np.full((len(self.maps), depth), -1, np.int64)
+        level_shape = np.zeros((len(self.maps), depth, 2), np.int32)
+        texels: list[np.ndarray] = []
+        row = 0
+        for i, road_map in enumerate(self.maps):
+            for j, level in enumerate(road_map.ground.levels):
+                level_start[i, j] = row
+                level_shape[i, j] = level.shape[:2]
+                texels.append(level.reshape(-1, 4))
+                row += texels[-1].shape[0]
+        grounds = [m.ground for m in self.maps]
+        routes = np.array(self._routes, np.float32).reshape(-1, 3)
+        return Bank(
+            texels=np.concatenate(texels) if texels else np.zeros((0, 4), np.uint8),
+            level_start=level_start,
+            level_shape=level_shape,
+            ground_origin=np.array([g.origin for g in grounds], np.float32).reshape(-1, 2),
+            ground_texel=np.array([g.texel for g in grounds], np.float32),
+            surface=np.concatenate([g.surface.ravel() for g in grounds]) if grounds else np.zeros(0, np.uint8),
+            surface_start=_offsets([g.surface.size for g in grounds])[:-1],
+            surface_shape=np.array([g.surface.shape for g in grounds], np.int32).reshape(-1, 2),
+            surface_texel=np.array([g.surface_texel for g in grounds], np.float32),
+            scenery=np.concatenate([m.scenery.reshape(-1, 8) for m in self.maps] or [np.zeros((0, 8))]),
+            scenery_start=_offsets([len(m.scenery) for m in self.maps]),
+            skyline=np.array([m.skyline for m in self.maps], np.float32).reshape(-1, 512),
+            points=np.concatenate([p.points for p in self._paths] or [np.zeros((0, 4))]).astype(np.float32),
+            path_start=_offsets([len(p.points) for p in self._paths]),
+            junction_in=np.ascontiguousarray(routes[:, 0]),
+            junction_out=np.ascontiguousarray(routes[:, 1]),
+            decision=routes[:, 2].astype(np.int32),
+        )
+
+
+def path_points(bank: Bank, path: int) -> np.ndarray:
+    """(K, 4) points of path number `path`, spaced ROUTE_SPACING apart."""
+    return bank.points[bank.path_start[path] : bank.path_start[path + 1]]
+
+
+def path_length(bank: Bank, path: int) -> float:
+    """Length of path number `path` [m]."""
+    return float((bank.path_start[path + 1] - bank.path_start[path] - 1) * ROUTE_SPACING)

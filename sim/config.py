@@ -1,0 +1,207 @@
+"""Frozen settings of a world, in SI units: every number is said here once.
+
+An `Episode` is one concrete draw from a scenario: no ranges, no formulas, nothing left to chance. It is plain
+data, so a demonstration can store it and any backend can rebuild the same world from it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from sim.types import WEATHER_FIELDS
+
+
+@dataclass(frozen=True)
+class Weather:
+    """CARLA's WeatherParameters, by CARLA's names and units (percent; degrees for the sun)."""
+
+    cloudiness: float = 20.0
+    precipitation: float = 0.0
+    precipitation_deposits: float = 0.0
+    wind_intensity: float = 10.0
+    sun_azimuth_angle: float = 40.0
+    sun_altitude_angle: float = 45.0
+    fog_density: float = 2.0
+    fog_distance: float = 0.75
+    fog_falloff: float = 0.1
+    wetness: float = 0.0
+    scattering_intensity: float = 1.0
+    mie_scattering_scale: float = 0.03
+    rayleigh_scattering_scale: float = 0.0331
+    dust_storm: float = 0.0
+
+    def array(self) -> np.ndarray:
+        """(14,) float32 in WEATHER_FIELDS order."""
+        return np.array([getattr(self, name) for name in WEATHER_FIELDS], np.float32)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera on ego, without roll.
+
+    Args:
+        width, height: image size [px].
+        fov: horizontal field of view [deg], as CARLA's camera has it.
+        forward, left, up: mount, from the rear axle on the ground [m].
+        pitch: nose up [deg]; yaw: to the left [deg].
+    """
+
+    width: int = 96
+    height: int = 64
+    fov: float = 100.0
+    forward: float = 1.6
+    left: float = 0.0
+    up: float = 1.5
+    pitch: float = -4.0
+    yaw: float = 0.0
+
+
+@dataclass(frozen=True)
+class Vehicle:
+    """Size and limits of a vehicle.
+
+    Args:
+        length, width, height: of the box [m].
+        wheelbase: between the axles; overhang: rear axle to rear bumper [m].
+        max_steer: front wheel angle [rad]; steer_rate: how fast it turns [rad/s].
+        max_acceleration, max_braking: [m/s^2], both positive; max_speed [m/s].
+    """
+
+    length: float = 4.4
+    width: float = 1.82
+    height: float = 1.5
+    wheelbase: float = 2.65
+    overhang: float = 0.85
+    max_steer: float = 0.6
+    steer_rate: float = 1.6
+    max_acceleration: float = 3.0
+    max_braking: float = 7.0
+    max_speed: float = 20.0
+
+
+VEHICLES: dict[str, Vehicle] = {
+    "car": Vehicle(),
+    "van": Vehicle(length=5.2, width=2.0, height=2.3, wheelbase=3.2, overhang=1.0),
+    "truck": Vehicle(length=8.2, width=2.4, height=3.2, wheelbase=4.6, overhang=2.0),
+}
+
+
+@dataclass(frozen=True)
+class ActorSpec:
+    """Another road user, placed relative to the junction so that any map can hold it.
+
+    Args:
+        name: what the scenario calls it.
+        kind: one of VEHICLES.
+        colour: packed 0xRRGGBB.
+        arm: the arm of the junction that it is on.
+        lane: "inbound" (towards the junction) or "outbound" (away from it).
+        distance: of its rear axle from the junction's edge along that lane [m].
+        side: metres to the right of the lane's centre line; a parked car stands on the verge.
+        speed: 0 parks it; otherwise it follows its lane at this speed [m/s].
+        present: False leaves the place empty (twins flip this without moving anything else).
+    """
+
+    name: str
+    kind: str = "car"
+    colour: int = 0x8090A0
+    arm: str = "south"
+    lane: str = "inbound"
+    distance: float = 20.0
+    side: float = 0.0
+    speed: float = 0.0
+    present: bool = True
+
+
+@dataclass(frozen=True)
+class MapSpec:
+    """Which map, and which junction of it.
+
+    Args:
+        generate: name of a generator in `sim.maps`, or None when `file` is given.
+        parameters: keyword arguments of the generator, sorted by name.
+        file: path of an OpenDRIVE file as the scenario wrote it, or None.
+        sha256: of that file's bytes, so that a demonstration never meets another file of the same name.
+        junction: index into the file's junctions of the wanted kind.
+        kind: kind of junction, "t".
+    """
+
+    generate: str | None = "t_junction"
+    parameters: tuple[tuple[str, float], ...] = ()
+    file: str | None = None
+    sha256: str | None = None
+    junction: int = 0
+    kind: str = "t"
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One concrete draw from a scenario: everything a backend needs to start a world.
+
+    Args:
+        scenario: its name.
+        seed: of the world's own chance (rain drops); also the draw's name.
+        map: where.
+        arm: the arm that ego starts on.
+        distance: of ego's rear axle from the junction's edge [m].
+        speed: of ego at the start [m/s].
+        weather: at the start.
+        actors: the others.
+        time_limit: [s].
+        finish: metres beyond the junction at which ego has arrived [m].
+    """
+
+    scenario: str
+    seed: int
+    map: MapSpec = field(default_factory=MapSpec)
+    arm: str = "south"
+    distance: float = 30.0
+    speed: float = 6.0
+    weather: Weather = field(default_factory=Weather)
+    actors: tuple[ActorSpec, ...] = ()
+    time_limit: float = 20.0
+    finish: float = 12.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able data; `Episode.from_dict` is its inverse."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Episode:
+        """Rebuild from `to_dict`'s data.
+
+        Raises:
+            ValueError: naming fields that are unknown.
+        """
+        known = {f.name for f in fields(cls)}
+        if unknown := sorted(set(data) - known):
+            raise ValueError(f"unknown episode fields {unknown}; known are {sorted(known)}")
+        data = dict(data)
+        data["map"] = MapSpec(**{**data["map"], "parameters": tuple(tuple(p) for p in data["map"]["parameters"])})
+        data["weather"] = Weather(**data["weather"])
+        data["actors"] = tuple(ActorSpec(**a) for a in data["actors"])
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """How time passes.
+
+    Args:
+        tick: length of a tick, the time between two actions [s].
+        substeps: integration steps in a tick.
+        actors: room for actors in every world, ego included (N).
+    """
+
+    tick: float = 0.1
+    substeps: int = 2
+    actors: int = 4
+
+
+EGO = VEHICLES["car"]
+GRAVITY = 9.81
+RAD = math.pi / 180.0
