@@ -1,0 +1,125 @@
+"""One DAgger pass: learner and expert share the wheel, the expert labels every state that is visited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dagger.demonstrations import Demonstration
+from dagger.schedule import BetaSchedule
+from policies.base import Policy
+from policies.expert import Expert
+from sim.backend import Backend
+from sim.config import Episode
+from sim.rollout import MOVING, Truth, in_chunks, look, rollout
+from sim.types import Action
+
+
+@dataclass
+class Mixed:
+    """A driver that is the expert with probability beta and the learner otherwise, and writes down both.
+
+    Args:
+        expert: labels.
+        learner: may be None while beta is 1.
+        backend: which it drives in (the learner needs its camera).
+        beta: the expert's share of control.
+        hold: ticks for which who drives stays drawn.
+        seeds: (B,) int, one a world: who drives is drawn from the world's own seed, not from its neighbours'.
+    """
+
+    expert: Expert
+    learner: Policy | None
+    backend: Backend
+    beta: float
+    hold: int
+    seeds: np.ndarray
+    needs: str = "state"
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+    def begin(self, worlds: int) -> Any:
+        """The learner's memory, or none."""
+        self._chances = [np.random.default_rng([int(s), 7]) for s in self.seeds]
+        self._expert_drives = np.ones(worlds, bool)
+        return self.learner.begin(worlds) if self.learner is not None else np.zeros((worlds, 0), np.float32)
+
+    def act(self, seen: Truth, memory: Any) -> tuple[Action, Any]:
+        """Execute one of the two actions in each slot."""
+        label = self.expert.label(seen)
+        if len(self.log) % self.hold == 0:
+            for w in seen.slots:
+                self._expert_drives[w] = self._chances[w].random() < self.beta
+        # An expert that no longer knows where to go hands the wheel back.
+        by_expert = self._expert_drives[seen.slots] & label.valid
+        if self.learner is None:
+            by_expert = np.ones(len(seen.slots), bool)
+            action = label.action
+        else:
+            proposal, memory = self.learner.act(look(self.backend, self.learner.needs, seen.slots), memory)
+            action = label.action.where(by_expert, proposal)
+        self.log.append({"slots": seen.slots, "label": label, "by_expert": by_expert, "weather": seen.world.weather})
+        return action, memory
+
+
+def collect(
+    backend: Backend,
+    expert: Expert,
+    learner: Policy | None,
+    episodes: Sequence[Episode],
+    propositions: Callable[[Any], dict[str, np.ndarray]],
+    schedule: BetaSchedule,
+    round_: int,
+    driver: str,
+    policy_version: str = "",
+    versions: dict[str, str] | None = None,
+    on_done: Callable[[float], None] | None = None,
+) -> list[Demonstration]:
+    """Drive `episodes` with mixed control and return them with the expert's labels.
+
+    Args:
+        propositions: world rows -> name -> (S,) bool, as the scenario defines them.
+        on_done: called with the number of episodes that a finished batch held.
+    """
+    beta = schedule.beta(round_)
+    hold = 1 if schedule.per == "step" else max(1, round(schedule.segment / backend.simulation.tick))
+    found: list[Demonstration] = []
+    for chunk in in_chunks(episodes, backend.worlds):
+        padded = [*chunk, *[chunk[-1]] * (backend.worlds - len(chunk))]
+        seeds = np.array([e.seed for e in padded])
+        mixed = Mixed(expert, learner, backend, beta, hold, seeds)
+        trajectory = rollout(backend, mixed, padded)
+        values = propositions(backend.world)
+        for w, episode in enumerate(chunk):
+            ticks = int(trajectory.ticks[w])
+            rows = [(entry, int(np.searchsorted(entry["slots"], w))) for entry in mixed.log[:ticks]]
+            found.append(
+                Demonstration(
+                    episode=episode,
+                    driver=driver,
+                    round=round_,
+                    policy_version=policy_version,
+                    map_sha256=backend.maps.maps[backend.world.map[w]].digest,
+                    moving={name: trajectory.moving[name][w, :ticks] for name in MOVING},
+                    weather=np.stack([entry["weather"][i] for entry, i in rows]),
+                    ticks={
+                        "executed_steer": trajectory.steer[w, :ticks],
+                        "executed_acceleration": trajectory.acceleration[w, :ticks],
+                        "expert_steer": np.array([e["label"].action.steer[i] for e, i in rows], np.float32),
+                        "expert_acceleration": np.array([e["label"].action.acceleration[i] for e, i in rows], np.float32),
+                        "expert_used": np.array([e["by_expert"][i] for e, i in rows], bool),
+                        "valid": np.array([e["label"].valid[i] for e, i in rows], bool),
+                        "beta": np.full(ticks, beta, np.float32),
+                        "decision": np.array([e["label"].decision[i] for e, i in rows], np.int8),
+                    },
+                    propositions={name: np.repeat(v[w], ticks) for name, v in values.items()},
+                    outcome=int(trajectory.outcome[w]),
+                    branch=int(trajectory.branch[w]),
+                    versions=dict(versions or {}),
+                )
+            )
+        if on_done is not None:
+            on_done(len(chunk))
+    return found

@@ -1,0 +1,228 @@
+"""DAgger (Ross, Gordon, Bagnell 2011), readable from top to bottom, with behaviour cloning beside it.
+
+    round 0        expert drives N0 episodes         fit                 -> checkpoints/round-0
+    round i        learner and expert share N1 more  fit on everything   -> checkpoints/dagger-i
+    beside it      the expert alone drives N1 more   fit on everything   -> checkpoints/cloning-i
+
+The second arm is behaviour cloning with the same number of labels, epochs and steps. Every step leaves its result on
+disk in one piece and is skipped when the result is there: that is all there is to resuming.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from dagger.collect import collect
+from dagger.demonstrations import DemonstrationStore
+from dagger.fit import FitSettings, fit
+from dagger.loader import RenderingLoader
+from dagger.runs import RunFolder, versions
+from dagger.schedule import BetaSchedule
+from policies.checkpoint import load_policy, save_policy
+from policies.closed_loop import drive
+from policies.expert import Expert
+from policies.learner import Learner, LearnerSettings, build
+from scenarios.environment import room_for, truth_of
+from scenarios.sample import batch
+from scenarios.spec import Scenario
+from sim.config import Camera
+from sim.embedded import EmbeddedWorld
+
+ARMS = ("dagger", "cloning")
+# Seeds of episodes live in ranges that never meet: training, evaluation after a round, and (in probes) the scorecard.
+TRAIN_SEEDS, EVALUATION_SEEDS = 0, 1_000_000
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How much is demonstrated and learned.
+
+    Args:
+        episodes: expert episodes before the first fit.
+        rounds: DAgger rounds after it.
+        per_round: episodes of each round.
+        epochs: passes of the first fit; round_epochs: passes of every later one.
+        evaluation: episodes driven after each round for the learning curve, per split.
+        worlds: how many worlds run at once.
+        threads: of kernels and of torch; part of what makes a run repeat to the byte.
+        cache_mb: drawn frames are kept in memory up to this [MiB].
+        learner, fit, beta, camera: see there.
+    """
+
+    episodes: int = 160
+    rounds: int = 3
+    per_round: int = 64
+    epochs: int = 8
+    round_epochs: int = 3
+    evaluation: int = 48
+    worlds: int = 64
+    threads: int = 2
+    cache_mb: int = 3000
+    learner: LearnerSettings = field(default_factory=LearnerSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    beta: BetaSchedule = field(default_factory=BetaSchedule)
+    camera: Camera = field(default_factory=Camera)
+
+
+class Progress(Protocol):
+    """Where a loop says how far it is."""
+
+    def stage(self, text: str, total: float) -> None:
+        """A new stage of `total` units begins."""
+
+    def advance(self, by: float, note: str = "") -> None:
+        """So many units more are done."""
+
+
+class Quiet:
+    """A `Progress` that says nothing."""
+
+    def stage(self, text: str, total: float) -> None:
+        """Nothing."""
+
+    def advance(self, by: float, note: str = "") -> None:
+        """Nothing."""
+
+
+class Loop:
+    """A run: both arms of one scenario and seed, in one run folder.
+
+    Args:
+        run: where everything goes.
+        scenario: what is demonstrated.
+        seed: of episodes, weights and batches.
+        settings: how much.
+        progress: told about every stage.
+        scalars: called with (tag, value, step), for TensorBoard.
+        search: folders of OpenDRIVE files.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        scenario: Scenario,
+        seed: int,
+        settings: TrainSettings,
+        progress: Progress | None = None,
+        scalars: Callable[[str, float, int], None] | None = None,
+        search: tuple[Path, ...] = (),
+    ) -> None:
+        self.run, self.scenario, self.seed, self.settings = run, scenario, seed, settings
+        self.progress = progress or Quiet()
+        self.scalars = scalars or (lambda tag, value, step: None)
+        self.search = search
+        self.store = DemonstrationStore(run.path / "demonstrations")
+        self.expert = Expert.of(scenario)
+
+    def train(self) -> Path:
+        """Everything, in order. Returns the folder of the last DAgger checkpoint."""
+        torch.set_num_threads(self.settings.threads)
+        torch.use_deterministic_algorithms(True)
+        self._round("round", 0)
+        for arm in ARMS:
+            for i in range(1, self.settings.rounds + 1):
+                self._round(arm, i)
+        return self.run.checkpoint(self._name(ARMS[0], self.settings.rounds))
+
+    @staticmethod
+    def _name(arm: str, i: int) -> str:
+        return "round-0" if i == 0 else f"{arm}-{i}"
+
+    def _round(self, arm: str, i: int) -> None:
+        name = self._name(arm, i)
+        before = None if i == 0 else load_policy(self.run.checkpoint(self._name(arm, i - 1)))[0]
+        if name not in self.store.tags():
+            self._collect(arm, i, before)
+        if not self.run.checkpoint(name).exists():
+            self._fit(arm, i, before)
+        if not self.run.metrics.has(f"evaluate/{name}"):
+            self._evaluate(arm, i)
+
+    def _collect(self, arm: str, i: int, learner: Learner | None) -> None:
+        settings, name = self.settings, self._name(arm, i)
+        count = settings.episodes if i == 0 else settings.per_round
+        # Both arms meet the same episodes in the same round; only who drives them differs.
+        first = TRAIN_SEEDS + (0 if i == 0 else settings.episodes + (i - 1) * settings.per_round)
+        episodes = batch(self.scenario, range(self._seed(first), self._seed(first) + count), "train")
+        backend = EmbeddedWorld(
+            min(settings.worlds, count), settings.camera, room_for(self.scenario), settings.threads, self.search
+        )
+        mixed = i > 0 and arm == "dagger"
+        self.progress.stage(f"{name}: driving {count} episodes", count)
+        found = collect(
+            backend, self.expert, learner if mixed else None, episodes, lambda world: truth_of(self.scenario, world), settings.beta,
+            i if mixed else 0, "dagger" if mixed else "expert", digest_of(learner) if mixed and learner else "",
+            versions(), on_done=self.progress.advance,
+        )  # fmt: skip
+        self.store.append(found, name)
+
+    def _seed(self, offset: int) -> int:
+        return self.seed * 10_000_000 + offset
+
+    def _fit(self, arm: str, i: int, learner: Learner | None) -> None:
+        settings, name = self.settings, self._name(arm, i)
+        shards = [self._name(arm, j) for j in range(i + 1)]
+        demonstrations = self.store.read(shards)
+        if self.store.damaged:
+            raise ValueError(f"cannot fit {name}: {self.store.damaged}")
+        loader = RenderingLoader(
+            demonstrations, settings.camera, settings.threads, settings.cache_mb * 2**20, self.search
+        )
+        learner = build(settings.learner, self.seed) if learner is None else learner
+        epochs = settings.epochs if i == 0 else settings.round_epochs
+        labels = sum(d.labels for d in demonstrations)
+        self.progress.stage(f"{name}: fitting {labels:,} labels, {epochs} epochs", 1.0)
+        place = {"done": 0.0}
+
+        def on_step(step: int, steps: int, loss: float) -> None:
+            share = min(step / max(steps, 1), 1.0)
+            self.progress.advance(share - place["done"], f"loss {loss:+.2f}")
+            place["done"] = share
+            self.scalars(f"{arm}/loss", loss, i * 10_000 + step)
+
+        state = self.run.path / "training" / name
+        losses = fit(learner, loader, settings.fit, epochs, (self.seed, ARMS.index(arm) if i else 0, i), state, on_step)
+        about = {
+            "scenario": self.scenario.name, "scenario_digest": self.scenario.digest(), "rule": str(self.scenario.rule),
+            "seed": self.seed, "arm": arm if i else "round", "round": i, "labels": labels, "trained": True,
+        }  # fmt: skip
+        save_policy(self.run.checkpoint(name), learner, about)
+        self.run.metrics.append(f"fit/{name}", {"arm": arm, "round": i, "labels": labels, "losses": losses})
+
+    def _evaluate(self, arm: str, i: int) -> None:
+        settings, name = self.settings, self._name(arm, i)
+        learner = load_policy(self.run.checkpoint(name))[0]
+        row: dict[str, Any] = {"arm": arm, "round": i, "labels": self._labels(arm, i)}
+        self.progress.stage(f"{name}: driving alone", 2 * settings.evaluation)
+        for split in ("train", "test"):
+            first = self._seed(EVALUATION_SEEDS)
+            episodes = batch(self.scenario, range(first, first + settings.evaluation), split)
+            tally = drive(
+                learner, self.scenario, episodes, settings.camera, settings.worlds, settings.threads, self.search,
+                on_done=self.progress.advance,
+            )  # fmt: skip
+            row[split] = {
+                "agreement": float(tally.agrees.mean()), "arrived": float(tally.arrived.mean()),
+                "episodes": len(episodes), "progress": float(np.mean(tally.progress)),
+            }  # fmt: skip
+            self.scalars(f"{arm}/agreement/{split}", row[split]["agreement"], i)
+        self.run.metrics.append(f"evaluate/{name}", row)
+
+    def _labels(self, arm: str, i: int) -> int:
+        wanted = {self._name(arm, j) for j in range(i + 1)}
+        return sum(int(str(e["labels"])) for e in self.store.entries() if e["tag"] in wanted)
+
+
+def digest_of(learner: Learner) -> str:
+    """SHA-256 over a learner's weights, by name: the version of a policy that took part in a demonstration."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(learner.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,198 @@
+"""The black box: camera and speed to a distribution over controls, with named places to read and change it.
+
+    camera ─▶ encoder ─▶ [encoder] ─▶ memory ─▶ [memory] ─▶ head's hidden layer ─▶ [head] ─▶ mixture ─▶ action
+    speed  ──────────────────┘          └── state, carried on ──┘
+
+The bracketed names are *sites*.  `edit` changes a latent there and `record` reads it, both as `with` blocks; while
+one is open the learner runs tick by tick, otherwise fused over all ticks, with outputs equal to 1e-5.
+This module, like its package, must not know any rule: it cannot import `scenarios`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from policies.encoders import ENCODERS, to_pixels
+from policies.heads import Mixture, MixtureHead
+from policies.memory import MEMORIES
+from policies.sites import Sited
+from sim.types import Action, Observation
+
+SPEED_SCALE = 10.0  # [m/s] that count as 1 inside
+EMBED_BLOCK = 512  # pictures encoded at once when no gradient is wanted: what bounds the room they take
+
+
+@dataclass(frozen=True)
+class LearnerSettings:
+    """Architecture of a learner.
+
+    Args:
+        encoder: one of ENCODERS; memory: one of MEMORIES.
+        image: height and width of the camera's pictures [px].
+        width: of the embedding; memory_width: of the recurrent state; head_width: of the head's hidden layer.
+        mixtures: components of the action's distribution.
+
+    Raises:
+        ValueError: naming the field, its value and what was wanted.
+    """
+
+    encoder: str = "convnet"
+    memory: str = "gru"
+    image: tuple[int, int] = (64, 96)
+    width: int = 128
+    memory_width: int = 64
+    head_width: int = 64
+    mixtures: int = 3
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built."""
+        if self.encoder not in ENCODERS:
+            raise ValueError(f"unknown encoder {self.encoder!r}; known are {sorted(ENCODERS)}")
+        if self.memory not in MEMORIES:
+            raise ValueError(f"unknown memory {self.memory!r}; known are {sorted(MEMORIES)}")
+        sides = tuple(self.image)
+        if len(sides) != 2 or not all(isinstance(side, int) and 16 <= side <= 4096 for side in sides):
+            raise ValueError(f"image is {self.image}; wanted height and width in 16..4096 px")
+        object.__setattr__(self, "image", sides)  # JSON brings a list
+        for name, highest in (("width", 4096), ("memory_width", 4096), ("head_width", 4096), ("mixtures", 64)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not 1 <= value <= highest:
+                raise ValueError(f"{name} is {value!r}; wanted a whole number in 1..{highest}")
+
+
+class Learner(Sited, nn.Module):
+    """A policy that sees the camera and its speed, and nothing else; build one with `build`."""
+
+    needs = "camera"
+
+    def __init__(self, settings: LearnerSettings) -> None:
+        nn.Module.__init__(self)
+        Sited.__init__(self)
+        self.settings = settings
+        self.encoder = ENCODERS[settings.encoder](settings.image)
+        self.embedding = nn.Linear(self.encoder.features, settings.width)
+        self.embed_speed = nn.Linear(1, settings.width, bias=False)
+        self.memory = MEMORIES[settings.memory](settings.width, settings.memory_width)
+        self.head = MixtureHead(self.memory.width, settings.head_width, settings.mixtures)
+
+    # ------------------------------------------------------------------------------------------------- sites
+    @property
+    def sites(self) -> dict[str, int]:
+        """Width of the latent at every site, in the order in which they are passed."""
+        sites = {"encoder": self.settings.width}
+        if self.memory.state_width:
+            sites["memory"] = self.memory.state_width
+        return sites | {"head": self.settings.head_width}
+
+    @property
+    def recurrent_sites(self) -> tuple[str, ...]:
+        """Sites whose latent is carried on to the next tick."""
+        return ("memory",) if self.memory.state_width else ()
+
+    # ----------------------------------------------------------------------------------------------- forward
+    def _embed(self, camera: Tensor, speed: Tensor) -> Tensor:
+        """Embedding (N, width) of pictures (N, H, W, 3) and speeds (N,) [m/s]."""
+        if tuple(camera.shape[-3:]) != (*self.settings.image, 3):
+            raise ValueError(f"pictures have shape {tuple(camera.shape[-3:])}; wanted {(*self.settings.image, 3)}")
+        blocks = (camera,) if torch.is_grad_enabled() else camera.split(EMBED_BLOCK)
+        seen = [self.embedding(self.encoder(to_pixels(block))) for block in blocks]
+        # No non-linearity follows: the latent spans the whole space, and a linear edit stays inside it.
+        embedding: Tensor = torch.cat(seen) + self.embed_speed(speed[:, None] / SPEED_SCALE)
+        return embedding
+
+    def _tick(self, embedding: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """One tick through all sites: embedding (B, D), state -> hidden layer of the head (B, H), next state."""
+        embedding = self._at("encoder", embedding)
+        state = self.memory.step(embedding, state)
+        if self.memory.state_width:
+            state = self._at("memory", state)
+        return self._at("head", self.head.hidden(self.memory.read(embedding, state))), state
+
+    def forward(self, camera: Tensor, speed: Tensor, state: Tensor | None = None) -> tuple[Mixture, Tensor]:
+        """Distribution over controls at every tick of B sequences.
+
+        Args:
+            camera: (B, T, H, W, 3) uint8, or floating in 0..1.
+            speed: (B, T) [m/s].
+            state: (B, Dm) what was carried to the first tick; zero when None.
+
+        Returns:
+            A Mixture with leading axes (B, T), and the state after the last tick.
+        """
+        worlds, ticks = camera.shape[:2]
+        state = self.begin(worlds) if state is None else state
+        embedding = self._embed(camera.flatten(0, 1), speed.flatten()).unflatten(0, (worlds, ticks))
+        if self._edits or self._tapes:
+            hidden = []
+            for tick in range(ticks):
+                one, state = self._tick(embedding[:, tick], state)
+                hidden.append(one)
+            return self.head.mixture(torch.stack(hidden, 1)), state
+        seen, state = self.memory.unroll(embedding, state)
+        return self.head.mixture(self.head.hidden(seen)), state
+
+    def loss(self, camera: Tensor, speed: Tensor, steer: Tensor, acceleration: Tensor, valid: Tensor) -> Tensor:
+        """Mean negative log likelihood [nat] of the expert's controls, over the valid ticks.
+
+        Sequences start from the zero state; ticks that are not valid still pass through the memory.
+
+        Args:
+            camera: (B, T, H, W, 3) uint8, or floating in 0..1.
+            speed: (B, T) [m/s]; steer: (B, T) [rad]; acceleration: (B, T) [m/s^2].
+            valid: (B, T) bool.
+
+        Raises:
+            ValueError: if nothing is valid.
+        """
+        if not bool(valid.any()):
+            raise ValueError(f"none of the {valid.numel()} ticks is valid; a loss needs at least one")
+        mixture, _ = self(camera, speed)
+        # A padded tick may hold anything, NaN too: it is replaced on both sides, or its gradient would be NaN * 0.
+        controls = torch.where(valid[..., None], torch.stack((steer, acceleration), -1), 0.0)
+        return torch.where(valid, mixture.nll(controls), 0.0).sum() / valid.sum()
+
+    # ---------------------------------------------------------------------------------------- as a policy
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.embedding.weight.device
+
+    def begin(self, worlds: int) -> Tensor:
+        """The state (worlds, Dm) at the start of an episode: zeros; (worlds, 0) without a memory."""
+        return torch.zeros(worlds, self.memory.state_width, device=self.device)
+
+    def reset(self, memory: Tensor, mask: np.ndarray) -> Tensor:
+        """The state with those worlds started afresh for which mask (B,) bool holds; the argument is unchanged."""
+        return memory.masked_fill(torch.as_tensor(mask, dtype=torch.bool, device=memory.device)[:, None], 0.0)
+
+    def act(self, observation: Observation, memory: Tensor) -> tuple[Action, Tensor]:
+        """What to do in B worlds, and the state to carry on; no gradients, evaluation mode."""
+        trained = self.training
+        if trained:
+            self.eval()
+        try:
+            with torch.no_grad():
+                camera = torch.from_numpy(np.require(observation.camera, requirements=["C", "W"])).to(self.device)
+                speed = torch.as_tensor(np.array(observation.speed, np.float32), device=self.device)
+                hidden, memory = self._tick(self._embed(camera, speed), memory)
+                controls = self.head.mixture(hidden).controls().cpu().numpy()
+        finally:
+            if trained:
+                self.train()
+        return Action(steer=controls[:, 0].copy(), acceleration=controls[:, 1].copy()), memory
+
+
+def build(settings: LearnerSettings, seed: int) -> Learner:
+    """A learner with fresh weights that depend on the settings and the seed alone; global chance is untouched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return Learner(settings)
+
+
+def untrained_twin(learner: Learner | LearnerSettings, seed: int) -> Learner:
+    """The same architecture with fresh weights: what an untrained net happens to encode."""
+    return build(learner.settings if isinstance(learner, Learner) else learner, seed)

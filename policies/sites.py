@@ -1,0 +1,119 @@
+"""Sites: named places inside a policy where a latent can be read and changed, always within a `with` block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sim.types import Action
+
+Edit = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Tape:
+    """Latents written down while `Learner.record` is open, as the rest of the learner saw them (edits included).
+
+    Args:
+        ticks: per site, one (B, D) tensor per tick, detached copies.
+    """
+
+    ticks: dict[str, list[Tensor]] = field(default_factory=dict)
+
+    def stack(self, site: str) -> np.ndarray:
+        """Latents of a site, (T, B, D) float32.
+
+        Raises:
+            ValueError: for a site that was not recorded, naming those that were.
+        """
+        if not self.ticks.get(site):
+            recorded = [name for name, latents in self.ticks.items() if latents]
+            raise ValueError(f"nothing was recorded at {site!r}; recorded are {recorded}")
+        return torch.stack(self.ticks[site]).cpu().numpy()
+
+
+class Sited:
+    """A policy with sites. A subclass says which they are and passes every latent through `_at`."""
+
+    needs: str
+
+    def __init__(self) -> None:
+        self._edits: list[dict[str, Edit]] = []
+        self._tapes: list[Tape] = []
+
+    @property
+    def sites(self) -> dict[str, int]:
+        """Width of the latent at every site, in the order in which they are passed."""
+        raise TypeError(f"{type(self).__name__} does not say which sites it has")
+
+    @property
+    def recurrent_sites(self) -> tuple[str, ...]:
+        """Sites whose latent is carried on to the next tick."""
+        return ()
+
+    def begin(self, worlds: int) -> Any:
+        """Memory for so many fresh episodes; see `policies.base.Policy`."""
+        raise TypeError(f"{type(self).__name__} does not say how it begins")
+
+    def act(self, seen: Any, memory: Any) -> tuple[Action, Any]:
+        """Action and memory; see `policies.base.Policy`."""
+        raise TypeError(f"{type(self).__name__} does not say how it acts")
+
+    def _check_sites(self, names: list[str]) -> None:
+        if unknown := [name for name in names if name not in self.sites]:
+            raise ValueError(f"unknown site {unknown[0]!r}; known are {list(self.sites)}")
+
+    @contextmanager
+    def edit(self, edits: Mapping[str, Edit]) -> Iterator[None]:
+        """Change latents while the block runs: edits[site](latent (B, D)) -> latent (B, D), at every tick.
+
+        At a recurrent site the changed latent is also what is carried on. Blocks nest: the outer one's edit comes
+        first. On leaving, also by an exception, the learner is as it was.
+
+        Raises:
+            ValueError: for an unknown site, naming the known ones; while running, if an edit changes the shape.
+        """
+        self._check_sites(list(edits))
+        level = dict(edits)
+        self._edits.append(level)
+        try:
+            yield
+        finally:
+            self._edits = [other for other in self._edits if other is not level]
+
+    @contextmanager
+    def record(self, sites: tuple[str, ...] | None = None) -> Iterator[Tape]:
+        """Write down latents while the block runs, at all sites or at those named.
+
+        Raises:
+            ValueError: for an unknown site, naming the known ones.
+        """
+        names = list(self.sites if sites is None else sites)
+        self._check_sites(names)
+        tape = Tape({name: [] for name in names})
+        self._tapes.append(tape)
+        try:
+            yield tape
+        finally:
+            self._tapes = [other for other in self._tapes if other is not tape]
+
+    def _at(self, site: str, latent: Tensor) -> Tensor:
+        """Pass a latent (B, D) through the open edits, then write it on the open tapes."""
+        for level in self._edits:
+            if site in level:
+                changed = level[site](latent)
+                if changed.shape != latent.shape:
+                    raise ValueError(
+                        f"the edit at {site!r} returned shape {tuple(changed.shape)}; wanted {tuple(latent.shape)}"
+                    )
+                latent = changed.to(latent.dtype)
+        for tape in self._tapes:
+            if site in tape.ticks:
+                tape.ticks[site].append(latent.detach().clone())
+        return latent

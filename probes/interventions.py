@@ -1,0 +1,221 @@
+"""Interchange interventions in closed loop: swap what a latent says of one variable, and see where the car goes.
+
+A *base* world is driven. Beside it runs its *shadow*: the twin world in which some propositions differ, with ego
+always exactly where the base's ego is. At every tick the policy looks at both; the component of the recurrent state
+that lies in a subspace of rank <= 2 is taken from the shadow's run (the source), the rest stays the base's.  If the
+subspace carries the proposition and nothing else, the car does what the rule says of the base with that one
+proposition changed.  (Geiger et al. 2021, Causal Abstractions of Neural Networks; Geiger et al. 2024, Finding
+Alignments Between Interpretable Causal Variables and Distributed Neural Representations; here without non-linear maps.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from policies.sites import Sited
+from scenarios.environment import room_for
+from scenarios.spec import Scenario
+from sim.config import Camera, Episode
+from sim.embedded import EmbeddedWorld
+from sim.rollout import look
+from sim.types import OUTCOME, Action
+
+RANK = 2
+
+
+@dataclass(frozen=True)
+class Subspace:
+    """Where a variable is looked for.
+
+    Args:
+        site: of the policy.
+        basis: (D, r) orthonormal columns; r = D swaps everything.
+        what: what it was fitted to, for tables.
+    """
+
+    site: str
+    basis: np.ndarray
+    what: str
+
+    def swap(self, base: Tensor, source: Tensor) -> Tensor:
+        """`base` (S, D) with its component in the subspace replaced by that of `source`."""
+        basis = torch.from_numpy(self.basis).to(base)
+        return base + (source - base) @ basis @ basis.T
+
+
+def everything(site: str, width: int) -> Subspace:
+    """The full swap: the ceiling of what an interchange at this site can do."""
+    return Subspace(site, np.eye(width, dtype=np.float32), "full swap")
+
+
+def random_subspace(site: str, width: int, rng: np.random.Generator) -> Subspace:
+    """A subspace of the same rank that has nothing to do with anything."""
+    basis, _ = np.linalg.qr(rng.standard_normal((width, min(RANK, width))))
+    return Subspace(site, basis.astype(np.float32), "random variable")
+
+
+def leading(site: str, differences: np.ndarray, what: str) -> Subspace:
+    """The subspace of rank <= 2 that holds most of the differences (n, D), uncentred."""
+    _, _, rows = np.linalg.svd(differences.astype(np.float64), full_matrices=False)
+    return Subspace(site, rows[:RANK].T.astype(np.float32).copy(), what)
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """Where the cars went. branch, outcome: (n,)."""
+
+    branch: np.ndarray
+    outcome: np.ndarray
+
+    @property
+    def way(self) -> np.ndarray:
+        """(n,) the branch taken in one piece, -1 otherwise."""
+        return np.where(self.outcome == OUTCOME["arrived"], self.branch, -1)
+
+
+class Shadowed:
+    """A base world, and shadows of it that differ in propositions only.
+
+    Args:
+        scenario: of all episodes.
+        bases: B episodes that are driven.
+        shadows: K lists of B episodes: row by row the same draw as the base, propositions apart.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        bases: Sequence[Episode],
+        shadows: Sequence[Sequence[Episode]],
+        camera: Camera,
+        threads: int = 2,
+        search: Sequence[Path] = (),
+    ) -> None:
+        def world(episodes: Sequence[Episode]) -> EmbeddedWorld:
+            backend = EmbeddedWorld(len(episodes), camera, room_for(scenario), threads=threads, search=search)
+            backend.reset(episodes)
+            return backend
+
+        self.base = world(bases)
+        self.shadows = [world(episodes) for episodes in shadows]
+
+    def running(self) -> np.ndarray:
+        """Slots whose base still runs."""
+        return np.flatnonzero(self.base.world.outcome == OUTCOME["running"])
+
+    def step(self, slots: np.ndarray, action: Action) -> None:
+        """Base and shadows take the same action; each shadow's ego is then put where the base's is."""
+        n = self.base.worlds
+        whole = Action(np.zeros(n, np.float32), np.zeros(n, np.float32))
+        whole.steer[slots], whole.acceleration[slots] = action.steer, action.acceleration
+        self.base.step(whole)
+        for shadow in self.shadows:
+            shadow.step(whole)
+            shadow.adopt(self.base.world)
+
+
+def interchange(
+    policy: Sited,
+    scenario: Scenario,
+    bases: Sequence[Episode],
+    sources: Sequence[Episode],
+    subspaces: Sequence[Subspace],
+    camera: Camera,
+    threads: int = 2,
+    search: Sequence[Path] = (),
+) -> Swapped:
+    """Drive every base with its source's component of every subspace swapped in, at every tick.
+
+    Args:
+        bases, sources: n episodes each, twins in some propositions.
+        subspaces: one per site at most, in all recurrent sites.
+    """
+    worlds = Shadowed(scenario, bases, [sources], camera, threads, search)
+    memory, shadow_memory = policy.begin(len(bases)), policy.begin(len(bases))
+    sites = tuple(s.site for s in subspaces)
+    while len(slots := worlds.running()):
+        with policy.record(sites) as tape:
+            _, after = policy.act(look(worlds.shadows[0], policy.needs, slots), shadow_memory[slots])
+        shadow_memory[slots] = after
+        there = {site: tape.ticks[site][-1] for site in sites}
+        edits = {s.site: lambda z, s=s: s.swap(z, there[s.site]) for s in subspaces}  # type: ignore[misc]
+        with policy.edit(edits):
+            action, after = policy.act(look(worlds.base, policy.needs, slots), memory[slots])
+        memory[slots] = after
+        worlds.step(slots, action)
+    return Swapped(worlds.base.world.branch.copy(), worlds.base.world.outcome.copy())
+
+
+@dataclass(frozen=True)
+class Factorial:
+    """Latents of one policy at the same places under every setting of some propositions.
+
+    Args:
+        site: where.
+        latents: (F, C, D) float32: F frames, C settings in the order of the truth table.
+        frame_episode: (F,) which episode a frame is of.
+        table: (C, k) bool, the settings.
+    """
+
+    site: str
+    latents: np.ndarray
+    frame_episode: np.ndarray
+    table: np.ndarray
+
+    def main_effect(self, column: int) -> np.ndarray:
+        """(F, D): what proposition number `column` changes, averaged over the settings of the others."""
+        on = self.table[:, column]
+        return self.latents[:, on].mean(1) - self.latents[:, ~on].mean(1)
+
+    def effect_of(self, value: np.ndarray) -> np.ndarray:
+        """(F, D): mean latent where `value` (C,) bool holds minus where it does not: a formula's effect."""
+        return self.latents[:, value].mean(1) - self.latents[:, ~value].mean(1)
+
+
+def observe_factorial(
+    policy: Sited,
+    scenario: Scenario,
+    bases: Sequence[Episode],
+    settings: Sequence[Sequence[Episode]],
+    table: np.ndarray,
+    sites: Sequence[str],
+    camera: Camera,
+    threads: int = 2,
+    search: Sequence[Path] = (),
+    every: int = 2,
+) -> dict[str, Factorial]:
+    """Drive `bases` untouched, and read the latents that each setting's shadow would have had at the same places.
+
+    Args:
+        settings: C lists of B episodes, one per row of `table` (C, k).
+        every: keep one tick in so many.
+    """
+    worlds = Shadowed(scenario, bases, settings, camera, threads, search)
+    memory = policy.begin(len(bases))
+    memories = [policy.begin(len(bases)) for _ in settings]
+    kept: dict[str, list[np.ndarray]] = {site: [] for site in sites}
+    frames: list[np.ndarray] = []
+    tick = 0
+    while len(slots := worlds.running()):
+        rows = []
+        for k, shadow in enumerate(worlds.shadows):
+            with policy.record(tuple(sites)) as tape:
+                _, after = policy.act(look(shadow, policy.needs, slots), memories[k][slots])
+            memories[k][slots] = after
+            rows.append({site: tape.ticks[site][-1].cpu().numpy() for site in sites})
+        if tick % every == 0:
+            for site in sites:
+                kept[site].append(np.stack([r[site] for r in rows], 1))
+            frames.append(slots)
+        action, after = policy.act(look(worlds.base, policy.needs, slots), memory[slots])
+        memory[slots] = after
+        worlds.step(slots, action)
+        tick += 1
+    where = np.concatenate(frames)
+    return {site: Factorial(site, np.concatenate(kept[site]), where, np.asarray(table, bool)) for site in sites}

@@ -1,0 +1,158 @@
+"""Reads latents while a policy drives, at stations along its way: so many metres before or after the junction begins.
+
+Ticks are no common clock (a slow car is elsewhere at the same tick); places are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from policies.sites import Sited
+from scenarios.environment import room_for
+from scenarios.spec import Scenario
+from sim.config import Camera, Episode
+from sim.embedded import EmbeddedWorld
+from sim.rollout import in_chunks, look, rollout
+from sim.types import OUTCOME, Action
+
+STATIONS: tuple[float, ...] = (-20.0, -15.0, -10.0, -6.0, -3.0, 0.0, 3.0, 6.0)  # [m] from the junction's edge
+DECISION_STATION = -3.0  # where the decision is taken but not yet seen: the latent that `encodes` is asked of
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What was inside a policy at S stations in n episodes.
+
+    Args:
+        stations: (S,) [m] from the junction's edge.
+        latents: site -> (n, S, D) float32; at a station that was never reached the last latent before it stands.
+            A passenger's sites are called "passenger:site".
+        reached: (n, S) bool.
+        images: (n, H, W, 3) uint8, what the camera showed at the decision station.
+        branch, outcome: (n,).
+    """
+
+    stations: np.ndarray
+    latents: dict[str, np.ndarray]
+    reached: np.ndarray
+    images: np.ndarray
+    branch: np.ndarray
+    outcome: np.ndarray
+
+    def at(self, site: str, station: float = DECISION_STATION) -> np.ndarray:
+        """(n, D) latents of a site at one station.
+
+        Raises:
+            ValueError: naming the known sites and stations.
+        """
+        if site not in self.latents:
+            raise ValueError(f"no site {site!r} in this trace; it has {sorted(self.latents)}")
+        if station not in self.stations:
+            raise ValueError(f"no station {station} m in this trace; it has {list(self.stations)}")
+        return self.latents[site][:, int(np.flatnonzero(self.stations == station)[0])]
+
+
+def trace(
+    policy: Sited,
+    scenario: Scenario,
+    episodes: Sequence[Episode],
+    camera: Camera,
+    worlds: int = 128,
+    threads: int = 2,
+    search: Sequence[Path] = (),
+    on_done: Callable[[float], None] | None = None,
+    passengers: Mapping[str, Sited] | None = None,
+) -> Trace:
+    """Let `policy` drive `episodes` and read every site at every station.
+
+    Args:
+        passengers: policies that see all that the driver sees and touch nothing: an untrained twin would never reach
+            the junction by itself, and has to be probed on the same views.
+    """
+    parts: list[Trace] = []
+    for chunk in in_chunks(episodes, worlds):
+        parts.append(_trace_chunk(policy, passengers or {}, scenario, chunk, camera, threads, search))
+        if on_done is not None:
+            on_done(len(chunk))
+    return Trace(
+        stations=parts[0].stations,
+        latents={site: np.concatenate([p.latents[site] for p in parts]) for site in parts[0].latents},
+        reached=np.concatenate([p.reached for p in parts]),
+        images=np.concatenate([p.images for p in parts]),
+        branch=np.concatenate([p.branch for p in parts]),
+        outcome=np.concatenate([p.outcome for p in parts]),
+    )
+
+
+class _Carrying:
+    """The driver with its passengers, as one driver; `now` holds the latents of the latest tick, by name."""
+
+    def __init__(self, driver: Sited, passengers: Mapping[str, Sited], backend: EmbeddedWorld) -> None:
+        self.needs, self.driver, self.passengers, self.backend = driver.needs, driver, passengers, backend
+        self.now: dict[str, np.ndarray] = {}
+        self.widths = dict(driver.sites)
+        self.widths |= {f"{who}:{site}": w for who, p in passengers.items() for site, w in p.sites.items()}
+        self._memories: dict[str, Any] = {}
+
+    def begin(self, worlds: int) -> Any:
+        """The driver's memory; the passengers keep their own."""
+        self._memories = {who: p.begin(worlds) for who, p in self.passengers.items()}
+        return self.driver.begin(worlds)
+
+    def act(self, seen: Any, memory: Any) -> tuple[Action, Any]:
+        """The driver's action; everybody's latents are noted."""
+        slots = np.flatnonzero(self.backend.world.outcome == OUTCOME["running"])
+        with self.driver.record() as tape:
+            action, memory = self.driver.act(seen, memory)
+        self.now = {site: rows[-1].cpu().numpy() for site, rows in tape.ticks.items()}
+        for who, passenger in self.passengers.items():
+            view = seen if passenger.needs == self.needs else look(self.backend, passenger.needs, slots)
+            with passenger.record() as tape:
+                _, self._memories[who][slots] = passenger.act(view, self._memories[who][slots])
+            self.now |= {f"{who}:{site}": rows[-1].cpu().numpy() for site, rows in tape.ticks.items()}
+        return action, memory
+
+
+def _trace_chunk(
+    policy: Sited,
+    passengers: Mapping[str, Sited],
+    scenario: Scenario,
+    chunk: Sequence[Episode],
+    camera: Camera,
+    threads: int,
+    search: Sequence[Path],
+) -> Trace:
+    n, stations = len(chunk), np.array(STATIONS)
+    decision = STATIONS.index(DECISION_STATION)
+    backend = EmbeddedWorld(n, camera, room_for(scenario), threads=threads, search=search)
+    car = _Carrying(policy, passengers, backend)
+    latents = {site: np.zeros((n, len(stations), width), np.float32) for site, width in car.widths.items()}
+    reached = np.zeros((n, len(stations)), bool)
+    images = np.zeros((n, camera.height, camera.width, 3), np.uint8)
+    pictured = np.zeros(n, bool)
+
+    def on_tick(tick: int, slots: np.ndarray) -> None:
+        # The latents of this tick were computed where ego was before the step; half a metre at most.
+        bank, world = backend.maps.arrays, backend.world
+        away = world.route_s[slots, 0] - bank.junction_in[world.route[slots, 0]]
+        for site, kept in latents.items():
+            for k in range(len(stations)):
+                fresh = ~reached[slots, k]
+                kept[slots[fresh], k] = car.now[site][fresh]
+        arrived = away[:, None] >= stations
+        new = slots[arrived[:, decision] & ~pictured[slots]]
+        if len(new):
+            images[new] = backend.observe(new).camera
+            pictured[new] = True
+        reached[slots] |= arrived
+
+    trajectory = rollout(backend, car, chunk, on_tick)
+    missing = np.flatnonzero(~pictured)
+    if len(missing):  # it never came so far: what it saw last is what there is
+        images[missing] = backend.observe(missing).camera
+    return Trace(stations, latents, reached, images, trajectory.branch, trajectory.outcome)

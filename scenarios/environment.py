@@ -1,0 +1,71 @@
+"""Registers scenarios with Gymnasium: `gym.make("homunculus/Drive-v0", scenario="rain-turn")`.
+
+The package declares this module as a Gymnasium plugin, so the name is known without importing anything.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from scenarios.sample import sample
+from scenarios.spec import Scenario, load_scenario
+from sim.config import Camera, Simulation
+from sim.embedded import EmbeddedWorld
+from sim.env import DriveEnv, Fleet
+from sim.types import World
+
+
+def truth_of(scenario: Scenario, world: World) -> dict[str, np.ndarray]:
+    """Every proposition's truth in the rows of `world` now: name -> (B,) bool."""
+    return {p.name: p.on_world(world) for p in scenario.propositions}
+
+
+def room_for(scenario: Scenario) -> Simulation:
+    """Simulation settings with just enough room for the scenario's actors."""
+    return Simulation(actors=1 + len(scenario.actors))
+
+
+def _parts(
+    scenario: str | Path | Scenario, split: str, worlds: int, camera: Camera | None, threads: int
+) -> tuple[EmbeddedWorld, Any]:
+    loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    backend = EmbeddedWorld(worlds, camera, room_for(loaded), threads=threads)
+    return backend, lambda seed: sample(loaded, seed, split)
+
+
+def make_drive(
+    scenario: str | Path | Scenario = "rain-turn",
+    split: str = "train",
+    camera: Camera | None = None,
+    render_mode: str | None = None,
+) -> DriveEnv:
+    """One world of a scenario (a library name, a file, or a loaded one) as a `gymnasium.Env`."""
+    backend, draw = _parts(scenario, split, 1, camera, 1)
+    return DriveEnv(backend, draw, render_mode)
+
+
+def make_fleet(
+    num_envs: int = 1,
+    scenario: str | Path | Scenario = "rain-turn",
+    split: str = "train",
+    camera: Camera | None = None,
+    threads: int = 1,
+    render_mode: str | None = None,
+) -> Fleet:
+    """`num_envs` worlds of a scenario as a `gymnasium.vector.VectorEnv`."""
+    backend, draw = _parts(scenario, split, num_envs, camera, threads)
+    return Fleet(backend, draw, render_mode)
+
+
+def register() -> None:
+    """Make "homunculus/Drive-v0" known; called by Gymnasium's plugin loader within the namespace of the package."""
+    name = "homunculus/Drive-v0" if gym.envs.registration.current_namespace is None else "Drive-v0"
+    gym.register(
+        id=name,
+        entry_point="scenarios.environment:make_drive",
+        vector_entry_point="scenarios.environment:make_fleet",
+    )

@@ -1,0 +1,198 @@
+"""What the sampler works out once for a scenario: which variables belong together, and which cells can happen.
+
+A *cell* is a setting of all propositions. Propositions that read the same variables (directly, or through a weather
+formula) form a *group*; groups are independent, so each can be drawn by rejection on its own and quickly. A
+proposition that is the presence of an actor which follows a formula is *derived*: the other propositions settle it.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scenarios.draws import DECIMALS, Choice, Draw
+from scenarios.models import weather_bounds
+from scenarios.rules.evaluate import compile_formula, of_valuation
+from scenarios.rules.logic import Cell, all_cells, truth_table
+from scenarios.rules.parse import listed
+from scenarios.rules.predicates import Proposition, compiled, compiled_number
+from scenarios.rules.syntax import Name
+from scenarios.spec import Scenario
+
+_TRIALS = 4096  # draws from which the cells that can happen are learned; a cell rarer than about 1 in 1000 is missed
+_PRESENCE = Choice((False, True))  # what a twin may do to an actor, whatever the scenario does
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Propositions that share variables.
+
+    Args:
+        members: positions of its propositions in a cell.
+        propositions: those.
+        variables: the variables that chance decides and that its propositions lean on.
+        settings: the settings of its members that can happen, sorted.
+    """
+
+    members: tuple[int, ...]
+    propositions: tuple[Proposition, ...]
+    variables: tuple[str, ...]
+    settings: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Coupling:
+    """A weather variable that follows others: a function of a lookup, clipped to the field's bounds."""
+
+    variable: str
+    value: Callable[[Callable[[str], Any]], Any]
+    roots: frozenset[str]
+
+    def settle(self, values: dict[str, Any]) -> None:
+        """Write the variable's value into `values`."""
+        low, high = weather_bounds(self.variable.partition(".")[2])
+        value = np.clip(self.value(lambda name: values[f"weather.{name}"]), low, high)
+        values[self.variable] = np.round(value, DECIMALS) if np.ndim(value) else round(float(value), DECIMALS)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A scenario, worked out.
+
+    Args:
+        draws: every variable of the scenario's own with its choice.
+        fixed: the values of those that leave no choice.
+        free: the names of the others, in the order of drawing.
+        couplings: in an order that can be computed.
+        roots: variable -> the variables of `draws` that it hangs on (a presence formula is not followed).
+        groups: of the propositions that are not derived.
+        derived: position in a cell -> function of a valuation.
+        presences: variable -> function of a valuation.
+        cells: every cell that can happen, false before true.
+        decision: cell -> index into DECISIONS, for every cell whether it can happen or not.
+    """
+
+    scenario: Scenario
+    draws: Mapping[str, Draw]
+    fixed: Mapping[str, Any]
+    free: tuple[str, ...]
+    couplings: tuple[Coupling, ...]
+    roots: Mapping[str, frozenset[str]]
+    groups: tuple[Group, ...]
+    derived: Mapping[int, Callable[[Any], Any]]
+    presences: Mapping[str, Callable[[Any], Any]]
+    cells: tuple[Cell, ...]
+    decision: Mapping[Cell, int]
+
+    def roots_of(self, proposition: Proposition) -> frozenset[str]:
+        """The variables that chance decides and that the proposition hangs on."""
+        return frozenset().union(*(self.roots[v] for v in proposition.variables))
+
+    def twin_draw(self, variable: str) -> Draw:
+        """How a twin may choose a variable: as the scenario, but any actor may come or go."""
+        return _PRESENCE if variable.endswith(".present") else self.draws[variable]
+
+
+@functools.lru_cache(maxsize=64)
+def plan(scenario: Scenario) -> Plan:
+    """Work a scenario out; remembered.
+
+    Raises:
+        ValueError: where a weather formula has no value, such as a division by zero.
+    """
+    draws = scenario.draws
+    roots: dict[str, frozenset[str]] = {v: frozenset([v]) for v in (*draws, *scenario.presences)}
+    couplings = []
+    for variable, number in scenario.couplings.items():
+        roots[variable] = frozenset().union(*(roots[f"weather.{n}"] for n in number.variables()))
+        couplings.append(Coupling(variable, compiled_number(number), roots[variable]))
+    fixed = {name: draw.pick(0.0) for name, draw in draws.items() if draw.fixed}
+    presences = {v: compile_formula(f, of_valuation) for v, f in scenario.presences.items()}
+    derived = {
+        i: presences[p.tree.name]
+        for i, p in enumerate(scenario.propositions)
+        if isinstance(p.tree, Name) and p.tree.name in presences
+    }
+    groups = _groups(scenario, roots, derived, fixed, couplings)
+    return Plan(
+        scenario, draws, fixed, tuple(name for name in draws if name not in fixed), tuple(couplings), roots, groups,
+        derived, presences, _possible(scenario, groups, derived), truth_table(scenario.rule, scenario.proposition_names),
+    )  # fmt: skip
+
+
+def _groups(
+    scenario: Scenario, roots: Mapping[str, frozenset[str]], derived: Mapping[int, Any],
+    fixed: Mapping[str, Any], couplings: list[Coupling],
+) -> tuple[Group, ...]:  # fmt: skip
+    merged: list[tuple[set[int], set[str]]] = []
+    for i, proposition in enumerate(scenario.propositions):
+        if i in derived:
+            continue
+        members, variables = {i}, set().union(*(roots[v] for v in proposition.variables))
+        for other in [m for m in merged if m[1] & variables - set(fixed)]:
+            merged.remove(other)
+            members, variables = members | other[0], variables | other[1]
+        merged.append((members, variables))
+    groups = []
+    for members, variables in merged:
+        positions = tuple(sorted(members))
+        propositions = tuple(scenario.propositions[i] for i in positions)
+        free = tuple(v for v in scenario.draws if v in variables and v not in fixed)
+        groups.append(Group(positions, propositions, free, _settings(scenario, propositions, free, fixed, couplings)))
+    return tuple(groups)
+
+
+def _settings(
+    scenario: Scenario, propositions: tuple[Proposition, ...], free: tuple[str, ...],
+    fixed: Mapping[str, Any], couplings: list[Coupling],
+) -> tuple[Cell, ...]:  # fmt: skip
+    """The settings of a group that occur in many draws; fixed seed, so that a scenario means the same everywhere."""
+    u = np.random.default_rng(0).random((_TRIALS, len(free)))
+    values: dict[str, Any] = dict(fixed)
+    values |= {v: scenario.draws[v].pick_many(u[:, k]) for k, v in enumerate(free)}
+    for coupling in couplings:
+        if all(root in values for root in coupling.roots):
+            try:
+                with np.errstate(divide="raise", invalid="raise"):
+                    coupling.settle(values)
+            except (FloatingPointError, ZeroDivisionError) as error:
+                raise ValueError(f"scenario {scenario.name}: {coupling.variable} has no value: {error}") from None
+    columns = [np.broadcast_to(compiled(p.tree)(values.__getitem__), _TRIALS) for p in propositions]
+    return tuple(sorted(set(zip(*(c.tolist() for c in columns)))))
+
+
+def _possible(scenario: Scenario, groups: tuple[Group, ...], derived: Mapping[int, Any]) -> tuple[Cell, ...]:
+    found = set()
+    names = scenario.proposition_names
+    for settings in itertools.product(*(g.settings for g in groups)):
+        cell: list[bool] = [False] * len(names)
+        for group, setting in zip(groups, settings):
+            for i, value in zip(group.members, setting):
+                cell[i] = value
+        for i, follow in derived.items():
+            cell[i] = bool(follow(dict(zip(names, cell))))
+        found.add(tuple(cell))
+    return tuple(cell for cell in all_cells(len(names)) if cell in found)
+
+
+@functools.lru_cache(maxsize=256)
+def admitted(scenario: Scenario, split: str) -> tuple[Cell, ...]:
+    """The cells that can happen and that the split admits.
+
+    Raises:
+        ValueError: for an unknown split, or one that admits nothing.
+    """
+    admits = compile_formula(scenario.split(split), of_valuation)
+    names = scenario.proposition_names
+    cells = tuple(cell for cell in plan(scenario).cells if admits(dict(zip(names, cell))))
+    if not cells:
+        raise ValueError(
+            f"split '{split}' of scenario {scenario.name} ({scenario.split(split)}) admits none of the cells that can "
+            f"happen over {listed(names)}"
+        )
+    return cells

@@ -1,0 +1,258 @@
+"""Rules as logic: truth tables, equivalence by SAT, minimal forms.
+
+Two rules are equivalent when for every decision the formulas of when they take it are; that is asked of a SAT
+solver (`sympy`, imported at first use), so the rules may name different propositions. Minimal forms are sums of
+products by Quine-McCluskey (SOP) and the algebraic normal form (ANF: the unique xor of ands).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scenarios.rules.evaluate import evaluate, evaluate_formula
+from scenarios.rules.syntax import (
+    And,
+    Choose,
+    Constant,
+    Decide,
+    Formula,
+    Iff,
+    Implies,
+    Name,
+    Not,
+    Or,
+    Rule,
+    Xor,
+    names,
+)
+from sim.types import DECISIONS
+
+Cell = tuple[bool, ...]
+
+
+# ----------------------------------------------------------------------------------------------- tables
+def all_cells(count: int) -> list[Cell]:
+    """Every setting of `count` propositions, false before true, the last changing fastest."""
+    return list(itertools.product((False, True), repeat=count))
+
+
+def valuation_of(propositions: Sequence[str], cells: Sequence[Cell]) -> dict[str, np.ndarray]:
+    """The cells as a batch: proposition name -> bool (len(cells),)."""
+    table = np.array(cells, bool).reshape(len(cells), len(propositions))
+    return {name: table[:, i] for i, name in enumerate(propositions)}
+
+
+def truth_table(rule: Rule, propositions: Sequence[str] | None = None) -> dict[Cell, int]:
+    """The decision in every cell, as an index into `sim.types.DECISIONS`.
+
+    Args:
+        propositions: the columns; by default those that the rule names.
+
+    Raises:
+        ValueError: where the rule names a proposition that is no column.
+    """
+    columns = names(rule) if propositions is None else tuple(propositions)
+    cells = all_cells(len(columns))
+    decided = np.broadcast_to(evaluate(rule, valuation_of(columns, cells)), len(cells))
+    return {cell: int(d) for cell, d in zip(cells, decided)}
+
+
+def truth_cells(formula: Formula, propositions: Sequence[str]) -> list[Cell]:
+    """The cells in which the formula is true.
+
+    Raises:
+        ValueError: where the formula names a proposition that is no column.
+    """
+    cells = all_cells(len(propositions))
+    truth = np.broadcast_to(evaluate_formula(formula, valuation_of(propositions, cells)), len(cells))
+    return [cell for cell, true in zip(cells, truth) if true]
+
+
+# ------------------------------------------------------------------------------------------- equivalence
+def when(rule: Rule, decision: str) -> Formula:
+    """The formula of when `rule` takes `decision`."""
+    if isinstance(rule, Decide):
+        return Constant(rule.decision == decision)
+    if not isinstance(rule, Choose):
+        raise TypeError(f"{rule!r} is no rule: wanted Decide or Choose")
+    then, otherwise = when(rule.then, decision), when(rule.otherwise, decision)
+    return Or(And(rule.condition, then), And(Not(rule.condition), otherwise))
+
+
+def to_sympy(formula: Formula) -> Any:
+    """The formula as a sympy Boolean."""
+    import sympy
+    from sympy.logic import boolalg
+
+    match formula:
+        case Constant(value):
+            return boolalg.true if value else boolalg.false
+        case Name(name):
+            return sympy.Symbol(name)
+        case Not(operand):
+            return boolalg.Not(to_sympy(operand))
+    if not isinstance(formula, (And, Or, Xor, Implies, Iff)):
+        raise TypeError(f"{formula!r} is no formula over propositions")
+    build = {And: boolalg.And, Or: boolalg.Or, Xor: boolalg.Xor, Implies: boolalg.Implies, Iff: boolalg.Equivalent}
+    return build[type(formula)](to_sympy(formula.left), to_sympy(formula.right))
+
+
+def satisfiable(formula: Formula) -> bool:
+    """Whether some setting of its propositions makes the formula true."""
+    from sympy.logic.inference import satisfiable as solve
+
+    return solve(to_sympy(formula)) is not False
+
+
+def equivalent(a: Rule | Formula, b: Rule | Formula) -> bool:
+    """Whether two rules decide alike, or two formulas hold alike, in every situation.
+
+    They may name different propositions: `left if raining or true else right` is `left`.
+
+    Raises:
+        TypeError: where one is a rule and the other a formula.
+    """
+    if isinstance(a, Formula) and isinstance(b, Formula):
+        return not satisfiable(Xor(a, b))
+    if isinstance(a, Rule) and isinstance(b, Rule):
+        return not any(satisfiable(Xor(when(a, d), when(b, d))) for d in DECISIONS)
+    raise TypeError(f"cannot compare {type(a).__name__} with {type(b).__name__}: wanted two rules or two formulas")
+
+
+# -------------------------------------------------------------------------------------------- rewriting
+def swapped(rule: Rule, first: str = "left", second: str = "right") -> Rule:
+    """The rule with two decisions exchanged: what a contrarian would do."""
+    if isinstance(rule, Decide):
+        return Decide({first: second, second: first}.get(rule.decision, rule.decision))
+    if not isinstance(rule, Choose):
+        raise TypeError(f"{rule!r} is no rule: wanted Decide or Choose")
+    return Choose(swapped(rule.then, first, second), rule.condition, swapped(rule.otherwise, first, second))
+
+
+def negated(rule: Rule) -> Rule:
+    """The rule with its outermost condition negated; double negations fall away."""
+    if not isinstance(rule, Choose):
+        raise ValueError(f"the rule '{rule}' has no condition to negate")
+    condition = rule.condition.operand if isinstance(rule.condition, Not) else Not(rule.condition)
+    return Choose(rule.then, condition, rule.otherwise)
+
+
+def chain(word: type[And] | type[Or] | type[Xor], parts: Iterable[Formula], empty: bool) -> Formula:
+    """Join formulas by one operator, grouped to the left; `empty` is the value of no parts."""
+    tree: Formula | None = None
+    for part in parts:
+        tree = part if tree is None else word(tree, part)
+    return Constant(empty) if tree is None else tree
+
+
+def minimal_sop(propositions: Sequence[str], true: Iterable[Cell], free: Iterable[Cell] = ()) -> Formula:
+    """The shortest sum of products that is true in the cells `true`; propositions that it can do without drop out.
+
+    Args:
+        free: cells where its value does not matter.
+    """
+    import sympy
+    from sympy.logic.boolalg import SOPform
+
+    symbols = [sympy.Symbol(name) for name in propositions]
+    minterms, free = [list(map(int, c)) for c in true], [list(map(int, c)) for c in free]
+    if not symbols or not minterms:
+        return Constant(bool(minterms))
+    return _from_sympy(SOPform(symbols, minterms, free), {n: i for i, n in enumerate(propositions)})
+
+
+def simplified(formula: Formula) -> Formula:
+    """The shortest sum of products that is equivalent to the formula."""
+    columns = names(formula)
+    return minimal_sop(columns, truth_cells(formula, columns))
+
+
+def anf(formula: Formula) -> Formula:
+    """The algebraic normal form: the one xor of ands (and perhaps `true`) that is equivalent to the formula.
+
+    By the Moebius transform of the truth table over GF(2).
+    """
+    columns = names(formula)
+    cells = all_cells(len(columns))
+    coefficient = np.zeros(len(cells), bool)
+    true = set(truth_cells(formula, columns))
+    coefficient[:] = [cell in true for cell in cells]
+    for i in range(len(columns)):
+        stride = 1 << i
+        halves = coefficient.reshape(-1, 2, stride)
+        halves[:, 1] ^= halves[:, 0]
+    terms = [cell for cell, wanted in zip(cells, coefficient) if wanted]
+    terms.sort(key=lambda cell: (sum(cell), [not c for c in cell]))
+    products = [chain(And, (Name(n) for n, used in zip(columns, cell) if used), True) for cell in terms]
+    return chain(Xor, products, False)
+
+
+def rule_from_table(propositions: Sequence[str], table: Mapping[Cell, int | None], undecided_free: bool = False) -> Rule:
+    """The shortest rule that decides as the table does.
+
+    Args:
+        table: cell -> decision index, or None where it is undecided; cells left out are undecided.
+        undecided_free: whether undecided cells may go either way. Otherwise they are refused: a guess is no finding.
+
+    Raises:
+        ValueError: naming undecided cells, or where no cell is decided.
+    """
+    cells = all_cells(len(propositions))
+    undecided = [cell for cell in cells if table.get(cell) is None]
+    if undecided and not undecided_free:
+        raise ValueError(f"undecided cells {[describe_cell(propositions, c) for c in undecided]}: no rule without them")
+    counts = {d: sum(table.get(c) == d for c in cells) for d in range(len(DECISIONS))}
+    taken = sorted((d for d in counts if counts[d]), key=lambda d: (counts[d], d))
+    if not taken:
+        raise ValueError("the table decides no cell, so no rule can be read from it")
+    return _rule_for(propositions, dict(table), cells, taken)
+
+
+def _rule_for(propositions: Sequence[str], table: dict[Cell, Any], cells: list[Cell], taken: list[int]) -> Rule:
+    if len(taken) == 1:
+        return Decide(DECISIONS[taken[0]])
+    free = [c for c in cells if table.get(c) is None]
+    choices = []
+    for decision in taken:  # the shortest text wins; on a tie the first decision of DECISIONS
+        formula = minimal_sop(propositions, [c for c in cells if table.get(c) == decision], free)
+        rest = {c: (None if d == decision else d) for c, d in table.items()}
+        otherwise = _rule_for(propositions, rest, cells, [d for d in taken if d != decision])
+        choices.append((len(str(formula)) + len(str(otherwise)), decision, formula, otherwise))
+    _, decision, formula, otherwise = min(choices, key=lambda choice: choice[:2])
+    return Choose(Decide(DECISIONS[decision]), formula, otherwise)
+
+
+def describe_cell(propositions: Sequence[str], cell: Cell) -> str:
+    """A cell in words: `raining, not night`."""
+    return ", ".join(name if value else f"not {name}" for name, value in zip(propositions, cell))
+
+
+def formulas_of_two(propositions: Sequence[str]) -> list[Formula]:
+    """Every Boolean function of one or two of the propositions, up to its complement, constants left out.
+
+    One per proposition and five per pair: p and q, p and not q, not p and q, p or q, p xor q.
+    """
+    formulas: list[Formula] = [Name(p) for p in propositions]
+    for a, b in itertools.combinations(propositions, 2):
+        p, q = Name(a), Name(b)
+        formulas += [And(p, q), And(p, Not(q)), And(Not(p), q), Or(p, q), Xor(p, q)]
+    return formulas
+
+
+def _from_sympy(expression: Any, order: Mapping[str, int]) -> Formula:
+    """A sympy sum of products as a tree, its parts sorted by `order` so that the text is stable."""
+    from sympy.logic import boolalg
+
+    if expression in (boolalg.true, boolalg.false):
+        return Constant(bool(expression))
+    if expression.is_Symbol:
+        return Name(expression.name)
+    if isinstance(expression, boolalg.Not):
+        return Not(_from_sympy(expression.args[0], order))
+    parts = [_from_sympy(part, order) for part in expression.args]
+    parts.sort(key=lambda part: ([order[n] for n in names(part)], str(part)))
+    return chain(And if isinstance(expression, boolalg.And) else Or, parts, False)

@@ -1,0 +1,276 @@
+"""Episodes out of a scenario: balanced draws, twins that differ in one proposition, full factorials.
+
+Every function is pure: the same scenario and seed give the same episode, on any machine and in any order. Draws are
+balanced over truth-table cells: the rule's decisions are equally likely, and the cells within a decision too, so
+that neither can be guessed. Within a cell, variables keep the scenario's own distribution (rejection sampling).
+A twin changes a proposition's own variables and the weather that follows them, and nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scenarios.models import ActorModel
+from scenarios.plan import Plan, admitted, plan
+from scenarios.rules.logic import Cell, describe_cell
+from scenarios.rules.parse import listed
+from scenarios.rules.predicates import Proposition, compiled, episode_value
+from scenarios.spec import EVERY, Scenario
+from sim.config import ActorSpec, Episode, MapSpec, Weather
+
+Count = Callable[[MapSpec], int]
+_TRIES = 5000  # a group of propositions with a chance of 1 in 500 is still missed less than once in 20,000 episodes
+_ACTOR_FIELDS = tuple(k for k in ActorModel.model_fields if k != "name")
+
+
+def count_junctions(spec: MapSpec) -> int:
+    """How many junctions of the spec's kind its map has; compiles the map at first use.
+
+    Raises:
+        ValueError: where the map has none.
+    """
+    return _count(spec.file, spec.sha256, spec.kind)
+
+
+@functools.lru_cache(maxsize=64)
+def _count(file: str, sha256: str, kind: str) -> int:
+    from sim.road import junctions_of_kind, load_map  # late: compiling maps wants the whole of sim
+
+    road_map, _ = load_map(MapSpec(generate=None, file=file, sha256=sha256, kind=kind))
+    return len(junctions_of_kind(road_map, kind))
+
+
+# ----------------------------------------------------------------------------------------------- sampling
+def cells(scenario: Scenario, split: str = EVERY) -> tuple[Cell, ...]:
+    """The truth-table cells (in the order of `scenario.proposition_names`) that can happen and that a split admits.
+
+    Raises:
+        ValueError: for an unknown split, or one that admits nothing.
+    """
+    return admitted(scenario, split)
+
+
+def sample(
+    scenario: Scenario,
+    seed: int,
+    split: str = "train",
+    cell: Cell | None = None,
+    junctions: Count = count_junctions,
+) -> Episode:
+    """Draw one episode.
+
+    Args:
+        seed: 0 to 2**32 - 1; together with the scenario's name and the split it names the draw.
+        split: one of the scenario's splits, or `every`.
+        cell: wanted truth values in the order of `scenario.proposition_names`; otherwise balanced as above. What the
+            propositions do not touch is the same for every cell.
+        junctions: how many junctions a map has, asked where the scenario leaves the junction open.
+
+    Raises:
+        ValueError: for a seed out of range, an unknown split, or a cell that the split does not admit.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed {seed} is out of range; wanted 0 to 2**32 - 1")
+    worked = plan(scenario)
+    rng = np.random.default_rng([seed, _crc(scenario.name), _crc(split)])
+    u = rng.random(len(worked.free) + 3).tolist()
+    wanted = _pick_cell(scenario, split, u[-3], u[-2]) if cell is None else _check_cell(scenario, split, cell)
+    values = dict(worked.fixed)
+    for name, x in zip(worked.free, u):
+        values[name] = worked.draws[name].pick(x)
+    for coupling in worked.couplings:
+        coupling.settle(values)
+    for group in worked.groups:
+        target = tuple(wanted[i] for i in group.members)
+        _redraw(worked, group.propositions, group.variables, target, values, rng, worked.draws.__getitem__)
+    valuation = dict(zip(scenario.proposition_names, wanted))
+    for variable, follow in worked.presences.items():
+        values[variable] = bool(follow(valuation))
+    return _episode(scenario, seed, values, u[-1], junctions)
+
+
+def batch(
+    scenario: Scenario, seeds: Iterable[int], split: str = "train", junctions: Count = count_junctions
+) -> list[Episode]:
+    """One episode per seed, as `sample` draws it."""
+    return [sample(scenario, int(seed), split, junctions=junctions) for seed in seeds]
+
+
+def valuation(scenario: Scenario, episode: Episode) -> dict[str, bool]:
+    """Which propositions hold in an episode, at its start."""
+    return {p.name: p.on_episode(episode) for p in scenario.propositions}
+
+
+def decision(scenario: Scenario, episode: Episode) -> int:
+    """What the rule decides in an episode, as an index into `sim.types.DECISIONS`."""
+    return plan(scenario).decision[tuple(valuation(scenario, episode).values())]
+
+
+# -------------------------------------------------------------------------------------------------- twins
+def twin(scenario: Scenario, episode: Episode, proposition: str) -> Episode:
+    """The same episode with one proposition flipped and the others as they were.
+
+    Only the proposition's own variables change, and the weather that follows them by a formula. Actors that follow a
+    proposition by a formula stay as they are: that breaks the correlation, which is what twins are for.
+
+    Raises:
+        ValueError: for an unknown proposition, or one that cannot flip alone.
+    """
+    before = valuation(scenario, episode)
+    scenario.proposition(proposition)
+    return _with(scenario, episode, before, {proposition: not before[proposition]})
+
+
+def factorial(scenario: Scenario, episode: Episode, propositions: Sequence[str]) -> list[Episode]:
+    """The episode under every setting of the named propositions, false before true, the last changing fastest.
+
+    The setting that already holds gives the episode itself.
+
+    Raises:
+        ValueError: for an unknown proposition, or a setting that cannot happen.
+    """
+    before = valuation(scenario, episode)
+    for name in propositions:
+        scenario.proposition(name)
+    settings = itertools.product((False, True), repeat=len(propositions))
+    return [_with(scenario, episode, before, dict(zip(propositions, setting))) for setting in settings]
+
+
+def _with(scenario: Scenario, episode: Episode, before: Mapping[str, bool], wanted: Mapping[str, bool]) -> Episode:
+    """The episode with the wanted truth values, all other propositions as `before`."""
+    worked = plan(scenario)
+    target = {**before, **wanted}
+    values = {v: episode_value(episode, v) for p in scenario.propositions for v in p.variables}
+    values |= {v: episode_value(episode, v) for v in (*worked.draws, *scenario.couplings) if v.startswith("weather.")}
+    first = dict(values)
+    for p in scenario.propositions:
+        if target[p.name] == before[p.name]:
+            continue
+        changed = worked.roots_of(p)
+        variables = tuple(v for v in sorted(changed) if not worked.twin_draw(v).fixed)
+        touched = tuple(q for q in scenario.propositions if worked.roots_of(q) & changed)
+        goal = tuple(target[q.name] for q in touched)
+        # Keyed by what is wanted of these propositions alone: rain looks the same whatever else is flipped with it.
+        key = [episode.seed, _crc(scenario.name), *(_crc(f"{q.name}={g}") for q, g in zip(touched, goal))]
+        _redraw(worked, touched, variables, goal, values, np.random.default_rng(key), worked.twin_draw)
+    return _replaced(episode, {v: x for v, x in values.items() if x != first[v]})
+
+
+def _replaced(episode: Episode, changes: Mapping[str, Any]) -> Episode:
+    """The episode with some variables changed."""
+    weather = {v.partition(".")[2]: x for v, x in changes.items() if v.startswith("weather.")}
+    ego = {v.partition(".")[2]: x for v, x in changes.items() if v.startswith("ego.")}
+    actors = tuple(
+        replace(a, **{f: changes[v] for f in ("present", "speed") if (v := f"actors.{a.name}.{f}") in changes})
+        for a in episode.actors
+    )
+    return replace(episode, weather=replace(episode.weather, **weather), actors=actors, **ego)
+
+
+# -------------------------------------------------------------------------------------------------- parts
+def _crc(text: str) -> int:
+    return zlib.crc32(text.encode())
+
+
+@functools.lru_cache(maxsize=256)
+def _by_decision(scenario: Scenario, split: str) -> tuple[tuple[Cell, ...], ...]:
+    table = plan(scenario).decision
+    found = admitted(scenario, split)
+    return tuple(tuple(c for c in found if table[c] == d) for d in sorted({table[c] for c in found}))
+
+
+def _pick_cell(scenario: Scenario, split: str, u: float, v: float) -> Cell:
+    by_decision = _by_decision(scenario, split)
+    among = by_decision[int(u * len(by_decision))]
+    return among[int(v * len(among))]
+
+
+def _check_cell(scenario: Scenario, split: str, cell: Cell) -> Cell:
+    names = scenario.proposition_names
+    if len(cell) != len(names):
+        raise ValueError(f"cell {cell} has {len(cell)} values; wanted one for each of {listed(names)}")
+    cell = tuple(bool(value) for value in cell)
+    if cell not in (found := admitted(scenario, split)):
+        known = "; ".join(describe_cell(names, c) for c in found)
+        raise ValueError(
+            f"split '{split}' of scenario {scenario.name} has no cell '{describe_cell(names, cell)}'; it has {known}"
+        )
+    return cell
+
+
+def _redraw(
+    worked: Plan, propositions: Sequence[Proposition], variables: Sequence[str], target: Cell,
+    values: dict[str, Any], rng: np.random.Generator, draw: Callable[[str], Any],
+) -> None:  # fmt: skip
+    """Draw `variables` anew, in place, until the propositions have the truth values `target`."""
+    tests = [compiled(p.tree) for p in propositions]
+    roots = set(variables)
+    follow = [c for c in worked.couplings if c.roots & roots]
+    lookup = values.__getitem__
+    for _ in range(_TRIES if variables else 1):
+        if all(test(lookup) == wanted for test, wanted in zip(tests, target)):
+            return
+        for name, u in zip(variables, rng.random(len(variables)).tolist()):
+            values[name] = draw(name).pick(u)
+        for coupling in follow:
+            coupling.settle(values)
+    raise ValueError(
+        f"scenario {worked.scenario.name}: found no draw with '{describe_cell([p.name for p in propositions], target)}' "
+        f"in {_TRIES} tries of {listed(variables)}; widen their ranges or choose propositions that can hold together"
+    )
+
+
+def _episode(scenario: Scenario, seed: int, values: Mapping[str, Any], u: float, junctions: Count) -> Episode:
+    actors = tuple(
+        ActorSpec(a.name, *(values[f"actors.{a.name}.{k}"] for k in _ACTOR_FIELDS)) for a in scenario.actors
+    )
+    weather = Weather(**{k: values[f"weather.{k}"] for k in _WEATHER})
+    return Episode(
+        scenario.name, seed, _map(scenario, values, u, junctions), values["ego.start"], values["ego.distance"],
+        values["ego.speed"], weather, actors, scenario.time_limit, scenario.finish,
+    )  # fmt: skip
+
+
+_WEATHER = tuple(vars(Weather()))
+
+
+def _map(scenario: Scenario, values: Mapping[str, Any], u: float, junctions: Count) -> MapSpec:
+    model = scenario.map
+    index = model.junction.index if model.junction is not None else 0
+    if model.generate is not None:
+        parameters = tuple((k, values[f"map.{k}"]) for k in sorted(model.parameters))
+        return MapSpec(model.generate, parameters, junction=index or 0, kind=model.kind)
+    assert model.file is not None
+    file, sha256 = _identify(model.file, scenario.folder)
+    spec = MapSpec(None, (), file, sha256, 0 if model.junction is None else index or 0, model.kind)
+    if model.junction is not None and index is None:
+        if (count := junctions(spec)) < 1:
+            raise ValueError(f"map {file} has no junction of kind '{model.kind}'")
+        return replace(spec, junction=int(u * count))
+    return spec
+
+
+def _identify(file: str, folder: Path | None) -> tuple[str, str]:
+    """A map file's path and SHA-256. What lies beside the scenario gets its full path: others must find it too."""
+    from sim.road import find_file  # late: see count_junctions
+
+    path = find_file(file, [folder] if folder else [])
+    beside = folder is not None and path.resolve() == (folder / file).resolve()
+    stat = path.stat()
+    return str(path.resolve()) if beside else file, _sha256(path, stat.st_mtime_ns, stat.st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _sha256(path: Path, changed: int, size: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+

@@ -1,0 +1,326 @@
+"""A scenario: what chance may choose, what a driver can know, what the driver thinks.
+
+One YAML file a scenario; `load_scenario` reads one by name or path and checks it as a whole. Every mistake is a
+`ScenarioError` with file, line, what was found and the known names. Scenarios are frozen: `with_rule` and
+`with_map` give changed copies, checked again. Arms are named as seen with the stem of the T at the bottom.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.resources
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from scenarios.draws import Draw
+from scenarios.models import ActorModel, FileModel, MapModel
+from scenarios.reading import KeyPath, Lines, ScenarioError, check, read_yaml
+from scenarios.rules.parse import RuleError, check_name, listed, nearest, parse_formula, parse_rule
+from scenarios.rules.predicates import Number, Proposition, parse_number, parse_proposition
+from scenarios.rules.syntax import Constant, Formula, Name, Rule, decisions, names
+from sim.types import WEATHER_FIELDS
+
+__all__ = ["EVERY", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
+
+EVERY = "every"  # the split that every scenario has: all cells, as in the unsplit sampling
+_WAYS_OF_T = {"south": ("left", "right"), "west": ("right", "straight"), "east": ("left", "straight")}
+
+
+@dataclass(frozen=True, eq=False)
+class Scenario:
+    """A checked scenario.
+
+    Args:
+        name, description: for people; the name also seeds the draws.
+        map: generator or file, and the junction's kind.
+        actors: in the order of their slots.
+        draws: variable -> its choice, such as "weather.precipitation" -> Uniform(0, 70), in the order of drawing.
+        couplings: weather variable -> number over other weather variables; in an order that can be computed.
+        presences: "actors.<name>.present" -> formula over propositions: correlated on purpose.
+        propositions: what may be true of an episode, in the order of a cell's entries.
+        rule: what the driver thinks.
+        time_limit: [s]; finish: metres beyond the junction [m].
+        splits: name -> formula over propositions that admits cells.
+        known_leaks: variables that are meant to tell the answer.
+        data: what the file said, as plain data.
+        folder: the file's folder, where map files are looked for; None where there was no file.
+    """
+
+    name: str
+    description: str
+    map: MapModel
+    actors: tuple[ActorModel, ...]
+    draws: Mapping[str, Draw]
+    couplings: Mapping[str, Number]
+    presences: Mapping[str, Formula]
+    propositions: tuple[Proposition, ...]
+    rule: Rule
+    time_limit: float
+    finish: float
+    splits: Mapping[str, Formula]
+    known_leaks: tuple[str, ...]
+    data: Mapping[str, Any] = field(repr=False)
+    folder: Path | None = None
+
+    @property
+    def proposition_names(self) -> tuple[str, ...]:
+        """The propositions' names, in the order of a cell's entries."""
+        return tuple(p.name for p in self.propositions)
+
+    def proposition(self, name: str) -> Proposition:
+        """The proposition of that name.
+
+        Raises:
+            ValueError: naming the known propositions.
+        """
+        for proposition in self.propositions:
+            if proposition.name == name:
+                return proposition
+        known = self.proposition_names
+        raise ValueError(
+            f"scenario {self.name} has no proposition '{name}'; known are {listed(known)}{nearest(name, known)}"
+        )
+
+    def split(self, name: str) -> Formula:
+        """The formula that admits cells to a split; `every` admits all.
+
+        Raises:
+            ValueError: naming the known splits.
+        """
+        if name not in self.splits:
+            known = listed(self.splits)
+            raise ValueError(
+                f"scenario {self.name} has no split '{name}'; known are {known}{nearest(name, self.splits)}"
+            )
+        return self.splits[name]
+
+    def with_rule(self, text: str) -> Scenario:
+        """The same scenario with another rule.
+
+        Raises:
+            ScenarioError: where the rule does not fit.
+        """
+        return from_data({**self.data, "rule": text}, folder=self.folder)
+
+    def with_map(self, data: Mapping[str, Any]) -> Scenario:
+        """The same scenario elsewhere, such as `with_map({"file": "Town02.xodr", "junction": "t"})`.
+
+        Raises:
+            ScenarioError: where the map is unknown.
+        """
+        return from_data({**self.data, "map": dict(data)}, folder=self.folder)
+
+    def with_name(self, name: str) -> Scenario:
+        """The same scenario under another name, so that its draws differ.
+
+        Raises:
+            ScenarioError: for a name that cannot be one.
+        """
+        return from_data({**self.data, "name": name}, folder=self.folder)
+
+    def digest(self) -> str:
+        """SHA-256 of what the scenario means: its data without the description, and its propositions' order."""
+        return self._digest
+
+    @functools.cached_property
+    def _digest(self) -> str:
+        data = {k: v for k, v in self.data.items() if k != "description"}
+        text = json.dumps([data, self.proposition_names], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scenario) and self._digest == other._digest and self.folder == other.folder
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
+
+# ----------------------------------------------------------------------------------------------- reading
+def scenario_names() -> tuple[str, ...]:
+    """Names of the scenarios that come with the package, sorted."""
+    library = importlib.resources.files("scenarios.library")
+    return tuple(sorted(f.name.removesuffix(".yaml") for f in library.iterdir() if f.name.endswith(".yaml")))
+
+
+def load_scenario(name_or_path: str | Path) -> Scenario:
+    """Read a scenario of the library by name, or any scenario file by path (what ends in .yaml or .yml).
+
+    Raises:
+        ScenarioError: for an unknown name, a missing file, or any mistake in it, with file and line.
+    """
+    text = str(name_or_path)
+    if text.endswith((".yaml", ".yml")):
+        path = Path(text)
+        try:
+            return from_text(path.read_text("utf-8"), text, path.resolve().parent)
+        except OSError as error:
+            raise ScenarioError(f"{text}: cannot be read: {error.strerror}; known scenarios are {_known()}") from None
+        except UnicodeDecodeError as error:
+            raise ScenarioError(f"{text}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
+    if text not in scenario_names():
+        raise ScenarioError(
+            f"unknown scenario '{text}'; known are {_known()}{nearest(text, scenario_names())}; "
+            "a file is given by a path that ends in .yaml"
+        )
+    return _from_library(text)
+
+
+@functools.lru_cache(maxsize=64)
+def _from_library(name: str) -> Scenario:
+    file = importlib.resources.files("scenarios.library").joinpath(f"{name}.yaml")
+    return from_text(file.read_text("utf-8"), f"{name}.yaml")
+
+
+def _known() -> str:
+    return listed(scenario_names())
+
+
+def from_text(text: str, where: str = "scenario", folder: Path | None = None) -> Scenario:
+    """Read a scenario from YAML text.
+
+    Args:
+        where: the file's name for messages.
+        folder: where map files are looked for first.
+
+    Raises:
+        ScenarioError: for any mistake, with `where` and the line.
+    """
+    data, lines = read_yaml(text, where)
+    return _build(data, lines, folder)
+
+
+def from_data(data: Mapping[str, Any], folder: Path | None = None) -> Scenario:
+    """Build a scenario from plain data, as a YAML file would hold it.
+
+    Raises:
+        ScenarioError: for any mistake.
+    """
+    return _build(dict(data), Lines(f"scenario {data.get('name', '?')}"), folder)
+
+
+# ------------------------------------------------------------------------------- checking the file as a whole
+T = TypeVar("T")
+
+
+def _at(lines: Lines, path: KeyPath, read: Callable[[], T]) -> T:
+    """Call `read`; a RuleError becomes a ScenarioError at `path`."""
+    try:
+        return read()
+    except RuleError as error:
+        raise lines.error(path, str(error)) from None
+
+
+def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
+    model = check(FileModel, data, lines)
+    actors = tuple(a.name for a in model.actors)
+    for i, name in enumerate(actors):
+        if name in actors[:i]:
+            raise lines.error(("actors", i, "name"), f"the actor '{name}' stands twice; wanted another name")
+    propositions = tuple(
+        _proposition(name, text, actors, lines) for name, text in model.propositions.items()
+    )
+    known = tuple(p.name for p in propositions)
+    rule = _at(lines, ("rule",), lambda: parse_rule(model.rule, known))
+    _check_ways(model, rule, lines)
+    splits = {EVERY: Constant(True)}
+    for name, text in model.splits.items():
+        if name == EVERY:
+            raise lines.error(("splits", name), f"the split '{EVERY}' is always there; wanted another name")
+        splits[name] = _split(name, text, known, lines)
+    draws, couplings = _draws(model), _couplings(model, lines)
+    presences = {
+        f"actors.{a.name}.present": _presence(i, a.present, known, lines)
+        for i, a in enumerate(model.actors)
+        if isinstance(a.present, str)
+    }
+    _check_presences(propositions, presences, actors, lines)
+    variables = {**draws, **couplings, **presences}
+    for i, leak in enumerate(model.known_leaks):
+        if leak not in variables:
+            raise lines.error(
+                ("known_leaks", i), f"unknown variable '{leak}'; known are {listed(variables)}{nearest(leak, variables)}"
+            )
+    return Scenario(
+        model.name, model.description, model.map, tuple(model.actors), draws, couplings, presences, propositions, rule,
+        model.time_limit, model.finish, splits, tuple(model.known_leaks), data, folder,
+    )  # fmt: skip
+
+
+def _proposition(name: str, text: str, actors: tuple[str, ...], lines: Lines) -> Proposition:
+    path: KeyPath = ("propositions", name)
+    _at(lines, path, lambda: check_name(name))
+    return _at(lines, path, lambda: parse_proposition(name, text, actors))
+
+
+def _split(name: str, text: str | bool, known: tuple[str, ...], lines: Lines) -> Formula:
+    if isinstance(text, bool):
+        return Constant(text)
+    return _at(lines, ("splits", name), lambda: parse_formula(text, known))
+
+
+def _presence(index: int, text: str, known: tuple[str, ...], lines: Lines) -> Formula:
+    return _at(lines, ("actors", index, "present"), lambda: parse_formula(text, known))
+
+
+def _check_ways(model: FileModel, rule: Rule, lines: Lines) -> None:
+    """The stem of a T has no way straight on; say so now and not when an expert looks for it."""
+    if model.map.kind != "t":
+        return
+    starts = getattr(model.ego.start, "options", None) or (getattr(model.ego.start, "value", "south"),)
+    for start in starts:
+        ways = _WAYS_OF_T.get(start, ())
+        if odd := next((d for d in decisions(rule) if d not in ways), None):
+            raise lines.error(
+                ("rule",), f"the decision '{odd}' is no way out of a T-junction from the {start}; "
+                f"ways from there are {listed(ways)}"
+            )  # fmt: skip
+
+
+def _draws(model: FileModel) -> dict[str, Draw]:
+    found: dict[str, Draw] = {f"map.{k}": v for k, v in sorted(model.map.parameters.items())}
+    found |= {f"ego.{k}": getattr(model.ego, k) for k in ("start", "distance", "speed")}
+    for name in WEATHER_FIELDS:
+        value = getattr(model.weather, name)
+        if isinstance(value, Draw):
+            found[f"weather.{name}"] = value
+    for actor in model.actors:
+        values = {k: getattr(actor, k) for k in type(actor).model_fields if k != "name"}
+        found |= {f"actors.{actor.name}.{k}": v for k, v in values.items() if isinstance(v, Draw)}
+    return found
+
+
+def _couplings(model: FileModel, lines: Lines) -> dict[str, Number]:
+    """The weather formulas, each after those that it needs."""
+    texts = {n: t for n in WEATHER_FIELDS if isinstance(t := getattr(model.weather, n), str)}
+    numbers = {n: _at(lines, ("weather", n), lambda t=t: parse_number(t, WEATHER_FIELDS)) for n, t in texts.items()}
+    ordered: dict[str, Number] = {}
+    while len(ordered) < len(numbers):
+        ready = [n for n in numbers if n not in ordered and all(v not in numbers or v in ordered
+                 for v in numbers[n].variables())]  # fmt: skip
+        if not ready:
+            stuck = [n for n in numbers if n not in ordered]
+            raise lines.error(("weather", stuck[0]), f"{listed(stuck)} depend on each other; wanted no circle")
+        ordered |= {n: numbers[n] for n in ready}
+    return {f"weather.{n}": number for n, number in ordered.items()}
+
+
+def _check_presences(
+    propositions: tuple[Proposition, ...], presences: Mapping[str, Formula], actors: tuple[str, ...], lines: Lines
+) -> None:
+    """A presence formula may lean only on propositions that chance decides, so that there is an order to draw in."""
+    by_name = {p.name: p for p in propositions}
+    for variable, formula in presences.items():
+        path: KeyPath = ("actors", actors.index(variable.split(".")[1]), "present")
+        for name in names(formula):
+            if odd := next((v for v in by_name[name].variables if v in presences), None):
+                raise lines.error(path, f"'{name}' reads {odd}, itself a formula; wanted propositions that chance decides")
+    for p in propositions:
+        if any(v in presences for v in p.variables) and not isinstance(p.tree, Name):
+            odd = next(v for v in p.variables if v in presences)
+            raise lines.error(
+                ("propositions", p.name), f"{odd} follows a formula, so it must stand alone here; wanted '{odd}'"
+            )

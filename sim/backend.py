@@ -1,0 +1,49 @@
+"""The contract that every world meets: embedded (in this process) and CARLA (a server elsewhere)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from sim.bank import MapBank
+from sim.config import Camera, Episode, Simulation
+from sim.types import Action, Observation, World
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """B worlds that advance together.
+
+    `world` is the truth, live: its arrays change at the next `step` or `reset`; `world.copy()` keeps them.
+    A world whose outcome is no longer "running" stands still until it is reset.  `sim.testing.BackendConformance`
+    is the contract in executable form: a backend's test class inherits it.
+    """
+
+    worlds: int
+    simulation: Simulation
+    camera: Camera
+    maps: MapBank
+    world: World
+    episodes: list[Episode | None]
+
+    def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
+        """Start `episodes` in the given slots (all slots when None), one each.
+
+        Raises:
+            ValueError: when the numbers of episodes and slots differ, or an episode cannot be placed on its map.
+        """
+
+    def step(self, action: Action) -> None:
+        """Advance every running world one tick.
+
+        Raises:
+            ValueError: when the action's shape is not (B,), or it is not finite in a running world.
+        """
+
+    def observe(self, slots: np.ndarray | None = None) -> Observation:
+        """What each ego's sensors show now; of the given slots only, in their order, if any are given."""
+
+    def close(self) -> None:
+        """Leave nothing behind."""

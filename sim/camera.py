@@ -1,0 +1,176 @@
+"""The camera: pictures of every world from ego's place, on one core in tens of microseconds each.
+
+A pinhole on ego with yaw and pitch but no roll.  Each world is drawn sky first, then objects front to back with a
+depth buffer, then the ground where nothing stands (so that a wet road can mirror), then shadows and pools of light,
+then rain.  What a world looks like follows from its own row of `World` alone, never from the batch, the threads or the
+neighbours.  Image rows grow downwards, columns to the right.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.config import RAD, Camera
+from sim.faces import DEPTHS
+from sim.kernel import kernel, over_worlds
+from sim.looks import meshes
+from sim.objects import ITEM, draw_objects, draw_patches, gather
+from sim.rain import draw_rain
+from sim.sky import draw_sky, noise
+from sim.textures import atlas
+from sim.types import Bank, World
+from sim.underfoot import draw_ground
+from sim.weather import LIGHT_SIZE, light_of
+
+SMOOTH_FROM = 200  # rows; images at least this tall are sampled bilinearly everywhere
+BEAM_WIDTH = 0.50  # of ego's headlights [rad]
+
+
+class View(NamedTuple):
+    """A camera's rays as tables.
+
+    Args:
+        rows: (H, 4) float32: upward and forward part of the row's ray, depth at which it meets the ground (0 above
+            the horizon) [m], how much of the headlights' light reaches an object there.
+        cols: (W, 4) float32: rightward part of the column's ray, its azimuth off the axis [rad], the headlights'
+            strength, spare.
+        geometry: (8,) float32: focal length [px], centre row, sine and cosine of the pitch, tangent, cosine and sine
+            of half the angle of view, height [m].
+        mount: (3,) float32: forward, left [m] of the rear axle, yaw [rad].
+        horizon: first row that sees the ground.
+    """
+
+    rows: np.ndarray
+    cols: np.ndarray
+    geometry: np.ndarray
+    mount: np.ndarray
+    horizon: int
+
+
+@functools.lru_cache(maxsize=32)
+def view_of(camera: Camera) -> View:
+    """The tables of a camera.
+
+    Raises:
+        ValueError: for an image, angle or height that cannot be.
+    """
+    if camera.width < 2 or camera.height < 2:
+        raise ValueError(f"camera is {camera.width} x {camera.height} px; at least 2 x 2 is needed")
+    if not 5.0 <= camera.fov <= 150.0:
+        raise ValueError(f"camera has fov={camera.fov}; wanted 5 to 150 degrees")
+    if not camera.up > 0.05:
+        raise ValueError(f"camera has up={camera.up}; wanted more than 0.05 m above the ground")
+    if not abs(camera.pitch) <= 60.0:
+        raise ValueError(f"camera has pitch={camera.pitch}; wanted -60 to 60 degrees")
+    focal = camera.width / 2.0 / math.tan(camera.fov * RAD / 2.0)
+    middle = camera.height / 2.0
+    sine, cosine = math.sin(camera.pitch * RAD), math.cos(camera.pitch * RAD)
+    tilt = (middle - np.arange(camera.height) - 0.5) / focal
+    up, ahead = sine + tilt * cosine, cosine - tilt * sine
+    below = up < -1e-4
+    depth = np.where(below, camera.up / np.where(below, -up, 1.0), 0.0)
+    elevation = np.arctan2(up, ahead)
+    lit = np.clip(1.0 - np.maximum(elevation + 0.01, 0.0) / 0.16, 0.12, 1.0)
+    right = (np.arange(camera.width) + 0.5 - camera.width / 2.0) / focal
+    azimuth = -np.arctan2(right, cosine)
+    angle = (azimuth + camera.yaw * RAD) / BEAM_WIDTH
+    beam = 0.85 * np.exp(-(angle**2)) + 0.15 * np.exp(-(angle**2) / 6.0)
+    tangent = np.abs(right).max() * 1.02 / max(float(ahead.min()), 0.05) + 1.0 / focal
+    half = math.atan(tangent)
+    geometry = [focal, middle, sine, cosine, tangent, math.cos(half), math.sin(half), camera.up]
+    return View(
+        np.stack([up, ahead, depth, lit], 1).astype(np.float32),
+        np.stack([right, azimuth, beam, np.zeros_like(right)], 1).astype(np.float32),
+        np.array(geometry, np.float32),
+        np.array([camera.forward, camera.left, camera.yaw * RAD], np.float32),
+        int(np.argmax(below)) if below.any() else camera.height,
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _noise() -> np.ndarray:
+    return noise()
+
+
+@kernel
+def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise, reach, shape, what, start,
+          atlas_texels, tex_start, tex_size, texels, level_start, level_shape, origin, texel, scenery, scenery_start,
+          skyline, tick, seed, map_of, weather, x, y, yaw, kind, length, width, height, overhang, look):  # fmt: skip
+    """Draw worlds first .. stop. One range owns one set of scratch arrays."""
+    high, wide = rows.shape[0], cols.shape[0]
+    most = kind.shape[1]
+    for m in range(scenery_start.shape[0] - 1):
+        most = max(most, kind.shape[1] + scenery_start[m + 1] - scenery_start[m])
+    zb = np.empty((high, wide), np.float32)
+    spans = np.empty((2, high), np.float32)
+    poly = np.empty((6, 8), np.float32)
+    grad = np.empty(9, np.float32)
+    light = np.empty(6, np.float32)
+    table = np.empty(LIGHT_SIZE, np.float32)
+    fog = np.empty(DEPTHS, np.float32)
+    beam = np.empty(DEPTHS, np.float32)
+    top = np.empty(wide, np.float32)
+    base = np.empty(wide, np.int32)
+    item = np.empty((most, ITEM), np.float32)
+    order = np.empty(most, np.int32)
+    for w in range(first, stop):
+        o = out[w]
+        m = map_of[w]
+        c, s = math.cos(yaw[w, 0]), math.sin(yaw[w, 0])
+        cam_x = x[w, 0] + c * mount[0] - s * mount[1]
+        cam_y = y[w, 0] + s * mount[0] + c * mount[1]
+        cam_yaw = yaw[w, 0] + mount[2]
+        light_of(weather[w], table)
+        zb[:] = np.float32(0.0)
+        draw_sky(o, rows, cols, geometry, horizon, cam_yaw, table, skyline[m], noise[0], top)
+        count = gather(item, order, geometry, reach, cam_x, cam_y, cam_yaw, w, kind, x, y, yaw, length, width, height,
+                       overhang, look, scenery, scenery_start[m], scenery_start[m + 1])  # fmt: skip
+        draw_objects(o, zb, item, order, count, geometry, rows, cols, cam_yaw, table, fog, beam, smooth, spans, poly,
+                     grad, light, shape, what, start, atlas_texels, tex_start, tex_size)  # fmt: skip
+        draw_ground(o, zb, rows, cols, geometry, horizon, cam_x, cam_y, cam_yaw, smooth, table, noise[1], base,
+                    texels, level_start[m], level_shape[m], origin[m], texel[m])  # fmt: skip
+        draw_patches(o, zb, item, count, geometry, rows, cols, horizon, cam_yaw, table)
+        draw_rain(o, seed[w], tick[w], horizon, cols, table)
+
+
+def render(bank: Bank, world: World, camera: Camera, out: np.ndarray | None = None, *, threads: int = 1) -> np.ndarray:
+    """Draw what every ego's camera sees.
+
+    Args:
+        bank: the maps.
+        world: B worlds.
+        camera: mounted on every ego; ego itself is not drawn.
+        out: (B, H, W, 3) uint8 to draw into; a new array when not given.
+        threads: how many to use at most; the picture does not depend on it.
+
+    Returns:
+        (B, H, W, 3) uint8, RGB.
+
+    Raises:
+        ValueError: when `out` has another shape or type, or the camera cannot be.
+    """
+    view = view_of(camera)
+    wanted = (len(world.tick), camera.height, camera.width, 3)
+    if out is None:
+        out = np.empty(wanted, np.uint8)
+    elif out.shape != wanted or out.dtype != np.uint8 or not out.flags.c_contiguous:
+        raise ValueError(f"out is {out.shape} {out.dtype}; wanted {wanted} uint8, contiguous")
+    mesh, pictures = meshes(), atlas()
+    # four bytes are fetched as one number
+    texels = bank.texels.view("<u4").reshape(-1)
+    smooth = camera.height >= SMOOTH_FROM
+
+    def run(first: int, stop: int) -> None:
+        _draw(first, stop, out, view.rows, view.cols, view.geometry, view.mount, view.horizon, smooth, _noise(),
+              mesh.reach, mesh.shape, mesh.what, mesh.start, pictures.texels, pictures.start, pictures.size,
+              texels, bank.level_start, bank.level_shape, bank.ground_origin, bank.ground_texel,
+              bank.scenery, bank.scenery_start, bank.skyline, world.tick, world.seed, world.map, world.weather,
+              world.x, world.y, world.yaw, world.kind, world.length, world.width, world.height, world.overhang,
+              world.look)  # fmt: skip
+
+    over_worlds(run, wanted[0], threads)
+    return out

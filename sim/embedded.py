@@ -1,0 +1,300 @@
+"""The in-process world: B worlds in arrays, stepped and drawn by kernels, on the CPU, without a server.
+
+World w's bytes depend on its own episode and actions alone, never on the batch size, the threads or the
+neighbours: kernels share no state between worlds and there is one machine code for every batch size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sim.bank import MapBank, path_points
+from sim.camera import render
+from sim.config import EGO, VEHICLES, Camera, Episode, Simulation
+from sim.dynamics import bicycle, clamp
+from sim.geometry import HALF, boxes_touch, wrap
+from sim.kernel import kernel, over_worlds
+from sim.road import load_map
+from sim.traffic import advance_along, follow
+from sim.types import (
+    DRIVABLE,
+    KIND,
+    NO_BRANCH,
+    OUTCOME,
+    ROUTE_SPACING,
+    SURFACES,
+    Action,
+    Junction,
+    Observation,
+    RoadMap,
+    World,
+)
+
+ROUTES = 3  # room for the ways out of a junction: left, right, straight
+OFF_ROAD_WHEELS = 2  # so many of the four wheels off the drivable surface end an episode
+ON_ROUTE = np.float32(5.5)  # [m] from a route's line that is still its road, the wrong lane included
+ALONG_ROUTE = np.float32(np.pi / 3)  # [rad] between the car's heading and the route's
+WHEEL_INSET = np.float32(0.45)  # of the width, from the middle to a wheel's centre
+ZERO = np.float32(0.0)
+ONE = np.float32(1.0)
+
+_RUNNING, _ARRIVED, _COLLISION, _OFF_ROAD, _TIMEOUT = (
+    OUTCOME[name] for name in ("running", "arrived", "collision", "off_road", "timeout")
+)
+_DRIVABLE = np.array([i in DRIVABLE for i in range(len(SURFACES))])
+_EGO_LIMITS = np.array(
+    [EGO.max_steer, EGO.steer_rate, EGO.max_acceleration, EGO.max_braking, EGO.max_speed], np.float32
+)
+
+
+@kernel(inline=True)
+def _wheels_off(x, y, cos, sin, wheelbase, width, m, bank, drivable):  # type: ignore[no-untyped-def]
+    """How many of the four wheels stand off the drivable surface."""
+    off = 0
+    surface, start = bank.surface, bank.surface_start[m]
+    rows, columns = bank.surface_shape[m, 0], bank.surface_shape[m, 1]
+    scale = ONE / bank.surface_texel[m]
+    x0, y0 = bank.ground_origin[m, 0], bank.ground_origin[m, 1]
+    for axle in range(2):
+        along = wheelbase * np.float32(axle)
+        for side in range(2):
+            across = width * WHEEL_INSET * np.float32(2 * side - 1)
+            column = int(np.floor((x + along * cos - across * sin - x0) * scale))
+            row = int(np.floor((y + along * sin + across * cos - y0) * scale))
+            if row < 0 or row >= rows or column < 0 or column >= columns:
+                off += 1
+            elif not drivable[surface[start + row * columns + column]]:
+                off += 1
+    return off
+
+
+@kernel
+def _step(bank, world, goal, limits, drivable, steer_asked, acceleration_asked, dt, substeps, start, stop):  # type: ignore[no-untyped-def]
+    x, y, yaw, speed = world.x, world.y, world.yaw, world.speed
+    steer, acceleration = world.steer, world.acceleration
+    length, width, wheelbase, overhang = world.length, world.width, world.wheelbase, world.overhang
+    kind, path, path_s, target_speed = world.kind, world.path, world.path_s, world.target_speed
+    points, path_start = bank.points, bank.path_start
+    n = x.shape[1]
+    h = dt / np.float32(substeps)
+    for w in range(start, stop):
+        if world.outcome[w] != _RUNNING:
+            continue
+        # Others first: they react to where ego is now, as ego's own action did.
+        for i in range(1, n):
+            if kind[w, i] != 0 and path[w, i] >= 0:
+                follow(w, i, n, dt, points, path_start, x, y, yaw, speed, steer, acceleration,
+                       length, width, wheelbase, overhang, kind, path, path_s, target_speed)  # fmt: skip
+        want = clamp(steer_asked[w], -limits[0], limits[0])
+        a = clamp(acceleration_asked[w], -limits[3], limits[2])
+        before = speed[w, 0]
+        ex, ey, eyaw, ev, delta = x[w, 0], y[w, 0], yaw[w, 0], before, steer[w, 0]
+        for _ in range(substeps):
+            delta += clamp(want - delta, -limits[1] * h, limits[1] * h)
+            held = min(a, (limits[4] - ev) / h)
+            ex, ey, eyaw, ev = bicycle(ex, ey, eyaw, ev, delta, held, wheelbase[w, 0], h)
+        x[w, 0], y[w, 0], yaw[w, 0], speed[w, 0], steer[w, 0] = ex, ey, wrap(eyaw), ev, delta
+        acceleration[w, 0] = (ev - before) / dt
+        world.tick[w] += 1
+        cos, sin = np.cos(eyaw), np.sin(eyaw)
+
+        arrived = False
+        for r in range(world.route.shape[1]):
+            q = world.route[w, r]
+            if q < 0:
+                continue
+            s, offset, k = advance_along(points, path_start[q], path_start[q + 1] - 1, world.route_s[w, r], ex, ey)
+            world.route_s[w, r] = s
+            world.route_offset[w, r] = offset
+            if s > bank.junction_out[q] and abs(offset) < ON_ROUTE and abs(wrap(eyaw - points[k, 2])) < ALONG_ROUTE:
+                world.branch[w] = bank.decision[q]
+                arrived = arrived or s > bank.junction_out[q] + goal[w]
+
+        hit = False
+        middle = HALF * length[w, 0] - overhang[w, 0]
+        for i in range(1, n):
+            if kind[w, i] == 0:
+                continue
+            ci, si = np.cos(yaw[w, i]), np.sin(yaw[w, i])
+            centre = HALF * length[w, i] - overhang[w, i]
+            hit = hit or boxes_touch(
+                ex + middle * cos, ey + middle * sin, cos, sin, length[w, 0], width[w, 0],
+                x[w, i] + centre * ci, y[w, i] + centre * si, ci, si, length[w, i], width[w, i],
+            )  # fmt: skip
+        if hit:
+            world.outcome[w] = _COLLISION
+        elif _wheels_off(ex, ey, cos, sin, wheelbase[w, 0], width[w, 0], world.map[w], bank, drivable) >= OFF_ROAD_WHEELS:
+            world.outcome[w] = _OFF_ROAD
+        elif arrived:
+            world.outcome[w] = _ARRIVED
+        elif world.tick[w] >= world.time_limit[w]:
+            world.outcome[w] = _TIMEOUT
+
+
+def empty_world(worlds: int, actors: int) -> World:
+    """A World of zeros: no actors, nothing running."""
+    types = {"tick": np.int32, "seed": np.uint32, "map": np.int32, "weather": np.float32, "outcome": np.int32,
+             "branch": np.int32, "time_limit": np.int32, "kind": np.int32, "look": np.int32, "path": np.int32,
+             "route": np.int32}  # fmt: skip
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(World._fields, (worlds, actors))
+    shapes |= dict.fromkeys(("tick", "seed", "map", "outcome", "branch", "time_limit"), (worlds,))
+    shapes |= dict.fromkeys(("route", "route_s", "route_offset"), (worlds, ROUTES))
+    shapes["weather"] = (worlds, 14)
+    return World(**{name: np.zeros(shapes[name], types.get(name, np.float32)) for name in World._fields})
+
+
+class EmbeddedWorld:
+    """The `Backend` that needs nothing but this process.
+
+    Args:
+        worlds: B.
+        camera: mounted on every ego.
+        simulation: tick, substeps and room for actors.
+        threads: that step and draw; never changes a result.
+        search: folders in which OpenDRIVE files are looked up.
+    """
+
+    def __init__(
+        self,
+        worlds: int,
+        camera: Camera | None = None,
+        simulation: Simulation | None = None,
+        threads: int = 1,
+        search: Sequence[Path] = (),
+    ) -> None:
+        if worlds < 1 or threads < 1:
+            raise ValueError(f"worlds={worlds}, threads={threads}: both must be at least 1")
+        self.worlds, self.threads = worlds, threads
+        self.camera = camera or Camera()
+        self.simulation = simulation or Simulation()
+        self.maps = MapBank()
+        self.episodes: list[Episode | None] = [None] * worlds
+        self._search = tuple(search)
+        self._goal = np.zeros(worlds, np.float32)
+        self.world = empty_world(worlds, self.simulation.actors)
+        self.world.outcome[:] = _TIMEOUT  # nothing runs before the first reset
+
+    def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
+        """Start `episodes` in `slots`; see `Backend.reset`."""
+        slots = range(self.worlds) if slots is None else slots
+        if len(slots) != len(episodes):
+            raise ValueError(f"{len(episodes)} episodes for {len(slots)} slots; one each is wanted")
+        for w, episode in zip(slots, episodes):
+            self._place(int(w), episode)
+
+    def _place(self, w: int, episode: Episode) -> None:
+        world, simulation = self.world, self.simulation
+        if len(episode.actors) + 1 > simulation.actors:
+            raise ValueError(
+                f"episode of {episode.scenario} has {len(episode.actors)} other actors; "
+                f"Simulation(actors={simulation.actors}) has room for {simulation.actors - 1}"
+            )
+        road_map, junction = load_map(episode.map, self._search)
+        for name, array in world._asdict().items():
+            array[w] = -1 if name in ("path", "route") else 0
+        world.map[w] = self.maps.add(road_map)
+        world.seed[w] = episode.seed & 0xFFFFFFFF
+        world.weather[w] = episode.weather.array()
+        world.branch[w] = NO_BRANCH
+        world.time_limit[w] = round(episode.time_limit / simulation.tick)
+        self._goal[w] = episode.finish
+        self._place_ego(w, episode, road_map, junction)
+        for i, spec in enumerate(episode.actors, start=1):
+            if spec.present:
+                self._place_actor(w, i, episode, road_map, junction)
+        self.episodes[w] = episode
+
+    def _place_ego(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
+        world = self.world
+        routes = junction.routes_from(episode.arm)
+        if not routes:
+            raise ValueError(
+                f"no way through the junction from arm {episode.arm!r} of {road_map.name}; "
+                f"arms with one are {sorted({r.origin for r in junction.routes})}"
+            )
+        room = min(r.junction_in for r in routes)
+        distance = min(episode.distance, room - 1.0)
+        for r, route in enumerate(routes[:ROUTES]):
+            world.route[w, r] = self.maps.path(road_map, route.path, route)
+            world.route_s[w, r] = route.junction_in - distance
+        points = routes[0].path.points
+        k = int((routes[0].junction_in - distance) / ROUTE_SPACING)
+        self._set_vehicle(w, 0, "car", points[k, 0], points[k, 1], points[k, 2], 0)
+        world.speed[w, 0] = episode.speed
+
+    def _place_actor(self, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
+        spec = episode.actors[i - 1]
+        if spec.arm not in junction.arms:
+            raise ValueError(f"actor {spec.name}: no arm {spec.arm!r}; the junction has {sorted(junction.arms)}")
+        arm = junction.arms[spec.arm]
+        lane = arm.inbound if spec.lane == "inbound" else arm.outbound
+        s = lane.length - spec.distance if spec.lane == "inbound" else spec.distance
+        s = float(np.clip(s, 0.0, lane.length - 1.0))
+        x, y, yaw, _ = lane.points[int(s / ROUTE_SPACING)]
+        self._set_vehicle(
+            w, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour
+        )
+        if spec.speed > 0:
+            world = self.world
+            world.speed[w, i] = world.target_speed[w, i] = spec.speed
+            world.path[w, i] = self.maps.path(road_map, lane)
+            world.path_s[w, i] = s
+
+    def _set_vehicle(self, w: int, i: int, kind: str, x: float, y: float, yaw: float, colour: int) -> None:
+        world, vehicle = self.world, VEHICLES[kind]
+        world.kind[w, i], world.look[w, i] = KIND[kind], colour
+        world.x[w, i], world.y[w, i], world.yaw[w, i] = x, y, np.arctan2(np.sin(yaw), np.cos(yaw))
+        world.length[w, i], world.width[w, i], world.height[w, i] = vehicle.length, vehicle.width, vehicle.height
+        world.wheelbase[w, i], world.overhang[w, i] = vehicle.wheelbase, vehicle.overhang
+
+    def step(self, action: Action) -> None:
+        """Advance every running world one tick; see `Backend.step`."""
+        steer = np.ascontiguousarray(action.steer, np.float32)
+        acceleration = np.ascontiguousarray(action.acceleration, np.float32)
+        if steer.shape != (self.worlds,) or acceleration.shape != (self.worlds,):
+            raise ValueError(
+                f"steer {steer.shape} and acceleration {acceleration.shape} were given; both must be ({self.worlds},)"
+            )
+        wrong = ~(np.isfinite(steer) & np.isfinite(acceleration)) & (self.world.outcome == _RUNNING)
+        if wrong.any():
+            w = int(np.flatnonzero(wrong)[0])
+            raise ValueError(
+                f"action of world {w} is steer={steer[w]}, acceleration={acceleration[w]}; finite numbers are wanted"
+            )
+        bank, dt, substeps = self.maps.arrays, np.float32(self.simulation.tick), self.simulation.substeps
+        over_worlds(
+            lambda start, stop: _step(
+                bank, self.world, self._goal, _EGO_LIMITS, _DRIVABLE, steer, acceleration, dt, substeps, start, stop
+            ),
+            self.worlds,
+            self.threads,
+            least=256,  # a step is so short that fewer worlds do not pay for a thread
+        )
+
+    def observe(self, slots: np.ndarray | None = None) -> Observation:
+        """Camera images and speeds; see `Backend.observe`."""
+        world = self.world if slots is None else World(*(a[slots] for a in self.world))
+        camera = render(self.maps.arrays, world, self.camera, threads=self.threads)
+        return Observation(camera=camera, speed=world.speed[:, 0].copy())
+
+    def adopt(self, other: World) -> None:
+        """Put every ego where it is in another world of the same shape, with its motion, progress and outcome.
+
+        Called after `step`, this makes a world the *shadow* of another one in which one proposition differs: the
+        others move by their own rules (an actor may be present in one of the two only), ego is the other's ego.
+        """
+        for name in ("x", "y", "yaw", "speed", "steer", "acceleration"):
+            getattr(self.world, name)[:, 0] = getattr(other, name)[:, 0]
+        for name in ("tick", "outcome", "branch", "route_s", "route_offset"):
+            getattr(self.world, name)[:] = getattr(other, name)
+
+    def close(self) -> None:
+        """Nothing is held outside this process's memory."""
+
+
+def lane_ahead(backend: EmbeddedWorld, w: int, r: int = 0) -> np.ndarray:
+    """(K, 4) points of ego's r-th route in world w."""
+    return path_points(backend.maps.arrays, int(backend.world.route[w, r]))

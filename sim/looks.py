@@ -1,0 +1,189 @@
+"""What objects are made of: convex faces in a unit box that is scaled to each object's length, width and height.
+
+Box frame: x forward and y left from -1/2 to 1/2, z up from 0 to 1.  A face has up to four corners and, apart from them,
+a frame for its texture: an origin and two edges, s to the right and t downwards as seen from outside.  Keeping the two
+apart lets a trapezoid or a triangle cut its outline from an unsheared texture.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.objects import FACING, MIRRORED, STYLES, THIN, TWO_SIDED
+from sim.textures import TEXTURE
+from sim.types import KINDS
+
+Point = tuple[float, float, float]
+
+
+class Meshes(NamedTuple):
+    """Every kind's faces as flat arrays.
+
+    Args:
+        shape: (Q, 23) float32: four corners, the texture's origin and two edges (x, y, z each); then how many metres
+            one repeat of the texture covers along s and t, 0 where the texture is stretched once over its frame.
+        what: (Q, 2) int32: texture, flags.
+        start: (kinds, STYLES + 1) int32: faces of kind k in style s are start[k, s] .. start[k, s + 1].
+        reach: (kinds,) float32: farther than this an object of the kind is not drawn [m].
+    """
+
+    shape: np.ndarray
+    what: np.ndarray
+    start: np.ndarray
+    reach: np.ndarray
+
+
+def _face(texture: str, corners: list[Point], frame: tuple[Point, Point, Point] | None = None, flags: int = 0,
+          metres: tuple[float, float] = (0.0, 0.0)) -> tuple[list[float], tuple[int, int]]:  # fmt: skip
+    """One face; corners run top left, top right, bottom right, bottom left as seen from outside.
+
+    Args:
+        frame: the corners top left, top right and bottom left of the texture; those of the face when not given.
+    """
+    a, b, d = frame or (corners[0], corners[1], corners[3])
+    edges = [*a, *(q - p for p, q in zip(a, b)), *(q - p for p, q in zip(a, d))]
+    return [v for c in corners for v in c] + edges + list(metres), (TEXTURE[texture], flags)
+
+
+def _left(texture: str, x0: float, x1: float, z0: float, z1: float, y: float = 0.5, **more):
+    """Upright faces on both sides between x0 (rear) and x1 (front); the right one wears the mirrored texture."""
+    left: list[Point] = [(x1, y, z1), (x0, y, z1), (x0, y, z0), (x1, y, z0)]
+    right: list[Point] = [(x0, -y, z1), (x1, -y, z1), (x1, -y, z0), (x0, -y, z0)]
+    mirror = (right[1], right[0], right[2])
+    return [_face(texture, left, **more), _face(texture, right, mirror, flags=MIRRORED, **more)]
+
+
+def _front(texture: str, x: float, z0: float, z1: float, y: float = 0.5, **more):
+    return _face(texture, [(x, -y, z1), (x, y, z1), (x, y, z0), (x, -y, z0)], **more)
+
+
+def _rear(texture: str, x: float, z0: float, z1: float, y: float = 0.5, **more):
+    return _face(texture, [(x, y, z1), (x, -y, z1), (x, -y, z0), (x, y, z0)], **more)
+
+
+def _top(texture: str, x0: float, x1: float, z0: float, z1: float, y0: float = 0.5, y1: float = 0.5, **more):
+    """A sloped or level face that can be seen from above and behind, from (x0, z0) up or on to (x1, z1)."""
+    return _face(texture, [(x1, y1, z1), (x1, -y1, z1), (x0, -y0, z0), (x0, y0, z0)], **more)
+
+
+def _car() -> list:
+    waist, deck = 0.60, 0.60
+    # the cabin: waist from -0.47 to 0.20, roof from -0.30 to 0.02, narrower at the roof
+    b0, b1, r0, r1, yw, yr = -0.46, 0.24, -0.30, 0.02, 0.47, 0.40
+    left: list[Point] = [(r1, yr, 1), (r0, yr, 1), (b0, yw, waist), (b1, yw, waist)]
+    right: list[Point] = [(r0, -yr, 1), (r1, -yr, 1), (b1, -yw, waist), (b0, -yw, waist)]
+    screen: list[Point] = [(r1, -yr, 1), (r1, yr, 1), (b1, yw, waist), (b1, -yw, waist)]
+    rear: list[Point] = [(r0, yr, 1), (r0, -yr, 1), (b0, -yw, waist), (b0, yw, waist)]
+    return [
+        *_left("car_side", -0.5, 0.5, 0.0, waist),
+        _front("car_front", 0.5, 0.0, waist * 0.92),
+        _rear("car_rear", -0.5, 0.0, waist),
+        _face("paint", [(b1, -0.5, deck), (b1, 0.5, deck), (0.5, 0.5, waist * 0.92), (0.5, -0.5, waist * 0.92)]),
+        _top("paint", -0.5, b0, waist, deck),
+        _face("cabin_side", left, ((b1, yr, 1), (b0, yr, 1), (b1, yw, waist))),
+        _face("cabin_side", right, ((b1, -yr, 1), (b0, -yr, 1), (b1, -yw, waist)), flags=MIRRORED),
+        _face("glass", screen, ((r1, -yw, 1), (r1, yw, 1), (b1, -yw, waist))),
+        _face("glass", rear, ((r0, yw, 1), (r0, -yw, 1), (b0, yw, waist))),
+        _top("paint", r0, r1, 1, 1, yr, yr),
+    ]
+
+
+def _van() -> list:
+    return [
+        *_left("van_side", -0.5, 0.5, 0.0, 1.0),
+        _front("van_front", 0.5, 0.0, 1.0),
+        _rear("van_rear", -0.5, 0.0, 1.0),
+        _top("paint", -0.5, 0.5, 1, 1),
+    ]
+
+
+def _truck() -> list:
+    cab = 0.27
+    return [
+        *_left("truck_box", -0.5, cab, 0.0, 1.0),
+        *_left("truck_cab_side", cab, 0.5, 0.0, 0.82, y=0.48),
+        _front("truck_front", 0.5, 0.0, 0.82, y=0.48),
+        _rear("truck_rear", -0.5, 0.0, 1.0),
+        _face("paint", [(cab, -0.5, 1), (cab, 0.5, 1), (cab, 0.5, 0.8), (cab, -0.5, 0.8)]),
+        _top("paint", cab, 0.5, 0.82, 0.82, 0.48, 0.48),
+    ]
+
+
+def _building(style: int) -> list:
+    wall, metres = f"facade_{style}", (13.0, 13.0)
+    return [
+        *_left(wall, -0.5, 0.5, 0.0, 1.0, metres=metres),
+        _front(wall, 0.5, 0.0, 1.0, metres=metres),
+        _rear(wall, -0.5, 0.0, 1.0, metres=metres),
+        _top(f"roof_{style}", -0.5, 0.5, 1, 1),
+    ]
+
+
+def _house(style: int) -> list:
+    """Walls to 0.58 of the height, then a gable roof whose ridge runs along x and whose eaves stand out."""
+    eave, roof, out = 0.58, f"roof_{style}", 0.55
+    low = eave - 0.05
+    gable_front: list[Point] = [(0.5, 0, 1), (0.5, 0, 1), (0.5, 0.5, eave), (0.5, -0.5, eave)]
+    gable_rear: list[Point] = [(-0.5, 0, 1), (-0.5, 0, 1), (-0.5, -0.5, eave), (-0.5, 0.5, eave)]
+    return [
+        *_left("house_door", -0.5, 0.5, 0.0, eave),
+        _front("house_side", 0.5, 0.0, eave),
+        _rear("house_side", -0.5, 0.0, eave),
+        _face("paint", gable_front, ((0.5, -0.5, 1), (0.5, 0.5, 1), (0.5, -0.5, eave))),
+        _face("paint", gable_rear, ((-0.5, 0.5, 1), (-0.5, -0.5, 1), (-0.5, 0.5, eave))),
+        _face(roof, [(out, 0, 1), (-out, 0, 1), (-out, 0.56, low), (out, 0.56, low)], flags=TWO_SIDED),
+        _face(roof, [(-out, 0, 1), (out, 0, 1), (out, -0.56, low), (-out, -0.56, low)], flags=TWO_SIDED),
+    ]
+
+
+def _tree(style: int) -> list:
+    """One picture that turns to the camera: a tree looks alike from everywhere."""
+    corners: list[Point] = [(0, 0.5, 1), (0, -0.5, 1), (0, -0.5, 0), (0, 0.5, 0)]
+    return [_face(f"tree_{style}", corners, flags=FACING | TWO_SIDED)]
+
+
+def _lamp() -> list:
+    """A pole at the centre and an arm to the left (the box's y) with the head at its end."""
+    pole: list[Point] = [(0, 0.5, 1), (0, -0.5, 1), (0, -0.5, 0), (0, 0.5, 0)]
+    arm: list[Point] = [(0, 0.0, 1), (0.5, 0.0, 1), (0.5, 0.0, 0.985), (0, 0.0, 0.985)]
+    head: list[Point] = [(0.36, 0.0, 0.992), (0.62, 0.0, 0.992), (0.62, 0.0, 0.96), (0.36, 0.0, 0.96)]
+    bulb: list[Point] = [(0.5, 0.5, 0.99), (0.5, -0.5, 0.99), (0.5, -0.5, 0.955), (0.5, 0.5, 0.955)]
+    return [
+        _face("pole", pole, flags=FACING | TWO_SIDED | THIN),
+        _face("pole", arm, flags=TWO_SIDED),
+        _face("lamp_head", head, flags=TWO_SIDED),
+        _face("lamp_head", bulb, flags=FACING | TWO_SIDED),
+    ]
+
+
+def _fence() -> list:
+    corners: list[Point] = [(0.5, 0, 1), (-0.5, 0, 1), (-0.5, 0, 0), (0.5, 0, 0)]
+    return [_face("fence", corners, flags=TWO_SIDED, metres=(2.0, 0.0))]
+
+
+@functools.lru_cache(maxsize=1)
+def meshes() -> Meshes:
+    """The faces of every kind, in STYLES variants."""
+    makers = {
+        "car": lambda style: _car(), "van": lambda style: _van(), "truck": lambda style: _truck(),
+        "building": _building, "house": _house, "tree": _tree,
+        "lamp": lambda style: _lamp(), "fence": lambda style: _fence(),
+    }  # fmt: skip
+    reach = {"building": 260.0, "house": 160.0, "tree": 120.0, "lamp": 80.0, "fence": 60.0}
+    shapes: list[list[float]] = []
+    what: list[tuple[int, int]] = []
+    start = np.zeros((len(KINDS), STYLES + 1), np.int32)
+    for k, kind in enumerate(KINDS):
+        for style in range(STYLES):
+            start[k, style] = len(shapes)
+            for shape, label in makers[kind](style) if kind != "none" else []:
+                shapes.append(shape)
+                what.append(label)
+        start[k, STYLES] = len(shapes)
+    return Meshes(
+        np.array(shapes, np.float32), np.array(what, np.int32), start,
+        np.array([reach.get(kind, 110.0) for kind in KINDS], np.float32),
+    )  # fmt: skip

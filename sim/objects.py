@@ -1,0 +1,257 @@
+"""Everything that stands in a world: found, sorted front to back, placed before the camera and drawn face by face.
+
+The order only saves work (what is hidden is not textured); what is seen is decided by depth at every pixel.
+Camera frame: x right, y down, z along the view [m].
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sim import weather as wx
+from sim.faces import DEPTHS, clip_near, cut_rows, fill, texture_level
+from sim.kernel import kernel
+from sim.rain import mix
+from sim.types import KIND
+from sim.underfoot import draw_patch, fog_of, headlight
+
+STYLES = 3  # variants of each kind of scenery
+TWO_SIDED, FACING, MIRRORED, THIN = 1, 2, 4, 8  # flags of a face
+ITEM = 12  # floats that describe one object in view
+_F = np.float32
+_0, _1, _2 = _F(0.0), _F(1.0), _F(2.0)
+_HALF = _F(0.5)
+_BYTE = _F(1.0 / 255.0)
+_PAINT = _F(1.0 / 208.0)  # textures are painted on a base this bright
+_CAR, _TRUCK, _BUILDING, _HOUSE, _TREE, _LAMP = (
+    KIND["car"], KIND["truck"], KIND["building"], KIND["house"], KIND["tree"], KIND["lamp"],
+)  # fmt: skip
+# Walls whose look is a style rather than a colour.
+_WALLS = np.array(
+    [[214, 200, 176], [178, 104, 84], [200, 196, 190], [226, 216, 196], [160, 148, 136], [206, 178, 140],
+     [190, 200, 206], [150, 92, 76]], np.float32,
+)  # fmt: skip
+
+
+@kernel(inline=True)
+def place(item, n, geometry, kind, ahead, right, a, b, length, width, height, look, key):
+    """Describe an object in row n of `item` if the camera may see it; returns the number of objects then."""
+    radius = _HALF * math.sqrt(length * length + width * width)
+    if ahead + radius < _F(0.3) or abs(right) * geometry[5] - ahead * geometry[6] > radius:
+        return n
+    if max(height, width) * geometry[0] < max(ahead, _1):
+        return n  # smaller than a pixel
+    item[n, 0], item[n, 1], item[n, 2], item[n, 3] = ahead, right, a, b
+    item[n, 4], item[n, 5], item[n, 6] = length, width, height
+    item[n, 7] = np.float32(kind)
+    # 24 bits of colour fit a float32 exactly; the key is kept as two halves for the same reason
+    item[n, 8] = np.float32(look & 0xFFFFFF)
+    item[n, 9] = np.float32(np.int32(key & np.uint32(0xFFFF)))
+    item[n, 10] = ahead * ahead + right * right
+    item[n, 11] = radius
+    return n + 1
+
+
+@kernel
+def gather(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, yaws, lengths, widths, heights,
+           overhangs, looks, scenery, first, last):  # fmt: skip
+    """List what world w's camera may see, nearest first.
+
+    Args:
+        item: (cap, ITEM) float32 and order: (cap,) int32, written.
+        kinds ... looks: (B, N) of the actors; actor 0 carries the camera and is not drawn.
+        scenery: (K, 8) float64, of which rows first .. last belong to this world's map.
+
+    Returns:
+        How many there are.
+    """
+    ch, sh = math.cos(yaw), math.sin(yaw)
+    n = 0
+    for i in range(1, kinds.shape[1]):
+        kind = kinds[w, i]
+        if kind <= 0:
+            continue
+        co, so = math.cos(yaws[w, i]), math.sin(yaws[w, i])
+        forward = _HALF * lengths[w, i] - overhangs[w, i]  # a pose is that of the rear axle
+        dx = xs[w, i] + forward * co - cam_x
+        dy = ys[w, i] + forward * so - cam_y
+        ahead, right = dx * ch + dy * sh, dx * sh - dy * ch
+        if ahead < reach[kind]:
+            n = place(item, n, geometry, kind, ahead, right, co * ch + so * sh, co * sh - so * ch,
+                      lengths[w, i], widths[w, i], heights[w, i], looks[w, i], np.uint32(0))  # fmt: skip
+    for i in range(first, last):
+        kind = np.int32(scenery[i, 0])
+        if kind <= 0:
+            continue
+        dx, dy = np.float32(scenery[i, 1]) - cam_x, np.float32(scenery[i, 2]) - cam_y
+        ahead = dx * ch + dy * sh
+        if ahead > reach[kind] or ahead < _F(-40.0):
+            continue
+        right = dx * sh - dy * ch
+        turn = np.float32(scenery[i, 3]) - yaw
+        a, b = math.cos(turn), -math.sin(turn)
+        n = place(item, n, geometry, kind, ahead, right, a, b, np.float32(scenery[i, 4]), np.float32(scenery[i, 5]),
+                  np.float32(scenery[i, 6]), np.int32(scenery[i, 7]), mix(np.uint32(i - first)))  # fmt: skip
+    for i in range(n):
+        order[i] = i
+        j = i
+        while j > 0 and item[order[j - 1], 10] > item[i, 10]:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = i
+    return n
+
+
+@kernel(inline=True)
+def paint_of(kind, look, key, light):
+    """Write an object's paint to light[3:6]; its look is a colour, or a style where it is a small number."""
+    if kind == _TREE:
+        tone = _F(0.80) + np.float32(key & 255) * _BYTE * _F(0.35)
+        warm = (np.float32((key >> 8) & 255) * _BYTE - _HALF) * _F(0.24)
+        light[3], light[4], light[5] = tone * (_1 + warm) * _F(0.80), tone * _F(0.84), tone * (_1 - warm) * _F(0.78)
+    elif look < 256 and (kind == _BUILDING or kind == _HOUSE):
+        row = look & 7
+        light[3], light[4], light[5] = _WALLS[row, 0] * _PAINT, _WALLS[row, 1] * _PAINT, _WALLS[row, 2] * _PAINT
+    else:
+        light[3] = np.float32((look >> 16) & 255) * _PAINT
+        light[4] = np.float32((look >> 8) & 255) * _PAINT
+        light[5] = np.float32(look & 255) * _PAINT
+
+
+@kernel
+def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fog, beam, smooth, spans, poly, grad,
+                 light, shape, what, start, texels, tex_start, tex_size):  # fmt: skip
+    """Draw `count` objects. Arguments as in `gather` and `faces.fill`; shape, what, start are the meshes."""
+    height, width = o.shape[0], o.shape[1]
+    focal, cy, sine, cosine, up = geometry[0], geometry[1], geometry[2], geometry[3], geometry[7]
+    cx = np.float32(width) * _HALF
+    ch, sh = math.cos(yaw), math.sin(yaw)
+    forward = table[wx.SUN_X] * ch + table[wx.SUN_Y] * sh
+    sun_x = table[wx.SUN_X] * sh - table[wx.SUN_Y] * ch
+    sun_y = forward * sine - table[wx.SUN_Z] * cosine
+    sun_z = forward * cosine + table[wx.SUN_Z] * sine
+    for d in range(DEPTHS):
+        fog[d] = fog_of(table, np.float32(d) + _HALF)
+        beam[d] = headlight(np.float32(d) + _HALF)
+    for n in range(count):
+        k = order[n]
+        ahead, right, a, b = item[k, 0], item[k, 1], item[k, 2], item[k, 3]
+        length, wide, tall = item[k, 4], item[k, 5], item[k, 6]
+        kind, look, key = np.int32(item[k, 7]), np.int32(item[k, 8]), np.int32(item[k, 9])
+        style = 0
+        if kind == _BUILDING or kind == _HOUSE or kind == _TREE:
+            style = np.int32(mix(np.uint32(look)) % np.uint32(STYLES))
+        paint_of(kind, look, key, light)
+        # axes of the box in the camera's frame, each as long as the box
+        lx, ly, lz = b * length, a * sine * length, a * cosine * length
+        vx, vy, vz = -a * wide, b * sine * wide, b * cosine * wide
+        hx, hy, hz = _0, -cosine * tall, sine * tall
+        ox, oy, oz = right, ahead * sine + up * cosine, ahead * cosine - up * sine
+        for q in range(start[kind, style], start[kind, style + 1]):
+            flags = what[q, 1]
+            ax, ay, az, bx, by, bz = lx, ly, lz, vx, vy, vz
+            if flags & FACING:  # its y axis turns to lie across the view
+                span = wide
+                if flags & THIN:  # never thinner than most of a pixel
+                    span = max(wide, _F(0.8) * ahead / focal)
+                bx, by, bz = -span, _0, _0
+                if kind == _LAMP:
+                    ax, ay, az = lx, ly, lz
+            for c in range(4):
+                x, y, z = shape[q, 3 * c], shape[q, 3 * c + 1], shape[q, 3 * c + 2]
+                poly[0, c] = ox + x * ax + y * bx + z * hx
+                poly[1, c] = oy + x * ay + y * by + z * hy
+                poly[2, c] = oz + x * az + y * bz + z * hz
+            x, y, z = shape[q, 12], shape[q, 13], shape[q, 14]
+            px = ox + x * ax + y * bx + z * hx
+            py = oy + x * ay + y * by + z * hy
+            pz = oz + x * az + y * bz + z * hz
+            x, y, z = shape[q, 15], shape[q, 16], shape[q, 17]
+            e1x, e1y, e1z = x * ax + y * bx + z * hx, x * ay + y * by + z * hy, x * az + y * bz + z * hz
+            x, y, z = shape[q, 18], shape[q, 19], shape[q, 20]
+            e2x, e2y, e2z = x * ax + y * bx + z * hx, x * ay + y * by + z * hy, x * az + y * bz + z * hz
+            nx, ny, nz = e1y * e2z - e1z * e2y, e1z * e2x - e1x * e2z, e1x * e2y - e1y * e2x
+            triple = px * nx + py * ny + pz * nz
+            inward = triple if flags & MIRRORED == 0 else -triple
+            if inward <= _0 and flags & TWO_SIDED == 0:
+                continue
+            if abs(triple) < _F(1e-6):
+                continue
+            corners = clip_near(poly, 4)
+            if corners < 3:
+                continue
+            first, last = cut_rows(poly, corners, focal, cx, cy, spans, height)
+            if first >= last:
+                continue
+            size1 = math.sqrt(e1x * e1x + e1y * e1y + e1z * e1z)
+            size2 = math.sqrt(e2x * e2x + e2y * e2y + e2z * e2z)
+            rs, rt = _1, _1
+            wrap = shape[q, 21] > _0
+            if wrap:  # whole panes, so that no window is cut
+                rs = max(_1, np.float32(np.int32(size1 / shape[q, 21] * _F(4.0) + _HALF))) * _F(0.25)
+                if shape[q, 22] > _0:
+                    rt = max(_1, np.float32(np.int32(size2 / shape[q, 22] * _F(4.0) + _HALF))) * _F(0.25)
+            inverse = _1 / triple
+            is1, it1 = rs * inverse, rt * inverse
+            grad[0], grad[1], grad[2] = nx * inverse, ny * inverse, nz * inverse
+            grad[3] = (e2y * pz - e2z * py) * is1
+            grad[4] = (e2z * px - e2x * pz) * is1
+            grad[5] = (e2x * py - e2y * px) * is1
+            grad[6] = (py * e1z - pz * e1y) * it1
+            grad[7] = (pz * e1x - px * e1z) * it1
+            grad[8] = (px * e1y - py * e1x) * it1
+            # the frame's normal points away from the one who looks at it
+            facing = -(nx * sun_x + ny * sun_y + nz * sun_z) / math.sqrt(nx * nx + ny * ny + nz * nz)
+            if triple < _0:
+                facing = -facing
+            if flags & FACING:
+                facing = _F(0.45) + _F(0.3) * facing
+            facing = max(facing, _0)
+            for c in range(3):
+                light[c] = table[wx.AMBIENT + c] + table[wx.SUN + c] * facing
+            texture = what[q, 0]
+            lw, lh = tex_size[texture, 0], tex_size[texture, 1]
+            near = poly[5, 0]
+            far = near
+            for c in range(corners):
+                near, far = min(near, poly[5, c]), max(far, poly[5, c])
+            level = texture_level(lw, lh, rs, rt, size1, size2, math.sqrt(near * far) / focal)
+            fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog, beam, table, texels,
+                 tex_start[texture, level], lw - level, lh - level, wrap, smooth, mix(np.uint32(key)))  # fmt: skip
+
+
+@kernel
+def draw_patches(o, zb, item, count, geometry, rows, cols, horizon, yaw, table):
+    """Draw shadows under cars, shadows of trees in the sun, and pools of light under lamps."""
+    ch, sh = math.cos(yaw), math.sin(yaw)
+    sun_ahead = table[wx.SUN_X] * ch + table[wx.SUN_Y] * sh
+    sun_right = table[wx.SUN_X] * sh - table[wx.SUN_Y] * ch
+    sun = table[wx.SUN + 1] * max(table[wx.SUN_Z], _0)
+    sunny = sun / (sun + table[wx.AMBIENT + 1])
+    low = _1 / max(table[wx.SUN_Z], _F(0.25))
+    for k in range(count):
+        kind = np.int32(item[k, 7])
+        ahead, right, a, b = item[k, 0], item[k, 1], item[k, 2], item[k, 3]
+        length, wide, tall = item[k, 4], item[k, 5], item[k, 6]
+        if ahead > _F(70.0):
+            continue
+        if _CAR <= kind <= _TRUCK:
+            draw_patch(o, zb, rows, cols, geometry, horizon, ahead, right, a, b, length + _F(0.5), wide + _F(0.5),
+                       _F(2.6), _F(-0.66), _F(-0.66), _F(-0.64))  # fmt: skip
+            if sunny > _F(0.08):
+                shift = _HALF * tall * low
+                g = -sunny * _F(0.8)
+                draw_patch(o, zb, rows, cols, geometry, horizon, ahead - sun_ahead * shift, right - sun_right * shift,
+                           a, b, length + tall * _HALF, wide + tall * _HALF, _F(3.0), g, g, g * _F(0.9))  # fmt: skip
+        elif kind == _TREE and sunny > _F(0.08):
+            shift = _F(0.55) * tall * low
+            g = -sunny * _F(0.85)
+            draw_patch(o, zb, rows, cols, geometry, horizon, ahead - sun_ahead * shift, right - sun_right * shift,
+                       _1, _0, wide * _F(0.95), wide * _F(0.95), _F(1.6), g, g, g * _F(0.9))  # fmt: skip
+        elif kind == _LAMP and table[wx.HEAD] > _0:
+            g = table[wx.HEAD] * _F(4.5)
+            arm = _HALF * wide
+            draw_patch(o, zb, rows, cols, geometry, horizon, ahead + b * arm, right - a * arm, _1, _0, _F(15.0),
+                       _F(15.0), _F(1.0), g, g * _F(0.82), g * _F(0.5))  # fmt: skip

@@ -1,0 +1,119 @@
+"""What the weather does to light: CARLA's weather numbers to the few quantities that a camera needs.
+
+`light_of` fills one float32 table per world, indexed by the names below; every drawing kernel reads that table.
+Colours are linear factors around 1 for lights and 0..255 for things that are seen directly (sky, fog).
+The sun's azimuth is CARLA's: clockwise seen from above, so that the world direction is at -azimuth from x (east).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sim.kernel import kernel
+
+# Where each quantity lies in a light table; three numbers for each colour.
+DAY = 0  # 1 by day, 0 by night
+NIGHT = 1  # how far the lamps of cars and streets are on, 0..1
+SUN_X, SUN_Y, SUN_Z = 2, 3, 4  # unit vector to the sun, world frame
+SUN = 5  # light of the sun on a face that looks at it
+AMBIENT = 8  # light from everywhere
+FLAT = 11  # light on level ground
+ZENITH = 14  # colour of the sky overhead
+HORIZON = 17  # colour of the sky at the horizon
+FOG = 20  # colour that distance fades to
+FOG_RATE = 23  # extinction [1/m]
+FOG_START = 24  # where fog begins [m]
+WET = 25  # how wet the road is, 0..1
+RAIN = 26  # how hard it rains, 0..1
+WIND = 27  # 0..1
+CLOUD = 28  # 0..1
+GLOW = 29  # colour of the light around the sun; with its strength
+CLOUD_LIGHT = 32  # colour of a cloud
+HEAD = 35  # strength of ego's headlights
+SKYLINE = 36  # colour of the far horizon's silhouette
+LIGHT_SIZE = 40
+
+_F = np.float32
+_RAD = np.float32(math.pi / 180.0)
+_0, _1, _2, _3 = _F(0.0), _F(1.0), _F(2.0), _F(3.0)
+_PERCENT = _F(0.01)
+
+# One row per quantity and hour; columns RGB.  A cloudy row replaces its clear one as clouds close.
+_ZENITH = np.array([[66, 122, 202], [72, 84, 132], [5, 7, 16]], np.float32)  # day, dusk, night
+_HORIZON = np.array([[186, 210, 232], [240, 150, 88], [23, 25, 38]], np.float32)
+_OVERCAST = np.array([[158, 165, 174], [128, 116, 118], [17, 18, 23]], np.float32)
+_AMBIENT = np.array([[0.50, 0.55, 0.62], [0.36, 0.31, 0.32], [0.050, 0.056, 0.085]], np.float32)
+_AMBIENT_OVERCAST = np.array([[0.74, 0.76, 0.78], [0.40, 0.37, 0.38], [0.042, 0.045, 0.062]], np.float32)
+_SUNLIGHT = np.array([[0.62, 0.57, 0.48], [0.62, 0.33, 0.15], [0.0, 0.0, 0.0]], np.float32)
+_CLOUD = np.array([[246, 247, 250], [232, 158, 122], [26, 28, 38]], np.float32)
+
+
+@kernel(inline=True)
+def clamp01(x):
+    """x limited to 0..1."""
+    return min(max(x, _0), _1)
+
+
+@kernel(inline=True)
+def smooth01(x):
+    """Smooth step of x over 0..1."""
+    x = clamp01(x)
+    return x * x * (_3 - _2 * x)
+
+
+@kernel(inline=True)
+def _hours(table, day, dusk, i):
+    """Colour i of a (day, dusk, night) table at an hour."""
+    base = table[2, i] + (table[0, i] - table[2, i]) * day
+    return base + (table[1, i] - base) * dusk
+
+
+@kernel
+def light_of(weather, table):
+    """Fill a light table from one world's weather.
+
+    Args:
+        weather: (14,) float32 in WEATHER_FIELDS order.
+        table: (LIGHT_SIZE,) float32, overwritten.
+    """
+    altitude = weather[5]
+    rain = clamp01(weather[1] * _PERCENT)
+    fog = clamp01(weather[6] * _PERCENT)
+    cloud = clamp01(max(weather[0] * _PERCENT, min(_1, rain * _F(1.6))))
+    day = smooth01((altitude + _F(6.0)) * _F(1.0 / 15.0))
+    dusk = smooth01(_1 - abs(altitude - _F(1.0)) * _F(1.0 / 8.0)) * _F(0.9)
+    angle = -weather[4] * _RAD
+    level = math.cos(altitude * _RAD)
+    grey = cloud * cloud * _F(0.95)  # scattered clouds leave the sky between them blue
+    dim = _1 - rain * _F(0.28) * day
+    table[DAY], table[CLOUD], table[RAIN] = day, cloud, rain
+    table[SUN_X] = math.cos(angle) * level
+    table[SUN_Y] = math.sin(angle) * level
+    table[SUN_Z] = math.sin(altitude * _RAD)
+    beam = smooth01((altitude + _2) * _F(0.2)) * (_1 - _F(0.92) * grey) * (_1 - _F(0.8) * fog)
+    table[HEAD] = smooth01((_F(0.62) - day) * _F(2.2))
+    table[NIGHT] = max(table[HEAD], smooth01((max(fog, rain) - _F(0.35)) * _2) * _F(0.75))
+    for i in range(3):
+        ambient = _hours(_AMBIENT, day, dusk, i)
+        ambient = (ambient + (_hours(_AMBIENT_OVERCAST, day, dusk, i) - ambient) * grey) * dim
+        overcast = _hours(_OVERCAST, day, dusk, i) * dim
+        zenith, horizon = _hours(_ZENITH, day, dusk, i), _hours(_HORIZON, day, dusk, i)
+        sun = _hours(_SUNLIGHT, day, dusk, i) * beam
+        table[AMBIENT + i] = ambient
+        table[SUN + i] = sun
+        table[FLAT + i] = ambient + sun * max(_0, table[SUN_Z])
+        table[ZENITH + i] = zenith + (overcast * _F(0.86) - zenith) * grey
+        table[HORIZON + i] = horizon + (overcast * _F(1.06) - horizon) * grey
+        veil = max(fog, rain * _F(0.6))
+        table[FOG + i] = table[HORIZON + i] + (overcast * _F(1.04) - table[HORIZON + i]) * veil
+        cloud_light = _hours(_CLOUD, day, dusk, i)
+        table[CLOUD_LIGHT + i] = cloud_light + (overcast * _F(1.1) - cloud_light) * grey
+        table[GLOW + i] = sun * (_F(190.0) + _F(120.0) * dusk)
+        # towards the fog's colour: a far silhouette stands in the haze
+        table[SKYLINE + i] = table[FOG + i] * (_F(0.70) - _F(0.35) * (_1 - day))
+    table[FOG_RATE] = _F(0.0011) + _F(0.11) * fog * math.sqrt(fog) + _F(0.010) * rain
+    table[FOG_START] = max(_0, weather[7])
+    table[WET] = clamp01(max(max(weather[9], weather[2]) * _PERCENT, min(_1, _F(1.4) * rain) * _F(0.85)))
+    table[WIND] = clamp01(weather[3] * _PERCENT)
