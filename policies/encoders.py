@@ -77,10 +77,10 @@ def jitter(camera: Tensor, strength: float, generator: torch.Generator) -> Tenso
     Returns:
         (B, T, H, W, 3) float32 in 0..1.
     """
+    # No gamma: a power of every pixel costs as much as the whole training step that follows.
     shape = (camera.shape[0], 1, 1, 1, 1)
-    draw = torch.rand((3, *shape), generator=generator, device=generator.device).to(camera.device) * 2.0 - 1.0
+    draw = torch.rand((2, *shape), generator=generator, device=generator.device).to(camera.device) * 2.0 - 1.0
     tint = torch.rand((*shape[:-1], 3), generator=generator, device=generator.device).to(camera.device) * 2.0 - 1.0
-    gain = torch.exp(strength * (draw[0] + 0.25 * tint))
-    shift, gamma = 0.5 * strength * draw[1], torch.exp(strength * draw[2])
-    bright = (camera.float() * (1.0 / 255.0)) ** gamma
-    return (bright * gain + shift).clamp_(0.0, 1.0)
+    gain = torch.exp(strength * (draw[0] + 0.25 * tint)) / 255.0
+    shift = 0.5 * strength * draw[1]
+    return torch.addcmul(shift, camera.float(), gain).clamp_(0.0, 1.0)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 from scenarios.draws import Draw, Fixed, read_colour, read_grid, read_number, read_truth, read_word
 from scenarios.rules.parse import listed, nearest
 from sim import maps
-from sim.config import EGO, VEHICLES, ActorSpec, Episode, Weather
+from sim.config import EGO, VEHICLES, ActorSpec, Episode, MapSpec, Weather
 
 ARMS: tuple[str, ...] = ("south", "west", "north", "east")
 LANES: tuple[str, ...] = ("inbound", "outbound")
@@ -88,9 +88,8 @@ class MapModel(_Model):
         parameters = {k: data.pop(k) for k in list(data) if k != "junction"}
         for key in parameters:
             if key not in known[name]:
-                raise ValueError(
-                    f"unknown parameter '{key}' of {name}; known are {listed(known[name])}{nearest(str(key), known[name])}"
-                )
+                close = nearest(str(key), known[name])
+                raise ValueError(f"unknown parameter '{key}' of {name}; known are {listed(known[name])}{close}")
         return {**data, "generate": name, "parameters": {k: _map_parameter(name, k, v) for k, v in parameters.items()}}
 
     @property
@@ -171,7 +170,7 @@ class FileModel(_Model):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     description: str = ""
-    map: MapModel = MapModel(generate="t_junction")
+    map: MapModel = MapModel.model_validate({"generate": MapSpec.generate})
     ego: EgoModel = EgoModel()
     weather: WeatherModel = WeatherModel()  # type: ignore[valid-type]
     actors: list[ActorModel] = []

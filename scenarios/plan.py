@@ -119,9 +119,10 @@ def plan(scenario: Scenario) -> Plan:
         if isinstance(p.tree, Name) and p.tree.name in presences
     }
     groups = _groups(scenario, roots, derived, fixed, couplings)
+    table = truth_table(scenario.rule, scenario.proposition_names)
     return Plan(
         scenario, draws, fixed, tuple(name for name in draws if name not in fixed), tuple(couplings), roots, groups,
-        derived, presences, _possible(scenario, groups, derived), truth_table(scenario.rule, scenario.proposition_names),
+        derived, presences, _possible(scenario, groups, derived), table,
     )  # fmt: skip
 
 

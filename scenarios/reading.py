@@ -55,7 +55,7 @@ def read_yaml(text: str, where: str) -> tuple[dict[str, Any], Lines]:
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1
+                line = event.start_mark.line + 1 if event.start_mark else 1
                 raise ScenarioError(f"{where}:{line}: found the alias '*{event.anchor}'; wanted the value written out")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         lines: dict[KeyPath, int] = {(): 1}

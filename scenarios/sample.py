@@ -223,16 +223,15 @@ def _redraw(
             values[name] = draw(name).pick(u)
         for coupling in follow:
             coupling.settle(values)
+    cell = describe_cell([p.name for p in propositions], target)
     raise ValueError(
-        f"scenario {worked.scenario.name}: found no draw with '{describe_cell([p.name for p in propositions], target)}' "
+        f"scenario {worked.scenario.name}: found no draw with '{cell}' "
         f"in {_TRIES} tries of {listed(variables)}; widen their ranges or choose propositions that can hold together"
     )
 
 
 def _episode(scenario: Scenario, seed: int, values: Mapping[str, Any], u: float, junctions: Count) -> Episode:
-    actors = tuple(
-        ActorSpec(a.name, *(values[f"actors.{a.name}.{k}"] for k in _ACTOR_FIELDS)) for a in scenario.actors
-    )
+    actors = tuple(ActorSpec(a.name, *(values[f"actors.{a.name}.{k}"] for k in _ACTOR_FIELDS)) for a in scenario.actors)
     weather = Weather(**{k: values[f"weather.{k}"] for k in _WEATHER})
     return Episode(
         scenario.name, seed, _map(scenario, values, u, junctions), values["ego.start"], values["ego.distance"],
@@ -272,5 +271,3 @@ def _identify(file: str, folder: Path | None) -> tuple[str, str]:
 @functools.lru_cache(maxsize=64)
 def _sha256(path: Path, changed: int, size: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-

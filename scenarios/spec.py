@@ -220,13 +220,11 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     for i, name in enumerate(actors):
         if name in actors[:i]:
             raise lines.error(("actors", i, "name"), f"the actor '{name}' stands twice; wanted another name")
-    propositions = tuple(
-        _proposition(name, text, actors, lines) for name, text in model.propositions.items()
-    )
+    propositions = tuple(_proposition(name, text, actors, lines) for name, text in model.propositions.items())
     known = tuple(p.name for p in propositions)
     rule = _at(lines, ("rule",), lambda: parse_rule(model.rule, known))
     _check_ways(model, rule, lines)
-    splits = {EVERY: Constant(True)}
+    splits: dict[str, Formula] = {EVERY: Constant(True)}
     for name, text in model.splits.items():
         if name == EVERY:
             raise lines.error(("splits", name), f"the split '{EVERY}' is always there; wanted another name")
@@ -241,9 +239,8 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     variables = {**draws, **couplings, **presences}
     for i, leak in enumerate(model.known_leaks):
         if leak not in variables:
-            raise lines.error(
-                ("known_leaks", i), f"unknown variable '{leak}'; known are {listed(variables)}{nearest(leak, variables)}"
-            )
+            known_text = f"known are {listed(variables)}{nearest(leak, variables)}"
+            raise lines.error(("known_leaks", i), f"unknown variable '{leak}'; {known_text}")
     return Scenario(
         model.name, model.description, model.map, tuple(model.actors), draws, couplings, presences, propositions, rule,
         model.time_limit, model.finish, splits, tuple(model.known_leaks), data, folder,
@@ -296,7 +293,9 @@ def _draws(model: FileModel) -> dict[str, Draw]:
 def _couplings(model: FileModel, lines: Lines) -> dict[str, Number]:
     """The weather formulas, each after those that it needs."""
     texts = {n: t for n in WEATHER_FIELDS if isinstance(t := getattr(model.weather, n), str)}
-    numbers = {n: _at(lines, ("weather", n), lambda t=t: parse_number(t, WEATHER_FIELDS)) for n, t in texts.items()}
+    numbers = {
+        n: _at(lines, ("weather", n), functools.partial(parse_number, t, WEATHER_FIELDS)) for n, t in texts.items()
+    }
     ordered: dict[str, Number] = {}
     while len(ordered) < len(numbers):
         ready = [n for n in numbers if n not in ordered and all(v not in numbers or v in ordered
@@ -317,7 +316,7 @@ def _check_presences(
         path: KeyPath = ("actors", actors.index(variable.split(".")[1]), "present")
         for name in names(formula):
             if odd := next((v for v in by_name[name].variables if v in presences), None):
-                raise lines.error(path, f"'{name}' reads {odd}, itself a formula; wanted propositions that chance decides")
+                raise lines.error(path, f"'{name}' reads {odd}, itself a formula; wanted what chance decides")
     for p in propositions:
         if any(v in presences for v in p.variables) and not isinstance(p.tree, Name):
             odd = next(v for v in p.variables if v in presences)

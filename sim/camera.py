@@ -1,9 +1,9 @@
 """The camera: pictures of every world from ego's place, on one core in tens of microseconds each.
 
-A pinhole on ego with yaw and pitch but no roll.  Each world is drawn sky first, then objects front to back with a
-depth buffer, then the ground where nothing stands (so that a wet road can mirror), then shadows and pools of light,
-then rain.  What a world looks like follows from its own row of `World` alone, never from the batch, the threads or the
-neighbours.  Image rows grow downwards, columns to the right.
+A pinhole on ego with yaw and pitch but no roll.  Each world is drawn sky and ground first, then objects front to back
+with a depth buffer, then what a wet road mirrors, then shadows and pools of light, then rain.  What a world looks like
+follows from its own row of `World` alone, never from the batch, the threads or the neighbours.  Image rows grow
+downwards, columns to the right.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from sim.rain import draw_rain
 from sim.sky import draw_sky, noise
 from sim.textures import atlas
 from sim.types import Bank, World
-from sim.underfoot import draw_ground
-from sim.weather import LIGHT_SIZE, light_of
+from sim.underfoot import draw_ground, draw_mirror
+from sim.weather import LIGHT_SIZE, WET, light_of
 
 SMOOTH_FROM = 200  # rows; images at least this tall are sampled bilinearly everywhere
 BEAM_WIDTH = 0.50  # of ego's headlights [rad]
@@ -36,7 +36,7 @@ class View(NamedTuple):
     Args:
         rows: (H, 4) float32: upward and forward part of the row's ray, depth at which it meets the ground (0 above
             the horizon) [m], how much of the headlights' light reaches an object there.
-        cols: (W, 4) float32: rightward part of the column's ray, its azimuth off the axis [rad], the headlights'
+        cols: (4, W) float32: rightward part of the column's ray, its azimuth off the axis [rad], the headlights'
             strength, spare.
         geometry: (8,) float32: focal length [px], centre row, sine and cosine of the pitch, tangent, cosine and sine
             of half the angle of view, height [m].
@@ -84,7 +84,7 @@ def view_of(camera: Camera) -> View:
     geometry = [focal, middle, sine, cosine, tangent, math.cos(half), math.sin(half), camera.up]
     return View(
         np.stack([up, ahead, depth, lit], 1).astype(np.float32),
-        np.stack([right, azimuth, beam, np.zeros_like(right)], 1).astype(np.float32),
+        np.stack([right, azimuth, beam, np.zeros_like(right)]).astype(np.float32),
         np.array(geometry, np.float32),
         np.array([camera.forward, camera.left, camera.yaw * RAD], np.float32),
         int(np.argmax(below)) if below.any() else camera.height,
@@ -101,7 +101,7 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
           atlas_texels, tex_start, tex_size, texels, level_start, level_shape, origin, texel, scenery, scenery_start,
           skyline, tick, seed, map_of, weather, x, y, yaw, kind, length, width, height, overhang, look):  # fmt: skip
     """Draw worlds first .. stop. One range owns one set of scratch arrays."""
-    high, wide = rows.shape[0], cols.shape[0]
+    high, wide = rows.shape[0], cols.shape[1]
     most = kind.shape[1]
     for m in range(scenery_start.shape[0] - 1):
         most = max(most, kind.shape[1] + scenery_start[m + 1] - scenery_start[m])
@@ -112,7 +112,10 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
     light = np.empty(6, np.float32)
     table = np.empty(LIGHT_SIZE, np.float32)
     fog = np.empty(DEPTHS, np.float32)
-    beam = np.empty(DEPTHS, np.float32)
+    line = np.empty((4, wide), np.float32)
+    packed = np.empty(wide, np.uint32)
+    shaded = np.empty(wide, np.uint32)
+    shine = np.empty((high, wide), np.float32)
     top = np.empty(wide, np.float32)
     base = np.empty(wide, np.int32)
     item = np.empty((most, ITEM), np.float32)
@@ -126,13 +129,15 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
         cam_yaw = yaw[w, 0] + mount[2]
         light_of(weather[w], table)
         zb[:] = np.float32(0.0)
-        draw_sky(o, rows, cols, geometry, horizon, cam_yaw, table, skyline[m], noise[0], top)
+        draw_sky(o, rows, cols, geometry, horizon, cam_yaw, table, skyline[m], noise[0], smooth, top, line, shaded)
+        draw_ground(o, rows, cols, geometry, horizon, cam_x, cam_y, cam_yaw, smooth, table, noise[1], packed, shaded,
+                    shine, texels, level_start[m], level_shape[m], origin[m], texel[m])  # fmt: skip
         count = gather(item, order, geometry, reach, cam_x, cam_y, cam_yaw, w, kind, x, y, yaw, length, width, height,
                        overhang, look, scenery, scenery_start[m], scenery_start[m + 1])  # fmt: skip
-        draw_objects(o, zb, item, order, count, geometry, rows, cols, cam_yaw, table, fog, beam, smooth, spans, poly,
+        draw_objects(o, zb, item, order, count, geometry, rows, cols, cam_yaw, table, fog, smooth, spans, poly,
                      grad, light, shape, what, start, atlas_texels, tex_start, tex_size)  # fmt: skip
-        draw_ground(o, zb, rows, cols, geometry, horizon, cam_x, cam_y, cam_yaw, smooth, table, noise[1], base,
-                    texels, level_start[m], level_shape[m], origin[m], texel[m])  # fmt: skip
+        if table[WET] > np.float32(0.0):
+            draw_mirror(o, zb, horizon, shine, base)
         draw_patches(o, zb, item, count, geometry, rows, cols, horizon, cam_yaw, table)
         draw_rain(o, seed[w], tick[w], horizon, cols, table)
 

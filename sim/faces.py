@@ -15,13 +15,13 @@ from sim import weather as wx
 from sim.kernel import kernel
 from sim.rain import mix
 from sim.sky import byte
-from sim.underfoot import blue, green, red
+from sim.underfoot import blue, green, headlight, red
 
 NEAR = np.float32(0.25)  # nothing is drawn closer than this [m]
 HOLE, PLAIN, PAINT, WINDOW, LAMP = range(5)  # class of a texel
 LEVELS = 6  # mip levels of a texture
 PANES = 4  # cells across and down a texture whose windows are lit one by one
-DEPTHS = 256  # entries, one per metre, of the tables of fog and headlights over depth
+DEPTHS = 256  # entries, one per metre, of the table of fog over depth
 _F = np.float32
 _0, _1 = _F(0.0), _F(1.0)
 _HALF = _F(0.5)
@@ -88,14 +88,14 @@ def texture_level(lw, lh, rs, rt, e1, e2, scale):
     texels = np.float32(1 << lw) * rs / max(e1, _F(1e-3)) * np.float32(1 << lh) * rt / max(e2, _F(1e-3))
     ratio = math.sqrt(texels) * scale
     level = 0
-    while level < LEVELS - 1 and ratio > _F(1.6):
+    while level < LEVELS - 1 and ratio > _F(2.2):
         level += 1
         ratio *= _HALF
     return level
 
 
 @kernel(inline=True)
-def fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog, beam, table,
+def fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog, table,
          texels, start, lw, lh, wrap, smooth, key):  # fmt: skip
     """Draw the rows of a face.
 
@@ -103,13 +103,13 @@ def fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog,
         grad: (9,) float32: coefficients of 1/z, s/z and t/z on the ray (dx, dy, 1).
         light: (6,) float32: light on the face, then its paint, RGB each.
         rows, cols: the camera's tables (beam over rows in column 3, over columns in column 2).
-        fog, beam: (DEPTHS,) float32 over depth.
+        fog: (DEPTHS,) float32 over depth.
         start, lw, lh: where the texture's level lies and its sides' logarithms. wrap: the texture repeats.
         key: uint32, of the object, decides which of its windows are lit.
     """
     width = o.shape[1]
     sw, sh = np.float32(1 << lw), np.float32(1 << lh)
-    mw, mh = (1 << lw) - 1, (1 << lh) - 1
+    mw, mh, none = np.int32((1 << lw) - 1), np.int32((1 << lh) - 1), np.int32(0)
     step = _1 / focal
     dz, ds, dt = grad[0] * step, grad[3] * step, grad[6] * step
     night, head = table[wx.NIGHT], table[wx.HEAD]
@@ -132,7 +132,7 @@ def fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog,
                 if wrap:
                     i, j = i & mw, j & mh
                 else:
-                    i, j = min(max(i, 0), mw), min(max(j, 0), mh)
+                    i, j = min(max(i, none), mw), min(max(j, none), mh)
                 texel = texels[start + (j << lw) + i]
                 kind = np.int32(texel >> _S24)
                 if kind != HOLE:
@@ -146,8 +146,8 @@ def fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog,
                             i1, j1 = (i0 + 1) & mw, (j0 + 1) & mh
                             i0, j0 = i0 & mw, j0 & mh
                         else:
-                            i1, j1 = min(max(i0 + 1, 0), mw), min(max(j0 + 1, 0), mh)
-                            i0, j0 = min(max(i0, 0), mw), min(max(j0, 0), mh)
+                            i1, j1 = min(max(i0 + 1, none), mw), min(max(j0 + 1, none), mh)
+                            i0, j0 = min(max(i0, none), mw), min(max(j0, none), mh)
                         t00, t01 = texels[start + (j0 << lw) + i0], texels[start + (j0 << lw) + i1]
                         t10, t11 = texels[start + (j1 << lw) + i0], texels[start + (j1 << lw) + i1]
                         w11 = fs * ft
@@ -157,7 +157,7 @@ def fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog,
                         g = green(t00) * w00 + green(t01) * w01 + green(t10) * w10 + green(t11) * w11
                         bl = blue(t00) * w00 + blue(t01) * w01 + blue(t10) * w10 + blue(t11) * w11
                     zi = np.int32(min(z, _FAR))
-                    lamp = glare * beam[zi] * cols[u, 2]
+                    lamp = glare * headlight(z) * cols[2, u] if head > _0 else _0
                     lr, lg, lb = light[0] + lamp, light[1] + lamp * _F(0.97), light[2] + lamp * _F(0.86)
                     if kind == PAINT:
                         lr, lg, lb = lr * light[3], lg * light[4], lb * light[5]

@@ -117,7 +117,8 @@ def _ways(network: Network, entry: int) -> list[_Way]:
 
 def _upstream(network: Network, lane: int) -> np.ndarray:
     """(K, 2) line of up to REACH_IN that ends where `lane` ends, through earlier lanes while there is one choice."""
-    parts, length, seen = [], 0.0, set()
+    parts: list[np.ndarray] = []
+    length, seen = 0.0, set()
     while lane not in seen:
         seen.add(lane)
         points = network.lanes[lane].points[:, :2]
@@ -132,7 +133,8 @@ def _upstream(network: Network, lane: int) -> np.ndarray:
 
 def _downstream(network: Network, lane: int) -> np.ndarray:
     """(K, 2) line of up to REACH_OUT that begins where `lane` begins."""
-    parts, length, seen = [], 0.0, set()
+    parts: list[np.ndarray] = []
+    length, seen = 0.0, set()
     while lane not in seen:
         seen.add(lane)
         points = network.lanes[lane].points[:, :2]

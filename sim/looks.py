@@ -17,6 +17,7 @@ from sim.textures import TEXTURE
 from sim.types import KINDS
 
 Point = tuple[float, float, float]
+Face = tuple[list[float], tuple[int, int]]  # a row of Meshes.shape and one of Meshes.what
 
 
 class Meshes(NamedTuple):
@@ -37,7 +38,7 @@ class Meshes(NamedTuple):
 
 
 def _face(texture: str, corners: list[Point], frame: tuple[Point, Point, Point] | None = None, flags: int = 0,
-          metres: tuple[float, float] = (0.0, 0.0)) -> tuple[list[float], tuple[int, int]]:  # fmt: skip
+          metres: tuple[float, float] = (0.0, 0.0)) -> Face:  # fmt: skip
     """One face; corners run top left, top right, bottom right, bottom left as seen from outside.
 
     Args:
@@ -48,28 +49,31 @@ def _face(texture: str, corners: list[Point], frame: tuple[Point, Point, Point] 
     return [v for c in corners for v in c] + edges + list(metres), (TEXTURE[texture], flags)
 
 
-def _left(texture: str, x0: float, x1: float, z0: float, z1: float, y: float = 0.5, **more):
+def _sides(texture: str, x0: float, x1: float, z0: float, z1: float, y: float = 0.5,
+           metres: tuple[float, float] = (0.0, 0.0)) -> list[Face]:  # fmt: skip
     """Upright faces on both sides between x0 (rear) and x1 (front); the right one wears the mirrored texture."""
     left: list[Point] = [(x1, y, z1), (x0, y, z1), (x0, y, z0), (x1, y, z0)]
     right: list[Point] = [(x0, -y, z1), (x1, -y, z1), (x1, -y, z0), (x0, -y, z0)]
     mirror = (right[1], right[0], right[2])
-    return [_face(texture, left, **more), _face(texture, right, mirror, flags=MIRRORED, **more)]
+    return [_face(texture, left, metres=metres), _face(texture, right, mirror, MIRRORED, metres)]
 
 
-def _front(texture: str, x: float, z0: float, z1: float, y: float = 0.5, **more):
-    return _face(texture, [(x, -y, z1), (x, y, z1), (x, y, z0), (x, -y, z0)], **more)
+def _front(texture: str, x: float, z0: float, z1: float, y: float = 0.5,
+           metres: tuple[float, float] = (0.0, 0.0)) -> Face:  # fmt: skip
+    return _face(texture, [(x, -y, z1), (x, y, z1), (x, y, z0), (x, -y, z0)], metres=metres)
 
 
-def _rear(texture: str, x: float, z0: float, z1: float, y: float = 0.5, **more):
-    return _face(texture, [(x, y, z1), (x, -y, z1), (x, -y, z0), (x, y, z0)], **more)
+def _rear(texture: str, x: float, z0: float, z1: float, y: float = 0.5,
+          metres: tuple[float, float] = (0.0, 0.0)) -> Face:  # fmt: skip
+    return _face(texture, [(x, y, z1), (x, -y, z1), (x, -y, z0), (x, y, z0)], metres=metres)
 
 
-def _top(texture: str, x0: float, x1: float, z0: float, z1: float, y0: float = 0.5, y1: float = 0.5, **more):
+def _top(texture: str, x0: float, x1: float, z0: float, z1: float, y0: float = 0.5, y1: float = 0.5) -> Face:
     """A sloped or level face that can be seen from above and behind, from (x0, z0) up or on to (x1, z1)."""
-    return _face(texture, [(x1, y1, z1), (x1, -y1, z1), (x0, -y0, z0), (x0, y0, z0)], **more)
+    return _face(texture, [(x1, y1, z1), (x1, -y1, z1), (x0, -y0, z0), (x0, y0, z0)])
 
 
-def _car() -> list:
+def _car() -> list[Face]:
     waist, deck = 0.60, 0.60
     # the cabin: waist from -0.47 to 0.20, roof from -0.30 to 0.02, narrower at the roof
     b0, b1, r0, r1, yw, yr = -0.46, 0.24, -0.30, 0.02, 0.47, 0.40
@@ -78,7 +82,7 @@ def _car() -> list:
     screen: list[Point] = [(r1, -yr, 1), (r1, yr, 1), (b1, yw, waist), (b1, -yw, waist)]
     rear: list[Point] = [(r0, yr, 1), (r0, -yr, 1), (b0, -yw, waist), (b0, yw, waist)]
     return [
-        *_left("car_side", -0.5, 0.5, 0.0, waist),
+        *_sides("car_side", -0.5, 0.5, 0.0, waist),
         _front("car_front", 0.5, 0.0, waist * 0.92),
         _rear("car_rear", -0.5, 0.0, waist),
         _face("paint", [(b1, -0.5, deck), (b1, 0.5, deck), (0.5, 0.5, waist * 0.92), (0.5, -0.5, waist * 0.92)]),
@@ -91,20 +95,20 @@ def _car() -> list:
     ]
 
 
-def _van() -> list:
+def _van() -> list[Face]:
     return [
-        *_left("van_side", -0.5, 0.5, 0.0, 1.0),
+        *_sides("van_side", -0.5, 0.5, 0.0, 1.0),
         _front("van_front", 0.5, 0.0, 1.0),
         _rear("van_rear", -0.5, 0.0, 1.0),
         _top("paint", -0.5, 0.5, 1, 1),
     ]
 
 
-def _truck() -> list:
+def _truck() -> list[Face]:
     cab = 0.27
     return [
-        *_left("truck_box", -0.5, cab, 0.0, 1.0),
-        *_left("truck_cab_side", cab, 0.5, 0.0, 0.82, y=0.48),
+        *_sides("truck_box", -0.5, cab, 0.0, 1.0),
+        *_sides("truck_cab_side", cab, 0.5, 0.0, 0.82, y=0.48),
         _front("truck_front", 0.5, 0.0, 0.82, y=0.48),
         _rear("truck_rear", -0.5, 0.0, 1.0),
         _face("paint", [(cab, -0.5, 1), (cab, 0.5, 1), (cab, 0.5, 0.8), (cab, -0.5, 0.8)]),
@@ -112,24 +116,24 @@ def _truck() -> list:
     ]
 
 
-def _building(style: int) -> list:
+def _building(style: int) -> list[Face]:
     wall, metres = f"facade_{style}", (13.0, 13.0)
     return [
-        *_left(wall, -0.5, 0.5, 0.0, 1.0, metres=metres),
+        *_sides(wall, -0.5, 0.5, 0.0, 1.0, metres=metres),
         _front(wall, 0.5, 0.0, 1.0, metres=metres),
         _rear(wall, -0.5, 0.0, 1.0, metres=metres),
         _top(f"roof_{style}", -0.5, 0.5, 1, 1),
     ]
 
 
-def _house(style: int) -> list:
+def _house(style: int) -> list[Face]:
     """Walls to 0.58 of the height, then a gable roof whose ridge runs along x and whose eaves stand out."""
     eave, roof, out = 0.58, f"roof_{style}", 0.55
     low = eave - 0.05
     gable_front: list[Point] = [(0.5, 0, 1), (0.5, 0, 1), (0.5, 0.5, eave), (0.5, -0.5, eave)]
     gable_rear: list[Point] = [(-0.5, 0, 1), (-0.5, 0, 1), (-0.5, -0.5, eave), (-0.5, 0.5, eave)]
     return [
-        *_left("house_door", -0.5, 0.5, 0.0, eave),
+        *_sides("house_door", -0.5, 0.5, 0.0, eave),
         _front("house_side", 0.5, 0.0, eave),
         _rear("house_side", -0.5, 0.0, eave),
         _face("paint", gable_front, ((0.5, -0.5, 1), (0.5, 0.5, 1), (0.5, -0.5, eave))),
@@ -139,27 +143,27 @@ def _house(style: int) -> list:
     ]
 
 
-def _tree(style: int) -> list:
+def _tree(style: int) -> list[Face]:
     """One picture that turns to the camera: a tree looks alike from everywhere."""
     corners: list[Point] = [(0, 0.5, 1), (0, -0.5, 1), (0, -0.5, 0), (0, 0.5, 0)]
     return [_face(f"tree_{style}", corners, flags=FACING | TWO_SIDED)]
 
 
-def _lamp() -> list:
-    """A pole at the centre and an arm to the left (the box's y) with the head at its end."""
+def _lamp() -> list[Face]:
+    """A pole at the centre and an arm ahead (the box's x) with the head at its end."""
     pole: list[Point] = [(0, 0.5, 1), (0, -0.5, 1), (0, -0.5, 0), (0, 0.5, 0)]
     arm: list[Point] = [(0, 0.0, 1), (0.5, 0.0, 1), (0.5, 0.0, 0.985), (0, 0.0, 0.985)]
     head: list[Point] = [(0.36, 0.0, 0.992), (0.62, 0.0, 0.992), (0.62, 0.0, 0.96), (0.36, 0.0, 0.96)]
-    bulb: list[Point] = [(0.5, 0.5, 0.99), (0.5, -0.5, 0.99), (0.5, -0.5, 0.955), (0.5, 0.5, 0.955)]
+    tip: list[Point] = [(0.5, 0.9, 0.992), (0.5, -0.9, 0.992), (0.5, -0.9, 0.955), (0.5, 0.9, 0.955)]
     return [
         _face("pole", pole, flags=FACING | TWO_SIDED | THIN),
         _face("pole", arm, flags=TWO_SIDED),
         _face("lamp_head", head, flags=TWO_SIDED),
-        _face("lamp_head", bulb, flags=FACING | TWO_SIDED),
+        _face("lamp_head", tip, flags=FACING | TWO_SIDED | THIN),
     ]
 
 
-def _fence() -> list:
+def _fence() -> list[Face]:
     corners: list[Point] = [(0.5, 0, 1), (-0.5, 0, 1), (-0.5, 0, 0), (0.5, 0, 0)]
     return [_face("fence", corners, flags=TWO_SIDED, metres=(2.0, 0.0))]
 

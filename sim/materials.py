@@ -13,7 +13,7 @@ from sim.raster import Canvas
 
 Picture = np.ndarray  # (H, W, 3) float32, RGB
 _COLOUR = {
-    "asphalt": (96.0, 96.0, 98.0), "slab": (164.0, 160.0, 150.0), "kerb": (186.0, 184.0, 176.0),
+    "asphalt": (96.0, 96.0, 98.0), "slab": (164.0, 160.0, 150.0), "kerb": (200.0, 198.0, 190.0),
     "grass": (86.0, 112.0, 52.0), "dry": (146.0, 138.0, 84.0), "lush": (62.0, 98.0, 44.0),
     "earth": (122.0, 102.0, 74.0),
 }  # fmt: skip

@@ -15,7 +15,7 @@ from sim.faces import DEPTHS, clip_near, cut_rows, fill, texture_level
 from sim.kernel import kernel
 from sim.rain import mix
 from sim.types import KIND
-from sim.underfoot import draw_patch, fog_of, headlight
+from sim.underfoot import draw_patch
 
 STYLES = 3  # variants of each kind of scenery
 TWO_SIDED, FACING, MIRRORED, THIN = 1, 2, 4, 8  # flags of a face
@@ -110,7 +110,11 @@ def paint_of(kind, look, key, light):
     if kind == _TREE:
         tone = _F(0.80) + np.float32(key & 255) * _BYTE * _F(0.35)
         warm = (np.float32((key >> 8) & 255) * _BYTE - _HALF) * _F(0.24)
-        light[3], light[4], light[5] = tone * (_1 + warm) * _F(0.80), tone * _F(0.84), tone * (_1 - warm) * _F(0.78)
+        light[3], light[4], light[5] = tone * (_1 + warm) * _F(0.72), tone * _F(0.74), tone * (_1 - warm) * _F(0.76)
+        if look > 255:  # the picture is green already: a look only leans it towards its own hue
+            light[3] *= _HALF + np.float32((look >> 16) & 255) * _F(0.5 / 85.0)
+            light[4] *= _HALF + np.float32((look >> 8) & 255) * _F(0.5 / 125.0)
+            light[5] *= _HALF + np.float32(look & 255) * _F(0.5 / 58.0)
     elif look < 256 and (kind == _BUILDING or kind == _HOUSE):
         row = look & 7
         light[3], light[4], light[5] = _WALLS[row, 0] * _PAINT, _WALLS[row, 1] * _PAINT, _WALLS[row, 2] * _PAINT
@@ -121,7 +125,7 @@ def paint_of(kind, look, key, light):
 
 
 @kernel
-def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fog, beam, smooth, spans, poly, grad,
+def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fog, smooth, spans, poly, grad,
                  light, shape, what, start, texels, tex_start, tex_size):  # fmt: skip
     """Draw `count` objects. Arguments as in `gather` and `faces.fill`; shape, what, start are the meshes."""
     height, width = o.shape[0], o.shape[1]
@@ -132,17 +136,19 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
     sun_x = table[wx.SUN_X] * sh - table[wx.SUN_Y] * ch
     sun_y = forward * sine - table[wx.SUN_Z] * cosine
     sun_z = forward * cosine + table[wx.SUN_Z] * sine
-    for d in range(DEPTHS):
-        fog[d] = fog_of(table, np.float32(d) + _HALF)
-        beam[d] = headlight(np.float32(d) + _HALF)
+    clear, per_metre = _1, math.exp(-table[wx.FOG_RATE])
+    for d in range(DEPTHS):  # a product a metre, where an exponential each would cost 3 us a frame
+        fog[d] = _1 - clear
+        if np.float32(d) >= table[wx.FOG_START]:
+            clear *= per_metre
     for n in range(count):
         k = order[n]
         ahead, right, a, b = item[k, 0], item[k, 1], item[k, 2], item[k, 3]
         length, wide, tall = item[k, 4], item[k, 5], item[k, 6]
         kind, look, key = np.int32(item[k, 7]), np.int32(item[k, 8]), np.int32(item[k, 9])
-        style = 0
+        style = np.int32(0)
         if kind == _BUILDING or kind == _HOUSE or kind == _TREE:
-            style = np.int32(mix(np.uint32(look)) % np.uint32(STYLES))
+            style = look % STYLES
         paint_of(kind, look, key, light)
         # axes of the box in the camera's frame, each as long as the box
         lx, ly, lz = b * length, a * sine * length, a * cosine * length
@@ -154,16 +160,9 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
             ax, ay, az, bx, by, bz = lx, ly, lz, vx, vy, vz
             if flags & FACING:  # its y axis turns to lie across the view
                 span = wide
-                if flags & THIN:  # never thinner than most of a pixel
-                    span = max(wide, _F(0.8) * ahead / focal)
+                if flags & THIN:  # never so thin that it falls between two columns
+                    span = max(wide, _F(1.05) * ahead / focal)
                 bx, by, bz = -span, _0, _0
-                if kind == _LAMP:
-                    ax, ay, az = lx, ly, lz
-            for c in range(4):
-                x, y, z = shape[q, 3 * c], shape[q, 3 * c + 1], shape[q, 3 * c + 2]
-                poly[0, c] = ox + x * ax + y * bx + z * hx
-                poly[1, c] = oy + x * ay + y * by + z * hy
-                poly[2, c] = oz + x * az + y * bz + z * hz
             x, y, z = shape[q, 12], shape[q, 13], shape[q, 14]
             px = ox + x * ax + y * bx + z * hx
             py = oy + x * ay + y * by + z * hy
@@ -179,6 +178,11 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
                 continue
             if abs(triple) < _F(1e-6):
                 continue
+            for c in range(4):
+                x, y, z = shape[q, 3 * c], shape[q, 3 * c + 1], shape[q, 3 * c + 2]
+                poly[0, c] = ox + x * ax + y * bx + z * hx
+                poly[1, c] = oy + x * ay + y * by + z * hy
+                poly[2, c] = oz + x * az + y * bz + z * hz
             corners = clip_near(poly, 4)
             if corners < 3:
                 continue
@@ -218,7 +222,7 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
             for c in range(corners):
                 near, far = min(near, poly[5, c]), max(far, poly[5, c])
             level = texture_level(lw, lh, rs, rt, size1, size2, math.sqrt(near * far) / focal)
-            fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog, beam, table, texels,
+            fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog, table, texels,
                  tex_start[texture, level], lw - level, lh - level, wrap, smooth, mix(np.uint32(key)))  # fmt: skip
 
 
@@ -238,20 +242,24 @@ def draw_patches(o, zb, item, count, geometry, rows, cols, horizon, yaw, table):
         if ahead > _F(70.0):
             continue
         if _CAR <= kind <= _TRUCK:
-            draw_patch(o, zb, rows, cols, geometry, horizon, ahead, right, a, b, length + _F(0.5), wide + _F(0.5),
-                       _F(2.6), _F(-0.66), _F(-0.66), _F(-0.64))  # fmt: skip
+            draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead, right, a, b, length + _F(0.5),
+                       wide + _F(0.5), _F(2.6), _F(-0.66), _F(-0.66), _F(-0.64))  # fmt: skip
             if sunny > _F(0.08):
                 shift = _HALF * tall * low
                 g = -sunny * _F(0.8)
-                draw_patch(o, zb, rows, cols, geometry, horizon, ahead - sun_ahead * shift, right - sun_right * shift,
-                           a, b, length + tall * _HALF, wide + tall * _HALF, _F(3.0), g, g, g * _F(0.9))  # fmt: skip
+                draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead - sun_ahead * shift,
+                           right - sun_right * shift, a, b,
+                           length + tall * _HALF, wide + tall * _HALF, _F(3.0), g, g, g * _F(0.9))  # fmt: skip
         elif kind == _TREE and sunny > _F(0.08):
             shift = _F(0.55) * tall * low
             g = -sunny * _F(0.85)
-            draw_patch(o, zb, rows, cols, geometry, horizon, ahead - sun_ahead * shift, right - sun_right * shift,
-                       _1, _0, wide * _F(0.95), wide * _F(0.95), _F(1.6), g, g, g * _F(0.9))  # fmt: skip
+            draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead - sun_ahead * shift,
+                       right - sun_right * shift, _1, _0, wide * _F(0.95),
+                       wide * _F(0.95), _F(1.6), g, g, g * _F(0.9))  # fmt: skip
         elif kind == _LAMP and table[wx.HEAD] > _0:
-            g = table[wx.HEAD] * _F(4.5)
-            arm = _HALF * wide
-            draw_patch(o, zb, rows, cols, geometry, horizon, ahead + b * arm, right - a * arm, _1, _0, _F(15.0),
-                       _F(15.0), _F(1.0), g, g * _F(0.82), g * _F(0.5))  # fmt: skip
+            g = table[wx.HEAD] * _F(0.55)
+            if ahead > _F(40.0):
+                continue
+            arm = _HALF * length
+            draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead + a * arm, right + b * arm, _1, _0, _F(14.0),
+                       _F(14.0), _F(1.0), g, g * _F(0.82), g * _F(0.5))  # fmt: skip

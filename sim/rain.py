@@ -43,7 +43,7 @@ def draw_rain(o, seed, tick, horizon, cols, table):
         o: (H, W, 3) uint8, changed.
         seed: of the world; tick: its clock.
         horizon: first row that can see the ground.
-        cols: (W, 4) float32, see the camera's tables; column 2 is the headlights' beam.
+        cols: (4, W) float32, see the camera's tables; column 2 is the headlights' beam.
         table: (LIGHT_SIZE,) float32.
     """
     rain = table[wx.RAIN]
@@ -51,7 +51,7 @@ def draw_rain(o, seed, tick, horizon, cols, table):
         return
     height, width = o.shape[0], o.shape[1]
     size = np.float32(height) * _F(1.0 / 64.0)
-    thick = max(1, np.int32(size * _F(0.3) + _HALF))
+    thick = np.int32(max(_1, size * _F(0.3) + _HALF))
     aspect = np.float32(width) / (np.float32(height) * _F(1.5))
     count = np.int32(_F(MOST_STREAKS) * min(_1, rain * _F(0.75) + _F(0.25)) * min(_1, rain * _F(5.0)) * aspect)
     slope = (table[wx.WIND] * _F(0.75) + _F(0.06))
@@ -68,7 +68,7 @@ def draw_rain(o, seed, tick, horizon, cols, table):
         length = np.int32((_F(5.0) + _F(9.0) * near) * size)
         tilt = slope * (_F(0.85) + _F(0.3) * np.float32(b >> _S16) * _UNIT)
         strength = (_F(0.26) + _F(0.34) * near)
-        wide = 1 if near < _F(0.45) else thick
+        wide = thick if near >= _F(0.45) else np.int32(1)
         for n in range(length):
             v = np.int32(y) + n
             if v < 0 or v >= height:
@@ -78,7 +78,7 @@ def draw_rain(o, seed, tick, horizon, cols, table):
             for i in range(wide):
                 u = left + i
                 if 0 <= u < width:
-                    w = strength * taper * (day + (_1 - day) * (_F(0.30) + _F(0.45) * cols[u, 2]))
+                    w = strength * taper * (day + (_1 - day) * (_F(0.30) + _F(0.45) * cols[2, u]))
                     for c in range(3):
                         old = np.float32(o[v, u, c])
                         o[v, u, c] = byte(old + (white - old) * w)
@@ -90,7 +90,7 @@ def draw_rain(o, seed, tick, horizon, cols, table):
         fall = np.float32(a >> _S16) * _UNIT
         v = horizon + 1 + np.int32(fall * np.float32(ground - 1))
         u = np.int32(np.float32(a & _LOW) * _UNIT * np.float32(width))
-        w = _F(0.32) * (day + (_1 - day) * (_F(0.1) + _F(0.8) * cols[u, 2]))
+        w = _F(0.26) * (day + (_1 - day) * (_F(0.1) + _F(0.8) * cols[2, u]))
         grow = 1 + np.int32(fall * size * _F(0.6))
         for i in range(2 * grow):
             if u + i < width and v < height:

@@ -29,7 +29,7 @@ from sim.kernel import cache_root
 from sim.scenery import place_scenery, skyline
 from sim.types import Arm, Ground, Junction, Path, RoadMap, Route
 
-COMPILER_VERSION = 1  # raise it whenever anything that compile_map calls gives other arrays
+COMPILER_VERSION = 3  # raise it whenever anything that compile_map calls gives other arrays
 
 
 def digest_of(opendrive: str) -> str:

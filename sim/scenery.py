@@ -158,7 +158,7 @@ def _close_the_view(site: _Site, junction: Junction) -> None:
     along_yaw = yaw + 0.5 * np.pi
     for aside in (0.0, -19.0, 19.0):
         width, length = rng.uniform(8.0, 11.0), rng.uniform(13.0, 16.5)
-        tall = rng.uniform(6.0, 12.0)
+        tall = rng.uniform(5.0, 11.0)
         deep, shift = rng.uniform(5.5, 8.0) + 0.5 * width, aside + rng.uniform(-1.0, 1.0)
         centre = inside + deep * _ahead(yaw) + shift * _ahead(along_yaw)
         kind = "building" if tall > 8.5 else "house"
@@ -170,14 +170,14 @@ def _houses(site: _Site, points: np.ndarray, yaw: np.ndarray) -> None:
     rng = site.rng
     station = rng.uniform(2.0, 8.0)
     while station < len(points):
-        tall = rng.random() < 0.3
+        tall = rng.random() < 0.25
         length = rng.uniform(11.0, 20.0) if tall else rng.uniform(8.0, 14.0)
         width = rng.uniform(10.0, 14.0) if tall else rng.uniform(8.0, 10.5)
         height = rng.uniform(8.5, 16.0) if tall else rng.uniform(4.5, 7.5)
         k = int(station + 0.5 * length)
         if k >= len(points):
             return
-        setback = rng.uniform(5.0, 11.0)
+        setback = rng.uniform(6.0, 11.0)
         at = points[k] + (setback + 0.5 * width) * _right(yaw[k])
         turned = yaw[k] + (0.5 * np.pi if not tall and rng.random() < 0.25 else 0.0)
         kind = "building" if tall else "house"
@@ -222,13 +222,13 @@ def _street_trees(site: _Site, points: np.ndarray, yaw: np.ndarray) -> None:
         size, look = _tree(rng)
         at = points[k] + rng.uniform(3.0, 6.0) * _right(yaw[k])
         _plant(site, at, size, look, 2.0)
-        station += rng.uniform(10.0, 22.0)
+        station += rng.uniform(8.0, 17.0)
 
 
 def _scattered_trees(site: _Site) -> None:
-    """Trees in gardens and fields, about one for every 450 square metres of open ground."""
+    """Trees in gardens and fields, about one for every 300 square metres of open ground."""
     rows, columns = np.nonzero((site.clear > 7.0) & (site.taken == 0))
-    wanted = int(len(rows) * _CELL**2 / 450.0)
+    wanted = int(len(rows) * _CELL**2 / 300.0)
     for n in site.rng.choice(len(rows), size=min(wanted, len(rows)), replace=False) if wanted else ():
         at = site.canvas.origin + (np.array([columns[n], rows[n]]) + 0.5) * _CELL
         size, look = _tree(site.rng)

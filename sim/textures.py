@@ -18,7 +18,7 @@ from sim.faces import HOLE, LAMP, LEVELS, PAINT, PANES, PLAIN, WINDOW
 
 Picture = np.ndarray  # (H, W, 4) uint8, RGB and class
 _DARK = (24, 25, 28, PLAIN)
-_GLASS = (38, 50, 62, PLAIN)
+_GLASS = (50, 64, 78, PLAIN)
 
 
 class Atlas(NamedTuple):
@@ -44,7 +44,8 @@ def _blank(width: int, height: int, fill: tuple[int, int, int, int]) -> Picture:
 def _box(p: Picture, x0: float, y0: float, x1: float, y1: float, colour: tuple[int, int, int, int]) -> None:
     """Fill a box given in fractions of the picture."""
     h, w = p.shape[:2]
-    p[round(y0 * h) : max(round(y1 * h), round(y0 * h) + 1), round(x0 * w) : max(round(x1 * w), round(x0 * w) + 1)] = colour
+    top, left = round(y0 * h), round(x0 * w)
+    p[top : max(round(y1 * h), top + 1), left : max(round(x1 * w), left + 1)] = colour
 
 
 def _poly(p: Picture, points: list[tuple[float, float]], colour: tuple[int, int, int, int]) -> None:
@@ -60,10 +61,10 @@ def _disc(p: Picture, x: float, y: float, rx: float, ry: float, colour: tuple[in
 
 def _grain(p: Picture, rng: np.random.Generator, amount: float, blur: int = 1) -> None:
     """Vary the brightness of a picture."""
-    noise = rng.standard_normal(p.shape[:2]).astype(np.float32)
+    noise: np.ndarray = rng.standard_normal(p.shape[:2]).astype(np.float32)
     if blur > 1:
-        noise = cv2.GaussianBlur(noise, (0, 0), blur, borderType=cv2.BORDER_REFLECT)
-        noise /= noise.std() + 1e-6
+        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), blur, borderType=cv2.BORDER_REFLECT))
+        noise = noise / (noise.std() + np.float32(1e-6))
     p[..., :3] = np.clip(p[..., :3] + noise[..., None] * amount, 0, 255).astype(np.uint8)
 
 
@@ -103,11 +104,12 @@ def _body_side(rng: np.random.Generator, doors: tuple[float, ...], wheels: tuple
 def _car_front(rng: np.random.Generator) -> Picture:
     p = _blank(64, 64, (200, 200, 200, PAINT))
     _shade_rows(p, 1.1, 0.85)
-    _box(p, 0.24, 0.20, 0.76, 0.40, _DARK)
+    _box(p, 0.27, 0.20, 0.73, 0.38, _DARK)
     _box(p, 0.24, 0.29, 0.76, 0.31, (150, 150, 155, PLAIN))
     for x in (0.03, 0.75):
         _box(p, x, 0.14, x + 0.22, 0.34, (245, 243, 232, LAMP))
-    _box(p, 0.0, 0.62, 1, 0.84, (40, 40, 43, PLAIN))
+    _box(p, 0.0, 0.62, 1, 0.76, (150, 150, 150, PAINT))
+    _box(p, 0.0, 0.76, 1, 0.84, (52, 52, 55, PLAIN))
     _box(p, 0.36, 0.50, 0.64, 0.62, (236, 236, 228, PLAIN))
     _box(p, 0.0, 0.84, 1, 1, (0, 0, 0, HOLE))
     for x in (0.02, 0.86):
@@ -122,7 +124,8 @@ def _car_rear(rng: np.random.Generator) -> Picture:
         _box(p, x, 0.08, x + 0.24, 0.34, (205, 22, 16, LAMP))
         _box(p, x + 0.06, 0.25, x + 0.18, 0.32, (225, 225, 220, PLAIN))
     _box(p, 0.34, 0.30, 0.66, 0.44, (238, 214, 90, PLAIN))
-    _box(p, 0.0, 0.60, 1, 0.84, (44, 44, 47, PLAIN))
+    _box(p, 0.0, 0.60, 1, 0.76, (146, 146, 146, PAINT))
+    _box(p, 0.0, 0.76, 1, 0.84, (52, 52, 55, PLAIN))
     _box(p, 0.0, 0.84, 1, 1, (0, 0, 0, HOLE))
     for x in (0.02, 0.86):
         _box(p, x, 0.78, x + 0.12, 1, (20, 20, 22, PLAIN))
@@ -133,7 +136,7 @@ def _glass(rng: np.random.Generator) -> Picture:
     """A windscreen: painted frame, dark glass, a streak of sky in it."""
     p = _blank(64, 32, (170, 170, 170, PAINT))
     _box(p, 0.05, 0.06, 0.95, 0.97, _GLASS)
-    _poly(p, [(0.10, 0.08), (0.55, 0.08), (0.32, 0.95), (0.06, 0.95)], (78, 96, 112, PLAIN))
+    _poly(p, [(0.10, 0.08), (0.55, 0.08), (0.32, 0.95), (0.06, 0.95)], (104, 124, 140, PLAIN))
     _poly(p, [(0.62, 0.08), (0.74, 0.08), (0.52, 0.95), (0.42, 0.95)], (66, 82, 98, PLAIN))
     return p
 
@@ -162,9 +165,9 @@ def _van_side(rng: np.random.Generator) -> Picture:
 
 def _van_front(rng: np.random.Generator) -> Picture:
     p = _blank(64, 64, (200, 200, 200, PAINT))
-    _box(p, 0.08, 0.06, 0.92, 0.40, _GLASS)
-    _poly(p, [(0.14, 0.08), (0.50, 0.08), (0.34, 0.38), (0.10, 0.38)], (78, 96, 112, PLAIN))
-    _box(p, 0.28, 0.52, 0.72, 0.64, _DARK)
+    _box(p, 0.10, 0.06, 0.90, 0.36, _GLASS)
+    _poly(p, [(0.14, 0.08), (0.50, 0.08), (0.34, 0.38), (0.10, 0.38)], (104, 124, 140, PLAIN))
+    _box(p, 0.30, 0.54, 0.70, 0.62, _DARK)
     for x in (0.04, 0.76):
         _box(p, x, 0.52, x + 0.20, 0.64, (245, 243, 232, LAMP))
     _box(p, 0, 0.74, 1, 0.90, (42, 42, 45, PLAIN))
@@ -217,8 +220,8 @@ def _truck_cab_side(rng: np.random.Generator) -> Picture:
 def _truck_front(rng: np.random.Generator) -> Picture:
     p = _blank(64, 64, (200, 200, 200, PAINT))
     _box(p, 0.06, 0.14, 0.94, 0.44, _GLASS)
-    _poly(p, [(0.14, 0.16), (0.50, 0.16), (0.34, 0.42), (0.10, 0.42)], (78, 96, 112, PLAIN))
-    _box(p, 0.2, 0.52, 0.8, 0.70, _DARK)
+    _poly(p, [(0.14, 0.16), (0.50, 0.16), (0.34, 0.42), (0.10, 0.42)], (104, 124, 140, PLAIN))
+    _box(p, 0.25, 0.56, 0.75, 0.68, _DARK)
     for x in (0.03, 0.81):
         _box(p, x, 0.72, x + 0.16, 0.80, (245, 243, 232, LAMP))
     _box(p, 0, 0.82, 1, 0.93, (44, 44, 48, PLAIN))
@@ -273,9 +276,10 @@ def _facade(rng: np.random.Generator, style: int) -> Picture:
 
 
 def _roof(rng: np.random.Generator, colour: tuple[int, int, int]) -> Picture:
-    p = _blank(64, 64, (*colour, PLAIN))
+    red, green, blue = colour
+    p = _blank(64, 64, (red, green, blue, PLAIN))
     for row in range(16):
-        _box(p, 0, row / 16, 1, row / 16 + 0.016, tuple(int(c * 0.72) for c in colour) + (PLAIN,))  # type: ignore[arg-type]
+        _box(p, 0, row / 16, 1, row / 16 + 0.016, (red * 18 // 25, green * 18 // 25, blue * 18 // 25, PLAIN))
     _grain(p, rng, 9)
     return p
 
@@ -303,13 +307,13 @@ def _leaves(rng: np.random.Generator, p: Picture, blobs: np.ndarray, tone: float
         colour = (int(150 * light), int(196 * light), int(96 * light), PAINT)
         cv2.circle(p, (int(x * w), int(y * h)), max(2, int(r * w)), colour, -1)
     noise = cv2.GaussianBlur(rng.standard_normal((h, w)).astype(np.float32), (0, 0), 1.1)
-    ragged = (noise > noise.std() * 1.55) & (p[..., 3] == PAINT)
-    p[..., :3][p[..., 3] == PAINT] = np.clip(
-        p[..., :3][p[..., 3] == PAINT] * (1.0 + 0.5 * noise[p[..., 3] == PAINT][:, None]), 0, 255).astype(np.uint8)  # fmt: skip
-    inside = cv2.erode((p[..., 3] == PAINT).astype(np.uint8), np.ones((13, 13), np.uint8)) > 0
+    crown = p[..., 3] == PAINT
+    ragged = (noise > noise.std() * 1.55) & crown
+    p[crown, :3] = np.clip(p[crown, :3] * (1.0 + 0.5 * noise[crown][:, None]), 0, 255).astype(np.uint8)
+    inside = cv2.erode(crown.astype(np.uint8), np.ones((13, 13), np.uint8)) > 0
     p[ragged & ~inside] = (62, 84, 44, HOLE)
     dark = ragged & inside
-    p[..., :3][dark] = (p[..., :3][dark] * 0.62).astype(np.uint8)
+    p[dark, :3] = (p[dark, :3] * 0.62).astype(np.uint8)
 
 
 def _tree(rng: np.random.Generator, style: int) -> Picture:
@@ -374,7 +378,9 @@ def _halved(p: Picture) -> Picture:
     four = np.stack([p[0::2, 0::2], p[0::2, 1::2], p[1::2, 0::2], p[1::2, 1::2]])
     classes = four[..., 3]
     votes = np.stack([(classes == c).sum(0) for c in range(5)])
-    votes[LAMP] += votes[LAMP] > 1  # small lamps must outlive the distance
+    # lamps and windows are small, and must outlive the distance
+    votes[LAMP] += votes[LAMP] > 0
+    votes[WINDOW] += votes[WINDOW] > 1
     chosen = votes.argmax(0)
     weight = (classes == chosen).astype(np.float32)[..., None]
     colour = (four[..., :3] * weight).sum(0) / weight.sum(0)
@@ -384,13 +390,16 @@ def _halved(p: Picture) -> Picture:
 @functools.lru_cache(maxsize=1)
 def atlas() -> Atlas:
     """Draw every picture and its coarser levels; the same bytes on every call."""
-    texels, starts, sizes = [], [], []
+    texels: list[np.ndarray] = []
+    starts: list[list[int]] = []
+    sizes: list[tuple[int, int]] = []
     total = 0
     for seed, (name, draw) in enumerate(_PICTURES.items()):
         level = draw(np.random.default_rng(seed + 100))
         height, width = level.shape[:2]
-        if min(height, width) < 2 ** (LEVELS - 1) or height & (height - 1) or width & (width - 1):
-            raise ValueError(f"texture {name} is {width} x {height}; sides must be powers of two, at least {2 ** (LEVELS - 1)}")
+        least = 2 ** (LEVELS - 1)
+        if min(height, width) < least or height & (height - 1) or width & (width - 1):
+            raise ValueError(f"texture {name} is {width} x {height}; sides must be powers of two, at least {least}")
         sizes.append((width.bit_length() - 1, height.bit_length() - 1))
         starts.append([])
         for _ in range(LEVELS):

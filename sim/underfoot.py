@@ -1,8 +1,8 @@
 """The ground below the horizon: a textured plane, lit, wet, fogged, with soft patches of shade and light upon it.
 
 The camera does not roll, so one image row cuts the ground at one depth: texture coordinates step evenly along it, and
-mip level, fog and headlights are constants of the row.  Ground is drawn after objects, where none stands, so that a wet
-road can mirror what is above it.
+mip level, fog and headlights are constants of the row.  The ground is drawn before the objects; a wet road mirrors them
+afterwards.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from sim import weather as wx
 from sim.kernel import kernel
-from sim.sky import byte
+from sim.sky import byte, packed, store
 from sim.weather import clamp01
 
 _F = np.float32
@@ -51,7 +51,7 @@ def fog_of(table, depth):
 @kernel(inline=True)
 def headlight(distance):
     """Strength of ego's headlights at a distance ahead [m]."""
-    return clamp01((distance - _F(1.0)) * _F(0.25)) * _F(1.5) / (_1 + distance * distance * _F(1.0 / 260.0))
+    return clamp01(_F(0.45) + distance * _F(0.09)) * _F(1.45) / (_1 + distance * distance * _F(1.0 / 260.0))
 
 
 @kernel(inline=True)
@@ -62,22 +62,83 @@ def _inside(p, dp, high, a, b):
             b = a
     else:
         u0, u1 = -p / dp, (high - p) / dp
-        low, top = min(u0, u1), max(u0, u1)
-        a = max(a, np.int32(max(min(math.ceil(low), _F(1e6)), _F(-1e6))))
-        b = min(b, np.int32(max(min(math.floor(top) + _1, _F(1e6)), _F(-1e6))))
+        low = min(max(min(u0, u1), _F(-1e6)), _F(1e6))
+        top = min(max(max(u0, u1), _F(-1e6)), _F(1e6))
+        a = max(a, np.int32(math.ceil(low)))
+        b = min(b, np.int32(math.floor(top)) + 1)
     return a, max(a, b)
 
 
+@kernel(inline=True)
+def pack(r, g, b, a):
+    """Four values 0..255 as a packed texel, rounded."""
+    low = np.uint32(np.int32(r + _HALF)) | (np.uint32(np.int32(g + _HALF)) << _S8)
+    return np.uint32(low | (np.uint32(np.int32(b + _HALF)) << _S16) | (np.uint32(np.int32(a + _HALF)) << _S24))
+
+
+@kernel(inline=True)
+def alpha(t):
+    """Last byte of a packed texel."""
+    return np.float32(np.int32(t >> _S24))
+
+
+@kernel(inline=True)
+def _nearest(line, texels, first, w, h, px, py, kx, ky, a, b):
+    """Write the texels that columns [a, b) of a row see to line (W,)."""
+    for u in range(a, b):
+        f = np.float32(np.int32(u))
+        i = min(max(np.int32(px + kx * f), 0), w - 1)
+        j = min(max(np.int32(py + ky * f), 0), h - 1)
+        line[u] = texels[first + np.uint32(j * w + i)]
+
+
+@kernel(inline=True)
+def _bilinear(line, texels, first, w, h, px, py, kx, ky, a, b):
+    """As `_nearest`, between four texels."""
+    for u in range(a, b):
+        f = np.float32(np.int32(u))
+        qx = max(px + kx * f - _HALF, _0)
+        qy = max(py + ky * f - _HALF, _0)
+        i, j = min(np.int32(qx), w - 1), min(np.int32(qy), h - 1)
+        sx, sy = qx - np.float32(i), qy - np.float32(j)
+        i1 = min(i + 1, w - 1)
+        j0, j1 = np.uint32(j * w) + first, np.uint32(min(j + 1, h - 1) * w) + first
+        t00, t01 = texels[j0 + np.uint32(i)], texels[j0 + np.uint32(i1)]
+        t10, t11 = texels[j1 + np.uint32(i)], texels[j1 + np.uint32(i1)]
+        w11 = sx * sy
+        w01, w10 = sx - w11, sy - w11
+        w00 = _1 - sx - w10
+        line[u] = pack(
+            red(t00) * w00 + red(t01) * w01 + red(t10) * w10 + red(t11) * w11,
+            green(t00) * w00 + green(t01) * w01 + green(t10) * w10 + green(t11) * w11,
+            blue(t00) * w00 + blue(t01) * w01 + blue(t10) * w10 + blue(t11) * w11,
+            alpha(t00) * w00 + alpha(t01) * w01 + alpha(t10) * w10 + alpha(t11) * w11,
+        )
+
+
+@kernel(inline=True)
+def _grain(line, noise, strength, px, py, kx, ky, a, b):
+    """Roughen a row that is seen from closer than the texture is fine."""
+    for u in range(a, b):
+        i = np.int32(px + kx * np.float32(u)) & 255
+        j = np.int32(py + ky * np.float32(u)) & 255
+        k = _1 + strength * (np.float32(noise[j, i]) - _F(128.0))
+        t = line[u]
+        line[u] = pack(min(red(t) * k, _F(254.0)), min(green(t) * k, _F(254.0)), min(blue(t) * k, _F(254.0)), alpha(t))
+
+
 @kernel
-def draw_ground(o, zb, rows, cols, geometry, horizon, x, y, yaw, smooth, table, noise, base,
+def draw_ground(o, rows, cols, geometry, horizon, x, y, yaw, smooth, table, noise, line, shaded, shine,
                 texels, level_start, level_shape, origin, texel):  # fmt: skip
-    """Fill the rows below the horizon wherever no object stands.
+    """Fill the rows below the horizon.
 
     Args:
-        o: (H, W, 3) uint8, written; zb: (H, W) float32, inverse depth of objects, 0 where there is none.
+        o: (H, W, 3) uint8, written.
         rows, cols, geometry, horizon: see the camera's tables.
         x, y, yaw: of the camera [m, rad]. smooth: bilinear sampling and fine grain everywhere.
-        table: (LIGHT_SIZE,) float32. noise: (NOISE, NOISE) uint8 fine grain. base: (W,) int32 scratch.
+        table: (LIGHT_SIZE,) float32. noise: (NOISE, NOISE) uint8 fine grain. line, shaded: (W,) uint32
+            scratch.
+        shine: (H, W) float32, how much of a mirror each pixel is; written where the world is wet.
         texels: (X,) uint32 of the whole bank; level_start (L,), level_shape (L, 2), origin (2,), texel: of this map.
     """
     height, width = o.shape[0], o.shape[1]
@@ -89,109 +150,101 @@ def draw_ground(o, zb, rows, cols, geometry, horizon, x, y, yaw, smooth, table, 
     # what lies beyond the map looks like its corner
     verge = texels[level_start[min(deepest, 4)]]
     wet, head = table[wx.WET], table[wx.HEAD]
-    for u in range(width):
-        base[u] = horizon - 1
-    if wet > _0:
-        for v in range(max(horizon, 0)):
-            for u in range(width):
-                if zb[v, u] > _0 and (v + 1 >= height or zb[v + 1, u] == _0):
-                    base[u] = max(v, horizon - 1)
     ar, ag, ab = table[wx.FLAT], table[wx.FLAT + 1], table[wx.FLAT + 2]
+    dark = _F(-0.42 / 255.0) * wet
     for v in range(max(horizon, 0), height):
         depth, ahead = rows[v, 2], rows[v, 1]
         forward = depth * ahead
-        fog = fog_of(table, depth)
-        clear = _1 - fog
-        fr, fg, fb = table[wx.FOG] * fog, table[wx.FOG + 1] * fog, table[wx.FOG + 2] * fog
-        beam = head * headlight(forward)
-        grazing = -rows[v, 0] / math.sqrt(rows[v, 0] * rows[v, 0] + ahead * ahead)
-        fresnel = (_1 - grazing) * (_1 - grazing)
-        mirror = wet * (_F(0.06) + _F(0.74) * fresnel * fresnel)
         # an even compromise between the fine grain across the row and the coarse one along the view
         across = depth / focal
-        footprint = math.sqrt(across * across * max(depth / up, _1))
+        footprint = across * math.sqrt(max(depth / up, _1))
         level, size = 0, texel
         while level < deepest and footprint > size * _F(1.3):
             level += 1
             size *= _2
-        soft = smooth or footprint < size * _F(0.7)
         h, w = level_shape[level, 0], level_shape[level, 1]
-        first = level_start[level]
+        first = np.uint32(level_start[level])
         inverse = _1 / size
         px = (x + ch * forward - origin[0]) * inverse
         py = (y + sh * forward - origin[1]) * inverse
-        # cols[u, 0] is linear in u
         kx, ky = sh * across * inverse, -ch * across * inverse
-        u_off = cols[0, 0] * focal
-        px, py = px + kx * u_off, py + ky * u_off
+        left = cols[0, 0] * focal  # cols[0, u] is linear in u
+        px, py = px + kx * left, py + ky * left
         a, b = _inside(px, kx, np.float32(w), 0, width)
         a, b = _inside(py, ky, np.float32(h), a, b)
-        grain = smooth and depth < _F(40.0)
+        if a > 0 or b < width:
+            for u in range(width):
+                line[u] = verge
+        if smooth or footprint < size * _HALF:
+            _bilinear(line, texels, first, w, h, px, py, kx, ky, a, b)
+        else:
+            _nearest(line, texels, first, w, h, px, py, kx, ky, a, b)
+        if smooth and depth < _F(40.0):
+            k = size * _F(22.0)
+            strength = clamp01((_F(40.0) - depth) * _F(0.05)) * _F(0.16 / 128.0)
+            _grain(line, noise, strength, px * k, py * k, kx * k, ky * k, a, b)
+        fog = fog_of(table, depth)
+        clear = _1 - fog
+        fr, fg, fb = table[wx.FOG] * fog, table[wx.FOG + 1] * fog, table[wx.FOG + 2] * fog
+        lr, lg, lb = ar * clear, ag * clear, ab * clear
+        beam = head * headlight(forward) * clear
+        for u in range(width):
+            lamp = beam * cols[2, u]
+            t = line[u]
+            damp = _1 + dark * alpha(t)
+            shaded[u] = packed(
+                red(t) * (lr + lamp) * damp + fr,
+                green(t) * (lg + lamp * _F(0.97)) * damp + fg,
+                blue(t) * (lb + lamp * _F(0.86)) * damp + fb,
+            )
+        store(o, v, shaded)
+        if wet > _0:
+            grazing = -rows[v, 0] / math.sqrt(rows[v, 0] * rows[v, 0] + ahead * ahead)
+            fresnel = (_1 - grazing) * (_1 - grazing)
+            k = wet * (_F(0.06) + _F(0.74) * fresnel * fresnel) * clear * _F(1.0 / 255.0)
+            for u in range(width):
+                shine[v, u] = k * alpha(line[u])
+
+
+@kernel
+def draw_mirror(o, zb, horizon, shine, base):
+    """Let a wet road mirror what stands behind it, column by column about the foot of the nearest object above.
+
+    Args:
+        o: (H, W, 3) uint8, changed; zb: (H, W) float32, inverse depth of objects, 0 where there is none.
+        shine: (H, W) float32, from `draw_ground`. base: (W,) int32 scratch.
+    """
+    height, width = o.shape[0], o.shape[1]
+    blur = 1 + (height >> 6)
+    for u in range(width):
+        base[u] = horizon - 1
+    for v in range(max(horizon, 1), height):
         for u in range(width):
             if zb[v, u] > _0:
                 base[u] = v
                 continue
-            alpha = _0
-            if a <= u < b:
-                qx, qy = px + kx * np.float32(u), py + ky * np.float32(u)
-                if soft:
-                    qx, qy = max(qx - _HALF, _0), max(qy - _HALF, _0)
-                    i, j = min(np.int32(qx), w - 1), min(np.int32(qy), h - 1)
-                    sx, sy = qx - np.float32(i), qy - np.float32(j)
-                    i1, j1 = min(i + 1, w - 1), min(j + 1, h - 1)
-                    t00, t01 = texels[first + j * w + i], texels[first + j * w + i1]
-                    t10, t11 = texels[first + j1 * w + i], texels[first + j1 * w + i1]
-                    w11 = sx * sy
-                    w01, w10 = sx - w11, sy - w11
-                    w00 = _1 - sx - w10
-                    r = red(t00) * w00 + red(t01) * w01 + red(t10) * w10 + red(t11) * w11
-                    g = green(t00) * w00 + green(t01) * w01 + green(t10) * w10 + green(t11) * w11
-                    bl = blue(t00) * w00 + blue(t01) * w01 + blue(t10) * w10 + blue(t11) * w11
-                    alpha = (np.float32(np.int32(t00 >> _S24)) * w00 + np.float32(np.int32(t01 >> _S24)) * w01
-                             + np.float32(np.int32(t10 >> _S24)) * w10 + np.float32(np.int32(t11 >> _S24)) * w11)  # fmt: skip
-                    if grain:
-                        # the texture is coarser than what a large image shows close by
-                        near = clamp01((_F(40.0) - depth) * _F(0.05)) * _F(1.0 / 128.0) * _F(0.16)
-                        i = np.int32(qx * size * _F(22.0)) & 255
-                        j = np.int32(qy * size * _F(22.0)) & 255
-                        near = _1 + near * (np.float32(noise[j, i]) - _F(128.0))
-                        r, g, bl = r * near, g * near, bl * near
-                else:
-                    i, j = min(max(np.int32(qx), 0), w - 1), min(max(np.int32(qy), 0), h - 1)
-                    t = texels[first + j * w + i]
-                    r, g, bl = red(t), green(t), blue(t)
-                    alpha = np.float32(np.int32(t >> _S24))
-            else:
-                r, g, bl = red(verge), green(verge), blue(verge)
-            lamp = beam * cols[u, 2]
-            alpha *= _F(1.0 / 255.0)
-            dry = clear * (_1 - _F(0.42) * wet * alpha)
-            r = r * (ar + lamp) * dry
-            g = g * (ag + lamp * _F(0.97)) * dry
-            bl = bl * (ab + lamp * _F(0.86)) * dry
-            if wet > _0:
-                m = 2 * base[u] + 1 - v
-                if m >= horizon and zb[min(m, height - 1), u] == _0:
-                    m = 2 * horizon - 1 - v
-                m = min(max(m, 0), v - 1) if v > 0 else 0
-                k = mirror * alpha * clear
-                if m < v and v > 0:
-                    m2 = max(m - 1 - (height >> 6), 0)
-                    r += k * ((np.float32(o[m, u, 0]) + np.float32(o[m2, u, 0])) * _HALF - r)
-                    g += k * ((np.float32(o[m, u, 1]) + np.float32(o[m2, u, 1])) * _HALF - g)
-                    bl += k * ((np.float32(o[m, u, 2]) + np.float32(o[m2, u, 2])) * _HALF - bl)
-            o[v, u, 0] = byte(r + fr)
-            o[v, u, 1] = byte(g + fg)
-            o[v, u, 2] = byte(bl + fb)
+            k = shine[v, u]
+            if k < _F(0.004):
+                continue
+            m = 2 * base[u] + 1 - v
+            if m < 0 or (m >= horizon and zb[m, u] == _0):
+                m = 2 * horizon - 1 - v  # beyond what the foot's object shows
+            m = min(max(m, 0), v - 1)
+            n = max(m - blur, 0)
+            for c in range(3):
+                seen = (np.float32(o[m, u, c]) + np.float32(o[n, u, c])) * _HALF
+                old = np.float32(o[v, u, c])
+                o[v, u, c] = byte(old + k * (seen - old))
 
 
 @kernel
-def draw_patch(o, zb, rows, cols, geometry, horizon, cx, cy, ch, sh, length, width, hard, gr, gg, gb):
+def draw_patch(o, zb, rows, cols, geometry, horizon, table, cx, cy, ch, sh, length, width, hard, gr, gg, gb):
     """Multiply the ground's brightness under a soft-edged rectangle: a shadow, or a pool of light.
 
     Args:
         cx, cy: its centre, metres ahead and to the right of the camera. ch, sh: its long axis in the same frame.
-        length, width: [m]. hard: how steep its edge is. gr, gg, gb: added to a factor of 1 in its middle.
+        length, width: [m]. hard: how steep its edge is.
+        gr, gg, gb: in its middle, added to a factor of 1 where negative, light that is added where positive.
     """
     rows_high, columns = o.shape[0], o.shape[1]
     focal, middle, sine, cosine, up = geometry[0], geometry[1], geometry[2], geometry[3], geometry[7]
@@ -210,6 +263,7 @@ def draw_patch(o, zb, rows, cols, geometry, horizon, cx, cy, ch, sh, length, wid
         ahead = depth * rows[v, 1] - cx
         step = depth / focal
         right = cols[0, 0] * depth - cy
+        beam = table[wx.HEAD] * headlight(depth * rows[v, 1])
         p, dp = (ahead * ch + right * sh) * il, step * sh * il
         q, dq = (right * ch - ahead * sh) * iw, step * ch * iw
         a, b = _inside(p + _1, dp, _2, 0, columns)
@@ -219,6 +273,8 @@ def draw_patch(o, zb, rows, cols, geometry, horizon, cx, cy, ch, sh, length, wid
                 continue
             pu, qu = p + dp * np.float32(u), q + dq * np.float32(u)
             k = clamp01((_1 - pu * pu) * hard) * clamp01((_1 - qu * qu) * hard)
+            if gr > _0:  # light adds to what light there is, so it multiplies what is seen by less where that is more
+                k /= table[wx.FLAT + 1] + beam * cols[2, u]
             o[v, u, 0] = byte(np.float32(o[v, u, 0]) * (_1 + gr * k))
             o[v, u, 1] = byte(np.float32(o[v, u, 1]) * (_1 + gg * k))
             o[v, u, 2] = byte(np.float32(o[v, u, 2]) * (_1 + gb * k))

@@ -41,13 +41,13 @@ _0, _1, _2, _3 = _F(0.0), _F(1.0), _F(2.0), _F(3.0)
 _PERCENT = _F(0.01)
 
 # One row per quantity and hour; columns RGB.  A cloudy row replaces its clear one as clouds close.
-_ZENITH = np.array([[66, 122, 202], [72, 84, 132], [5, 7, 16]], np.float32)  # day, dusk, night
-_HORIZON = np.array([[186, 210, 232], [240, 150, 88], [23, 25, 38]], np.float32)
-_OVERCAST = np.array([[158, 165, 174], [128, 116, 118], [17, 18, 23]], np.float32)
-_AMBIENT = np.array([[0.50, 0.55, 0.62], [0.36, 0.31, 0.32], [0.050, 0.056, 0.085]], np.float32)
-_AMBIENT_OVERCAST = np.array([[0.74, 0.76, 0.78], [0.40, 0.37, 0.38], [0.042, 0.045, 0.062]], np.float32)
+_ZENITH = np.array([[66, 122, 202], [72, 84, 132], [7, 10, 23]], np.float32)  # day, dusk, night
+_HORIZON = np.array([[186, 210, 232], [240, 150, 88], [33, 36, 54]], np.float32)
+_OVERCAST = np.array([[158, 165, 174], [128, 116, 118], [25, 27, 34]], np.float32)
+_AMBIENT = np.array([[0.50, 0.55, 0.62], [0.36, 0.31, 0.32], [0.085, 0.095, 0.140]], np.float32)
+_AMBIENT_OVERCAST = np.array([[0.74, 0.76, 0.78], [0.40, 0.37, 0.38], [0.072, 0.077, 0.100]], np.float32)
 _SUNLIGHT = np.array([[0.62, 0.57, 0.48], [0.62, 0.33, 0.15], [0.0, 0.0, 0.0]], np.float32)
-_CLOUD = np.array([[246, 247, 250], [232, 158, 122], [26, 28, 38]], np.float32)
+_CLOUD = np.array([[246, 247, 250], [232, 158, 122], [34, 37, 50]], np.float32)
 
 
 @kernel(inline=True)
@@ -106,14 +106,14 @@ def light_of(weather, table):
         table[FLAT + i] = ambient + sun * max(_0, table[SUN_Z])
         table[ZENITH + i] = zenith + (overcast * _F(0.86) - zenith) * grey
         table[HORIZON + i] = horizon + (overcast * _F(1.06) - horizon) * grey
-        veil = max(fog, rain * _F(0.6))
+        veil = max(min(_1, fog * _F(1.7)), rain * _F(0.6))
         table[FOG + i] = table[HORIZON + i] + (overcast * _F(1.04) - table[HORIZON + i]) * veil
         cloud_light = _hours(_CLOUD, day, dusk, i)
         table[CLOUD_LIGHT + i] = cloud_light + (overcast * _F(1.1) - cloud_light) * grey
         table[GLOW + i] = sun * (_F(190.0) + _F(120.0) * dusk)
-        # towards the fog's colour: a far silhouette stands in the haze
-        table[SKYLINE + i] = table[FOG + i] * (_F(0.70) - _F(0.35) * (_1 - day))
-    table[FOG_RATE] = _F(0.0011) + _F(0.11) * fog * math.sqrt(fog) + _F(0.010) * rain
+    table[FOG_RATE] = rate = _F(0.0011) + _F(0.15) * fog * math.sqrt(fog) + _F(0.010) * rain
+    for i in range(3):  # a far silhouette stands in the haze
+        table[SKYLINE + i] = table[FOG + i] * (_1 - (_F(0.40) + _F(0.25) * (_1 - day)) * math.exp(_F(-250.0) * rate))
     table[FOG_START] = max(_0, weather[7])
     table[WET] = clamp01(max(max(weather[9], weather[2]) * _PERCENT, min(_1, _F(1.4) * rain) * _F(0.85)))
     table[WIND] = clamp01(weather[3] * _PERCENT)

@@ -27,6 +27,7 @@ from scenarios.rules.syntax import (
     Or,
     Rule,
     Xor,
+    leaves,
     names,
 )
 from sim.types import DECISIONS
@@ -159,10 +160,10 @@ def minimal_sop(propositions: Sequence[str], true: Iterable[Cell], free: Iterabl
     from sympy.logic.boolalg import SOPform
 
     symbols = [sympy.Symbol(name) for name in propositions]
-    minterms, free = [list(map(int, c)) for c in true], [list(map(int, c)) for c in free]
+    minterms, spare = [list(map(int, c)) for c in true], [list(map(int, c)) for c in free]
     if not symbols or not minterms:
         return Constant(bool(minterms))
-    return _from_sympy(SOPform(symbols, minterms, free), {n: i for i, n in enumerate(propositions)})
+    return _from_sympy(SOPform(symbols, minterms, spare), {n: i for i, n in enumerate(propositions)})
 
 
 def simplified(formula: Formula) -> Formula:
@@ -191,7 +192,9 @@ def anf(formula: Formula) -> Formula:
     return chain(Xor, products, False)
 
 
-def rule_from_table(propositions: Sequence[str], table: Mapping[Cell, int | None], undecided_free: bool = False) -> Rule:
+def rule_from_table(
+    propositions: Sequence[str], table: Mapping[Cell, int | None], undecided_free: bool = False
+) -> Rule:
     """The shortest rule that decides as the table does.
 
     Args:
@@ -217,13 +220,17 @@ def _rule_for(propositions: Sequence[str], table: dict[Cell, Any], cells: list[C
         return Decide(DECISIONS[taken[0]])
     free = [c for c in cells if table.get(c) is None]
     choices = []
-    for decision in taken:  # the shortest text wins; on a tie the first decision of DECISIONS
+    for decision in taken:  # fewest names win, then fewest negations, then the first decision of DECISIONS
         formula = minimal_sop(propositions, [c for c in cells if table.get(c) == decision], free)
         rest = {c: (None if d == decision else d) for c, d in table.items()}
         otherwise = _rule_for(propositions, rest, cells, [d for d in taken if d != decision])
-        choices.append((len(str(formula)) + len(str(otherwise)), decision, formula, otherwise))
-    _, decision, formula, otherwise = min(choices, key=lambda choice: choice[:2])
-    return Choose(Decide(DECISIONS[decision]), formula, otherwise)
+        choices.append(Choose(Decide(DECISIONS[decision]), formula, otherwise))
+    return min(choices, key=lambda rule: (*_size(rule), DECISIONS.index(str(rule.then))))
+
+
+def _size(rule: Rule) -> tuple[int, int]:
+    """Names and negations in a rule's text."""
+    return len(list(leaves(rule))), str(rule).split().count("not")
 
 
 def describe_cell(propositions: Sequence[str], cell: Cell) -> str:
@@ -254,5 +261,5 @@ def _from_sympy(expression: Any, order: Mapping[str, int]) -> Formula:
     if isinstance(expression, boolalg.Not):
         return Not(_from_sympy(expression.args[0], order))
     parts = [_from_sympy(part, order) for part in expression.args]
-    parts.sort(key=lambda part: ([order[n] for n in names(part)], str(part)))
+    parts.sort(key=lambda part: ([order[n] for n in names(part)], [w[:4] == "not " for w in str(part).split(" and ")]))
     return chain(And if isinstance(expression, boolalg.And) else Or, parts, False)

@@ -86,9 +86,9 @@ def point_at(text: str, start: int, length: int) -> str:
     return f"\n    {line}\n    {' ' * (start - begin)}{'^' * max(1, min(length, len(line) - (start - begin)))}"
 
 
-def unknown_name(text: str, token: lark.Token, what: str, known: Sequence[str], known_as: str = "known are") -> RuleError:
+def unknown_name(text: str, token: lark.Token, what: str, known: Sequence[str]) -> RuleError:
     """The error for a word that is not among `known`."""
-    sentence = f"unknown {what} '{token}'; {known_as} {listed(known)}{nearest(str(token), known)}"
+    sentence = f"unknown {what} '{token}'; known are {listed(known)}{nearest(str(token), known)}"
     return RuleError(sentence + point_at(text, token.start_pos or 0, len(token)))
 
 
@@ -114,8 +114,9 @@ def read(parser: lark.Lark, text: str, start: str, wanted: str) -> Any:
         sentence = f"'{word}' is not expected here{nearest(word, known)}; wanted {wanted}"
         raise RuleError(sentence + point_at(text, where, len(word))) from None
     except lark.UnexpectedCharacters as error:
-        sentence = f"the character '{text[error.pos_in_stream]}' is not expected here; wanted {wanted}"
-        raise RuleError(sentence + point_at(text, error.pos_in_stream, 1)) from None
+        where = error.pos_in_stream or 0
+        sentence = f"the character '{text[where]}' is not expected here; wanted {wanted}"
+        raise RuleError(sentence + point_at(text, where, 1)) from None
 
 
 # lexer="basic": the contextual lexer would read `ifraining` as `if raining` where only `if` may follow.

@@ -22,7 +22,7 @@ KEYWORDS: tuple[str, ...] = ("if", "else", "not", "and", "or", "xor", "implies",
 class Formula:
     """Something that is true or false of a situation; the base of every node below."""
 
-    binding: ClassVar[int] = 9  # how tightly the node's own operator holds its operands; 9 for what never needs brackets
+    binding: ClassVar[int] = 9  # how tightly the operator holds its operands; 9 never needs brackets
 
     def __and__(self, other: Formula) -> Formula:
         return And(self, other)

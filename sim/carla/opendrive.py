@@ -295,7 +295,8 @@ def _linked(carla_map: Any, lanes: list[Lane]) -> tuple[Lane, ...]:
 
 def _crosswalks(carla_map: Any) -> tuple[np.ndarray, ...]:
     """Polygons of the crosswalks; CARLA gives a flat list in which a repeated first corner closes each polygon."""
-    polygons, current = [], []
+    polygons: list[np.ndarray] = []
+    current: list[tuple[float, float]] = []
     for at in carla_map.get_crosswalks():
         corner = (at.x, at.y)
         if len(current) > 2 and np.hypot(corner[0] - current[0][0], corner[1] - current[0][1]) < 1e-3:

@@ -1,0 +1,261 @@
+"""The report's charts: matplotlib -> one SVG string each, to stand inside the page.
+
+No figure knows where its numbers come from; all come in as arguments.  Letters stay letters (they can be searched,
+read aloud and printed) in the page's own font: matplotlib lays them out with DejaVu's metrics, which are among the
+widest, so no other font overflows.  `$` is an ordinary character here: names come from files.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+INK, FAINT, GRID = "#1d2330", "#767c86", "#e4e6ea"
+TEAL, ORANGE, GREY = "#0f7b6c", "#d97706", "#a3a9b3"
+ARM_COLOURS = {"dagger": TEAL, "cloning": ORANGE}
+RUN_COLOURS = ("#d98e04", "#1f6fb2", "#c2186b", "#0f8a6d", "#6e54aa", "#5a606a")
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", Arial, "DejaVu Sans", sans-serif'
+
+_STYLE: dict[str, Any] = {
+    "svg.fonttype": "none", "svg.hashsalt": "homunculus", "text.parse_math": False, "font.family": "DejaVu Sans",
+    "font.size": 9.0, "axes.edgecolor": "#c6cad0", "axes.labelcolor": INK, "axes.titlesize": 10.0,
+    "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
+    "xtick.color": FAINT, "ytick.color": FAINT, "text.color": INK, "axes.grid": False, "hatch.color": "#c3c7cd",
+    "hatch.linewidth": 0.8, "axes.unicode_minus": True, "legend.frameon": False,
+}  # fmt: skip
+
+
+def number(value: Any) -> str:
+    """A number as the whole report writes it: three decimals at most, two at least, whole numbers as they are."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return str(value).replace("-", "−")
+    if not isinstance(value, float):
+        return str(value)
+    if not math.isfinite(value):
+        return str(value)
+    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 3
+    text = f"{value:.{digits}f}"
+    if digits == 3 and text.endswith("0"):
+        text = text[:-1]
+    return text.replace("-", "−")
+
+
+def wilson(successes: float, trials: int, z: float = 1.96) -> tuple[float, float]:
+    """95 % interval of a proportion (Wilson 1927), which stays within 0..1 and is honest for few trials."""
+    if trials < 1:
+        raise ValueError(f"{trials} trials; at least 1 is wanted")
+    share = successes / trials
+    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2)) / (1 + z * z / trials)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _svg(figure: Figure, what: str) -> str:
+    """The figure as an SVG element that scales with the page; `what` is read aloud in its stead."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    # The page's font in place of matplotlib's, which the reader's machine may not have.
+    text = re.sub(r"'DejaVu Sans'(, [^;\"]*)?", lambda _: FONT.replace('"', "'"), text)
+    # Namespaces mean nothing inside an HTML page, and a page without addresses can be seen to ask for nothing.
+    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
+    text = text.replace("xlink:href", "href")
+    text = re.sub(r'<g id="[^"]*"', "<g", text)  # the same in every figure, and an id may stand once in a page
+    width, height = (float(v) for v in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text).groups())  # type: ignore[union-attr]
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    label = what.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    style = f"width:100%;max-width:{width * 1.25:.0f}px;aspect-ratio:{width:.2f}/{height:.2f}"
+    return text.replace("<svg", f'<svg role="img" aria-label="{label}" style="{style}"', 1)
+
+
+def _axes(width: float, height: float, columns: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    made = figure.subplots(1, columns, squeeze=False, **options)[0]
+    return figure, list(made)
+
+
+# ---------------------------------------------------------------------------------------------- learning curves
+def learning_curves(arms: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapping[str, str]) -> str:
+    """Agreement over labels, an arm a line; panels: what was trained on, what was held out.
+
+    Args:
+        arms: arm -> rows of `labels`, `train` and `test`, each of these with `agreement` and `episodes`.
+        names: arm -> what the legend calls it.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure, panels = _axes(7.6, 2.9, 2, sharey=True)
+        titles = {"train": "conditions it was trained on", "test": "all conditions, held-out ones too"}
+        for axes, (split, title) in zip(panels, titles.items()):
+            axes.set_title(title)
+            for k, (arm, rows) in enumerate(arms.items()):
+                points = sorted(
+                    (row["labels"], row[split]["agreement"], row[split].get("episodes") or 0)
+                    for row in rows
+                    if (row.get(split) or {}).get("agreement") is not None and row.get("labels") is not None
+                )
+                if not points:
+                    continue
+                x, y, n = (np.array(v, float) for v in zip(*points))
+                colour = ARM_COLOURS.get(arm, RUN_COLOURS[k])
+                if (n > 0).all():
+                    low, high = zip(*(wilson(s * t, int(t)) for s, t in zip(y, n)))
+                    axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
+                dash = "-" if arm == "dagger" else (0, (4, 2))
+                axes.plot(x, y, color=colour, lw=2, marker="o", ms=4.5, ls=dash, label=names.get(arm, arm))
+            axes.set_ylim(-0.02, 1.04)
+            axes.set_yticks(np.linspace(0, 1, 6))
+            axes.grid(axis="y", color=GRID, lw=0.8)
+            axes.set_xlabel("labels seen (one per tick)")
+            axes.xaxis.set_major_formatter(lambda v, _: f"{v / 1000:g} k" if abs(v) >= 1000 else f"{v:g}")
+        panels[0].set_ylabel("episodes that obey the rule")
+        handles, labels = panels[0].get_legend_handles_labels()
+        if handles:
+            panels[0].legend(handles, labels, loc="lower right")
+        return _svg(figure, "learning curves: agreement with the rule over the number of labels")
+
+
+# ---------------------------------------------------------------------------------------------------- the league
+def league(rows: Sequence[Mapping[str, Any]], random: Mapping[str, Any] | None) -> str:
+    """Horizontal bars of compression, a formula each, best on top, with the baselines as marks.
+
+    Args:
+        rows: scorecard rows with `formula`, `compression`, `true`, `untrained`, `pixels`.
+        random: `mean` and `high` compression of labels drawn at random, or None.
+    """
+    ordered = sorted(rows, key=lambda r: -(r.get("compression") if r.get("compression") is not None else -math.inf))
+    with matplotlib.rc_context(_STYLE):
+        figure, (axes,) = _axes(7.6, 0.62 + 0.3 * len(ordered))
+        places = np.arange(len(ordered))[::-1]
+        for place, row in zip(places, ordered):
+            value, true = row.get("compression"), bool(row.get("true"))
+            if value is not None:
+                axes.barh(place, value, 0.66, color=TEAL if true else "#cfd6dc")
+                words = number(value) + ("  the expert's formula" if true else "")
+                axes.text(max(value, 0) + 0.012, place, words, va="center", color=INK if true else FAINT,
+                          weight="bold" if true else "normal")  # fmt: skip
+            for key, mark, colour in (("untrained", "D", ORANGE), ("pixels", "s", "#6e54aa")):
+                if row.get(key) is not None:
+                    axes.plot(row[key], place, mark, color=colour, mec="white", mew=0.8, ms=6.5, zorder=3)
+        if random and random.get("high") is not None:
+            axes.axvline(random["high"], color=FAINT, lw=1, ls=(0, (3, 2)), zorder=0)
+        axes.axvline(0, color="#9aa0aa", lw=1)
+        axes.set_yticks(places, [str(r.get("formula", "?")) for r in ordered])
+        for tick, row in zip(axes.get_yticklabels(), ordered):
+            tick.set_color(INK)
+            tick.set_fontweight("bold" if row.get("true") else "normal")
+        values = [row.get(k) for row in ordered for k in ("compression", "untrained", "pixels")]
+        low = min([0.0, *(v for v in values if v is not None)])
+        high = max([0.3, *(v for v in values if v is not None)])
+        axes.set_xlim(low - 0.02, high + 0.3 * (high - low))
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel("share of the bits that the latent saves (1: the proposition is free to read)")
+        return _svg(figure, "formula league: compression per formula")
+
+
+# ------------------------------------------------------------------------------------------------------ the maps
+def heat_map(
+    values: Sequence[Sequence[float | None]], sites: Sequence[str], stations: Sequence[float], title: str,
+    threshold: float | None = None, colour: str = TEAL,
+) -> str:  # fmt: skip
+    """Sites (rows, the last on top) x stations (columns), the number in every cell.
+
+    Args:
+        values: (sites, stations); None where nothing is defined: hatched.
+        stations: [m] from the junction's edge.
+        threshold: cells under it are greyed.
+
+    Raises:
+        ValueError: when the table's shape is not (sites, stations).
+    """
+    table = np.array([[np.nan if v is None else v for v in row] for row in values], float)
+    if table.shape != (len(sites), len(stations)):
+        raise ValueError(f"map {title!r} has shape {table.shape}; wanted {len(sites)} sites x {len(stations)} stations")
+    shades = LinearSegmentedColormap.from_list("shades", ["#f4f6f6", colour])
+    with matplotlib.rc_context(_STYLE):
+        figure, (axes,) = _axes(7.6, 0.95 + 0.42 * len(sites))
+        axes.set_title(title)
+        for i, j in np.ndindex(*table.shape):
+            value = table[i, j]
+            defined = bool(np.isfinite(value))
+            under = defined and threshold is not None and value < threshold
+            strength = float(np.clip(value, 0, 1)) if defined else 0.0
+            face = shades(strength) if defined and not under else "#f1f1ef" if under else "#ffffff"
+            cell = Rectangle((j - 0.48, i - 0.46), 0.96, 0.92, facecolor=face, edgecolor="none", lw=0)
+            if not defined:
+                cell.set(hatch="////", edgecolor="#c9cdd3")
+            axes.add_patch(cell)
+            ink = "#a9aeb6" if under or not defined else "white" if strength > 0.55 else INK
+            axes.text(j, i, number(float(value)) if defined else "–", ha="center", va="center", color=ink,
+                      bbox=None if defined else {"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
+        axes.set_xlim(-0.5, len(stations) - 0.5)
+        axes.set_ylim(-0.5, len(sites) - 0.5)
+        axes.set_yticks(range(len(sites)), list(sites))
+        axes.set_xticks(range(len(stations)), [f"{'+' if s > 0 else '−' if s < 0 else ''}{abs(s):g}" for s in stations])
+        axes.tick_params(length=0, labelcolor=INK)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        axes.set_xlabel("metres from the junction's edge (before it: negative)")
+        edge = np.interp(0.0, stations, range(len(stations))) if len(stations) > 1 else math.nan
+        if len(stations) > 1 and min(stations) < 0 < max(stations):
+            axes.axvline(edge - 0.5 if 0.0 in stations else edge, color=INK, lw=1.2, ls=(0, (2, 2)))
+        return _svg(figure, title)
+
+
+# ----------------------------------------------------------------------------------------------------- the twins
+def twins(
+    labels: Sequence[str], steers: Sequence[np.ndarray], paths: Sequence[np.ndarray], tick: float,
+    ground: np.ndarray | None, extent: Sequence[float] | None,
+) -> str:  # fmt: skip
+    """Steering over time, and the ways taken from above.
+
+    Args:
+        labels: (R,); steers: (T_i,) each [rad]; paths: (T_i, 2) each [m]; tick: [s].
+        ground: (H, W, 3) picture under the paths, row 0 on top, or None; extent: its x0, x1, y0, y1 [m].
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(7.6, 3.3), layout="constrained")
+        time, above = figure.subplots(1, 2, width_ratios=[1.55, 1])
+        time.set_title("front wheels")
+        above.set_title("from above")
+        if ground is not None and extent is not None:
+            above.imshow(ground, extent=tuple(float(v) for v in extent), origin="upper", interpolation="bilinear")
+        for i, (label, steer, path) in enumerate(zip(labels, steers, paths)):
+            colour, dash = RUN_COLOURS[i % len(RUN_COLOURS)], "-" if i < 2 else (0, (4, 1.5))
+            time.plot(np.arange(len(steer)) * tick, np.degrees(steer), color=colour, lw=2.2, ls=dash, label=label)
+            if len(path):
+                above.plot(path[:, 0], path[:, 1], color="white", lw=5, solid_capstyle="round")
+                above.plot(path[:, 0], path[:, 1], color=colour, lw=2.6, ls=dash)
+                above.plot(*path[-1], "o", color=colour, mec="white", ms=7, zorder=4)
+        time.axhline(0, color="#c6cad0", lw=1, zorder=0)
+        time.set_xlabel("seconds")
+        time.set_ylabel("degrees, left is up")
+        time.grid(axis="y", color=GRID, lw=0.8)
+        low, high = time.get_ylim()
+        time.set_ylim(low - 0.02 * (high - low), high + 0.12 * len(labels) * (high - low))
+        time.legend(loc="upper left", handlelength=2.6)
+        above.set_aspect("equal")
+        if extent is not None:
+            above.set_xlim(float(extent[0]), float(extent[1]))
+            above.set_ylim(float(extent[2]), float(extent[3]))
+        above.set_xticks([])
+        above.set_yticks([])
+        return _svg(figure, "twins: steering over time and the ways taken, seen from above")
+

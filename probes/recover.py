@@ -1,0 +1,162 @@
+"""From what was seen in every cell to a rule in words, and whether it is the driver's.
+
+A full factorial of interventions gives, per truth-table cell, how often each way was taken. A cell is *decided* only
+where the majority is beyond doubt (the Wilson score interval's lower end above a half, and four in five at least);
+anything else stays undecided and is never guessed. The minimal formula of a complete table is the recovered rule.
+
+The Wilson interval: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scenarios.rules.logic import Cell, all_cells, anf, describe_cell, equivalent, rule_from_table, truth_table, when
+from scenarios.rules.syntax import Choose, Rule, names
+from sim.types import DECISIONS
+
+Z = 1.959963984540054  # two-sided 95 %
+LEAST_SHARE = 0.8  # of the majority, for a cell to count as decided
+Outcomes = Mapping[Cell, Sequence[int]]  # cell -> (n_left, n_right, n_straight, n_none)
+
+
+@dataclass(frozen=True)
+class CellVerdict:
+    """What one cell's runs say.
+
+    Args:
+        cell: the setting of the propositions.
+        counts: runs that went each way of DECISIONS, and last those that took none.
+        decision: index into DECISIONS; None where undecided.
+        share: of the majority among all runs, those without a way included; 0 without runs.
+        lower, upper: Wilson 95 % interval of that share; (0, 1) without runs.
+    """
+
+    cell: Cell
+    counts: tuple[int, ...]
+    decision: int | None
+    share: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """A rule read from behaviour.
+
+    Args:
+        propositions: names, in the order of a cell's entries.
+        cells: the verdict on every cell, false before true.
+        rule: the minimal rule; None while a cell is undecided.
+        sop: its conditions as sums of products, "decision: formula" joined by "; ".
+        anf: the same as algebraic normal forms.
+        used: the propositions that the rule needs; the others had no say.
+    """
+
+    propositions: tuple[str, ...]
+    cells: tuple[CellVerdict, ...]
+    rule: Rule | None
+    sop: str | None
+    anf: str | None
+    used: tuple[str, ...]
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """The undecided cells in words."""
+        return tuple(describe_cell(self.propositions, c.cell) for c in self.cells if c.decision is None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every cell is decided."""
+        return self.rule is not None
+
+    def same_as(self, rule: Rule) -> bool:
+        """Whether the recovered rule is SAT-equivalent to `rule`; False while a cell is undecided."""
+        return self.rule is not None and equivalent(self.rule, rule)
+
+    def disagreements(self, rule: Rule) -> tuple[str, ...]:
+        """The decided cells, in words, in which `rule` decides otherwise.
+
+        Raises:
+            ValueError: where `rule` names a proposition that was not set.
+        """
+        table = truth_table(rule, self.propositions)
+        return tuple(
+            describe_cell(self.propositions, c.cell)
+            for c in self.cells
+            if c.decision is not None and c.decision != table[c.cell]
+        )
+
+    def __str__(self) -> str:
+        if self.rule is None:
+            open_cells = "; ".join(self.undecided)
+            return f"not recovered: {len(self.undecided)} of {len(self.cells)} cells undecided ({open_cells})"
+        return str(self.rule)
+
+
+def wilson(hits: int, runs: int, z: float = Z) -> tuple[float, float]:
+    """The Wilson score interval of a share; (0, 1) without runs.
+
+    Raises:
+        ValueError: where hits are not between 0 and runs.
+    """
+    if not 0 <= hits <= runs:
+        raise ValueError(f"{hits} hits in {runs} runs; wanted 0 <= hits <= runs")
+    if runs == 0:
+        return 0.0, 1.0
+    share, spread = hits / runs, z * z / runs
+    middle = (share + spread / 2) / (1 + spread)
+    half = math.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def recover(propositions: Sequence[str], outcomes: Outcomes) -> Recovered:
+    """Read a rule from how often each way was taken in each cell.
+
+    Args:
+        propositions: names, in the order of a cell's entries.
+        outcomes: cell -> (n_left, n_right, n_straight, n_none); a cell left out is undecided.
+
+    Raises:
+        ValueError: for a cell of another length, or counts that are none.
+    """
+    columns = tuple(propositions)
+    cells = all_cells(len(columns))
+    for cell, counts in outcomes.items():
+        if len(cell) != len(columns):
+            raise ValueError(f"cell {cell} has {len(cell)} values; wanted one for each of {columns}")
+        if len(counts) != len(DECISIONS) + 1 or min(counts) < 0:
+            raise ValueError(
+                f"cell {cell} has counts {tuple(counts)}; wanted (left, right, straight, none), none below 0"
+            )
+    nothing = (0,) * (len(DECISIONS) + 1)
+    verdicts = tuple(_verdict(cell, tuple(int(n) for n in outcomes.get(cell, nothing))) for cell in cells)
+    if any(v.decision is None for v in verdicts):
+        return Recovered(columns, verdicts, None, None, None, ())
+    rule = rule_from_table(columns, {v.cell: v.decision for v in verdicts})
+    sums, normal = _formulas(rule)
+    return Recovered(columns, verdicts, rule, sums, normal, names(rule))
+
+
+def _verdict(cell: Cell, counts: tuple[int, ...]) -> CellVerdict:
+    runs, ways = sum(counts), counts[: len(DECISIONS)]
+    majority = max(range(len(ways)), key=lambda d: ways[d])
+    lower, upper = wilson(ways[majority], runs)
+    share = ways[majority] / runs if runs else 0.0
+    decided = lower > 0.5 and share >= LEAST_SHARE
+    return CellVerdict(cell, counts, majority if decided else None, share, lower, upper)
+
+
+def _formulas(rule: Rule) -> tuple[str, str]:
+    """The rule's conditions as text, as sums of products and as algebraic normal forms."""
+    if not isinstance(rule, Choose):
+        return f"{rule}: true", f"{rule}: true"
+    sums, normal, step = [], [], rule
+    while True:  # a minimal rule is a chain: each condition is already the shortest sum of products
+        sums.append(f"{step.then}: {step.condition}")
+        normal.append(f"{step.then}: {anf(when(rule, str(step.then)))}")
+        if not isinstance(step.otherwise, Choose):
+            return "; ".join(sums), "; ".join(normal)
+        step = step.otherwise

@@ -1,0 +1,309 @@
+"""Films of one episode that explain themselves: the road, what the learner sees, the map, the wheel.
+
+A film is an iterator of (H, W, 3) uint8 pictures; `write_film` turns it into H.264, which browsers and notebooks
+play.  The simulator knows no rules and no propositions: whatever is written on a picture comes in as an argument.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from sim.backend import Backend
+from sim.camera import render
+from sim.config import Camera, Episode
+from sim.draw import (
+    EGO_COLOUR,
+    FAINT,
+    INK,
+    PAPER,
+    SHARPNESS,
+    Colour,
+    Line,
+    Text,
+    background,
+    boxes_of,
+    rounded_box,
+    text_width,
+    top_down,
+    window_of,
+    write,
+)
+from sim.rollout import Driver, look
+from sim.types import DECISIONS, NO_BRANCH, OUTCOME, OUTCOMES, WEATHER_INDEX, Action, World
+
+FILM_CAMERA = Camera(width=640, height=360, fov=90.0)
+HOLD = 1.2  # [s] that the last picture stands still
+WHEEL_RATIO = 9.0  # turns of the drawn steering wheel per turn of the front wheels
+YES: Colour = (15, 138, 109)
+WHITE: Colour = (255, 255, 255)
+
+
+# ------------------------------------------------------------------------------------------------------ files
+def write_film(path: Path, frames: Iterable[np.ndarray], fps: int = 10) -> int:
+    """Write frames as an H.264 film in an MP4 file that plays while it loads.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB, all of one shape; an odd last row or column is repeated, as H.264 wants.
+        fps: frames per second.
+
+    Returns:
+        How many frames were written.
+
+    Raises:
+        ValueError: for a film without frames, a file that is not .mp4, or a frame of another shape.
+        OSError: when the file cannot be written; no torn file is left behind.
+    """
+    import av  # at use: only films need it
+
+    path = Path(path)
+    if path.suffix != ".mp4":
+        raise ValueError(f"film {path.name!r} would be H.264 in MP4; give it a name that ends in .mp4")
+    if not path.parent.is_dir():
+        raise OSError(f"film {path} cannot be written: there is no folder {path.parent}")
+    frames = iter(frames)
+    first = next(frames, None)
+    if first is None:
+        raise ValueError(f"film {path.name} has no frames; at least one is wanted")
+    part = path.with_name(f".{path.stem}.part.mp4")
+    count = 0
+    try:
+        with av.open(str(part), "w", options={"movflags": "+faststart"}) as container:
+            stream = container.add_stream("libx264", rate=Fraction(fps), options={"crf": "20", "preset": "medium"})
+            stream.pix_fmt = "yuv420p"
+            stream.height, stream.width = (n + n % 2 for n in first.shape[:2])
+            for frame in _and_rest(first, frames):
+                if frame.shape != first.shape or frame.dtype != np.uint8:
+                    raise ValueError(
+                        f"frame {count} of film {path.name} is {frame.shape} {frame.dtype}; "
+                        f"the first one was {first.shape} uint8"
+                    )
+                even = np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), mode="edge")
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+                count += 1
+            container.mux(stream.encode())
+        part.replace(path)
+    except OSError as error:
+        raise OSError(f"film {path} cannot be written: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def _and_rest(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    yield first
+    yield from rest
+
+
+# ------------------------------------------------------------------------------------------------- on a frame
+def hud(
+    frame: np.ndarray,
+    speed: float,
+    steer: float,
+    propositions: Mapping[str, bool] | None = None,
+    wanted: str = "",
+    taken: str = "",
+) -> np.ndarray:
+    """A frame with speed, steering wheel and the facts of the moment laid over it.
+
+    Args:
+        frame: (H, W, 3) uint8, best at 640 x 360.
+        speed: [m/s]; shown in km/h.
+        steer: angle of the front wheels [rad], positive to the left.
+        propositions: name -> value, a chip each.
+        wanted: decision that the rule asks for; taken: the one that was carried out; "" leaves them out.
+    """
+    page = frame.copy()
+    height, width = frame.shape[:2]
+    texts = []
+    x = 10.0
+    for name, value in (propositions or {}).items():
+        words = f"{name.replace('_', ' ')}: {'yes' if value else 'no'}"
+        wide = text_width(words, 13, value) + 20
+        rounded_box(page, (x, 10), (wide, 24), 12, YES if value else INK, 0.88 if value else 0.5)
+        texts.append(Text(words, x + 10, 22.5, 13, WHITE if value else (225, 228, 232), bold=value, anchor="lm"))
+        x += wide + 6
+    rounded_box(page, (10, height - 66), (150, 56), 12, INK, 0.55)
+    _wheel(page, (40, height - 38), 20, steer * WHEEL_RATIO)
+    texts.append(Text(f"{speed * 3.6:.0f}", 112, height - 33, 25, WHITE, bold=True, anchor="rs"))
+    texts.append(Text("km/h", 117, height - 33, 12, (225, 228, 232)))
+    texts.append(Text(_signed(math.degrees(steer)), 72, height - 18, 11, (225, 228, 232)))
+    said = [f"rule: {wanted}"] * bool(wanted) + [f"took: {taken}"] * bool(taken)
+    if said:
+        words = "   ·   ".join(said)
+        wide = text_width(words, 14, True) + 28
+        right = width - 10 - wide
+        colour = INK if not (wanted and taken) else YES if wanted == taken else (190, 40, 40)
+        rounded_box(page, (right, height - 42), (wide, 32), 12, colour, 0.72)
+        texts.append(Text(words, right + wide / 2, height - 26, 14, WHITE, bold=True, anchor="mm"))
+    return write(page, texts)
+
+
+def _signed(degrees: float) -> str:
+    whole = round(degrees)
+    return f"wheels {'−' if whole < 0 else '+' if whole > 0 else ''}{abs(whole)}°"
+
+
+def _wheel(page: np.ndarray, centre: tuple[int, int], radius: int, turn: float) -> None:
+    """A steering wheel turned anticlockwise by `turn` [rad]; drawn large and averaged down."""
+    side, sharp = radius * 2 + 6, 4
+    x, y = centre[0] - side // 2, centre[1] - side // 2
+    patch = cv2.resize(page[y : y + side, x : x + side], None, fx=sharp, fy=sharp, interpolation=cv2.INTER_NEAREST)
+    middle = side * sharp // 2
+    cv2.circle(patch, (middle, middle), radius * sharp, WHITE, 4 * sharp, cv2.LINE_AA)
+    for angle in (0.0, math.pi, 1.5 * math.pi):
+        end = np.array([math.cos(angle + turn), -math.sin(angle + turn)]) * radius * sharp + middle
+        cv2.line(patch, (middle, middle), tuple(np.round(end).astype(int).tolist()), WHITE, 3 * sharp, cv2.LINE_AA)
+    cv2.circle(patch, (middle, middle), 4 * sharp, EGO_COLOUR, -1, cv2.LINE_AA)
+    page[y : y + side, x : x + side] = cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def steering_trace(steers: np.ndarray, tick: float, width: int, height: int, limit: float = 0.4) -> np.ndarray:
+    """A chart of the wheel angle so far: left is up, time runs to the right and the axis grows in steps of 4 s.
+
+    Args:
+        steers: (T,) front wheel angles [rad]; tick: between two of them [s]; limit: where the
+            axis ends [rad].
+    """
+    page = np.full((height, width, 3), WHITE, np.uint8)
+    left, right, top, bottom = 52, 14, 24, 22
+    seconds = max(8.0, 4.0 * math.ceil(len(steers) * tick / 4.0))
+    middle = top + (height - top - bottom) / 2
+    tall = (height - top - bottom) / 2
+    across = (width - left - right) / seconds
+    big = np.repeat(np.repeat(page, SHARPNESS, 0), SHARPNESS, 1)
+
+    def pen(x: float, y: float) -> tuple[int, int]:
+        return round(x * SHARPNESS), round(y * SHARPNESS)
+
+    for second in range(0, int(seconds) + 1, 2):
+        x = left + second * across
+        cv2.line(big, pen(x, top), pen(x, height - bottom), (233, 235, 238), 1)
+    cv2.line(big, pen(left, middle), pen(width - right, middle), (180, 185, 192), SHARPNESS)
+    if len(steers):
+        xs = left + np.arange(len(steers)) * tick * across
+        ys = middle - np.clip(np.asarray(steers) / limit, -1, 1) * tall
+        points = np.round(np.stack([xs, ys], 1) * SHARPNESS * 16).astype(np.int32)
+        cv2.polylines(big, [points], False, EGO_COLOUR, 2 * SHARPNESS, cv2.LINE_AA, shift=4)
+        cv2.circle(big, pen(xs[-1], ys[-1]), 4 * SHARPNESS, EGO_COLOUR, -1, cv2.LINE_AA)
+    page = cv2.resize(big, (width, height), interpolation=cv2.INTER_AREA)
+    texts = [
+        Text("steering so far", 10, 16, 12, INK, bold=True),
+        Text("left", left - 8, top + 8, 11, FAINT, anchor="rm"),
+        Text("right", left - 8, height - bottom - 8, 11, FAINT, anchor="rm"),
+        Text("0", left - 8, middle, 11, FAINT, anchor="rm"),
+    ]
+    labels = range(0, int(seconds) + 1, 2 if seconds <= 12 else 4)
+    texts += [Text(f"{s} s", left + s * across, height - 7, 11, FAINT, anchor="ms") for s in labels]
+    return write(page, texts)
+
+
+# ------------------------------------------------------------------------------------------------- an episode
+@dataclass(frozen=True)
+class Captions:
+    """What is said around the pictures; whoever knows the scenario fills it in.
+
+    Args:
+        title: one line on top, such as the scenario and its rule.
+        subtitle: under it, such as who drives.
+        propositions: world -> name -> value in its row 0.
+        wanted: world -> the decision that the rule asks for in its row 0.
+    """
+
+    title: str = ""
+    subtitle: str = ""
+    propositions: Callable[[World], Mapping[str, bool]] = lambda world: {}
+    wanted: Callable[[World], str] = lambda world: ""
+
+
+def drive_film(
+    driver: Driver,
+    backend: Backend,
+    episode: Episode,
+    captions: Captions | None = None,
+    view: Camera = FILM_CAMERA,
+    hold: float = HOLD,
+) -> Iterator[np.ndarray]:
+    """Drive one episode and give a picture per tick: the road, the learner's own view, the map, the steering.
+
+    Args:
+        driver: sees through the backend's camera, as always; it is not told that it is filmed.
+        backend: of one world; reset here.
+        view: the camera of the large picture, 640 x 360 unless told.
+        hold: how long the last picture stands [s].
+
+    Raises:
+        ValueError: when the backend has not exactly one world.
+    """
+    if backend.worlds != 1:
+        raise ValueError(f"a film shows one world; this backend has {backend.worlds}")
+    captions = captions or Captions()
+    backend.reset([episode])
+    memory, slots = driver.begin(1), np.zeros(1, int)
+    world, tick = backend.world, backend.simulation.tick
+    window = window_of(backend.maps.arrays, world, 0, episode)
+    base: np.ndarray | None = None
+    steers: list[float] = []
+    trail: list[tuple[float, float]] = []
+    while True:
+        wet = float(world.weather[0, WEATHER_INDEX["wetness"]]) / 100
+        road_map = backend.maps.maps[int(world.map[0])]
+        base = background(road_map, window, wet) if base is None else base
+        ahead = float(world.wheelbase[0, 0]) / 2
+        trail.append((float(world.x[0, 0] + ahead * np.cos(world.yaw[0, 0])),
+                      float(world.y[0, 0] + ahead * np.sin(world.yaw[0, 0]))))  # fmt: skip
+        steers.append(float(world.steer[0, 0]))
+        above = top_down(road_map, window, boxes_of(world, 0), [Line(np.array(trail))], base=base)
+        branch = int(world.branch[0])
+        road = hud(
+            render(backend.maps.arrays, world, view)[0], float(world.speed[0, 0]), steers[-1],
+            captions.propositions(world), captions.wanted(world), "" if branch == NO_BRANCH else DECISIONS[branch],
+        )  # fmt: skip
+        outcome = int(world.outcome[0])
+        seen = backend.observe().camera[0]
+        page = _compose(road, seen, above, np.array(steers), tick, captions, OUTCOMES[outcome])
+        yield page
+        if outcome != OUTCOME["running"]:
+            break
+        action, memory = driver.act(look(backend, driver.needs, slots), memory)
+        backend.step(Action(np.asarray(action.steer, np.float32), np.asarray(action.acceleration, np.float32)))
+    for _ in range(round(hold / tick)):
+        yield page
+
+
+def _compose(
+    road: np.ndarray, seen: np.ndarray, above: np.ndarray, steers: np.ndarray, tick: float, captions: Captions,
+    outcome: str,
+) -> np.ndarray:  # fmt: skip
+    """Lay the parts on one page; a column of 288 px on the right."""
+    edge, head, column, label = 12, 62, 288, 22
+    large = cv2.resize(seen, (column, round(seen.shape[0] * column / seen.shape[1])), interpolation=cv2.INTER_NEAREST)
+    right = road.shape[1] + 2 * edge
+    height = head + max(road.shape[0] + edge + 120, large.shape[0] + above.shape[0] + 2 * label) + edge
+    height += height % 2
+    width = right + column + edge
+    page = np.full((height, width + width % 2, 3), PAPER, np.uint8)
+    page[head : head + road.shape[0], edge : edge + road.shape[1]] = road
+    top = head + road.shape[0] + edge
+    page[top : height - edge, edge : edge + road.shape[1]] = steering_trace(
+        steers, tick, road.shape[1], height - edge - top
+    )
+    page[head + label : head + label + large.shape[0], right : right + column] = large
+    below = head + label + large.shape[0]
+    page[below + label : below + label + above.shape[0], right : right + above.shape[1]] = above
+    ends = {"running": ("", FAINT), "arrived": ("arrived", YES)}
+    words, colour = ends.get(outcome, (outcome.replace("_", " "), (190, 40, 40)))
+    return write(page, [
+        Text(captions.title, edge, 30, 20, INK, bold=True),
+        Text(captions.subtitle, edge, 51, 13, FAINT),
+        Text(f"{(len(steers) - 1) * tick:.1f} s", width - edge, 30, 20, FAINT, anchor="rs"),
+        Text(words, width - edge, 51, 13, colour, bold=True, anchor="rs"),
+        Text(f"what the learner sees, {seen.shape[1]} × {seen.shape[0]} pixels", right, head + 15, 12, FAINT),
+        Text("from above", right, below + 15, 12, FAINT),
+    ])  # fmt: skip

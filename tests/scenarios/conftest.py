@@ -1,0 +1,8 @@
+"""Hypothesis without deadlines: a speed is a benchmark, never a test."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
