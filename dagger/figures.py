@@ -26,7 +26,7 @@ ARM_COLOURS = {"dagger": TEAL, "cloning": ORANGE}
 RUN_COLOURS = ("#d98e04", "#1f6fb2", "#c2186b", "#0f8a6d", "#6e54aa", "#5a606a")
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", Arial, "DejaVu Sans", sans-serif'
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "svg.fonttype": "none", "svg.hashsalt": "homunculus", "text.parse_math": False, "font.family": "DejaVu Sans",
     "font.size": 9.0, "axes.edgecolor": "#c6cad0", "axes.labelcolor": INK, "axes.titlesize": 10.0,
     "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
@@ -36,7 +36,7 @@ _STYLE: dict[str, Any] = {
 
 
 def number(value: Any) -> str:
-    """A number as the whole report writes it: three decimals at most, two at least, whole numbers as they are."""
+    """A number as the whole report writes it: three decimals below 10, fewer above, whole numbers as they are."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -47,11 +47,8 @@ def number(value: Any) -> str:
         return str(value)
     if not math.isfinite(value):
         return str(value)
-    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 3
-    text = f"{value:.{digits}f}"
-    if digits == 3 and text.endswith("0"):
-        text = text[:-1]
-    return text.replace("-", "−")
+    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 10 else 3
+    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def wilson(successes: float, trials: int, z: float = 1.96) -> tuple[float, float]:
@@ -81,7 +78,7 @@ def _svg(figure: Figure, what: str) -> str:
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     label = what.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    style = f"width:100%;max-width:{width * 1.25:.0f}px;aspect-ratio:{width:.2f}/{height:.2f}"
+    style = f"width:100%;max-width:{width * 1.4:.0f}px;aspect-ratio:{width:.2f}/{height:.2f}"
     return text.replace("<svg", f'<svg role="img" aria-label="{label}" style="{style}"', 1)
 
 
@@ -100,7 +97,7 @@ def learning_curves(arms: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapp
         names: arm -> what the legend calls it.
     """
     with matplotlib.rc_context(_STYLE):
-        figure, panels = _axes(7.6, 2.9, 2, sharey=True)
+        figure, panels = _axes(9.4, 3.1, 2, sharey=True)
         titles = {"train": "conditions it was trained on", "test": "all conditions, held-out ones too"}
         for axes, (split, title) in zip(panels, titles.items()):
             axes.set_title(title)
@@ -123,7 +120,7 @@ def learning_curves(arms: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapp
             axes.set_yticks(np.linspace(0, 1, 6))
             axes.grid(axis="y", color=GRID, lw=0.8)
             axes.set_xlabel("labels seen (one per tick)")
-            axes.xaxis.set_major_formatter(lambda v, _: f"{v / 1000:g} k" if abs(v) >= 1000 else f"{v:g}")
+            axes.xaxis.set_major_formatter(lambda v, _: f"{v / 1000:g} k" if abs(v) >= 2000 else f"{v:g}")
         panels[0].set_ylabel("episodes that obey the rule")
         handles, labels = panels[0].get_legend_handles_labels()
         if handles:
@@ -132,6 +129,11 @@ def learning_curves(arms: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapp
 
 
 # ---------------------------------------------------------------------------------------------------- the league
+def _standing(row: Mapping[str, Any]) -> float:
+    value = row.get("compression")
+    return -math.inf if value is None else float(value)
+
+
 def league(rows: Sequence[Mapping[str, Any]], random: Mapping[str, Any] | None) -> str:
     """Horizontal bars of compression, a formula each, best on top, with the baselines as marks.
 
@@ -139,16 +141,18 @@ def league(rows: Sequence[Mapping[str, Any]], random: Mapping[str, Any] | None) 
         rows: scorecard rows with `formula`, `compression`, `true`, `untrained`, `pixels`.
         random: `mean` and `high` compression of labels drawn at random, or None.
     """
-    ordered = sorted(rows, key=lambda r: -(r.get("compression") if r.get("compression") is not None else -math.inf))
+    ordered = sorted(rows, key=_standing, reverse=True)
     with matplotlib.rc_context(_STYLE):
-        figure, (axes,) = _axes(7.6, 0.62 + 0.3 * len(ordered))
+        figure, (axes,) = _axes(9.4, 0.62 + 0.3 * len(ordered))
         places = np.arange(len(ordered))[::-1]
         for place, row in zip(places, ordered):
             value, true = row.get("compression"), bool(row.get("true"))
             if value is not None:
                 axes.barh(place, value, 0.66, color=TEAL if true else "#cfd6dc")
+            marks = [row[k] for k in ("untrained", "pixels") if row.get(k) is not None]
+            if value is not None:
                 words = number(value) + ("  the expert's formula" if true else "")
-                axes.text(max(value, 0) + 0.012, place, words, va="center", color=INK if true else FAINT,
+                axes.text(max(value, 0.0, *marks) + 0.014, place, words, va="center", color=INK if true else FAINT,
                           weight="bold" if true else "normal")  # fmt: skip
             for key, mark, colour in (("untrained", "D", ORANGE), ("pixels", "s", "#6e54aa")):
                 if row.get(key) is not None:
@@ -163,7 +167,7 @@ def league(rows: Sequence[Mapping[str, Any]], random: Mapping[str, Any] | None) 
         values = [row.get(k) for row in ordered for k in ("compression", "untrained", "pixels")]
         low = min([0.0, *(v for v in values if v is not None)])
         high = max([0.3, *(v for v in values if v is not None)])
-        axes.set_xlim(low - 0.02, high + 0.3 * (high - low))
+        axes.set_xlim(low - 0.02, high + 0.22 * (high - low))
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("share of the bits that the latent saves (1: the proposition is free to read)")
@@ -190,7 +194,7 @@ def heat_map(
         raise ValueError(f"map {title!r} has shape {table.shape}; wanted {len(sites)} sites x {len(stations)} stations")
     shades = LinearSegmentedColormap.from_list("shades", ["#f4f6f6", colour])
     with matplotlib.rc_context(_STYLE):
-        figure, (axes,) = _axes(7.6, 0.95 + 0.42 * len(sites))
+        figure, (axes,) = _axes(9.4, 0.95 + 0.42 * len(sites))
         axes.set_title(title)
         for i, j in np.ndindex(*table.shape):
             value = table[i, j]
@@ -231,7 +235,7 @@ def twins(
         ground: (H, W, 3) picture under the paths, row 0 on top, or None; extent: its x0, x1, y0, y1 [m].
     """
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(7.6, 3.3), layout="constrained")
+        figure = Figure(figsize=(9.4, 3.7), layout="constrained")
         time, above = figure.subplots(1, 2, width_ratios=[1.55, 1])
         time.set_title("front wheels")
         above.set_title("from above")
@@ -241,9 +245,9 @@ def twins(
             colour, dash = RUN_COLOURS[i % len(RUN_COLOURS)], "-" if i < 2 else (0, (4, 1.5))
             time.plot(np.arange(len(steer)) * tick, np.degrees(steer), color=colour, lw=2.2, ls=dash, label=label)
             if len(path):
-                above.plot(path[:, 0], path[:, 1], color="white", lw=5, solid_capstyle="round")
-                above.plot(path[:, 0], path[:, 1], color=colour, lw=2.6, ls=dash)
-                above.plot(*path[-1], "o", color=colour, mec="white", ms=7, zorder=4)
+                above.plot(path[:, 0], path[:, 1], color="white", lw=6, solid_capstyle="round", zorder=2)
+                above.plot(path[:, 0], path[:, 1], color=colour, lw=3, ls=dash, zorder=3)
+                above.plot(*path[-1], "o", color=colour, mec="white", ms=7, zorder=4 + i)
         time.axhline(0, color="#c6cad0", lw=1, zorder=0)
         time.set_xlabel("seconds")
         time.set_ylabel("degrees, left is up")
@@ -258,4 +262,3 @@ def twins(
         above.set_xticks([])
         above.set_yticks([])
         return _svg(figure, "twins: steering over time and the ways taken, seen from above")
-

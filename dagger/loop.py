@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ from scenarios.sample import batch
 from scenarios.spec import Scenario
 from sim.config import Camera
 from sim.embedded import EmbeddedWorld
+from sim.progress import Progress, Quiet
 
 ARMS = ("dagger", "cloning")
 # Seeds of episodes live in ranges that never meet: training, evaluation after a round, and (in probes) the scorecard.
@@ -69,26 +70,6 @@ class TrainSettings:
     fit: FitSettings = field(default_factory=FitSettings)
     beta: BetaSchedule = field(default_factory=BetaSchedule)
     camera: Camera = field(default_factory=Camera)
-
-
-class Progress(Protocol):
-    """Where a loop says how far it is."""
-
-    def stage(self, text: str, total: float) -> None:
-        """A new stage of `total` units begins."""
-
-    def advance(self, by: float, note: str = "") -> None:
-        """So many units more are done."""
-
-
-class Quiet:
-    """A `Progress` that says nothing."""
-
-    def stage(self, text: str, total: float) -> None:
-        """Nothing."""
-
-    def advance(self, by: float, note: str = "") -> None:
-        """Nothing."""
 
 
 class Loop:
@@ -191,7 +172,8 @@ class Loop:
         losses = fit(learner, loader, settings.fit, epochs, (self.seed, ARMS.index(arm) if i else 0, i), state, on_step)
         about = {
             "scenario": self.scenario.name, "scenario_digest": self.scenario.digest(), "rule": str(self.scenario.rule),
-            "seed": self.seed, "arm": arm if i else "round", "round": i, "labels": labels, "trained": True,
+            "seed": self.seed, "arm": arm if i else "round", "round": i, "labels": labels,
+            "camera": asdict(settings.camera),
         }  # fmt: skip
         save_policy(self.run.checkpoint(name), learner, about)
         self.run.metrics.append(f"fit/{name}", {"arm": arm, "round": i, "labels": labels, "losses": losses})

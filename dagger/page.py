@@ -48,16 +48,17 @@ pre { background:#fff; border:1px solid var(--line); border-radius:8px; padding:
 .ladder span { font-size:13px; color:var(--faint); } .ladder .pass span { color:var(--teal); }
 .ladder .fail span { color:var(--red); }
 .card { background:#fff; border:1px solid var(--line); border-radius:10px; padding:16px 20px 14px; margin:14px 0;
-  display:grid; grid-template-columns:210px 1fr; gap:6px 24px; break-inside:avoid; }
+  display:grid; grid-template-columns:190px 1fr; gap:4px 18px; break-inside:avoid; }
 .card h3 { margin:0; font-size:19px; } .big { font-size:34px; line-height:1.15; font-weight:650; margin:8px 0 0; }
-.card .wide { grid-column:1/-1; }
+.card .wide { grid-column:1/-1; margin:2px 0; max-width:none; }
 .chip { display:inline-block; border-radius:99px; padding:1px 11px; font-size:13px; font-weight:600; color:#fff;
   background:#858c98; white-space:nowrap; } .chip.pass { background:var(--teal); } .chip.fail { background:var(--red); }
 .interval { color:var(--faint); font-size:14px; }
 table { border-collapse:collapse; font-size:14.5px; margin:10px 0; background:#fff; width:100%; break-inside:avoid; }
 th, td { text-align:left; padding:6px 10px; border-bottom:1px solid var(--line); vertical-align:top; }
 th { font-size:12.5px; color:var(--faint); font-weight:600; vertical-align:bottom; }
-td.n, th.n { text-align:right; font-variant-numeric:tabular-nums; white-space:nowrap; }
+td.n, th.n { text-align:right; font-variant-numeric:tabular-nums; }
+td.n { white-space:nowrap; } .tight th, .tight td { padding:5px 7px; font-size:13.5px; }
 td.yes { color:var(--teal); font-weight:600; } td.no { color:#8a909b; }
 .way { display:inline-block; min-width:96px; padding:2px 10px; border-radius:6px; font-weight:600; text-align:center; }
 .left { background:#d8e7f5; color:#164f82; } .right { background:#fbe3c2; color:#8a4b02; }
@@ -95,49 +96,70 @@ def missing(sentence: str) -> str:
     return f'<p class="missing">{text(sentence)}</p>'
 
 
+def section(title: str, intro: str, *parts: str) -> str:
+    """A section; `title` and `intro` are plain text, the parts HTML."""
+    return f"<section><h2>{text(title)}</h2><p>{text(intro)}</p>{''.join(parts)}</section>"
+
+
+def figure(drawing: str, caption: str) -> str:
+    """A drawing (HTML) with its caption (plain text)."""
+    return f"<figure>{drawing}<figcaption>{text(caption)}</figcaption></figure>"
+
+
 def interval_text(interval: Any) -> str:
     """ "[0.91, 0.99]" or, without one, a dash."""
     if not interval or len(interval) != 2 or interval[0] is None or interval[1] is None:
         return "–"
-    return f"[{number(interval[0])}, {number(interval[1])}]"
+    return f"[{number(float(interval[0]))}, {number(float(interval[1]))}]"
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = ()) -> str:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = (), look: str = "") -> str:
     """A table; cells are HTML already, heads are plain text.
 
     Args:
         numeric: columns that are set flush right.
+        look: class of the table in the style sheet.
     """
     kind = ['class="n"' if i in numeric else "" for i in range(len(heads))]
     head = "".join(f"<th {k}>{text(h)}</th>" for k, h in zip(kind, heads))
     body = "".join("<tr>" + "".join(f"<td {k}>{c}</td>" for k, c in zip(kind, row)) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<table class="{look}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Nested plain data as (dotted name, text) pairs; a list of plain values stays one pair."""
+def flat(value: Any, name: str = "", joined: bool = True) -> Iterator[tuple[str, str]]:
+    """Nested plain data as (dotted name, text) pairs.
+
+    A list of plain values stays one pair, and so does a mapping of them where `joined`.
+    """
     if isinstance(value, Mapping):
-        if not value and name:
-            yield name, "none"
+        if name and joined and all(_simple(v) for v in value.values()):
+            yield name, ", ".join(f"{k} {_plain(v)}" for k, v in value.items()) or "none"
+            return
         for key, inner in value.items():
-            yield from flat(inner, f"{name} · {key}" if name else str(key))
-    elif isinstance(value, (list, tuple)):
-        if any(isinstance(v, (Mapping, list, tuple)) for v in value) and not _interval_like(value):
-            for i, inner in enumerate(value):
-                yield from flat(inner, f"{name} · {i}" if name else str(i))
-        else:
-            yield name, ", ".join(number(v) if not isinstance(v, str) else v for v in value) or "none"
+            yield from flat(inner, f"{name} · {key}" if name else str(key), joined)
+    elif isinstance(value, (list, tuple)) and not _simple(value):
+        for i, inner in enumerate(value):
+            yield from flat(inner, f"{name} · {i}" if name else str(i), joined)
     else:
-        yield name, value if isinstance(value, str) else number(value)
+        yield name, _plain(value)
 
 
-def _interval_like(value: Sequence[Any]) -> bool:
-    return len(value) == 2 and all(isinstance(v, (int, float)) for v in value)
+def _simple(value: Any) -> bool:
+    """Whether a value can stand in running text: a scalar, or a list of scalars."""
+    if isinstance(value, (list, tuple)):
+        return not any(isinstance(v, (Mapping, list, tuple)) for v in value)
+    return not isinstance(value, Mapping)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_plain(v) for v in value) + "]"
+    return value if isinstance(value, str) else number(value)
 
 
 def facts(data: Mapping[str, Any], columns: bool = False) -> str:
     """A list of names and values."""
-    pairs = [f"<dt>{text(k)}</dt><dd>{text(v)}</dd>" for k, v in flat(data)]
+    pairs = [f"<dt>{text(k)}</dt><dd>{text(v)}</dd>" for k, v in flat(data, joined=not columns)]
     if columns:
         return '<dl class="facts two">' + "".join(f"<div>{p}</div>" for p in pairs) + "</dl>"
     return '<dl class="facts">' + "".join(pairs) + "</dl>"
@@ -177,19 +199,18 @@ def strip(level: Mapping[str, Any], colour: str) -> str:
     def at(value: float) -> float:
         return _LEFT + (_RIGHT - _LEFT) * (value - low) / (high - low)
 
-    plain = (low, high) == (0.0, 1.0)
     out = []
-    for mark in [0.0, 0.25, 0.5, 0.75, 1.0] if plain else sorted({0.0, 1.0, round(low, 3), round(high, 3)}):
+    for mark in np.arange(np.ceil(low / _GRID), np.floor(high / _GRID) + 1) * _GRID:
         out.append(_line(at(mark), _TOP - 4, at(mark), bottom, "#e4e6ea"))
-        out.append(_words(at(mark), bottom + 15, number(mark), "#767c86", "middle"))
+        out.append(_words(at(mark), bottom + 15, f"{mark + 0.0:g}".replace("-", "−"), "#767c86", "middle"))
     if threshold is not None:
         x = at(threshold)
         out.append(_line(x, _TOP - 6, x, bottom, "#1d2330", 'stroke-width="1.4" stroke-dasharray="4 3"'))
-        out.append(_words(x, _TOP - 9, f"needed: {number(threshold)}", "#1d2330", "middle"))
+        out.append(_words(x, _TOP - 9, f"needed: {threshold:g}", "#1d2330", "middle"))
     for i, (name, value, interval) in enumerate(rows):
         y = _TOP + _STEP * (i + 0.5)
         ink, thick, size = (colour, 7, 6.5) if i == 0 else ("#8a909b", 3, 4.5)
-        out.append(_words(_LEFT - 14, y + 4.5, _short(name), "#1d2330", "end", bold=i == 0))
+        out.append(_words(_LEFT - 14, y + 4.5, _short(name.replace("_", " ")), "#1d2330", "end", bold=i == 0))
         if value is None:
             out.append(_words(_RIGHT + 14, y + 4.5, "not measured", "#767c86", "start"))
             continue
@@ -205,7 +226,8 @@ def strip(level: Mapping[str, Any], colour: str) -> str:
     )
 
 
-_LEFT, _RIGHT, _WIDE, _STEP, _TOP = 150, 540, 690, 22, 20  # of the strip
+_LEFT, _RIGHT, _WIDE, _STEP, _TOP = 172, 545, 735, 22, 20  # of the strip
+_GRID = 0.25
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, ink: str, look: str = "") -> str:
@@ -217,5 +239,5 @@ def _words(x: float, y: float, words: str, ink: str, anchor: str, bold: bool = F
     return f'<text x="{x:.1f}" y="{y:.1f}" fill="{ink}" text-anchor="{anchor}"{weight}>{text(words)}</text>'
 
 
-def _short(name: str, most: int = 21) -> str:
+def _short(name: str, most: int = 24) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"

@@ -18,8 +18,10 @@ from sim.config import EGO
 SCALE: tuple[float, float] = (EGO.max_steer, 3.0)  # [rad], [m/s^2]
 LOWEST: tuple[float, float] = (-EGO.max_steer, -EGO.max_braking)
 HIGHEST: tuple[float, float] = (EGO.max_steer, EGO.max_acceleration)
-# Without a floor the likelihood is unbounded where labels are exactly constant (a clipped steer, a full brake).
-SIGMA_FLOOR = 0.03
+# A sharp Gaussian drowns the question which component it is: the means' gradient grows with 1 / sigma^2, and after
+# clipping nothing is left for the weights. Measured on faint rain -> left, one picture each: with a floor of 0.03 or
+# 0.1 still chance after 900 steps, with 0.3 solved after 600 (plain squared error: 300).
+SIGMA_FLOOR = 0.3
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def write(picture: np.ndarray, texts: Sequence[Text]) -> np.ndarray:
     return np.asarray(image).copy()
 
 
-def blend(picture: np.ndarray, paint: Callable[[np.ndarray], Any], opacity: float) -> None:
+def blend(picture: np.ndarray, paint: Callable[[np.ndarray], None], opacity: float) -> None:
     """Let `paint` draw upon `picture` (H, W, 3) in place, `opacity` strong."""
     over = picture.copy()
     paint(over)
@@ -284,7 +284,12 @@ def _scenery(picture: np.ndarray, road_map: RoadMap, window: Window) -> None:
         shadows.append(outline - [-1.0, 1.0])
     if not things:
         return
-    blend(picture, lambda p: [_fill(p, window.pixels(s), (30, 34, 40)) for s in shadows], 0.22)
+
+    def shade(over: np.ndarray) -> None:
+        for outline in shadows:
+            _fill(over, window.pixels(outline), (30, 34, 40))
+
+    blend(picture, shade, 0.22)
 
     def paint(over: np.ndarray) -> None:
         for outline, colour, inner in things:

@@ -192,7 +192,7 @@ def steering_trace(steers: np.ndarray, tick: float, width: int, height: int, lim
         points = np.round(np.stack([xs, ys], 1) * SHARPNESS * 16).astype(np.int32)
         cv2.polylines(big, [points], False, EGO_COLOUR, 2 * SHARPNESS, cv2.LINE_AA, shift=4)
         cv2.circle(big, pen(xs[-1], ys[-1]), 4 * SHARPNESS, EGO_COLOUR, -1, cv2.LINE_AA)
-    page = cv2.resize(big, (width, height), interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(big, (width, height), interpolation=cv2.INTER_AREA))
     texts = [
         Text("steering so far", 10, 16, 12, INK, bold=True),
         Text("left", left - 8, top + 8, 11, FAINT, anchor="rm"),
@@ -201,7 +201,7 @@ def steering_trace(steers: np.ndarray, tick: float, width: int, height: int, lim
     ]
     labels = range(0, int(seconds) + 1, 2 if seconds <= 12 else 4)
     texts += [Text(f"{s} s", left + s * across, height - 7, 11, FAINT, anchor="ms") for s in labels]
-    return write(page, texts)
+    return write(small, texts)
 
 
 # ------------------------------------------------------------------------------------------------- an episode

@@ -74,7 +74,7 @@ def _top(texture: str, x0: float, x1: float, z0: float, z1: float, y0: float = 0
 
 
 def _car() -> list[Face]:
-    waist, deck = 0.60, 0.60
+    waist = 0.60
     # the cabin: waist from -0.47 to 0.20, roof from -0.30 to 0.02, narrower at the roof
     b0, b1, r0, r1, yw, yr = -0.46, 0.24, -0.30, 0.02, 0.47, 0.40
     left: list[Point] = [(r1, yr, 1), (r0, yr, 1), (b0, yw, waist), (b1, yw, waist)]
@@ -85,8 +85,8 @@ def _car() -> list[Face]:
         *_sides("car_side", -0.5, 0.5, 0.0, waist),
         _front("car_front", 0.5, 0.0, waist * 0.92),
         _rear("car_rear", -0.5, 0.0, waist),
-        _face("paint", [(b1, -0.5, deck), (b1, 0.5, deck), (0.5, 0.5, waist * 0.92), (0.5, -0.5, waist * 0.92)]),
-        _top("paint", -0.5, b0, waist, deck),
+        _face("paint", [(b1, -0.5, waist), (b1, 0.5, waist), (0.5, 0.5, waist * 0.92), (0.5, -0.5, waist * 0.92)]),
+        _top("paint", -0.5, b1, waist, waist),  # boot, and the ledge beside the narrower cabin
         _face("cabin_side", left, ((b1, yr, 1), (b0, yr, 1), (b1, yw, waist))),
         _face("cabin_side", right, ((b1, -yr, 1), (b0, -yr, 1), (b1, -yw, waist)), flags=MIRRORED),
         _face("glass", screen, ((r1, -yw, 1), (r1, yw, 1), (b1, -yw, waist))),

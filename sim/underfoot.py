@@ -201,7 +201,7 @@ def draw_ground(o, rows, cols, geometry, horizon, x, y, yaw, smooth, table, nois
         if wet > _0:
             grazing = -rows[v, 0] / math.sqrt(rows[v, 0] * rows[v, 0] + ahead * ahead)
             fresnel = (_1 - grazing) * (_1 - grazing)
-            k = wet * (_F(0.06) + _F(0.74) * fresnel * fresnel) * clear * _F(1.0 / 255.0)
+            k = wet * (_F(0.03) + _F(0.77) * fresnel * fresnel) * clear * _F(1.0 / 255.0)
             for u in range(width):
                 shine[v, u] = k * alpha(line[u])
 
@@ -224,7 +224,7 @@ def draw_mirror(o, zb, horizon, shine, base):
                 base[u] = v
                 continue
             k = shine[v, u]
-            if k < _F(0.004):
+            if k < _F(0.045):  # close by a wet road mirrors too little to be seen
                 continue
             m = 2 * base[u] + 1 - v
             if m < 0 or (m >= horizon and zb[m, u] == _0):

@@ -70,7 +70,7 @@ def _facade(box: np.ndarray, axis: int, at: np.ndarray) -> int:
     length, width, height = box[4:7]
     side = (length, width)[1 - axis]
     front = at[axis] > 0
-    # s runs to the right of someone who looks at the face from outside; the right wall wears the left one's mirror image
+    # s runs to the right of someone who looks from outside; the right wall wears the left one's mirror image
     right = at[1] if axis == 0 else -at[0]
     s = (right if axis == 1 or front else -right) / side + 0.5
     t = 1.0 - at[2] / height

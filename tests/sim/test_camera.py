@@ -77,9 +77,8 @@ def town() -> Bank:
     size, middle = 800, 400
     rng = np.random.default_rng(0)
     ground = np.zeros((size, size, 4), np.uint8)
-    ground[..., :3] = np.clip(rng.normal(0, 7, (size, size, 1)) + (94, 116, 68), 0, 255)
-    for box in ((slice(0, middle + 14), slice(middle - 14, middle + 14)), (slice(middle - 14, middle + 14), slice(None))):
-        ground[box] = (84, 85, 88, 255)
+    ground[..., :3] = np.clip(rng.normal(0, 7, (size, size, 1)) + np.array([94, 116, 68]), 0, 255)
+    ground[: middle + 14, middle - 14 : middle + 14] = ground[middle - 14 : middle + 14] = (84, 85, 88, 255)
     for k in range(0, middle - 20, 20):
         ground[k : k + 10, middle - 1 : middle + 1, :3] = 228
     ground[middle - 17 : middle - 15, middle : middle + 14, :3] = 232
@@ -87,7 +86,7 @@ def town() -> Bank:
     for k, y in enumerate(range(-90, -8, 13)):
         rows += [(KIND["tree"], s * 10.5, y + 2 * s, 0, 5, 5, 7, k * 3 + (s > 0)) for s in (-1, 1)]
         rows += [(KIND["lamp"], -6.4, y + 5, 0, 4, 0.2, 6.5, 0)]
-    rows += [(KIND["building"], x, 22, np.pi / 2, 12, 20, 13, 0xC9B79C + k) for k, x in enumerate((-48, -24, 0, 24, 48))]
+    rows += [(KIND["building"], 24 * k, 22, np.pi / 2, 12, 20, 13, 0xC9B79C + k) for k in range(-2, 3)]
     rows += [(KIND["house"], s * 22, y, np.pi / 2, 11, 9, 7, 0xB5654A + s) for s in (-1, 1) for y in (-70, -45, -20)]
     rows += [(KIND["fence"], 14, y, np.pi / 2, 8, 0.1, 1.1, 0) for y in (-44, -36, -28)]
     return _bank(_pyramid(ground, 25), 0.25, rows)
@@ -141,8 +140,11 @@ def test_ground_pixels_show_the_texel_that_a_ray_finds():
 
 
 def test_walls_have_the_place_texture_and_light_that_a_ray_finds():
-    boxes = [(KIND["building"], 3.0, 5.0, 0.5, 13.0, 9.0, 7.0, 0xC9B79D), (KIND["building"], -13.0, 2.0, -1.2, 10.0, 8.0,
-             12.0, 0xA05A46), (KIND["building"], 14.0, -5.0, 2.9, 8.0, 13.0, 6.0, 0x9098A0)]  # fmt: skip
+    boxes = [
+        (KIND["building"], 3.0, 5.0, 0.5, 13.0, 9.0, 7.0, 0xC9B79D),
+        (KIND["building"], -13.0, 2.0, -1.2, 10.0, 8.0, 12.0, 0xA05A46),
+        (KIND["building"], 14.0, -5.0, 2.9, 8.0, 13.0, 6.0, 0x9098A0),
+    ]
     camera = Camera(width=150, height=100, pitch=5.0, yaw=-6.0)
     world = _world([DAY], actors=False, y=-14.0)
     ground = np.zeros((32, 32, 4), np.uint8)
@@ -232,16 +234,15 @@ def test_ego_is_not_in_its_own_picture(town: Bank):
 
 
 def test_a_vehicle_is_placed_by_its_rear_axle(town: Bank):
-    world = _world([DAY], actors=False)
-    bare = render(town, world, SMALL)[0]
+    world, camera = _world([DAY], actors=False), Camera(width=192, height=128)
+    bare = render(town, world, camera)[0]
     world.kind[0, 1], world.look[0, 1] = KIND["van"], 0xFFFFFF
     world.length[0, 1], world.width[0, 1], world.height[0, 1], world.overhang[0, 1] = 5.2, 2.0, 2.3, 1.0
-    world.x[0, 1], world.y[0, 1], world.yaw[0, 1] = 1.75, world.y[0, 0] + 12.0, np.pi / 2
-    rows = np.nonzero((render(town, world, SMALL)[0] != bare).any(-1).any(1))[0]
-    view = view_of(SMALL)
-    # its rear face stands one overhang behind the axle: 12 - 1 - 1.6 m before the camera, 2.3 m tall
-    ahead, rise = 12.0 - 1.0 - SMALL.forward, 2.3 - SMALL.up
-    focal, middle, sine, cosine = view.geometry[:4]
+    world.x[0, 1], world.y[0, 1], world.yaw[0, 1] = 1.75, world.y[0, 0] + 6.0, np.pi / 2
+    rows = np.nonzero((render(town, world, camera)[0] != bare).any(-1).any(1))[0]
+    # its rear face stands one overhang behind the axle and is 2.3 m tall; half a metre off would be 2 rows
+    ahead, rise = 6.0 - 1.0 - camera.forward, 2.3 - camera.up
+    focal, middle, sine, cosine = view_of(camera).geometry[:4]
     top = middle - focal * (rise * cosine - ahead * sine) / (ahead * cosine + rise * sine)
     assert abs(rows[0] - top) <= 1.0
 

@@ -1,0 +1,247 @@
+"""The report says what the files say, names what they lack, and asks the network for nothing."""
+
+from __future__ import annotations
+
+import copy
+import html
+import re
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from run_folders import scorecard, write_run
+
+from dagger import figures
+from dagger.figures import number, wilson
+from dagger.report import read_record, verdict_sentence, write_report
+
+VOID = {"meta", "img", "br", "link", "input", "hr", "line", "circle"}
+
+
+class Checker(HTMLParser):
+    """Keeps a stack of open elements, every attribute, and the text that a reader sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-3:]}"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+
+def checked(path: Path) -> Checker:
+    checker = Checker()
+    checker.feed(path.read_text())
+    checker.close()
+    assert checker.open == []
+    return checker
+
+
+def report(folder: Path, score: dict[str, Any] | None, **options: Any) -> tuple[Path, str]:
+    path = write_report(write_run(folder, score, **options))
+    return path, " ".join(" ".join(checked(path).words).split())
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(write_run(tmp_path_factory.mktemp("good"), scorecard(True)))
+
+
+def leaves(value: Any) -> Iterator[int | float]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from leaves(inner)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield value
+
+
+def test_the_page_is_one_file_that_asks_for_nothing(good: Path) -> None:
+    page = good.read_text()
+    for tag, attributes in checked(good).tags:
+        assert tag not in ("script", "link", "iframe", "object"), tag
+        for name in ("src", "href", "xlink:href", "srcset", "action", "data"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("data:image/", "#")), (tag, name, value[:60])
+        assert not any(name.startswith("on") for name in attributes), (tag, attributes)
+    assert "http://" not in page and "https://" not in page and "@import" not in page
+    assert all(address.startswith("#") for address in re.findall(r"url\(['\"]?([^)'\"]*)", page))
+
+
+def test_every_number_of_the_scorecard_is_on_the_page(good: Path) -> None:
+    words = " ".join(checked(good).words)
+    for value in leaves(scorecard(True)):
+        shown = [number(value), number(float(value)), f"{abs(value):g}"]
+        assert any(re.search(rf"(?<![\d.]){re.escape(s)}(?![\d.]*\d)", words) for s in shown), value
+
+
+def test_one_changed_number_changes_the_page(tmp_path: Path) -> None:
+    score = scorecard(True)
+    score["levels"]["uses"]["baselines"]["full_swap"]["value"] = 0.9177
+    _, words = report(tmp_path, score)
+    assert "0.918" in words and "0.981 [0.920" not in words
+
+
+def test_the_same_folder_gives_the_same_page(good: Path) -> None:
+    first = good.read_bytes()
+    assert write_report(good.parent).read_bytes() == first
+
+
+def test_a_passed_run_reads_as_passed_and_a_poor_one_as_poor(tmp_path: Path) -> None:
+    _, fine = report(tmp_path / "good", scorecard(True))
+    _, poor = report(tmp_path / "poor", scorecard(False))
+    assert "all 5 levels of evidence are passed" in fine and "not passed" not in fine.split("What was asked")[0]
+    assert (
+        "that it thinks so was not shown" in poor and "generalises, encodes, uses and recovered were not passed" in poor
+    )
+    assert "undecided" in poor.split("The rule, read back")[1] and "No rule was recovered" in poor
+
+
+@pytest.mark.parametrize(
+    ("passed", "said"),
+    [
+        ({}, "no scorecard"),
+        ({"imitates": False}, "could not be shown"),
+        (
+            {"imitates": True, "generalises": True, "encodes": False},
+            "imitates and generalises passed; encodes was not",
+        ),
+        ({"imitates": True}, "were not measured"),
+    ],
+)
+def test_the_verdict_says_no_more_than_the_levels(passed: dict[str, bool], said: str) -> None:
+    levels = {name: {"passed": value} for name, value in passed.items()}
+    sentence = verdict_sentence({"rule": "left if raining else right", "levels": levels})
+    assert said in sentence and "all 5" not in sentence
+
+
+def test_a_verdict_that_contradicts_its_levels_is_pointed_out(tmp_path: Path) -> None:
+    score = scorecard(False)
+    score["verdict"] = ["imitates", "recovered"]
+    assert "the scorecard contradicts itself" in report(tmp_path / "a", score)[1]
+    assert "the scorecard contradicts itself" not in report(tmp_path / "b", scorecard(False))[1]
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    _, words = report(tmp_path, None, config={}, full=False)
+    for sentence in (
+        "no scorecard yet", "scorecard.json is absent", "The expert's rule was not recorded", "The propositions were not recorded",
+        "the run has no twins.npz", "metrics.jsonl holds no evaluation", "The truth table was not recorded",
+        "The formula league was not recorded", "The maps of layers and places were not recorded",
+        "Interchange interventions were not recorded", "Transfer to other maps was not recorded",
+        "The command was not recorded", "Durations were not recorded", "manifest.json is absent", "config.yaml is absent",
+    ):  # fmt: skip
+        assert sentence in html.unescape(words), sentence
+
+
+def remembered(draw: Callable[..., str]) -> Callable[..., str]:
+    """The same function, which draws a figure once for the same arguments."""
+    drawn: dict[str, str] = {}
+
+    def again(*arguments: Any, **named: Any) -> str:
+        key = repr((arguments, named))
+        if key not in drawn:
+            drawn[key] = draw(*arguments, **named)
+        return drawn[key]
+
+    return again
+
+
+def nulls(value: Any) -> Iterator[Any]:
+    """The scorecard with each of its entries set to null in turn (top level, levels, and one level deeper)."""
+    for key in value:
+        yield {**value, key: None}
+    for key in ("levels", "maps", "truth_table"):
+        for inner in value[key]:
+            yield {**value, key: {**value[key], inner: None}}
+    for inner in value["levels"]["uses"]:
+        changed = copy.deepcopy(value)
+        changed["levels"]["uses"][inner] = None
+        yield changed
+    for row in ("league", "interchange", "transfer"):
+        for inner in value[row][0]:
+            changed = copy.deepcopy(value)
+            changed[row][0][inner] = None
+            yield changed
+
+
+def test_any_entry_of_the_scorecard_may_be_null(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("league", "heat_map"):  # drawing is slow, and most figures stay the same
+        monkeypatch.setattr(figures, name, remembered(getattr(figures, name)))
+    for i, score in enumerate(nulls(scorecard(False))):
+        checked(write_report(write_run(tmp_path / str(i), score, full=False)))
+
+
+def test_text_from_files_stays_text(tmp_path: Path) -> None:
+    evil = '<script>alert("x")</script>&$x$'
+    score = scorecard(True)
+    score["scenario"] = score["rule"] = score["recovered_rule"] = score["checkpoint"] = evil
+    score["levels"]["imitates"]["what"] = score["league"][0]["formula"] = score["interchange"][0]["what"] = evil
+    score["levels"]["imitates"]["baselines"][evil] = {"value": 0.5, "interval": None}
+    score["maps"]["proposition"] = score["transfer"][0]["where"] = score["maps"]["sites"][0] = evil
+    score["truth_table"]["names"][0] = score["truth_table"]["rows"][0]["decided"] = evil
+    score["settings"][evil] = score["durations"][evil] = 1.0
+    folder = write_run(
+        tmp_path, score, config={"scenario": {"name": evil, "description": evil, "splits": {evil: evil}}}
+    )
+    twins = dict(np.load(folder / "twins.npz"))
+    np.savez(folder / "twins.npz", **{**twins, "labels": np.array([evil, evil, evil])})
+    path = write_report(folder)
+    assert "<script" not in path.read_text()
+    checker = checked(path)
+    assert "script" not in {tag for tag, _ in checker.tags}
+    assert " ".join(checker.words).count('alert("x")') >= 15
+
+
+def test_files_that_are_not_what_they_should_be_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no run folder"):
+        write_report(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="holds no run"):
+        write_report(tmp_path)
+    write_run(tmp_path / "torn", scorecard(True))
+    (tmp_path / "torn" / "scorecard.json").write_text('{"levels": ')
+    with pytest.raises(ValueError, match=r"scorecard\.json cannot be read"):
+        write_report(tmp_path / "torn")
+    (tmp_path / "torn" / "scorecard.json").write_text("[1, 2]")
+    with pytest.raises(ValueError, match="a mapping is wanted"):
+        write_report(tmp_path / "torn")
+
+
+def test_reading_twins_never_unpickles(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, scorecard(True))
+    np.savez(folder / "twins.npz", labels=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ValueError, match=r"twins\.npz"):
+        read_record(folder)
+
+
+def test_numbers_are_written_one_way() -> None:
+    said = [number(v) for v in (None, True, 3, -3, 0.9, 0.89951, -0.0341, 12.345, 1234.5)]
+    assert said == ["–", "yes", "3", "−3", "0.900", "0.900", "−0.034", "12.3", "1234"]
+
+
+def test_wilson_gives_the_textbook_interval() -> None:
+    # Agresti and Coull 1998: 0 of 10 -> (0, .278), 5 of 10 -> (.237, .763); three decimals are printed there.
+    assert wilson(0, 10) == pytest.approx((0.0, 0.278), abs=6e-4)
+    assert wilson(5, 10) == pytest.approx((0.237, 0.763), abs=6e-4)
+    with pytest.raises(ValueError, match="at least 1"):
+        wilson(0, 0)
