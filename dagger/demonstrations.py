@@ -182,16 +182,27 @@ class DemonstrationStore:
             "ticks": sum(len(d) for d in demonstrations), "labels": sum(d.labels for d in demonstrations),
             "format": FORMAT,
         }  # fmt: skip
-        text = self._index.read_text() if self._index.exists() else ""
+        self._mend_index()
         with self._index.open("a") as stream:
-            if text and not text.endswith("\n"):  # a torn line is closed off, never joined to a good one
-                stream.seek(0)
-                stream.truncate(text.rfind("\n") + 1)
-                stream.seek(0, os.SEEK_END)
             stream.write(json.dumps(entry, sort_keys=True) + "\n")
             stream.flush()
             os.fsync(stream.fileno())
         return name
+
+    def _mend_index(self) -> None:
+        """Make the index end with a line's end. What `entries` counts stays; a torn line was never counted and goes."""
+        data = self._index.read_bytes() if self._index.exists() else b""
+        _, _, rest = data.rpartition(b"\n")
+        if not rest:
+            return
+        try:
+            json.loads(rest)
+        except ValueError:
+            with self._index.open("r+b") as stream:
+                stream.truncate(len(data) - len(rest))
+        else:  # only its line's end was lost
+            with self._index.open("ab") as stream:
+                stream.write(b"\n")
 
     def tags(self) -> list[str]:
         """Tags of the shards that the index counts."""

@@ -37,8 +37,8 @@ class FitSettings:
     learning_rate: float = 1e-3
     last_rate: float = 0.05
     weight_decay: float = 1e-4
-    window: int = 24
-    sequences: int = 16
+    window: int = 16
+    sequences: int = 8
     clip: float = 1.0
     jitter: float = 0.3
 

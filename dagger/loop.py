@@ -71,6 +71,11 @@ class TrainSettings:
     beta: BetaSchedule = field(default_factory=BetaSchedule)
     camera: Camera = field(default_factory=Camera)
 
+    @classmethod
+    def quick(cls) -> TrainSettings:
+        """Less of everything, for a first look."""
+        return cls(episodes=96, rounds=1, per_round=48, epochs=5, round_epochs=3, evaluation=32)
+
 
 class Loop:
     """A run: both arms of one scenario and seed, in one run folder.

@@ -206,13 +206,13 @@ def _card(name: str, level: Mapping[str, Any]) -> str:
     value = number(level.get("value"))
     interval = interval_text(level.get("interval"))
     around = f"95 % {interval}" if interval != "–" else "no interval was recorded"
-    what = level.get("what")
+    what = f"{str(level['what']).rstrip('.')}." if level.get("what") else ""
     out = [
         f'<div class="card"><div><h3>{text(name)}</h3><span class="chip {kind}">{words}</span>',
         f'<p class="big">{text(value)}</p><span class="interval">{text(around)}</span></div>',
         f"<div>{strip(level, colour)}</div>",
         f'<p class="wide caption">{text(MEANING.get(name, ""))}</p>',
-        f'<p class="wide">Measured: {text(what)}.</p>' if what else "",
+        f'<p class="wide">Measured: {text(what)}</p>' if what else "",
     ]
     if level.get("details"):
         out.append(f'<div class="wide">{facts(level["details"])}</div>')

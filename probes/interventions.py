@@ -10,7 +10,7 @@ Alignments Between Interpretable Causal Variables and Distributed Neural Represe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,16 +129,20 @@ def interchange(
     camera: Camera,
     threads: int = 2,
     search: Sequence[Path] = (),
+    on_tick: Callable[[EmbeddedWorld], None] | None = None,
 ) -> Swapped:
     """Drive every base with its source's component of every subspace swapped in, at every tick.
 
     Args:
         bases, sources: n episodes each, twins in some propositions.
         subspaces: one per site at most, in all recurrent sites.
+        on_tick: given the base's backend at the start and after every step.
     """
     worlds = Shadowed(scenario, bases, [sources], camera, threads, search)
     memory, shadow_memory = policy.begin(len(bases)), policy.begin(len(bases))
     sites = tuple(s.site for s in subspaces)
+    if on_tick is not None:
+        on_tick(worlds.base)
     while len(slots := worlds.running()):
         with policy.record(sites) as tape:
             _, after = policy.act(look(worlds.shadows[0], policy.needs, slots), shadow_memory[slots])
@@ -149,6 +153,8 @@ def interchange(
             action, after = policy.act(look(worlds.base, policy.needs, slots), memory[slots])
         memory[slots] = after
         worlds.step(slots, action)
+        if on_tick is not None:
+            on_tick(worlds.base)
     return Swapped(worlds.base.world.branch.copy(), worlds.base.world.outcome.copy())
 
 

@@ -1,6 +1,7 @@
 """Registers scenarios with Gymnasium: `gym.make("homunculus/Drive-v0", scenario="rain-turn")`.
 
-The package declares this module as a Gymnasium plugin, so the name is known without importing anything.
+Gymnasium 1 loads no plugins, so the name is known once this module is imported. Without an import it can be given
+with the module in front, `gym.make("scenarios.environment:homunculus/Drive-v0", scenario="rain-turn")`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from sim.config import Camera, Simulation
 from sim.embedded import EmbeddedWorld
 from sim.env import DriveEnv, Fleet
 from sim.types import World
+
+DRIVE = "homunculus/Drive-v0"
 
 
 def truth_of(scenario: Scenario, world: World) -> dict[str, np.ndarray]:
@@ -62,10 +65,13 @@ def make_fleet(
 
 
 def register() -> None:
-    """Make "homunculus/Drive-v0" known; called by Gymnasium's plugin loader within the namespace of the package."""
-    name = "homunculus/Drive-v0" if gym.envs.registration.current_namespace is None else "Drive-v0"
-    gym.register(
-        id=name,
-        entry_point="scenarios.environment:make_drive",
-        vector_entry_point="scenarios.environment:make_fleet",
-    )
+    """Make DRIVE known to Gymnasium; once is enough, and importing this module does it."""
+    if DRIVE not in gym.registry:
+        gym.register(
+            id=DRIVE,
+            entry_point="scenarios.environment:make_drive",
+            vector_entry_point="scenarios.environment:make_fleet",
+        )
+
+
+register()

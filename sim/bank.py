@@ -92,6 +92,15 @@ class MapBank:
         )
 
 
+def start_distance(junction_in: Sequence[float], wanted: float) -> float:
+    """How far before the junction ego starts [m]: as `wanted`, or as far as the shortest of its routes has room for.
+
+    Args:
+        junction_in: where the junction begins on each route that ego may take [m].
+    """
+    return min(wanted, float(min(junction_in)) - 1.0)
+
+
 def path_points(bank: Bank, path: int) -> np.ndarray:
     """(K, 4) points of path number `path`, spaced ROUTE_SPACING apart."""
     return bank.points[bank.path_start[path] : bank.path_start[path + 1]]

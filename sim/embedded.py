@@ -7,11 +7,11 @@ neighbours: kernels share no state between worlds and there is one machine code 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path as FilePath
 
 import numpy as np
 
-from sim.bank import MapBank, path_points
+from sim.bank import MapBank, path_points, start_distance
 from sim.camera import render
 from sim.config import EGO, VEHICLES, Camera, Episode, Simulation
 from sim.dynamics import bicycle, clamp
@@ -29,10 +29,12 @@ from sim.types import (
     Action,
     Junction,
     Observation,
+    Path,
     RoadMap,
     World,
 )
 
+LANES = ("inbound", "outbound")  # of an arm: towards the junction, away from it
 ROUTES = 3  # room for the ways out of a junction: left, right, straight
 OFF_ROAD_WHEELS = 2  # so many of the four wheels off the drivable surface end an episode
 ON_ROUTE = np.float32(5.5)  # [m] from a route's line that is still its road, the wrong lane included
@@ -134,6 +136,13 @@ def _step(bank, world, goal, limits, drivable, steer_asked, acceleration_asked, 
             world.outcome[w] = _TIMEOUT
 
 
+def _pose_at(path: Path, s: float) -> tuple[float, float, float]:
+    """x, y [m], yaw [rad] at `s` [m] along a path."""
+    stations = np.arange(len(path.points)) * float(ROUTE_SPACING)
+    x, y, yaw = (float(np.interp(s, stations, path.points[:, i])) for i in range(3))
+    return x, y, yaw
+
+
 def empty_world(worlds: int, actors: int) -> World:
     """A World of zeros: no actors, nothing running."""
     types = {"tick": np.int32, "seed": np.uint32, "map": np.int32, "weather": np.float32, "outcome": np.int32,
@@ -163,7 +172,7 @@ class EmbeddedWorld:
         camera: Camera | None = None,
         simulation: Simulation | None = None,
         threads: int = 1,
-        search: Sequence[Path] = (),
+        search: Sequence[FilePath] = (),
     ) -> None:
         if worlds < 1 or threads < 1:
             raise ValueError(f"worlds={worlds}, threads={threads}: both must be at least 1")
@@ -179,27 +188,47 @@ class EmbeddedWorld:
 
     def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
         """Start `episodes` in `slots`; see `Backend.reset`."""
-        slots = range(self.worlds) if slots is None else slots
+        slots = list(range(self.worlds)) if slots is None else [int(w) for w in slots]
         if len(slots) != len(episodes):
             raise ValueError(f"{len(episodes)} episodes for {len(slots)} slots; one each is wanted")
-        for w, episode in zip(slots, episodes):
-            self._place(int(w), episode)
+        if len(set(slots)) != len(slots) or not all(0 <= w < self.worlds for w in slots):
+            raise ValueError(f"slots are {slots}; wanted different ones from 0 to {self.worlds - 1}")
+        # All are looked up before any is placed: a reset that fails leaves every world as it was.
+        places = [self._look_up(episode) for episode in episodes]
+        for w, episode, (road_map, junction) in zip(slots, episodes, places):
+            self._place(w, episode, road_map, junction)
 
-    def _place(self, w: int, episode: Episode) -> None:
-        world, simulation = self.world, self.simulation
-        if len(episode.actors) + 1 > simulation.actors:
+    def _look_up(self, episode: Episode) -> tuple[RoadMap, Junction]:
+        """The episode's map and junction; refuses an episode that cannot be placed there."""
+        if len(episode.actors) + 1 > self.simulation.actors:
             raise ValueError(
                 f"episode of {episode.scenario} has {len(episode.actors)} other actors; "
-                f"Simulation(actors={simulation.actors}) has room for {simulation.actors - 1}"
+                f"Simulation(actors={self.simulation.actors}) has room for {self.simulation.actors - 1}"
             )
         road_map, junction = load_map(episode.map, self._search)
+        if not junction.routes_from(episode.arm):
+            raise ValueError(
+                f"no way through the junction from arm {episode.arm!r} of {road_map.name}; "
+                f"arms with one are {sorted({r.origin for r in junction.routes})}"
+            )
+        for spec in episode.actors:
+            if spec.arm not in junction.arms:
+                raise ValueError(f"actor {spec.name}: no arm {spec.arm!r}; the junction has {sorted(junction.arms)}")
+            if spec.kind not in VEHICLES:
+                raise ValueError(f"actor {spec.name}: unknown kind {spec.kind!r}; known are {sorted(VEHICLES)}")
+            if spec.lane not in LANES:
+                raise ValueError(f"actor {spec.name}: unknown lane {spec.lane!r}; known are {LANES}")
+        return road_map, junction
+
+    def _place(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
+        world = self.world
         for name, array in world._asdict().items():
             array[w] = -1 if name in ("path", "route") else 0
         world.map[w] = self.maps.add(road_map)
         world.seed[w] = episode.seed & 0xFFFFFFFF
         world.weather[w] = episode.weather.array()
         world.branch[w] = NO_BRANCH
-        world.time_limit[w] = round(episode.time_limit / simulation.tick)
+        world.time_limit[w] = round(episode.time_limit / self.simulation.tick)
         self._goal[w] = episode.finish
         self._place_ego(w, episode, road_map, junction)
         for i, spec in enumerate(episode.actors, start=1):
@@ -210,30 +239,21 @@ class EmbeddedWorld:
     def _place_ego(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
         world = self.world
         routes = junction.routes_from(episode.arm)
-        if not routes:
-            raise ValueError(
-                f"no way through the junction from arm {episode.arm!r} of {road_map.name}; "
-                f"arms with one are {sorted({r.origin for r in junction.routes})}"
-            )
-        room = min(r.junction_in for r in routes)
-        distance = min(episode.distance, room - 1.0)
+        distance = start_distance([r.junction_in for r in routes], episode.distance)
         for r, route in enumerate(routes[:ROUTES]):
             world.route[w, r] = self.maps.path(road_map, route.path, route)
             world.route_s[w, r] = route.junction_in - distance
-        points = routes[0].path.points
-        k = int((routes[0].junction_in - distance) / ROUTE_SPACING)
-        self._set_vehicle(w, 0, "car", points[k, 0], points[k, 1], points[k, 2], 0)
+        x, y, yaw = _pose_at(routes[0].path, routes[0].junction_in - distance)
+        self._set_vehicle(w, 0, "car", x, y, yaw, 0)
         world.speed[w, 0] = episode.speed
 
     def _place_actor(self, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
         spec = episode.actors[i - 1]
-        if spec.arm not in junction.arms:
-            raise ValueError(f"actor {spec.name}: no arm {spec.arm!r}; the junction has {sorted(junction.arms)}")
         arm = junction.arms[spec.arm]
         lane = arm.inbound if spec.lane == "inbound" else arm.outbound
         s = lane.length - spec.distance if spec.lane == "inbound" else spec.distance
         s = float(np.clip(s, 0.0, lane.length - 1.0))
-        x, y, yaw, _ = lane.points[int(s / ROUTE_SPACING)]
+        x, y, yaw = _pose_at(lane, s)
         self._set_vehicle(
             w, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour
         )
@@ -276,6 +296,9 @@ class EmbeddedWorld:
 
     def observe(self, slots: np.ndarray | None = None) -> Observation:
         """Camera images and speeds; see `Backend.observe`."""
+        chosen = range(self.worlds) if slots is None else np.arange(self.worlds)[slots]
+        if unknown := [int(w) for w in chosen if self.episodes[w] is None]:
+            raise ValueError(f"world {unknown[0]} has no episode yet; reset it before looking")
         world = self.world if slots is None else World(*(a[slots] for a in self.world))
         camera = render(self.maps.arrays, world, self.camera, threads=self.threads)
         return Observation(camera=camera, speed=world.speed[:, 0].copy())

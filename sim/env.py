@@ -134,7 +134,7 @@ class Fleet(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._chances = [np.random.default_rng(i) for i in range(self.num_envs)]
         self._ended = np.zeros(self.num_envs, bool)
-        self._covered = np.zeros(self.num_envs, np.float32)
+        self._covered = np.zeros(self.num_envs)
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
@@ -178,9 +178,9 @@ class Fleet(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
         if len(fresh):
             self._start(fresh)
         outcome = self.backend.world.outcome
-        covered = progress(self.backend)
+        covered = progress(self.backend).astype(np.float64)  # so that the difference is DriveEnv's to the bit
         crashed = (outcome == OUTCOME["collision"]) | (outcome == OUTCOME["off_road"])
-        reward = (covered - self._covered).astype(np.float64) - CRASH_PENALTY * crashed
+        reward = covered - self._covered - CRASH_PENALTY * crashed
         reward[fresh] = 0.0
         self._covered = covered
         terminated = crashed | (outcome == OUTCOME["arrived"])

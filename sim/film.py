@@ -126,7 +126,7 @@ def hud(
     for name, value in (propositions or {}).items():
         words = f"{name.replace('_', ' ')}: {'yes' if value else 'no'}"
         wide = text_width(words, 13, value) + 20
-        rounded_box(page, (x, 10), (wide, 24), 12, YES if value else INK, 0.88 if value else 0.5)
+        rounded_box(page, (x, 10), (wide, 24), 12, YES if value else INK, 0.88 if value else 0.66)
         texts.append(Text(words, x + 10, 22.5, 13, WHITE if value else (225, 228, 232), bold=value, anchor="lm"))
         x += wide + 6
     rounded_box(page, (10, height - 66), (150, 56), 12, INK, 0.55)
@@ -164,7 +164,7 @@ def _wheel(page: np.ndarray, centre: tuple[int, int], radius: int, turn: float) 
     page[y : y + side, x : x + side] = cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA)
 
 
-def steering_trace(steers: np.ndarray, tick: float, width: int, height: int, limit: float = 0.4) -> np.ndarray:
+def steering_trace(steers: np.ndarray, tick: float, width: int, height: int, limit: float = 0.5) -> np.ndarray:
     """A chart of the wheel angle so far: left is up, time runs to the right and the axis grows in steps of 4 s.
 
     Args:

@@ -52,5 +52,6 @@ def measure(trajectory: Trajectory, tick: float) -> dict[str, Metric]:
     metrics["progress"] = Metric(trajectory.progress.astype(np.float64), everyone, "higher", "share")
     metrics["duration"] = Metric(trajectory.ticks * tick, everyone, "lower", "s")
     metrics["lateral_acceleration"] = Metric(lateral.max(1), everyone, "lower", "m/s^2")
-    metrics["jerk"] = Metric(jerk.max(1) if jerk.shape[1] else np.zeros(len(everyone)), trajectory.ticks > 1, "lower", "m/s^3")
+    hardest = jerk.max(1) if jerk.shape[1] else np.zeros(len(everyone))
+    metrics["jerk"] = Metric(hardest, trajectory.ticks > 1, "lower", "m/s^3")
     return metrics

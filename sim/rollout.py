@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sim.backend import Backend
-from sim.bank import MapBank
+from sim.bank import MapBank, start_distance
 from sim.config import Episode
 from sim.types import OUTCOME, Action, Observation, World
 
@@ -100,7 +100,8 @@ def progress(backend: Backend) -> np.ndarray:
         taken = [r for r in routes if bank.decision[world.route[w, r]] == world.branch[w]]
         r = taken[0] if taken else min(routes, key=lambda r: abs(world.route_offset[w, r]))
         q = world.route[w, r]
-        start = bank.junction_in[q] - episode.distance
+        distance = start_distance([bank.junction_in[p] for p in world.route[w, routes]], episode.distance)
+        start = bank.junction_in[q] - distance
         whole = bank.junction_out[q] + episode.finish - start
         result[w] = np.clip((world.route_s[w, r] - start) / whole, 0.0, 1.0)
     return result

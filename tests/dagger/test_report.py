@@ -145,12 +145,22 @@ def test_a_verdict_that_contradicts_its_levels_is_pointed_out(tmp_path: Path) ->
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     _, words = report(tmp_path, None, config={}, full=False)
     for sentence in (
-        "no scorecard yet", "scorecard.json is absent", "The expert's rule was not recorded", "The propositions were not recorded",
-        "the run has no twins.npz", "metrics.jsonl holds no evaluation", "The truth table was not recorded",
-        "The formula league was not recorded", "The maps of layers and places were not recorded",
-        "Interchange interventions were not recorded", "Transfer to other maps was not recorded",
-        "The command was not recorded", "Durations were not recorded", "manifest.json is absent", "config.yaml is absent",
-    ):  # fmt: skip
+        "no scorecard yet",
+        "scorecard.json is absent",
+        "The expert's rule was not recorded",
+        "The propositions were not recorded",
+        "the run has no twins.npz",
+        "metrics.jsonl holds no evaluation",
+        "The truth table was not recorded",
+        "The formula league was not recorded",
+        "The maps of layers and places were not recorded",
+        "Interchange interventions were not recorded",
+        "Transfer to other maps was not recorded",
+        "The command was not recorded",
+        "Durations were not recorded",
+        "manifest.json is absent",
+        "config.yaml is absent",
+    ):
         assert sentence in html.unescape(words), sentence
 
 

@@ -1,0 +1,85 @@
+"""How reliable the demonstrator is: the share of episodes in which it arrives, and the way that its rule says, by map.
+
+    python benchmarks/expert.py --episodes 2000
+    HOMUNCULUS_MAPS=/folder/of/xodr python benchmarks/expert.py
+
+Each rate stands with its Wilson score interval (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927) and with how gently it
+drives. Scenarios whose map file is not found are left out by name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import math
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from policies.closed_loop import drive
+from policies.expert import Expert
+from scenarios.sample import batch
+from scenarios.spec import load_scenario
+from sim.config import Camera, Episode
+from sim.metrics import measure
+from sim.rollout import Trajectory
+from sim.types import OUTCOMES
+
+SCENARIOS = ("rain-turn", "night-turn", "rain-xor-night", "rain-and-night", "rain-turn-town01", "rain-turn-town02")
+Z = 1.959964  # of the standard normal, for 95 %
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """The 95 % score interval of a share."""
+    share = successes / n
+    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
+    return middle - half, middle + half
+
+
+def run(name: str, count: int, first: int) -> None:
+    """Drive one scenario and print what came of it."""
+    scenario = load_scenario(name)
+    try:
+        episodes = batch(scenario, range(first, first + count), "test")
+    except FileNotFoundError as error:
+        print(f"{name:22} left out: {error}")
+        return
+    gentleness: dict[str, list[float]] = collections.defaultdict(list)
+
+    def keep(chunk: Sequence[Episode], trajectory: Trajectory) -> None:
+        for key, metric in measure(trajectory, 0.1).items():
+            gentleness[key].extend(metric.value.tolist())
+
+    begin = time.perf_counter()
+    tally = drive(Expert.of(scenario), scenario, episodes, Camera(), worlds=256, on_trajectory=keep)
+    took = time.perf_counter() - begin
+    low, high = wilson(int(tally.agrees.sum()), count)
+    counts = collections.Counter(OUTCOMES[o] for o in tally.outcome)
+    print(
+        f"{name:22} {tally.agrees.mean():8.2%} as the rule says [{low:.2%}, {high:.2%}] of {count}   {dict(counts)}   "
+        f"lateral {np.percentile(gentleness['lateral_acceleration'], 50):.1f} / {max(gentleness['lateral_acceleration']):.1f} m/s^2   "
+        f"jerk {np.percentile(gentleness['jerk'], 50):.1f} / {max(gentleness['jerk']):.1f} m/s^3 (median / worst)   {took:.1f} s"
+    )
+    places = np.array([f"{e.map.file or e.map.generate} {e.map.junction} {dict(e.map.parameters) or ''}" for e in episodes])
+    for place in sorted(set(places)):
+        here = places == place
+        if not tally.agrees[here].all():
+            seeds = tally.seeds[here & ~tally.agrees][:8].tolist()
+            print(f"    {place}: {tally.agrees[here].sum()} of {here.sum()}; failed with seeds {seeds}")
+
+
+def main() -> None:
+    """Drive every scenario that can be driven here."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--episodes", type=int, default=2000, help="of each scenario")
+    parser.add_argument("--first", type=int, default=5_000_000, help="seed of the first")
+    parser.add_argument("scenarios", nargs="*", default=list(SCENARIOS))
+    options = parser.parse_args()
+    for name in options.scenarios:
+        run(name, options.episodes, options.first)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""`dagger`: one console script, a module per command, each imported when it is called.
+
+Every command's options are a frozen dataclass (see `dagger.options`). Bad input ends in one sentence on stderr and
+exit status 2, an interruption in 130; HOMUNCULUS_TRACEBACK=1 shows where a sentence came from.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# Before torch: the workers of OpenMP spin while they wait, and where the loader draws on the same cores that costs
+# a factor of ten.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+PASS, BAD, INTERRUPTED = 0, 2, 130
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where a command lives.
+
+    Args:
+        module: has `Options`, a frozen dataclass; `main(options)`, which returns an exit status; and perhaps
+            `starting(arguments)`, the defaults where these depend on the command line.
+        says: what it does, in a line.
+    """
+
+    module: str
+    says: str
+
+
+COMMANDS: dict[str, Command] = {
+    "run": Command("dagger.commands.run", "ask the whole question: demonstrate, learn, probe, report"),
+    "suite": Command("dagger.commands.suite", "let a driver drive scenarios and tally what it did"),
+    "demos": Command("dagger.commands.demos", "store demonstrations of a scenario's expert"),
+    "probe": Command("dagger.commands.probe", "the scorecard of a saved checkpoint"),
+    "film": Command("dagger.commands.film", "film one episode"),
+    "report": Command("dagger.commands.report", "write a run's report.html anew"),
+    "scenarios": Command("dagger.commands.scenarios", "list the scenarios, or show one whole"),
+    "bench": Command("dagger.commands.bench", "measure how fast everything is on this machine"),
+}
+
+
+def overview() -> str:
+    """The text of `dagger --help`."""
+    wide = max(map(len, COMMANDS))
+    lines = [f"  {name:<{wide}}  {command.says}" for name, command in COMMANDS.items()]
+    return "\n".join([
+        "usage: dagger COMMAND [OPTIONS]", "",
+        "Can we imitate thinking from only observing behaviour? A driver obeys a hidden rule, a network learns to",
+        "imitate it from pictures alone, and probes ask how much of the rule it took over.", "",
+        "commands:", *lines, "",
+        "Start with `dagger run --quick`. `dagger COMMAND --help` explains a command's options.",
+    ])  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(overview())
+        return PASS
+    if arguments[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"homunculus {version('homunculus')}")
+        return PASS
+    name, rest = arguments[0], arguments[1:]
+    if name not in COMMANDS:
+        close = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        return _say(f"dagger: unknown command '{name}'; known are {', '.join(COMMANDS)}{hint}", BAD)
+    try:
+        return _call(name, rest)
+    except SystemExit as end:  # after a command's --help
+        return end.code if isinstance(end.code, int) else PASS
+    except KeyboardInterrupt as stop:
+        return _say(str(stop) or "interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone: no more words
+        return 1
+    except (ValueError, OSError, ArithmeticError, ImportError) as error:
+        if os.environ.get("HOMUNCULUS_TRACEBACK"):
+            raise
+        return _say(f"dagger {name}: {_first_line(error)}", BAD)
+
+
+def _call(name: str, arguments: list[str]) -> int:
+    module = importlib.import_module(COMMANDS[name].module)
+    options = read(name, arguments)
+    if (maps := getattr(options, "maps", None)) is not None:
+        if not maps.is_dir():
+            raise ValueError(f"--maps {maps} is no folder; wanted one with OpenDRIVE files such as Town02.xodr")
+        os.environ["HOMUNCULUS_MAPS"] = str(maps)  # one way to look up maps, for whatever draws or compiles them
+    status: int = module.main(options)
+    return status
+
+
+def read(name: str, arguments: Sequence[str]) -> Any:
+    """The options of a command, from its defaults, the `--config` file and the flags."""
+    from pathlib import Path
+
+    from dagger.options import given, parse, read_config
+
+    module = importlib.import_module(COMMANDS[name].module)
+    defaults = module.starting(arguments) if hasattr(module, "starting") else module.Options()
+    if (file := given("--config", arguments)) is not None and "--help" not in arguments:
+        defaults = read_config(Path(file), defaults)
+    return parse(module.Options, arguments, f"dagger {name}", defaults)
+
+
+def command_line() -> str:
+    """What was typed, as it can be typed again."""
+    return shlex.join(["dagger", *sys.argv[1:]])
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    if isinstance(error, OSError) and error.strerror and error.filename and text.startswith("["):
+        text = f"{error.filename}: {error.strerror}"
+    return text.split("\n")[0]
+
+
+def _say(sentence: str, status: int) -> int:
+    print(sentence, file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""`dagger bench`: how fast everything is on this machine, beside what was aimed at.
+
+A benchmark is a row: its name, a figure per batch size and thread count, and its target. Each is warmed up, then
+repeated; the median is kept. Rows are only ever added to the file, with the machine and the versions they ran on.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagger.console import Bars, output, table
+from dagger.options import BadInput
+from dagger.results import ResultsLog
+from dagger.runs import commit, versions
+from scenarios.rules.parse import listed, nearest
+
+Measure = Callable[[float], tuple[float, float]]  # seconds to spend -> (units done, seconds they took)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to measure.
+
+    Args:
+        name: of the benchmark.
+        unit: of its figure.
+        target: to reach per core, None for none; `less` when a smaller figure is better.
+        worlds: batch size, 0 where there is none.
+        threads: that it may use.
+        make: sets up and returns the measurement; late, so that one case's memory is gone before the next.
+        note: what is and is not counted.
+    """
+
+    name: str
+    unit: str
+    target: float | None
+    worlds: int
+    threads: int
+    make: Callable[[], Measure]
+    less: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure how fast everything is on this machine: simulator, camera, loader, learner, start.
+
+    Prints a table with the aims beside the figures, and adds the figures to a file of JSON lines.
+
+    Args:
+        only: benchmarks to run: step, camera, gym, loader, training, inference, import, compile; all when none is
+            named, but for compile.
+        seconds: spent on each repeat [s].
+        repeats: of each benchmark; the median counts.
+        worlds: batch sizes.
+        threads: measured beside one thread; 1 leaves that out.
+        cold: also compile all kernels anew, in a process of its own (a minute or so).
+        out: the file that the rows are added to.
+        config: YAML file of these options; flags given here win over it.
+    """
+
+    only: tuple[str, ...] = ()
+    seconds: float = 0.5
+    repeats: int = 5
+    worlds: tuple[int, ...] = (1, 64, 1024)
+    threads: int = 2
+    cold: bool = False
+    out: Path = Path("benchmarks/results/bench.json")
+    config: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be measured."""
+        for name in ("repeats", "threads"):
+            if (value := getattr(self, name)) < 1:
+                raise BadInput(f"--{name} was given {value}; wanted at least 1")
+        if not 0 < self.seconds <= 600:
+            raise BadInput(f"--seconds was given {self.seconds}; wanted more than 0 and at most 600")
+        if not self.worlds or min(self.worlds) < 1:
+            raise BadInput(f"--worlds was given {self.worlds}; wanted batch sizes of at least 1")
+
+
+def main(options: Options) -> int:
+    """Measure, print, add to the file."""
+    from dagger import measurements
+
+    known = measurements.NAMES
+    if odd := next((n for n in options.only if n not in known), None):
+        raise BadInput(f"--only names '{odd}'; known benchmarks are {listed(known)}{nearest(odd, known)}")
+    chosen = [n for n in known if (n in options.only if options.only else n != "compile") or
+              (n == "compile" and options.cold)]  # fmt: skip
+    cases = [case for name in chosen for case in measurements.cases(name, options.worlds, options.threads)]
+    about = machine()
+    rows: list[dict[str, Any]] = []
+    with Bars() as bars:
+        for case in cases:
+            batch = f" B={case.worlds}" if case.worlds else ""
+            bars.stage(f"{case.name}{batch} threads={case.threads}", options.repeats)
+            rows.append(run(case, options.seconds, options.repeats, bars.advance) | about)
+    ResultsLog(options.out).append(rows)
+    output().print(as_table(rows))
+    print(options.out)
+    return 0
+
+
+def run(case: Case, seconds: float, repeats: int, advance: Callable[[float], None] = lambda by: None) -> dict[str, Any]:
+    """Warm a case up, repeat it, and keep the median."""
+    measure = case.make()
+    measure(0.0)  # compiles, fills caches
+    figures = []
+    for _ in range(repeats):
+        done, took = measure(seconds)
+        figures.append(took / done if case.less else done / took)
+        advance(1)
+    return {
+        "name": case.name, "worlds": case.worlds, "threads": case.threads, "unit": case.unit,
+        "value": statistics.median(figures), "least": min(figures), "most": max(figures), "repeats": repeats,
+        "target": case.target, "smaller_is_better": case.less, "note": case.note,
+    }  # fmt: skip
+
+
+def repeated(once: Callable[[], int], prepare: Callable[[], object] = lambda: None) -> Measure:
+    """A measurement that calls `once` (at least once) until its time is up; `prepare` is not timed."""
+
+    def measure(seconds: float) -> tuple[float, float]:
+        done, took = 0, 0.0
+        while done == 0 or took < seconds:
+            prepare()
+            began = time.perf_counter()
+            done += once()
+            took += time.perf_counter() - began
+        return float(done), took
+
+    return measure
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cores": os.cpu_count(), "cpu": cpu_model(),
+        "load": load, "system": platform.platform(), "commit": commit(), "versions": versions(),
+    }  # fmt: skip
+
+
+def cpu_model() -> str:
+    """The processor's name, as far as the system tells."""
+
+    def lines() -> Iterator[str]:
+        if Path("/proc/cpuinfo").is_file():
+            yield from Path("/proc/cpuinfo").read_text().splitlines()
+
+    found = (line.partition(":")[2].strip() for line in lines() if line.startswith("model name"))
+    return next(found, platform.processor() or platform.machine())
+
+
+def as_table(rows: Sequence[dict[str, Any]]) -> Any:
+    """The rows as people read them."""
+    cells = []
+    for row in rows:
+        value, target = row["value"], row["target"]
+        shown = [f"{x:,.2f}" if row["smaller_is_better"] else f"{x:,.0f}" for x in (value, row["least"], row["most"])]
+        reached = ""
+        if target is not None:
+            ratio = target / value if row["smaller_is_better"] else value / target
+            reached = f"{ratio:.2f} of it"
+        aim = "–" if target is None else f"{'≤' if row['smaller_is_better'] else '≥'} {target:,g}"
+        cells.append([row["name"], str(row["worlds"] or ""), str(row["threads"]), shown[0], f"{shown[1]} to {shown[2]}",
+                      row["unit"], aim, reached, row["note"]])  # fmt: skip
+    heads = ["what", "worlds", "threads", "median", "range", "unit", "aim per core", "reached", "counted"]
+    about = f"{rows[0]['cores']} cores of {rows[0]['cpu']}, load {rows[0]['load']}" if rows else ""
+    return table(heads, cells, about, numbers=(1, 2, 3, 6))

@@ -1,0 +1,94 @@
+"""`dagger demos`: demonstrations of a scenario's expert, as states on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from dagger.console import Bars, output, table
+from dagger.options import BadInput
+
+SHARD = 256  # episodes in a shard: what an interruption can cost
+SEEDS = 7_000_000  # apart from the seeds of training, evaluation and probes
+
+
+@dataclass(frozen=True)
+class Options:
+    """Store demonstrations of a scenario's expert: states and actions, from which pictures are redrawn.
+
+    The same command goes on where it was interrupted; a larger --episodes adds to what is there.
+
+    Args:
+        scenario: a name out of `dagger scenarios`, or a path that ends in .yaml.
+        episodes: how many.
+        out: the folder; by default demonstrations/SCENARIO-SEED.
+        split: conditions to draw from: one of the scenario's splits, or "every".
+        seed: of the episodes.
+        worlds: how many drive at once.
+        threads: of the simulator.
+        rule: replaces the scenario's rule.
+        maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
+        config: YAML file of these options; flags given here win over it.
+    """
+
+    scenario: tyro.conf.Positional[str] = "rain-turn"
+    episodes: int = 256
+    out: Path | None = None
+    split: str = "train"
+    seed: int = 0
+    worlds: int = 64
+    threads: int = 2
+    rule: str | None = None
+    maps: Path | None = None
+    config: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be driven."""
+        for name in ("episodes", "worlds", "threads"):
+            if (value := getattr(self, name)) < 1:
+                raise BadInput(f"--{name} was given {value}; wanted at least 1")
+
+
+def main(options: Options) -> int:
+    """Drive, store, and say what is there."""
+    from dagger.collect import collect
+    from dagger.demonstrations import DemonstrationStore
+    from dagger.runs import versions
+    from dagger.schedule import BetaSchedule
+    from policies.expert import Expert
+    from scenarios.environment import room_for, truth_of
+    from scenarios.sample import batch
+    from scenarios.spec import load_scenario
+    from sim.embedded import EmbeddedWorld
+
+    scenario = load_scenario(options.scenario)
+    scenario = scenario if options.rule is None else scenario.with_rule(options.rule)
+    scenario.split(options.split)
+    folder = options.out or Path("demonstrations") / f"{scenario.name}-{options.seed}"
+    store = DemonstrationStore(folder)
+    expert, search = Expert.of(scenario), (options.maps,) if options.maps else ()
+    with Bars() as bars:
+        bars.stage(f"{scenario.name}: demonstrating {options.episodes} episodes", options.episodes)
+        for start in range(0, options.episodes, SHARD):
+            stop = min(start + SHARD, options.episodes)
+            first = options.seed * 10_000_000 + SEEDS
+            tag = f"{scenario.name}-{scenario.digest()[:8]}-{options.split}-{first + start}-{first + stop}"
+            if tag not in store.tags():
+                backend = EmbeddedWorld(
+                    min(options.worlds, stop - start), None, room_for(scenario), options.threads, search
+                )
+                episodes = batch(scenario, range(first + start, first + stop), options.split)
+                store.append(
+                    collect(
+                        backend, expert, None, episodes, lambda world: truth_of(scenario, world), BetaSchedule(), 0,
+                        "expert", versions=versions(), on_done=bars.advance,
+                    ),
+                    tag,
+                )  # fmt: skip
+            else:
+                bars.advance(stop - start)
+    rows = [[str(e["tag"]), str(e["episodes"]), str(e["ticks"]), str(e["labels"])] for e in store.entries()]
+    output().print(table(["shard", "episodes", "ticks", "labels"], rows, str(folder), numbers=(1, 2, 3)))
+    return 0

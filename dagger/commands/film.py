@@ -1,0 +1,133 @@
+"""`dagger film`: one episode, seen from the road, through the learner's eye and from above."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from dagger.console import Bars
+from dagger.options import BadInput
+from scenarios.rules.logic import Cell, describe_cell
+from scenarios.rules.parse import listed, nearest
+from scenarios.spec import Scenario
+
+
+@dataclass(frozen=True)
+class Options:
+    """Film one episode: the road large, what the learner sees, the map from above, the steering.
+
+    Args:
+        scenario: a name out of `dagger scenarios`, or a path that ends in .yaml.
+        driver: expert, idle, left, right, straight, a checkpoint or run folder, or module:callable.
+        out: the film, in H.264; a name that ends in .mp4.
+        cell: which conditions, as in "raining=true,night=false"; what is not named is left to chance.
+        split: conditions to draw from: one of the scenario's splits, or "every".
+        seed: of the episode.
+        size: of the large picture [px], as in 640x360.
+        rule: replaces the scenario's rule.
+        maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
+        config: YAML file of these options; flags given here win over it.
+    """
+
+    scenario: tyro.conf.Positional[str] = "rain-turn"
+    driver: str = "expert"
+    out: Path = Path("film.mp4")
+    cell: str = ""
+    split: str = "every"
+    seed: int = 0
+    size: str = "640x360"
+    rule: str | None = None
+    maps: Path | None = None
+    config: Path | None = None
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """Width and height out of "640x360".
+
+    Raises:
+        BadInput: for anything else.
+    """
+    found = re.fullmatch(r"(\d{2,4})\s*[x×]\s*(\d{2,4})", text)
+    size = (int(found.group(1)), int(found.group(2))) if found else (0, 0)
+    if not (320 <= size[0] <= 3840 and 180 <= size[1] <= 2160):
+        raise BadInput(f"--size was given '{text}'; wanted WIDTHxHEIGHT from 320x180 to 3840x2160, such as 640x360")
+    return size
+
+
+def choose_cell(scenario: Scenario, split: str, text: str, seed: int) -> Cell | None:
+    """The cell that "raining=true,night=false" asks for; of several that fit, `seed` chooses.
+
+    Raises:
+        BadInput: for another form, an unknown proposition, or conditions that the split does not have.
+    """
+    from scenarios.sample import cells
+
+    if not text.strip():
+        return None
+    names, asked = scenario.proposition_names, {}
+    words = {"true": True, "yes": True, "false": False, "no": False}
+    for part in text.split(","):
+        name, equals, value = (p.strip() for p in part.partition("="))
+        if not equals or value.lower() not in words:
+            raise BadInput(f"--cell was given '{part.strip()}'; wanted proposition=true or proposition=false")
+        if name not in names:
+            raise BadInput(f"--cell names '{name}'; known propositions are {listed(names)}{nearest(name, names)}")
+        asked[names.index(name)] = words[value.lower()]
+    admitted = cells(scenario, split)
+    fitting = [c for c in admitted if all(c[i] == v for i, v in asked.items())]
+    if not fitting:
+        known = "; ".join(describe_cell(names, c) for c in admitted)
+        raise BadInput(f"--cell was given '{text}', which split '{split}' never has; it has {known}")
+    return fitting[seed % len(fitting)]
+
+
+def main(options: Options) -> int:
+    """Drive, film, and print the file's path."""
+    from dagger.drivers import choose_driver
+    from scenarios.environment import room_for, truth_of
+    from scenarios.rules.evaluate import evaluate
+    from scenarios.sample import sample
+    from scenarios.spec import load_scenario
+    from sim.embedded import EmbeddedWorld
+    from sim.film import FILM_CAMERA, Captions, drive_film, write_film
+    from sim.types import DECISIONS, World
+
+    width, height = read_size(options.size)
+    scenario = load_scenario(options.scenario)
+    scenario = scenario if options.rule is None else scenario.with_rule(options.rule)
+    scenario.split(options.split)
+    cell = choose_cell(scenario, options.split, options.cell, options.seed)
+    driver = choose_driver(options.driver)
+    episode = sample(scenario, options.seed, options.split, cell)
+
+    def wanted(world: World) -> str:
+        return DECISIONS[int(evaluate(scenario.rule, truth_of(scenario, world))[0])]
+
+    captions = Captions(
+        f"{scenario.name}: {scenario.rule}", f"driver: {driver.name}  ·  seed {options.seed}",
+        lambda world: {k: bool(v[0]) for k, v in truth_of(scenario, world).items()}, wanted,
+    )  # fmt: skip
+    search = (options.maps,) if options.maps else ()
+    backend = EmbeddedWorld(1, driver.camera, room_for(scenario), search=search)
+    policy = driver.of(scenario)
+    view = replace(FILM_CAMERA, width=width, height=height)
+    fps = round(1 / backend.simulation.tick)
+    with Bars() as bars:
+        limit = episode.time_limit / backend.simulation.tick
+        bars.stage(f"filming {scenario.name}", limit)
+        frames = drive_film(policy, backend, episode, captions, view)
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        count = write_film(options.out, _counted(frames, bars.advance), fps)
+    print(f"{options.out}  ({count} frames, {count / fps:.1f} s)")
+    return 0
+
+
+def _counted(frames: Iterator[np.ndarray], advance: Callable[[float], None]) -> Iterator[np.ndarray]:
+    for frame in frames:
+        yield frame
+        advance(1)

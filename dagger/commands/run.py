@@ -1,0 +1,296 @@
+"""`dagger run`: demonstrate, learn, probe, drive elsewhere, report; every step is skipped when its result is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+import yaml
+
+from dagger.console import Bars, output, scorecard
+from dagger.demonstrations import Demonstration, DemonstrationStore
+from dagger.loop import Loop, TrainSettings
+from dagger.options import BadInput, given, overlay
+from dagger.runs import RunFolder, plain, write_atomically
+from dagger.transfer import transfer
+from policies.checkpoint import load_policy
+from policies.learner import Learner
+from probes.scorecard import ProbeSettings
+from scenarios.reading import Lines
+from scenarios.spec import Scenario, load_scenario
+
+RUNS = Path("runs")
+TRANSFER, TRANSFER_QUICK = 128, 48  # episodes
+
+
+@dataclass(frozen=True)
+class Options:
+    """Ask the whole question: can the hidden rule be acquired by imitation alone?
+
+    The expert demonstrates, a network learns by DAgger (behaviour cloning runs beside it), probes ask how much of
+    the rule it took over, and report.html says so. Everything goes into one run folder.
+
+    Args:
+        scenario: a name out of `dagger scenarios`, or a path that ends in .yaml.
+        rule: replaces the scenario's rule, as in "left if raining and not night else right".
+        config: YAML file of these options, as in "train: {rounds: 4}"; flags given here win over it.
+        out: the run folder; by default runs/SCENARIO-SEED, with -2, -3, ... when that is taken.
+        seed: of episodes, weights and batches; the same command and seed give the same checkpoints, to the byte.
+        quick: less of everything, for a first look in about a minute.
+        resume: go on with a run that was interrupted: that in --out, else the newest of this scenario and seed.
+        maps: folder of OpenDRIVE files such as Town02.xodr; otherwise HOMUNCULUS_MAPS names it.
+        train: what is demonstrated and learned.
+        probe: what the scorecard measures.
+    """
+
+    scenario: tyro.conf.Positional[str] = "rain-turn"
+    rule: str | None = None
+    config: Path | None = None
+    out: Path | None = None
+    seed: int = 0
+    quick: bool = False
+    resume: bool = False
+    maps: Path | None = None
+    train: TrainSettings = field(default_factory=TrainSettings)
+    probe: ProbeSettings = field(default_factory=ProbeSettings)
+
+
+def starting(arguments: Sequence[str]) -> Options:
+    """Defaults: those of --quick where it is asked for, those that a run was begun with where --resume names it."""
+    options = Options()
+    if given("--quick", arguments) is not None or _quick_in(given("--config", arguments)):
+        options = replace(options, quick=True, train=TrainSettings.quick(), probe=ProbeSettings.quick())
+    out = given("--out", arguments)
+    if given("--resume", arguments) is None or not out or not (Path(out) / "config.yaml").is_file():
+        return options
+    begun = yaml.safe_load((Path(out) / "config.yaml").read_text())
+    known = {k: begun[k] for k in ("seed", "quick", "train", "probe") if k in begun}
+    return replace(overlay(options, known, Lines(f"{out}/config.yaml")), scenario=_source_of(Path(out)))
+
+
+def _quick_in(config: str | None) -> bool:
+    if not config or not Path(config).is_file():
+        return False
+    try:
+        data = yaml.safe_load(Path(config).read_text())
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return False  # whoever reads the file next says what is wrong with it
+    return isinstance(data, dict) and data.get("quick") is True
+
+
+def _source_of(folder: Path) -> str:
+    """What a run was begun with: its scenario's name or file while that is there, else the copy in the folder."""
+    copy = folder / "scenario.yaml"
+    manifest = folder / "manifest.json"
+    source = json.loads(manifest.read_text()).get("source") if manifest.is_file() else None
+    if source and (not source.endswith((".yaml", ".yml")) or Path(source).is_file()):
+        return str(source)
+    return str(copy) if copy.is_file() else Options.scenario
+
+
+def choose_folder(options: Options, name: str) -> Path:
+    """The run folder.
+
+    Raises:
+        BadInput: when there is nothing to resume.
+    """
+    if options.out is not None:
+        return options.out
+    pattern = re.compile(rf"{re.escape(name)}-{options.seed}(?:-(\d+))?")
+    taken = {int(m.group(1) or 1): p for p in RUNS.glob("*") if (m := pattern.fullmatch(p.name))}
+    if options.resume:
+        if not taken:
+            raise BadInput(
+                f"--resume found no run of {name} with seed {options.seed} in {RUNS}/; wanted an interrupted run "
+                "there, or its folder with --out"
+            )
+        return taken[max(taken)]
+    number = max(taken, default=0) + 1
+    return RUNS / f"{name}-{options.seed}{'' if number == 1 else f'-{number}'}"
+
+
+def main(options: Options) -> int:
+    """Run every step that has not been done."""
+    scenario = load_scenario(options.scenario)
+    if options.rule is not None:
+        scenario = scenario.with_rule(options.rule)
+    folder = choose_folder(options, scenario.name)
+    settings = {
+        "scenario": dict(scenario.data), "scenario_digest": scenario.digest(), "rule": str(scenario.rule),
+        "seed": options.seed, "quick": options.quick, "train": plain(options.train), "probe": plain(options.probe),
+    }  # fmt: skip
+    run = RunFolder(folder, settings, options.resume)
+    print(f"{scenario.name}: {scenario.rule}  →  {folder}", flush=True)
+    _note_origin(run, options)
+    if not (folder / "scenario.yaml").exists():
+        write_atomically(folder / "scenario.yaml", yaml.safe_dump(dict(scenario.data), sort_keys=False))
+    try:
+        with Bars() as bars:
+            report = _steps(run, scenario, options, bars)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; resume with: dagger run --resume --out {folder}") from None
+    _conclude(folder, report)
+    return 0
+
+
+def _note_origin(run: RunFolder, options: Options) -> None:
+    """Into the manifest: what was typed, and where the scenario came from."""
+    from dagger.cli import command_line
+
+    path = run.path / "manifest.json"
+    manifest = json.loads(path.read_text())
+    if "command" not in manifest:
+        file = options.scenario.endswith((".yaml", ".yml"))
+        manifest |= {
+            "command": command_line(),
+            "source": str(Path(options.scenario).resolve()) if file else options.scenario,
+        }
+        write_atomically(path, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+
+
+def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> Path:
+    from dagger.report import write_report
+
+    train, folder = options.train, run.path
+    search = (options.maps,) if options.maps is not None else ()
+    board = Board(folder / "tensorboard")
+    try:
+        with lasting(folder, "training"):
+            checkpoint = Loop(run, scenario, options.seed, train, bars, board, search).train()
+    finally:
+        board.close()
+    learner = load_policy(checkpoint)[0]
+    kwargs: dict[str, Any] = {"seed": options.seed, "threads": train.threads, "search": search}
+    card = folder / "scorecard.json"
+    if not card.exists():
+        with lasting(folder, "probing"):
+            score = _score(run, learner, scenario, options, checkpoint, bars)
+        write_atomically(card, json.dumps(score, indent=1, default=as_plain) + "\n")
+    score = json.loads(card.read_text())
+    if "transfer_note" not in score:
+        count = TRANSFER_QUICK if options.quick else TRANSFER
+        with lasting(folder, "transfer"):
+            score |= transfer(
+                learner, scenario, train.camera, count, options.seed, train.threads, train.worlds, search, bars
+            )
+        write_atomically(card, json.dumps(score, indent=1, default=as_plain) + "\n")
+    if not (folder / "twins.npz").exists():
+        from probes.scorecard import record_twins
+
+        bars.stage("twins: one world, one fact flipped", 1)
+        part = folder / ".twins.part.npz"
+        with lasting(folder, "twins"):
+            record_twins(learner, scenario, train.camera, part, **kwargs)
+        part.replace(folder / "twins.npz")
+        bars.advance(1)
+    score["durations"] = durations(folder)
+    write_atomically(card, json.dumps(score, indent=1, default=as_plain) + "\n")
+    bars.stage("report", 1)
+    report = write_report(folder)
+    bars.advance(1)
+    return report
+
+
+def _score(
+    run: RunFolder, learner: Learner, scenario: Scenario, options: Options, checkpoint: Path, bars: Bars
+) -> dict[str, Any]:
+    from probes.scorecard import score
+
+    train = options.train
+    made: dict[str, Any] = score(
+        learner, scenario, options.probe, train.camera, checkpoint=checkpoint.relative_to(run.path).as_posix(),
+        demonstrations=learned_from(run.path, checkpoint.name), seed=options.seed, threads=train.threads,
+        search=(options.maps,) if options.maps is not None else (), progress=bars,
+    )  # fmt: skip
+    return made
+
+
+def learned_from(folder: Path, checkpoint: str) -> list[Demonstration] | None:
+    """The demonstrations that a checkpoint of a run was fitted to; None where the run does not have them."""
+    if not (folder / "demonstrations" / "index.jsonl").exists():
+        return None
+    store = DemonstrationStore(folder / "demonstrations")
+    arm, _, last = checkpoint.rpartition("-")
+    wanted = ["round-0", *(f"{arm}-{i}" for i in range(1, int(last) + 1 if last.isdigit() else 1))]
+    return store.read([tag for tag in wanted if tag in store.tags()])
+
+
+def as_plain(value: Any) -> Any:
+    """What JSON does not know by itself: numbers and arrays of NumPy, paths."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return value.as_posix()
+    raise TypeError(f"{type(value).__name__} has no place in a JSON file")
+
+
+def _conclude(folder: Path, report: Path) -> None:
+    """Print the answer; its last line is the report's path."""
+    from dagger.report import verdict_sentence
+
+    score = json.loads((folder / "scorecard.json").read_text())
+    console = output()
+    if score.get("levels"):
+        console.print(scorecard(score))
+    recovered = score.get("recovered_rule")
+    console.print(f"rule read back: {recovered or 'none that holds in every cell'}", markup=False)
+    for row in score.get("transfer") or []:
+        console.print(f"in {row['where']}: agrees in {row['value']:.2f} of {row['episodes']} episodes", markup=False)
+    console.print(verdict_sentence(score), markup=False)
+    print(report)
+
+
+# -------------------------------------------------------------------------------------- time, and TensorBoard
+@contextmanager
+def lasting(folder: Path, stage: str) -> Iterator[None]:
+    """Add what a stage takes to durations.json, also when it is interrupted."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        spent = durations(folder)
+        spent[stage] = round(spent.get(stage, 0.0) + time.monotonic() - began, 2)
+        write_atomically(folder / "durations.json", json.dumps(spent) + "\n")
+
+
+def durations(folder: Path) -> dict[str, float]:
+    """Stage -> seconds, over all sittings that were not killed."""
+    path = folder / "durations.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+class Board:
+    """Scalars for TensorBoard: a folder per arm and kind, opened at the first scalar.
+
+    What a killed run had logged from that step on is purged there, so a curve never runs backwards.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._writers: dict[str, Any] = {}
+
+    def __call__(self, tag: str, value: float, step: int) -> None:
+        arm, _, name = tag.partition("/")
+        kind = "fit" if name == "loss" else "drive"
+        place = f"{kind}/{arm}"
+        if place not in self._writers:
+            from torch.utils.tensorboard import SummaryWriter  # at use: it takes a second
+
+            make: Callable[..., Any] = SummaryWriter
+            self._writers[place] = make(str(self.folder / place), purge_step=step)
+        self._writers[place].add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Flush and close all files."""
+        for writer in self._writers.values():
+            writer.close()

@@ -1,0 +1,252 @@
+"""What `dagger bench` measures: named workloads with their aims (docs: the design's section 10)."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from dagger.commands.bench import Case, Measure, repeated
+from dagger.fit import FitSettings, _step, optimiser_for, tensors_of
+from dagger.loader import RenderingLoader
+from scenarios.environment import room_for
+from scenarios.sample import batch
+from scenarios.spec import load_scenario
+from sim.config import ActorSpec, Camera, Episode, MapSpec, Simulation
+from sim.embedded import EmbeddedWorld
+from sim.types import OUTCOME, Action
+
+NAMES = ("step", "camera", "gym", "loader", "training", "inference", "import", "compile")
+OTHERS = 16  # actors beside ego in the workload of state-only steps
+TICKS = 100  # of a state-only episode before all worlds start anew
+SCENE = "rain-turn"
+DEMONSTRATED = 64  # episodes behind loader, training and inference
+
+
+def cases(name: str, worlds: Sequence[int], threads: int) -> list[Case]:
+    """The cases of a benchmark: per batch size where it has one, with one thread and with `threads`."""
+    counts = sorted({1, threads})
+    seen = "episodes drawn before; resets counted"
+    if name == "step":
+        return [Case("step, 16 other actors", "world steps/s", 200_000 if b >= 64 else None, b, n,
+                     functools.partial(steps, b, n), note="state only; resets not counted")
+                for b in worlds for n in counts]  # fmt: skip
+    if name == "camera":
+        return [Case("camera environment", "frames/s", 10_000 if b >= 64 else None, b, n,
+                     functools.partial(camera_steps, b, n), note=f"step + expert + 96x64 image; {seen}")
+                for b in worlds for n in counts]  # fmt: skip
+    if name == "gym":
+        return [Case("Gymnasium, one world", "steps/s", 2_000, 1, 1, gym_steps, note="gym.make; resets counted")]
+    if name == "loader":
+        return [Case("rendering loader", "images/s", 15_000, 0, n, functools.partial(loading, n), note="nothing kept drawn")
+                for n in counts]  # fmt: skip
+    if name == "training":
+        return [Case("training", "images/s", None, 0, n, functools.partial(training, n), note="forward, backward, AdamW")
+                for n in counts]  # fmt: skip
+    if name == "inference":
+        return [Case("learner acts", "images/s", None, b, n, functools.partial(acting, b, n), note="with its memory")
+                for b in worlds for n in counts]  # fmt: skip
+    if name == "import":
+        return [Case("import sim", "s", 1.0, 0, 1, lambda: started("import sim.embedded"), less=True,
+                     note="new process, interpreter included"),
+                Case("dagger --help", "s", 1.0, 0, 1, lambda: started("from dagger.cli import main; main(['--help'])"),
+                     less=True, note="new process, interpreter included")]  # fmt: skip
+    return [Case("kernels compiled anew", "s", 60.0, 0, 1, compiled, less=True, note="new process, empty cache")]
+
+
+# ------------------------------------------------------------------------------------------------- simulator
+def crowded(seed: int) -> Episode:
+    """Ego stands; 16 others follow the lanes of a T-junction, as fast as whoever is ahead allows."""
+    rng = np.random.default_rng(seed)
+    places = [(arm, lane) for arm in ("south", "west", "east") for lane in ("inbound", "outbound")]
+    actors = []
+    for i in range(OTHERS):
+        arm, lane = places[i % len(places)]
+        distance = 12.0 + 24.0 * (i // len(places)) + float(rng.uniform(0, 4))
+        actors.append(ActorSpec(f"a{i}", "car", 0x8090A0, arm, lane, distance, speed=float(rng.uniform(4, 10))))
+    map_spec = MapSpec(parameters=(("arm", 150.0),))
+    return Episode("bench", seed, map_spec, distance=100.0, speed=0.0, actors=tuple(actors), time_limit=1e5)
+
+
+def steps(worlds: int, threads: int) -> Measure:
+    """State-only steps of worlds with 16 other actors."""
+    backend = EmbeddedWorld(worlds, None, Simulation(actors=OTHERS + 1), threads=threads)
+    episodes = [crowded(w) for w in range(worlds)]
+    backend.reset(episodes)
+    start = backend.world.copy()
+    still = Action(np.zeros(worlds, np.float32), np.full(worlds, -1.0, np.float32))
+
+    def again() -> None:
+        for name, array in backend.world._asdict().items():
+            array[:] = getattr(start, name)
+
+    def once() -> int:
+        for _ in range(TICKS):
+            backend.step(still)
+        return worlds * TICKS
+
+    measure = repeated(once, again)
+
+    def checked(seconds: float) -> tuple[float, float]:
+        result = measure(seconds)
+        ended = int((backend.world.outcome != OUTCOME["running"]).sum())
+        if ended:
+            raise ValueError(f"{ended} of {worlds} worlds ended while their steps were counted; wanted all to run on")
+        return result
+
+    return checked
+
+
+def camera_steps(worlds: int, threads: int) -> Measure:
+    """Environment steps with a picture each: the expert drives rain-turn, whoever has ended starts anew."""
+    from policies.expert import Expert
+    from sim.rollout import Truth
+
+    scenario = load_scenario(SCENE)
+    backend = EmbeddedWorld(worlds, Camera(), room_for(scenario), threads=threads)
+    episodes = batch(scenario, range(max(worlds, 64)), "train")
+    expert, slots = Expert.of(scenario), np.arange(worlds)
+    backend.reset(episodes[:worlds])
+    memory, place = expert.begin(worlds), {"next": worlds}
+
+    def once() -> int:
+        nonlocal memory
+        backend.observe()
+        action, memory = expert.act(Truth(backend.world, backend.maps, slots), memory)
+        backend.step(action)
+        ended = np.flatnonzero(backend.world.outcome != OUTCOME["running"])
+        if len(ended):
+            following = [episodes[(place["next"] + i) % len(episodes)] for i in range(len(ended))]
+            place["next"] += len(ended)
+            backend.reset(following, ended.tolist())
+        return worlds
+
+    return repeated(once)
+
+
+def gym_steps() -> Measure:
+    """One world behind `gym.make`, driven by a fixed action, reset whenever it ends."""
+    import gymnasium as gym
+
+    from scenarios.environment import register
+
+    if "homunculus/Drive-v0" not in gym.registry:
+        register()
+    env = gym.make("homunculus/Drive-v0", scenario=SCENE)
+    env.reset(seed=0)
+    action = np.array([0.0, 0.1], np.float32)
+
+    def once() -> int:
+        _, _, terminated, truncated, _ = env.step(action)
+        if terminated or truncated:
+            env.reset()
+        return 1
+
+    return repeated(once)
+
+
+# --------------------------------------------------------------------------------------------------- learner
+def demonstrated(threads: int, cache: int) -> RenderingLoader:
+    """A loader over demonstrations that the expert drives now; `cache` bytes of drawn frames are kept."""
+    from dagger.collect import collect
+    from dagger.schedule import BetaSchedule
+    from policies.expert import Expert
+    from scenarios.environment import truth_of
+
+    scenario = load_scenario(SCENE)
+    backend = EmbeddedWorld(DEMONSTRATED, Camera(), room_for(scenario), threads=threads)
+    episodes = batch(scenario, range(DEMONSTRATED), "train")
+    shown = collect(
+        backend, Expert.of(scenario), None, episodes, lambda world: truth_of(scenario, world), BetaSchedule(), 0,
+        "expert",
+    )  # fmt: skip
+    return RenderingLoader(shown, Camera(), threads, cache)
+
+
+def loading(threads: int) -> Measure:
+    """Training images drawn by the loader, with nothing kept."""
+    loader, settings, rng = demonstrated(threads, 0), FitSettings(), np.random.default_rng(0)
+
+    def once() -> int:
+        episode, start = loader.windows(settings.window, rng)
+        loader.batch(episode[: settings.sequences], start[: settings.sequences], settings.window)
+        return settings.window * settings.sequences
+
+    return repeated(once)
+
+
+def training(threads: int) -> Measure:
+    """Images that go through a step of the optimiser, from the loader's store of drawn frames."""
+    import torch
+
+    from policies.learner import LearnerSettings, build
+
+    loader = demonstrated(threads, 2**31)
+    torch.set_num_threads(threads)
+    learner, settings = build(LearnerSettings(), 0), FitSettings()
+    optimiser, generator = optimiser_for(learner, settings), torch.Generator().manual_seed(0)
+    rng = np.random.default_rng(0)
+    learner.train()
+
+    def once() -> int:
+        episode, start = loader.windows(settings.window, rng)
+        made = loader.batch(episode[: settings.sequences], start[: settings.sequences], settings.window)
+        _step(learner, optimiser, tensors_of(made), settings, generator)
+        return settings.window * settings.sequences
+
+    return repeated(once)
+
+
+def acting(worlds: int, threads: int) -> Measure:
+    """Images that an untrained learner of the default settings acts on."""
+    import torch
+
+    from policies.learner import LearnerSettings, build
+    from sim.types import Observation
+
+    torch.set_num_threads(threads)
+    learner = build(LearnerSettings(), 0)
+    camera, rng = Camera(), np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (worlds, camera.height, camera.width, 3), dtype=np.uint8)
+    seen = Observation(pictures, np.full(worlds, 6.0, np.float32))
+    memory = learner.begin(worlds)
+
+    def once() -> int:
+        learner.act(seen, memory)
+        return worlds
+
+    return repeated(once)
+
+
+# ----------------------------------------------------------------------------------------------------- start
+def started(code: str) -> Measure:
+    """Seconds that a new interpreter needs for `code`."""
+    return repeated(lambda: _process(code, {}))
+
+
+def compiled() -> Measure:
+    """Seconds from nothing to the first expert step with a picture, kernels compiled on the way."""
+    code = "from dagger.measurements import camera_steps; camera_steps(1, 1)(0.0)"
+
+    def measure(seconds: float) -> tuple[float, float]:
+        if seconds == 0.0:  # there is no warm-up for a cold start
+            return 1.0, 0.0
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            _process(code, {"HOMUNCULUS_CACHE": folder})
+            return 1.0, time.perf_counter() - began
+
+    return measure
+
+
+def _process(code: str, more: dict[str, str]) -> int:
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | more, capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(f"a new interpreter failed at {code!r}: {done.stderr.strip().splitlines()[-1:]}")
+    return 1

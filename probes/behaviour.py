@@ -1,0 +1,209 @@
+"""The levels that are read from where the car goes: imitates, generalises, and the truth table of `recovered`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from policies.base import Policy
+from policies.closed_loop import Cell, Tally
+from probes.evidence import FALSE_FLIPS, NEEDED, Level, Share, cell_name
+from probes.recover import Recovered, recover
+from scenarios.rules.evaluate import evaluate
+from scenarios.rules.logic import all_cells, valuation_of
+from scenarios.rules.syntax import names as names_in
+from scenarios.sample import cells, factorial, sample
+from scenarios.spec import EVERY, Scenario
+from sim.config import Episode
+from sim.types import DECISIONS, OUTCOME
+
+
+def relevant(scenario: Scenario) -> tuple[str, ...]:
+    """The propositions whose cells are told apart: those of the rule and of the splits, in the scenario's order."""
+    wanted = set(names_in(scenario.rule)).union(*(names_in(f) for f in scenario.splits.values()))
+    return tuple(n for n in scenario.proposition_names if n in wanted)
+
+
+def test_split(scenario: Scenario) -> str:
+    """The split with the held-out combinations: "test" where the scenario has one."""
+    return "test" if "test" in scenario.splits else EVERY
+
+
+test_split.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever its name makes pytest think
+
+
+def by_cells(scenario: Scenario, split: str, per_cell: int, first_seed: int) -> list[Episode]:
+    """Fresh episodes, `per_cell` in every cell of the relevant propositions that the split admits."""
+    columns = [scenario.proposition_names.index(n) for n in relevant(scenario)]
+    groups: dict[Cell, list[Cell]] = {}
+    for cell in cells(scenario, split):
+        groups.setdefault(tuple(cell[c] for c in columns), []).append(cell)
+    found: list[Episode] = []
+    for group in groups.values():
+        for i in range(per_cell):
+            found.append(sample(scenario, first_seed + len(found), split, cell=group[i % len(group)]))
+    return found
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How often a policy went the rule's way, cell by cell. `worst` is the cell with the lowest lower bound."""
+
+    cells: dict[str, Share]
+
+    @property
+    def worst(self) -> tuple[str, Share]:
+        """Name and share of the worst cell."""
+        return min(self.cells.items(), key=lambda item: (item[1].interval[0], item[1].value))
+
+
+def agreement(scenario: Scenario, tally: Tally) -> Agreement:
+    """Agreement with the rule in every cell of the relevant propositions."""
+    names = relevant(scenario)
+    return Agreement({cell_name(names, c): Share.of(tally.agrees[i]) for c, i in tally.by_cell(names).items()})
+
+
+def imitates(scenario: Scenario, tally: Tally, baselines: dict[str, dict[str, Any]]) -> Level:
+    """Agreement in the worst cell of the training split, on fresh episodes."""
+    found = agreement(scenario, tally)
+    name, share = found.worst
+    return Level(
+        value=share.value,
+        interval=share.interval,
+        passed=share.interval[0] >= NEEDED,
+        what=f"share of fresh training-split episodes driven the rule's way in the worst cell ({name})",
+        threshold=NEEDED,
+        baselines=baselines,
+        details={"cells": {k: v.to_dict() for k, v in found.cells.items()}},
+    )
+
+
+# ------------------------------------------------------------------------------------------------ twins
+@dataclass(frozen=True)
+class Twins:
+    """A full factorial: every base episode under every setting of the propositions.
+
+    Args:
+        names: the propositions that were set.
+        settings: (C, k) bool.
+        way: (n, C) the branch taken in one piece, -1 otherwise.
+        wanted: (n, C) the rule's decision.
+    """
+
+    names: tuple[str, ...]
+    settings: np.ndarray
+    way: np.ndarray
+    wanted: np.ndarray
+
+    def flips(self, proposition: int) -> tuple[np.ndarray, np.ndarray]:
+        """For one proposition: per base episode, the share of its twin pairs that turned the other way, where the
+        rule flips (n,) and where it holds (n,); nan where a base has no such pair."""
+        off = np.flatnonzero(~self.settings[:, proposition])
+        partner = self.settings.copy()
+        partner[:, proposition] = True
+        on = [int(np.flatnonzero((self.settings == partner[c]).all(1))[0]) for c in off]
+        a, b = self.way[:, off], self.way[:, on]
+        changes = self.wanted[:, off] != self.wanted[:, on]
+        turned = (a != b) & (a >= 0) & (b >= 0)
+        unsteady = (a != b) | (a < 0)  # a twin that gets nowhere has not held its way either
+        return _mean_where(turned, changes), _mean_where(unsteady, ~changes)
+
+
+def _mean_where(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    count = mask.sum(1)
+    return np.where(count > 0, (values & mask).sum(1) / np.maximum(count, 1), np.nan)
+
+
+def twin_episodes(scenario: Scenario, count: int, names: Sequence[str], first_seed: int) -> list[list[Episode]]:
+    """`count` base draws of all cells, each under every setting of `names`."""
+    return [factorial(scenario, sample(scenario, first_seed + i, EVERY), names) for i in range(count)]
+
+
+def twins_of(scenario: Scenario, names: tuple[str, ...], tally: Tally, count: int) -> Twins:
+    """Shape the tally of `twin_episodes` (base by base) into a factorial."""
+    settings = np.array(all_cells(len(names)), bool).reshape(-1, len(names))
+    way = np.where(tally.outcome == OUTCOME["arrived"], tally.branch, -1).reshape(count, len(settings))
+    return Twins(names, settings, way, tally.wanted.reshape(count, len(settings)))
+
+
+def generalises(
+    scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[str, dict[str, Any]]
+) -> Level:
+    """Agreement in the worst cell with held-out combinations, and twins that turn only where the rule does."""
+    found = agreement(scenario, tally)
+    name, share = found.worst
+    pairs = [twins.flips(p) for p in range(len(twins.names))]
+    flips = [f for f, _ in pairs if not np.isnan(f).all()]
+    holds = [h for _, h in pairs if not np.isnan(h).all()]
+    # A base draw is one episode, however many twins it has: its shares are averaged before anything is counted.
+    flip = Share.of(_per_base(flips))
+    false = Share.of(_per_base(holds))
+    held_out = [c for c in found.cells if c not in _train_cells(scenario)]
+    passed = share.interval[0] >= NEEDED and flip.value >= NEEDED and not false.value > FALSE_FLIPS
+    return Level(
+        value=share.value,
+        interval=share.interval,
+        passed=bool(passed),
+        what=f"share driven the rule's way in the worst cell of the test split ({name}), held-out combinations included",
+        threshold=NEEDED,
+        baselines=baselines,
+        details={
+            "twins that turn where the rule flips": flip.to_dict(),
+            "twins that turn where the rule holds": false.to_dict(),
+            "held-out cells": held_out,
+            "cells": {k: v.to_dict() for k, v in found.cells.items()},
+            "twins by proposition": {
+                n: {"flips": Share.of(f[~np.isnan(f)]).to_dict(), "false flips": Share.of(h[~np.isnan(h)]).to_dict()}
+                for n, (f, h) in zip(twins.names, pairs)
+            },
+        },
+    )
+
+
+def _per_base(columns: list[np.ndarray]) -> np.ndarray:
+    if not columns:
+        return np.zeros(0)
+    stacked = np.stack(columns, 1)
+    kept = ~np.isnan(stacked).all(1)
+    return np.nanmean(stacked[kept], 1)
+
+
+def _train_cells(scenario: Scenario) -> set[str]:
+    names = relevant(scenario)
+    columns = [scenario.proposition_names.index(n) for n in names]
+    split = "train" if "train" in scenario.splits else EVERY
+    return {cell_name(names, tuple(c[i] for i in columns)) for c in cells(scenario, split)}
+
+
+# -------------------------------------------------------------------------------------------- the truth table
+def truth_table_of(twins: Twins) -> Recovered:
+    """What the interventions on the world say of every cell."""
+    counts = {
+        tuple(bool(v) for v in setting): tuple(int((twins.way[:, c] == d).sum()) for d in (*range(len(DECISIONS)), -1))
+        for c, setting in enumerate(twins.settings)
+    }
+    return recover(twins.names, counts)
+
+
+def table_rows(scenario: Scenario, found: Recovered) -> list[dict[str, Any]]:
+    """Decoded truth table beside the expert's, as plain data."""
+    rows = []
+    for verdict in found.cells:
+        expert = int(evaluate(scenario.rule, valuation_of(found.propositions, [verdict.cell]))[0])
+        rows.append(
+            {
+                "cell": list(verdict.cell),
+                "expert": DECISIONS[expert],
+                "decided": None if verdict.decision is None else DECISIONS[verdict.decision],
+                "counts": dict(zip((*DECISIONS, "none"), verdict.counts)),
+            }
+        )
+    return rows
+
+
+def policy_name(policy: Policy) -> str:
+    """What a policy is called in tables."""
+    return type(policy).__name__

@@ -1,0 +1,306 @@
+"""`uses`: does the car turn the other way when only what a latent says of one premise is swapped?
+
+For a premise p, a base setting c and a source setting d, the policy should do what the rule says of c with p as in d.
+Where that differs from what the rule says of c itself the pair must *flip*, else it must *keep*.  A net that holds
+only the finished decision fails here for rules of two premises: swapping the decision follows d's decision, not the
+counterfactual one; it is then called *fused*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from policies.sites import Sited
+from probes.evidence import MARGIN, NEEDED, Level, Share
+from probes.interventions import (
+    Factorial,
+    Shadowed,
+    Subspace,
+    everything,
+    interchange,
+    leading,
+    observe_factorial,
+    random_subspace,
+)
+from probes.trace import STATIONS
+from scenarios.rules.evaluate import evaluate
+from scenarios.rules.logic import Cell, all_cells, valuation_of
+from scenarios.rules.syntax import names as names_in
+from scenarios.sample import factorial, sample
+from scenarios.spec import EVERY, Scenario
+from sim.config import Camera, Episode
+from sim.rollout import look
+from sim.types import DECISION, NO_BRANCH
+
+NOTICEABLE = 0.02  # [rad] of steering difference between twins below which there is nothing to be carried
+
+
+@dataclass(frozen=True)
+class Question:
+    """What all interchanges of a policy share.
+
+    Args:
+        scenario: of the episodes.
+        names: the propositions that are set: the rule's, and one that it does not mention.
+        rule_names: those of the rule.
+        camera, threads, search: of the worlds.
+    """
+
+    scenario: Scenario
+    names: tuple[str, ...]
+    rule_names: tuple[str, ...]
+    camera: Camera
+    threads: int
+    search: tuple[Path, ...]
+
+    @classmethod
+    def of(cls, scenario: Scenario, camera: Camera, threads: int, search: tuple[Path, ...]) -> Question:
+        """The propositions to set for a scenario."""
+        used = tuple(n for n in scenario.proposition_names if n in names_in(scenario.rule))
+        idle = tuple(n for n in scenario.proposition_names if n not in used)
+        return cls(scenario, used + idle[:1], used, camera, threads, search)
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The settings, in the order of the truth table."""
+        return all_cells(len(self.names))
+
+    def decide(self, cell: Cell) -> int:
+        """What the rule says of a setting."""
+        return int(evaluate(self.scenario.rule, valuation_of(self.names, [cell]))[0])
+
+    def draw(self, seed: int) -> list[Episode]:
+        """A fresh draw under every setting."""
+        return factorial(self.scenario, sample(self.scenario, seed, EVERY), self.names)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A base, a source, and the decision that a swap of one variable from source to base should bring about."""
+
+    base: Episode
+    source: Episode
+    before: int
+    expected: int
+
+
+def pairs_for(question: Question, premise: str | None, count: int, first_seed: int) -> tuple[list[Pair], list[Pair]]:
+    """`count` pairs that must flip and `count` that must keep, each from its own draw.
+
+    Args:
+        premise: which is swapped; None swaps the rule's decision as a whole.
+    """
+    flips: list[Pair] = []
+    keeps: list[Pair] = []
+    rng = np.random.default_rng([first_seed, 5])
+    cells = question.cells
+    column = None if premise is None else question.names.index(premise)
+
+    def expected(base: Cell, source: Cell) -> int:
+        if column is None:
+            return question.decide(source)
+        return question.decide(tuple(source[i] if i == column else v for i, v in enumerate(base)))
+
+    kinds: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+    for b, base in enumerate(cells):
+        for s, source in enumerate(cells):
+            if s != b:
+                kinds[expected(base, source) != question.decide(base)].append((b, s))
+    for flip, found in ((True, flips), (False, keeps)):
+        for i in range(count if kinds[flip] else 0):
+            episodes = question.draw(first_seed + 2 * i + flip)
+            b, s = kinds[flip][int(rng.integers(len(kinds[flip])))]
+            found.append(Pair(episodes[b], episodes[s], question.decide(cells[b]), expected(cells[b], cells[s])))
+    return flips, keeps
+
+
+@dataclass(frozen=True)
+class Interchange:
+    """How one kind of swap did. flip, keep: the share of pairs that went where they should."""
+
+    what: str
+    flip: Share
+    keep: Share
+
+    @property
+    def score(self) -> float:
+        """The weaker of the two: a swap that does nothing keeps everything, one that does everything flips it."""
+        return min(self.flip.value, self.keep.value)
+
+    @property
+    def bound(self) -> float:
+        """The weaker lower bound."""
+        return min(self.flip.interval[0], self.keep.interval[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"what": self.what, "flip": self.flip.to_dict(), "keep": self.keep.to_dict()}
+
+
+def sites_swapped(policy: Sited) -> tuple[str, ...]:
+    """All recurrent layers; the first site of a net that has none."""
+    return policy.recurrent_sites or (next(iter(policy.sites)),)
+
+
+def run_pairs(
+    policy: Sited, question: Question, flips: Sequence[Pair], keeps: Sequence[Pair], subspaces: Sequence[Subspace],
+    what: str,
+) -> Interchange:  # fmt: skip
+    """Drive all pairs with the subspaces swapped and count where the cars went."""
+    pairs = [*flips, *keeps]
+    swapped = interchange(
+        policy, question.scenario, [p.base for p in pairs], [p.source for p in pairs], subspaces,
+        question.camera, question.threads, question.search,
+    )  # fmt: skip
+    right = swapped.way == np.array([p.expected for p in pairs])
+    return Interchange(what, Share.of(right[: len(flips)]), Share.of(right[len(flips) :]))
+
+
+def study(policy: Sited, question: Question, draws: int, first_seed: int) -> dict[str, Factorial]:
+    """Latents of all sites under every setting, on `draws` fresh draws driven in settings that take turns."""
+    episodes = [question.draw(first_seed + i) for i in range(draws)]
+    settings = [[e[c] for e in episodes] for c in range(len(question.cells))]
+    bases = [e[i % len(question.cells)] for i, e in enumerate(episodes)]
+    return observe_factorial(
+        policy, question.scenario, bases, settings, np.array(question.cells, bool), tuple(policy.sites),
+        question.camera, question.threads, question.search,
+    )  # fmt: skip
+
+
+def uses(
+    policy: Sited,
+    untrained: Sited,
+    question: Question,
+    pairs: int,
+    draws: int,
+    seed: int,
+    on_done: Callable[[float], None] = lambda by: None,
+) -> tuple[Level, list[Interchange], bool | None, dict[str, Factorial]]:
+    """Interchange of every premise of the rule, with its controls.
+
+    Args:
+        pairs: of each kind (flip, keep) for each premise.
+        draws: from which subspaces are fitted; none of them is driven again.
+
+    Returns:
+        The level, all interchanges, whether the rule is fused (None for a rule of one premise or one whose premises
+        pass), and the latents that subspaces were fitted to.
+    """
+    latents = study(policy, question, draws, seed)
+    on_done(1.0)
+    sites = sites_swapped(policy)
+    rng = np.random.default_rng([seed, 6])
+    results: list[Interchange] = []
+    premises: list[Interchange] = []
+    controls: list[Interchange] = []
+    blank = study(untrained, question, max(4, draws // 4), seed)
+    for number, premise in enumerate(question.rule_names):
+        column = question.names.index(premise)
+        flips, keeps = pairs_for(question, premise, pairs, seed + 10_000 * (number + 1))
+        swap = [leading(s, latents[s].main_effect(column), premise) for s in sites]
+        premises.append(run_pairs(policy, question, flips, keeps, swap, premise))
+        on_done(1.0)
+        chance = [random_subspace(s, policy.sites[s], rng) for s in sites]
+        controls.append(run_pairs(policy, question, flips, keeps, chance, f"random variable ({premise})"))
+        wrong = next((n for n in reversed(question.names) if n != premise), None)
+        if wrong is not None:
+            away = [leading(s, latents[s].main_effect(question.names.index(wrong)), wrong) for s in sites]
+            controls.append(run_pairs(policy, question, flips, keeps, away, f"wrong formula: {wrong} ({premise})"))
+        on_done(1.0)
+        fresh = [leading(s, blank[s].main_effect(column), premise) for s in sites_swapped(untrained)]
+        controls.append(run_pairs(untrained, question, flips, keeps, fresh, f"untrained net ({premise})"))
+        whole = [everything(s, policy.sites[s]) for s in sites]
+        results.append(run_pairs(policy, question, flips, keeps, whole, f"full swap ({premise}), the ceiling"))
+        on_done(1.0)
+    worst = min(premises, key=lambda r: r.bound)
+    best = max(c.score for c in controls)
+    passed = worst.bound >= NEEDED and worst.bound >= best + MARGIN
+    fused = None
+    if not passed and len(question.rule_names) > 1:
+        decision = _decision_swap(policy, question, latents, sites, pairs, seed)
+        results.append(decision)
+        fused = decision.score >= NEEDED
+    weaker = min((worst.flip, worst.keep), key=lambda s: s.interval[0])
+    level = Level(
+        value=worst.score,
+        interval=weaker.interval,
+        passed=bool(passed),
+        what=f"share of pairs that go where the rule says when only {worst.what!r} is swapped at {', '.join(sites)} "
+        "(the weaker of flip and keep)",
+        threshold=NEEDED,
+        baselines={c.what: {"value": c.score, "interval": None} for c in controls},
+        details={"flip": worst.flip.to_dict(), "keep": worst.keep.to_dict(), "pairs of each kind": pairs, "rank": 2,
+                 "best control": best, "margin wanted": MARGIN, "fused": fused},
+    )  # fmt: skip
+    return level, [*premises, *controls, *results], fused, latents
+
+
+def _decision_swap(
+    policy: Sited, question: Question, latents: dict[str, Factorial], sites: Sequence[str], pairs: int, seed: int
+) -> Interchange:
+    left = np.array([question.decide(c) == DECISION["left"] for c in question.cells])
+    swap = [leading(s, latents[s].effect_of(left), "decision") for s in sites]
+    flips, keeps = pairs_for(question, None, pairs, seed + 90_000)
+    return run_pairs(policy, question, flips, keeps, swap, "the decision as a whole")
+
+
+def used_map(
+    policy: Sited, question: Question, latents: dict[str, Factorial], draws: int, seed: int
+) -> tuple[str, list[list[float | None]]]:
+    """Where along the way a swap at one site and one tick alone carries the twins' difference in steering.
+
+    Returns:
+        The premise, and (sites x stations) the regression of the swap's change in steering on the twin's; None where
+        twins steer alike, so that there is nothing to carry.
+    """
+    premise = question.rule_names[0]
+    column = question.names.index(premise)
+    off = [i for i, c in enumerate(question.cells) if not c[column]]
+    on = [i for i, c in enumerate(question.cells) if c[column]]
+    episodes = [question.draw(seed + i) for i in range(draws)]
+    flipped = [(off, on) if i % 2 else (on, off) for i in range(draws)]
+    bases = [e[f[0][i % len(off)]] for i, (e, f) in enumerate(zip(episodes, flipped))]
+    twins = [e[f[1][i % len(off)]] for i, (e, f) in enumerate(zip(episodes, flipped))]
+    worlds = Shadowed(question.scenario, bases, [twins], question.camera, question.threads, question.search)
+    swaps = {s: leading(s, latents[s].main_effect(column), premise) for s in policy.sites}
+    product = np.zeros((len(policy.sites), len(STATIONS)))
+    square, count = np.zeros(len(STATIONS)), np.zeros(len(STATIONS))
+    memory, shadow_memory = policy.begin(draws), policy.begin(draws)
+    while len(slots := worlds.running()):
+        with policy.record() as tape:
+            there, after = policy.act(look(worlds.shadows[0], policy.needs, slots), shadow_memory[slots])
+        shadow_memory[slots] = after
+        source = {s: rows[-1] for s, rows in tape.ticks.items()}
+        view = look(worlds.base, policy.needs, slots)
+        before = memory[slots]
+        action, after = policy.act(view, before)
+        wanted = there.steer - action.steer
+        places = _stations(worlds, slots)
+        np.add.at(square, places, wanted**2)
+        np.add.at(count, places, 1)
+        for i, (site, swap) in enumerate(swaps.items()):
+            with policy.edit({site: lambda z, swap=swap, site=site: swap.swap(z, source[site])}):  # type: ignore[misc]
+                changed, _ = policy.act(view, before)
+            np.add.at(product[i], places, (changed.steer - action.steer) * wanted)
+        memory[slots] = after
+        worlds.step(slots, action)
+    there_is = (count > 0) & (np.sqrt(square / np.maximum(count, 1)) > NOTICEABLE)
+    share = product / np.maximum(square, 1e-12)
+    return premise, [[float(v) if ok else None for v, ok in zip(row, there_is)] for row in share]
+
+
+def _stations(worlds: Shadowed, slots: np.ndarray) -> np.ndarray:
+    """(S,) index of the last station that each ego has passed; the first one before any."""
+    world, bank = worlds.base.world, worlds.base.maps.arrays
+    away = world.route_s[slots, 0] - bank.junction_in[world.route[slots, 0]]
+    return np.clip(np.searchsorted(np.array(STATIONS), away, side="right") - 1, 0, len(STATIONS) - 1)
+
+
+def way_name(branch: int) -> str:
+    """A branch in words."""
+    return "none" if branch == NO_BRANCH else {v: k for k, v in DECISION.items()}[branch]

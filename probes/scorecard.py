@@ -1,0 +1,323 @@
+"""The scorecard: five levels of evidence about one policy, one vector, never one number.
+
+    imitates     goes the rule's way in every cell of the training split
+    generalises  in held-out combinations too, and turns on twins exactly where the rule does
+    encodes      its latent explains the rule better than any other formula, and training made it so
+    uses         swapping one premise inside turns the car
+    recovered    interventions on the world give a complete truth table, equivalent to the rule
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from policies.base import Policy
+from policies.closed_loop import Tally, drive
+from policies.learner import Learner, LearnerSettings, build, untrained_twin
+from policies.sites import Sited
+from probes.baselines import NearestNeighbour, best_single_proposition
+from probes.behaviour import (
+    agreement,
+    by_cells,
+    generalises,
+    imitates,
+    table_rows,
+    test_split,
+    truth_table_of,
+    twin_episodes,
+    twins_of,
+)
+from probes.causes import Question, study, used_map, uses
+from probes.evidence import LEVELS, Level
+from probes.meaning import encodes, readable
+from probes.recover import Recovered
+from probes.trace import trace
+from probes.twins import record_twins as _record
+from scenarios.rules.logic import all_cells
+from scenarios.sample import cells, sample
+from scenarios.spec import EVERY, Scenario
+from sim.config import Camera, Episode
+from sim.progress import Progress, Quiet
+
+# Where the scorecard's own draws begin; training's lie far below (dagger.loop).
+SEEDS = 2_000_000
+MOST_SET = 4  # propositions that a full factorial sets: 16 twins of every draw
+
+
+@dataclass(frozen=True)
+class ProbeSettings:
+    """How much evidence is gathered.
+
+    Args:
+        per_cell: closed-loop episodes in every truth-table cell, for `imitates` and `generalises`.
+        baseline_per_cell: the same for each baseline.
+        draws: base draws of the full factorial of twins.
+        traced: episodes whose latents are read.
+        fitted: draws from which subspaces are fitted.
+        pairs: interchanges of each kind (flip, keep) for each premise.
+        remembered: frames that the nearest-neighbour baseline is shown.
+        worlds: at once.
+    """
+
+    per_cell: int = 100
+    baseline_per_cell: int = 32
+    draws: int = 48
+    traced: int = 320
+    fitted: int = 24
+    pairs: int = 96
+    remembered: int = 6000
+    worlds: int = 128
+
+    @classmethod
+    def quick(cls) -> ProbeSettings:
+        """Just enough for every level to be able to pass."""
+        return cls(per_cell=40, baseline_per_cell=8, draws=16, traced=128, fitted=8, pairs=40, remembered=2000)
+
+
+class Shown(Protocol):
+    """A demonstration, as far as the memoriser needs it (`dagger.demonstrations.Demonstration`)."""
+
+    episode: Episode
+    moving: dict[str, np.ndarray]
+    ticks: dict[str, np.ndarray]
+
+
+Draw = Callable[[Sequence[Shown], int], tuple[np.ndarray, ...]]
+
+
+class Scoring:
+    """Everything that the levels share while one policy is scored.
+
+    Args:
+        policy: with sites; a learner, or a planted mind.
+        scenario: whose rule is asked for.
+        settings: how much evidence.
+        camera: of the policy.
+        untrained: the untrained twin; made from the policy's own settings when it is a learner.
+        frames: what the nearest-neighbour baseline remembers: camera, speed, steer, acceleration (n, ...), or None.
+        seed, threads, search: as everywhere.
+        progress: told about every stage.
+    """
+
+    def __init__(
+        self,
+        policy: Sited,
+        scenario: Scenario,
+        settings: ProbeSettings,
+        camera: Camera,
+        untrained: Sited | None = None,
+        frames: tuple[np.ndarray, ...] | None = None,
+        seed: int = 0,
+        threads: int = 2,
+        search: tuple[Path, ...] = (),
+        progress: Progress | None = None,
+    ) -> None:
+        self.policy, self.scenario, self.settings, self.camera = policy, scenario, settings, camera
+        if untrained is None:
+            untrained = (
+                untrained_twin(policy, seed + 1)
+                if isinstance(policy, Learner)
+                else build(LearnerSettings(image=(camera.height, camera.width)), seed + 1)
+            )
+        self.untrained, self.frames = untrained, frames
+        self.seed, self.threads, self.search = seed, threads, search
+        self.progress = progress or Quiet()
+        self.durations: dict[str, float] = {}
+        self._first = seed * 10_000_000 + SEEDS
+
+    def card(self, checkpoint: str) -> dict[str, Any]:
+        """The whole scorecard as plain data."""
+        levels: dict[str, Level] = {}
+        levels["imitates"] = self._timed("imitates", self._imitates)
+        levels["generalises"], found = self._timed("generalises", self._generalises)
+        levels["encodes"], league, random, where = self._timed("encodes", self._encodes)
+        question = Question.of(self.scenario, self.camera, self.threads, self.search)
+        levels["uses"], swaps, fused, used = self._timed("uses", lambda: self._uses(question))
+        levels["recovered"] = self._recovered(found)
+        return {
+            "scenario": self.scenario.name,
+            "rule": str(self.scenario.rule),
+            "checkpoint": checkpoint,
+            "verdict": [name for name in LEVELS if levels[name].passed],
+            "levels": {name: levels[name].to_dict() for name in LEVELS},
+            "recovered_rule": None if found.rule is None else str(found.rule),
+            "forms": {"sop": found.sop, "anf": found.anf},
+            "equivalent": found.same_as(self.scenario.rule),
+            "fused": fused,
+            "truth_table": {"names": list(found.propositions), "rows": table_rows(self.scenario, found)},
+            "league": league,
+            "random_compression": random,
+            "maps": {
+                "sites": list(where.sites), "stations": list(where.stations), "readable": where.saved.tolist(),
+                "readable_threshold": where.threshold, "used": used[1], "proposition": used[0],
+            },
+            "interchange": [s.to_dict() for s in swaps],
+            "settings": asdict(self.settings),
+            "seed": self.seed,
+            "durations": {k: round(v, 1) for k, v in self.durations.items()},
+        }  # fmt: skip
+
+    def _timed(self, name: str, work: Callable[[], Any]) -> Any:
+        begun = time.perf_counter()
+        result = work()
+        self.durations[name] = time.perf_counter() - begun
+        return result
+
+    def _drive(self, policy: Policy, episodes: list[Episode], what: str) -> Tally:
+        self.progress.stage(what, len(episodes))
+        return drive(
+            policy, self.scenario, episodes, self.camera, self.settings.worlds, self.threads, self.search,
+            on_done=self.progress.advance,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------------------------------- the levels
+    def _baselines(self, split: str, first_seed: int) -> dict[str, dict[str, Any]]:
+        """Untrained net, memoriser and best single proposition in the worst cell of a split."""
+        episodes = by_cells(self.scenario, split, self.settings.baseline_per_cell, first_seed)
+        found: dict[str, dict[str, Any]] = {}
+        others: dict[str, Policy] = {"untrained": self.untrained}
+        if self.frames is not None:
+            others["nearest neighbour"] = NearestNeighbour(*self.frames)
+        for name, policy in others.items():
+            tally = self._drive(policy, episodes, f"{split} split: {name}")
+            _, share = agreement(self.scenario, tally).worst
+            found[name] = {"value": share.value, "interval": list(share.interval)}
+        found["best other single proposition"] = best_single_proposition(self.scenario, cells(self.scenario, split))
+        return found
+
+    def _imitates(self) -> Level:
+        split = "train" if "train" in self.scenario.splits else EVERY
+        episodes = by_cells(self.scenario, split, self.settings.per_cell, self._first)
+        tally = self._drive(self.policy, episodes, "imitates: driving the training split")
+        return imitates(self.scenario, tally, self._baselines(split, self._first + 100_000))
+
+    def _generalises(self) -> tuple[Level, Recovered]:
+        split = test_split(self.scenario)
+        episodes = by_cells(self.scenario, split, self.settings.per_cell, self._first + 200_000)
+        tally = self._drive(self.policy, episodes, "generalises: driving the test split")
+        asked = Question.of(self.scenario, self.camera, self.threads, self.search)
+        names = tuple(
+            n for n in self.scenario.proposition_names
+            if n in (*asked.rule_names, *[p for p in self.scenario.proposition_names if p not in asked.rule_names])
+        )[: max(MOST_SET, len(asked.rule_names))]  # fmt: skip
+        groups = twin_episodes(self.scenario, self.settings.draws, names, self._first + 300_000)
+        flat = [e for group in groups for e in group]
+        twins = twins_of(self.scenario, names, self._drive(self.policy, flat, "generalises: twins"), len(groups))
+        level = generalises(self.scenario, tally, twins, self._baselines(split, self._first + 400_000))
+        return level, truth_table_of(twins)
+
+    def _encodes(self) -> tuple[Level, list[dict[str, Any]], dict[str, float], Any]:
+        admitted = cells(self.scenario, EVERY)
+        first = self._first + 500_000
+        episodes = [
+            sample(self.scenario, first + i, EVERY, cell=admitted[i % len(admitted)]) for i in range(self.settings.traced)
+        ]
+        self.progress.stage("encodes: reading latents", len(episodes))
+        read = trace(
+            self.policy, self.scenario, episodes, self.camera, self.settings.worlds, self.threads, self.search,
+            self.progress.advance, {"untrained": self.untrained},
+        )  # fmt: skip
+        self.progress.stage("encodes: coding every formula", 2)
+        level, league, random = encodes(self.policy, self.scenario, episodes, read, self.seed)
+        self.progress.advance(1)
+        where = readable(self.policy, self.scenario, episodes, read, self.seed)
+        self.progress.advance(1)
+        return level, league, random, where
+
+    def _uses(self, question: Question) -> tuple[Level, Any, bool | None, Any]:
+        stages = 1 + 3 * len(question.rule_names) + 1
+        self.progress.stage("uses: swapping latents in closed loop", stages)
+        level, swaps, fused, latents = uses(
+            self.policy, self.untrained, question, self.settings.pairs, self.settings.fitted, self._first + 600_000,
+            self.progress.advance,
+        )  # fmt: skip
+        used = used_map(self.policy, question, latents, self.settings.fitted, self._first + 800_000)
+        self.progress.advance(1)
+        return level, swaps, fused, used
+
+    def _recovered(self, found: Recovered) -> Level:
+        same = found.same_as(self.scenario.rule)
+        rows = table_rows(self.scenario, found)
+        right = np.array([r["decided"] == r["expert"] for r in rows], float)
+        undecided = [r for r in rows if r["decided"] is None]
+        return Level(
+            value=float(right.mean()),
+            interval=None,
+            passed=bool(same),
+            what="share of the truth table's cells that interventions decide as the expert does; all must, so that the "
+            "recovered rule is SAT-equivalent to the expert's",
+            threshold=1.0,
+            baselines={},
+            details={
+                "rule": None if found.rule is None else str(found.rule), "cells": len(all_cells(len(found.propositions))),
+                "undecided cells": len(undecided), "propositions that it needs": list(found.used),
+            },
+        )  # fmt: skip
+
+
+def frames_of(
+    demonstrations: Sequence[Shown], images: Callable[[np.ndarray, np.ndarray], np.ndarray], most: int, seed: int
+) -> tuple[np.ndarray, ...]:
+    """What a nearest neighbour remembers: at most `most` labelled frames, drawn at random without repetition.
+
+    Args:
+        images: (episodes (n,), ticks (n,)) -> (n, H, W, 3): the rendering loader's `draw`.
+    """
+    places = [(e, t) for e, d in enumerate(demonstrations) for t in np.flatnonzero(d.ticks["valid"])]
+    chosen = np.random.default_rng([seed, 8]).permutation(len(places))[:most]
+    episode = np.array([places[i][0] for i in chosen])
+    tick = np.array([places[i][1] for i in chosen])
+    pick = [demonstrations[e] for e in episode]
+    return (
+        images(episode, tick),
+        np.array([d.moving["speed"][t, 0] for d, t in zip(pick, tick)], np.float32),
+        np.array([d.ticks["expert_steer"][t] for d, t in zip(pick, tick)], np.float32),
+        np.array([d.ticks["expert_acceleration"][t] for d, t in zip(pick, tick)], np.float32),
+    )
+
+
+def score(
+    policy: Sited,
+    scenario: Scenario,
+    settings: ProbeSettings,
+    camera: Camera,
+    *,
+    checkpoint: str,
+    frames: tuple[np.ndarray, ...] | None = None,
+    untrained: Sited | None = None,
+    seed: int = 0,
+    threads: int = 2,
+    search: tuple[Path, ...] = (),
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """The scorecard of a policy as plain, JSON-able data.
+
+    Args:
+        checkpoint: what to call it.
+        frames: see `frames_of`; without it there is no nearest-neighbour baseline.
+    """
+    scoring = Scoring(policy, scenario, settings, camera, untrained, frames, seed, threads, search, progress)
+    return scoring.card(checkpoint)
+
+
+def record_twins(
+    policy: Sited,
+    scenario: Scenario,
+    camera: Camera,
+    path: Path,
+    seed: int = 0,
+    threads: int = 2,
+    search: tuple[Path, ...] = (),
+    draws: int = 16,
+) -> None:
+    """Write twins.npz: one draw dry, in real rain, and dry with the rain swapped in inside."""
+    question = Question.of(scenario, camera, threads, search)
+    first = seed * 10_000_000 + SEEDS + 900_000
+    latents = study(policy, question, draws, first)
+    _record(policy, question, latents, path, first + 50_000)

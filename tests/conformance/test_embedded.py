@@ -1,0 +1,21 @@
+"""The embedded world keeps the Backend contract, on one thread and on two."""
+
+from __future__ import annotations
+
+from sim.embedded import EmbeddedWorld
+from sim.testing import BackendConformance
+from tests.worlds import SMALL
+
+
+class TestEmbedded(BackendConformance):
+    """One thread."""
+
+    def make_backend(self, worlds: int) -> EmbeddedWorld:
+        return EmbeddedWorld(worlds, SMALL)
+
+
+class TestEmbeddedOnTwoThreads(BackendConformance):
+    """Two threads; three worlds are too few to be shared out, which must not show either."""
+
+    def make_backend(self, worlds: int) -> EmbeddedWorld:
+        return EmbeddedWorld(worlds, SMALL, threads=2)

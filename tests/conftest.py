@@ -1,0 +1,14 @@
+"""Hypothesis without deadlines and with the same draws every time; the conformance suite's asserts explain themselves."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# Set before torch is first imported: its OpenMP workers otherwise spin and starve whatever else runs.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+pytest.register_assert_rewrite("sim.testing")
+settings.register_profile("homunculus", deadline=None, derandomize=True)
+settings.load_profile("homunculus")

@@ -1,0 +1,64 @@
+"""A scorecard that costs nothing, so that the command line can be tried without its probes."""
+
+from __future__ import annotations
+
+import sys
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ProbeSettings:
+    """What the stand-in pretends to measure.
+
+    Args:
+        pairs: of twins.
+    """
+
+    pairs: int = 256
+
+    @classmethod
+    def quick(cls) -> ProbeSettings:
+        """Fewer."""
+        return cls(pairs=32)
+
+
+def score(policy: Any, scenario: Any, settings: ProbeSettings, camera: Any, **more: Any) -> dict[str, Any]:
+    """Five levels, of which one is passed."""
+    more["progress"].stage("probing", 1)
+    more["progress"].advance(1)
+    levels = {
+        name: {"value": np.float64(0.9), "interval": [0.8, 0.95], "passed": name == "imitates", "threshold": 0.9,
+               "what": "nothing", "details": {}, "baselines": {"untrained": {"value": 0.1, "interval": [0, 0.2]}}}
+        for name in ("imitates", "generalises", "encodes", "uses", "recovered")
+    }  # fmt: skip
+    return {
+        "scenario": scenario.name, "rule": str(scenario.rule), "checkpoint": more["checkpoint"], "levels": levels,
+        "verdict": ["imitates"], "recovered_rule": None, "settings": {"pairs": settings.pairs}, "seed": more["seed"],
+        "shown": len(more["demonstrations"] or ()),
+    }  # fmt: skip
+
+
+def record_twins(policy: Any, scenario: Any, camera: Any, path: Path, **more: Any) -> None:
+    """No twins at all."""
+    with path.open("wb") as stream:
+        np.savez(stream)
+
+
+def install() -> types.ModuleType:
+    """Put the stand-in where `probes.scorecard` is looked for."""
+    made = types.ModuleType("probes.scorecard")
+    made.ProbeSettings, made.score, made.record_twins = ProbeSettings, score, record_twins  # type: ignore[attr-defined]
+    sys.modules["probes.scorecard"] = made
+    return made
+
+
+if __name__ == "__main__":  # a process that can be killed: `python scoring.py run ...` is `dagger run ...`
+    install()
+    from dagger.cli import main
+
+    sys.exit(main(sys.argv[1:]))

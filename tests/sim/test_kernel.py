@@ -1,0 +1,85 @@
+"""Kernels: where their machine code is kept, and that threads cover every world once."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim import kernel as module
+from sim.kernel import cache_root, kernel, kernel_cache, over_worlds
+
+
+@pytest.mark.parametrize(("worlds", "threads", "least"), [(1, 1, 16), (64, 2, 16), (65, 3, 16), (7, 4, 1), (100, 8, 30)])
+def test_every_world_is_covered_exactly_once(worlds: int, threads: int, least: int) -> None:
+    covered, lock, sizes = np.zeros(worlds, int), threading.Lock(), []
+
+    def run(start: int, stop: int) -> None:
+        with lock:
+            covered[start:stop] += 1
+            sizes.append(stop - start)
+
+    over_worlds(run, worlds, threads, least)
+    assert (covered == 1).all()
+    assert len(sizes) <= threads
+    assert len(sizes) == 1 or min(sizes) >= least
+
+
+def test_an_error_in_a_thread_is_an_error() -> None:
+    def run(start: int, stop: int) -> None:
+        if start > 0:
+            raise ZeroDivisionError("in the second range")
+
+    with pytest.raises(ZeroDivisionError, match="second range"):
+        over_worlds(run, 64, 2)
+
+
+def test_the_cache_goes_where_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOMUNCULUS_CACHE", str(tmp_path / "here"))
+    assert cache_root() == tmp_path / "here"
+    assert (tmp_path / "here").is_dir()
+
+
+def test_a_cache_that_cannot_be_written_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("HOMUNCULUS_CACHE", str(tmp_path / "file" / "below"))
+    with pytest.raises(PermissionError, match="HOMUNCULUS_CACHE=.*below"):
+        cache_root()
+
+
+def test_without_a_home_that_can_be_written_the_cache_is_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.delenv("HOMUNCULUS_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(module.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert cache_root().parent == tmp_path
+
+
+def test_an_edited_kernel_source_gets_another_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "sim"
+    package.mkdir()
+    monkeypatch.setattr(module, "_SOURCES", package)
+    found = []
+    for text in ("from sim.kernel import kernel\nx = 1\n", "from sim.kernel import kernel\nx = 2\n"):
+        (package / "thing.py").write_text(text)
+        kernel_cache.cache_clear()
+        found.append(kernel_cache())
+    (package / "page.py").write_text("print('no such thing in here')\n")
+    kernel_cache.cache_clear()
+    found.append(kernel_cache())
+    monkeypatch.undo()
+    kernel_cache.cache_clear()
+    assert found[0] != found[1], "an edit kept the old machine code"
+    assert found[1] == found[2], "an edit of what is no kernel throws the machine code away"
+
+
+def test_kernels_release_the_interpreter_and_stay_in_float32() -> None:
+    @kernel
+    def half(values):  # type: ignore[no-untyped-def]
+        return values[0] * np.float32(0.5)
+
+    assert half.targetoptions["nogil"]
+    half(np.ones(1, np.float32))
+    assert half.nopython_signatures[0].return_type.name == "float32"
