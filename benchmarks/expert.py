@@ -3,15 +3,13 @@
     python benchmarks/expert.py --episodes 2000
     HOMUNCULUS_MAPS=/folder/of/xodr python benchmarks/expert.py
 
-Each rate stands with its Wilson score interval (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927) and with how gently it
-drives. Scenarios whose map file is not found are left out by name.
+Each rate stands with its 95 % Wilson interval and with how gently the demonstrator drives. Scenarios whose map file is not found are left out by name.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
-import math
 import time
 from collections.abc import Sequence
 
@@ -19,6 +17,7 @@ import numpy as np
 
 from policies.closed_loop import drive
 from policies.expert import Expert
+from probes.statistics import wilson
 from scenarios.sample import batch
 from scenarios.spec import load_scenario
 from sim.config import Camera, Episode
@@ -27,15 +26,6 @@ from sim.rollout import Trajectory
 from sim.types import OUTCOMES
 
 SCENARIOS = ("rain-turn", "night-turn", "rain-xor-night", "rain-and-night", "rain-turn-town01", "rain-turn-town02")
-Z = 1.959964  # of the standard normal, for 95 %
-
-
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """The 95 % score interval of a share."""
-    share = successes / n
-    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
-    return middle - half, middle + half
 
 
 def run(name: str, count: int, first: int) -> None:

@@ -12,6 +12,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from typing import Any
 # a factor of ten.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+_typed: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
 PASS, BAD, INTERRUPTED = 0, 2, 130
 
 
@@ -72,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"homunculus {version('homunculus')}")
         return PASS
+    _typed.set(tuple(arguments))
     name, rest = arguments[0], arguments[1:]
     if name not in COMMANDS:
         close = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
@@ -86,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone: no more words
         return 1
-    except (ValueError, OSError, ArithmeticError, ImportError) as error:
+    except (ValueError, OSError, ArithmeticError) as error:
         if os.environ.get("HOMUNCULUS_TRACEBACK"):
             raise
         return _say(f"dagger {name}: {_first_line(error)}", BAD)
@@ -118,7 +121,7 @@ def read(name: str, arguments: Sequence[str]) -> Any:
 
 def command_line() -> str:
     """What was typed, as it can be typed again."""
-    return shlex.join(["dagger", *sys.argv[1:]])
+    return shlex.join(["dagger", *_typed.get()])
 
 
 def _first_line(error: BaseException) -> str:

@@ -119,7 +119,7 @@ def _step(
     camera = jitter(batch["camera"], settings.jitter, generator) if settings.jitter > 0 else batch["camera"]
     loss = learner.loss(camera, batch["speed"], batch["steer"], batch["acceleration"], batch["valid"])
     if not torch.isfinite(loss):
-        raise FloatingPointError(f"the loss became {float(loss)}; lower the learning rate ({settings.learning_rate})")
+        raise FloatingPointError(f"the loss became {loss.item()}; lower the learning rate ({settings.learning_rate})")
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(learner.parameters(), settings.clip)

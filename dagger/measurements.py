@@ -44,10 +44,10 @@ def cases(name: str, worlds: Sequence[int], threads: int) -> list[Case]:
     if name == "gym":
         return [Case("Gymnasium, one world", "steps/s", 2_000, 1, 1, gym_steps, note="gym.make; resets counted")]
     if name == "loader":
-        return [Case("rendering loader", "images/s", 15_000, 0, n, functools.partial(loading, n), note="nothing kept drawn")
+        return [Case("rendering loader", "images/s", 15_000, 0, n, functools.partial(loading, n), note="nothing kept")
                 for n in counts]  # fmt: skip
     if name == "training":
-        return [Case("training", "images/s", None, 0, n, functools.partial(training, n), note="forward, backward, AdamW")
+        return [Case("training", "images/s", None, 0, n, functools.partial(training, n), note="with AdamW")
                 for n in counts]  # fmt: skip
     if name == "inference":
         return [Case("learner acts", "images/s", None, b, n, functools.partial(acting, b, n), note="with its memory")

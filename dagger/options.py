@@ -20,10 +20,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from scenarios.reading import KeyPath, Lines, ScenarioError, read_yaml
+from scenarios.reading import KeyPath, Lines, read_yaml
 from scenarios.rules.parse import listed, nearest
 
 T = TypeVar("T")
+MOST_SEEDS = 2**32 // 10_000_000
 WIDE = "400"  # columns that tyro may fill with an error, so that it does not break the sentence
 
 
@@ -31,8 +32,18 @@ class BadInput(ValueError):
     """What was asked for cannot be done; the text is one sentence."""
 
 
+def check_seed(seed: int) -> None:
+    """Refuse a seed from which no episodes can be numbered: ten million belong to each, below 2**32.
+
+    Raises:
+        BadInput: with the range.
+    """
+    if not 0 <= seed < MOST_SEEDS:
+        raise BadInput(f"--seed was given {seed}; wanted 0 to {MOST_SEEDS - 1}")
+
+
 # ------------------------------------------------------------------------------------------ types and help
-def hints_of(cls: type) -> dict[str, Any]:
+def hints_of(cls: Any) -> dict[str, Any]:
     """Field name -> type, with markers such as `Positional` kept."""
     return typing.get_type_hints(cls, include_extras=True)
 
@@ -107,7 +118,8 @@ def _default_as_shown(default: str) -> str:
 
 def _to_mirror(value: Any) -> Any:
     values = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-    return mirror(type(value))(**{k: _to_mirror(v) if dataclasses.is_dataclass(v) else v for k, v in values.items()})
+    kind: Any = type(value)
+    return mirror(kind)(**{k: _to_mirror(v) if dataclasses.is_dataclass(v) else v for k, v in values.items()})
 
 
 def _from_mirror(cls: type[T], reflected: Any, path: str = "") -> T:
@@ -145,7 +157,7 @@ def overlay(defaults: T, data: dict[str, Any], lines: Lines, path: KeyPath = ())
     Raises:
         ScenarioError: for unknown keys and values of another kind, with file, line and key.
     """
-    cls: type = type(defaults)
+    cls: Any = type(defaults)
     hints = hints_of(cls)
     values: dict[str, Any] = {}
     for key, value in data.items():
@@ -216,7 +228,7 @@ def given(flag: str, arguments: Sequence[str]) -> str | None:
     return None
 
 
-def parse(cls: type[T], arguments: Sequence[str], command: str, defaults: T) -> T:
+def parse(cls: Any, arguments: Sequence[str], command: str, defaults: T) -> T:
     """Read a command's flags.
 
     Args:
@@ -245,7 +257,8 @@ def parse(cls: type[T], arguments: Sequence[str], command: str, defaults: T) -> 
         if end.code in (0, None):
             raise
         raise BadInput(_sentence(heard.getvalue(), arguments, flags, command)) from None
-    return _from_mirror(cls, reflected)
+    made: T = _from_mirror(cls, reflected)
+    return made
 
 
 @contextlib.contextmanager
@@ -283,9 +296,3 @@ def _sentence(said: str, arguments: Sequence[str], flags: dict[str, Any], comman
             value = given(flag, arguments)
             return f"{flag} was given {value!r}; wanted {wanted(hint)}" if value else f"{flag} wants {wanted(hint)}"
     return f"{text[:1].lower()}{text[1:]}; see {command} --help"
-
-
-__all__ = [
-    "BadInput", "ScenarioError", "flags_of", "given", "mirror", "overlay", "parse", "read_config", "sentences",
-    "wanted",
-]  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 import tyro
 
 from dagger.console import Bars, output, table
-from dagger.options import BadInput
+from dagger.options import BadInput, check_seed
 
 SHARD = 256  # episodes in a shard: what an interruption can cost
 SEEDS = 7_000_000  # apart from the seeds of training, evaluation and probes
@@ -46,6 +46,7 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be driven."""
+        check_seed(self.seed)
         for name in ("episodes", "worlds", "threads"):
             if (value := getattr(self, name)) < 1:
                 raise BadInput(f"--{name} was given {value}; wanted at least 1")

@@ -98,6 +98,8 @@ def main(options: Options) -> int:
     from sim.types import DECISIONS, World
 
     width, height = read_size(options.size)
+    if options.out.suffix != ".mp4":
+        raise BadInput(f"--out was given '{options.out}'; wanted a name that ends in .mp4")
     scenario = load_scenario(options.scenario)
     scenario = scenario if options.rule is None else scenario.with_rule(options.rule)
     scenario.split(options.split)

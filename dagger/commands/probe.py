@@ -10,7 +10,7 @@ from pathlib import Path
 import tyro
 
 from dagger.console import Bars, output, scorecard
-from dagger.options import BadInput, given
+from dagger.options import BadInput, check_seed, given
 from probes.scorecard import ProbeSettings
 
 
@@ -42,6 +42,10 @@ class Options:
     config: Path | None = None
     probe: ProbeSettings = field(default_factory=ProbeSettings)
 
+    def __post_init__(self) -> None:
+        """Refuse a seed whose episodes would have no number."""
+        check_seed(self.seed)
+
 
 def starting(arguments: Sequence[str]) -> Options:
     """Defaults; the checkpoint has none."""
@@ -55,7 +59,7 @@ def main(options: Options) -> int:
     """Score, print, write."""
     import torch
 
-    from dagger.commands.run import as_plain, learned_from
+    from dagger.commands.run import as_plain, learned_from, remembered
     from dagger.drivers import camera_of, find_checkpoint
     from dagger.report import verdict_sentence
     from dagger.runs import write_atomically
@@ -77,11 +81,13 @@ def main(options: Options) -> int:
     if about.get("scenario_digest") not in (None, scenario.digest()):
         print(f"note: trained on another scenario ({about.get('scenario')}: {about.get('rule')})")
     torch.set_num_threads(options.threads)
+    camera, search = camera_of(about), (options.maps,) if options.maps else ()
     with Bars() as bars:
+        shown = None if run is None else learned_from(run, place.name)
+        frames = remembered(shown, camera, options.probe, options.seed, options.threads, search, bars)
         made = score(
-            learner, scenario, options.probe, camera_of(about), checkpoint=place.name,
-            demonstrations=None if run is None else learned_from(run, place.name), seed=options.seed,
-            threads=options.threads, search=(options.maps,) if options.maps else (), progress=bars,
+            learner, scenario, options.probe, camera, checkpoint=place.name, frames=frames, seed=options.seed,
+            threads=options.threads, search=search, progress=bars,
         )  # fmt: skip
     out = options.out or (run or place.parent) / f"scorecard-{place.name}.json"
     write_atomically(out, json.dumps(made, indent=1, default=as_plain) + "\n")

@@ -17,15 +17,17 @@ import yaml
 
 from dagger.console import Bars, output, scorecard
 from dagger.demonstrations import Demonstration, DemonstrationStore
+from dagger.loader import RenderingLoader
 from dagger.loop import Loop, TrainSettings
-from dagger.options import BadInput, given, overlay
+from dagger.options import BadInput, check_seed, given, overlay
 from dagger.runs import RunFolder, plain, write_atomically
 from dagger.transfer import transfer
 from policies.checkpoint import load_policy
 from policies.learner import Learner
-from probes.scorecard import ProbeSettings
+from probes.scorecard import ProbeSettings, frames_of
 from scenarios.reading import Lines
 from scenarios.spec import Scenario, load_scenario
+from sim.config import Camera
 
 RUNS = Path("runs")
 TRANSFER, TRANSFER_QUICK = 128, 48  # episodes
@@ -61,6 +63,10 @@ class Options:
     maps: Path | None = None
     train: TrainSettings = field(default_factory=TrainSettings)
     probe: ProbeSettings = field(default_factory=ProbeSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse a seed whose episodes would have no number."""
+        check_seed(self.seed)
 
 
 def starting(arguments: Sequence[str]) -> Options:
@@ -205,10 +211,12 @@ def _score(
     from probes.scorecard import score
 
     train = options.train
+    search = (options.maps,) if options.maps is not None else ()
+    shown = learned_from(run.path, checkpoint.name)
     made: dict[str, Any] = score(
         learner, scenario, options.probe, train.camera, checkpoint=checkpoint.relative_to(run.path).as_posix(),
-        demonstrations=learned_from(run.path, checkpoint.name), seed=options.seed, threads=train.threads,
-        search=(options.maps,) if options.maps is not None else (), progress=bars,
+        frames=remembered(shown, train.camera, options.probe, options.seed, train.threads, search, bars),
+        seed=options.seed, threads=train.threads, search=search, progress=bars,
     )  # fmt: skip
     return made
 
@@ -221,6 +229,20 @@ def learned_from(folder: Path, checkpoint: str) -> list[Demonstration] | None:
     arm, _, last = checkpoint.rpartition("-")
     wanted = ["round-0", *(f"{arm}-{i}" for i in range(1, int(last) + 1 if last.isdigit() else 1))]
     return store.read([tag for tag in wanted if tag in store.tags()])
+
+
+def remembered(
+    shown: list[Demonstration] | None, camera: Camera, settings: ProbeSettings, seed: int, threads: int,
+    search: tuple[Path, ...], bars: Bars,
+) -> tuple[np.ndarray, ...] | None:  # fmt: skip
+    """Frames for the nearest-neighbour baseline, drawn anew from the demonstrations; None without any."""
+    if not shown:
+        return None
+    bars.stage("drawing what the learner was shown", 1)
+    loader = RenderingLoader(shown, camera, threads, search=search)
+    frames = frames_of(shown, loader.draw, settings.remembered, seed)
+    bars.advance(1)
+    return frames
 
 
 def as_plain(value: Any) -> Any:

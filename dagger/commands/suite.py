@@ -16,7 +16,7 @@ import tyro
 
 from dagger.console import Bars, output, table
 from dagger.drivers import DriverChoice, choose_driver, code_version
-from dagger.options import BadInput
+from dagger.options import BadInput, check_seed
 from dagger.results import ResultsLog
 from dagger.runs import commit, write_atomically
 from policies.closed_loop import Tally, drive
@@ -69,6 +69,7 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be driven."""
+        check_seed(self.seed)
         for name in ("seeds", "worlds", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:

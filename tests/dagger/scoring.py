@@ -16,10 +16,11 @@ class ProbeSettings:
     """What the stand-in pretends to measure.
 
     Args:
-        pairs: of twins.
+        pairs: of twins; remembered: frames.
     """
 
     pairs: int = 256
+    remembered: int = 9
 
     @classmethod
     def quick(cls) -> ProbeSettings:
@@ -39,8 +40,13 @@ def score(policy: Any, scenario: Any, settings: ProbeSettings, camera: Any, **mo
     return {
         "scenario": scenario.name, "rule": str(scenario.rule), "checkpoint": more["checkpoint"], "levels": levels,
         "verdict": ["imitates"], "recovered_rule": None, "settings": {"pairs": settings.pairs}, "seed": more["seed"],
-        "shown": len(more["demonstrations"] or ()),
+        "shown": len(more["frames"][0]),
     }  # fmt: skip
+
+
+def frames_of(shown: Any, images: Any, most: int, seed: int) -> tuple[np.ndarray, ...]:
+    """The first frame of every episode."""
+    return (images(np.arange(len(shown)), np.zeros(len(shown), int)),)
 
 
 def record_twins(policy: Any, scenario: Any, camera: Any, path: Path, **more: Any) -> None:
@@ -52,7 +58,7 @@ def record_twins(policy: Any, scenario: Any, camera: Any, path: Path, **more: An
 def install() -> types.ModuleType:
     """Put the stand-in where `probes.scorecard` is looked for."""
     made = types.ModuleType("probes.scorecard")
-    made.ProbeSettings, made.score, made.record_twins = ProbeSettings, score, record_twins  # type: ignore[attr-defined]
+    vars(made).update(ProbeSettings=ProbeSettings, score=score, frames_of=frames_of, record_twins=record_twins)
     sys.modules["probes.scorecard"] = made
     return made
 

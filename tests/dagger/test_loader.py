@@ -1,0 +1,105 @@
+"""The loader: every tick is met, windows say the truth, and a map that changed is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dagger.collect import collect
+from dagger.demonstrations import Demonstration
+from dagger.loader import RenderingLoader
+from dagger.schedule import BetaSchedule
+from policies.expert import Fixed
+from sim.config import Camera
+from tests.worlds import ONCOMING, PARKED, SMALL, episode, started
+
+
+@pytest.fixture(scope="module")
+def demonstrations() -> list[Demonstration]:
+    episodes = [episode(1, time_limit=1.3), episode(2, time_limit=4.0, actors=(PARKED, ONCOMING)), episode(3, time_limit=0.5)]
+    return collect(
+        started(episodes), Fixed("left"), None, episodes, lambda world: {"p": world.tick > 0}, BetaSchedule(), 0, "expert"
+    )
+
+
+@pytest.fixture
+def loader(demonstrations: list[Demonstration]) -> RenderingLoader:
+    return RenderingLoader(demonstrations, SMALL)
+
+
+def test_every_tick_is_met_in_every_pass(loader: RenderingLoader) -> None:
+    assert loader.lengths.tolist() == [13, 40, 5] and loader.frames == 58
+    phases = set()
+    for seed in range(20):
+        episode_, start = loader.windows(8, np.random.default_rng(seed))
+        met = {(int(e), int(t)) for e, s in zip(episode_, start) for t in range(s, s + 8) if t < loader.lengths[e]}
+        assert met == {(e, t) for e, ticks in enumerate((13, 40, 5)) for t in range(ticks)}
+        assert len(start) <= sum(-(-int(n) // 8) + 1 for n in loader.lengths)
+        phases |= {int(s) % 8 for e, s in zip(episode_, start) if e == 1 and s > 0}
+    assert len(phases) == 8, "windows always begin at the same ticks"
+
+
+def test_a_window_holds_the_states_and_labels_of_its_ticks(
+    loader: RenderingLoader, demonstrations: list[Demonstration]
+) -> None:
+    batch = loader.batch(np.array([1, 0]), np.array([30, 2]), 12)
+    assert batch.camera.shape == (2, 12, 32, 48, 3) and batch.camera.dtype == np.uint8
+    d = demonstrations[1]
+    np.testing.assert_array_equal(batch.speed[0, :10], d.moving["speed"][30:, 0])
+    np.testing.assert_array_equal(batch.steer[0, :10], d.ticks["expert_steer"][30:])
+    np.testing.assert_array_equal(batch.acceleration[1, :11], demonstrations[0].ticks["expert_acceleration"][2:])
+    assert batch.valid[0].tolist() == [True] * 10 + [False] * 2, "ticks after the end count"
+    assert batch.valid[1].tolist() == [True] * 11 + [False]
+
+
+def test_invalid_labels_are_masked(demonstrations: list[Demonstration]) -> None:
+    valid = demonstrations[0].ticks["valid"].copy()
+    valid[4:6] = False
+    changed = replace(demonstrations[0], ticks={**demonstrations[0].ticks, "valid": valid})
+    batch = RenderingLoader([changed], SMALL).batch(np.array([0]), np.array([3]), 4)
+    assert batch.valid[0].tolist() == [True, False, False, True]
+
+
+def test_a_kept_frame_is_the_drawn_one_also_when_asked_for_twice_at_once(demonstrations: list[Demonstration]) -> None:
+    drawing, keeping = RenderingLoader(demonstrations, SMALL), RenderingLoader(demonstrations, SMALL, cache_bytes=10**9)
+    episode_, tick = np.array([0, 1, 1, 0, 1]), np.array([3, 9, 9, 12, 8])
+    first = keeping.draw(episode_, tick)
+    assert first.tobytes() == drawing.draw(episode_, tick).tobytes()
+    assert keeping.draw(episode_, tick).tobytes() == first.tobytes()
+    assert (first[1] == first[2]).all() and (first[1] != first[4]).any()
+
+
+def test_frames_are_kept_only_when_all_of_them_fit(demonstrations: list[Demonstration]) -> None:
+    need = 58 * 32 * 48 * 3
+    assert RenderingLoader(demonstrations, SMALL, cache_bytes=need)._cache is not None
+    assert RenderingLoader(demonstrations, SMALL, cache_bytes=need - 1)._cache is None
+
+
+def test_any_other_camera_may_look(demonstrations: list[Demonstration]) -> None:
+    loader = RenderingLoader(demonstrations, Camera(width=64, height=40, yaw=20.0))
+    assert loader.draw(np.array([0]), np.array([0])).shape == (1, 40, 64, 3)
+
+
+def test_a_pass_gives_every_window_once_in_an_order_of_its_own_seed(loader: RenderingLoader) -> None:
+    def speeds(seed: int) -> list[bytes]:
+        return [w.tobytes() for b in loader.epoch(8, 3, np.random.default_rng(seed)) for w in b.camera]
+
+    first = speeds(1)
+    assert first == speeds(1)
+    assert first != speeds(2)
+    expected = loader.windows(8, np.random.default_rng(1))
+    assert len(first) == len(expected[0])
+    alone = loader.batch(expected[0][:1], expected[1][:1], 8)
+    assert first[0] == alone.camera[0].tobytes()
+
+
+def test_a_map_that_compiles_differently_now_is_refused(demonstrations: list[Demonstration]) -> None:
+    with pytest.raises(ValueError, match="demonstration 1 was recorded on map 000000000000"):
+        RenderingLoader([demonstrations[0], replace(demonstrations[1], map_sha256="0" * 64)], SMALL)
+
+
+def test_no_demonstrations_are_refused() -> None:
+    with pytest.raises(ValueError, match="no demonstrations"):
+        RenderingLoader([], SMALL)
