@@ -57,10 +57,10 @@ class TrainSettings:
         learner, fit, beta, camera: see there.
     """
 
-    episodes: int = 160
+    episodes: int = 128
     rounds: int = 3
-    per_round: int = 64
-    epochs: int = 8
+    per_round: int = 96
+    epochs: int = 6
     round_epochs: int = 3
     evaluation: int = 48
     worlds: int = 64
