@@ -243,7 +243,9 @@ def parse(cls: Any, arguments: Sequence[str], command: str, defaults: T) -> T:
     flags = flags_of(cls)
     for token in arguments:
         name = token.split("=")[0].replace("_", "-")
-        if name.startswith("--") and name not in flags and name != "--help":
+        positive = "--" + name.removeprefix("--no-")  # `--no-quick` takes back what a file says
+        known = name in flags or name == "--help" or bare(flags.get(positive)) is bool
+        if name.startswith("--") and not known:
             raise BadInput(_unknown(name, flags))
     heard = io.StringIO()
     try:
@@ -251,8 +253,7 @@ def parse(cls: Any, arguments: Sequence[str], command: str, defaults: T) -> T:
                                                          else os.environ.get("COLUMNS")):  # fmt: skip
             reflected = tyro.cli(
                 mirror(cls), args=list(arguments), prog=command, default=_to_mirror(defaults),
-                config=(tyro.conf.FlagCreatePairsOff,),
-            )  # fmt: skip
+                            )  # fmt: skip
     except SystemExit as end:
         if end.code in (0, None):
             raise

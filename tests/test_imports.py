@@ -109,12 +109,6 @@ def test_no_module_imports_itself_by_a_detour() -> None:
 
 
 # ---------------------------------------------------------------------------------------------- what really loads
-def test_a_learner_is_loaded_without_a_trace_of_rules() -> None:
-    loaded = loaded_by("import policies.learner, policies.checkpoint, policies.sites")
-    assert "policies.learner" in loaded
-    assert {m for m in loaded if m.split(".")[0] in ("scenarios", "dagger", "probes", "lark", "sympy")} == set()
-
-
 def test_the_world_is_loaded_without_torch_and_carla() -> None:
     loaded = loaded_by("import sim, sim.embedded, sim.env, sim.metrics")
     assert "sim.embedded" in loaded

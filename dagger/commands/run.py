@@ -19,7 +19,7 @@ from dagger.console import Bars, output, scorecard
 from dagger.demonstrations import Demonstration, DemonstrationStore
 from dagger.loader import RenderingLoader
 from dagger.loop import Loop, TrainSettings
-from dagger.options import BadInput, check_seed, given, overlay
+from dagger.options import BadInput, check_seed, given, overlay, parse, read_config
 from dagger.runs import RunFolder, plain, write_atomically
 from dagger.transfer import transfer
 from policies.checkpoint import load_policy
@@ -74,12 +74,18 @@ def starting(arguments: Sequence[str]) -> Options:
     options = Options()
     if given("--quick", arguments) is not None or _quick_in(given("--config", arguments)):
         options = replace(options, quick=True, train=TrainSettings.quick(), probe=ProbeSettings.quick())
-    out = given("--out", arguments)
-    if given("--resume", arguments) is None or not out or not (Path(out) / "config.yaml").is_file():
+    if given("--resume", arguments) is None or {"-h", "--help"} & set(arguments):
         return options
-    begun = yaml.safe_load((Path(out) / "config.yaml").read_text())
+    config = given("--config", arguments)
+    asked = parse(Options, arguments, "dagger run", read_config(Path(config), options) if config else options)
+    folder = choose_folder(asked, load_scenario(asked.scenario).name if asked.out is None else "")
+    file = folder / "config.yaml"
+    if not file.is_file():
+        return options
+    begun = yaml.safe_load(file.read_text())
     known = {k: begun[k] for k in ("seed", "quick", "train", "probe") if k in begun}
-    return replace(overlay(options, known, Lines(f"{out}/config.yaml")), scenario=_source_of(Path(out)))
+    known["rule"] = begun["scenario"]["rule"]  # as it was typed, for a rule given with --rule is part of the run
+    return replace(overlay(options, known, Lines(str(file))), scenario=_source_of(folder))
 
 
 def _quick_in(config: str | None) -> bool:
@@ -240,7 +246,7 @@ def remembered(
         return None
     bars.stage("drawing what the learner was shown", 1)
     loader = RenderingLoader(shown, camera, threads, search=search)
-    frames = frames_of(shown, loader.draw, settings.remembered, seed)
+    frames = frames_of(shown, loader.draw, settings.remembered, seed)  # type: ignore[arg-type]
     bars.advance(1)
     return frames
 

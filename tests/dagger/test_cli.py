@@ -172,6 +172,8 @@ def test_flags_win_over_the_file_which_wins_over_quick_which_wins_over_defaults(
     assert read.probe.pairs == 32 and read.train.learner.image == (32, 48)
     assert isinstance(read.train, TrainSettings)
     assert cli.read("run", []).train == TrainSettings()
+    assert cli.read("run", ["--quick"]).train == TrainSettings.quick() and cli.read("run", ["--quick"]).quick
+    assert not cli.read("run", ["--config", "c.yaml", "--no-quick"]).quick
 
 
 def test_a_run_writes_everything_and_its_last_line_is_the_report(
@@ -200,6 +202,7 @@ def test_a_run_writes_everything_and_its_last_line_is_the_report(
     assert cli.main(["run", "--resume", "--out", str(folder)]) == 0, "a finished run can be resumed by its folder"
     assert _checkpoints(folder) == before and (folder / "report.html").exists()
 
+    assert cli.main(["run", "--resume", "--seed", "3"]) == 0, "and by its scenario and seed"
     capsys.readouterr()
     assert cli.main(["run", "--resume", "--out", str(folder), "--train.rounds", "2"]) == 2
     assert "train" in capsys.readouterr().err

@@ -225,13 +225,15 @@ def test_jitter_is_constant_over_time_and_differs_between_sequences() -> None:
 
 def test_a_rule_seen_early_is_learned_and_remembered(rng: np.random.Generator) -> None:
     """A thin bright line on the first tick decides the steer on the last one, three dark ticks later."""
-    learner = build(SMALL, seed=1)
-    optimiser = torch.optim.Adam(learner.parameters(), 5e-3)
-    for _ in range(60):
+    # One component: with several and a sharp floor the weights settle much later (docs/log.md); memory is the claim here.
+    learner = build(replace(SMALL, mixtures=1), seed=1)
+    optimiser = torch.optim.Adam(learner.parameters(), 1e-3)
+    for _ in range(150):
         camera, speed, steer = flashes(rng, 32)
         loss = learner.loss(camera, speed, steer, torch.zeros_like(steer), last_tick(steer))
         optimiser.zero_grad()
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         optimiser.step()
     camera, speed, steer = flashes(rng, 64)
     controls, _ = drive(learner, camera, speed)

@@ -64,7 +64,7 @@ def test_every_draw_keeps_to_the_ranges_of_the_file(rain):
         assert 22 <= episode.distance <= 34 and 4 <= episode.speed <= 8 and episode.arm == "south"
         assert dict(episode.map.parameters)["arm"] in (40, 45, 50, 55, 60)
         assert episode.weather.wetness == episode.weather.precipitation in (0, 45, 65, 85)
-        assert -12 <= episode.weather.sun_altitude_angle <= 60
+        assert -14 <= episode.weather.sun_altitude_angle <= 55
         assert Episode.from_dict(episode.to_dict()) == episode
 
 

@@ -1,0 +1,22 @@
+"""The black box has never heard of rules: whatever it needs is loaded without them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.architecture import ROOT, modules
+
+KNOWING = ("policies.expert", "policies.closed_loop")
+
+
+def test_everything_but_the_expert_and_its_tally_is_loaded_without_scenarios() -> None:
+    names = [m for m in modules() if m.startswith("policies.") and m not in KNOWING]
+    assert "policies.learner" in names and "policies.checkpoint" in names
+    code = (
+        f"import sys, {', '.join(names)};"
+        "print([m for m in sys.modules if m.split('.')[0] in ('scenarios', 'dagger', 'probes', 'lark', 'sympy')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    # torch itself may load sympy when it is asked to compile; importing the learner must not.
+    assert done.stdout.strip() == "[]"
