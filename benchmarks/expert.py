@@ -3,7 +3,8 @@
     python benchmarks/expert.py --episodes 2000
     HOMUNCULUS_MAPS=/folder/of/xodr python benchmarks/expert.py
 
-Each rate stands with its 95 % Wilson interval and with how gently the demonstrator drives. Scenarios whose map file is not found are left out by name.
+Each rate stands with its 95 % Wilson interval and with how gently the demonstrator drives. Scenarios whose map file is
+not found are left out by name.
 """
 
 from __future__ import annotations
@@ -47,12 +48,14 @@ def run(name: str, count: int, first: int) -> None:
     took = time.perf_counter() - begin
     low, high = wilson(int(tally.agrees.sum()), count)
     counts = collections.Counter(OUTCOMES[o] for o in tally.outcome)
+    lateral, jerk = gentleness["lateral_acceleration"], gentleness["jerk"]
     print(
         f"{name:22} {tally.agrees.mean():8.2%} as the rule says [{low:.2%}, {high:.2%}] of {count}   {dict(counts)}   "
-        f"lateral {np.percentile(gentleness['lateral_acceleration'], 50):.1f} / {max(gentleness['lateral_acceleration']):.1f} m/s^2   "
-        f"jerk {np.percentile(gentleness['jerk'], 50):.1f} / {max(gentleness['jerk']):.1f} m/s^3 (median / worst)   {took:.1f} s"
+        f"median / worst: lateral {np.median(lateral):.1f} / {max(lateral):.1f} m/s^2, "
+        f"jerk {np.median(jerk):.1f} / {max(jerk):.1f} m/s^3   {took:.1f} s"
     )
-    places = np.array([f"{e.map.file or e.map.generate} {e.map.junction} {dict(e.map.parameters) or ''}" for e in episodes])
+    maps = [e.map for e in episodes]
+    places = np.array([f"{m.file or m.generate} {m.junction} {dict(m.parameters) or ''}" for m in maps])
     for place in sorted(set(places)):
         here = places == place
         if not tally.agrees[here].all():

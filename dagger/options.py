@@ -251,9 +251,7 @@ def parse(cls: Any, arguments: Sequence[str], command: str, defaults: T) -> T:
     try:
         with contextlib.redirect_stderr(heard), _columns(WIDE if "-h" not in arguments and "--help" not in arguments
                                                          else os.environ.get("COLUMNS")):  # fmt: skip
-            reflected = tyro.cli(
-                mirror(cls), args=list(arguments), prog=command, default=_to_mirror(defaults),
-                            )  # fmt: skip
+            reflected = tyro.cli(mirror(cls), args=list(arguments), prog=command, default=_to_mirror(defaults))
     except SystemExit as end:
         if end.code in (0, None):
             raise

@@ -126,9 +126,10 @@ def _step(bank, world, goal, limits, drivable, steer_asked, acceleration_asked, 
                 ex + middle * cos, ey + middle * sin, cos, sin, length[w, 0], width[w, 0],
                 x[w, i] + centre * ci, y[w, i] + centre * si, ci, si, length[w, i], width[w, i],
             )  # fmt: skip
+        off = _wheels_off(ex, ey, cos, sin, wheelbase[w, 0], width[w, 0], world.map[w], bank, drivable)
         if hit:
             world.outcome[w] = _COLLISION
-        elif _wheels_off(ex, ey, cos, sin, wheelbase[w, 0], width[w, 0], world.map[w], bank, drivable) >= OFF_ROAD_WHEELS:
+        elif off >= OFF_ROAD_WHEELS:
             world.outcome[w] = _OFF_ROAD
         elif arrived:
             world.outcome[w] = _ARRIVED
@@ -254,9 +255,7 @@ class EmbeddedWorld:
         s = lane.length - spec.distance if spec.lane == "inbound" else spec.distance
         s = float(np.clip(s, 0.0, lane.length - 1.0))
         x, y, yaw = _pose_at(lane, s)
-        self._set_vehicle(
-            w, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour
-        )
+        self._set_vehicle(w, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour)
         if spec.speed > 0:
             world = self.world
             world.speed[w, i] = world.target_speed[w, i] = spec.speed

@@ -42,7 +42,8 @@ def to_action(normalised: np.ndarray) -> Action:
     """(B, 2) in [-1, 1] -> SI."""
     asked = np.clip(np.asarray(normalised, np.float32).reshape(-1, 2), -1.0, 1.0)
     forward = np.where(asked[:, 1] > 0, EGO.max_acceleration, EGO.max_braking)
-    return Action(steer=asked[:, 0] * np.float32(EGO.max_steer), acceleration=(asked[:, 1] * forward).astype(np.float32))
+    acceleration = (asked[:, 1] * forward).astype(np.float32)
+    return Action(steer=asked[:, 0] * np.float32(EGO.max_steer), acceleration=acceleration)
 
 
 def _observation(backend: Backend) -> dict[str, np.ndarray]:
@@ -76,7 +77,8 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode={render_mode!r}; known are None and {self.metadata['render_modes']}")
         self.backend, self.draw, self.render_mode = backend, draw, render_mode
-        self.observation_space = observation_space(backend.camera)
+        # Gymnasium types the space of a dictionary observation by the dictionary, its own Dict space does not fit.
+        self.observation_space = observation_space(backend.camera)  # type: ignore[assignment]
         self.action_space = action_space()
         self._covered = 0.0
 

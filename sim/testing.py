@@ -1,4 +1,4 @@
-"""The Backend contract in executable form: a backend's test class inherits `BackendConformance` and says how one is made.
+"""The Backend contract in executable form: inherit `BackendConformance` and say how the backend is made.
 
     class TestEmbedded(BackendConformance):
         def make_backend(self, worlds):
@@ -56,7 +56,9 @@ class BackendConformance:
         return [
             Episode(
                 "conformance", seed=100 + i, map=spec, distance=20.0 + 1.25 * i, speed=4.0 + 0.5 * (i % 5),
-                weather=Weather(precipitation=70.0 * (i % 2), wetness=60.0 * (i % 2), sun_altitude_angle=60.0 - 9.0 * (i % 8)),
+                weather=Weather(
+                    precipitation=70.0 * (i % 2), wetness=60.0 * (i % 2), sun_altitude_angle=60.0 - 9.0 * (i % 8)
+                ),
                 actors=(replace(parked, present=i % 3 != 1), replace(oncoming, present=i % 2 == 0)),
             )
             for i in range(count)
@@ -127,7 +129,8 @@ class BackendConformance:
             assert world.weather[w, WEATHER_INDEX["precipitation"]] == episode.weather.precipitation
             assert [k > 0 for k in world.kind[w, 1:3]] == [a.present for a in episode.actors]
             assert world.time_limit[w] == round(episode.time_limit / backend.simulation.tick)
-        assert (world.tick == 0).all() and (world.branch == NO_BRANCH).all() and (world.outcome == OUTCOME["running"]).all()
+        assert (world.tick == 0).all() and (world.branch == NO_BRANCH).all()
+        assert (world.outcome == OUTCOME["running"]).all()
 
     def test_ego_starts_on_its_routes_as_far_from_the_junction_as_asked(self, backend: Backend) -> None:
         world, bank = backend.world, backend.maps.arrays
@@ -262,7 +265,7 @@ class BackendConformance:
             worlds.append(backend.world.copy())
             pictures.append(backend.observe().camera)
             backend.close()
-        same(*worlds)
+        same(worlds[0], worlds[1])
         assert pictures[0].tobytes() == pictures[1].tobytes()
 
     # ------------------------------------------------------------------------------------------------ observe
@@ -275,7 +278,9 @@ class BackendConformance:
         assert (seen.camera.reshape(3, -1).std(1) > 5).all(), "a picture is blank"
 
     @pytest.mark.parametrize("slots", [[0], [2, 0], [1, 2], [2, 1, 0], []])
-    def test_observing_some_slots_gives_the_same_bytes_as_observing_all(self, backend: Backend, slots: list[int]) -> None:
+    def test_observing_some_slots_gives_the_same_bytes_as_observing_all(
+        self, backend: Backend, slots: list[int]
+    ) -> None:
         backend.step(actions(3, 0.1, 1.0))
         every, some = backend.observe(), backend.observe(np.array(slots, int))
         assert some.camera.tobytes() == every.camera[slots].tobytes()

@@ -1,4 +1,4 @@
-"""Hypothesis without deadlines and with the same draws every time; the conformance suite's asserts explain themselves."""
+"""Hypothesis without deadlines, with the same draws every time; the conformance suite's asserts explain themselves."""
 
 from __future__ import annotations
 

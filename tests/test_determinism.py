@@ -164,7 +164,14 @@ def test_the_loader_redraws_the_rollouts_frames_bit_for_bit(
     backend = EmbeddedWorld(5, SMALL, room_for(scenario))
     watching = Watching(Expert.of(scenario), backend)
     found = collect(
-        backend, watching, None, episodes[:5], lambda world: truth_of(scenario, world), BetaSchedule(), 0, "expert"  # type: ignore[arg-type]
+        backend,
+        watching,
+        None,
+        episodes[:5],
+        lambda world: truth_of(scenario, world),
+        BetaSchedule(),
+        0,
+        "expert",  # type: ignore[arg-type]
     )
     assert (backend.world.outcome != OUTCOME["running"]).all()
     store = DemonstrationStore(tmp_path)

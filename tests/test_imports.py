@@ -83,7 +83,11 @@ def test_imports_point_left(package: str) -> None:
 
 def test_only_those_who_think_the_rule_import_scenarios() -> None:
     knowing = exceptions("Who in `policies` may import `scenarios`:")
-    found = {m for m, i in imports().items() if package_of(m) == "policies" and "scenarios" in {package_of(x.target) for x in i}}
+    found = {
+        m
+        for m, i in imports().items()
+        if package_of(m) == "policies" and "scenarios" in {package_of(x.target) for x in i}
+    }
     assert found == knowing
 
 
@@ -94,11 +98,13 @@ def test_carla_is_imported_at_use_and_within_its_own_folder() -> None:
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:
-    graph = {m: {i.target for i in found if not i.late and i.target in modules()} - {m} for m, found in imports().items()}
+    graph = {
+        m: {i.target for i in found if not i.late and i.target in modules()} - {m} for m, found in imports().items()
+    }
     done: set[str] = set()
 
     def visit(module: str, way: tuple[str, ...]) -> None:
-        assert module not in way, " -> ".join((*way[way.index(module):], module))
+        assert module not in way, " -> ".join((*way[way.index(module) :], module))
         if module not in done:
             for target in sorted(graph[module]):
                 visit(target, (*way, module))
@@ -112,7 +118,9 @@ def test_no_module_imports_itself_by_a_detour() -> None:
 def test_the_world_is_loaded_without_torch_and_carla() -> None:
     loaded = loaded_by("import sim, sim.embedded, sim.env, sim.metrics")
     assert "sim.embedded" in loaded
-    assert {m for m in loaded if m.split(".")[0] in ("torch", "carla", "ray", "matplotlib", "scenarios", "policies")} == set()
+    assert {
+        m for m in loaded if m.split(".")[0] in ("torch", "carla", "ray", "matplotlib", "scenarios", "policies")
+    } == set()
 
 
 def test_scenarios_are_loaded_without_torch() -> None:

@@ -46,8 +46,9 @@ def collected(
     scenario: Scenario, learner: Any, schedule: BetaSchedule, count: int = 8, worlds: int = 8, round_: int = 1
 ) -> list[Demonstration]:
     return collect(
-        EmbeddedWorld(worlds, SMALL, room_for(scenario)), Expert.of(scenario), learner, batch(scenario, range(count), "train"),
-        lambda world: truth_of(scenario, world), schedule, round_, "dagger" if learner else "expert", "v1", {"numpy": "2"},
+        EmbeddedWorld(worlds, SMALL, room_for(scenario)), Expert.of(scenario), learner,
+        batch(scenario, range(count), "train"), lambda world: truth_of(scenario, world), schedule, round_,
+        "dagger" if learner else "expert", "v1", {"numpy": "2"},
     )  # fmt: skip
 
 
@@ -92,7 +93,9 @@ def test_half_the_control_is_about_half_the_ticks_and_each_tick_has_one_driver(s
     for d in found:
         mine = d.ticks["expert_used"]
         np.testing.assert_array_equal(d.ticks["executed_steer"][mine], d.ticks["expert_steer"][mine])
-        assert (d.ticks["executed_steer"][~mine] == 0.0).all() and (d.ticks["executed_acceleration"][~mine] == 0.5).all()
+        assert (d.ticks["executed_steer"][~mine] == 0.0).all() and (
+            d.ticks["executed_acceleration"][~mine] == 0.5
+        ).all()
 
 
 def test_segments_hold_and_steps_do_not(scenario: Scenario) -> None:
@@ -116,7 +119,8 @@ def test_an_expert_that_is_lost_hands_back_the_wheel(scenario: Scenario) -> None
     always_left = Contrary(lambda world: np.where(world.tick > 75, DECISION["right"], DECISION["left"]))
     found = collect(
         EmbeddedWorld(4, SMALL, room_for(scenario)), always_left, Wanderer(acceleration=-0.25),
-        batch(scenario, range(4), "train"), lambda world: truth_of(scenario, world), BetaSchedule("constant", 1.0), 1, "dagger",
+        batch(scenario, range(4), "train"), lambda world: truth_of(scenario, world),
+        BetaSchedule("constant", 1.0), 1, "dagger",
     )  # fmt: skip
     assert any((~d.ticks["valid"]).any() for d in found)
     for d in found:
@@ -146,7 +150,7 @@ def test_the_rows_of_a_truth_are_the_running_worlds(scenario: Scenario) -> None:
 
     done: list[float] = []
     collect(
-        EmbeddedWorld(3, SMALL, room_for(scenario)), Checked(Expert.of(scenario).decide), None, batch(scenario, range(7), "train"),
-        lambda world: truth_of(scenario, world), BetaSchedule(), 0, "expert", on_done=done.append,
+        EmbeddedWorld(3, SMALL, room_for(scenario)), Checked(Expert.of(scenario).decide), None,
+        batch(scenario, range(7), "train"), lambda world: truth_of(scenario, world), BetaSchedule(), 0, "expert", on_done=done.append,
     )  # fmt: skip
     assert done == [3, 3, 1]

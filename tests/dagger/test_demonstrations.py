@@ -27,7 +27,8 @@ def made(seed: int, ticks: int = 5, actors: int = 3, of: Episode | None = None) 
     rng = np.random.default_rng(seed)
     kinds = {np.float32: rng.normal(0, 1, ticks), np.bool_: rng.random(ticks) < 0.5, np.int8: rng.integers(0, 3, ticks)}
     return Demonstration(
-        episode=of or episode(seed, actors=(PARKED, ONCOMING)), driver="dagger", round=seed % 4, policy_version=f"v{seed}",
+        episode=of or episode(seed, actors=(PARKED, ONCOMING)), driver="dagger", round=seed % 4,
+        policy_version=f"v{seed}",
         map_sha256="ab" * 32, moving={n: rng.normal(0, 30, (ticks, actors)).astype(np.float32) for n in MOVING},
         weather=rng.uniform(0, 100, (ticks, 14)).astype(np.float32),
         ticks={n: np.roll(kinds[k], i).astype(k) for i, (n, k) in enumerate(TICK_FIELDS.items())},
@@ -159,7 +160,8 @@ def test_a_tick_of_rain_turn_takes_less_than_half_a_kilobyte(tmp_path: Path) -> 
     episodes = batch(scenario, range(8), "train")
     found = collect(
         EmbeddedWorld(8, SMALL, room_for(scenario)), Expert.of(scenario), None, episodes,
-        lambda world: truth_of(scenario, world), BetaSchedule(), 0, "expert", versions={"numpy": "2.4.0", "torch": "2.13.0"},
+        lambda world: truth_of(scenario, world), BetaSchedule(), 0, "expert",
+        versions={"numpy": "2.4.0", "torch": "2.13.0"},
     )  # fmt: skip
     store = DemonstrationStore(tmp_path)
     name = store.append(found, "round-0")

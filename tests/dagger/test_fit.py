@@ -38,7 +38,14 @@ def one_thread() -> None:
 def loader() -> RenderingLoader:
     episodes = [episode(i, time_limit=3.0, speed=4.0 + i) for i in range(4)]
     found = collect(
-        started(episodes, CAMERA), Fixed("left"), None, episodes, lambda world: {"p": world.tick > 0}, BetaSchedule(), 0, "expert"
+        started(episodes, CAMERA),
+        Fixed("left"),
+        None,
+        episodes,
+        lambda world: {"p": world.tick > 0},
+        BetaSchedule(),
+        0,
+        "expert",
     )
     return RenderingLoader(found, CAMERA, cache_bytes=10**8)
 

@@ -18,9 +18,20 @@ from tests.worlds import ONCOMING, PARKED, SMALL, episode, started
 
 @pytest.fixture(scope="module")
 def demonstrations() -> list[Demonstration]:
-    episodes = [episode(1, time_limit=1.3), episode(2, time_limit=4.0, actors=(PARKED, ONCOMING)), episode(3, time_limit=0.5)]
+    episodes = [
+        episode(1, time_limit=1.3),
+        episode(2, time_limit=4.0, actors=(PARKED, ONCOMING)),
+        episode(3, time_limit=0.5),
+    ]
     return collect(
-        started(episodes), Fixed("left"), None, episodes, lambda world: {"p": world.tick > 0}, BetaSchedule(), 0, "expert"
+        started(episodes),
+        Fixed("left"),
+        None,
+        episodes,
+        lambda world: {"p": world.tick > 0},
+        BetaSchedule(),
+        0,
+        "expert",
     )
 
 

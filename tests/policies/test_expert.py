@@ -40,7 +40,7 @@ def test_it_arrives_where_the_rule_says_and_drives_gently(scenario: Scenario) ->
     assert (trajectory.branch == wanted).all()
     assert set(wanted.tolist()) == {DECISION["left"], DECISION["right"]}
     found = measure(trajectory, 0.1)
-    # Measured over 2,000 episodes: at most 2.8 m/s^2 (Manner accepts 2.0 on the line; pursuit cuts the bend) and 12.7 m/s^3.
+    # Measured over 2,000 episodes: at most 2.8 m/s^2 (2.0 on the line; pursuit cuts the bend) and 12.7 m/s^3.
     assert found["lateral_acceleration"].value.max() < 3.2
     assert found["jerk"].value.max() < 16.0
     assert np.median(found["jerk"].value) < 10.0
@@ -71,8 +71,16 @@ def test_it_brakes_for_a_car_that_stands_in_its_lane_and_does_not_for_an_absent_
 
 
 # ----------------------------------------------------------------------------------------------- what it may know
-# A camera shows neither of these: the world's seed and clock, how long is left, how things stand, which map this is by number.
-HIDDEN = {"seed": 99, "tick": 55, "time_limit": 7, "outcome": OUTCOME["timeout"], "look": 0x123456, "height": 9.0, "target_speed": 3.3}
+# A camera shows none of these: the world's seed and clock, how long is left, how things stand, what others want.
+HIDDEN = {
+    "seed": 99,
+    "tick": 55,
+    "time_limit": 7,
+    "outcome": OUTCOME["timeout"],
+    "look": 0x123456,
+    "height": 9.0,
+    "target_speed": 3.3,
+}
 
 
 @pytest.mark.parametrize("name", HIDDEN)

@@ -42,7 +42,13 @@ class Car:
     def box(self) -> tuple[float, float, float, float, float]:
         """x, y of the centre, yaw, length, width."""
         middle = self.length / 2 - self.overhang
-        return self.x + middle * math.cos(self.yaw), self.y + middle * math.sin(self.yaw), self.yaw, self.length, self.width
+        return (
+            self.x + middle * math.cos(self.yaw),
+            self.y + middle * math.sin(self.yaw),
+            self.yaw,
+            self.length,
+            self.width,
+        )
 
     def ahead_and_left(self, x: float, y: float) -> tuple[float, float]:
         """A point in the vehicle's own frame [m]."""
@@ -80,9 +86,7 @@ def scene(world: World, maps: MapBank, w: int, goal: float) -> Scene:
     """Row w of a world as a scene."""
     names = Car.__dataclass_fields__
     cars = [Car(**{n: getattr(world, n)[w, i].item() for n in names}) for i in range(world.x.shape[1])]
-    routes = [
-        [int(q), float(s), float(o)] for q, s, o in zip(world.route[w], world.route_s[w], world.route_offset[w])
-    ]
+    routes = [[int(q), float(s), float(o)] for q, s, o in zip(world.route[w], world.route_s[w], world.route_offset[w])]
     return Scene(
         cars, routes, maps, int(world.map[w]), int(world.tick[w]), int(world.time_limit[w]), goal, int(world.branch[w]),
         OUTCOMES[world.outcome[w]],
@@ -99,7 +103,7 @@ def project(points: np.ndarray, x: float, y: float) -> tuple[float, float, float
 
 
 def idm(speed: float, wanted: float, gap: float, closing: float) -> float:
-    """Treiber, Hennecke, Helbing (2000): a = 1.5, b = 2.5 m/s^2, T = 1.2 s, s0 = 2 m, delta = 4; at most 7 m/s^2 braking."""
+    """Treiber, Hennecke, Helbing (2000): a = 1.5, b = 2.5, at most 7 m/s^2; T = 1.2 s, s0 = 2 m, delta = 4."""
     desired = 2.0 + max(0.0, speed * 1.2 + speed * closing / (2 * math.sqrt(1.5 * 2.5)))
     return max(1.5 * (1 - (speed / max(wanted, 0.1)) ** 4 - (desired / max(gap, 0.1)) ** 2), -7.0)
 

@@ -179,7 +179,7 @@ def test_an_actor_that_cannot_be_placed_is_named(change: dict[str, str], words: 
 
 
 def test_more_actors_than_room_are_refused() -> None:
-    with pytest.raises(ValueError, match="3 other actors.*room for 1"):
+    with pytest.raises(ValueError, match=r"3 other actors.*room for 1"):
         started([episode(1, actors=(PARKED, ONCOMING, replace(PARKED, name="third")))], actors=2)
 
 

@@ -21,7 +21,6 @@ from sim.types import OUTCOME
 from tests.worlds import SMALL, episode
 
 
-
 def draw(seed: int):  # type: ignore[no-untyped-def]
     return episode(seed, distance=20.0 + seed % 7, speed=3.0 + seed % 5, time_limit=0.5 + 0.1 * (seed % 9))
 
@@ -59,7 +58,7 @@ def test_the_name_is_found_with_the_module_in_front_and_nothing_imported() -> No
 def test_the_name_is_found_after_the_import() -> None:
     code = (
         "import gymnasium as gym, scenarios.environment;"
-        "env = gym.make_vec('homunculus/Drive-v0', num_envs=3, vectorization_mode='vector_entry_point', scenario='rain-turn');"
+        "env = gym.make_vec('homunculus/Drive-v0', num_envs=3, vectorization_mode='vector_entry_point');"
         "print(env.__class__.__name__, env.num_envs)"
     )
     assert run(code, "-W", "error") == "Fleet 3"

@@ -12,7 +12,9 @@ from sim import kernel as module
 from sim.kernel import cache_root, kernel, kernel_cache, over_worlds
 
 
-@pytest.mark.parametrize(("worlds", "threads", "least"), [(1, 1, 16), (64, 2, 16), (65, 3, 16), (7, 4, 1), (100, 8, 30)])
+@pytest.mark.parametrize(
+    ("worlds", "threads", "least"), [(1, 1, 16), (64, 2, 16), (65, 3, 16), (7, 4, 1), (100, 8, 30)]
+)
 def test_every_world_is_covered_exactly_once(worlds: int, threads: int, least: int) -> None:
     covered, lock, sizes = np.zeros(worlds, int), threading.Lock(), []
 
@@ -45,11 +47,13 @@ def test_the_cache_goes_where_it_is_told(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_cache_that_cannot_be_written_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("HOMUNCULUS_CACHE", str(tmp_path / "file" / "below"))
-    with pytest.raises(PermissionError, match="HOMUNCULUS_CACHE=.*below"):
+    with pytest.raises(PermissionError, match=r"HOMUNCULUS_CACHE=.*below"):
         cache_root()
 
 
-def test_without_a_home_that_can_be_written_the_cache_is_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_home_that_can_be_written_the_cache_is_temporary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.delenv("HOMUNCULUS_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

@@ -21,7 +21,14 @@ def made(speed: np.ndarray, yaw: np.ndarray, acceleration: np.ndarray, lived: in
     valid = (np.arange(ticks) < lived)[None]
     zeros = np.zeros((1, ticks), np.float32)
     return Trajectory(
-        moving, zeros, zeros, valid, np.array([OUTCOME[outcome]]), np.array([-1]), np.array([0.4], np.float32), (episode(),)
+        moving,
+        zeros,
+        zeros,
+        valid,
+        np.array([OUTCOME[outcome]]),
+        np.array([-1]),
+        np.array([0.4], np.float32),
+        (episode(),),
     )
 
 
@@ -62,7 +69,9 @@ def test_a_mean_is_over_the_valid_alone() -> None:
 
 
 def test_a_driven_episode_lasts_as_long_as_its_ticks_and_is_covered() -> None:
-    trajectory = rollout(started([episode(1), episode(2, time_limit=2.0)]), Fixed("left"), [episode(1), episode(2, time_limit=2.0)])
+    trajectory = rollout(
+        started([episode(1), episode(2, time_limit=2.0)]), Fixed("left"), [episode(1), episode(2, time_limit=2.0)]
+    )
     found = measure(trajectory, 0.1)
     np.testing.assert_allclose(found["duration"].value, trajectory.ticks * 0.1)
     assert found["arrived"].value.tolist() == [1.0, 0.0]

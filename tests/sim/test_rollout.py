@@ -91,7 +91,9 @@ def test_progress_goes_from_nothing_to_all() -> None:
 
 def test_on_tick_hears_of_every_tick_after_its_step() -> None:
     backend, heard = started(EPISODES), []
-    rollout(backend, Fixed("left"), EPISODES, on_tick=lambda t, slots: heard.append((t, backend.world.tick[slots].tolist())))
+    rollout(
+        backend, Fixed("left"), EPISODES, on_tick=lambda t, slots: heard.append((t, backend.world.tick[slots].tolist()))
+    )
     assert [t for t, _ in heard] == list(range(1, len(heard) + 1))
     assert all(set(ticks) == {t} for t, ticks in heard)
 

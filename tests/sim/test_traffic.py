@@ -39,7 +39,9 @@ speeds = st.floats(0, 15)
 @given(speeds, st.floats(2, 15), st.floats(0.2, 80), st.floats(-8, 8))
 def test_idm_is_the_papers_formula(speed: float, wanted: float, gap: float, closing: float) -> None:
     # Accelerations reach thousands before they are held at HARDEST; relative float32 error, so compare after holding.
-    np.testing.assert_allclose(asked(speed, wanted, gap, closing), slow.idm(speed, wanted, gap, closing), rtol=1e-4, atol=2e-4)
+    np.testing.assert_allclose(
+        asked(speed, wanted, gap, closing), slow.idm(speed, wanted, gap, closing), rtol=1e-4, atol=2e-4
+    )
 
 
 @given(speeds, st.floats(1, 40), st.floats(-5, 5))
@@ -65,7 +67,7 @@ def test_a_point_beside_a_bend_projects_onto_it_from_wherever_the_search_begins(
     a = share * float(angle[-1])
     x, y = (12 - offset) * math.sin(a), 12 - (12 - offset) * math.cos(a)
     s, left, _ = _advance(points.astype(np.float32), np.float32(max(12 * a + begin, 0.0)), np.float32(x), np.float32(y))
-    # Between two points the bend is taken as straight: 0.5 m of a circle of 12 m bulges by 3 mm, and turns by 2.4 degrees.
+    # Between two points the bend is taken as straight: 0.5 m of a circle of 12 m bulges by 3 mm and turns 2.4 degrees.
     assert abs(left - offset) < 0.02
     assert abs(s - 12 * a) < 0.15
 
@@ -93,7 +95,9 @@ def test_followers_keep_to_their_lane_and_stop_before_its_end() -> None:
     for _ in range(280):
         backend.step(actions(1))
         for i in (1, 2):
-            _, left, _ = slow.project(path_points(bank, int(world.path[0, i])), float(world.x[0, i]), float(world.y[0, i]))
+            _, left, _ = slow.project(
+                path_points(bank, int(world.path[0, i])), float(world.x[0, i]), float(world.y[0, i])
+            )
             assert abs(left) < 0.2
             assert world.path_s[0, i] <= path_length(bank, int(world.path[0, i])) + 1e-3
     assert (world.speed[0, 1:3] < 0.3).all(), "the lane has ended, and they still drive"

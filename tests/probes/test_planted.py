@@ -1,0 +1,69 @@
+"""The instrument is calibrated on minds whose working is known: what construction demands, the interchange must say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from policies.closed_loop import drive
+from probes.behaviour import truth_table_of, twin_episodes, twins_of
+from probes.causes import Question, pairs_for, run_pairs, sites_swapped, study
+from probes.interventions import leading
+from probes.planted import FusedRule, Memoriser, PlantedMind, RuleRegister, Shortcut
+from probes.recover import Recovered
+from scenarios.sample import batch, decision
+from scenarios.spec import Scenario, load_scenario
+from sim.config import Camera
+
+PAIRS, DRAWS = 24, 6
+
+
+@pytest.fixture(scope="module")
+def xor() -> Scenario:
+    return load_scenario("rain-turn").with_rule("left if raining xor night else right")
+
+
+def swap_of(mind: PlantedMind, scenario: Scenario, premise: str) -> tuple[float, float]:
+    """Share of pairs that flip and that keep as they should when one premise is swapped."""
+    question = Question.of(scenario, Camera(), 2, ())
+    latents = study(mind, question, DRAWS, 3_000_000)
+    column = question.names.index(premise)
+    swap = [leading(s, latents[s].main_effect(column), premise) for s in sites_swapped(mind)]
+    flips, keeps = pairs_for(question, premise, PAIRS, 3_100_000)
+    found = run_pairs(mind, question, flips, keeps, swap, premise)
+    return found.flip.value, found.keep.value
+
+
+def test_registers_turn_the_car_when_one_premise_is_swapped(xor: Scenario) -> None:
+    flip, keep = swap_of(RuleRegister(xor), xor, "raining")
+    assert flip == keep == 1.0
+
+
+def test_a_fused_rule_does_not_pass_for_one_that_holds_its_premises(xor: Scenario) -> None:
+    assert min(swap_of(FusedRule(xor), xor, "raining")) < 0.8
+
+
+def recovered_from(mind: PlantedMind, scenario: Scenario) -> Recovered:
+    names = scenario.proposition_names
+    groups = twin_episodes(scenario, 16, names, 4_000_000)
+    flat = [e for group in groups for e in group]
+    return truth_table_of(twins_of(scenario, names, drive(mind, scenario, flat), len(groups)))
+
+
+def test_interventions_read_the_rule_back_from_registers_and_from_a_fused_rule(xor: Scenario) -> None:
+    for mind in (RuleRegister(xor), FusedRule(xor)):
+        assert recovered_from(mind, xor).same_as(xor.rule)
+
+
+def test_a_shortcut_gives_back_its_distractor_and_not_the_rule() -> None:
+    scenario = load_scenario("rain-turn")
+    found = recovered_from(Shortcut(scenario, "oncoming"), scenario)
+    assert str(found.rule) == "left if oncoming else right" and not found.same_as(scenario.rule)
+
+
+def test_a_memoriser_knows_what_it_was_shown_and_guesses_elsewhere() -> None:
+    scenario = load_scenario("rain-turn")
+    shown, fresh = batch(scenario, range(32)), batch(scenario, range(5000, 5064))
+    mind = Memoriser(scenario, {e.seed: decision(scenario, e) for e in shown})
+    assert drive(mind, scenario, shown).agrees.all()
+    assert 0.2 < np.mean(drive(mind, scenario, fresh).agrees) < 0.8
