@@ -151,6 +151,7 @@ def test_the_rows_of_a_truth_are_the_running_worlds(scenario: Scenario) -> None:
     done: list[float] = []
     collect(
         EmbeddedWorld(3, SMALL, room_for(scenario)), Checked(Expert.of(scenario).decide), None,
-        batch(scenario, range(7), "train"), lambda world: truth_of(scenario, world), BetaSchedule(), 0, "expert", on_done=done.append,
+        batch(scenario, range(7), "train"), lambda world: truth_of(scenario, world), BetaSchedule(), 0, "expert",
+        on_done=done.append,
     )  # fmt: skip
     assert done == [3, 3, 1]
