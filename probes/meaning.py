@@ -21,6 +21,7 @@ from sim.config import Episode
 from sim.types import DECISIONS
 
 RANDOM_LABELLINGS = 20
+MAP_BLOCKS = (0.12, 0.25, 0.5, 1.0)  # coarser than the league's: a map is 24 codes of 40 labellings each
 PERMUTATIONS = 39  # for the map's threshold: the highest of 39 has a chance of 1 in 40 of being beaten
 
 
@@ -155,7 +156,8 @@ def readable(policy: Sited, scenario: Scenario, episodes: list[Episode], trace: 
     chance = np.full(PERMUTATIONS, -np.inf)
     for i, site in enumerate(sites):
         for k in range(len(trace.stations)):
-            code = online_codelength(trace.latents[site][chosen, k], np.concatenate([y, shuffled], 1), order=order)
+            coded = np.concatenate([y, shuffled], 1)
+            code = online_codelength(trace.latents[site][chosen, k], coded, blocks=MAP_BLOCKS, order=order)
             share = 1 - code.bits / len(chosen)
             saved[i, k] = share[0]
             chance = np.maximum(chance, share[1:])

@@ -44,7 +44,7 @@ def cache_root() -> Path:
     return base
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def kernel_cache() -> str:
     """Folder of the compiled kernels, named after the sources they came from."""
     digest = hashlib.sha256()
