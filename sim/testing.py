@@ -177,6 +177,7 @@ class BackendConformance:
         same(before, backend.world)
 
     def test_an_episode_that_cannot_be_placed_is_refused_and_nothing_changes(self, backend: Backend) -> None:
+        backend.step(actions(3))
         before = backend.world.copy()
         good, other = self.make_episodes(2)
         nowhere = ActorSpec("lost", arm="nowhere")

@@ -101,6 +101,20 @@ def test_a_finished_fit_is_not_repeated(loader: RenderingLoader, tmp_path: Path)
     assert steps == [] and losses == losses_again and weights(again) == weights(whole)
 
 
+def test_every_epoch_has_an_order_of_its_own(loader: RenderingLoader, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders: list[bytes] = []
+    original = RenderingLoader.windows
+
+    def watched(self: RenderingLoader, length: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        found = original(self, length, rng)
+        orders.append(found[0].tobytes() + found[1].tobytes())
+        return found
+
+    monkeypatch.setattr(RenderingLoader, "windows", watched)
+    fitted(loader, 4)
+    assert len(orders) == len(set(orders)) == 4
+
+
 def test_the_learning_rate_falls_along_a_cosine(loader: RenderingLoader, monkeypatch: pytest.MonkeyPatch) -> None:
     rates: list[float] = []
     original = torch.optim.AdamW.step

@@ -157,6 +157,15 @@ def test_a_label_is_invalid_as_soon_as_the_wanted_way_is_too_far() -> None:
         assert driver.label(Truth(changed, backend.maps, np.arange(1))).valid[0] == valid
 
 
+def test_a_label_is_invalid_where_every_way_is_too_far_and_where_another_was_taken_nearby() -> None:
+    backend, driver = started([episode(1)]), Fixed("right")
+    far, elsewhere = backend.world.copy(), backend.world.copy()
+    far.route_offset[:] = COMMITTED + 0.1  # off in a field, where no other way is nearer either
+    elsewhere.branch[:] = DECISION["left"]  # counted as gone left, although still within reach of the right
+    for world in (far, elsewhere):
+        assert not driver.label(Truth(world, backend.maps, np.arange(1))).valid[0]
+
+
 def test_a_pushed_car_is_brought_back_to_its_lane() -> None:
     backend, driver = started([episode(1, distance=34.0)] * 3), Fixed("left")
     for _ in range(6):  # off to one side, a little or more
