@@ -108,7 +108,9 @@ def collect(
                         "executed_steer": trajectory.steer[w, :ticks],
                         "executed_acceleration": trajectory.acceleration[w, :ticks],
                         "expert_steer": np.array([e["label"].action.steer[i] for e, i in rows], np.float32),
-                        "expert_acceleration": np.array([e["label"].action.acceleration[i] for e, i in rows], np.float32),
+                        "expert_acceleration": np.array(
+                            [e["label"].action.acceleration[i] for e, i in rows], np.float32
+                        ),
                         "expert_used": np.array([e["by_expert"][i] for e, i in rows], bool),
                         "valid": np.array([e["label"].valid[i] for e, i in rows], bool),
                         "beta": np.full(ticks, beta, np.float32),

@@ -16,19 +16,23 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-INK, FAINT, GRID = "#1d2330", "#767c86", "#e4e6ea"
-TEAL, ORANGE, GREY = "#0f7b6c", "#d97706", "#a3a9b3"
+INK, FAINT, GRID = "#1d2330", "#676e7a", "#e4e6ea"
+TEAL, ORANGE, OTHERS = "#0f7b6c", "#d97706", "#cfd6dc"
 ARM_COLOURS = {"dagger": TEAL, "cloning": ORANGE}
 RUN_COLOURS = ("#d98e04", "#1f6fb2", "#c2186b", "#0f8a6d", "#6e54aa", "#5a606a")
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", Arial, "DejaVu Sans", sans-serif'
 
+# Drawn 8 inches wide, the letters are as large as the page's text on a wide screen and still 10 px on a narrow one.
+WIDTH, WORDS = 8.0, 9.5  # [inches], [points]
+
 _STYLE: Any = {
     "svg.fonttype": "none", "svg.hashsalt": "homunculus", "text.parse_math": False, "font.family": "DejaVu Sans",
-    "font.size": 9.0, "axes.edgecolor": "#c6cad0", "axes.labelcolor": INK, "axes.titlesize": 10.0,
+    "font.size": WORDS, "axes.edgecolor": "#c6cad0", "axes.labelcolor": INK, "axes.titlesize": WORDS + 0.5,
     "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
     "xtick.color": FAINT, "ytick.color": FAINT, "text.color": INK, "axes.grid": False, "hatch.color": "#c3c7cd",
     "hatch.linewidth": 0.8, "axes.unicode_minus": True, "legend.frameon": False,
@@ -78,7 +82,7 @@ def _svg(figure: Figure, what: str) -> str:
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     label = what.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    style = f"width:100%;max-width:{width * 1.4:.0f}px;aspect-ratio:{width:.2f}/{height:.2f}"
+    style = f"width:100%;max-width:{width * 1.65:.0f}px;aspect-ratio:{width:.2f}/{height:.2f}"
     return text.replace("<svg", f'<svg role="img" aria-label="{label}" style="{style}"', 1)
 
 
@@ -97,7 +101,7 @@ def learning_curves(arms: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapp
         names: arm -> what the legend calls it.
     """
     with matplotlib.rc_context(_STYLE):
-        figure, panels = _axes(9.4, 3.1, 2, sharey=True)
+        figure, panels = _axes(WIDTH, 3.0, 2, sharey=True)
         titles = {"train": "conditions it was trained on", "test": "all conditions, held-out ones too"}
         for axes, (split, title) in zip(panels, titles.items()):
             axes.set_title(title)
@@ -121,7 +125,7 @@ def learning_curves(arms: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapp
             axes.grid(axis="y", color=GRID, lw=0.8)
             axes.set_xlabel("labels seen (one per tick)")
             axes.xaxis.set_major_formatter(lambda v, _: f"{v / 1000:g} k" if abs(v) >= 2000 else f"{v:g}")
-        panels[0].set_ylabel("episodes that obey the rule")
+        panels[0].set_ylabel("share that obeys the rule")
         handles, labels = panels[0].get_legend_handles_labels()
         if handles:
             panels[0].legend(handles, labels, loc="lower right")
@@ -143,23 +147,30 @@ def league(rows: Sequence[Mapping[str, Any]], random: Mapping[str, Any] | None) 
     """
     ordered = sorted(rows, key=_standing, reverse=True)
     with matplotlib.rc_context(_STYLE):
-        figure, (axes,) = _axes(9.4, 0.62 + 0.3 * len(ordered))
+        figure, (axes,) = _axes(WIDTH, 1.15 + 0.27 * len(ordered))
         places = np.arange(len(ordered))[::-1]
+        beside = axes.get_yaxis_transform()  # x as a share of the axes: the numbers stand in a column of their own
         for place, row in zip(places, ordered):
             value, true = row.get("compression"), bool(row.get("true"))
             if value is not None:
-                axes.barh(place, value, 0.66, color=TEAL if true else "#cfd6dc")
-            marks = [row[k] for k in ("untrained", "pixels") if row.get(k) is not None]
-            if value is not None:
-                words = number(value) + ("  the expert's formula" if true else "")
-                axes.text(max(value, 0.0, *marks) + 0.014, place, words, va="center", color=INK if true else FAINT,
-                          weight="bold" if true else "normal")  # fmt: skip
-            for key, mark, colour in (("untrained", "D", ORANGE), ("pixels", "s", "#6e54aa")):
+                axes.barh(place, value, 0.66, color=TEAL if true else OTHERS)
+            axes.text(1.09, place, number(value), transform=beside, va="center", ha="right",
+                      color=INK if true else FAINT, weight="bold" if true else "normal")  # fmt: skip
+            for key, mark, colour, _ in _MARKS:
                 if row.get(key) is not None:
                     axes.plot(row[key], place, mark, color=colour, mec="white", mew=0.8, ms=6.5, zorder=3)
-        if random and random.get("high") is not None:
-            axes.axvline(random["high"], color=FAINT, lw=1, ls=(0, (3, 2)), zorder=0)
         axes.axvline(0, color="#9aa0aa", lw=1)
+        keys: list[Any] = [Rectangle((0, 0), 1, 1, color=TEAL), Rectangle((0, 0), 1, 1, color=OTHERS)]
+        words = ["the expert's formula", "other formulas"]
+        for key, mark, colour, name in _MARKS:
+            if any(row.get(key) is not None for row in ordered):
+                keys.append(Line2D([], [], color=colour, marker=mark, ls="", ms=6.5))
+                words.append(name)
+        if random and random.get("high") is not None:
+            keys.append(axes.axvline(random["high"], color=FAINT, lw=1, ls=(0, (3, 2)), zorder=0))
+            words.append("random labels")
+        figure.legend(keys, words, loc="outside upper left", ncols=len(keys), handlelength=1.4, handletextpad=0.5,
+                      columnspacing=1.3, fontsize=WORDS - 0.5)  # fmt: skip
         axes.set_yticks(places, [str(r.get("formula", "?")) for r in ordered])
         for tick, row in zip(axes.get_yticklabels(), ordered):
             tick.set_color(INK)
@@ -167,11 +178,16 @@ def league(rows: Sequence[Mapping[str, Any]], random: Mapping[str, Any] | None) 
         values = [row.get(k) for row in ordered for k in ("compression", "untrained", "pixels")]
         low = min([0.0, *(v for v in values if v is not None)])
         high = max([0.3, *(v for v in values if v is not None)])
-        axes.set_xlim(low - 0.02, high + 0.22 * (high - low))
+        axes.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
+        axes.set_ylim(-0.6, len(ordered) - 0.4)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel("share of the bits that the latent saves (1: the proposition is free to read)")
+        axes.set_xlabel("share of bits saved by knowing the latent (1: free to read, 0: no better than a coin)")
         return _svg(figure, "formula league: compression per formula")
+
+
+# What else is marked in the league: key of a row, marker, colour, name in the legend.
+_MARKS = (("untrained", "D", ORANGE, "untrained network"), ("pixels", "s", "#6e54aa", "bare pixels"))
 
 
 # ------------------------------------------------------------------------------------------------------ the maps
@@ -194,7 +210,7 @@ def heat_map(
         raise ValueError(f"map {title!r} has shape {table.shape}; wanted {len(sites)} sites x {len(stations)} stations")
     shades = LinearSegmentedColormap.from_list("shades", ["#f4f6f6", colour])
     with matplotlib.rc_context(_STYLE):
-        figure, (axes,) = _axes(9.4, 0.95 + 0.42 * len(sites))
+        figure, (axes,) = _axes(WIDTH, 0.98 + 0.38 * len(sites))
         axes.set_title(title)
         for i, j in np.ndindex(*table.shape):
             value = table[i, j]
@@ -206,7 +222,7 @@ def heat_map(
             if not defined:
                 cell.set(hatch="////", edgecolor="#c9cdd3")
             axes.add_patch(cell)
-            ink = "#a9aeb6" if under or not defined else "white" if strength > 0.55 else INK
+            ink = FAINT if under or not defined else readable_on(face)
             axes.text(j, i, number(float(value)) if defined else "–", ha="center", va="center", color=ink,
                       bbox=None if defined else {"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
         axes.set_xlim(-0.5, len(stations) - 0.5)
@@ -219,8 +235,27 @@ def heat_map(
         axes.set_xlabel("metres from the junction's edge (before it: negative)")
         edge = np.interp(0.0, stations, range(len(stations))) if len(stations) > 1 else math.nan
         if len(stations) > 1 and min(stations) < 0 < max(stations):
-            axes.axvline(edge - 0.5 if 0.0 in stations else edge, color=INK, lw=1.2, ls=(0, (2, 2)))
+            edge = edge - 0.5 if 0.0 in stations else edge
+            axes.axvline(edge, color=INK, lw=1.2, ls=(0, (2, 2)))
+            axes.text(edge, len(sites) - 0.42, "the junction begins", ha="center", va="bottom", color=INK)
         return _svg(figure, title)
+
+
+def contrast(one: Any, other: Any) -> float:
+    """Contrast of two colours, 1 to 21 (WCAG 2, section 1.4.3)."""
+
+    def luminance(colour: Any) -> float:
+        parts = np.array(to_rgb(colour))
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def readable_on(face: Any) -> str:
+    """White or ink, whichever has the higher contrast on a colour."""
+    return max(("white", INK), key=lambda ink: contrast(face, ink))
 
 
 # ----------------------------------------------------------------------------------------------------- the twins
@@ -235,10 +270,10 @@ def twins(
         ground: (H, W, 3) picture under the paths, row 0 on top, or None; extent: its x0, x1, y0, y1 [m].
     """
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(9.4, 3.7), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 3.5), layout="constrained")
         time, above = figure.subplots(1, 2, width_ratios=[1.55, 1])
-        time.set_title("front wheels")
-        above.set_title("from above")
+        time.set_title("angle of the front wheels")
+        above.set_title("ways taken, from above")
         if ground is not None and extent is not None:
             above.imshow(ground, extent=tuple(float(v) for v in extent), origin="upper", interpolation="bilinear")
         for i, (label, steer, path) in enumerate(zip(labels, steers, paths)):

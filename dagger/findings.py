@@ -12,8 +12,12 @@ import numpy as np
 
 from dagger import figures
 from dagger.figures import number
-from dagger.page import figure, flat, interval_text, missing, picture, section, table, text
+from dagger.page import figure, flat, folded, interval_text, missing, picture, section, table, text
 
+TITLES = (
+    "What was asked", "A pair of twins", "Learning", "The rule, read back", "Formula league", "Where and when",
+    "Swapping thoughts", "Elsewhere", "How it was made", "What this does not say",
+)  # fmt: skip
 ARM_LEGENDS = {"dagger": "DAgger", "cloning": "behaviour cloning"}
 _ARM_WORDS = {"round": "both", "dagger": "DAgger", "cloning": "cloning"}
 
@@ -38,20 +42,26 @@ def learning(metrics: Sequence[Mapping[str, Any]]) -> str:
             part = row.get(split) or {}
             line += [text(part.get(k)) for k in ("agreement", "arrived", "progress", "episodes")]
         cells.append(line)
-    heads = ["arm", "round", "labels", "last loss", "trained on: obeys", "arrives", "progress", "episodes",
-             "all: obeys", "arrives", "progress", "episodes"]  # fmt: skip
+    share = ["obeys", "arrives", "progress", "n"]
+    heads = ["arm", "round", "labels", "last loss", *share, *share]
+    groups = [("", 4), ("conditions it was trained on", 4), ("all conditions", 4)]
     caption = (
-        "Share of closed-loop episodes in which the car took the way that the rule asks for and got there in one "
-        "piece, "
-        "over the number of labels seen. Bands: 95 % (Wilson). Both arms start from the same round 0 and get the same "
-        "number of labels; in DAgger the learner drives and the expert labels what it ran into, in behaviour "
-        "cloning the expert drives all the time."
+        "Share of closed-loop episodes (the learner alone drives) in which the car took the way that the rule asks for "
+        "and got there in one piece, over the number of labels seen. Bands: 95 % (Wilson). Both arms start from the "
+        "same round 0 and meet the same episodes after it. In behaviour cloning the expert drives them; in DAgger the "
+        "learner drives more of them from round to round, and the expert labels whatever it ran into."
+    )
+    under = (
+        "Labels: ticks for which the expert said what it would do. Last loss: negative log-likelihood of these, which "
+        "falls below 0 where the learner is sure. Obeys: took the rule’s way and arrived. Arrives: by any way. "
+        "Progress: share of the way covered, on average. n: episodes driven."
     )
     return section(
         "Learning",
-        "DAgger beside behaviour cloning, at equal label budgets.",
+        "DAgger (imitation with corrections) beside behaviour cloning (imitation alone), with as many episodes.",
         figure(figures.learning_curves(arms, ARM_LEGENDS), caption),
-        table(heads, cells, range(1, len(heads)), "tight"),
+        table(heads, cells, range(1, len(heads)), "tight", groups),
+        f'<p class="caption">{under}</p>',
     )
 
 
@@ -78,35 +88,51 @@ def _truth_table(truth: Mapping[str, Any]) -> str:
             for way in ways if counts.get(way)
         )  # fmt: skip
         agree = row.get("decided") == row.get("expert")
-        mark = "" if row.get("decided") is None else "✓" if agree else "✗ differs"
+        mark = "" if row.get("decided") is None else "&nbsp;✓" if agree else "&nbsp;✗&nbsp;differs"
         rows.append(
             [f"<b>{'yes' if v else 'no'}</b>" if v else "no" for v in row.get("cell") or []]
-            + [_way(row.get("expert")), f"{_way(row.get('decided'))} {mark}"]
+            + [_way(row.get("expert")), f"<span style='white-space:nowrap'>{_way(row.get('decided'))}{mark}</span>"]
             + [text(counts.get(way, 0)) for way in ways]
             + [f'<div class="stack">{bar}</div>' if total else "no evidence"]
         )
-    heads = [*names, "the expert", "read from the learner", *ways, "share"]
-    return table(heads, rows, range(len(names) + 2, len(names) + 2 + len(ways)))
+    heads = [*names, "the expert", "the learner", *ways, "share of each"]
+    groups = [("facts of the world", len(names)), ("decision", 2), ("the learner’s episodes, by the way taken",
+              len(ways) + 1)]  # fmt: skip
+    return table(heads, rows, range(len(names) + 2, len(names) + 2 + len(ways)), "tight", groups)
+
+
+def _colour_key(ways: Sequence[str]) -> str:
+    def square(way: str) -> str:
+        look = f"width:12px;height:12px;margin-right:5px;background:{_WAY_COLOURS.get(way, '#a3a9b3')}"
+        return f'<span class="swatch" style="{look}"></span>{text(way)}'
+
+    return "Bars: " + " &nbsp; ".join(square(way) for way in ways) + ". "
 
 
 def recovered(score: Mapping[str, Any]) -> str:
     """The recovered rule, its forms and the truth table beside the expert's."""
     truth = score.get("truth_table") or {}
     out = []
+    rows = truth.get("rows") or []
+    undecided = sum(row.get("decided") is None for row in rows)
     if score.get("recovered_rule"):
-        out.append(
-            f'<p>The rule that the interventions give back:</p><p class="rule">{text(score["recovered_rule"])}</p>'
-        )
+        rule = text(score["recovered_rule"])
+        out.append(f'<p>The rule that the learner’s decisions give back:</p><p class="rule">{rule}</p>')
     else:
-        out.append(missing("No rule was recovered: too many cells stayed undecided, or the level was not measured."))
+        out.append(missing("No rule was recovered: " + (
+            f"{undecided} of {len(rows)} cells stayed undecided." if undecided else "the level was not measured."
+        )))  # fmt: skip
     forms = score.get("forms") or {}
     if any(forms.values()):
         names = {"sop": "sum of products (either of these cases …)", "anf": "algebraic normal form (exclusive or of …)"}
-        rows = [[text(names.get(k, k)), f"<code>{text(v)}</code>"] for k, v in forms.items() if v]
-        out.append(table(["left, in its minimal", "formula"], rows) if rows else "")
+        lines = [[text(names.get(k, k)), f"<code>{text(v)}</code>"] for k, v in forms.items() if v]
+        out.append(table(["it turns left when, as a", "formula"], lines, look="narrow"))
     same = score.get("equivalent")
-    out.append(missing("Whether it is equivalent to the expert's rule was not decided.") if same is None else
-               f"<p>Equivalent to the expert’s rule (checked by SAT): <b>{text(bool(same))}</b>.</p>")  # fmt: skip
+    if same is None:
+        out.append(missing("Whether it is equivalent to the expert's rule was not decided."))
+    elif score.get("recovered_rule"):
+        words = "Logically the same as the expert’s rule (proved by a SAT solver)"
+        out.append(f"<p>{words}: <b>{text(bool(same))}</b>.</p>")
     if score.get("fused") is not None:
         words = (
             "Fused: the premises are joined so early that they cannot be swapped one by one. The decision may "
@@ -115,12 +141,15 @@ def recovered(score: Mapping[str, Any]) -> str:
             else "Not fused: the premises can be swapped one by one."
         )
         out.append(f"<p>{words}</p>")
-    if truth.get("rows"):
+    if rows:
+        ways = list(dict.fromkeys(way for row in rows for way in (row.get("counts") or {})))
         out.append(_truth_table(truth))
-        out.append('<p class="caption">One row per combination of facts. The learner’s column is what the car did when '
-                   "its latent was made to say that combination; the counts are episodes. A cell with too little "
-                   "evidence stays undecided rather than being guessed; “none” means that no way was taken in one "
-                   "piece.</p>")  # fmt: skip
+        caption = (
+            "One row per combination of facts (a cell). The same draws of the world are set to every combination in "
+            "turn, the learner drives each, and the counts say which way it went. A cell with too little evidence "
+            "stays undecided rather than being guessed; “none” means that no way was taken in one piece."
+        )
+        out.append(f'<p class="caption">{_colour_key(ways)}{caption}</p>')
     else:
         out.append(missing("The truth table was not recorded."))
     return section(
@@ -137,25 +166,38 @@ def league(score: Mapping[str, Any]) -> str:
         return section("Formula league", intro, missing("The formula league was not recorded."))
     random = score.get("random_compression") or None
     caption = (
-        "How many bits an online code saves when it predicts a formula’s truth from the latent (minimum description "
-        "length): 1 means free, 0 means no better than a coin, below 0 worse. The true formula is green. "
-        "Diamonds: the same from an "
-        "untrained network; squares: from the bare pixels. "
+        "Minimum description length: an online code predicts, episode by episode, whether a formula is true, knowing "
+        "only the latent. The bar is the share of bits that this saves: 1 means free, 0 no better than a coin, below 0 "
+        "worse than a coin. A thought that the network holds is cheap to read, and cheaper than from an untrained "
+        "network (diamonds) or from the bare pixels (squares). "
     )
     caption += (
-        f"Dashed: what labels drawn at random reach (mean {number(random.get('mean'))}, high "
-        f"{number(random.get('high'))})."
+        f"Labels drawn at random save {number(random.get('mean'))} on average; one in twenty of them does better than "
+        f"{number(random.get('high'))} (dashed)."
         if random
         else "Labels drawn at random were not measured."
     )
+    if random and random.get("labellings") is not None:
+        caption += f" {random['labellings']} such labellings were tried."
+    ordered = sorted(rows, key=lambda r: -(r.get("compression") or 0.0))
     body = [
-        [f"<code>{text(r.get('formula'))}</code>{' <b>true</b>' if r.get('true') else ''}",
-         *(text(r.get(k)) for k in ("bits", "compression", "accuracy", "untrained", "pixels", "episodes"))]
-        for r in sorted(rows, key=lambda r: -(r.get("compression") or 0.0))
+        [f"<code>{text(r.get('formula'))}</code>{' the expert’s' if r.get('true') else ''}",
+         *(text(r.get(k)) for k in ("compression", "untrained", "pixels", "bits", "accuracy", "episodes"))]
+        for r in ordered
     ]  # fmt: skip
-    heads = ["formula", "bits per episode", "compression", "accuracy", "untrained", "pixels", "episodes"]
-    return section("Formula league", intro, figure(figures.league(rows, random), caption),
-                    table(heads, body, range(1, len(heads))))  # fmt: skip
+    heads = ["formula", "learner", "untrained", "pixels", "code length [bits]", "accuracy", "episodes"]
+    groups = [("", 1), ("share of bits saved", 3), ("the learner’s code", 3)]
+    marked = [i for i, r in enumerate(ordered) if r.get("true")]
+    numbers = table(heads, body, range(1, len(heads)), "tight", groups, marked)
+    drawing = figure(figures.league(rows, random), caption)
+    return section("Formula league", intro, drawing, folded("The same as a table", numbers))
+
+
+_SITES = {
+    "encoder": "what the picture becomes",
+    "memory": "what is carried from tick to tick",
+    "head": "what the controls are read from",
+}
 
 
 def maps(score: Mapping[str, Any]) -> str:
@@ -171,16 +213,19 @@ def maps(score: Mapping[str, Any]) -> str:
     about = f" of “{found['proposition']}”" if found.get("proposition") else ""
     out = []
     limit = found.get("readable_threshold")
+    known = "; ".join(f"{site}: {_SITES[site]}" for site in sites if site in _SITES)
+    known = f"{known[0].upper()}{known[1:]}. " if known else ""
     if found.get("readable"):
         chance = (
-            f"Grey cells stay under {number(limit)}, which shuffled labels reach somewhere on the map in one of "
-            "twenty cases."
+            f"Grey cells stay under {number(limit)}, which labels shuffled across episodes hardly ever reach anywhere "
+            "on the map: there, nothing can be said to be readable."
             if limit is not None
             else "What shuffled labels would reach was not recorded, so no cell can be called significant."
         )
         out.append(figure(
             figures.heat_map(found["readable"], sites, stations, f"What can be read{about}", limit),
-            "Compression of the true formula at each site and place. " + chance,
+            "Share of bits that a code of the expert’s formula saves at each layer and place: 1 is free to read, 0 no "
+            "better than a coin. " + known + chance,
         ))  # fmt: skip
     else:
         out.append(missing("What can be read where was not recorded."))
@@ -188,10 +233,9 @@ def maps(score: Mapping[str, Any]) -> str:
         out.append(figure(
             figures.heat_map(found["used"], sites, stations, f"What is used{about}", colour="#a8326b"),
             "Share of the steering difference between two twin worlds that is carried over when the latent of "
-            "this site is "
-            "swapped at this place alone. Hatched: not defined there, because the twins steer alike or the place "
-            "was not "
-            "reached. Readable but not used means: known, but no part of the decision.",
+            "this layer is swapped at this place alone: 1 means all of it, 0 none, above 1 more than all. Hatched: not "
+            "defined there, because the twins steer alike or the place was not reached. Readable but not used means: "
+            "known, but no part of the decision.",
         ))  # fmt: skip
     else:
         out.append(missing("What is used where was not recorded."))
@@ -210,18 +254,30 @@ def interchange(score: Mapping[str, Any]) -> str:
         return [text(part.get("value")), text(interval_text(part.get("interval"))), text(part.get("n"))]
 
     body = [[f"<b>{text(r.get('what'))}</b>", *cells(r, "flip"), *cells(r, "keep")] for r in rows]
-    heads = ["what is swapped", "flips when it should", "95 %", "n", "stays when it should", "95 %", "n"]
+    heads = ["what is swapped", "share", "95 % interval", "pairs", "share", "95 % interval", "pairs"]
+    groups = [("", 1), ("turns when it should (flip)", 3), ("stays when it should (keep)", 3)]
     caption = (
         "Two numbers, never their mean: a swap that does nothing keeps every decision, and one that breaks everything "
-        "may flip them all. Random, wrong and untrained rows are controls; the full swap is the ceiling."
+        "may flip them all. Rows that name a random variable, a wrong formula or an untrained net are controls, which "
+        "should turn nothing; the full swap exchanges the whole latent and is the most that a swap can do. In "
+        "brackets: the fact in which the two worlds differ."
     )
-    return section("Swapping thoughts", intro, table(heads, body, range(1, 7)), f'<p class="caption">{caption}</p>')
+    numbers = table(heads, body, range(1, 7), "tight", groups)
+    return section("Swapping thoughts", intro, numbers, f'<p class="caption">{caption}</p>')
 
 
 # ------------------------------------------------------------------------------------------------------- twins
-def twins(record: Mapping[str, np.ndarray] | None) -> str:
-    """The film strip of a twin pair, its steering and its ways; `record` is what twins.npz holds."""
-    intro = "One seed, one fact flipped, all else the same to the byte: and then the same world with another thought."
+def twins(record: Mapping[str, np.ndarray] | None, camera: tuple[int, int] | None = None) -> str:
+    """The film strip of a twin pair, its steering and its ways.
+
+    Args:
+        record: what twins.npz holds.
+        camera: width and height of what the learner sees [px], where that is known.
+    """
+    intro = (
+        "Two worlds that differ in one fact and in nothing else; and then the first world again, while the part of the "
+        "latent that says this fact is taken from the other one, tick by tick."
+    )
     if record is None:
         return section("A pair of twins", intro, missing("This section was not recorded: the run has no twins.npz."))
     labels = [str(v) for v in record.get("labels", ())]
@@ -237,10 +293,11 @@ def twins(record: Mapping[str, np.ndarray] | None) -> str:
             cells = "".join(f"<td>{picture(f, f'{label}, picture {k + 1}')}</td>" for k, f in enumerate(frames))
             rows.append(f"<tr><th>{swatch}<br>{text(label)}</th>{cells}</tr>")
         under = "".join(f"<td>{text(p)}</td>" for p in places)
-        out.append(f'<figure><table class="film">{"".join(rows)}<tr><th></th>{under}</tr></table><figcaption>What the '
-                   "camera showed, pixel for pixel as the learner saw it, at the same distances from the "
-                   "junction’s edge "
-                   "(before it: negative).</figcaption></figure>")  # fmt: skip
+        caption = (
+            f"The road from the learner’s own camera{_sharper(record['frames'].shape, camera)}, at the same distances "
+            "from the junction’s edge (before it: negative); a car that ended earlier shows its last picture."
+        )
+        out.append(figure(f'<table class="film">{"".join(rows)}<tr><th></th>{under}</tr></table>', caption))
     else:
         out.append(missing("The pictures of the twins were not recorded."))
     names = [f"{kind}_{i}" for kind in ("steer", "xy") for i in range(len(labels))]
@@ -251,13 +308,20 @@ def twins(record: Mapping[str, np.ndarray] | None) -> str:
         drawing = figures.twins(labels, steers, paths, float(record["tick"]), record.get("map_picture"), extent)
         caption = (
             "Left: the angle of the front wheels. Right: the ways taken, drawn on the map; the dot is where the drive "
-            "ended. A swap that carries the thought makes the car go the other way although its camera shows the same "
-            "world."
+            "ended. Where the swap carries the thought, the third line follows the second one although the camera "
+            "shows the first world."
         )
         out.append(figure(drawing, caption))
     else:
         out.append(missing("The paths and steering of the twins were not recorded."))
     return section("A pair of twins", intro, *out)
+
+
+def _sharper(shape: Sequence[int], camera: tuple[int, int] | None) -> str:
+    """That the frames (R, K, H, W, 3) are drawn with other pixels than the learner's, if so."""
+    if camera is None or (shape[3], shape[2]) == camera:
+        return ""
+    return f", drawn at {shape[3]} × {shape[2]} pixels (the learner sees {camera[0]} × {camera[1]})"
 
 
 def transfer(score: Mapping[str, Any]) -> str:
@@ -268,8 +332,15 @@ def transfer(score: Mapping[str, Any]) -> str:
         return section("Elsewhere", intro, missing(str(note or "Transfer to other maps was not recorded.")))
     body = [
         [f"<b>{text(r.get('where'))}</b>", text(r.get("value")), text(interval_text(r.get("interval"))),
-         text(r.get("episodes")), "<br>".join(f"{text(k)}: {text(v)}" for k, v in flat(r.get("cells") or {})) or "–"]
+         text(r.get("arrived")), text(r.get("episodes"))]
         for r in rows
     ]  # fmt: skip
-    heads = ["map", "agreement", "95 %", "episodes", "by cell"]
-    return section("Elsewhere", intro, table(heads, body, (1, 2, 3)), f"<p>{text(note)}</p>" if note else "")
+    heads = ["map", "obeys the rule", "95 % interval", "arrives", "episodes"]
+    out = [table(heads, body, range(1, len(heads)))]
+    for r in rows:
+        if cells := list(flat(r.get("cells") or {})):
+            lines = [[text(k), text(v)] for k, v in cells]
+            out.append(table([f"{r.get('where')}, by conditions", "obeys the rule"], lines, (1,), "tight narrow"))
+    if note:
+        out.append(f"<p>{text(note)}</p>")
+    return section("Elsewhere", intro, *out)

@@ -34,13 +34,13 @@ class FitSettings:
         jitter: strength of the random brightness, contrast and gamma of a window; 0 is off.
     """
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 7e-4
     last_rate: float = 0.05
     weight_decay: float = 1e-4
     window: int = 16
-    sequences: int = 8
+    sequences: int = 4
     clip: float = 1.0
-    jitter: float = 0.3
+    jitter: float = 0.1
 
 
 def tensors_of(batch: Batch) -> dict[str, torch.Tensor]:

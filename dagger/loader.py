@@ -1,7 +1,8 @@
 """The rendering loader: demonstrations hold states, training wants pictures, the camera kernel draws them.
 
 A frame is drawn from the very arrays that the rollout's frame was drawn from, so it is the same frame, bit for bit.
-Drawn frames are kept while they fit in `cache_bytes`; the next batch is drawn while the current one trains.
+Drawn frames are kept while they fit in `cache_bytes`, and a loader of more demonstrations goes on with those of a
+loader of fewer; the next batch is drawn while the current one trains.
 """
 
 from __future__ import annotations
@@ -37,6 +38,50 @@ class Batch:
     valid: np.ndarray
 
 
+class DrawnFrames:
+    """Pictures of the ticks [0, count), in pieces: a longer store holds the pieces of a shorter one and one more.
+
+    Two threads may draw the same picture into a shared piece: both write the same bytes.
+
+    Args:
+        count: of ticks; shape: of a picture.
+        before: the shorter store.
+    """
+
+    def __init__(self, count: int, shape: tuple[int, ...], before: DrawnFrames | None = None) -> None:
+        start: int = before.count if before else 0
+        piece = (start, np.empty((count - start, *shape), np.uint8), np.zeros(count - start, bool))
+        self._pieces: list[tuple[int, np.ndarray, np.ndarray]] = [*(before._pieces if before else ()), piece]
+        self.count: int = count
+        self._shape = shape
+
+    def _among(self, ticks: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Per piece: pictures, drawn or not, which of `ticks` (n,) are in it, and where."""
+        for start, pictures, drawn in self._pieces:
+            inside = np.flatnonzero((ticks >= start) & (ticks < start + len(drawn)))
+            yield pictures, drawn, inside, ticks[inside] - start
+
+    def missing(self, ticks: np.ndarray) -> np.ndarray:
+        """Which of `ticks` (n,) were not drawn yet, as positions in it."""
+        new = np.zeros(len(ticks), bool)
+        for _, drawn, inside, places in self._among(ticks):
+            new[inside] = ~drawn[places]
+        return np.flatnonzero(new)
+
+    def put(self, ticks: np.ndarray, found: np.ndarray) -> None:
+        """Keep the pictures `found` (n, ...) of `ticks` (n,)."""
+        for pictures, drawn, inside, places in self._among(ticks):
+            pictures[places] = found[inside]
+            drawn[places] = True
+
+    def get(self, ticks: np.ndarray) -> np.ndarray:
+        """(n, ...) uint8: the pictures of `ticks` (n,), which were put before."""
+        found = np.empty((len(ticks), *self._shape), np.uint8)
+        for pictures, _, inside, places in self._among(ticks):
+            found[inside] = pictures[places]
+        return found
+
+
 class RenderingLoader:
     """Serves windows of demonstrations as batches.
 
@@ -46,9 +91,10 @@ class RenderingLoader:
         threads: for drawing.
         cache_bytes: keep drawn frames in memory while all of them fit in this.
         search: folders of OpenDRIVE files.
+        before: a loader of the first of these demonstrations, whose drawn frames are used on.
 
     Raises:
-        ValueError: when a demonstration was recorded on a map that is now compiled differently.
+        ValueError: when `before` had others, or a demonstration was recorded on a map that is now compiled differently.
     """
 
     def __init__(
@@ -58,6 +104,7 @@ class RenderingLoader:
         threads: int = 1,
         cache_bytes: int = 0,
         search: Sequence[Path] = (),
+        before: RenderingLoader | None = None,
     ) -> None:
         if not demonstrations:
             raise ValueError("the loader was given no demonstrations")
@@ -74,17 +121,29 @@ class RenderingLoader:
                 )
         self.lengths = np.array([len(d) for d in demonstrations])
         self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
-        self._moving = {name: np.concatenate([self._padded(d, name, actors) for d in demonstrations]) for name in MOVING}
+        self._moving = {
+            name: np.concatenate([self._padded(d, name, actors) for d in demonstrations]) for name in MOVING
+        }
         self._weather = np.concatenate([d.weather for d in demonstrations])
         self._ticks = {
             name: np.concatenate([d.ticks[name] for d in demonstrations])
             for name in ("expert_steer", "expert_acceleration", "valid")
         }
-        frame = camera.height * camera.width * 3
-        self._cache: np.ndarray | None = None
-        if self.frames * frame <= cache_bytes:
-            self._cache = np.empty((self.frames, camera.height, camera.width, 3), np.uint8)
-            self._drawn = np.zeros(self.frames, bool)
+        if before is not None and not self._goes_on_from(before):
+            raise ValueError("the loader before has other demonstrations or another camera; its frames cannot be used")
+        shape = (camera.height, camera.width, 3)
+        self._cache: DrawnFrames | None = None
+        if self.frames * int(np.prod(shape)) <= cache_bytes:
+            self._cache = DrawnFrames(self.frames, shape, before._cache if before else None)
+
+    def _goes_on_from(self, before: RenderingLoader) -> bool:
+        """Whether the demonstrations begin with those of `before`, seen by the same camera."""
+        mine = self.demonstrations[: len(before.demonstrations)]
+        same = len(mine) == len(before.demonstrations) and self.camera == before.camera
+        return same and all(
+            a.episode == b.episode and all(np.array_equal(a.moving[k], b.moving[k]) for k in MOVING)
+            for a, b in zip(mine, before.demonstrations)
+        )
 
     @staticmethod
     def _padded(d: Demonstration, name: str, actors: int) -> np.ndarray:
@@ -110,12 +169,10 @@ class RenderingLoader:
         if self._cache is None:
             return render(self._backend.maps.arrays, self.world(episode, tick), self.camera, threads=self.threads)
         flat = self._starts[episode] + tick
-        new = np.flatnonzero(~self._drawn[flat])
-        if len(new):
+        if len(new := self._cache.missing(flat)):
             world = self.world(episode[new], tick[new])
-            self._cache[flat[new]] = render(self._backend.maps.arrays, world, self.camera, threads=self.threads)
-            self._drawn[flat[new]] = True
-        return self._cache[flat]
+            self._cache.put(flat[new], render(self._backend.maps.arrays, world, self.camera, threads=self.threads))
+        return self._cache.get(flat)
 
     def batch(self, episode: np.ndarray, start: np.ndarray, length: int) -> Batch:
         """The windows that begin at tick `start` (S,) of `episode` (S,), `length` ticks each, masked at the end."""

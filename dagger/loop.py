@@ -4,14 +4,17 @@
     round i        learner and expert share N1 more  fit on everything   -> checkpoints/dagger-i
     beside it      the expert alone drives N1 more   fit on everything   -> checkpoints/cloning-i
 
-The second arm is behaviour cloning with the same number of labels, epochs and steps. Every step leaves its result on
-disk in one piece and is skipped when the result is there: that is all there is to resuming.
+The second arm is behaviour cloning with the same number of episodes, epochs and windows. The arms run side by side,
+each on its share of the threads: one fit hardly gains from a second core, two fits do. Every step leaves its result
+on disk in one piece and is skipped when the result is there: that is all there is to resuming.
 """
 
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,12 +60,12 @@ class TrainSettings:
         learner, fit, beta, camera: see there.
     """
 
-    episodes: int = 128
+    episodes: int = 384
     rounds: int = 3
-    per_round: int = 96
-    epochs: int = 6
-    round_epochs: int = 3
-    evaluation: int = 48
+    per_round: int = 160
+    epochs: int = 2
+    round_epochs: int = 2
+    evaluation: int = 32
     worlds: int = 64
     threads: int = 2
     cache_mb: int = 3000
@@ -74,7 +77,7 @@ class TrainSettings:
     @classmethod
     def quick(cls) -> TrainSettings:
         """Less of everything, for a first look."""
-        return cls(episodes=96, rounds=1, per_round=48, epochs=5, round_epochs=3, evaluation=32)
+        return cls(episodes=128, rounds=1, per_round=64, epochs=3, round_epochs=3, evaluation=16)
 
 
 class Loop:
@@ -103,75 +106,105 @@ class Loop:
         self.run, self.scenario, self.seed, self.settings = run, scenario, seed, settings
         self.progress = progress or Quiet()
         self.scalars = scalars or (lambda tag, value, step: None)
-        self.search = search
+        self.search, self.stop = search, threading.Event()
+        self._loaders: dict[str, RenderingLoader] = {}  # by arm, the latest: what it has drawn need not be drawn again
+        self._log = threading.Lock()  # what both arms write to
         self.store = DemonstrationStore(run.path / "demonstrations")
+        self.threads = settings.threads  # of the kernels, for whoever works at the moment
         self.expert = Expert.of(scenario)
 
     def train(self) -> Path:
-        """Everything, in order. Returns the folder of the last DAgger checkpoint."""
-        torch.set_num_threads(self.settings.threads)
+        """Everything: the common start, then both arms. Returns the folder of the last DAgger checkpoint."""
         torch.use_deterministic_algorithms(True)
-        self._round("round", 0)
-        for arm in ARMS:
-            for i in range(1, self.settings.rounds + 1):
-                self._round(arm, i)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs 3 % of a step
+        torch.set_num_threads(max(1, self.settings.threads // len(ARMS)))
+        self._round("round", 0, self.progress)
+        if self.settings.threads < len(ARMS):
+            for arm in ARMS:
+                self._arm(arm, self.progress)
+        else:
+            self._abreast()
+        torch.set_num_threads(self.settings.threads)
         return self.run.checkpoint(self._name(ARMS[0], self.settings.rounds))
+
+    def _arm(self, arm: str, progress: Progress) -> None:
+        for i in range(1, self.settings.rounds + 1):
+            self._round(arm, i, progress)
+
+    def _abreast(self) -> None:
+        """Both arms at once. Torch and the kernels let go of the interpreter while they compute."""
+        self.threads = self.settings.threads // len(ARMS)
+        lanes = Lanes(self.progress, f"rounds 1 to {self.settings.rounds}", len(ARMS) * self.settings.rounds)
+        with ThreadPoolExecutor(len(ARMS), thread_name_prefix="arm") as pool:
+            running = [pool.submit(self._arm, arm, lanes.lane()) for arm in ARMS]
+            try:
+                for arm in running:
+                    arm.result()
+            except BaseException:
+                self.stop.set()  # the other arm ends at its next step instead of minutes later
+                raise
 
     @staticmethod
     def _name(arm: str, i: int) -> str:
         return "round-0" if i == 0 else f"{arm}-{i}"
 
-    def _round(self, arm: str, i: int) -> None:
+    def _round(self, arm: str, i: int, progress: Progress) -> None:
         name = self._name(arm, i)
         before = None if i == 0 else load_policy(self.run.checkpoint(self._name(arm, i - 1)))[0]
         if name not in self.store.tags():
-            self._collect(arm, i, before)
+            self._collect(arm, i, before, progress)
         if not self.run.checkpoint(name).exists():
-            self._fit(arm, i, before)
+            self._fit(arm, i, before, progress)
         if not self.run.metrics.has(f"evaluate/{name}"):
-            self._evaluate(arm, i)
+            self._evaluate(arm, i, progress)
 
-    def _collect(self, arm: str, i: int, learner: Learner | None) -> None:
+    def _collect(self, arm: str, i: int, learner: Learner | None, progress: Progress) -> None:
         settings, name = self.settings, self._name(arm, i)
         count = settings.episodes if i == 0 else settings.per_round
         # Both arms meet the same episodes in the same round; only who drives them differs.
         first = TRAIN_SEEDS + (0 if i == 0 else settings.episodes + (i - 1) * settings.per_round)
         episodes = batch(self.scenario, range(self._seed(first), self._seed(first) + count), "train")
         backend = EmbeddedWorld(
-            min(settings.worlds, count), settings.camera, room_for(self.scenario), settings.threads, self.search
+            min(settings.worlds, count), settings.camera, room_for(self.scenario), self.threads, self.search
         )
         mixed = i > 0 and arm == "dagger"
-        self.progress.stage(f"{name}: driving {count} episodes", count)
+        progress.stage(f"{name}: driving {count} episodes", count)
         found = collect(
-            backend, self.expert, learner if mixed else None, episodes, lambda world: truth_of(self.scenario, world), settings.beta,
-            i if mixed else 0, "dagger" if mixed else "expert", digest_of(learner) if mixed and learner else "",
-            versions(), on_done=self.progress.advance,
+            backend, self.expert, learner if mixed else None, episodes,
+            lambda world: truth_of(self.scenario, world), settings.beta, i if mixed else 0,
+            "dagger" if mixed else "expert", digest_of(learner) if mixed and learner else "", versions(),
+            on_done=progress.advance,
         )  # fmt: skip
-        self.store.append(found, name)
+        with self._log:
+            self.store.append(found, name)
 
     def _seed(self, offset: int) -> int:
         return self.seed * 10_000_000 + offset
 
-    def _fit(self, arm: str, i: int, learner: Learner | None) -> None:
+    def _fit(self, arm: str, i: int, learner: Learner | None, progress: Progress) -> None:
         settings, name = self.settings, self._name(arm, i)
         shards = [self._name(arm, j) for j in range(i + 1)]
         demonstrations = self.store.read(shards)
         if self.store.damaged:
             raise ValueError(f"cannot fit {name}: {self.store.damaged}")
+        before = self._loaders.get(arm if i > 1 else "round")
         loader = RenderingLoader(
-            demonstrations, settings.camera, settings.threads, settings.cache_mb * 2**20, self.search
+            demonstrations, settings.camera, self.threads, settings.cache_mb * 2**20, self.search, before
         )
+        self._loaders[arm] = loader
         learner = build(settings.learner, self.seed) if learner is None else learner
-        epochs = settings.epochs if i == 0 else settings.round_epochs
+        epochs = settings.round_epochs if i else settings.epochs
         labels = sum(d.labels for d in demonstrations)
-        self.progress.stage(f"{name}: fitting {labels:,} labels, {epochs} epochs", 1.0)
+        progress.stage(f"{name}: fitting {labels:,} labels, {epochs} epochs", 1.0)
         place = {"done": 0.0}
 
         def on_step(step: int, steps: int, loss: float) -> None:
             share = min(step / max(steps, 1), 1.0)
-            self.progress.advance(share - place["done"], f"loss {loss:+.2f}")
+            progress.advance(share - place["done"], f"loss {loss:+.2f}")
             place["done"] = share
             self.scalars(f"{arm}/loss", loss, i * 10_000 + step)
+            if self.stop.is_set():
+                raise InterruptedError(f"{name} was stopped because the other arm failed")
 
         state = self.run.path / "training" / name
         losses = fit(learner, loader, settings.fit, epochs, (self.seed, ARMS.index(arm) if i else 0, i), state, on_step)
@@ -181,30 +214,75 @@ class Loop:
             "camera": asdict(settings.camera),
         }  # fmt: skip
         save_policy(self.run.checkpoint(name), learner, about)
-        self.run.metrics.append(f"fit/{name}", {"arm": arm, "round": i, "labels": labels, "losses": losses})
+        with self._log:
+            self.run.metrics.append(f"fit/{name}", {"arm": arm, "round": i, "labels": labels, "losses": losses})
 
-    def _evaluate(self, arm: str, i: int) -> None:
+    def _evaluate(self, arm: str, i: int, progress: Progress) -> None:
         settings, name = self.settings, self._name(arm, i)
         learner = load_policy(self.run.checkpoint(name))[0]
         row: dict[str, Any] = {"arm": arm, "round": i, "labels": self._labels(arm, i)}
-        self.progress.stage(f"{name}: driving alone", 2 * settings.evaluation)
+        progress.stage(f"{name}: driving alone", 2 * settings.evaluation)
         for split in ("train", "test"):
             first = self._seed(EVALUATION_SEEDS)
             episodes = batch(self.scenario, range(first, first + settings.evaluation), split)
             tally = drive(
-                learner, self.scenario, episodes, settings.camera, settings.worlds, settings.threads, self.search,
-                on_done=self.progress.advance,
+                learner, self.scenario, episodes, settings.camera, settings.worlds, self.threads, self.search,
+                on_done=progress.advance,
             )  # fmt: skip
             row[split] = {
                 "agreement": float(tally.agrees.mean()), "arrived": float(tally.arrived.mean()),
                 "episodes": len(episodes), "progress": float(np.mean(tally.progress)),
             }  # fmt: skip
             self.scalars(f"{arm}/agreement/{split}", row[split]["agreement"], i)
-        self.run.metrics.append(f"evaluate/{name}", row)
+        with self._log:
+            self.run.metrics.append(f"evaluate/{name}", row)
 
     def _labels(self, arm: str, i: int) -> int:
         wanted = {self._name(arm, j) for j in range(i + 1)}
         return sum(int(str(e["labels"])) for e in self.store.entries() if e["tag"] in wanted)
+
+
+class Lanes:
+    """Several tellers of progress on one bar, from several threads.
+
+    Args:
+        progress: the one bar.
+        text: its stage; rounds: how many rounds all lanes have together.
+    """
+
+    STEPS = 3  # of a round: driving, fitting, driving alone
+
+    def __init__(self, progress: Progress, text: str, rounds: int) -> None:
+        self._progress, self._lock, self._notes = progress, threading.Lock(), list[str]()
+        progress.stage(text, float(rounds * self.STEPS))
+
+    def lane(self) -> Progress:
+        """One more teller."""
+        self._notes.append("")
+        return _Lane(self, len(self._notes) - 1)
+
+    def tell(self, lane: int, by: float, note: str) -> None:
+        """`by` stages more are done in a lane, which is at `note`."""
+        with self._lock:
+            self._notes[lane] = note
+            self._progress.advance(by, " | ".join(note for note in self._notes if note))
+
+
+class _Lane:
+    def __init__(self, lanes: Lanes, number: int) -> None:
+        self._lanes, self._number = lanes, number
+        self._text, self._total, self._done = "", 1.0, 0.0
+
+    def stage(self, text: str, total: float) -> None:
+        """The stage before counts as done, whatever it had told."""
+        rest = 1.0 - self._done / self._total if self._text else 0.0
+        self._text, self._total, self._done = text, max(total, 1e-9), 0.0
+        self._lanes.tell(self._number, rest, text)
+
+    def advance(self, by: float, note: str = "") -> None:
+        """A share of this stage."""
+        self._done += by
+        self._lanes.tell(self._number, by / self._total, f"{self._text.split(':')[0]} {note}".strip())
 
 
 def digest_of(learner: Learner) -> str:

@@ -17,21 +17,57 @@ import numpy as np
 import yaml
 
 from dagger import findings
-from dagger.figures import number
-from dagger.page import STYLE, facts, interval_text, missing, section, strip, table, text
+from dagger.page import (
+    STYLE,
+    anchor,
+    details,
+    facts,
+    folded,
+    interval_text,
+    missing,
+    section,
+    strip,
+    table,
+    text,
+)
 from dagger.runs import MetricsLog, write_atomically
 
-# What each level asks, for a reader who meets it for the first time; the figures stand in the scorecard.
+# What each level asks, in a breath and in a sentence, for a reader who meets it for the first time; the figures stand
+# in the scorecard.
+BRIEFLY = {
+    "imitates": "drives as the rule says",
+    "generalises": "also in conditions it was never shown",
+    "encodes": "the rule’s facts lie in the network",
+    "uses": "and they steer the car",
+    "recovered": "so that the rule can be read back",
+}
 MEANING = {
-    "imitates": "Does the car go where the rule says, in every combination of conditions? The worst combination "
+    "imitates": "Does the car go where the rule says, in every combination of conditions (a cell)? The worst cell "
     "counts, so that a rare one cannot hide behind the common ones.",
     "generalises": "When one fact of the world is flipped and nothing else changes, does the decision change exactly "
-    "when the rule says so, under conditions never demonstrated too?",
+    "when the rule says so, under conditions never demonstrated too? The share is the worst cell’s; the twins must "
+    "also turn where the rule turns (flips), and hardly ever where it does not (false flips).",
     "encodes": "Of all formulas about the world, is the expert's the one that the network's latents describe in the "
-    "fewest bits, and better than an untrained network or the bare pixels allow?",
+    "fewest bits, and better than an untrained network or the bare pixels allow? (Latents are the numbers that the "
+    "network passes on from one layer, or one tick, to the next.)",
     "uses": "If only the piece of the latent that says this fact is swapped with that of a twin world, does the car "
-    "really turn the other way, and does it stay put when the rule says that nothing should change?",
-    "recovered": "Is the rule read back out of interventions logically the same as the expert's, in every cell?",
+    "really turn the other way, and does it stay put when the rule says that nothing should change? The swap must also "
+    "do clearly better than swaps that should do nothing.",
+    "recovered": "Is the rule that is read back from twin worlds logically the same as the expert's, in every "
+    "combination of facts (a cell of the truth table)?",
+}
+# What a baseline is, by how its name begins; only those that a scorecard has are explained.
+BASELINES = {
+    "untrained": "the same network before any training",
+    "nearest neighbour": "does what the expert did in the most similar of the pictures that it remembers",
+    "memoriser": "does what the expert did in the most similar of the pictures that it remembers",
+    "best other single proposition": "a driver that obeys one fact, and another one than the expert does",
+    "best single proposition": "a driver that obeys one fact only",
+    "random variable": "a direction of the latent drawn at random is swapped",
+    "wrong formula": "the piece of the latent that says another fact is swapped",
+    "full swap": "the whole latent is swapped; the most that a swap can do",
+    "random labels": "labels that mean nothing",
+    "pixels": "read from the bare picture, without a network",
 }
 LIMITS = (
     "Even “recovered” says only that the policy implements the rule on the conditions tried: not that it reasons, "
@@ -151,6 +187,8 @@ def verdict_sentence(score: Mapping[str, Any]) -> str:
         for which, how in ((failed, "not passed"), (unknown, "not measured"))
         if which
     ]
+    if len(failed) == len(names):
+        return f"It could not be shown that the learner acquired {rule}: none of the {len(names)} levels was passed."
     if not passed:
         return f"It could not be shown that the learner acquired {rule}: {', '.join(rest)}."
     if passed == ["imitates"]:
@@ -173,7 +211,8 @@ def _verdict(record: Record) -> str:
     scenario = score.get("scenario") or _scenario(record).get("name") or record.name
     out = [
         '<header><p class="kicker">Homunculus · can we imitate thinking from only observing behaviour?</p>',
-        f'<h1>{text(scenario)}</h1><p class="lead">{text(verdict_sentence(score))}</p></header>',
+        f'<h1>{text(scenario)}</h1><p class="lead">{text(verdict_sentence(score))}</p>',
+        f'<p class="caption">{text(_in_brief(record))}</p></header>',
     ]
     if not levels:
         return "".join(out) + missing("scorecard.json is absent or has no levels: probe this run to fill it.")
@@ -183,39 +222,83 @@ def _verdict(record: Record) -> str:
         words = f"the scorecard contradicts itself: its verdict is {claimed}, its levels say {passed}"
         out.append(f'<p class="warning">{text(words)}</p>')
     out.append(
-        "<p>A driver obeyed a rule that the learner was never told: it saw only pictures, and what the driver did. "
-        "Five questions, each harder than the one before, ask how much of the rule it took over:</p>"
+        "<p>A driver (the expert) obeyed a rule that the learner was never told: it saw only pictures, and what the "
+        "driver did. Five questions, each harder than the one before, ask how much of the rule it took over:</p>"
     )
-    steps = []
-    for name in dict.fromkeys([*MEANING, *levels]):
-        kind, words = _state(levels.get(name) or {})
-        steps.append(f'<li class="{kind}"><b>{text(name)}</b><span>{words}</span></li>')
+    steps = [_step(name, levels.get(name) or {}) for name in dict.fromkeys([*MEANING, *levels])]
     out.append(f'<ol class="ladder">{"".join(steps)}</ol>')
+    out.append(_contents())
     out.extend(_card(name, level or {}) for name, level in levels.items())
     out.append(
-        '<p class="caption">Dots are measured values, bars their 95 % intervals over episodes; the dashed line is '
-        "what is needed. Grey rows are baselines, measured in the same way: they show how much the task gives away for "
-        "nothing.</p>"
+        '<p class="caption">Dots are measured values, bars their 95 % intervals over episodes. A level is passed when '
+        "the lower end of the learner’s bar (its dot, where there is no bar) reaches the dashed line, and what its "
+        "text asks besides holds. Grey rows are baselines, measured in the same way: they show how much the task gives "
+        "away for nothing.</p>"
     )
+    if said := _baselines_said(levels):
+        out.append(f"<h3>What the baselines are</h3>{facts(said)}")
     return "".join(out)
+
+
+def _in_brief(record: Record) -> str:
+    """Which run this is and what it took, in a line."""
+    score = record.score
+    durations = [v for v in (score.get("durations") or {}).values() if v is not None]
+    cores = record.manifest.get("cores")
+    took = f"took {_spell(round(sum(durations)))}" if durations else "how long it took was not recorded"
+    parts = [
+        f"run {record.name}",
+        f"seed {seed}" if (seed := score.get("seed", record.config.get("seed"))) is not None else "",
+        str(score.get("checkpoint") or ""),
+        took + (f" on {cores} cores" if durations and cores else ""),
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _spell(seconds: float) -> str:
+    """A duration: seconds, and minutes beside them where there are many."""
+    exact = f"{round(seconds, 2):g} s" if seconds < 1000 else f"{seconds:.0f} s"
+    return exact if seconds < 120 else f"{exact} ({seconds / 60:.1f} min)"
+
+
+def _step(name: str, level: Mapping[str, Any]) -> str:
+    """A level in the ladder: its question in a breath, its verdict, its value and interval."""
+    kind, words = _state(level)
+    sign = {"pass": "✓ ", "fail": "✗ "}.get(kind, "")
+    interval = interval_text(level.get("interval"))
+    value = "" if level.get("value") is None else f"<br>{text(level['value'])}"
+    around = "" if interval == "–" else f" {text(interval)}"
+    return (
+        f'<li class="{kind}"><b>{text(name)}</b><em>{text(BRIEFLY.get(name, ""))}</em>'
+        f"<span><i>{sign}{words}</i>{value}{around}</span></li>"
+    )
+
+
+def _contents() -> str:
+    links = (f'<a href="#{anchor(title)}">{text(title)}</a>' for title in findings.TITLES)
+    return f'<p class="contents">Further down: {" ".join(links)}</p>'
+
+
+def _baselines_said(levels: Mapping[str, Any]) -> dict[str, str]:
+    """What the baselines are that this scorecard has."""
+    names = [str(n).replace("_", " ") for level in levels.values() for n in (level or {}).get("baselines") or {}]
+    return {k: v for k, v in BASELINES.items() if any(n.startswith(k) for n in names)}
 
 
 def _card(name: str, level: Mapping[str, Any]) -> str:
     kind, words = _state(level)
     colour = {"pass": "#0f7b6c", "fail": "#b23a3a"}.get(kind, "#676e7a")
-    value = number(level.get("value"))
     interval = interval_text(level.get("interval"))
     around = f"95 % {interval}" if interval != "–" else "no interval was recorded"
-    what = f"{str(level['what']).rstrip('.')}." if level.get("what") else ""
     out = [
-        f'<div class="card"><div><h3>{text(name)}</h3><span class="chip {kind}">{words}</span>',
-        f'<p class="big">{text(value)}</p><span class="interval">{text(around)}</span></div>',
-        f"<div>{strip(level, colour)}</div>",
-        f'<p class="wide caption">{text(MEANING.get(name, ""))}</p>',
-        f'<p class="wide">Measured: {text(what)}</p>' if what else "",
+        f'<div class="card"><div class="title"><h3>{text(name)}</h3><span class="chip {kind}">{words}</span>',
+        f'<span class="big">{text(level.get("value"))}</span><span class="interval">{text(around)}</span></div>',
+        f'<p class="caption">{text(MEANING.get(name, ""))}</p>',
+        f"<p>Measured: {text(str(level['what']).rstrip('.'))}.</p>" if level.get("what") else "",
+        strip(level, colour),
     ]
     if level.get("details"):
-        out.append(f'<div class="wide">{facts(level["details"])}</div>')
+        out.append(details(level["details"]))
     return "".join(out) + "</div>"
 
 
@@ -231,6 +314,15 @@ def _scenario(record: Record) -> Mapping[str, Any]:
             return data
     found = record.config.get("scenario")
     return found if isinstance(found, dict) else {"name": found} if found else {}
+
+
+def _camera(record: Record) -> tuple[int, int] | None:
+    """Width and height of what the learner sees, where the settings say so."""
+    train = record.config.get("train")
+    camera = train.get("camera") if isinstance(train, dict) else None
+    if not isinstance(camera, dict) or not {"width", "height"} <= set(camera):
+        return None
+    return int(camera["width"]), int(camera["height"])
 
 
 def _asked(record: Record) -> str:
@@ -255,12 +347,15 @@ def _asked(record: Record) -> str:
     if isinstance(splits, dict) and splits:
         rows = [[f"<b>{text(k)}</b>", f"<code>{text(v)}</code>"] for k, v in splits.items()]
         out.append("<h3>What was shown, what was held out</h3>" + table(["split", "episodes where"], rows))
+        out.append('<p class="caption">The learner is trained on the split “train” alone; what another split admits '
+                   "and “train” does not is held out.</p>")  # fmt: skip
     else:
         out.append(missing("The splits (which conditions were trained on, which held out) were not recorded."))
     if "map" in scenario:
         out.append(f"<h3>Where</h3>{facts({'map': scenario['map']})}")
+        out.append('<p class="caption">Two numbers in brackets are a range from which every episode draws.</p>')
     intro = "The scenario, as its file says it. The learner is given none of these words."
-    return section("What was asked", intro, *out)
+    return section(findings.TITLES[0], intro, *out)
 
 
 # ------------------------------------------------------------------------------------------------ how it was made
@@ -278,10 +373,9 @@ def _made(record: Record) -> str:
     durations = score.get("durations") or {}
     if durations:
         total = sum(v for v in durations.values() if v is not None)
-        rows = [[text(k), f"{text(v)} s"] for k, v in durations.items()] + [
-            ["<b>in all</b>", f"<b>{text(total)} s</b>"]
-        ]
-        out.append("<h3>Durations</h3>" + table(["stage", "took"], rows, (1,)))
+        rows = [[text(k), "–" if v is None else text(_spell(v))] for k, v in durations.items()]
+        rows.append(["<b>in all</b>", f"<b>{text(_spell(total))}</b>"])
+        out.append("<h3>Durations</h3>" + table(["stage", "took"], rows, (1,), "narrow"))
     else:
         out.append(missing("Durations were not recorded."))
     out.append(
@@ -291,20 +385,24 @@ def _made(record: Record) -> str:
         **({"run": record.config} if record.config else {}),
         **({"probing": s} if (s := score.get("settings")) else {}),
     }
-    out.append("<h3>All settings</h3>" + (facts(settings, True) if settings else missing("config.yaml is absent.")))
-    return section("How it was made", "What somebody else needs to repeat it.", *out)
+    out.append(
+        "<h3>All settings</h3>" + folded("Every number and name that was set", facts(settings, True))
+        if settings
+        else missing("config.yaml is absent.")
+    )
+    return section(findings.TITLES[-2], "What somebody else needs to repeat it.", *out)
 
 
 def _limits() -> str:
     items = "".join(f"<li>{text(line)}</li>" for line in LIMITS)
-    return section("What this does not say", "Read before quoting.", f"<ul>{items}</ul>")
+    return section(findings.TITLES[-1], "Read before quoting.", f"<ul>{items}</ul>")
 
 
 def _sections(record: Record) -> tuple[str, ...]:
     """The page, top to bottom."""
     score = record.score
     return (
-        _verdict(record), _asked(record), findings.twins(record.twins), findings.learning(record.rows),
+        _verdict(record), _asked(record), findings.twins(record.twins, _camera(record)), findings.learning(record.rows),
         findings.recovered(score), findings.league(score), findings.maps(score), findings.interchange(score),
         findings.transfer(score), _made(record), _limits(),
     )  # fmt: skip

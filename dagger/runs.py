@@ -1,4 +1,4 @@
-"""A run folder: settings, manifest, metrics, checkpoints, demonstrations. Everything in it is written whole or not at all."""
+"""A run folder: settings, manifest, metrics, checkpoints, demonstrations; each file is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ class RunFolder:
         wanted = yaml.safe_dump(settings, sort_keys=True)
         if config.exists():
             if not resume:
-                raise FileExistsError(f"{self.path} already holds a run; give --resume to go on with it, or another --out")
+                raise FileExistsError(
+                    f"{self.path} already holds a run; give --resume to go on with it, or another --out"
+                )
             before = yaml.safe_load(config.read_text())
             after = yaml.safe_load(wanted)
             if before != after:
@@ -84,7 +86,12 @@ class RunFolder:
         for name in ("checkpoints", "demonstrations", "training"):
             (self.path / name).mkdir(exist_ok=True)
         if not (self.path / "manifest.json").exists():
-            manifest = {"commit": commit(), "versions": versions(), "cores": os.cpu_count(), "machine": platform.machine()}
+            manifest = {
+                "commit": commit(),
+                "versions": versions(),
+                "cores": os.cpu_count(),
+                "machine": platform.machine(),
+            }
             write_atomically(self.path / "manifest.json", json.dumps(manifest, indent=2, sort_keys=True) + "\n")
         if not config.exists():
             write_atomically(config, wanted)

@@ -46,7 +46,7 @@ class Tally:
 
     @property
     def agrees(self) -> np.ndarray:
-        """(n,) bool: took the rule's way. A crash before any way was taken does not agree; one after it does not either."""
+        """(n,) bool: took the rule's way and arrived. A crash never agrees, before the turn or after it."""
         return (self.branch == self.wanted) & (self.outcome == OUTCOME["arrived"])
 
     @property

@@ -83,7 +83,8 @@ class Expert:
         strayed = offset[rows, wanted] > COMMITTED
         elsewhere = (world.branch != NO_BRANCH) & (world.branch != decision)
         lost = elsewhere | (strayed & (offset.min(1) < offset[rows, wanted] - 1.0))
-        target = np.where(lost, np.where(elsewhere, (ways == world.branch[:, None]).argmax(1), offset.argmin(1)), wanted)
+        nearest = np.where(elsewhere, (ways == world.branch[:, None]).argmax(1), offset.argmin(1))
+        target = np.where(lost, nearest, wanted)
         return Label(control(bank, world, target, self.manner), decision, ~(lost | strayed))
 
 

@@ -129,7 +129,7 @@ class Learner(Sited, nn.Module):
         """Distribution over controls at every tick of B sequences.
 
         Args:
-            camera: (B, T, H, W, 3) uint8, or floating in 0..1.
+            camera: (B, T, H, W, 3) uint8, or floating in -0.5..0.5.
             speed: (B, T) [m/s].
             state: (B, Dm) what was carried to the first tick; zero when None.
 
@@ -154,7 +154,7 @@ class Learner(Sited, nn.Module):
         Sequences start from the zero state; ticks that are not valid still pass through the memory.
 
         Args:
-            camera: (B, T, H, W, 3) uint8, or floating in 0..1.
+            camera: (B, T, H, W, 3) uint8, or floating in -0.5..0.5.
             speed: (B, T) [m/s]; steer: (B, T) [rad]; acceleration: (B, T) [m/s^2].
             valid: (B, T) bool.
 

@@ -8,8 +8,8 @@ MEMORIES names them all: a new one is a class with these members and an entry th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -78,4 +78,5 @@ class Gru(nn.Module):
         return outputs, last[0]
 
 
-MEMORIES: dict[str, type[NoMemory] | type[Gru]] = {"none": NoMemory, "gru": Gru}
+# Made with (width of the embedding, width of the memory); a module that is a MemoryCore.
+MEMORIES: dict[str, Callable[[int, int], Any]] = {"none": NoMemory, "gru": Gru}

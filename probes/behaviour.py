@@ -129,9 +129,7 @@ def twins_of(scenario: Scenario, names: tuple[str, ...], tally: Tally, count: in
     return Twins(names, settings, way, tally.wanted.reshape(count, len(settings)))
 
 
-def generalises(
-    scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[str, dict[str, Any]]
-) -> Level:
+def generalises(scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[str, dict[str, Any]]) -> Level:
     """Agreement in the worst cell with held-out combinations, and twins that turn only where the rule does."""
     found = agreement(scenario, tally)
     name, share = found.worst
@@ -147,7 +145,7 @@ def generalises(
         value=share.value,
         interval=share.interval,
         passed=bool(passed),
-        what=f"share driven the rule's way in the worst cell of the test split ({name}), held-out combinations included",
+        what=f"share driven the rule's way in the test split's worst cell, held-out combinations included ({name})",
         threshold=NEEDED,
         baselines=baselines,
         details={

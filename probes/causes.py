@@ -3,7 +3,8 @@
 For a premise p, a base setting c and a source setting d, the policy should do what the rule says of c with p as in d.
 Where that differs from what the rule says of c itself the pair must *flip*, else it must *keep*.  A net that holds
 only the finished decision fails here for rules of two premises: swapping the decision follows d's decision, not the
-counterfactual one; it is then called *fused*.
+counterfactual one; it is then called *fused*.  A net that holds premises and conclusion must be left to draw the
+conclusion anew: so what hangs on two premises together is taken out of a premise's subspace.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from probes.interventions import (
     leading,
     observe_factorial,
     random_subspace,
+    without,
 )
 from probes.trace import STATIONS
 from scenarios.rules.evaluate import evaluate
@@ -37,6 +39,7 @@ from sim.config import Camera, Episode
 from sim.rollout import look
 from sim.types import DECISION, NO_BRANCH
 
+INTERACTION = 0.2  # share of a premise's own effect from which on its interaction with another is taken out
 NOTICEABLE = 0.02  # [rad] of steering difference between twins below which there is nothing to be carried
 
 
@@ -147,6 +150,16 @@ def sites_swapped(policy: Sited) -> tuple[str, ...]:
     return policy.recurrent_sites or (next(iter(policy.sites)),)
 
 
+def premise_subspace(latents: Factorial, question: Question, premise: str) -> Subspace:
+    """Where a site holds a premise: its main effect, without what hangs on other premises of the rule as well."""
+    column = question.names.index(premise)
+    effect = latents.main_effect(column)
+    others = [question.names.index(n) for n in question.rule_names if n != premise]
+    if others:
+        effect = without(effect, np.concatenate([latents.interaction(column, o) for o in others]), INTERACTION)
+    return leading(latents.site, effect, premise)
+
+
 def run_pairs(
     policy: Sited, question: Question, flips: Sequence[Pair], keeps: Sequence[Pair], subspaces: Sequence[Subspace],
     what: str,
@@ -202,7 +215,7 @@ def uses(
     for number, premise in enumerate(question.rule_names):
         column = question.names.index(premise)
         flips, keeps = pairs_for(question, premise, pairs, seed + 10_000 * (number + 1))
-        swap = [leading(s, latents[s].main_effect(column), premise) for s in sites]
+        swap = [premise_subspace(latents[s], question, premise) for s in sites]
         premises.append(run_pairs(policy, question, flips, keeps, swap, premise))
         on_done(1.0)
         chance = [random_subspace(s, policy.sites[s], rng) for s in sites]
@@ -213,9 +226,12 @@ def uses(
             controls.append(run_pairs(policy, question, flips, keeps, away, f"wrong formula: {wrong} ({premise})"))
         on_done(1.0)
         fresh = [leading(s, blank[s].main_effect(column), premise) for s in sites_swapped(untrained)]
-        controls.append(run_pairs(untrained, question, flips, keeps, fresh, f"untrained net ({premise})"))
+        some = slice(0, max(8, pairs // 4))  # it never arrives, so each of its pairs lasts as long as two others
+        controls.append(run_pairs(untrained, question, flips[some], keeps[some], fresh, f"untrained net ({premise})"))
         whole = [everything(s, policy.sites[s]) for s in sites]
-        results.append(run_pairs(policy, question, flips, keeps, whole, f"full swap ({premise}), the ceiling"))
+        # With one premise a swap of everything is the ceiling; with more it brings the others along.
+        ceiling = ", the ceiling" if len(question.rule_names) == 1 else ""
+        results.append(run_pairs(policy, question, flips, keeps, whole, f"full swap ({premise}){ceiling}"))
         on_done(1.0)
     worst = min(premises, key=lambda r: r.bound)
     best = max(c.score for c in controls)
@@ -267,13 +283,13 @@ def used_map(
     bases = [e[f[0][i % len(off)]] for i, (e, f) in enumerate(zip(episodes, flipped))]
     twins = [e[f[1][i % len(off)]] for i, (e, f) in enumerate(zip(episodes, flipped))]
     worlds = Shadowed(question.scenario, bases, [twins], question.camera, question.threads, question.search)
-    swaps = {s: leading(s, latents[s].main_effect(column), premise) for s in policy.sites}
+    swaps = {s: premise_subspace(latents[s], question, premise) for s in policy.sites}
     product = np.zeros((len(policy.sites), len(STATIONS)))
     square, count = np.zeros(len(STATIONS)), np.zeros(len(STATIONS))
     memory, shadow_memory = policy.begin(draws), policy.begin(draws)
     while len(slots := worlds.running()):
         with policy.record() as tape:
-            there, after = policy.act(look(worlds.shadows[0], policy.needs, slots), shadow_memory[slots])
+            there, after = policy.act(look(worlds.shadow, policy.needs, slots), shadow_memory[slots])
         shadow_memory[slots] = after
         source = {s: rows[-1] for s, rows in tape.ticks.items()}
         view = look(worlds.base, policy.needs, slots)
@@ -284,7 +300,7 @@ def used_map(
         np.add.at(square, places, wanted**2)
         np.add.at(count, places, 1)
         for i, (site, swap) in enumerate(swaps.items()):
-            with policy.edit({site: lambda z, swap=swap, site=site: swap.swap(z, source[site])}):  # type: ignore[misc]
+            with policy.edit({site: lambda z, swap=swap, site=site: swap.swap(z, source[site])}):  # type: ignore[misc]  # noqa: B023
                 changed, _ = policy.act(view, before)
             np.add.at(product[i], places, (changed.steer - action.steer) * wanted)
         memory[slots] = after

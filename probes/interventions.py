@@ -24,7 +24,7 @@ from scenarios.spec import Scenario
 from sim.config import Camera, Episode
 from sim.embedded import EmbeddedWorld
 from sim.rollout import look
-from sim.types import OUTCOME, Action
+from sim.types import OUTCOME, Action, World
 
 RANK = 2
 
@@ -66,6 +66,18 @@ def leading(site: str, differences: np.ndarray, what: str) -> Subspace:
     return Subspace(site, rows[:RANK].T.astype(np.float32).copy(), what)
 
 
+def without(differences: np.ndarray, other: np.ndarray, least: float) -> np.ndarray:
+    """`differences` (n, D) without their component along the leading directions of `other` (m, D), RANK at most.
+
+    Args:
+        least: a direction counts when its strength is this share of the strongest direction of `differences`.
+    """
+    strongest = np.linalg.norm(differences, 2) / np.sqrt(len(differences))
+    _, strength, rows = np.linalg.svd(other.astype(np.float64), full_matrices=False)
+    rows = rows[:RANK][strength[:RANK] / np.sqrt(len(other)) > least * strongest]
+    return differences - differences @ rows.T @ rows
+
+
 @dataclass(frozen=True)
 class Swapped:
     """Where the cars went. branch, outcome: (n,)."""
@@ -85,7 +97,8 @@ class Shadowed:
     Args:
         scenario: of all episodes.
         bases: B episodes that are driven.
-        shadows: K lists of B episodes: row by row the same draw as the base, propositions apart.
+        shadows: K lists of B episodes: row by row the same draw as the base, propositions apart. They live in one
+            backend, list after list, so that a policy looks at all of them at once.
     """
 
     def __init__(
@@ -103,11 +116,16 @@ class Shadowed:
             return backend
 
         self.base = world(bases)
-        self.shadows = [world(episodes) for episodes in shadows]
+        self.shadow = world([e for episodes in shadows for e in episodes])
+        self.lists = len(shadows)
 
     def running(self) -> np.ndarray:
         """Slots whose base still runs."""
         return np.flatnonzero(self.base.world.outcome == OUTCOME["running"])
+
+    def behind(self, slots: np.ndarray) -> np.ndarray:
+        """(K * S,) rows of `shadow` that stand behind these slots, list after list."""
+        return (np.arange(self.lists)[:, None] * self.base.worlds + slots).ravel()
 
     def step(self, slots: np.ndarray, action: Action) -> None:
         """Base and shadows take the same action; each shadow's ego is then put where the base's is."""
@@ -115,9 +133,8 @@ class Shadowed:
         whole = Action(np.zeros(n, np.float32), np.zeros(n, np.float32))
         whole.steer[slots], whole.acceleration[slots] = action.steer, action.acceleration
         self.base.step(whole)
-        for shadow in self.shadows:
-            shadow.step(whole)
-            shadow.adopt(self.base.world)
+        self.shadow.step(Action(np.tile(whole.steer, self.lists), np.tile(whole.acceleration, self.lists)))
+        self.shadow.adopt(World(*(np.concatenate([a] * self.lists) for a in self.base.world)))
 
 
 def interchange(
@@ -145,10 +162,10 @@ def interchange(
         on_tick(worlds.base)
     while len(slots := worlds.running()):
         with policy.record(sites) as tape:
-            _, after = policy.act(look(worlds.shadows[0], policy.needs, slots), shadow_memory[slots])
+            _, after = policy.act(look(worlds.shadow, policy.needs, slots), shadow_memory[slots])
         shadow_memory[slots] = after
         there = {site: tape.ticks[site][-1] for site in sites}
-        edits = {s.site: lambda z, s=s: s.swap(z, there[s.site]) for s in subspaces}  # type: ignore[misc]
+        edits = {s.site: lambda z, s=s: s.swap(z, there[s.site]) for s in subspaces}  # type: ignore[misc]  # noqa: B023
         with policy.edit(edits):
             action, after = policy.act(look(worlds.base, policy.needs, slots), memory[slots])
         memory[slots] = after
@@ -179,6 +196,12 @@ class Factorial:
         on = self.table[:, column]
         return self.latents[:, on].mean(1) - self.latents[:, ~on].mean(1)
 
+    def interaction(self, one: int, other: int) -> np.ndarray:
+        """(F, D): how far what one proposition changes hangs on another, on the scale of `main_effect`."""
+        sign = np.where(self.table[:, one] == self.table[:, other], 1.0, -1.0)
+        effect: np.ndarray = 2.0 * (self.latents * sign[:, None]).mean(1)
+        return effect
+
     def effect_of(self, value: np.ndarray) -> np.ndarray:
         """(F, D): mean latent where `value` (C,) bool holds minus where it does not: a formula's effect."""
         return self.latents[:, value].mean(1) - self.latents[:, ~value].mean(1)
@@ -203,21 +226,18 @@ def observe_factorial(
         every: keep one tick in so many.
     """
     worlds = Shadowed(scenario, bases, settings, camera, threads, search)
-    memory = policy.begin(len(bases))
-    memories = [policy.begin(len(bases)) for _ in settings]
+    memory, shadow_memory = policy.begin(len(bases)), policy.begin(len(bases) * len(settings))
     kept: dict[str, list[np.ndarray]] = {site: [] for site in sites}
     frames: list[np.ndarray] = []
     tick = 0
     while len(slots := worlds.running()):
-        rows = []
-        for k, shadow in enumerate(worlds.shadows):
-            with policy.record(tuple(sites)) as tape:
-                _, after = policy.act(look(shadow, policy.needs, slots), memories[k][slots])
-            memories[k][slots] = after
-            rows.append({site: tape.ticks[site][-1].cpu().numpy() for site in sites})
+        behind = worlds.behind(slots)
+        with policy.record(tuple(sites)) as tape:
+            _, shadow_memory[behind] = policy.act(look(worlds.shadow, policy.needs, behind), shadow_memory[behind])
         if tick % every == 0:
             for site in sites:
-                kept[site].append(np.stack([r[site] for r in rows], 1))
+                rows = tape.ticks[site][-1].cpu().numpy()
+                kept[site].append(rows.reshape(len(settings), len(slots), -1).transpose(1, 0, 2))
             frames.append(slots)
         action, after = policy.act(look(worlds.base, policy.needs, slots), memory[slots])
         memory[slots] = after

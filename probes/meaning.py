@@ -136,7 +136,8 @@ def encodes(
         {
             "formula": s.name, "bits": s.bits, "episodes": s.n, "compression": 1 - s.compression,
             "accuracy": s.accuracy, "true": s.name == truth,
-            "untrained": 1 - scores["untrained"][s.name].compression, "pixels": 1 - scores["pixels"][s.name].compression,
+            "untrained": 1 - scores["untrained"][s.name].compression,
+            "pixels": 1 - scores["pixels"][s.name].compression,
         }
         for s in ranking
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Minds whose inner working is known by construction: what the scorecard is calibrated on.
 
-    register    holds every premise in a register of its own, then applies the rule      -> every level
+    register    holds every premise, and the conclusion that it draws from them          -> every level
+    premises    holds every premise, and applies the rule only where it acts             -> all but `encodes` the rule
     fused       works the decision out at once and holds only that                       -> all but `uses` its premises
     shortcut    holds a distractor that went along with the premise in training          -> imitates, and nothing else
     memoriser   knows the episodes it was shown by heart and guesses elsewhere           -> nothing on fresh episodes
@@ -33,6 +34,7 @@ from sim.types import DECISION, Action
 WIDTH = 24  # of the recurrent state
 NUISANCES = 6  # registers that hold speed, place and such, as any driver's state would
 HOLD = 0.5  # share of a register that is kept from tick to tick
+LOUD = 2.0  # strength of a conclusion beside its premises: what a mind acts upon, it holds clearly
 
 
 class PlantedMind(Sited):
@@ -68,8 +70,12 @@ class PlantedMind(Sited):
         """An empty state."""
         return torch.zeros(worlds, WIDTH)
 
-    def sense(self, seen: Truth) -> np.ndarray:
-        """(S, registers) in -1..1: what is written into the registers at this tick."""
+    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
+        """(S, registers): what is written into the registers at this tick.
+
+        Args:
+            held: what stands in them since the tick before, name -> (S,).
+        """
         raise TypeError(f"{type(self).__name__} does not say what it senses")
 
     def choose(self, registers: dict[str, np.ndarray], seen: Truth) -> np.ndarray:
@@ -80,16 +86,20 @@ class PlantedMind(Sited):
         """Write the registers, rotate, pass the site, rotate back, choose, and drive there."""
         world = seen.world
         written = np.zeros((len(seen.slots), WIDTH), np.float32)
-        written[:, : len(self.registers)] = self.sense(seen)
+        written[:, : len(self.registers)] = self.sense(seen, self._read(memory))
         nuisances = (world.speed[:, 0] / 10, world.yaw[:, 0] / 3, world.x[:, 0] / 50, world.y[:, 0] / 50,
                      world.route_offset[:, 0] / 5, np.sin(world.tick / 9.0))  # fmt: skip
         written[:, len(self.registers) : len(self.registers) + NUISANCES] = np.stack(nuisances, 1)
         state = HOLD * memory + (1 - HOLD) * torch.from_numpy(written) @ self._rotation.T
         state = self._at("memory", state)
-        values = (state @ self._rotation).numpy()
-        decision = self.choose({name: values[:, i] for i, name in enumerate(self.registers)}, seen)
+        decision = self.choose(self._read(state), seen)
         driver = Expert(lambda _: decision, Manner())
         return driver.act(seen, np.zeros((len(seen.slots), 0)))[0], state
+
+    def _read(self, state: Tensor) -> dict[str, np.ndarray]:
+        """Register -> (S,) what stands in it."""
+        values = (state @ self._rotation).numpy()
+        return {name: values[:, i] for i, name in enumerate(self.registers)}
 
 
 def _signs(values: Any) -> np.ndarray:
@@ -97,12 +107,30 @@ def _signs(values: Any) -> np.ndarray:
 
 
 class RuleRegister(PlantedMind):
-    """Every premise has its register; the rule is applied to what stands there."""
+    """Every premise has its register, and so has the conclusion from what stood there a tick ago: it is acted upon."""
+
+    def __init__(self, scenario: Scenario, seed: int = 0) -> None:
+        super().__init__(scenario, (*scenario.proposition_names, "conclusion"), seed)
+
+    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
+        """The propositions, and more loudly whether the rule, applied to the held ones, says left."""
+        values = truth_of(self.scenario, seen.world)
+        names = self.registers[:-1]
+        left = evaluate(self.scenario.rule, {name: held[name] > 0 for name in names}) == DECISION["left"]
+        return np.stack([*(_signs(values[name]) for name in names), LOUD * _signs(left)], 1)
+
+    def choose(self, registers: dict[str, np.ndarray], seen: Truth) -> np.ndarray:
+        """Left or right, as the conclusion says."""
+        return np.where(registers["conclusion"] > 0, DECISION["left"], DECISION["right"])
+
+
+class Premises(PlantedMind):
+    """Every premise has its register; the rule is applied to what stands there, and its verdict is held nowhere."""
 
     def __init__(self, scenario: Scenario, seed: int = 0) -> None:
         super().__init__(scenario, scenario.proposition_names, seed)
 
-    def sense(self, seen: Truth) -> np.ndarray:
+    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
         """The propositions."""
         values = truth_of(self.scenario, seen.world)
         return np.stack([_signs(values[name]) for name in self.registers], 1)
@@ -118,7 +146,7 @@ class FusedRule(PlantedMind):
     def __init__(self, scenario: Scenario, seed: int = 0) -> None:
         super().__init__(scenario, ("decision",), seed)
 
-    def sense(self, seen: Truth) -> np.ndarray:
+    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
         """Whether the rule says left."""
         decision = evaluate(self.scenario.rule, truth_of(self.scenario, seen.world))
         return _signs(decision == DECISION["left"])[:, None]
@@ -140,7 +168,7 @@ class Shortcut(PlantedMind):
             raise ValueError(f"no proposition {cue!r} in {scenario.name}; known are {list(scenario.proposition_names)}")
         super().__init__(scenario, (cue,), seed)
 
-    def sense(self, seen: Truth) -> np.ndarray:
+    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
         """The distractor."""
         return _signs(truth_of(self.scenario, seen.world)[self.registers[0]])[:, None]
 
@@ -160,7 +188,7 @@ class Memoriser(PlantedMind):
         super().__init__(scenario, ("remembered",), seed)
         self.shown = dict(shown)
 
-    def sense(self, seen: Truth) -> np.ndarray:
+    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
         """What it remembers of this episode, or what it makes up."""
         guesses: Iterable[int] = (
             self.shown.get(int(s), DECISION["left"] if (int(s) * 2654435761 >> 16) & 1 else DECISION["right"])

@@ -1,10 +1,10 @@
 """The scorecard: five levels of evidence about one policy, one vector, never one number.
 
-    imitates     goes the rule's way in every cell of the training split
-    generalises  in held-out combinations too, and turns on twins exactly where the rule does
-    encodes      its latent explains the rule better than any other formula, and training made it so
-    uses         swapping one premise inside turns the car
-    recovered    interventions on the world give a complete truth table, equivalent to the rule
+imitates     goes the rule's way in every cell of the training split
+generalises  in held-out combinations too, and turns on twins exactly where the rule does
+encodes      its latent explains the rule better than any other formula, and training made it so
+uses         swapping one premise inside turns the car
+recovered    interventions on the world give a complete truth table, equivalent to the rule
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ from probes.behaviour import (
 )
 from probes.causes import Question, study, used_map, uses
 from probes.evidence import LEVELS, Level
+from probes.interventions import Factorial
 from probes.meaning import encodes, readable
 from probes.recover import Recovered
 from probes.trace import trace
 from probes.twins import record_twins as _record
 from scenarios.rules.logic import all_cells
-from scenarios.sample import cells, sample
+from scenarios.sample import cells, sample, under
 from scenarios.spec import EVERY, Scenario
 from sim.config import Camera, Episode
 from sim.progress import Progress, Quiet
@@ -65,7 +66,7 @@ class ProbeSettings:
         worlds: at once.
     """
 
-    per_cell: int = 100
+    per_cell: int = 160
     baseline_per_cell: int = 32
     draws: int = 48
     traced: int = 320
@@ -129,6 +130,7 @@ class Scoring:
         self.seed, self.threads, self.search = seed, threads, search
         self.progress = progress or Quiet()
         self.durations: dict[str, float] = {}
+        self._studied: dict[str, Factorial] = {}
         self._first = seed * 10_000_000 + SEEDS
 
     def card(self, checkpoint: str) -> dict[str, Any]:
@@ -191,6 +193,13 @@ class Scoring:
         found["best other single proposition"] = best_single_proposition(self.scenario, cells(self.scenario, split))
         return found
 
+    def _set_names(self) -> tuple[str, ...]:
+        """The propositions that interventions set: the rule's, and others up to MOST_SET, in the scenario's order."""
+        used = Question.of(self.scenario, self.camera, self.threads, self.search).rule_names
+        idle = [n for n in self.scenario.proposition_names if n not in used]
+        chosen = {*used, *idle[: max(0, MOST_SET - len(used))]}
+        return tuple(n for n in self.scenario.proposition_names if n in chosen)
+
     def _imitates(self) -> Level:
         split = "train" if "train" in self.scenario.splits else EVERY
         episodes = by_cells(self.scenario, split, self.settings.per_cell, self._first)
@@ -201,11 +210,7 @@ class Scoring:
         split = test_split(self.scenario)
         episodes = by_cells(self.scenario, split, self.settings.per_cell, self._first + 200_000)
         tally = self._drive(self.policy, episodes, "generalises: driving the test split")
-        asked = Question.of(self.scenario, self.camera, self.threads, self.search)
-        names = tuple(
-            n for n in self.scenario.proposition_names
-            if n in (*asked.rule_names, *[p for p in self.scenario.proposition_names if p not in asked.rule_names])
-        )[: max(MOST_SET, len(asked.rule_names))]  # fmt: skip
+        names = self._set_names()
         groups = twin_episodes(self.scenario, self.settings.draws, names, self._first + 300_000)
         flat = [e for group in groups for e in group]
         twins = twins_of(self.scenario, names, self._drive(self.policy, flat, "generalises: twins"), len(groups))
@@ -213,10 +218,16 @@ class Scoring:
         return level, truth_table_of(twins)
 
     def _encodes(self) -> tuple[Level, list[dict[str, Any]], dict[str, float], Any]:
-        admitted = cells(self.scenario, EVERY)
-        first = self._first + 500_000
+        # Set by twins, not drawn: what a scenario lets go together always (a shortcut) must come apart here.
+        names = self._set_names()
+        settings = all_cells(len(names))
         episodes = [
-            sample(self.scenario, first + i, EVERY, cell=admitted[i % len(admitted)]) for i in range(self.settings.traced)
+            under(
+                self.scenario,
+                sample(self.scenario, self._first + 500_000 + i, EVERY),
+                dict(zip(names, settings[i % len(settings)])),
+            )
+            for i in range(self.settings.traced)
         ]
         self.progress.stage("encodes: reading latents", len(episodes))
         read = trace(
@@ -237,9 +248,15 @@ class Scoring:
             self.policy, self.untrained, question, self.settings.pairs, self.settings.fitted, self._first + 600_000,
             self.progress.advance,
         )  # fmt: skip
+        self._studied = latents
         used = used_map(self.policy, question, latents, self.settings.fitted, self._first + 800_000)
         self.progress.advance(1)
         return level, swaps, fused, used
+
+    def twins(self, path: Path) -> None:
+        """Write twins.npz: one draw dry, in real rain, and dry with the rain swapped in inside (after `card`)."""
+        question = Question.of(self.scenario, self.camera, self.threads, self.search)
+        _record(self.policy, question, self._studied, path, self._first + 950_000)
 
     def _recovered(self, found: Recovered) -> Level:
         same = found.same_as(self.scenario.rule)
@@ -255,7 +272,8 @@ class Scoring:
             threshold=1.0,
             baselines={},
             details={
-                "rule": None if found.rule is None else str(found.rule), "cells": len(all_cells(len(found.propositions))),
+                "rule": None if found.rule is None else str(found.rule),
+                "cells": len(all_cells(len(found.propositions))),
                 "undecided cells": len(undecided), "propositions that it needs": list(found.used),
             },
         )  # fmt: skip
@@ -295,15 +313,20 @@ def score(
     threads: int = 2,
     search: tuple[Path, ...] = (),
     progress: Progress | None = None,
+    twins: Path | None = None,
 ) -> dict[str, Any]:
     """The scorecard of a policy as plain, JSON-able data.
 
     Args:
         checkpoint: what to call it.
         frames: see `frames_of`; without it there is no nearest-neighbour baseline.
+        twins: where to write a pair of twins for people to look at, see `record_twins`; None writes none.
     """
     scoring = Scoring(policy, scenario, settings, camera, untrained, frames, seed, threads, search, progress)
-    return scoring.card(checkpoint)
+    card = scoring.card(checkpoint)
+    if twins is not None:
+        scoring.twins(twins)
+    return card
 
 
 def record_twins(

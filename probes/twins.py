@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from policies.sites import Sited
-from probes.causes import Question, sites_swapped
-from probes.interventions import Factorial, Subspace, interchange, leading
+from probes.causes import Question, premise_subspace, sites_swapped
+from probes.interventions import Factorial, Subspace, interchange
 from sim.camera import render
 from sim.config import Camera, Episode
 from sim.draw import Window, top_down
@@ -65,9 +65,8 @@ def record_twins(
         What each of the rows shows, for captions.
     """
     premise = question.rule_names[0]
-    column = question.names.index(premise)
     base, twin = pick_draw(question, seed)
-    swap = [leading(s, latents[s].main_effect(column), premise) for s in sites_swapped(policy)]
+    swap = [premise_subspace(latents[s], question, premise) for s in sites_swapped(policy)]
     nothing = [Subspace(s.site, np.zeros_like(s.basis), "nothing") for s in swap]
     runs = {
         f"not {premise}": (base, base, nothing),

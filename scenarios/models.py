@@ -179,5 +179,6 @@ class FileModel(_Model):
     decision: Literal["junction"] = "junction"
     time_limit: float = Field(Episode.time_limit, gt=0, le=600)
     finish: float = Field(Episode.finish, ge=0, le=1000)
+    balance: dict[str, float] = {}
     splits: dict[str, str | bool] = {"train": True, "test": True}
     known_leaks: list[str] = []

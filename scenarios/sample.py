@@ -1,9 +1,10 @@
 """Episodes out of a scenario: balanced draws, twins that differ in one proposition, full factorials.
 
 Every function is pure: the same scenario and seed give the same episode, on any machine and in any order. Draws are
-balanced over truth-table cells: the rule's decisions are equally likely, and the cells within a decision too, so
-that neither can be guessed. Within a cell, variables keep the scenario's own distribution (rejection sampling).
-A twin changes a proposition's own variables and the weather that follows them, and nothing else.
+balanced over truth-table cells: the rule's decisions are equally likely, and the cells within a decision too (unless
+the scenario's `balance` says otherwise), so that neither can be guessed. Within a cell, variables keep the scenario's
+own distribution (rejection sampling). A twin changes a proposition's own variables and the weather that follows them,
+and nothing else.
 """
 
 from __future__ import annotations
@@ -130,6 +131,17 @@ def twin(scenario: Scenario, episode: Episode, proposition: str) -> Episode:
     return _with(scenario, episode, before, {proposition: not before[proposition]})
 
 
+def under(scenario: Scenario, episode: Episode, values: Mapping[str, bool]) -> Episode:
+    """The episode with the named propositions set, all else as it is: a twin in several at once.
+
+    Raises:
+        ValueError: for an unknown proposition, or a setting that cannot happen.
+    """
+    for name in values:
+        scenario.proposition(name)
+    return _with(scenario, episode, valuation(scenario, episode), values)
+
+
 def factorial(scenario: Scenario, episode: Episode, propositions: Sequence[str]) -> list[Episode]:
     """The episode under every setting of the named propositions, false before true, the last changing fastest.
 
@@ -182,16 +194,23 @@ def _crc(text: str) -> int:
 
 
 @functools.lru_cache(maxsize=256)
-def _by_decision(scenario: Scenario, split: str) -> tuple[tuple[Cell, ...], ...]:
+def _by_decision(scenario: Scenario, split: str) -> tuple[tuple[tuple[Cell, ...], np.ndarray], ...]:
+    """Per decision its cells, and the running sum of their shares."""
     table = plan(scenario).decision
     found = admitted(scenario, split)
-    return tuple(tuple(c for c in found if table[c] == d) for d in sorted({table[c] for c in found}))
+    holds = [scenario.balance.get(name, 0.5) for name in scenario.proposition_names]
+    groups = []
+    for decision in sorted({table[c] for c in found}):
+        among = tuple(c for c in found if table[c] == decision)
+        weights = np.array([np.prod([p if value else 1 - p for p, value in zip(holds, c)]) for c in among])
+        groups.append((among, np.cumsum(weights) / weights.sum()))
+    return tuple(groups)
 
 
 def _pick_cell(scenario: Scenario, split: str, u: float, v: float) -> Cell:
     by_decision = _by_decision(scenario, split)
-    among = by_decision[int(u * len(by_decision))]
-    return among[int(v * len(among))]
+    among, shares = by_decision[int(u * len(by_decision))]
+    return among[min(int(np.searchsorted(shares, v, side="right")), len(among) - 1)]
 
 
 def _check_cell(scenario: Scenario, split: str, cell: Cell) -> Cell:

@@ -44,6 +44,7 @@ class Scenario:
         propositions: what may be true of an episode, in the order of a cell's entries.
         rule: what the driver thinks.
         time_limit: [s]; finish: metres beyond the junction [m].
+        balance: proposition -> how often it shall hold among the episodes of one decision; one half where not said.
         splits: name -> formula over propositions that admits cells.
         known_leaks: variables that are meant to tell the answer.
         data: what the file said, as plain data.
@@ -61,6 +62,7 @@ class Scenario:
     rule: Rule
     time_limit: float
     finish: float
+    balance: Mapping[str, float]
     splits: Mapping[str, Formula]
     known_leaks: tuple[str, ...]
     data: Mapping[str, Any] = field(repr=False)
@@ -224,6 +226,13 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     known = tuple(p.name for p in propositions)
     rule = _at(lines, ("rule",), lambda: parse_rule(model.rule, known))
     _check_ways(model, rule, lines)
+    for name, share in model.balance.items():
+        if name not in known:
+            raise lines.error(
+                ("balance", name), f"unknown proposition '{name}'; known are {listed(known)}{nearest(name, known)}"
+            )
+        if not 0.0 < share < 1.0:
+            raise lines.error(("balance", name), f"found {share}; wanted a share between 0 and 1, both excluded")
     splits: dict[str, Formula] = {EVERY: Constant(True)}
     for name, text in model.splits.items():
         if name == EVERY:
@@ -243,7 +252,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
             raise lines.error(("known_leaks", i), f"unknown variable '{leak}'; {known_text}")
     return Scenario(
         model.name, model.description, model.map, tuple(model.actors), draws, couplings, presences, propositions, rule,
-        model.time_limit, model.finish, splits, tuple(model.known_leaks), data, folder,
+        model.time_limit, model.finish, dict(model.balance), splits, tuple(model.known_leaks), data, folder,
     )  # fmt: skip
 
 

@@ -39,10 +39,13 @@ from sim.rollout import Driver, look
 from sim.types import DECISIONS, NO_BRANCH, OUTCOME, OUTCOMES, WEATHER_INDEX, Action, World
 
 FILM_CAMERA = Camera(width=640, height=360, fov=90.0)
+COLUMN = 288  # [px] width of what stands beside the large picture, where that is as large as FILM_CAMERA says
 HOLD = 1.2  # [s] that the last picture stands still
 WHEEL_RATIO = 9.0  # turns of the drawn steering wheel per turn of the front wheels
 YES: Colour = (15, 138, 109)
+NO: Colour = (190, 40, 40)
 WHITE: Colour = (255, 255, 255)
+PALE: Colour = (225, 228, 232)
 
 
 # ------------------------------------------------------------------------------------------------------ files
@@ -112,6 +115,9 @@ def hud(
 ) -> np.ndarray:
     """A frame with speed, steering wheel and the facts of the moment laid over it.
 
+    Everything grows with the frame, and nothing lies over anything else: chips that do not fit stand in a second
+    row, and a decision that does not fit beside the wheel stands above it.
+
     Args:
         frame: (H, W, 3) uint8, best at 640 x 360.
         speed: [m/s]; shown in km/h.
@@ -121,33 +127,48 @@ def hud(
     """
     page = frame.copy()
     height, width = frame.shape[:2]
-    texts = []
-    x = 10.0
+    scale = float(np.clip(min(width / FILM_CAMERA.width, height / FILM_CAMERA.height), 0.75, 3.0))
+    texts: list[Text] = []
+
+    def px(length: float) -> int:
+        return round(length * scale)
+
+    edge = px(10)
+    x, y = edge, edge
     for name, value in (propositions or {}).items():
         words = f"{name.replace('_', ' ')}: {'yes' if value else 'no'}"
-        wide = text_width(words, 13, value) + 20
-        rounded_box(page, (x, 10), (wide, 24), 12, YES if value else INK, 0.88 if value else 0.66)
-        texts.append(Text(words, x + 10, 22.5, 13, WHITE if value else (225, 228, 232), bold=value, anchor="lm"))
-        x += wide + 6
-    rounded_box(page, (10, height - 66), (150, 56), 12, INK, 0.55)
-    _wheel(page, (40, height - 38), 20, steer * WHEEL_RATIO)
-    texts.append(Text(f"{speed * 3.6:.0f}", 112, height - 33, 25, WHITE, bold=True, anchor="rs"))
-    texts.append(Text("km/h", 117, height - 33, 12, (225, 228, 232)))
-    texts.append(Text(_signed(math.degrees(steer)), 72, height - 18, 11, (225, 228, 232)))
-    said = [f"rule: {wanted}"] * bool(wanted) + [f"took: {taken}"] * bool(taken)
-    if said:
-        words = "   ·   ".join(said)
-        wide = text_width(words, 14, True) + 28
-        right = width - 10 - wide
-        colour = INK if not (wanted and taken) else YES if wanted == taken else (190, 40, 40)
-        rounded_box(page, (right, height - 42), (wide, 32), 12, colour, 0.72)
-        texts.append(Text(words, right + wide / 2, height - 26, 14, WHITE, bold=True, anchor="mm"))
+        wide = round(text_width(words, px(13), value)) + px(20)
+        if x > edge and x + wide > width - edge:
+            x, y = edge, y + px(30)
+        rounded_box(page, (x, y), (wide, px(24)), px(12), YES if value else INK, 0.88 if value else 0.66)
+        texts.append(Text(words, x + px(10), y + px(12.5), px(13), WHITE if value else PALE, bold=value, anchor="lm"))
+        x += wide + px(6)
+    top = height - edge - px(56)
+    rounded_box(page, (edge, top), (px(150), px(56)), px(12), INK, 0.55)
+    _wheel(page, (edge + px(30), top + px(28)), px(20), steer * WHEEL_RATIO)
+    texts.append(Text(f"{speed * 3.6:.0f}", edge + px(102), top + px(30), px(25), WHITE, bold=True, anchor="rs"))
+    texts.append(Text("km/h", edge + px(107), top + px(30), px(12), PALE))
+    texts.append(Text(_wheels_said(math.degrees(steer)), edge + px(62), top + px(47), px(11), PALE))
+    if words := _decision(wanted, taken):
+        wide = round(text_width(words, px(14), True)) + px(28)
+        right = width - edge - wide
+        level = height - edge - px(32) if right > edge + px(156) else top - px(38)
+        colour = INK if not (wanted and taken) else YES if wanted == taken else NO
+        rounded_box(page, (right, level), (wide, px(32)), px(12), colour, 0.8)
+        texts.append(Text(words, right + wide / 2, level + px(16), px(14), WHITE, bold=True, anchor="mm"))
     return write(page, texts)
 
 
-def _signed(degrees: float) -> str:
+def _decision(wanted: str, taken: str) -> str:
+    """What the rule asks for and what was done, with a sign that needs no colours."""
+    said = [f"rule asks: {wanted}"] * bool(wanted) + [f"took: {taken}"] * bool(taken)
+    mark = "" if not (wanted and taken) else "  ✓" if wanted == taken else "  ✗"
+    return "   ·   ".join(said) + mark
+
+
+def _wheels_said(degrees: float) -> str:
     whole = round(degrees)
-    return f"wheels {'−' if whole < 0 else '+' if whole > 0 else ''}{abs(whole)}°"
+    return f"wheels {abs(whole)}°{' left' if whole > 0 else ' right' if whole < 0 else ''}"
 
 
 def _wheel(page: np.ndarray, centre: tuple[int, int], radius: int, turn: float) -> None:
@@ -164,15 +185,18 @@ def _wheel(page: np.ndarray, centre: tuple[int, int], radius: int, turn: float) 
     page[y : y + side, x : x + side] = cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA)
 
 
-def steering_trace(steers: np.ndarray, tick: float, width: int, height: int, limit: float = 0.5) -> np.ndarray:
+def steering_trace(
+    steers: np.ndarray, tick: float, width: int, height: int, limit: float = math.radians(30), scale: float = 1.0
+) -> np.ndarray:
     """A chart of the wheel angle so far: left is up, time runs to the right and the axis grows in steps of 4 s.
 
     Args:
         steers: (T,) front wheel angles [rad]; tick: between two of them [s]; limit: where the
-            axis ends [rad].
+            axis ends [rad]; scale: of the letters and margins.
     """
     page = np.full((height, width, 3), WHITE, np.uint8)
-    left, right, top, bottom = 52, 14, 24, 22
+    left, right, top, bottom = (round(margin * scale) for margin in (62, 18, 26, 22))
+    small_size, gap = round(11 * scale), 8 * scale
     seconds = max(8.0, 4.0 * math.ceil(len(steers) * tick / 4.0))
     middle = top + (height - top - bottom) / 2
     tall = (height - top - bottom) / 2
@@ -185,22 +209,26 @@ def steering_trace(steers: np.ndarray, tick: float, width: int, height: int, lim
     for second in range(0, int(seconds) + 1, 2):
         x = left + second * across
         cv2.line(big, pen(x, top), pen(x, height - bottom), (233, 235, 238), 1)
+    for y in (top, height - bottom):
+        cv2.line(big, pen(left, y), pen(width - right, y), (233, 235, 238), 1)
     cv2.line(big, pen(left, middle), pen(width - right, middle), (180, 185, 192), SHARPNESS)
     if len(steers):
         xs = left + np.arange(len(steers)) * tick * across
         ys = middle - np.clip(np.asarray(steers) / limit, -1, 1) * tall
         points = np.round(np.stack([xs, ys], 1) * SHARPNESS * 16).astype(np.int32)
-        cv2.polylines(big, [points], False, EGO_COLOUR, 2 * SHARPNESS, cv2.LINE_AA, shift=4)
-        cv2.circle(big, pen(xs[-1], ys[-1]), 4 * SHARPNESS, EGO_COLOUR, -1, cv2.LINE_AA)
+        cv2.polylines(big, [points], False, EGO_COLOUR, round(2 * scale * SHARPNESS), cv2.LINE_AA, shift=4)
+        cv2.circle(big, pen(xs[-1], ys[-1]), round(4 * scale * SHARPNESS), EGO_COLOUR, -1, cv2.LINE_AA)
     small = np.asarray(cv2.resize(big, (width, height), interpolation=cv2.INTER_AREA))
     texts = [
-        Text("steering so far", 10, 16, 12, INK, bold=True),
-        Text("left", left - 8, top + 8, 11, FAINT, anchor="rm"),
-        Text("right", left - 8, height - bottom - 8, 11, FAINT, anchor="rm"),
-        Text("0", left - 8, middle, 11, FAINT, anchor="rm"),
+        Text("angle of the front wheels so far", 10 * scale, 16 * scale, round(12 * scale), INK, bold=True),
+        Text(f"{math.degrees(limit):.0f}° left", left - gap, top + 5 * scale, small_size, FAINT, anchor="rm"),
+        Text(
+            f"{math.degrees(limit):.0f}° right", left - gap, height - bottom - 5 * scale, small_size, FAINT, anchor="rm"
+        ),
+        Text("0°", left - gap, middle, small_size, FAINT, anchor="rm"),
     ]
-    labels = range(0, int(seconds) + 1, 2 if seconds <= 12 else 4)
-    texts += [Text(f"{s} s", left + s * across, height - 7, 11, FAINT, anchor="ms") for s in labels]
+    labels = range(0, int(seconds) + 1, 2 if across > 18 * scale else 4)
+    texts += [Text(f"{s} s", left + s * across, height - 7 * scale, small_size, FAINT, anchor="ms") for s in labels]
     return write(small, texts)
 
 
@@ -247,7 +275,9 @@ def drive_film(
     backend.reset([episode])
     memory, slots = driver.begin(1), np.zeros(1, int)
     world, tick = backend.world, backend.simulation.tick
-    window = window_of(backend.maps.arrays, world, 0, episode)
+    scale = max(1.0, min(view.width / FILM_CAMERA.width, view.height / FILM_CAMERA.height))
+    column = round(COLUMN * scale)
+    window = window_of(backend.maps.arrays, world, 0, episode, (column, column))
     base: np.ndarray | None = None
     steers: list[float] = []
     trail: list[tuple[float, float]] = []
@@ -260,14 +290,16 @@ def drive_film(
                       float(world.y[0, 0] + ahead * np.sin(world.yaw[0, 0]))))  # fmt: skip
         steers.append(float(world.steer[0, 0]))
         above = top_down(road_map, window, boxes_of(world, 0), [Line(np.array(trail))], base=base)
-        branch = int(world.branch[0])
+        wanted = captions.wanted(world)
+        taken = "" if world.branch[0] == NO_BRANCH else DECISIONS[int(world.branch[0])]
         road = hud(
             render(backend.maps.arrays, world, view)[0], float(world.speed[0, 0]), steers[-1],
-            captions.propositions(world), captions.wanted(world), "" if branch == NO_BRANCH else DECISIONS[branch],
+            captions.propositions(world), wanted, taken,
         )  # fmt: skip
         outcome = int(world.outcome[0])
         seen = backend.observe().camera[0]
-        page = _compose(road, seen, above, np.array(steers), tick, captions, OUTCOMES[outcome])
+        end = ending(OUTCOMES[outcome], wanted, taken)
+        page = _compose(road, seen, above, np.array(steers), tick, captions, end, scale)
         yield page
         if outcome != OUTCOME["running"]:
             break
@@ -277,33 +309,67 @@ def drive_film(
         yield page
 
 
+def ending(outcome: str, wanted: str = "", taken: str = "") -> tuple[str, Colour]:
+    """How an episode stands, in words and a colour: whoever arrives by another way than the rule's has not obeyed.
+
+    Args:
+        outcome: out of OUTCOMES; wanted, taken: decisions, "" where nobody knows or none was carried out.
+
+    Raises:
+        ValueError: for an unknown outcome.
+    """
+    if outcome not in OUTCOMES:
+        raise ValueError(f"outcome is {outcome!r}; known are {', '.join(OUTCOMES)}")
+    if outcome == "running":
+        return "driving", FAINT
+    if outcome != "arrived":
+        failed = {"collision": "ended: collision", "off_road": "ended: left the road", "timeout": "ended: out of time"}
+        return failed[outcome], NO
+    if not (wanted and taken):
+        return "arrived", YES
+    return ("arrived, the rule's way", YES) if wanted == taken else ("arrived, not the rule's way", NO)
+
+
+def fitted(words: str, x: float, y: float, size: int, room: float, colour: Colour, bold: bool = False) -> Text:
+    """A line that keeps to `room` [px]: smaller letters first (at least 11 px), then an ellipsis."""
+    while size > 11 and text_width(words, size, bold) > room:
+        size -= 1
+    if text_width(words, size, bold) > room:
+        while len(words) > 1 and text_width(words + "…", size, bold) > room:
+            words = words[:-1]
+        words += "…"
+    return Text(words, x, y, size, colour, bold)
+
+
 def _compose(
     road: np.ndarray, seen: np.ndarray, above: np.ndarray, steers: np.ndarray, tick: float, captions: Captions,
-    outcome: str,
+    end: tuple[str, Colour], scale: float,
 ) -> np.ndarray:  # fmt: skip
-    """Lay the parts on one page; a column of 288 px on the right."""
-    edge, head, column, label = 12, 62, 288, 22
+    """Lay the parts on one page, the column as wide as the map on the right; letters and margins grow by `scale`."""
+    edge, head, label, title, small, low = (round(size * scale) for size in (12, 62, 22, 20, 13, 12))
+    column, first, second = above.shape[1], 30 * scale, 51 * scale  # the lines of the head
     large = cv2.resize(seen, (column, round(seen.shape[0] * column / seen.shape[1])), interpolation=cv2.INTER_NEAREST)
     right = road.shape[1] + 2 * edge
-    height = head + max(road.shape[0] + edge + 120, large.shape[0] + above.shape[0] + 2 * label) + edge
+    height = head + max(road.shape[0] + edge + round(120 * scale), large.shape[0] + above.shape[0] + 2 * label) + edge
     height += height % 2
     width = right + column + edge
     page = np.full((height, width + width % 2, 3), PAPER, np.uint8)
     page[head : head + road.shape[0], edge : edge + road.shape[1]] = road
     top = head + road.shape[0] + edge
-    page[top : height - edge, edge : edge + road.shape[1]] = steering_trace(
-        steers, tick, road.shape[1], height - edge - top
-    )
+    tall = min(height - edge - top, round(200 * scale))
+    page[top : top + tall, edge : edge + road.shape[1]] = steering_trace(steers, tick, road.shape[1], tall, scale=scale)
     page[head + label : head + label + large.shape[0], right : right + column] = large
     below = head + label + large.shape[0]
     page[below + label : below + label + above.shape[0], right : right + above.shape[1]] = above
-    ends = {"running": ("", FAINT), "arrived": ("arrived", YES)}
-    words, colour = ends.get(outcome, (outcome.replace("_", " "), (190, 40, 40)))
+    clock = f"{(len(steers) - 1) * tick:.1f} s"
+    words, colour = end
+    beside = f"all that a learner sees: {seen.shape[1]} × {seen.shape[0]} pixels"
+    room = width - 3 * edge
     return write(page, [
-        Text(captions.title, edge, 30, 20, INK, bold=True),
-        Text(captions.subtitle, edge, 51, 13, FAINT),
-        Text(f"{(len(steers) - 1) * tick:.1f} s", width - edge, 30, 20, FAINT, anchor="rs"),
-        Text(words, width - edge, 51, 13, colour, bold=True, anchor="rs"),
-        Text(f"what the learner sees, {seen.shape[1]} × {seen.shape[0]} pixels", right, head + 15, 12, FAINT),
-        Text("from above", right, below + 15, 12, FAINT),
+        fitted(captions.title, edge, first, title, room - text_width(clock, title), INK, bold=True),
+        fitted(captions.subtitle, edge, second, small, room - text_width(words, small, True), FAINT),
+        Text(clock, width - edge, first, title, FAINT, anchor="rs"),
+        Text(words, width - edge, second, small, colour, bold=True, anchor="rs"),
+        Text(beside, right, head + 15 * scale, low, FAINT),
+        Text("from above: our car has a white rim", right, below + 15 * scale, low, FAINT),
     ])  # fmt: skip

@@ -62,9 +62,7 @@ def _canvas(network: Network) -> Canvas:
     return Canvas(origin, texel, (rows, columns))
 
 
-def _paint(
-    network: Network, junctions: Sequence[Junction], canvas: Canvas, rng: np.random.Generator
-) -> np.ndarray:
+def _paint(network: Network, junctions: Sequence[Junction], canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     """(H, W, 4) uint8, the picture of level 0."""
     fine = Canvas(canvas.origin, canvas.texel / 2, (canvas.shape[0] * 2, canvas.shape[1] * 2))
     classes = classify(network, fine)

@@ -15,6 +15,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +64,16 @@ def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) 
     """
     if function is None:
         return functools.partial(kernel, inline=inline)
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = kernel_cache()
+    config: Any = numba.config  # typeshed does not know its settings
+    before = config.CACHE_DIR
+    config.CACHE_DIR = kernel_cache()
     try:
         options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
         if inline:  # leaf functions live in their callers' cache entries
             return numba.njit(forceinline=True, **options)(function)
         return numba.njit(cache=True, **options)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before
 
 
 @functools.lru_cache(maxsize=8)
@@ -90,5 +92,5 @@ def over_worlds(run: Callable[[int, int], Any], worlds: int, threads: int, least
         run(0, worlds)
         return
     edges = np.linspace(0, worlds, parts + 1).astype(int)
-    for future in [_pool(threads).submit(run, int(a), int(b)) for a, b in zip(edges[:-1], edges[1:])]:
+    for future in [_pool(threads).submit(run, int(a), int(b)) for a, b in pairwise(edges)]:
         future.result()

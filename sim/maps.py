@@ -10,6 +10,7 @@ OpenDRIVE 1.4, frame x east, y north.
 
 from __future__ import annotations
 
+import functools
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable
@@ -82,6 +83,11 @@ def generate(name: str, parameters: Iterable[tuple[str, float]] = ()) -> str:
     Raises:
         ValueError: for unknown names or values out of range.
     """
+    return _generated(name, tuple(parameters))
+
+
+@functools.lru_cache(maxsize=64)
+def _generated(name: str, parameters: tuple[tuple[str, float], ...]) -> str:
     values = dict(parameters)
     check(name, values)
     return GENERATORS[name](**values)

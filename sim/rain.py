@@ -54,7 +54,7 @@ def draw_rain(o, seed, tick, horizon, cols, table):
     thick = np.int32(max(_1, size * _F(0.3) + _HALF))
     aspect = np.float32(width) / (np.float32(height) * _F(1.5))
     count = np.int32(_F(MOST_STREAKS) * min(_1, rain * _F(0.75) + _F(0.25)) * min(_1, rain * _F(5.0)) * aspect)
-    slope = (table[wx.WIND] * _F(0.75) + _F(0.06))
+    slope = table[wx.WIND] * _F(0.75) + _F(0.06)
     day, head = table[wx.DAY], table[wx.HEAD]
     key = mix(_U(seed) ^ mix(_U(tick) + _M3))
     # by day a drop shows a piece of the bright sky, by night only what the headlights throw at it
@@ -67,7 +67,7 @@ def draw_rain(o, seed, tick, horizon, cols, table):
         y = np.float32(a >> _S16) * _UNIT * (np.float32(height) * _F(1.15)) - np.float32(height) * _F(0.15)
         length = np.int32((_F(5.0) + _F(9.0) * near) * size)
         tilt = slope * (_F(0.85) + _F(0.3) * np.float32(b >> _S16) * _UNIT)
-        strength = (_F(0.26) + _F(0.34) * near)
+        strength = _F(0.26) + _F(0.34) * near
         wide = thick if near >= _F(0.45) else np.int32(1)
         for n in range(length):
             v = np.int32(y) + n

@@ -42,7 +42,14 @@ class _Site:
     rows: list[tuple[float, ...]] = field(default_factory=list)
 
     def place(
-        self, kind: str, at: np.ndarray, yaw: float, size: Size, look: int, free: float, gap: float,
+        self,
+        kind: str,
+        at: np.ndarray,
+        yaw: float,
+        size: Size,
+        look: int,
+        free: float,
+        gap: float,
         drawn: Size | None = None,
     ) -> bool:
         """Put a box down if there is room.

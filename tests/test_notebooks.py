@@ -1,4 +1,4 @@
-"""The notebooks are committed without outputs and run from top to bottom (here on an untrained net, with little evidence)."""
+"""Notebooks are committed without outputs and run from top to bottom, here on an untrained net with little evidence."""
 
 from __future__ import annotations
 

@@ -86,6 +86,12 @@ def choose_cell(scenario: Scenario, split: str, text: str, seed: int) -> Cell | 
     return fitting[seed % len(fitting)]
 
 
+def short_name(driver: str) -> str:
+    """A driver's name for a caption: of a path only its end, which is what tells checkpoints apart."""
+    parts = Path(driver).parts
+    return driver if len(parts) < 2 or ":" in driver else "/".join(parts[-3:]).lstrip("/")
+
+
 def main(options: Options) -> int:
     """Drive, film, and print the file's path."""
     from dagger.drivers import choose_driver
@@ -111,7 +117,8 @@ def main(options: Options) -> int:
         return DECISIONS[int(evaluate(scenario.rule, truth_of(scenario, world))[0])]
 
     captions = Captions(
-        f"{scenario.name}: {scenario.rule}", f"driver: {driver.name}  ·  seed {options.seed}",
+        f"{scenario.name} · the rule: {scenario.rule}",
+        f"driver: {short_name(driver.name)}  ·  seed {options.seed}  ·  green: what is true of this world",
         lambda world: {k: bool(v[0]) for k, v in truth_of(scenario, world).items()}, wanted,
     )  # fmt: skip
     search = (options.maps,) if options.maps else ()

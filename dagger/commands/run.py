@@ -184,7 +184,10 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
     card = folder / "scorecard.json"
     if not card.exists():
         with lasting(folder, "probing"):
-            score = _score(run, learner, scenario, options, checkpoint, bars)
+            part = folder / ".twins.part.npz"
+            score = _score(run, learner, scenario, options, checkpoint, bars, part)
+            if part.exists():
+                part.replace(folder / "twins.npz")
         write_atomically(card, json.dumps(score, indent=1, default=as_plain) + "\n")
     score = json.loads(card.read_text())
     if "transfer_note" not in score:
@@ -212,7 +215,7 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
 
 
 def _score(
-    run: RunFolder, learner: Learner, scenario: Scenario, options: Options, checkpoint: Path, bars: Bars
+    run: RunFolder, learner: Learner, scenario: Scenario, options: Options, checkpoint: Path, bars: Bars, twins: Path
 ) -> dict[str, Any]:
     from probes.scorecard import score
 
@@ -222,7 +225,7 @@ def _score(
     made: dict[str, Any] = score(
         learner, scenario, options.probe, train.camera, checkpoint=checkpoint.relative_to(run.path).as_posix(),
         frames=remembered(shown, train.camera, options.probe, options.seed, train.threads, search, bars),
-        seed=options.seed, threads=train.threads, search=search, progress=bars,
+        seed=options.seed, threads=train.threads, search=search, progress=bars, twins=twins,
     )  # fmt: skip
     return made
 

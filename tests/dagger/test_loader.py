@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import dagger.loader as loader_module
 from dagger.collect import collect
 from dagger.demonstrations import Demonstration
 from dagger.loader import RenderingLoader
@@ -80,6 +81,24 @@ def test_a_kept_frame_is_the_drawn_one_also_when_asked_for_twice_at_once(demonst
     assert first.tobytes() == drawing.draw(episode_, tick).tobytes()
     assert keeping.draw(episode_, tick).tobytes() == first.tobytes()
     assert (first[1] == first[2]).all() and (first[1] != first[4]).any()
+
+
+def test_a_loader_of_more_goes_on_with_what_one_of_fewer_has_drawn(
+    demonstrations: list[Demonstration], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = RenderingLoader(demonstrations[:1], SMALL, cache_bytes=10**9)
+    first.draw(np.zeros(4, int), np.arange(4))
+    longer = RenderingLoader(demonstrations, SMALL, cache_bytes=10**9, before=first)
+    drawn: list[int] = []
+    original = loader_module.render
+    monkeypatch.setattr(loader_module, "render", lambda maps, world, *a, **k: drawn.append(len(world.x)) or original(
+        maps, world, *a, **k))  # fmt: skip
+    episode_, tick = np.array([0, 1, 0, 1, 0]), np.array([3, 3, 2, 9, 7])
+    found = longer.draw(episode_, tick)
+    assert drawn == [3], "two of the five were there"
+    assert found.tobytes() == RenderingLoader(demonstrations, SMALL).draw(episode_, tick).tobytes()
+    with pytest.raises(ValueError, match="other demonstrations"):
+        RenderingLoader(demonstrations[1:], SMALL, before=first)
 
 
 def test_frames_are_kept_only_when_all_of_them_fit(demonstrations: list[Demonstration]) -> None:

@@ -15,7 +15,9 @@ import pytest
 from run_folders import scorecard, write_run
 
 from dagger import figures
+from dagger.commands.film import short_name
 from dagger.figures import number, wilson
+from dagger.page import details, strip
 from dagger.report import read_record, verdict_sentence, write_report
 
 VOID = {"meta", "img", "br", "link", "input", "hr", "line", "circle"}
@@ -110,11 +112,102 @@ def test_the_same_folder_gives_the_same_page(good: Path) -> None:
 def test_a_passed_run_reads_as_passed_and_a_poor_one_as_poor(tmp_path: Path) -> None:
     _, fine = report(tmp_path / "good", scorecard(True))
     _, poor = report(tmp_path / "poor", scorecard(False))
-    assert "all 5 levels of evidence are passed" in fine and "not passed" not in fine.split("What was asked")[0]
+    assert (
+        "all 5 levels of evidence are passed" in fine
+        and "not passed" not in fine.split("The scenario, as its file says it")[0]
+    )
     assert (
         "that it thinks so was not shown" in poor and "generalises, encodes, uses and recovered were not passed" in poor
     )
-    assert "undecided" in poor.split("The rule, read back")[1] and "No rule was recovered" in poor
+    assert "undecided" in poor.split("The rule, read back")[2] and "No rule was recovered" in poor
+
+
+def test_the_top_of_the_page_says_verdict_values_and_how_long_it_took(tmp_path: Path) -> None:
+    score = scorecard(True)
+    top = report(tmp_path, score)[1].split("Further down")[0]
+    for level in score["levels"].values():
+        assert f"{number(level['value'])} [{number(level['interval'][0])}" in top
+    assert top.count("✓ passed") == 5 and "took 223 s (3.7 min) on 2 cores" in top
+    nothing = {name: {"passed": False} for name in score["levels"]}
+    assert "none of the 5 levels was passed" in verdict_sentence({"rule": "left", "levels": nothing})
+
+
+def test_every_section_is_named_at_the_top_and_every_link_leads_somewhere(good: Path) -> None:
+    tags = checked(good).tags
+    links = [a["href"] for tag, a in tags if tag == "a"]
+    assert links == ["#" + str(a["id"]) for tag, a in tags if tag == "section"] and len(links) == 10
+
+
+def test_no_table_can_be_wider_than_the_page(good: Path) -> None:
+    page = good.read_text()
+    laid_out = page.count('<table class="strip"') + page.count('<table class="film"')  # as wide as they are given
+    assert page.count('<div class="scroll"><table') == page.count("<table") - laid_out > 8
+
+
+def test_baselines_are_named_in_full_with_their_rule_and_explained(tmp_path: Path) -> None:
+    score = scorecard(True)
+    name, rule = "wrong formula: night and oncoming (raining)", "right if night else left"
+    score["levels"]["uses"]["baselines"] = {name: {"value": 0.25, "interval": None, "rule": rule}}
+    words = report(tmp_path, score)[1]
+    assert name in words and rule in words
+    assert "wrong formula the piece of the latent that says another fact" in words
+    assert "the whole latent is swapped" not in words
+
+
+@pytest.mark.parametrize("low", [0.0, -0.4, -1.8, -7.0, -300.0])
+def test_the_marks_of_an_axis_keep_apart(low: float) -> None:
+    drawn = strip({"value": low, "interval": None, "threshold": 0.9}, "#000")
+    axis = drawn.rsplit("<tr", 1)[1]
+    places = [float(x) for x in re.findall(r'<text x="([\d.]+)%', axis)]
+    assert len(places) >= 2 and min(np.diff(places)) > 12
+
+
+def test_shares_become_rows_and_what_never_happened_claims_no_interval() -> None:
+    share = {"value": 0.4219, "interval": [0.231, 0.668], "n": 16}
+    never = {"value": None, "interval": [0.0, 1.0], "n": 0}
+    drawn = details({"twins": {"raining": {"flips": share, "false flips": never}}, "held out": ["a, b"], "used": []})
+    words = " ".join(re.sub("<[^>]*>", " ", drawn).split())
+    assert "raining: flips 0.422 [0.231, 0.668] 16" in words
+    assert "raining: false flips none of this kind – 0" in words
+    assert "held out [“a, b”]" in words and "used none" in words
+
+
+def test_code_lengths_are_those_of_the_whole_code(good: Path) -> None:
+    words = " ".join(checked(good).words)
+    assert "code length [bits]" in words and "bits per episode" not in words
+
+
+def test_the_league_keeps_its_numbers_in_a_column_of_their_own(good: Path) -> None:
+    score = scorecard(True)
+    drawn = figures.league(score["league"], score["random_compression"])
+    found = re.findall(r'<text style="[^"]*text-anchor: end[^"]*" x="([\d.]+)"[^>]*>(−?\d\.\d{3})</text>', drawn)
+    assert sorted(words for _, words in found) == sorted(number(r["compression"]) for r in score["league"])
+    assert len({place for place, _ in found}) == 1
+    marks = [float(x) for x in re.findall(r'<use [^>]*x="([\d.]+)"', drawn)]
+    assert max(marks) < float(found[0][0]) - 30
+
+
+def test_pictures_say_when_they_are_sharper_than_what_the_learner_sees(tmp_path: Path) -> None:
+    train = {"camera": {"width": 96, "height": 64}}
+    assert (
+        "drawn at 24 × 16 pixels (the learner sees 96 × 64)" in report(tmp_path / "a", None, config={"train": train})[1]
+    )
+    train = {"camera": {"width": 24, "height": 16}}
+    assert "the learner sees" not in report(tmp_path / "b", None, config={"train": train})[1]
+
+
+@pytest.mark.parametrize("colour", [figures.TEAL, "#a8326b"])
+def test_numbers_on_a_heat_map_can_be_read_on_every_shade(colour: str) -> None:
+    shades = figures.LinearSegmentedColormap.from_list("shades", ["#f4f6f6", colour])
+    for strength in np.linspace(0, 1, 21):
+        face, ink = shades(strength), figures.readable_on(shades(strength))
+        assert figures.contrast(face, ink) == max(figures.contrast(face, c) for c in ("white", figures.INK))
+        assert figures.contrast(face, ink) > 3.9  # what the better of white and ink reaches on the worst grey
+
+
+def test_a_driver_is_named_by_the_end_of_its_path() -> None:
+    assert short_name("/home/somebody/runs/rain-turn-0/checkpoints/dagger-3") == "rain-turn-0/checkpoints/dagger-3"
+    assert [short_name(n) for n in ("expert", "minds:make", "a/minds:make")] == ["expert", "minds:make", "a/minds:make"]
 
 
 @pytest.mark.parametrize(

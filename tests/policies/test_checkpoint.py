@@ -153,6 +153,6 @@ def test_an_optimiser_refuses_the_state_of_another_network() -> None:
     optimiser = torch.optim.Adam(build(SMALL, seed=1).parameters())
     with pytest.raises(CheckpointError, match="fits none of"):
         restore_optimiser(optimiser, {"0.99.exp_avg": torch.zeros(3)})
-    with pytest.raises(CheckpointError, match=r"has shape \(3,\); wanted \(24, 3, 6, 6\)"):
+    with pytest.raises(CheckpointError, match=r"has shape \(3,\); wanted \(16, 3, 6, 6\)"):
         restore_optimiser(optimiser, {"0.0.exp_avg": torch.zeros(3)})
     assert not optimiser.state

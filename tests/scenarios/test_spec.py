@@ -76,6 +76,8 @@ BAD_FILES = {
     "an alias": ("speed: [4, 8]", "speed: *fast", 3, ["alias '*fast'"]),
     "a tag that would run code": ("[0, 70]", "!!python/object/apply:os.getcwd []", 5, ["malformed YAML"]),
     "a split with the name of all": ("{train:", "{every:", 14, ["'every' is always there"]),
+    "a balance of nothing": ("splits:", "balance: {rain: 0.2}\nsplits:", 14, ["unknown proposition 'rain'", "raining"]),
+    "a balance that leaves no choice": ("splits:", "balance: {raining: 1}\nsplits:", 14, ["1.0", "between 0 and 1"]),
     "an unknown leak": ("splits:", "known_leaks: [actors.truck.presence]\nsplits:", 14, ["did you mean 'actors.truck"]),
 }  # fmt: skip
 

@@ -11,9 +11,22 @@ import numpy as np
 import pytest
 
 from sim.config import ActorSpec, Camera, Episode, MapSpec, Weather
-from sim.draw import EGO_COLOUR, Box, Line, Text, Window, background, boxes_of, film_strip, top_down, window_of, write
+from sim.draw import (
+    EGO_COLOUR,
+    Box,
+    Line,
+    Text,
+    Window,
+    background,
+    boxes_of,
+    film_strip,
+    text_width,
+    top_down,
+    window_of,
+    write,
+)
 from sim.embedded import EmbeddedWorld
-from sim.film import Captions, drive_film, hud, steering_trace, write_film
+from sim.film import Captions, drive_film, ending, fitted, hud, steering_trace, write_film
 from sim.types import Action, Ground, RoadMap
 
 GREY = np.full((90, 160, 3), 120, np.uint8)
@@ -167,6 +180,39 @@ def test_the_display_shows_what_changes() -> None:
         hud(frame, 5.0, 0.2, {"raining": True}, "left", "right"),
     ):
         assert (one != other).any()
+
+
+@pytest.mark.parametrize("size", [(320, 180), (640, 360), (1280, 720)])
+def test_nothing_on_a_frame_lies_over_anything_else(size: tuple[int, int]) -> None:
+    frame = np.full((size[1], size[0], 3), 120, np.uint8)
+    facts = {f"proposition {i}": True for i in range(6)}
+
+    def touched(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.asarray((one != other).any(2))
+
+    bare = hud(frame, 5.0, 0.2)
+    wheel = touched(frame, bare)
+    decision = touched(bare, hud(frame, 5.0, 0.2, None, "straight", "straight"))
+    chips = touched(bare, hud(frame, 5.0, 0.2, facts))
+    assert wheel.any() and decision.any() and chips.any()
+    assert not (wheel & decision).any() and not (wheel & chips).any() and not (decision & chips).any()
+    assert not decision[:, 0].any() and not chips[:, -1].any()
+
+
+def test_only_who_arrives_by_the_rules_way_is_said_to_have_obeyed() -> None:
+    good = ending("arrived", "left", "left")
+    bad = ending("arrived", "left", "right")
+    assert (good[0], bad[0]) == ("arrived, the rule's way", "arrived, not the rule's way") and good[1] != bad[1]
+    assert ending("arrived", "", "left")[0] == "arrived" and "collision" in ending("collision", "left", "left")[0]
+    with pytest.raises(ValueError, match="known are running"):
+        ending("lost")
+
+
+@pytest.mark.parametrize("words", ["rain-turn", "a rule that is long " * 3, "a rule without end " * 20])
+def test_a_title_keeps_to_its_room(words: str) -> None:
+    line = fitted(words, 0, 0, 20, 500.0, (0, 0, 0), bold=True)
+    assert text_width(line.words, line.size, line.bold) <= 500 and line.size >= 11
+    assert line.words == words or (line.words.endswith("…") and line.size == 11), "smaller letters come first"
 
 
 def test_the_trace_rises_when_the_wheels_turn_left() -> None:

@@ -1,0 +1,317 @@
+"""What the pages say is tried: code is run, scenarios are loaded, commands are parsed or run, links are followed.
+
+The pages are README.md and docs/*.md. A fenced block is checked by its language: `python` runs in an interpreter of
+its own, `yaml` is a scenario, `console` is commands with what they say, and a block without a language is command lines
+or the drawing of the data flow.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dagger import cli
+from dagger.commands.film import choose_cell
+from dagger.commands.suite import entries_of
+from dagger.drivers import choose_driver
+from dagger.options import flags_of
+from policies.checkpoint import save_policy
+from policies.learner import LearnerSettings, build
+from probes.evidence import LEVELS
+from scenarios.leaks import check_leaks
+from scenarios.rules.syntax import names
+from scenarios.sample import batch, cells, decision, twin, valuation
+from scenarios.spec import EVERY, Scenario, from_text, load_scenario
+from sim.config import Camera
+from tests.architecture import PACKAGES, ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = PAGES[0].read_text()
+FLOW = "─▶"  # a block that has it is the drawing
+PROGRAMS = ("dagger", "make", "python")
+# Paths in prose that begin like this are made by runs, or are no files.
+MADE = ("runs", "demonstrations", "checkpoints", "homunculus")
+# What is added to a command line so that it is over soon. Commands that are not here are parsed and not run.
+SHORTER = {
+    "scenarios": ("--no-leaks",),
+    "suite": ("--seeds", "2", "--worlds", "2", "--threads", "1"),
+    "film": ("--size", "320x180"),
+    "demos": ("--episodes", "2", "--threads", "1"),
+    "--help": (),
+}
+FEW = 400  # episodes of the leak check: enough for a perfect clue and for chance
+MIND = {"scenario": "rain-turn", "camera": vars(Camera())}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page: where it begins, its language ("" for none), its text."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    @property
+    def place(self) -> str:
+        """README.md:12."""
+        return f"{self.page.name}:{self.line}"
+
+
+def _blocks() -> list[Block]:
+    found = []
+    for page in PAGES:
+        text = page.read_text()
+        for m in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S):
+            found.append(Block(page, text[: m.start()].count("\n") + 1, m.group(1), m.group(2)))
+    return found
+
+
+BLOCKS = _blocks()
+
+
+def of(language: str) -> list[Any]:
+    """The blocks of a language, as parameters of a test that bear their places."""
+    return [pytest.param(b, id=b.place) for b in BLOCKS if b.language == language]
+
+
+def _prose(page: Path) -> str:
+    """The page without its fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
+
+
+def _spans(page: Path) -> list[str]:
+    return re.findall(r"`([^`\n]+)`", _prose(page))
+
+
+def _lines(program: str) -> list[list[str]]:
+    """The words of every command line of a program, in blocks of every kind, without its comment."""
+    plain = [line for b in BLOCKS if not b.language and FLOW not in b.text for line in b.text.splitlines()]
+    typed = [line[2:] for b in BLOCKS if b.language == "console" for line in b.text.splitlines() if line[:2] == "$ "]
+    words = [shlex.split(line, comments=True) for line in plain + typed]
+    return [w[1:] for w in words if w and w[0] == program]
+
+
+def _inline() -> list[list[str]]:
+    """The words of every command line within a sentence. A mere name is checked elsewhere: it may lack an argument."""
+    found = [shlex.split(span)[1:] for page in PAGES for span in _spans(page) if span.startswith("dagger ")]
+    return [words for words in found if len(words) > 1]
+
+
+def _typed(words: list[str]) -> str:
+    return shlex.join(["dagger", *words])
+
+
+COMMANDS = {_typed(w): w for w in [*_lines("dagger"), *_inline()]}
+CHEAP = [c for c, words in COMMANDS.items() if words[0] in SHORTER and words in _lines("dagger")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where commands are typed: with the pages' scenarios as files, and a run whose nets have learned nothing."""
+    made = tmp_path_factory.mktemp("pages")
+    for block in BLOCKS:
+        if block.language == "yaml":
+            (made / f"{from_text(block.text).name}.yaml").write_text(block.text)
+    for name in ("dagger-3", "cloning-3"):
+        save_policy(made / "runs/rain-turn-0/checkpoints" / name, build(LearnerSettings(), 0), MIND)
+    return made
+
+
+@pytest.fixture
+def typing_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLUMNS", "160")
+    return folder
+
+
+# ---------------------------------------------------------------------------------------------------- the blocks
+def test_every_block_is_of_a_kind_that_is_checked() -> None:
+    assert {b.language for b in BLOCKS if b.page == PAGES[0]} == {"", "python", "yaml", "console"}
+    for block in BLOCKS:
+        assert block.language in ("", "python", "yaml", "console"), block.place
+        if not block.language and FLOW not in block.text:
+            odd = [line for line in block.text.splitlines() if line.split(" ")[0] not in PROGRAMS]
+            assert not odd, f"{block.place}: {odd}; wanted lines that begin with one of {PROGRAMS}"
+
+
+@pytest.mark.parametrize("block", of("python"))
+def test_a_python_block_runs_in_a_fresh_interpreter(block: Block, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", block.text], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, f"{block.place}\n{done.stderr}"
+    assert "Warning" not in done.stderr, f"{block.place}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("block", of("yaml"))
+def test_a_scenario_of_a_page_has_a_rule_splits_and_no_leak(block: Block) -> None:
+    scenario = from_text(block.text, block.place)
+    for split in scenario.splits:
+        drawn = batch(scenario, range(60), split)
+        assert len({decision(scenario, e) for e in drawn}) > 1, f"split '{split}' has one answer only"
+        assert {tuple(valuation(scenario, e).values()) for e in drawn} == set(cells(scenario, split))
+    assert set(cells(scenario, "train")) < set(cells(scenario, "test")) == set(cells(scenario, EVERY))
+    for premise in names(scenario.rule):
+        pairs = [(e, twin(scenario, e, premise)) for e in batch(scenario, range(60), EVERY)]
+        assert any(decision(scenario, a) != decision(scenario, b) for a, b in pairs), f"'{premise}' decides nothing"
+    report = check_leaks(scenario, FEW, splits=False)
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("block", of("console"))
+def test_a_console_says_what_the_page_shows(
+    block: Block, typing_there: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turns = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block.text, re.M)
+    assert turns and len(block.text.splitlines()) == sum(1 + shown.count("\n") for _, shown in turns)
+    for typed, shown in turns:
+        words = shlex.split(typed, comments=True)
+        if words[0] == "dagger":
+            cli.main(words[1:])
+            said = "".join(capsys.readouterr())
+        else:
+            said = subprocess.run(["sh", "-c", typed], capture_output=True, text=True, check=True).stdout
+        assert said == shown, block.place
+
+
+def test_the_drawing_is_the_same_on_every_page() -> None:
+    drawings = [b.text for b in BLOCKS if FLOW in b.text]
+    assert len(drawings) == 2 and drawings[0] == drawings[1]
+
+
+# -------------------------------------------------------------------------------------------------- the commands
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_line_is_understood_and_names_what_exists(command: str, typing_there: Path) -> None:
+    name, *rest = COMMANDS[command]
+    if name == "--help":
+        return
+    assert name in cli.COMMANDS, f"{command}: known are {', '.join(cli.COMMANDS)}"
+    if command in _consoles():
+        return  # it shows a mistake
+    options = cli.read(name, rest)
+    chosen = _scenarios(options)
+    rule, split, cell = (getattr(options, word, None) for word in ("rule", "split", "cell"))
+    for scenario in chosen:
+        scenario = scenario if rule is None else scenario.with_rule(rule)
+        scenario.split(split or EVERY)
+        choose_cell(scenario, split or EVERY, cell or "", 0)
+    if driver := getattr(options, "driver", None):
+        choose_driver(driver)
+
+
+def _consoles() -> set[str]:
+    text = "".join(b.text for b in BLOCKS if b.language == "console")
+    return {line.removeprefix("$ ") for line in text.splitlines()}
+
+
+def _scenarios(options: Any) -> list[Scenario]:
+    targets = [entry.scenario for target in getattr(options, "targets", ()) for entry in entries_of(target)]
+    named = getattr(options, "scenario", None)
+    return [load_scenario(n) for n in (*targets, *getattr(options, "names", ()), *([named] if named else []))]
+
+
+@pytest.mark.parametrize("command", [c for c in CHEAP if c not in _consoles()])
+def test_a_cheap_command_runs(command: str, typing_there: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = COMMANDS[command]
+    shorter = SHORTER[words[0]]
+    assert cli.main([*words, *shorter]) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out.strip()
+    if shorter:
+        out = getattr(cli.read(words[0], [*words[1:], *shorter]), "out", None)
+        assert out is None or Path(out).exists()
+
+
+def test_every_command_is_shown() -> None:
+    assert {w[0] for w in _lines("dagger")} - {"--help"} == set(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_a_command_or_option_within_a_sentence_exists(page: Path) -> None:
+    spans = _spans(page)
+    assert {s.split()[1] for s in spans if s.startswith("dagger ")} <= {*cli.COMMANDS, "--help"}
+    known = {"--help", *_all_options()}
+    odd = {s.split()[0] for s in spans if s.startswith("--")} - known
+    assert not odd, f"{page.name} names {sorted(odd)}"
+
+
+@functools.cache
+def _all_options() -> frozenset[str]:
+    modules = [importlib.import_module(c.module) for c in cli.COMMANDS.values()]
+    return frozenset(flag for module in modules for flag in flags_of(module.Options))
+
+
+def test_every_make_target_exists() -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
+    asked = [word for words in _lines("make") for word in words]
+    assert asked[:2] == ["run", "test"] and set(asked) <= set(targets)
+
+
+def test_every_python_script_exists() -> None:
+    scripts = [s.split()[1] for page in PAGES for s in _spans(page) if s.startswith("python ")]
+    scripts += [words[0] for words in _lines("python")]
+    assert scripts and all((ROOT / s).is_file() for s in scripts), scripts
+
+
+# ------------------------------------------------------------------------------------------- links, paths, pictures
+def _links(page: Path) -> list[str]:
+    return re.findall(r"\]\(([^)\s]+)\)", _prose(page)) + re.findall(r"(?:src|href)=\"([^\"]+)\"", _prose(page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    for link in _links(page):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), f"{page.name} links to {link}"
+        headings = re.findall(r"^#+ (.*)$", target.read_text(), re.M) if anchor else []
+        assert not anchor or anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}, link
+
+
+def test_every_path_in_the_readme_exists_and_no_folder_is_left_out() -> None:
+    paths = {s for s in _spans(PAGES[0]) if re.fullmatch(r"[\w.-]+/[\w./-]*", s)}
+    paths = {p for p in paths if p.split("/")[0] not in MADE}
+    missing = {p for p in paths if not (ROOT / p).exists()}
+    assert not missing, f"README.md names {sorted(missing)}"
+    named = {p.split("/")[0] for p in paths}
+    assert {*PACKAGES, "tests", "benchmarks", "notebooks", "docs"} <= named
+
+
+def test_every_level_of_the_scorecard_is_explained() -> None:
+    assert tuple(re.findall(r"^\| `(\w+)` \|", README, re.M)) == LEVELS
+
+
+def test_the_supported_pythons_are_those_of_the_package() -> None:
+    stated = re.search(r'^requires-python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text(), re.M)
+    assert stated
+    low, beyond = stated.groups()
+    assert f"Python 3.{low} to 3.{int(beyond) - 1}" in README
+
+
+def test_the_pictures_are_what_is_drawn_today() -> None:
+    from benchmarks.pictures import FOLDER, PICTURES, SCENARIO
+
+    assert {p.name for p in FOLDER.iterdir()} == set(PICTURES)
+    assert {f"docs/images/{name}" for name in PICTURES} <= set(_links(PAGES[0]))
+    for name, draw in PICTURES.items():
+        new, old = draw(load_scenario(SCENARIO)).astype(int), np.asarray(Image.open(FOLDER / name), int)
+        assert new.shape == old.shape, f"{name}: redraw it with python benchmarks/pictures.py"
+        # As for golden images: fast arithmetic rounds by machine, and a border pixel may fall to either side.
+        changed = (np.abs(new - old).max(2) > 6).mean()
+        assert changed < 0.02, f"{changed:.1%} of {name} has changed; redraw it with python benchmarks/pictures.py"
+
+
+def test_no_page_names_a_place_on_one_machine() -> None:
+    for page in PAGES:
+        assert not re.search(r"(?<![\w.])/(?:home|work|root|tmp|Users)/", page.read_text()), page.name
