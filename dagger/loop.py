@@ -77,7 +77,7 @@ class TrainSettings:
     @classmethod
     def quick(cls) -> TrainSettings:
         """Less of everything, for a first look."""
-        return cls(episodes=128, rounds=1, per_round=64, epochs=3, round_epochs=3, evaluation=16)
+        return cls(episodes=144, rounds=1, per_round=48, evaluation=16, fit=FitSettings(learning_rate=1.2e-3))
 
 
 class Loop:

@@ -9,7 +9,7 @@ conclusion anew: so what hangs on two premises together is taken out of a premis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,17 +161,22 @@ def premise_subspace(latents: Factorial, question: Question, premise: str) -> Su
 
 
 def run_pairs(
-    policy: Sited, question: Question, flips: Sequence[Pair], keeps: Sequence[Pair], subspaces: Sequence[Subspace],
-    what: str,
-) -> Interchange:  # fmt: skip
-    """Drive all pairs with the subspaces swapped and count where the cars went."""
+    policy: Sited, question: Question, flips: Sequence[Pair], keeps: Sequence[Pair],
+    swaps: Mapping[str, Sequence[Subspace]],
+) -> list[Interchange]:  # fmt: skip
+    """Drive all pairs under every swap (what it is called -> its subspaces) and count where the cars went."""
     pairs = [*flips, *keeps]
-    swapped = interchange(
-        policy, question.scenario, [p.base for p in pairs], [p.source for p in pairs], subspaces,
+    found = interchange(
+        policy, question.scenario, [p.base for p in pairs], [p.source for p in pairs], list(swaps.values()),
         question.camera, question.threads, question.search,
     )  # fmt: skip
-    right = swapped.way == np.array([p.expected for p in pairs])
-    return Interchange(what, Share.of(right[: len(flips)]), Share.of(right[len(flips) :]))
+    wanted = np.array([p.expected for p in pairs])
+    return [
+        Interchange(
+            what, Share.of((swapped.way == wanted)[: len(flips)]), Share.of((swapped.way == wanted)[len(flips) :])
+        )
+        for what, swapped in zip(swaps, found)
+    ]
 
 
 def study(policy: Sited, question: Question, draws: int, first_seed: int) -> dict[str, Factorial]:
@@ -213,25 +218,24 @@ def uses(
     controls: list[Interchange] = []
     blank = study(untrained, question, max(4, draws // 4), seed)
     for number, premise in enumerate(question.rule_names):
-        column = question.names.index(premise)
         flips, keeps = pairs_for(question, premise, pairs, seed + 10_000 * (number + 1))
-        swap = [premise_subspace(latents[s], question, premise) for s in sites]
-        premises.append(run_pairs(policy, question, flips, keeps, swap, premise))
-        on_done(1.0)
-        chance = [random_subspace(s, policy.sites[s], rng) for s in sites]
-        controls.append(run_pairs(policy, question, flips, keeps, chance, f"random variable ({premise})"))
-        wrong = next((n for n in reversed(question.names) if n != premise), None)
-        if wrong is not None:
-            away = [leading(s, latents[s].main_effect(question.names.index(wrong)), wrong) for s in sites]
-            controls.append(run_pairs(policy, question, flips, keeps, away, f"wrong formula: {wrong} ({premise})"))
-        on_done(1.0)
-        fresh = [leading(s, blank[s].main_effect(column), premise) for s in sites_swapped(untrained)]
-        some = slice(0, max(8, pairs // 4))  # it never arrives, so each of its pairs lasts as long as two others
-        controls.append(run_pairs(untrained, question, flips[some], keeps[some], fresh, f"untrained net ({premise})"))
-        whole = [everything(s, policy.sites[s]) for s in sites]
         # With one premise a swap of everything is the ceiling; with more it brings the others along.
-        ceiling = ", the ceiling" if len(question.rule_names) == 1 else ""
-        results.append(run_pairs(policy, question, flips, keeps, whole, f"full swap ({premise}){ceiling}"))
+        whole = f"full swap ({premise})" + (", the ceiling" if len(question.rule_names) == 1 else "")
+        swaps = {
+            premise: [premise_subspace(latents[s], question, premise) for s in sites],
+            whole: [everything(s, policy.sites[s]) for s in sites],
+            f"random variable ({premise})": [random_subspace(s, policy.sites[s], rng) for s in sites],
+        }
+        if wrong := next((n for n in reversed(question.names) if n != premise), None):
+            column = question.names.index(wrong)
+            away = [leading(s, latents[s].main_effect(column), wrong) for s in sites]
+            swaps[f"wrong formula: {wrong} ({premise})"] = away
+        own, full, *others = run_pairs(policy, question, flips, keeps, swaps)
+        on_done(2.0)
+        fresh = [premise_subspace(blank[s], question, premise) for s in sites_swapped(untrained)]
+        some = slice(0, max(8, pairs // 4))  # it never arrives, so each of its pairs lasts as long as two others
+        nobody = run_pairs(untrained, question, flips[some], keeps[some], {f"untrained net ({premise})": fresh})
+        premises, controls, results = [*premises, own], [*controls, *others, *nobody], [*results, full]
         on_done(1.0)
     worst = min(premises, key=lambda r: r.bound)
     best = max(c.score for c in controls)
@@ -262,7 +266,7 @@ def _decision_swap(
     left = np.array([question.decide(c) == DECISION["left"] for c in question.cells])
     swap = [leading(s, latents[s].effect_of(left), "decision") for s in sites]
     flips, keeps = pairs_for(question, None, pairs, seed + 90_000)
-    return run_pairs(policy, question, flips, keeps, swap, "the decision as a whole")
+    return run_pairs(policy, question, flips, keeps, {"the decision as a whole": swap})[0]
 
 
 def used_map(

@@ -142,37 +142,59 @@ def interchange(
     scenario: Scenario,
     bases: Sequence[Episode],
     sources: Sequence[Episode],
-    subspaces: Sequence[Subspace],
+    swaps: Sequence[Sequence[Subspace]],
     camera: Camera,
     threads: int = 2,
     search: Sequence[Path] = (),
     on_tick: Callable[[EmbeddedWorld], None] | None = None,
-) -> Swapped:
+) -> list[Swapped]:
     """Drive every base with its source's component of every subspace swapped in, at every tick.
 
     Args:
         bases, sources: n episodes each, twins in some propositions.
-        subspaces: one per site at most, in all recurrent sites.
+        swaps: what to swap, one result each: subspaces of the same sites, one per site, in all recurrent sites. All
+            swaps are driven side by side, since the last few cars on the road cost as much as many.
         on_tick: given the base's backend at the start and after every step.
+
+    Raises:
+        ValueError: for swaps of different sites.
     """
-    worlds = Shadowed(scenario, bases, [sources], camera, threads, search)
-    memory, shadow_memory = policy.begin(len(bases)), policy.begin(len(bases))
-    sites = tuple(s.site for s in subspaces)
+    n, sites = len(bases), tuple(s.site for s in swaps[0])
+    if any(tuple(s.site for s in subspaces) != sites for subspaces in swaps):
+        raise ValueError(f"swaps of different sites: {[[s.site for s in subspaces] for subspaces in swaps]}")
+    worlds = Shadowed(scenario, [*bases] * len(swaps), [[*sources] * len(swaps)], camera, threads, search)
+    memory, shadow_memory = policy.begin(n * len(swaps)), policy.begin(n * len(swaps))
     if on_tick is not None:
         on_tick(worlds.base)
     while len(slots := worlds.running()):
         with policy.record(sites) as tape:
             _, after = policy.act(look(worlds.shadow, policy.needs, slots), shadow_memory[slots])
         shadow_memory[slots] = after
-        there = {site: tape.ticks[site][-1] for site in sites}
-        edits = {s.site: lambda z, s=s: s.swap(z, there[s.site]) for s in subspaces}  # type: ignore[misc]  # noqa: B023
+        parts = [np.flatnonzero(slots // n == g) for g in range(len(swaps))]
+        edits = {
+            site: _each(parts, [subspaces[k] for subspaces in swaps], tape.ticks[site][-1])
+            for k, site in enumerate(sites)
+        }
         with policy.edit(edits):
             action, after = policy.act(look(worlds.base, policy.needs, slots), memory[slots])
         memory[slots] = after
         worlds.step(slots, action)
         if on_tick is not None:
             on_tick(worlds.base)
-    return Swapped(worlds.base.world.branch.copy(), worlds.base.world.outcome.copy())
+    branch, outcome = worlds.base.world.branch.reshape(-1, n), worlds.base.world.outcome.reshape(-1, n)
+    return [Swapped(branch[g].copy(), outcome[g].copy()) for g in range(len(swaps))]
+
+
+def _each(parts: Sequence[np.ndarray], subspaces: Sequence[Subspace], source: Tensor) -> Callable[[Tensor], Tensor]:
+    """An edit that swaps each part's rows in its own subspace."""
+
+    def edit(latent: Tensor) -> Tensor:
+        changed = latent.clone()
+        for rows, subspace in zip(parts, subspaces):
+            changed[rows] = subspace.swap(latent[rows], source[rows])
+        return changed
+
+    return edit
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def record_twins(
     for i, (driven, source, subspaces) in enumerate(runs.values()):
         recorder = _Recorder()
         interchange(
-            policy, question.scenario, [driven], [source], subspaces, question.camera, 1, question.search, recorder
+            policy, question.scenario, [driven], [source], [subspaces], question.camera, 1, question.search, recorder
         )
         frames.append(recorder.frames(view))
         content[f"steer_{i}"] = np.array(recorder.steer, np.float32)

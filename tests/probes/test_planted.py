@@ -30,7 +30,7 @@ def swap_of(mind: PlantedMind, scenario: Scenario, premise: str) -> tuple[float,
     column = question.names.index(premise)
     swap = [leading(s, latents[s].main_effect(column), premise) for s in sites_swapped(mind)]
     flips, keeps = pairs_for(question, premise, PAIRS, 3_100_000)
-    found = run_pairs(mind, question, flips, keeps, swap, premise)
+    (found,) = run_pairs(mind, question, flips, keeps, {premise: swap})
     return found.flip.value, found.keep.value
 
 
