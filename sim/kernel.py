@@ -68,10 +68,11 @@ def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) 
     before = config.CACHE_DIR
     config.CACHE_DIR = kernel_cache()
     try:
-        options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
-        if inline:  # leaf functions live in their callers' cache entries
-            return numba.njit(forceinline=True, **options)(function)
-        return numba.njit(cache=True, **options)(function)
+        # A kernel that another one calls is always inlined. Otherwise the caller's machine code has a copy of its own,
+        # optimised in its place, and a process that has compiled both runs the callee's instead: results would differ
+        # in the last bit between the process that compiles and those that read the cache.
+        options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "forceinline": True}
+        return numba.njit(cache=not inline, **options)(function)  # small ones live in their callers' cache entries
     finally:
         config.CACHE_DIR = before
 

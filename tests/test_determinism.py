@@ -5,6 +5,9 @@ Batch sizes, thread counts and neighbours are varied; what must not vary is comp
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +187,37 @@ def test_the_loader_redraws_the_rollouts_frames_bit_for_bit(
             drawn = loader.draw(np.full(len(ticks), 4 - w), ticks)
             for tick in ticks:
                 assert drawn[tick].tobytes() == watching.pictures[tick][w].tobytes(), f"episode {w}, tick {tick}"
+
+
+# ------------------------------------------------------------------------------------------------ machine code
+DRIVEN_AND_DRAWN = """
+import hashlib
+from policies.expert import Expert
+from scenarios.environment import room_for
+from scenarios.sample import batch
+from scenarios.spec import load_scenario
+from sim.config import Camera
+from sim.embedded import EmbeddedWorld
+from sim.rollout import rollout
+
+scenario = load_scenario("rain-turn")
+backend = EmbeddedWorld(32, Camera(), room_for(scenario))
+digest = hashlib.sha256()
+rollout(backend, Expert.of(scenario), batch(scenario, range(32), "test"),
+        lambda tick, slots: digest.update(backend.observe().camera.tobytes()) if tick % 10 == 0 else None)
+digest.update(backend.world.x.tobytes() + backend.world.yaw.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_a_process_that_compiles_the_kernels_and_one_that_reads_them_get_the_same_bytes(tmp_path: Path) -> None:
+    """The first run on a machine compiles, the next one does not; a kernel must not run a callee's own machine code."""
+    root = Path(__file__).parent.parent
+    found = []
+    for _ in ("compiles", "reads"):
+        made = subprocess.run(
+            [sys.executable, "-c", DRIVEN_AND_DRAWN], cwd=root, capture_output=True, text=True, check=True,
+            env=os.environ | {"HOMUNCULUS_CACHE": str(tmp_path)},
+        )  # fmt: skip
+        found.append(made.stdout.strip())
+    assert len(found[0]) == 64 and found[0] == found[1]
