@@ -349,6 +349,11 @@ def _asked(record: Record) -> str:
         out.append("<h3>What was shown, what was held out</h3>" + table(["split", "episodes where"], rows))
         out.append('<p class="caption">The learner is trained on the split “train” alone; what another split admits '
                    "and “train” does not is held out.</p>")  # fmt: skip
+        if isinstance(shares := scenario.get("balance"), dict) and shares:
+            said = ", ".join(f"{text(k)} in {text(v)}" for k, v in shares.items())
+            out.append('<p class="caption">Decisions are drawn equally often, and so are the conditions within one, '
+                       "except that these hold in a share of its episodes, where the split leaves a choice: "
+                       f"{said}.</p>")  # fmt: skip
     else:
         out.append(missing("The splits (which conditions were trained on, which held out) were not recorded."))
     if "map" in scenario:

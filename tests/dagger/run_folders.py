@@ -19,6 +19,7 @@ CONFIG = {
         "map": {"generate": "t_junction", "arm": [40, 60]},
         "propositions": {"raining": "weather.precipitation > 20", "night": "weather.sun_altitude_angle < 0"},
         "rule": "left if raining else right",
+        "balance": {"night": 0.12},
         "splits": {"train": "not (raining and night)", "test": "raining or night or not night"},
     },
     "train": {

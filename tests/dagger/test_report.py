@@ -97,6 +97,12 @@ def test_every_number_of_the_scorecard_is_on_the_page(good: Path) -> None:
         assert any(re.search(rf"(?<![\d.]){re.escape(s)}(?![\d.]*\d)", words) for s in shown), value
 
 
+def test_the_page_says_how_conditions_were_balanced(good: Path, tmp_path: Path) -> None:
+    assert "night in 0.12" in " ".join(" ".join(checked(good).words).split())
+    _, words = report(tmp_path, scorecard(True), config={"scenario": {"name": "plain", "splits": {"train": "true"}}})
+    assert "where the split leaves a choice" not in words
+
+
 def test_one_changed_number_changes_the_page(tmp_path: Path) -> None:
     score = scorecard(True)
     score["levels"]["uses"]["baselines"]["full_swap"]["value"] = 0.9177
