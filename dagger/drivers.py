@@ -94,6 +94,12 @@ def find_checkpoint(path: Path) -> Path:
     raise BadInput(f"{path} is no checkpoint and holds none; wanted a folder with policy.json, or a run folder")
 
 
+def one_thread() -> None:
+    """Give networks one thread, if the driver has any: their arithmetic must not hang on how many drive."""
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
+
+
 def code_version() -> str:
     """Digest of the sources that a drive depends on: right inside and outside a checkout, clean or not."""
     digest, root = hashlib.sha256(), Path(__file__).parent.parent

@@ -7,7 +7,7 @@ function of one uniform number in [0, 1), so that a sampler can take all of an e
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +133,17 @@ def read_word(raw: Any, known: Sequence[str]) -> Draw:
         if option not in known:
             raise ValueError(f"unknown word {option!r}; {wanted}{nearest(str(option), known)}")
     return Choice(tuple(options)) if isinstance(raw, dict) else Fixed(raw)
+
+
+def read_text(raw: Any, check: Callable[[Any], str]) -> Draw:
+    """Read a text or `{choice: [...]}` of texts; `check` returns each as it shall be, or raises ValueError.
+
+    Raises:
+        ValueError: what `check` says.
+    """
+    if isinstance(raw, dict):
+        return Choice(tuple(check(option) for option in _options(raw, "wanted words or {choice: [...]}")))
+    return Fixed(check(raw))
 
 
 def read_colour(raw: Any) -> Draw:

@@ -36,7 +36,7 @@ def _parts(
     scenario: str | Path | Scenario, split: str, worlds: int, camera: Camera | None, threads: int
 ) -> tuple[EmbeddedWorld, Any]:
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-    backend = EmbeddedWorld(worlds, camera, room_for(loaded), threads=threads)
+    backend = EmbeddedWorld(worlds, camera, room_for(loaded), threads=threads, sensors=loaded.sensors)
     return backend, lambda seed: sample(loaded, seed, split)
 
 

@@ -233,4 +233,5 @@ def _value(episode: Episode, variable: str) -> Any:
     if head == "weather":
         return getattr(episode.weather, tail)
     name, _, attribute = tail.partition(".")
-    return getattr(next(a for a in episode.actors if a.name == name), attribute)
+    among = episode.signs if head == "signs" else episode.actors
+    return getattr(next(thing for thing in among if thing.name == name), attribute)

@@ -6,14 +6,22 @@ proposition that exists?) is checked in `scenarios.spec`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
-from scenarios.draws import Draw, Fixed, read_colour, read_grid, read_number, read_truth, read_word
-from scenarios.rules.parse import listed, nearest
-from sim import maps
-from sim.config import EGO, VEHICLES, ActorSpec, Episode, MapSpec, Weather
+from scenarios.draws import Draw, Fixed, read_colour, read_grid, read_number, read_text, read_truth, read_word
+from scenarios.rules import predicates
+from scenarios.rules.parse import RuleError, build_formula, listed, nearest, point_at, read, unknown_name
+from scenarios.rules.predicates import Proposition
+from scenarios.rules.syntax import Formula, Name
+from sim import maps, sensors
+from sim.config import EGO, VEHICLES, ActorSpec, Episode, MapSpec, SignSpec, Weather
+from sim.signs import BOARD_COLOURS, FONTS, SIGN_KINDS, check_text
+from sim.types import World
 
 ARMS: tuple[str, ...] = ("south", "west", "north", "east")
 LANES: tuple[str, ...] = ("inbound", "outbound")
@@ -97,7 +105,7 @@ class MapModel(_Model):
         """The kind of junction: as asked for, or what the generator makes."""
         if self.junction is not None:
             return self.junction.kind
-        return "x" if self.generate == "crossroads" else "t"
+        return "x" if str(self.generate).startswith("crossroads") else "t"
 
 
 def _map_parameter(name: str, parameter: str, raw: Any) -> Draw:
@@ -147,6 +155,66 @@ class ActorModel(_Model):
         return value if isinstance(value, str) else read_truth(value)
 
 
+class SignModel(_Model):
+    """A sign beside the road; the fields of `sim.config.SignSpec`, each a draw. A board has a text, others a kind."""
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z_0-9]*$")
+    kind: Draw = Fixed(SignSpec.kind)
+    font: Draw = Fixed(SignSpec.font)  # before the text, which must fit in it
+    text: Draw = Fixed(SignSpec.text)
+    colour: Draw = Fixed(SignSpec.colour)
+    arm: Draw = Fixed(SignSpec.arm)
+    distance: Draw = Fixed(SignSpec.distance)
+    side: Draw = Fixed(SignSpec.side)
+    wear: Draw = Fixed(SignSpec.wear)
+    present: Draw = Fixed(SignSpec.present)
+    numbers: ClassVar[dict[str, tuple[float, float]]] = {
+        "distance": (0.0, _EVERYWHERE),
+        "side": (-10.0, 10.0),
+        "wear": (0.0, 1.0),
+    }
+    words: ClassVar[dict[str, tuple[str, ...]]] = {
+        "kind": SIGN_KINDS,
+        "arm": ARMS,
+        "colour": tuple(BOARD_COLOURS),
+        "font": FONTS,
+    }
+
+    @field_validator("text", mode="before")
+    @classmethod
+    def _read_text(cls, value: Any, info: Any) -> Draw:
+        fonts = _options_of(info.data["font"]) if "font" in info.data else FONTS[:1]  # a wrong font is told on its own
+
+        def check(text: Any) -> str:
+            for font in fonts[1:]:
+                check_text(text, font)
+            return check_text(text, fonts[0])
+
+        return read_text(value, check)
+
+    @field_validator("present", mode="before")
+    @classmethod
+    def _read_present(cls, value: Any) -> Draw:
+        if isinstance(value, str):
+            raise ValueError(f"{value!r} is neither true nor false; wanted true, false or {{choice: [true, false]}}")
+        return read_truth(value)
+
+    @model_validator(mode="after")
+    def _check_text(self) -> SignModel:
+        board, words = "text" in _options_of(self.kind), self.text != Fixed(SignSpec.text)
+        if board and not words:
+            kinds = listed(k for k in SIGN_KINDS if k != "text")
+            raise ValueError(f"the sign '{self.name}' lacks a text; wanted words, or instead one of the kinds {kinds}")
+        if words and not board:
+            raise ValueError(f"the sign '{self.name}' has a text and a kind that carries none; wanted one of the two")
+        return self
+
+
+def _options_of(draw: Draw) -> tuple[Any, ...]:
+    """What a word can be."""
+    return getattr(draw, "options", None) or (getattr(draw, "value", None),)
+
+
 class _WeatherBase(_Model):
     """Every weather field: a draw, or the text of a number over other weather fields."""
 
@@ -165,6 +233,47 @@ WeatherModel = create_model(
 )
 
 
+class SensorModel(_Model):
+    """Something that ego carries: a kind of `sim.sensors.SENSORS` with its settings."""
+
+    kind: str
+    settings: dict[str, float | int] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, data: Any) -> Any:
+        known = sensors.SENSORS
+        if not isinstance(data, dict) or "kind" not in data:
+            raise ValueError(f"found {data!r}; wanted a kind, such as {{kind: rgb}}; known are {listed(known)}")
+        kind = data["kind"]
+        if not isinstance(kind, str) or kind not in known:
+            raise ValueError(f"unknown kind of sensor {kind!r}; known are {listed(known)}{nearest(str(kind), known)}")
+        defaults = sensors.settings_of(kind)
+        found = {k: v for k, v in data.items() if k != "kind"}
+        for key in found:
+            if key not in defaults:
+                close = nearest(str(key), defaults)
+                names = f"known are {listed(defaults)}{close}" if defaults else "it has none"
+                raise ValueError(f"unknown setting '{key}' of a sensor of kind {kind}; {names}")
+        settings = {k: _setting(k, v, isinstance(defaults[k], int)) for k, v in found.items()}
+        sensors.sensor_of(kind, settings)
+        return {"kind": kind, "settings": settings}
+
+    def build(self) -> sensors.Sensor:
+        """The sensor itself."""
+        return sensors.sensor_of(self.kind, self.settings)
+
+
+def _setting(name: str, value: Any, whole: bool) -> float | int:
+    """A sensor's setting, checked against `sim.sensors.RANGES`."""
+    low, high = sensors.RANGES[name]
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    if not numeric or (whole and value != int(value)) or not low <= value <= high:
+        noun = "a whole number" if whole else "a number"
+        raise ValueError(f"{name}: found {value!r}; wanted {noun} from {low:g} to {high:g}")
+    return int(value) if whole else float(value)
+
+
 class FileModel(_Model):
     """A whole scenario file."""
 
@@ -174,6 +283,8 @@ class FileModel(_Model):
     ego: EgoModel = EgoModel()
     weather: WeatherModel = WeatherModel()  # type: ignore[valid-type]
     actors: list[ActorModel] = []
+    signs: list[SignModel] = []
+    sensors: dict[str, SensorModel] = {}
     propositions: dict[str, str] = Field(min_length=1)
     rule: str
     decision: Literal["junction"] = "junction"
@@ -182,3 +293,89 @@ class FileModel(_Model):
     balance: dict[str, float] = {}
     splits: dict[str, str | bool] = {"train": True, "test": True}
     known_leaks: list[str] = []
+
+    @field_validator("sensors", mode="after")
+    @classmethod
+    def _check_names(cls, value: dict[str, SensorModel]) -> dict[str, SensorModel]:
+        for name in value:
+            if not name.isidentifier() or name in sensors.RESERVED:
+                raise ValueError(
+                    f"found the name '{name}'; wanted letters, digits and _, and none of {listed(sensors.RESERVED)}, "
+                    "which every observation has"
+                )
+        return value
+
+
+# ------------------------------------------------------------------------------------------- propositions over signs
+@dataclass(frozen=True)
+class SignedProposition(Proposition):
+    """A proposition that may also read `signs.<name>.present`: whether the sign stands in the world.
+
+    Args:
+        signs: names of the scenario's signs, in the order of their slots, which are behind the actors'.
+    """
+
+    signs: tuple[str, ...] = ()
+
+    def on_episode(self, episode: Episode) -> bool:
+        """The truth in a concrete draw, at its start."""
+        return bool(predicates.compiled(self.tree)(lambda variable: value_in(episode, variable)))
+
+    def on_world(self, world: World) -> np.ndarray:
+        """The truth in B running worlds now: bool (B,)."""
+
+        def value(variable: str) -> np.ndarray:
+            if not variable.startswith("signs."):
+                return predicates.world_value(world, variable, self.actors)
+            slot = 1 + len(self.actors) + self.signs.index(variable.split(".")[1])
+            if slot >= world.kind.shape[1]:
+                raise ValueError(f"{variable} wants slot {slot}, but the worlds have {world.kind.shape[1]} slots")
+            return world.kind[:, slot] != 0
+
+        truth = np.asarray(predicates.compiled(self.tree)(value), bool)
+        return np.broadcast_to(truth, world.tick.shape).copy()
+
+
+def value_in(episode: Episode, variable: str) -> Any:
+    """The value of a variable in a concrete draw, signs included.
+
+    Raises:
+        ValueError: for an actor or a sign that the episode lacks.
+    """
+    if not variable.startswith("signs."):
+        return predicates.episode_value(episode, variable)
+    _, name, attribute = variable.split(".")
+    for sign in episode.signs:
+        if sign.name == name:
+            return getattr(sign, attribute)
+    raise ValueError(f"the episode has no sign '{name}'; it has {[s.name for s in episode.signs]}")
+
+
+def read_proposition(name: str, text: str, actors: Sequence[str], signs: Sequence[str]) -> Proposition:
+    """Read the text of a proposition over weather, ego, actors and signs.
+
+    Raises:
+        RuleError: for what cannot be read, with the word pointed at and the known names.
+    """
+    if not signs:
+        return predicates.parse_proposition(name, text, actors)
+    tree = read(predicates._parsers()[0], text, "formula", "a condition such as 'signs.board.present'")
+    known = (*predicates.known_variables(actors), *(f"signs.{s}.present" for s in signs))
+
+    def variable(token: Any) -> str:
+        if token not in known:
+            raise unknown_name(text, token, "variable", known)
+        return str(token)
+
+    def atom(leaf: Any) -> Formula:
+        if leaf.data == "flag":
+            token = leaf.children[0]
+            if not variable(token).endswith(".present"):
+                sentence = f"'{token}' is a number, not true or false; wanted a comparison such as '{token} > 0'"
+                raise RuleError(sentence + point_at(text, token.start_pos or 0, len(token)))
+            return Name(str(token))
+        numbers = tuple(predicates._number(child, text, variable) for child in leaf.children[::2])
+        return predicates.Comparison(numbers, tuple(str(sign) for sign in leaf.children[1::2]))
+
+    formula = build_formula(tree, atom)
+    return SignedProposition(name, text, formula, predicates._variables(formula), tuple(actors), tuple(signs))

@@ -20,17 +20,18 @@ from typing import Any
 
 import numpy as np
 
-from scenarios.models import ActorModel
+from scenarios.models import ActorModel, SignModel, value_in
 from scenarios.plan import Plan, admitted, plan
 from scenarios.rules.logic import Cell, describe_cell
 from scenarios.rules.parse import listed
-from scenarios.rules.predicates import Proposition, compiled, episode_value
+from scenarios.rules.predicates import Proposition, compiled
 from scenarios.spec import EVERY, Scenario
-from sim.config import ActorSpec, Episode, MapSpec, Weather
+from sim.config import ActorSpec, Episode, MapSpec, SignSpec, Weather
 
 Count = Callable[[MapSpec], int]
 _TRIES = 5000  # a group of propositions with a chance of 1 in 500 is still missed less than once in 20,000 episodes
 _ACTOR_FIELDS = tuple(k for k in ActorModel.model_fields if k != "name")
+_SIGN_FIELDS = tuple(k for k in SignModel.model_fields if k != "name")
 
 
 def count_junctions(spec: MapSpec) -> int:
@@ -161,8 +162,8 @@ def _with(scenario: Scenario, episode: Episode, before: Mapping[str, bool], want
     """The episode with the wanted truth values, all other propositions as `before`."""
     worked = plan(scenario)
     target = {**before, **wanted}
-    values = {v: episode_value(episode, v) for p in scenario.propositions for v in p.variables}
-    values |= {v: episode_value(episode, v) for v in (*worked.draws, *scenario.couplings) if v.startswith("weather.")}
+    values = {v: value_in(episode, v) for p in scenario.propositions for v in p.variables}
+    values |= {v: value_in(episode, v) for v in (*worked.draws, *scenario.couplings) if v.startswith("weather.")}
     first = dict(values)
     for p in scenario.propositions:
         if target[p.name] == before[p.name]:
@@ -185,7 +186,10 @@ def _replaced(episode: Episode, changes: Mapping[str, Any]) -> Episode:
         replace(a, **{f: changes[v] for f in ("present", "speed") if (v := f"actors.{a.name}.{f}") in changes})
         for a in episode.actors
     )
-    return replace(episode, weather=replace(episode.weather, **weather), actors=actors, **ego)
+    signs = tuple(
+        replace(s, present=changes[v]) if (v := f"signs.{s.name}.present") in changes else s for s in episode.signs
+    )
+    return replace(episode, weather=replace(episode.weather, **weather), actors=actors, signs=signs, **ego)
 
 
 # -------------------------------------------------------------------------------------------------- parts
@@ -251,10 +255,11 @@ def _redraw(
 
 def _episode(scenario: Scenario, seed: int, values: Mapping[str, Any], u: float, junctions: Count) -> Episode:
     actors = tuple(ActorSpec(a.name, *(values[f"actors.{a.name}.{k}"] for k in _ACTOR_FIELDS)) for a in scenario.actors)
+    signs = tuple(SignSpec(s.name, **{k: values[f"signs.{s.name}.{k}"] for k in _SIGN_FIELDS}) for s in scenario.signs)
     weather = Weather(**{k: values[f"weather.{k}"] for k in _WEATHER})
     return Episode(
         scenario.name, seed, _map(scenario, values, u, junctions), values["ego.start"], values["ego.distance"],
-        values["ego.speed"], weather, actors, scenario.time_limit, scenario.finish,
+        values["ego.speed"], weather, actors, scenario.time_limit, scenario.finish, signs,
     )  # fmt: skip
 
 

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from scenarios.draws import Draw
-from scenarios.models import ActorModel, FileModel, MapModel
+from scenarios.models import ActorModel, FileModel, MapModel, SignModel, read_proposition
 from scenarios.reading import KeyPath, Lines, ScenarioError, check, read_yaml
 from scenarios.rules.parse import RuleError, check_name, listed, nearest, parse_formula, parse_rule
-from scenarios.rules.predicates import Number, Proposition, parse_number, parse_proposition
+from scenarios.rules.predicates import Number, Proposition, parse_number
 from scenarios.rules.syntax import Constant, Formula, Name, Rule, decisions, names
+from sim.sensors import Sensor
 from sim.types import WEATHER_FIELDS
 
 __all__ = ["EVERY", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
@@ -49,6 +50,8 @@ class Scenario:
         known_leaks: variables that are meant to tell the answer.
         data: what the file said, as plain data.
         folder: the file's folder, where map files are looked for; None where there was no file.
+        sensors: what ego carries in Gymnasium's environments besides camera and speed, by name.
+        signs: in the order of their slots, which are behind the actors'.
     """
 
     name: str
@@ -67,6 +70,8 @@ class Scenario:
     known_leaks: tuple[str, ...]
     data: Mapping[str, Any] = field(repr=False)
     folder: Path | None = None
+    sensors: Mapping[str, Sensor] = field(default_factory=dict)
+    signs: tuple[SignModel, ...] = ()
 
     @property
     def proposition_names(self) -> tuple[str, ...]:
@@ -222,7 +227,11 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     for i, name in enumerate(actors):
         if name in actors[:i]:
             raise lines.error(("actors", i, "name"), f"the actor '{name}' stands twice; wanted another name")
-    propositions = tuple(_proposition(name, text, actors, lines) for name, text in model.propositions.items())
+    signs = tuple(s.name for s in model.signs)
+    for i, name in enumerate(signs):
+        if name in signs[:i]:
+            raise lines.error(("signs", i, "name"), f"the sign '{name}' stands twice; wanted another name")
+    propositions = tuple(_proposition(name, text, actors, signs, lines) for name, text in model.propositions.items())
     known = tuple(p.name for p in propositions)
     rule = _at(lines, ("rule",), lambda: parse_rule(model.rule, known))
     _check_ways(model, rule, lines)
@@ -253,13 +262,14 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     return Scenario(
         model.name, model.description, model.map, tuple(model.actors), draws, couplings, presences, propositions, rule,
         model.time_limit, model.finish, dict(model.balance), splits, tuple(model.known_leaks), data, folder,
+        {name: sensor.build() for name, sensor in model.sensors.items()}, tuple(model.signs),
     )  # fmt: skip
 
 
-def _proposition(name: str, text: str, actors: tuple[str, ...], lines: Lines) -> Proposition:
+def _proposition(name: str, text: str, actors: tuple[str, ...], signs: tuple[str, ...], lines: Lines) -> Proposition:
     path: KeyPath = ("propositions", name)
     _at(lines, path, lambda: check_name(name))
-    return _at(lines, path, lambda: parse_proposition(name, text, actors))
+    return _at(lines, path, lambda: read_proposition(name, text, actors, signs))
 
 
 def _split(name: str, text: str | bool, known: tuple[str, ...], lines: Lines) -> Formula:
@@ -296,6 +306,8 @@ def _draws(model: FileModel) -> dict[str, Draw]:
     for actor in model.actors:
         values = {k: getattr(actor, k) for k in type(actor).model_fields if k != "name"}
         found |= {f"actors.{actor.name}.{k}": v for k, v in values.items() if isinstance(v, Draw)}
+    for sign in model.signs:  # last: what chance gives the others does not hang on signs
+        found |= {f"signs.{sign.name}.{k}": getattr(sign, k) for k in type(sign).model_fields if k != "name"}
     return found
 
 

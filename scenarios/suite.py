@@ -11,18 +11,22 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scenarios.reading import ScenarioError, check, read_yaml
+from scenarios.reading import Lines, ScenarioError, check, read_yaml
 from scenarios.rules.parse import listed, nearest
-from scenarios.spec import EVERY, load_scenario
+from scenarios.spec import EVERY, Scenario, load_scenario
 
 
 class Entry(BaseModel):
-    """One line of a suite: a scenario by name or path, a split of it, how many episodes."""
+    """One line of a suite: a scenario by name or path, a split of it, how many episodes.
+
+    `twins` names a proposition: every episode is then driven a second time with it, and nothing else, flipped.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     scenario: str
     split: str = EVERY
     episodes: int = Field(100, ge=1, strict=True)
+    twins: str | None = None
 
 
 class Suite(BaseModel):
@@ -40,11 +44,11 @@ def suite_names() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")))
 
 
-def load_suite(name_or_path: str | Path) -> Suite:
-    """Read a suite of the package by name, or any suite file by path (what ends in .yaml or .yml).
+def read_suite(name_or_path: str | Path) -> tuple[Suite, Lines]:
+    """Read a suite as `load_suite` does, without a look at its scenarios: one bad one need not cost the others.
 
     Raises:
-        ScenarioError: for an unknown name, a missing file, or any mistake in it or in its scenarios.
+        ScenarioError: for an unknown name, a missing file, or any mistake in the file itself.
     """
     text = str(name_or_path)
     if text.endswith((".yaml", ".yml")):
@@ -52,6 +56,8 @@ def load_suite(name_or_path: str | Path) -> Suite:
             content = Path(text).read_text("utf-8")
         except OSError as error:
             raise ScenarioError(f"{text}: cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError as error:
+            raise ScenarioError(f"{text}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
     elif text in suite_names():
         content = importlib.resources.files("scenarios.suites").joinpath(f"{text}.yaml").read_text("utf-8")
         text = f"{text}.yaml"
@@ -61,10 +67,32 @@ def load_suite(name_or_path: str | Path) -> Suite:
             "a file is given by a path that ends in .yaml"
         )
     data, lines = read_yaml(content, text)
-    suite = check(Suite, data, lines)
+    return check(Suite, data, lines), lines
+
+
+def scenario_of(entry: Entry) -> Scenario:
+    """The scenario of an entry, which has the entry's split and the proposition of its twins.
+
+    Raises:
+        ValueError: where it cannot be read, or lacks one of them.
+    """
+    scenario = load_scenario(entry.scenario)
+    scenario.split(entry.split)
+    if entry.twins is not None:
+        scenario.proposition(entry.twins)
+    return scenario
+
+
+def load_suite(name_or_path: str | Path) -> Suite:
+    """Read a suite of the package by name, or any suite file by path (what ends in .yaml or .yml).
+
+    Raises:
+        ScenarioError: for an unknown name, a missing file, or any mistake in it or in its scenarios.
+    """
+    suite, lines = read_suite(name_or_path)
     for i, entry in enumerate(suite.entries):
         try:
-            load_scenario(entry.scenario).split(entry.split)
+            scenario_of(entry)
         except ValueError as error:
             raise lines.error(("entries", i), str(error)) from None
     return suite

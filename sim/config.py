@@ -118,6 +118,34 @@ class ActorSpec:
 
 
 @dataclass(frozen=True)
+class SignSpec:
+    """A sign beside the road, on a post, facing those who drive towards the junction.
+
+    Args:
+        name: what the scenario calls it.
+        kind: one of `sim.signs.SIGN_KINDS`: "text" for a board with words, else a traffic sign.
+        text: the words of a board; empty for traffic signs.
+        colour: one of `sim.signs.BOARD_COLOURS`; font: one of `sim.signs.FONTS`; of boards only.
+        arm: the arm of the junction that it stands on.
+        distance: of its post from the junction's edge [m].
+        side: metres to the right of the inbound lane's middle.
+        wear: dirt, scratches and fading, 0 (new) to 1; where they are follows from the episode's seed.
+        present: False leaves the place empty (twins flip this without moving anything else).
+    """
+
+    name: str
+    kind: str = "text"
+    text: str = ""
+    colour: str = "white"
+    font: str = "plain"
+    arm: str = "south"
+    distance: float = 10.0
+    side: float = 3.8
+    wear: float = 0.0
+    present: bool = True
+
+
+@dataclass(frozen=True)
 class MapSpec:
     """Which map, and which junction of it.
 
@@ -153,6 +181,7 @@ class Episode:
         actors: the others.
         time_limit: [s].
         finish: metres beyond the junction at which ego has arrived [m].
+        signs: boards and traffic signs beside the road; `to_dict` leaves them out where there are none.
     """
 
     scenario: str
@@ -165,10 +194,14 @@ class Episode:
     actors: tuple[ActorSpec, ...] = ()
     time_limit: float = 20.0
     finish: float = 12.0
+    signs: tuple[SignSpec, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data; `Episode.from_dict` is its inverse."""
-        return asdict(self)
+        data = asdict(self)
+        if not self.signs:  # an episode without signs is stored as it was before there were any
+            del data["signs"]
+        return data
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Episode:
@@ -184,6 +217,7 @@ class Episode:
         data["map"] = MapSpec(**{**data["map"], "parameters": tuple(tuple(p) for p in data["map"]["parameters"])})
         data["weather"] = Weather(**data["weather"])
         data["actors"] = tuple(ActorSpec(**a) for a in data["actors"])
+        data["signs"] = tuple(SignSpec(**s) for s in data.get("signs", ()))
         return cls(**data)
 
 
@@ -194,7 +228,7 @@ class Simulation:
     Args:
         tick: length of a tick, the time between two actions [s].
         substeps: integration steps in a tick.
-        actors: room for actors in every world, ego included (N).
+        actors: room for actors in every world, ego included (N); signs get slots beyond where those are taken.
     """
 
     tick: float = 0.1

@@ -6,18 +6,21 @@ neighbours: kernels share no state between worlds and there is one machine code 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 
 import numpy as np
 
 from sim.bank import MapBank, path_points, start_distance
+from sim.boards import POST, SIGN, look_of
 from sim.camera import render
-from sim.config import EGO, VEHICLES, Camera, Episode, Simulation
+from sim.config import EGO, VEHICLES, Camera, Episode, SignSpec, Simulation
 from sim.dynamics import bicycle, clamp
 from sim.geometry import HALF, boxes_touch, wrap
 from sim.kernel import kernel, over_worlds
 from sim.road import load_map
+from sim.sensors import Sensor, sense
+from sim.signs import face_of
 from sim.traffic import advance_along, follow
 from sim.types import (
     DRIVABLE,
@@ -165,6 +168,7 @@ class EmbeddedWorld:
         simulation: tick, substeps and room for actors.
         threads: that step and draw; never changes a result.
         search: folders in which OpenDRIVE files are looked up.
+        sensors: what every ego carries besides, by name; `sense` reads them.
     """
 
     def __init__(
@@ -174,12 +178,14 @@ class EmbeddedWorld:
         simulation: Simulation | None = None,
         threads: int = 1,
         search: Sequence[FilePath] = (),
+        sensors: Mapping[str, Sensor] | None = None,
     ) -> None:
         if worlds < 1 or threads < 1:
             raise ValueError(f"worlds={worlds}, threads={threads}: both must be at least 1")
         self.worlds, self.threads = worlds, threads
         self.camera = camera or Camera()
         self.simulation = simulation or Simulation()
+        self.sensors = dict(sensors or {})
         self.maps = MapBank()
         self.episodes: list[Episode | None] = [None] * worlds
         self._search = tuple(search)
@@ -196,6 +202,7 @@ class EmbeddedWorld:
             raise ValueError(f"slots are {slots}; wanted different ones from 0 to {self.worlds - 1}")
         # All are looked up before any is placed: a reset that fails leaves every world as it was.
         places = [self._look_up(episode) for episode in episodes]
+        self._make_room(max((1 + len(e.actors) + len(e.signs) for e in episodes if e.signs), default=0))
         for w, episode, (road_map, junction) in zip(slots, episodes, places):
             self._place(w, episode, road_map, junction)
 
@@ -219,7 +226,21 @@ class EmbeddedWorld:
                 raise ValueError(f"actor {spec.name}: unknown kind {spec.kind!r}; known are {sorted(VEHICLES)}")
             if spec.lane not in LANES:
                 raise ValueError(f"actor {spec.name}: unknown lane {spec.lane!r}; known are {LANES}")
+        for sign in episode.signs:
+            if sign.arm not in junction.arms:
+                raise ValueError(f"sign {sign.name}: no arm {sign.arm!r}; the junction has {sorted(junction.arms)}")
+            look_of(face_of(sign), sign.wear)
         return road_map, junction
+
+    def _make_room(self, slots: int) -> None:
+        """Add slots to every world: signs stand behind the actors, beyond `Simulation.actors` where those fill it."""
+        if (more := slots - self.world.kind.shape[1]) <= 0:
+            return
+        fields = self.world._asdict()
+        for name, array in fields.items():
+            if array.ndim == 2 and name not in ("weather", "route", "route_s", "route_offset"):
+                fields[name] = np.pad(array, ((0, 0), (0, more)), constant_values=-1 if name == "path" else 0)
+        self.world = World(**fields)
 
     def _place(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
         world = self.world
@@ -235,6 +256,9 @@ class EmbeddedWorld:
         for i, spec in enumerate(episode.actors, start=1):
             if spec.present:
                 self._place_actor(w, i, episode, road_map, junction)
+        for i, sign in enumerate(episode.signs, start=1 + len(episode.actors)):
+            if sign.present:
+                self._place_sign(w, i, sign, junction)
         self.episodes[w] = episode
 
     def _place_ego(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
@@ -261,6 +285,17 @@ class EmbeddedWorld:
             world.speed[w, i] = world.target_speed[w, i] = spec.speed
             world.path[w, i] = self.maps.path(road_map, lane)
             world.path_s[w, i] = s
+
+    def _place_sign(self, w: int, i: int, sign: SignSpec, junction: Junction) -> None:
+        """Put a sign's post beside the inbound lane; it looks at those who come along."""
+        world, face = self.world, face_of(sign)
+        lane = junction.arms[sign.arm].inbound
+        x, y, yaw = _pose_at(lane, float(np.clip(lane.length - sign.distance, 0.0, lane.length)))
+        world.kind[w, i], world.look[w, i] = SIGN, look_of(face, sign.wear)
+        world.x[w, i], world.y[w, i] = x + sign.side * np.sin(yaw), y - sign.side * np.cos(yaw)
+        world.yaw[w, i] = np.arctan2(-np.sin(yaw), -np.cos(yaw))
+        world.length[w, i] = world.width[w, i] = POST
+        world.height[w, i], world.overhang[w, i] = face.panel[1] + face.panel[2], POST / 2
 
     def _set_vehicle(self, w: int, i: int, kind: str, x: float, y: float, yaw: float, colour: int) -> None:
         world, vehicle = self.world, VEHICLES[kind]
@@ -295,12 +330,24 @@ class EmbeddedWorld:
 
     def observe(self, slots: np.ndarray | None = None) -> Observation:
         """Camera images and speeds; see `Backend.observe`."""
+        world = self._rows(slots)
+        camera = render(self.maps.arrays, world, self.camera, threads=self.threads)
+        return Observation(camera=camera, speed=world.speed[:, 0].copy())
+
+    def sense(self, slots: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """What each ego's `sensors` show now: name -> (B, ...); of the given slots only, if any are given.
+
+        Raises:
+            ValueError: for a world without an episode.
+        """
+        return sense(self.sensors, self.maps, self._rows(slots), self.threads)
+
+    def _rows(self, slots: np.ndarray | None) -> World:
+        """The worlds of some slots, all of which must have an episode."""
         chosen = range(self.worlds) if slots is None else np.arange(self.worlds)[slots]
         if unknown := [int(w) for w in chosen if self.episodes[w] is None]:
             raise ValueError(f"world {unknown[0]} has no episode yet; reset it before looking")
-        world = self.world if slots is None else World(*(a[slots] for a in self.world))
-        camera = render(self.maps.arrays, world, self.camera, threads=self.threads)
-        return Observation(camera=camera, speed=world.speed[:, 0].copy())
+        return self.world if slots is None else World(*(a[slots] for a in self.world))
 
     def adopt(self, other: World) -> None:
         """Put every ego where it is in another world of the same shape, with its motion, progress and outcome.

@@ -1,13 +1,14 @@
 """The Gymnasium faces of any backend: `DriveEnv` is one world, `Fleet` is B of them.
 
-Observation: {"camera": (H, W, 3) uint8, "speed": (1,) float32 [m/s]}.  Action: (2,) float32 in [-1, 1]: steer as a
-share of the greatest wheel angle (positive to the left) and acceleration as a share of the greatest acceleration
-or braking.  The reward is progress towards arrival, whichever branch is taken: the hidden rule is nobody's reward.
+Observation: {"camera": (H, W, 3) uint8, "speed": (1,) float32 [m/s]}, and an entry for each of the backend's sensors
+(`sim.sensors`) by its name.  Action: (2,) float32 in [-1, 1]: steer as a share of the greatest wheel angle (positive to
+the left) and acceleration as a share of the greatest acceleration or braking.  The reward is progress towards arrival,
+whichever branch is taken: the hidden rule is nobody's reward.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -18,6 +19,7 @@ from gymnasium.vector.utils import batch_space
 from sim.backend import Backend
 from sim.config import EGO, Camera, Episode
 from sim.rollout import progress
+from sim.sensors import RESERVED, Sensor
 from sim.types import DECISIONS, OUTCOME, OUTCOMES, Action
 
 Draw = Callable[[int], Episode]  # a seed -> the episode it names
@@ -25,12 +27,22 @@ Draw = Callable[[int], Episode]  # a seed -> the episode it names
 CRASH_PENALTY = 1.0  # subtracted on collision and on leaving the road; covering the whole way earns 1
 
 
-def observation_space(camera: Camera) -> gym.spaces.Dict:
-    """Space of one world's observation."""
-    return gym.spaces.Dict(
-        camera=gym.spaces.Box(0, 255, (camera.height, camera.width, 3), np.uint8),
-        speed=gym.spaces.Box(0.0, EGO.max_speed, (1,), np.float32),
-    )
+def observation_space(camera: Camera, sensors: Mapping[str, Sensor] | None = None) -> gym.spaces.Dict:
+    """Space of one world's observation.
+
+    Raises:
+        ValueError: for a sensor named as an entry that every observation has.
+    """
+    found = {name: sensor.field() for name, sensor in (sensors or {}).items()}
+    if taken := [name for name in RESERVED if name in found]:
+        raise ValueError(f"a sensor is named {taken[0]!r}; every observation has {', '.join(RESERVED)} already")
+    spaces: dict[str, gym.spaces.Space[Any]] = {
+        "camera": gym.spaces.Box(0, 255, (camera.height, camera.width, 3), np.uint8),
+        "speed": gym.spaces.Box(0.0, EGO.max_speed, (1,), np.float32),
+    }
+    for name, f in found.items():
+        spaces[name] = gym.spaces.Box(f.low, f.high, f.shape, f.dtype)
+    return gym.spaces.Dict(spaces)
 
 
 def action_space() -> gym.spaces.Box:
@@ -48,7 +60,13 @@ def to_action(normalised: np.ndarray) -> Action:
 
 def _observation(backend: Backend) -> dict[str, np.ndarray]:
     seen = backend.observe()
-    return {"camera": seen.camera, "speed": np.clip(seen.speed[:, None], 0.0, EGO.max_speed).astype(np.float32)}
+    found = {"camera": seen.camera, "speed": np.clip(seen.speed[:, None], 0.0, EGO.max_speed).astype(np.float32)}
+    return found | backend.sense() if _sensors(backend) else found  # type: ignore[attr-defined]
+
+
+def _sensors(backend: Backend) -> Mapping[str, Sensor]:
+    """What a backend's egos carry besides the camera; not every backend can carry anything."""
+    return getattr(backend, "sensors", {})
 
 
 def _truth(backend: Backend, w: int) -> dict[str, Any]:
@@ -78,7 +96,7 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
             raise ValueError(f"render_mode={render_mode!r}; known are None and {self.metadata['render_modes']}")
         self.backend, self.draw, self.render_mode = backend, draw, render_mode
         # Gymnasium types the space of a dictionary observation by the dictionary, its own Dict space does not fit.
-        self.observation_space = observation_space(backend.camera)  # type: ignore[assignment]
+        self.observation_space = observation_space(backend.camera, _sensors(backend))  # type: ignore[assignment]
         self.action_space = action_space()
         self._covered = 0.0
 
@@ -130,7 +148,7 @@ class Fleet(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
     def __init__(self, backend: Backend, draw: Draw, render_mode: str | None = None) -> None:
         self.backend, self.draw, self.render_mode = backend, draw, render_mode
         self.num_envs = backend.worlds
-        self.single_observation_space = observation_space(backend.camera)
+        self.single_observation_space = observation_space(backend.camera, _sensors(backend))
         self.single_action_space = action_space()
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)

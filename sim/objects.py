@@ -71,7 +71,7 @@ def gather(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, ya
     n = 0
     for i in range(1, kinds.shape[1]):
         kind = kinds[w, i]
-        if kind <= 0:
+        if kind <= 0 or kind >= reach.shape[0]:  # nothing, or a sign: `sim.boards` draws it
             continue
         co, so = math.cos(yaws[w, i]), math.sin(yaws[w, i])
         forward = _HALF * lengths[w, i] - overhangs[w, i]  # a pose is that of the rear axle

@@ -75,7 +75,10 @@ def load_map(spec: MapSpec, search: Sequence[FilePath] = ()) -> tuple[RoadMap, J
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise ValueError(f"map {path} is not UTF-8 text ({error})") from error
-        road_map = compiled(text, path.stem)
+        try:
+            road_map = compiled(text, path.stem)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
     elif spec.generate is not None:
         text = maps.generate(spec.generate, spec.parameters)
         road_map = compiled(text, spec.generate)
@@ -155,11 +158,16 @@ def write_cache(place: FilePath, road_map: RoadMap) -> None:
     arrays: dict[str, Any] = {f"level{i}": level for i, level in enumerate(ground.levels)}
     lengths = np.array([len(p) for p in paths], np.int64)
     points = np.concatenate(paths) if paths else np.zeros((0, 4), np.float32)
-    buffer = io.BytesIO()
-    np.savez(
-        buffer, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), lengths=lengths, points=points,
+    store(
+        place, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), lengths=lengths, points=points,
         origin=ground.origin, surface=ground.surface, scenery=road_map.scenery, skyline=road_map.skyline, **arrays,
     )  # fmt: skip
+
+
+def store(place: FilePath, **arrays: np.ndarray) -> None:
+    """Write arrays as one .npz file; another process sees the whole file or none."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
     place.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=place.parent, suffix=".part")
     try:

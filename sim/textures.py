@@ -373,7 +373,7 @@ _PICTURES: dict[str, Callable[[np.random.Generator], Picture]] = {
 TEXTURE: dict[str, int] = {name: i for i, name in enumerate(_PICTURES)}
 
 
-def _halved(p: Picture) -> Picture:
+def coarser(p: Picture) -> Picture:
     """The next coarser level: most common class of four texels, mean colour of those that have it."""
     four = np.stack([p[0::2, 0::2], p[0::2, 1::2], p[1::2, 0::2], p[1::2, 1::2]])
     classes = four[..., 3]
@@ -406,5 +406,5 @@ def atlas() -> Atlas:
             starts[-1].append(total)
             texels.append(np.ascontiguousarray(level).view("<u4").ravel())
             total += texels[-1].size
-            level = _halved(level) if min(level.shape[:2]) > 1 else level
+            level = coarser(level) if min(level.shape[:2]) > 1 else level
     return Atlas(np.concatenate(texels), np.array(starts, np.int32), np.array(sizes, np.int32))

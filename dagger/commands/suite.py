@@ -1,46 +1,46 @@
 """`dagger suite`: let a driver drive, write down every episode, tally them.
 
-An episode that fails, or a map that is not there, is a row like any other: it is counted and the suite goes on.
-Rows are keyed by scenario, split, seed, driver and code, so the same command goes on where it was interrupted.
+An episode that fails, a worker that dies, a map or a file that is not right is a row like any other: it is counted and
+the suite goes on. Rows are keyed by scenario, split, seed, driver and code and only ever added, so the same command
+goes on where it was interrupted.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import tyro
+import yaml
 
-from dagger.console import Bars, output, table
-from dagger.drivers import DriverChoice, choose_driver, code_version
-from dagger.options import BadInput, check_seed
-from dagger.results import ResultsLog
+from dagger.console import Bars, output
+from dagger.drivers import DriverChoice, choose_driver, code_version, one_thread
+from dagger.options import BadInput, check_seed, given, read_config
+from dagger.results import DiskFull, ResultsLog
 from dagger.runs import commit, write_atomically
-from policies.closed_loop import Tally, drive
-from probes.statistics import wilson
-from scenarios.reading import read_yaml
-from scenarios.rules.parse import listed, nearest
-from scenarios.sample import batch
-from scenarios.spec import Scenario, load_scenario, scenario_names
-from scenarios.suite import Entry, load_suite, suite_names
-from sim.config import Episode, Simulation
-from sim.metrics import measure
-from sim.rollout import Trajectory
-from sim.types import DECISIONS, NO_BRANCH, OUTCOMES
+from dagger.suites import leaderboard
+from dagger.suites.drive import Row, Settings, drive_all
+from dagger.suites.plan import FAILED, Job, Task, Unreadable, Wanted, entries_of, key_of, plan
+from dagger.suites.tally import Brief, as_table, brief, failures, score_table, summary
+from dagger.suites.workers import Errand, Piece, Workers
 
-SEEDS = 6_000_000  # apart from the seeds of training, evaluation and probes
-CHUNK = 4  # batches of worlds between two writes
-KEY = ("scenario", "digest", "split", "seed", "driver_version", "code")
+__all__ = ["Options", "entries_of", "main", "starting"]
+
+CHUNK = 4  # batches of worlds that share a backend
+KEPT = "suite.yaml"  # in the folder: what was asked for, for --resume
 
 
 @dataclass(frozen=True)
 class Options:
-    """Let a driver drive a suite or scenarios, and tally how it went: agreement with the rule, crashes, comfort.
+    """Let a driver drive a suite or scenarios, and tally how it went: agreement with the rule, scores, comfort.
 
-    One row per episode goes to results.jsonl, which is only ever added to; summary.json has the table.
+    One row per episode goes to results.jsonl, which is only ever added to; summary.json has the table, leaderboard.json
+    the same in the CARLA Leaderboard's layout. What fails is a row, and the same command drives what is missing.
 
     Args:
         targets: suites, scenarios, or paths of their files (.yaml).
@@ -48,10 +48,16 @@ class Options:
             callable takes nothing and returns a policy.
         seeds: episodes per scenario; by default what the suite says, 100 for a scenario by itself.
         seed: of the first episode.
+        repetitions: how often every episode is driven, for drivers that leave something to chance.
         split: conditions to draw from; by default what the suite says, "every" for a scenario by itself.
+        twins: a proposition; every episode is driven again with it flipped: does the turn flip where the rule does?
         worlds: how many drive at once.
-        threads: of the simulator and of the network.
+        workers: processes that drive; one drives within the command's own process.
+        isolate: one worker too is a process of its own, so that it may die or hang.
+        patience: seconds without progress after which a worker is killed.
+        threads: of the simulator within the command's own process; workers have one each, and so has the network.
         out: the folder; by default results/TARGET-DRIVER.
+        resume: drive what is missing in the folder that --out names, with the options that it was begun with.
         maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
         config: YAML file of these options; flags given here win over it.
     """
@@ -60,193 +66,226 @@ class Options:
     driver: str = "expert"
     seeds: int | None = None
     seed: int = 0
+    repetitions: int = 1
     split: str | None = None
+    twins: str | None = None
     worlds: int = 64
+    workers: int = 1
+    isolate: bool = False
+    patience: float = 300.0
     threads: int = 2
     out: Path | None = None
+    resume: bool = False
     maps: Path | None = None
     config: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be driven."""
         check_seed(self.seed)
-        for name in ("seeds", "worlds", "threads"):
+        for name in ("seeds", "repetitions", "worlds", "workers", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise BadInput(f"--{name} was given {value}; wanted at least 1")
+        if not self.patience > 0:
+            raise BadInput(f"--patience was given {self.patience:g}; wanted more than 0 seconds")
+        if not self.targets:
+            raise BadInput("no suite was named; wanted suites, scenarios or their files")
+
+    @property
+    def folder(self) -> Path:
+        """Where results go."""
+        name = "-".join(Path(t).stem for t in self.targets)
+        return self.out or Path("results") / f"{name}-{Path(self.driver.replace(':', '-')).name}"
 
 
-def entries_of(target: str) -> list[Entry]:
-    """What a name or file stands for: a suite's entries, or one for a scenario.
+def starting(arguments: Sequence[str]) -> Options:
+    """Defaults: those that the folder was begun with where --resume names one."""
+    folder = given("--out", arguments)
+    if given("--resume", arguments) is not None and folder and (kept := Path(folder) / KEPT).is_file():
+        return read_config(kept, Options())
+    return Options()
 
-    Raises:
-        BadInput, ScenarioError: naming the known suites and scenarios.
+
+@dataclass(frozen=True)
+class Sheet:
+    """A job with what all its rows share, and which of its tasks are still to be driven.
+
+    Args:
+        alone: those of `missing` that killed a worker or hung before: each becomes a piece of its own.
     """
-    if target.endswith((".yaml", ".yml")):
-        path = Path(target)
-        if not path.is_file():
-            raise BadInput(f"there is no file {target}; wanted a suite or a scenario in YAML")
-        if "entries" in read_yaml(path.read_text("utf-8"), target)[0]:
-            return list(load_suite(target).entries)
-        load_scenario(target)
-        return [Entry.model_validate({"scenario": target})]
-    if target in suite_names():
-        return list(load_suite(target).entries)
-    if target in scenario_names():
-        return [Entry.model_validate({"scenario": target})]
-    known = (*suite_names(), *scenario_names())
-    raise BadInput(
-        f"unknown suite or scenario '{target}'; known suites are {listed(suite_names())}, known scenarios are "
-        f"{listed(scenario_names())}{nearest(target, known)}"
-    )
+
+    job: Job
+    same: dict[str, Any]
+    missing: tuple[Task, ...]
+    alone: frozenset[Task]
 
 
 def main(options: Options) -> int:
-    """Drive everything; returns 1 when something could not be driven."""
-    import torch
-
-    entries = [entry for target in options.targets for entry in entries_of(target)]
+    """Drive everything; returns 1 when something could not be driven or written."""
+    jobs, unreadable = plan(
+        options.targets, Wanted(options.seed, options.seeds, options.split, options.twins, options.repetitions)
+    )
     driver = choose_driver(options.driver)
-    work = []
-    for entry in entries:
-        scenario = load_scenario(entry.scenario)
-        split = options.split or entry.split
-        scenario.split(split)
-        work.append((scenario, split, options.seeds or entry.episodes))
-    torch.set_num_threads(options.threads)
-    name = "-".join(Path(t).stem for t in options.targets)
-    folder = options.out or Path("results") / f"{name}-{Path(options.driver.replace(':', '-')).name}"
+    one_thread()
+    folder = options.folder
     log = ResultsLog(folder / "results.jsonl")
-    code, source = code_version(), commit()
-    summaries = []
-    with Bars() as bars:
-        for scenario, split, count in work:
-            same = {"scenario": scenario.name, "digest": scenario.digest()[:16], "split": split, "driver": driver.name,
-                    "driver_version": driver.version, "code": code, "commit": source}  # fmt: skip
-            bars.stage(f"{scenario.name} [{split}]: {driver.name} drives {count} episodes", count)
-            rows = _entry(scenario, split, count, driver, options, log, same, bars)
-            summaries.append(summary(scenario.name, split, rows))
-            for reason in sorted({r["error"] for r in rows if r["outcome"] in ("error", "skipped")}):
-                bars.line(f"{scenario.name}: {reason}")
-    write_atomically(folder / "summary.json", json.dumps(
-        {"driver": driver.name, "driver_version": driver.version, "code": code, "commit": source,
-         "targets": list(options.targets), "rows": summaries}, indent=1) + "\n")  # fmt: skip
+    versions = {"driver": driver.name, "driver_version": driver.version, "code": code_version(), "commit": commit()}
+    try:
+        with Bars() as bars:
+            _keep(options, folder / KEPT)
+            log.append_patiently([_bad_row(u) | versions for u in unreadable])
+            for u in unreadable:
+                bars.line(f"{u.name}: {u.error}")
+            lost = _drive(_sheets(jobs, versions, log), driver, options, log, bars)
+    except DiskFull as full:
+        return _disk_full(full, log)
+    try:
+        return _finish(jobs, unreadable, driver, options, versions, log, lost)
+    except OSError as error:
+        print(f"dagger suite: the tally could not be written to {folder}: {error.strerror or error}; "
+              f"{log.path} is whole, and --resume tallies it", file=sys.stderr)  # fmt: skip
+        return 1
+
+
+def _keep(options: Options, path: Path) -> None:
+    """Write down what was asked for, so that --resume needs no more than the folder."""
+    asked = {k: v for k, v in asdict(options).items() if v is not None and k not in ("out", "resume", "config")}
+    try:
+        write_atomically(path, yaml.safe_dump(json.loads(json.dumps(asked, default=str)), sort_keys=False))
+    except OSError as error:
+        raise BadInput(f"--out {path.parent} cannot be written: {error.strerror or error}") from None
+
+
+def _disk_full(full: DiskFull, log: ResultsLog) -> int:
+    print(f"dagger suite: {_counted(full.rows, 'row')} could not be written to {log.path}: {full}; what was written is "
+          "valid, and --resume will drive the rest", file=sys.stderr)  # fmt: skip
+    return 1
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _bad_row(bad: Unreadable) -> Row:
+    return {"scenario": bad.name, "digest": None, "split": bad.split, "seed": None, "repetition": 0, "twin": None,
+            "outcome": "unreadable", "agrees": False, "error": bad.error, "wall": 0.0}  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------- what is missing
+def _sheets(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> list[Sheet]:
+    """What is to be driven: no row, or one that says that it could not be. The same episode is driven once."""
+    outcomes = {key_of(row): row.get("outcome") for row in log.rows() if row.get("outcome") in FAILED}
+    done = {key_of(row) for row in log.rows() if row.get("outcome") not in FAILED}
+    sheets = []
+    for job in jobs:
+        same = {"scenario": job.scenario.name, "digest": job.scenario.digest()[:16], "split": job.split, **versions}
+        keys = {task: key_of(same | task._asdict()) for task in job.tasks}
+        missing = tuple(task for task in job.tasks if keys[task] not in done)
+        done.update(keys[task] for task in missing)
+        alone = frozenset(task for task in missing if outcomes.get(keys[task]) in ("killed", "hung"))
+        sheets.append(Sheet(job, same, missing, alone))
+    return sheets
+
+
+# ----------------------------------------------------------------------------------------------------- the driving
+def _drive(sheets: Sequence[Sheet], driver: DriverChoice, options: Options, log: ResultsLog, bars: Bars) -> int:
+    """Drive what is missing and append it; returns how many workers were lost."""
+    apart = options.workers > 1 or options.isolate
+    search = (options.maps,) if options.maps else ()
+    scenarios = tuple((dict(s.job.scenario.data), s.job.scenario.folder, s.job.split) for s in sheets)
+    errand = Errand(options.driver, scenarios, options.worlds, search)
+    with Workers(options.workers, errand, options.patience, bars.line) as workers:
+        if apart:
+            stream = workers.drive(_pieces(sheets, options))
+        else:
+            stream = _here(sheets, driver, Settings(options.worlds, options.threads, search))
+        for i, sheet in enumerate(sheets):
+            job, total = sheet.job, len(sheet.job.tasks)
+            bars.stage(f"{job.scenario.name} [{job.split}]: {driver.name} drives {total} episodes", total)
+            bars.advance(total - len(sheet.missing))
+            left, reasons = len(sheet.missing), set()
+            while left:
+                place, rows = next(stream)
+                assert place == i, f"rows of job {place} came while those of {i} were awaited"
+                log.append_patiently([sheet.same | row for row in rows])
+                reasons |= {row["error"] for row in rows if row["outcome"] in FAILED}
+                left -= len(rows)
+                bars.advance(len(rows))
+            for reason in sorted(reasons):
+                bars.line(f"{job.scenario.name}: {reason}")
+        return workers.lost
+
+
+def _here(sheets: Sequence[Sheet], driver: DriverChoice, settings: Settings) -> Iterator[tuple[int, list[Row]]]:
+    """(job, rows) of all that is missing, driven in this process."""
+    for i, sheet in enumerate(sheets):
+        size = settings.worlds * CHUNK
+        for start in range(0, len(sheet.missing), size):
+            tasks = sheet.missing[start : start + size]
+            for rows in drive_all(sheet.job.scenario, sheet.job.split, tasks, driver, settings):
+                yield i, rows
+
+
+def _pieces(sheets: Sequence[Sheet], options: Options) -> list[Piece]:
+    """Pieces for workers: as many episodes as drive at once, and fewer where all workers would not have one."""
+    pieces: list[Piece] = []
+    first = 0
+    for i, sheet in enumerate(sheets):
+        size = max(1, min(options.worlds, -(-len(sheet.missing) // options.workers)))
+        for _, run in itertools.groupby(sheet.missing, key=lambda task: task if task in sheet.alone else None):
+            tasks = tuple(run)
+            for start in range(0, len(tasks), size):
+                pieces.append(Piece(i, first, tasks[start : start + size]))
+                first += len(pieces[-1].tasks)
+    return pieces
+
+
+# ------------------------------------------------------------------------------------------------------- the tally
+def _finish(
+    jobs: Sequence[Job], unreadable: Sequence[Unreadable], driver: DriverChoice, options: Options,
+    versions: dict[str, Any], log: ResultsLog, lost: int,
+) -> int:  # fmt: skip
+    """Tally the rows of the file, write summary.json and leaderboard.json, show the table."""
+    found = _collect(jobs, versions, log)
+    summaries = [summary(j.scenario.name, j.split, rows, j.twins) for j, rows in zip(jobs, found)]
+    summaries += [summary(u.name, u.split, [brief(_bad_row(u))]) for u in unreadable]
+    write_atomically(
+        options.folder / "summary.json",
+        json.dumps(versions | {"targets": list(options.targets), "workers_lost": lost, "rows": summaries}, indent=1)
+        + "\n",
+    )
+    routes = [
+        leaderboard.Routes(j.scenario.name, j.split, _town(j), rows) for j, rows in zip(jobs, found)
+    ]  # fmt: skip
+    camera = bool(jobs) and driver.of(jobs[0].scenario).needs == "camera"
+    leaderboard.write(options.folder / "leaderboard.json", routes, camera)
     output().print(as_table(summaries, driver.name))
-    failed = sum(s["errors"] + s["skipped"] for s in summaries)
+    output().print(score_table(summaries))
+    failed = sum(map(failures, summaries))
     if failed:
-        print(f"{failed} episodes could not be driven; they are rows in {log.path} and count as disagreement")
-    print(folder / "summary.json")
+        print(f"{_counted(failed, 'episode')} could not be driven; rows in {log.path} say why, count as disagreement, "
+              "and are driven again by the same command")  # fmt: skip
+    print(options.folder / "summary.json")
     return 1 if failed else 0
 
 
-def _entry(
-    scenario: Scenario, split: str, count: int, driver: DriverChoice, options: Options, log: ResultsLog,
-    same: dict[str, Any], bars: Bars,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """Rows of one scenario: those that were there, and those that had to be driven."""
-    first = options.seed * 10_000_000 + SEEDS
-    seeds = range(first, first + count)
-    key = {k: same[k] for k in KEY if k != "seed"}
-    done = {r["seed"]: r for r in log.rows() if all(r.get(k) == v for k, v in key.items()) and
-            r["outcome"] not in ("error", "skipped")}  # fmt: skip
-    missing = [s for s in seeds if s not in done]
-    bars.advance(count - len(missing))
-    size = options.worlds * CHUNK
-    for start in range(0, len(missing), size):
-        chunk = missing[start : start + size]
-        rows = [same | row for row in _drive(scenario, split, chunk, driver, options, bars)]
-        log.append(rows)
-        done |= {r["seed"]: r for r in rows}
-    return [done[s] for s in seeds]
+def _collect(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> list[list[Brief]]:
+    """Per job the row of each of its tasks; where there are several, the last that was driven."""
+    wanted: dict[tuple[Any, ...], Brief | None] = {}
+    keys = []
+    for job in jobs:
+        same = {"scenario": job.scenario.name, "digest": job.scenario.digest()[:16], "split": job.split, **versions}
+        keys.append([key_of(same | task._asdict()) for task in job.tasks])
+        wanted.update(dict.fromkeys(keys[-1]))
+    for row in log.rows():
+        key = key_of(row)
+        if key in wanted and (wanted[key] is None or row.get("outcome") not in FAILED):
+            wanted[key] = brief(row)
+        elif key in wanted and (before := wanted[key]) is not None and before.outcome in FAILED:
+            wanted[key] = brief(row)
+    return [[found for key in part if (found := wanted[key]) is not None] for part in keys]
 
 
-def _drive(
-    scenario: Scenario, split: str, seeds: Sequence[int], driver: DriverChoice, options: Options, bars: Bars
-) -> list[dict[str, Any]]:
-    """Rows of these seeds, whatever happens."""
-    try:
-        episodes = batch(scenario, seeds, split)
-        return _rows(scenario, episodes, driver, options, bars)
-    except FileNotFoundError as error:
-        bars.advance(len(seeds))
-        return [{"seed": s, "outcome": "skipped", "agrees": False, "error": str(error)} for s in seeds]
-    except Exception as error:  # one by one, so that only the culprit is lost; each failure is written down
-        if len(seeds) > 1:
-            return [row for s in seeds for row in _drive(scenario, split, [s], driver, options, bars)]
-        bars.advance(1)
-        words = f"{type(error).__name__}: {error}".split("\n")[0]
-        return [{"seed": seeds[0], "outcome": "error", "agrees": False, "error": words}]
-
-
-def _rows(
-    scenario: Scenario, episodes: Sequence[Episode], driver: DriverChoice, options: Options, bars: Bars
-) -> list[dict[str, Any]]:
-    metrics: list[dict[str, float]] = []
-
-    def on_trajectory(chunk: Sequence[Episode], trajectory: Trajectory) -> None:
-        found = measure(trajectory, Simulation().tick)
-        metrics.extend(
-            {name: round(float(m.value[w]), 6) for name, m in found.items() if m.valid[w]} for w in range(len(chunk))
-        )
-
-    search = (options.maps,) if options.maps else ()
-    tally = drive(
-        driver.of(scenario), scenario, episodes, driver.camera, options.worlds, options.threads, search,
-        on_trajectory=on_trajectory,
-    )  # fmt: skip
-    bars.advance(len(episodes))
-    return [_row(tally, i, metrics[i]) for i in range(len(episodes))]
-
-
-def _row(tally: Tally, i: int, metrics: dict[str, float]) -> dict[str, Any]:
-    branch = int(tally.branch[i])
-    return {
-        "seed": int(tally.seeds[i]),
-        "outcome": OUTCOMES[int(tally.outcome[i])],
-        "branch": None if branch == NO_BRANCH else DECISIONS[branch],
-        "wanted": DECISIONS[int(tally.wanted[i])],
-        "agrees": bool(tally.agrees[i]),
-        "ticks": int(tally.ticks[i]),
-        "cell": {name: bool(v) for name, v in zip(tally.names, tally.cells[i])},
-        "metrics": metrics,
-    }
-
-
-# ----------------------------------------------------------------------------------------------- the tally
-def summary(scenario: str, split: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Shares over all rows; what could not be driven does not count as agreement."""
-
-    def share(outcome: str) -> float:
-        return sum(r["outcome"] == outcome for r in rows) / len(rows)
-
-    def mean(name: str) -> float | None:
-        values = [r["metrics"][name] for r in rows if name in r.get("metrics", {})]
-        return round(sum(values) / len(values), 4) if values else None
-
-    agrees = sum(r["agrees"] for r in rows)
-    return {
-        "scenario": scenario, "split": split, "episodes": len(rows),
-        "agreement": agrees / len(rows), "interval": list(wilson(agrees, len(rows))),
-        **{outcome: share(outcome) for outcome in ("arrived", "collision", "off_road", "timeout")},
-        "errors": _count(rows, "error"), "skipped": _count(rows, "skipped"),
-        **{name: mean(name) for name in ("progress", "duration", "lateral_acceleration", "jerk")},
-    }  # fmt: skip
-
-
-def _count(rows: Iterable[dict[str, Any]], outcome: str) -> int:
-    return sum(r["outcome"] == outcome for r in rows)
-
-
-def as_table(summaries: Sequence[dict[str, Any]], driver: str) -> Any:
-    """The summaries as people read them."""
-    heads = ["scenario", "split", "episodes", "agrees with the rule [95 %]", "arrived", "collision", "off road",
-             "timeout", "errors", "progress", "lateral [m/s²]"]  # fmt: skip
-    rows = []
-    for s in summaries:
-        low, high = s["interval"]
-        shares = [f"{s[k]:.2f}" for k in ("arrived", "collision", "off_road", "timeout")]
-        agreement = f"{s['agreement']:.3f} [{low:.3f}, {high:.3f}]"
-        rest = ["–" if s[k] is None else f"{s[k]:.2f}" for k in ("progress", "lateral_acceleration")]
-        rows.append([s["scenario"], s["split"], str(s["episodes"]), agreement, *shares, str(s["errors"] + s["skipped"]),
-                     *rest])  # fmt: skip
-    return table(heads, rows, f"driver: {driver}", numbers=range(2, len(heads)))
+def _town(job: Job) -> str:
+    model = job.scenario.map
+    return Path(model.file).stem if model.file else str(model.generate)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sim.carla import frames
+from sim.carla.repairs import repair
 
 NO_JUNCTION = -1
 DRIVING_TYPES = ("driving", "bidirectional", "entry", "exit", "onRamp", "offRamp")
@@ -44,6 +45,7 @@ class Lane:
         left, right: the marking at each of the K points.
         open_start, open_end: whether the road ends there with nothing behind.
         stations: OpenDRIVE's s at the first and the last point [m].
+        change: (K, 2) bool, whether its marking lets one change to the left, to the right.
         successors, predecessors: indices of driving lanes that follow or precede it (driving lanes only).
     """
 
@@ -59,6 +61,7 @@ class Lane:
     open_start: bool
     open_end: bool
     stations: tuple[float, float]
+    change: np.ndarray
     successors: tuple[int, ...] = ()
     predecessors: tuple[int, ...] = ()
 
@@ -99,48 +102,52 @@ def read_network(opendrive: str, name: str) -> Network:
     Raises:
         ValueError: one sentence naming the map and what is wrong with it.
     """
-    root = _checked_xml(opendrive, name)
-    text = opendrive
-    if _renumber_junctions(root):
-        text = ET.tostring(root, encoding="unicode")
+    return network_of(*open_map(opendrive, name), name)
+
+
+def open_map(opendrive: str, name: str) -> tuple[ET.Element, Any]:
+    """The checked and repaired XML of a text, and the `carla.Map` of it.
+
+    Raises:
+        ValueError: one sentence naming the map and what is wrong with it.
+    """
+    root, text = _readable(opendrive, name)
     import carla
 
     try:
-        carla_map = carla.Map(name, text)
+        return root, carla.Map(name, text)
     except RuntimeError as error:
         raise ValueError(f"map {name}: CARLA's parser refuses it ({error})") from error
+
+
+def network_of(root: ET.Element, carla_map: Any, name: str) -> Network:
+    """Every lane of what `open_map` gave, sampled.
+
+    Raises:
+        ValueError: for lanes without a finite position, or when there is nothing to drive on.
+    """
     lanes: list[Lane] = []
     for road in root.iter("road"):
         lanes.extend(_lanes_of_road(carla_map, road, name))
     if not any(lane.drives for lane in lanes):
-        raise ValueError(f"map {name}: it has no driving lanes, so nothing can drive on it")
+        found = ", ".join(sorted({lane.type for lane in lanes}))
+        instead = f"it has lanes, but no driving lanes (only {found})" if found else "it has no driving lanes"
+        raise ValueError(f"map {name}: {instead}, so nothing can drive on it")
     return Network(name, _linked(carla_map, lanes), _crosswalks(carla_map))
 
 
 def text_for_carla(opendrive: str, name: str) -> str:
-    """The text with junction ids that CARLA cannot confuse with road ids; unchanged where there is nothing to do.
+    """The text as CARLA understands it (see `sim.carla.repairs`); unchanged where there is nothing to do.
 
     Raises:
         ValueError: as `read_network`, for a text that would crash CARLA's parser.
     """
+    return _readable(opendrive, name)[1]
+
+
+def _readable(opendrive: str, name: str) -> tuple[ET.Element, str]:
     root = _checked_xml(opendrive, name)
-    return ET.tostring(root, encoding="unicode") if _renumber_junctions(root) else opendrive
-
-
-def _renumber_junctions(root: ET.Element) -> bool:
-    """Give new ids to junctions that share one with a road: CARLA would follow links to the road instead."""
-    roads = {int(str(r.get("id"))) for r in root.findall("road")}
-    junctions = {int(str(j.get("id"))) for j in root.findall("junction")}
-    free = max(roads | junctions, default=0) + 1
-    new = {str(old): str(free + n) for n, old in enumerate(sorted(roads & junctions))}
-    for element in root.iter():
-        if element.tag == "junction" and element.get("id") in new:
-            element.set("id", new[str(element.get("id"))])
-        elif element.tag == "road" and element.get("junction") in new:
-            element.set("junction", new[str(element.get("junction"))])
-        elif element.get("elementType") == "junction" and element.get("elementId") in new:
-            element.set("elementId", new[str(element.get("elementId"))])
-    return bool(new)
+    return root, ET.tostring(root, encoding="unicode") if repair(root) else opendrive
 
 
 def _checked_xml(opendrive: str, name: str) -> ET.Element:
@@ -153,6 +160,8 @@ def _checked_xml(opendrive: str, name: str) -> ET.Element:
         raise ValueError(f"map {name}: the root element is <{root.tag}>, wanted <OpenDRIVE>")
     roads = _ids(root.findall("road"), name, "road")
     junctions = _ids(root.findall("junction"), name, "junction")
+    if not roads:
+        raise ValueError(f"map {name}: it has no roads")
     signals = {str(s.get("id")) for s in root.iter("signal")}
     controllers = {str(c.get("id")) for c in root.findall("controller")}
     for reference in root.iter("signalReference"):
@@ -228,21 +237,22 @@ def _lanes_of_road(carla_map: Any, road: ET.Element, name: str) -> list[Lane]:
             sampled = _sample(carla_map, road_id, lane_id, stations, name)
             if sampled is None:
                 continue
-            points, width, left, right = sampled
+            points, width, left, right, change = sampled
             along = np.diff(points[:2, :2], axis=0)[0]
             forwards = along[0] * np.cos(points[0, 2]) + along[1] * np.sin(points[0, 2]) >= 0.0
             if not forwards:  # a lane of the opposite direction: turn the samples round
                 points, width, left, right = points[::-1].copy(), width[::-1].copy(), left[::-1], right[::-1]
+                change = change[::-1].copy()
             ends = (open_low, open_high) if forwards else (open_high, open_low)
             span = (first, last) if forwards else (last, first)
-            lanes.append(Lane(road_id, k, lane_id, kind, junction, points, width, left, right, *ends, span))
+            lanes.append(Lane(road_id, k, lane_id, kind, junction, points, width, left, right, *ends, span, change))
     return lanes
 
 
 def _sample(
     carla_map: Any, road: int, lane: int, stations: np.ndarray, name: str
-) -> tuple[np.ndarray, np.ndarray, tuple[Marking, ...], tuple[Marking, ...]] | None:
-    """Centre, width and markings at stations along the road; None where CARLA knows no such lane or it has no width."""
+) -> tuple[np.ndarray, np.ndarray, tuple[Marking, ...], tuple[Marking, ...], np.ndarray] | None:
+    """Centre, width, markings, changes at stations along the road; None where CARLA knows no such lane, or no width."""
     waypoints = [carla_map.get_waypoint_xodr(road, lane, float(s)) for s in stations]
     if any(w is None for w in waypoints):
         return None
@@ -259,7 +269,9 @@ def _sample(
     points = np.column_stack([frames.ours_from_carla_location(raw[:, :2]), frames.ours_from_carla_yaw(raw[:, 2])])
     left = tuple(_marking(w.left_lane_marking) for w in waypoints)
     right = tuple(_marking(w.right_lane_marking) for w in waypoints)
-    return points, width, left, right
+    allowed = [str(w.lane_change) for w in waypoints]
+    change = np.array([(a in ("Left", "Both"), a in ("Right", "Both")) for a in allowed])
+    return points, width, left, right, change
 
 
 def _marking(mark: Any) -> Marking:

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from dagger import cli
-from dagger.commands.suite import summary
 from dagger.results import ResultsLog
+from dagger.suites.tally import brief, summary
 from scenarios.spec import load_scenario
 from sim.rollout import Truth
 from sim.types import Action
@@ -123,8 +123,93 @@ def test_an_error_counts_against_agreement() -> None:
         return {"outcome": outcome, "agrees": agrees, "metrics": {"progress": 1.0}}
 
     rows: Sequence[dict[str, Any]] = [row("arrived", True), {"outcome": "error", "agrees": False, "error": "x"}]
-    made = summary("s", "every", rows)
+    made = summary("s", "every", [brief(r) for r in rows])
     assert made["agreement"] == 0.5 and made["errors"] == 1 and made["progress"] == 1.0
+
+
+def _told(folder: str) -> list[str]:
+    """The lines of a results file without what a clock or a checkout says."""
+    rows = [{k: v for k, v in row.items() if k not in ("wall", "commit", "code")} for row in _rows(folder)]
+    return [json.dumps(row) for row in rows]
+
+
+def test_worlds_and_workers_change_no_byte() -> None:
+    asked = ("rain-turn", "rain-and-night", "--seeds", "9", "--twins", "raining", "--threads", "1")
+    for worlds, workers in ((64, 1), (1, 1), (4, 2), (5, 3)):
+        more = ("--worlds", str(worlds), "--workers", str(workers), "--out", f"{worlds}-{workers}")
+        assert cli.main(["suite", *asked, *more]) == 0
+    first = _told("64-1")
+    assert len(first) == 2 * 2 * 9 and len(set(first)) == len(first)
+    assert first == _told("1-1") == _told("4-2") == _told("5-3")
+
+
+def test_twins_are_driven_beside_their_episodes_and_say_whether_the_turn_flips() -> None:
+    assert _suite("rain-turn", "--seeds", "6", "--twins", "raining") == 0
+    rows = _rows("out")
+    assert [r["twin"] for r in rows] == [None, "raining"] * 6
+    for one, other in zip(rows[::2], rows[1::2]):
+        flipped = {k for k in one["cell"] if one["cell"][k] != other["cell"][k]}
+        assert one["seed"] == other["seed"] and flipped == {"raining"}
+    (line,) = json.loads(Path("out/summary.json").read_text())["rows"]
+    assert line["episodes"] == 6 and line["twins"]["pairs"] == 6 and line["twins"]["consistent"] == 1.0
+    assert line["twins"]["flipped_where_it_should"] == [6, 6]
+    # Whoever always turns left obeys the rule half the time, and never flips.
+    assert cli.main(["suite", "rain-turn", "--seeds", "6", "--twins", "raining", "--driver", "left", "--out", "l"]) == 0
+    (line,) = json.loads(Path("l/summary.json").read_text())["rows"]
+    assert line["twins"]["consistent"] == 0.0 and line["twins"]["flipped_where_it_should"] == [0, 6]
+
+
+def test_a_suite_file_names_its_twins_and_an_unknown_one_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.yaml").write_text(
+        "name: mine\nentries:\n  - {scenario: rain-turn, twins: night, episodes: 2}\n"
+        "  - {scenario: rain-turn, twins: snowing}\n"
+    )
+    assert _suite("mine.yaml") == 1
+    assert [(r["twin"], r["outcome"] == "unreadable") for r in _rows("out")] == [
+        (None, True), (None, False), ("night", False), (None, False), ("night", False),
+    ]  # fmt: skip
+    assert "no proposition 'snowing'" in capsys.readouterr().err
+    assert _suite("rain-turn", "--twins", "snowing") == 2
+    assert "no proposition 'snowing'" in capsys.readouterr().err
+
+
+def test_the_same_episode_named_twice_is_driven_once() -> None:
+    assert _suite("rain-turn", "rain-turn", "--seeds", "3") == 0
+    assert len(_rows("out")) == 3
+    lines = json.loads(Path("out/summary.json").read_text())["rows"]
+    assert [line["episodes"] for line in lines] == [3, 3]
+
+
+def test_repetitions_are_rows_and_the_interval_knows_that_they_are_one_episode() -> None:
+    assert _suite("rain-turn", "--seeds", "3", "--repetitions", "2", "--driver", "left") == 0
+    assert [r["repetition"] for r in _rows("out")] == [0, 0, 0, 1, 1, 1]
+    rows = [
+        brief({"outcome": "arrived", "agrees": s > 1, "seed": s, "repetition": r}) for s in range(4) for r in (0, 1)
+    ]
+    # Two of four seeds agree: a resample of seeds is none of them or all once in sixteen; of eight rows, hardly ever.
+    assert summary("s", "every", rows)["interval"] == [0.0, 1.0]
+
+
+def test_the_leaderboard_file_has_the_layout_that_tools_read() -> None:
+    assert _suite("rain-turn", "--seeds", "8", "--driver", "left", "--twins", "raining") == 0
+    data = json.loads(Path("out/leaderboard.json").read_text())
+    assert {"_checkpoint", "entry_status", "eligible", "sensors", "values", "labels"} == set(data)
+    assert len(data["values"]) == len(data["labels"]) == 15 and data["_checkpoint"]["progress"] == [8, 8]
+    records, overall = data["_checkpoint"]["records"], data["_checkpoint"]["global_record"]
+    assert [r["index"] for r in records] == list(range(8))
+    right = [r for r in _rows("out") if r["twin"] is None and r["wanted"] == "right"]
+    assert 0 < len(right) < 8
+    for record, row in zip(records, [r for r in _rows("out") if r["twin"] is None]):
+        assert int(record["route_id"].split("_")[1]) == record["index"]  # as the leaderboard sorts them
+        assert record["scores"]["score_composed"] == row["scores"]["driving_score"]
+        assert record["num_infractions"] == sum(map(len, record["infractions"].values()))
+        assert record["status"] == ("Perfect" if row["agrees"] else "Failed - Agent deviated from the route")
+        assert (record["scores"]["score_route"] == 100.0) == row["agrees"]
+    assert len(overall["meta"]["exceptions"]) == len(right)
+    mean = sum(r["scores"]["score_composed"] for r in records) / 8
+    assert abs(overall["scores_mean"]["score_composed"] - mean) < 1e-5
+    covered = sum(r["meta"]["route_length"] * r["scores"]["score_route"] / 1e5 for r in records)
+    assert abs(overall["infractions"]["route_dev"] - len(right) / covered) < 1e-2
 
 
 def test_demonstrations_are_added_to_and_never_driven_twice(capsys: pytest.CaptureFixture[str]) -> None:

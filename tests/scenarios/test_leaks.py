@@ -79,3 +79,11 @@ def test_the_legitimate_channel_is_the_rules_propositions_and_the_weather_that_f
 def test_too_few_episodes_clear_nothing():
     with pytest.raises(ValueError, match="10 episodes are too few"):
         check_leaks(load_scenario("rain-turn"), 10)
+
+
+def test_a_sign_that_varies_is_looked_at_and_one_without_a_say_is_no_leak():
+    signs = "signs:\n  - {name: board, text: DETOUR, arm: south, distance: [8, 14], present: {choice: [true, false]}}\n"
+    report = check_leaks(
+        from_text(leaky("{choice: [true, false]}").replace("propositions:", signs + "propositions:")), FEW
+    )
+    assert report.unsplit.leaks == ()

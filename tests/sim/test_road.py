@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,9 @@ import pytest
 from sim import maps, road
 from sim.carla.opendrive import read_network, text_for_carla
 from sim.config import MapSpec
+from sim.draw import Window, top_down
 from sim.raster import Canvas, classify
-from sim.types import DECISIONS, DRIVABLE, KIND, ROUTE_SPACING, SURFACE
+from sim.types import DECISIONS, DRIVABLE, KIND, ROUTE_SPACING, SURFACE, SURFACES
 
 MAPS = os.environ.get("HOMUNCULUS_MAPS")
 needs_maps = pytest.mark.skipif(not MAPS, reason="set HOMUNCULUS_MAPS to a folder with Town01.xodr and Town02.xodr")
@@ -237,7 +239,7 @@ def test_a_file_is_looked_for_in_the_search_folders_and_checked(cache, tmp_path,
 
 
 def test_unknown_generators_and_parameters_are_refused_before_anything_is_compiled():
-    with pytest.raises(ValueError, match="known are crossroads, t_junction"):
+    with pytest.raises(ValueError, match=r"known are crossroads, .*, t_junction"):
         road.load_map(MapSpec(generate="spiral"))
     with pytest.raises(ValueError, match="no parameter 'width'"):
         road.load_map(MapSpec(parameters=(("width", 3.0),)))
@@ -252,10 +254,10 @@ _SIGNAL = '<signals><signalReference s="1" t="0" id="77" orientation="+"/></sign
     [
         ("no map at all", "not readable as XML"),
         ("<html/>", "root element is <html>"),
-        ("<OpenDRIVE/>", "no driving lanes"),
-        (GOOD.replace('type="driving"', 'type="sidewalk"'), "no driving lanes"),
+        ("<OpenDRIVE/>", "it has no roads"),
+        (GOOD.replace('type="driving"', 'type="sidewalk"'), "no driving lanes .only shoulder, sidewalk"),
         (GOOD.replace('hdg="0"', 'hdg="nan"'), "hdg='nan'"),
-        (GOOD.replace('<arc curvature="-', '<spiral curvEnd="-0.1" curvStart="-0.1" old="'), "no finite position"),
+        (GOOD.replace('<arc curvature="-', '<spiral curvEnd="nan" curvStart="-0.1" old="'), "no finite position"),
         (GOOD.replace("</road>", _SIGNAL + "</road>", 1), "names signal 77, which does not exist"),
         (GOOD.replace("</junction>", '<controller id="9"/></junction>'), "names controller 9"),
         (GOOD.replace('connectingRoad="100"', 'connectingRoad="555"'), "names road 555"),
@@ -276,6 +278,67 @@ def test_a_junction_that_shares_its_id_with_a_road_is_still_connected():
     assert len(next(iter(read_network(clash, "clash").connectors().values()))) == 6
     assert text_for_carla(clash, "clash") != clash
     assert text_for_carla(GOOD, "good") == GOOD
+
+
+def test_a_spiral_of_one_curvature_is_driven_as_the_arc_that_it_is():
+    spiral = re.sub(r'<arc curvature="([-.0-9]+)" />', r'<spiral curvStart="\1" curvEnd="\1" />', GOOD)
+    assert spiral.count("<spiral") == 4
+    for a, b in zip(read_network(spiral, "spiral").lanes, read_network(GOOD, "good").lanes):
+        np.testing.assert_allclose(a.points, b.points, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["crosswalk", "parking_bays", "roundabout"])
+def test_a_map_without_a_junction_of_three_arms_compiles_to_one_without_junctions(name):
+    road_map = road.compile_map(maps.generate(name), name)
+    assert road_map.junctions == ()
+    found = {SURFACES[k] for k in np.unique(road_map.ground.surface)}
+    assert ("parking" in found) == (name == "parking_bays") and "road" in found
+    assert np.ptp(road_map.ground.levels[0][..., :3]) > 50
+
+
+def test_a_town_of_blocks_has_junctions_of_both_kinds_with_sane_routes():
+    town = road.compile_map(maps.generate("grid_town", [("blocks_x", 2), ("blocks_y", 2), ("block", 60)]), "town")
+    assert sorted(j.kind for j in town.junctions) == ["t", "t", "t", "t", "x"]
+    for junction in town.junctions:
+        _check_routes(town, junction)
+    for junction in road.junctions_of_kind(town, "t"):
+        _check_t(junction)
+
+
+def test_a_map_without_junctions_comes_back_from_the_cache(tmp_path):
+    made = road.compile_map(maps.generate("crosswalk"), "c")
+    road.write_cache(tmp_path / "c.npz", made)
+    back = road.read_cache(tmp_path / "c.npz", made.opendrive, "c")
+    assert back.junctions == () and back.ground.surface.tobytes() == made.ground.surface.tobytes()
+
+
+def test_a_file_that_cannot_be_driven_is_named_with_the_reason(cache, tmp_path):
+    (tmp_path / "paths.xodr").write_text(GOOD.replace('type="driving"', 'type="sidewalk"'))
+    with pytest.raises(ValueError, match=r"paths\.xodr: map paths: .*no driving lanes") as raised:
+        road.load_map(MapSpec(generate=None, file="paths.xodr"), [tmp_path])
+    assert "\n" not in str(raised.value)
+
+
+@needs_maps
+@pytest.mark.parametrize(
+    ("file", "kinds"),
+    [
+        ("fabriksgatan_traffic_lights", ["x"]),
+        ("parking_demo", ["t"]),
+        ("simple_4way_intersection", ["x"]),
+        ("straight_500m_signs", []),
+    ],
+)
+def test_files_of_other_projects_compile_and_can_be_drawn_from_above(file, kinds):
+    path = Path(str(MAPS)) / f"{file}.xodr"
+    if not path.is_file():
+        pytest.skip(f"$HOMUNCULUS_MAPS has no {file}.xodr")
+    road_map = road.compile_map(path.read_text(encoding="utf-8-sig"), file)
+    assert [j.kind for j in road_map.junctions] == kinds
+    lanes = [lane.points for lane in read_network(road_map.opendrive, file).lanes if lane.drives]
+    middle = np.mean(np.concatenate(lanes)[:, :2], axis=0)
+    picture = top_down(road_map, Window((float(middle[0]), float(middle[1])), 200.0, 120, 120))
+    assert picture.shape == (120, 120, 3) and picture.std() > 5
 
 
 @needs_maps

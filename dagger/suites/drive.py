@@ -1,0 +1,184 @@
+"""Drives episodes and writes down each of them, whatever happens: a failure is halved until only its episode is lost.
+
+A row follows from its own episode and driver alone: what is measured is measured on one episode at a time, so that
+batches, workers and neighbours change no digit of it, as long as what the driver does in one world does not hang on how
+many it drives (a network's arithmetic may round by the size of its batch; figures are kept to six places).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagger.drivers import DriverChoice
+from dagger.suites.plan import Task
+from policies.base import Policy
+from scenarios.environment import room_for
+from scenarios.sample import decision, sample, twin, valuation
+from scenarios.spec import Scenario
+from sim.bank import start_distance
+from sim.config import Episode, Simulation
+from sim.embedded import EmbeddedWorld
+from sim.metrics import (
+    driving_score,
+    infractions_of,
+    measure,
+    penalty_2_0,
+    penalty_2_1,
+    route_completion,
+    succeeded,
+)
+from sim.road import load_map
+from sim.rollout import Trajectory, in_chunks, rollout
+from sim.types import DECISIONS, NO_BRANCH, OUTCOMES
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to drive; nothing here changes a row.
+
+    Args:
+        worlds: how many at once; threads: of the simulator; search: folders with OpenDRIVE files.
+    """
+
+    worlds: int = 64
+    threads: int = 1
+    search: tuple[Path, ...] = ()
+
+
+class NoMap(Exception):
+    """A scenario's map file is not there: none of its episodes can be driven."""
+
+
+def failure(task: Task, outcome: str, error: str) -> Row:
+    """The row of an episode that could not be driven."""
+    return {**task._asdict(), "outcome": outcome, "agrees": False, "error": error, "wall": 0.0}
+
+
+def sentence(error: BaseException) -> str:
+    """What was raised, in one line."""
+    return f"{type(error).__name__}: {error}".split("\n")[0]
+
+
+def drive_all(
+    scenario: Scenario, split: str, tasks: Sequence[Task], driver: DriverChoice, settings: Settings,
+    on_tick: Callable[[], None] = lambda: None,
+) -> Iterator[list[Row]]:  # fmt: skip
+    """The rows of all tasks in their order, as they come.
+
+    Whatever raises (the driver, the map, the draw) is halved and tried again, until what raises is one episode alone.
+
+    Args:
+        on_tick: called after every tick, for who watches that there is progress.
+    """
+    left = list(tasks)
+    try:
+        policy = driver.of(scenario)
+        for rows in _batches(scenario, split, left, policy, driver, settings, on_tick):
+            left = left[len(rows) :]
+            yield rows
+    except NoMap as error:
+        yield [failure(task, "skipped", str(error)) for task in left]
+    except (Exception, SystemExit) as error:  # a driver may raise anything; none of it ends the suite
+        if len(left) == 1:
+            yield [failure(left[0], "error", sentence(error))]
+            return
+        middle = (len(left) + 1) // 2
+        for half in (left[:middle], left[middle:]):
+            yield from drive_all(scenario, split, half, driver, settings, on_tick)
+
+
+def _batches(
+    scenario: Scenario, split: str, tasks: Sequence[Task], policy: Policy, driver: DriverChoice, settings: Settings,
+    on_tick: Callable[[], None],
+) -> Iterator[list[Row]]:  # fmt: skip
+    backend: EmbeddedWorld | None = None
+    for batch in in_chunks(tasks, settings.worlds):
+        began = time.perf_counter()
+        try:  # before a driver is asked: a file that the driver misses is its own affair
+            episodes = [_episode(scenario, split, task) for task in batch]
+            ways = [_way(e, decision(scenario, e), settings.search) for e in episodes]
+        except FileNotFoundError as error:
+            raise NoMap(str(error)) from None
+        if backend is None or backend.worlds != len(batch):
+            backend = EmbeddedWorld(
+                len(batch), driver.camera, room_for(scenario), threads=settings.threads, search=settings.search
+            )
+        trajectory = rollout(backend, policy, episodes, lambda tick, slots: on_tick())
+        rows = [_row(scenario, task, alone(trajectory, w), ways[w]) for w, task in enumerate(batch)]
+        wall = round((time.perf_counter() - began) / len(batch), 6)
+        yield [row | {"wall": wall} for row in rows]
+
+
+def _episode(scenario: Scenario, split: str, task: Task) -> Episode:
+    episode = sample(scenario, task.seed, split)
+    return episode if task.twin is None else twin(scenario, episode, task.twin)
+
+
+def alone(trajectory: Trajectory, w: int) -> Trajectory:
+    """World w of a trajectory, without the ticks that it did not live."""
+    ticks, one = int(trajectory.ticks[w]), slice(w, w + 1)
+    return Trajectory(
+        moving={name: array[one, : ticks + 1] for name, array in trajectory.moving.items()},
+        steer=trajectory.steer[one, :ticks],
+        acceleration=trajectory.acceleration[one, :ticks],
+        valid=trajectory.valid[one, :ticks],
+        outcome=trajectory.outcome[one],
+        branch=trajectory.branch[one],
+        progress=trajectory.progress[one],
+        episodes=(trajectory.episodes[w],),
+    )
+
+
+def _row(scenario: Scenario, task: Task, trajectory: Trajectory, way: tuple[float, float]) -> Row:
+    (episode,) = trajectory.episodes
+    branch, outcome = int(trajectory.branch[0]), OUTCOMES[int(trajectory.outcome[0])]
+    wanted = decision(scenario, episode)
+    deviated = branch not in (NO_BRANCH, wanted)
+    found = measure(trajectory, Simulation().tick)
+    return {
+        **task._asdict(),
+        "outcome": outcome,
+        "branch": None if branch == NO_BRANCH else DECISIONS[branch],
+        "wanted": DECISIONS[wanted],
+        "agrees": branch == wanted and outcome == "arrived",
+        "ticks": int(trajectory.ticks[0]),
+        "cell": {name: bool(v) for name, v in valuation(scenario, episode).items()},
+        "metrics": {name: round(float(m.value[0]), 6) for name, m in found.items() if m.valid[0]},
+        **_scores(outcome, deviated, float(trajectory.progress[0]), *way),
+    }
+
+
+def _scores(outcome: str, deviated: bool, progress: float, before: float, whole: float) -> Mapping[str, Any]:
+    counts = infractions_of(outcome, deviated)
+    # Arrival ends an episode a little before or behind the last centimetre of its way.
+    completion = route_completion(1.0 if outcome == "arrived" else progress, deviated, before, whole)
+    penalties = penalty_2_0(counts), penalty_2_1(counts)
+    scores = {
+        "route_completion": completion,
+        "penalty": penalties[0], "driving_score": driving_score(completion, penalties[0]),
+        "penalty_2_1": penalties[1], "driving_score_2_1": driving_score(completion, penalties[1]),
+    }  # fmt: skip
+    return {
+        "infractions": {kind: n for kind, n in counts.items() if n},
+        "route_length": round(whole, 3),
+        "scores": {name: round(value, 6) for name, value in scores.items()},
+        "success": succeeded(completion, counts),
+    }
+
+
+def _way(episode: Episode, decided: int, search: Sequence[Path]) -> tuple[float, float]:
+    """Metres from the start to the junction, and to the finish, along the way that was decided for."""
+    _, junction = load_map(episode.map, search)
+    routes = junction.routes_from(episode.arm)
+    before = start_distance([r.junction_in for r in routes], episode.distance)
+    for route in routes:
+        if route.decision == decided:
+            return before, before + route.junction_out - route.junction_in + episode.finish
+    ways = [DECISIONS[r.decision] for r in routes]
+    raise ValueError(f"the rule says {DECISIONS[decided]!r}, but the junction only offers {ways}")

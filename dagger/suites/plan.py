@@ -1,0 +1,152 @@
+"""What a suite is to drive: targets -> jobs of single episodes, and targets that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dagger.options import BadInput
+from scenarios.reading import ScenarioError, read_yaml
+from scenarios.rules.parse import listed, nearest
+from scenarios.spec import EVERY, Scenario, load_scenario, scenario_names
+from scenarios.suite import Entry, read_suite, scenario_of, suite_names
+
+SEEDS = 6_000_000  # apart from the seeds of training, evaluation and probes
+FAILED = ("error", "skipped", "killed", "hung", "unreadable")  # outcomes that are counted and driven again next time
+# What names a row, and what rows that were written without it had.
+KEY: Mapping[str, Any] = {
+    "scenario": None, "digest": None, "split": None, "seed": None, "repetition": 0, "twin": None,
+    "driver_version": None, "code": None,
+}  # fmt: skip
+
+
+class Task(NamedTuple):
+    """One episode to drive.
+
+    Args:
+        seed: of the draw; repetition: how many times it was driven before in the same suite.
+        twin: the proposition that is flipped in it, if any.
+    """
+
+    seed: int
+    repetition: int = 0
+    twin: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """The episodes of one scenario and split, in the order of their rows.
+
+    Args:
+        twins: the proposition of the twins, if any: each episode is followed by its twin.
+    """
+
+    scenario: Scenario
+    split: str
+    tasks: tuple[Task, ...]
+    twins: str | None
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A target, or an entry of a suite, that cannot be read: it gets one row.
+
+    Args:
+        name: as it was given; split: as it was asked for; error: one sentence.
+    """
+
+    name: str
+    split: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line says over what suites say; None leaves it to them."""
+
+    seed: int = 0
+    seeds: int | None = None
+    split: str | None = None
+    twins: str | None = None
+    repetitions: int = 1
+
+
+def key_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What names a row: two rows with the same key are about the same episode, driver and code."""
+    return tuple(row.get(name, absent) for name, absent in KEY.items())
+
+
+def entries_of(target: str) -> list[Entry]:
+    """What a name or file stands for: a suite's entries, or one for a scenario.
+
+    Raises:
+        BadInput: for what is not there, naming the known suites and scenarios.
+        ScenarioError: for a file that cannot be read.
+    """
+    if target.endswith((".yaml", ".yml")):
+        path = Path(target)
+        if not path.is_file():
+            raise BadInput(f"there is no file {target}; wanted a suite or a scenario in YAML")
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise ScenarioError(f"{target}: cannot be read: {reason}") from None
+        if "entries" in read_yaml(text, target)[0]:
+            return list(read_suite(target)[0].entries)
+        return [Entry.model_validate({"scenario": target})]
+    if target in suite_names():
+        return list(read_suite(target)[0].entries)
+    if target in scenario_names():
+        return [Entry.model_validate({"scenario": target})]
+    known = (*suite_names(), *scenario_names())
+    raise BadInput(
+        f"unknown suite or scenario '{target}'; known suites are {listed(suite_names())}, known scenarios are "
+        f"{listed(scenario_names())}{nearest(target, known)}"
+    )
+
+
+def plan(targets: Sequence[str], wanted: Wanted) -> tuple[list[Job], list[Unreadable]]:
+    """All that is to be driven, and what of it cannot be read.
+
+    Raises:
+        BadInput: for unknown names, and for a split or twins of the command line that a scenario does not have.
+        ScenarioError: when nothing at all can be read.
+    """
+    jobs: list[Job] = []
+    unreadable: list[Unreadable] = []
+    for target in targets:
+        try:
+            entries = entries_of(target)
+        except ScenarioError as error:
+            unreadable.append(Unreadable(target, wanted.split or EVERY, str(error).split("\n")[0]))
+            continue
+        for entry in entries:
+            split = wanted.split or entry.split
+            try:
+                scenario = load_scenario(entry.scenario) if wanted.split else scenario_of(entry)
+            except ValueError as error:
+                where = "" if str(error).startswith(entry.scenario) or entry.scenario == target else f"{target}: "
+                unreadable.append(Unreadable(entry.scenario, split, where + str(error).split("\n")[0]))
+                continue
+            jobs.append(_job(scenario, entry, wanted))
+    if unreadable and not jobs:
+        raise ScenarioError(unreadable[0].error)
+    return jobs, unreadable
+
+
+def _job(scenario: Scenario, entry: Entry, wanted: Wanted) -> Job:
+    try:
+        split, twins = wanted.split or entry.split, wanted.twins or entry.twins
+        scenario.split(split)
+        if twins is not None:
+            scenario.proposition(twins)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    first = wanted.seed * 10_000_000 + SEEDS
+    seeds = range(first, first + (wanted.seeds or entry.episodes))
+    kinds = (None,) if twins is None else (None, twins)
+    tasks = tuple(Task(s, r, k) for r in range(wanted.repetitions) for s in seeds for k in kinds)
+    return Job(scenario, split, tasks, twins)
