@@ -77,7 +77,7 @@ class TrainSettings:
     @classmethod
     def quick(cls) -> TrainSettings:
         """Less of everything, for a first look."""
-        return cls(episodes=144, rounds=1, per_round=48, evaluation=16, fit=FitSettings(learning_rate=1.2e-3))
+        return cls(episodes=120, rounds=1, per_round=40, evaluation=12, fit=FitSettings(learning_rate=1.2e-3))
 
 
 class Loop:

@@ -78,7 +78,7 @@ class ProbeSettings:
     @classmethod
     def quick(cls) -> ProbeSettings:
         """Just enough for every level to be able to pass."""
-        return cls(per_cell=36, baseline_per_cell=8, draws=16, traced=112, fitted=8, pairs=36, remembered=2000)
+        return cls(per_cell=36, baseline_per_cell=6, draws=12, traced=96, fitted=6, pairs=36, remembered=2000)
 
 
 class Shown(Protocol):
