@@ -18,12 +18,12 @@ import numpy as np
 
 from policies.closed_loop import drive
 from policies.expert import Expert
-from probes.statistics import wilson
 from scenarios.sample import batch
 from scenarios.spec import load_scenario
 from sim.config import Camera, Episode
 from sim.metrics import measure
 from sim.rollout import Trajectory
+from sim.statistics import wilson
 from sim.types import OUTCOMES
 
 SCENARIOS = ("rain-turn", "night-turn", "rain-xor-night", "rain-and-night", "rain-turn-town01", "rain-turn-town02")

@@ -21,6 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from sim.statistics import wilson
+
 INK, FAINT, GRID = "#1d2330", "#676e7a", "#e4e6ea"
 TEAL, ORANGE, OTHERS = "#0f7b6c", "#d97706", "#cfd6dc"
 ARM_COLOURS = {"dagger": TEAL, "cloning": ORANGE}
@@ -53,16 +55,6 @@ def number(value: Any) -> str:
         return str(value)
     digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 10 else 3
     return f"{value:.{digits}f}".replace("-", "−")
-
-
-def wilson(successes: float, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a proportion (Wilson 1927), which stays within 0..1 and is honest for few trials."""
-    if trials < 1:
-        raise ValueError(f"{trials} trials; at least 1 is wanted")
-    share = successes / trials
-    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2)) / (1 + z * z / trials)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _svg(figure: Figure, what: str) -> str:
@@ -116,7 +108,7 @@ def learning_curves(arms: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapp
                 x, y, n = (np.array(v, float) for v in zip(*points))
                 colour = ARM_COLOURS.get(arm, RUN_COLOURS[k])
                 if (n > 0).all():
-                    low, high = zip(*(wilson(s * t, int(t)) for s, t in zip(y, n)))
+                    low, high = zip(*(wilson(round(s * t), int(t)) for s, t in zip(y, n)))
                     axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
                 dash = "-" if arm == "dagger" else (0, (4, 2))
                 axes.plot(x, y, color=colour, lw=2, marker="o", ms=4.5, ls=dash, label=names.get(arm, arm))

@@ -8,13 +8,13 @@ from typing import Any
 
 from policies.base import Policy
 from policies.closed_loop import drive
-from probes.statistics import wilson
 from scenarios.rules.logic import describe_cell
 from scenarios.sample import batch
 from scenarios.spec import Scenario
 from sim.config import Camera
 from sim.progress import Progress
 from sim.road import find_file
+from sim.statistics import wilson
 
 TOWN = "Town02.xodr"
 SEEDS = 5_000_000  # apart from the seeds of training, evaluation and probes

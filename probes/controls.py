@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from probes.statistics import bootstrap
+from sim.statistics import bootstrap
 
 
 def random_labels(n: int, k: int, rng: np.random.Generator) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from probes.statistics import wilson
+from sim.statistics import wilson
 
 LEVELS: tuple[str, ...] = ("imitates", "generalises", "encodes", "uses", "recovered")
 NEEDED = 0.90  # lower bound of what must agree

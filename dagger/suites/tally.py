@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from dagger.console import table
-from probes.statistics import bootstrap, wilson
 from sim.metrics import KINDS_HERE, per_km
+from sim.statistics import bootstrap, wilson
 
 OUTCOMES = ("arrived", "collision", "off_road", "timeout")
 SCORES = ("driving_score", "driving_score_2_1", "route_completion", "penalty", "penalty_2_1")

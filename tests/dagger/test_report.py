@@ -16,7 +16,7 @@ from run_folders import scorecard, write_run
 
 from dagger import figures
 from dagger.commands.film import short_name
-from dagger.figures import number, wilson
+from dagger.figures import number
 from dagger.page import details, strip
 from dagger.report import read_record, verdict_sentence, write_report
 
@@ -346,11 +346,3 @@ def test_reading_twins_never_unpickles(tmp_path: Path) -> None:
 def test_numbers_are_written_one_way() -> None:
     said = [number(v) for v in (None, True, 3, -3, 0.9, 0.89951, -0.0341, 12.345, 1234.5)]
     assert said == ["–", "yes", "3", "−3", "0.900", "0.900", "−0.034", "12.3", "1234"]
-
-
-def test_wilson_gives_the_textbook_interval() -> None:
-    # Agresti and Coull 1998: 0 of 10 -> (0, .278), 5 of 10 -> (.237, .763); three decimals are printed there.
-    assert wilson(0, 10) == pytest.approx((0.0, 0.278), abs=6e-4)
-    assert wilson(5, 10) == pytest.approx((0.237, 0.763), abs=6e-4)
-    with pytest.raises(ValueError, match="at least 1"):
-        wilson(0, 0)

@@ -1,7 +1,7 @@
 """Intervals and tests in which the episode is the unit.
 
 Frames of one episode are near copies of each other: resampling them gives a "95 %" interval that covers the truth
-half of the time (tests/probes/test_statistics.py shows it).  So whatever is resampled or permuted here is episodes.
+half of the time (tests/sim/test_statistics.py shows it).  So whatever is resampled or permuted here is episodes.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probes.statistics import bootstrap, by_episode, holm, permutation_max, wilson
+from sim.statistics import bootstrap, by_episode, holm, permutation_max, wilson
 from tests.reference import statistics as slow
 
 
@@ -102,3 +102,9 @@ def test_bootstrap_refuses_what_it_cannot_resample() -> None:
         bootstrap(np.ones(5), None, 200, np.random.default_rng(0), episodes=np.zeros(5))
     with pytest.raises(ValueError, match="level is 95"):
         bootstrap(np.ones(5), None, 200, np.random.default_rng(0), level=95)
+
+
+def test_wilson_gives_the_textbook_interval() -> None:
+    # Agresti and Coull 1998: 0 of 10 -> (0, .278), 5 of 10 -> (.237, .763); three decimals are printed there.
+    assert wilson(0, 10) == pytest.approx((0.0, 0.278), abs=6e-4)
+    assert wilson(5, 10) == pytest.approx((0.237, 0.763), abs=6e-4)
