@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.cache import kept
 from sim.carla.landmarks import Landmark, controllers_of, landmarks_of, speed_limits
 from sim.carla.opendrive import Lane, network_of, open_map
 from sim.kernel import cache_root
@@ -301,14 +301,13 @@ def lane_graph(opendrive: str, name: str) -> LaneGraph:
     """`compile_lanes` behind the disk cache; a cache file that cannot be read is made again, with a warning."""
     digest = lanes_digest(opendrive)
     place = cache_root() / "lanes" / f"{digest}.npz"
-    if place.is_file():
-        try:
-            return read_lanes(place, digest, name)
-        except Exception as error:  # whatever is wrong with it, it can be made again
-            warnings.warn(f"cached lanes {place} cannot be read ({error}); compiling {name} again", stacklevel=2)
-    graph = compile_lanes(opendrive, name)
-    write_lanes(place, graph)
-    return graph
+    return kept(
+        place,
+        lambda file: read_lanes(file, digest, name),
+        lambda: compile_lanes(opendrive, name),
+        write_lanes,
+        "lane graph",
+    )
 
 
 def write_lanes(place: Path, graph: LaneGraph) -> None:

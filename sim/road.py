@@ -13,7 +13,6 @@ import io
 import json
 import os
 import tempfile
-import warnings
 from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from sim import maps
+from sim.cache import kept
 from sim.carla.opendrive import read_network
 from sim.config import MapSpec
 from sim.ground import paint_ground
@@ -121,14 +121,9 @@ def compiled(opendrive: str, name: str) -> RoadMap:
     """`compile_map` behind the disk cache; a cache file that cannot be read is made again, with a warning."""
     digest = digest_of(opendrive)
     place = cache_root() / "maps" / f"{digest}.npz"
-    if place.is_file():
-        try:
-            return read_cache(place, opendrive, name)
-        except Exception as error:  # whatever is wrong with it, it can be made again
-            warnings.warn(f"cached map {place} cannot be read ({error}); compiling {name} again", stacklevel=2)
-    road_map = compile_map(opendrive, name)
-    write_cache(place, road_map)
-    return road_map
+    return kept(
+        place, lambda file: read_cache(file, opendrive, name), lambda: compile_map(opendrive, name), write_cache, "map"
+    )
 
 
 def write_cache(place: FilePath, road_map: RoadMap) -> None:
