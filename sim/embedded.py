@@ -20,6 +20,7 @@ from sim.geometry import HALF, boxes_touch, wrap
 from sim.kernel import kernel, over_worlds
 from sim.road import load_map
 from sim.sensors import Sensor, sense
+from sim.signals import LIGHTS_OFF
 from sim.signs import face_of
 from sim.traffic import advance_along, follow
 from sim.types import (
@@ -149,11 +150,12 @@ def _pose_at(path: Path, s: float) -> tuple[float, float, float]:
 
 def empty_world(worlds: int, actors: int) -> World:
     """A World of zeros: no actors, nothing running."""
-    types = {"tick": np.int32, "seed": np.uint32, "map": np.int32, "weather": np.float32, "outcome": np.int32,
-             "branch": np.int32, "time_limit": np.int32, "kind": np.int32, "look": np.int32, "path": np.int32,
-             "route": np.int32}  # fmt: skip
+    types: dict[str, type] = dict.fromkeys(
+        ("tick", "map", "outcome", "branch", "time_limit", "clock", "struck", "kind", "look", "path", "route"), np.int32
+    )
+    types["seed"] = np.uint32
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(World._fields, (worlds, actors))
-    shapes |= dict.fromkeys(("tick", "seed", "map", "outcome", "branch", "time_limit"), (worlds,))
+    shapes |= dict.fromkeys(("tick", "seed", "map", "outcome", "branch", "time_limit", "clock", "struck"), (worlds,))
     shapes |= dict.fromkeys(("route", "route_s", "route_offset"), (worlds, ROUTES))
     shapes["weather"] = (worlds, 14)
     return World(**{name: np.zeros(shapes[name], types.get(name, np.float32)) for name in World._fields})
@@ -250,6 +252,7 @@ class EmbeddedWorld:
         world.seed[w] = episode.seed & 0xFFFFFFFF
         world.weather[w] = episode.weather.array()
         world.branch[w] = NO_BRANCH
+        world.clock[w] = LIGHTS_OFF
         world.time_limit[w] = round(episode.time_limit / self.simulation.tick)
         self._goal[w] = episode.finish
         self._place_ego(w, episode, road_map, junction)

@@ -183,7 +183,7 @@ def meshes() -> Meshes:
     for k, kind in enumerate(KINDS):
         for style in range(STYLES):
             start[k, style] = len(shapes)
-            for shape, label in makers[kind](style) if kind != "none" else []:
+            for shape, label in makers[kind](style) if kind in makers else []:
                 shapes.append(shape)
                 what.append(label)
         start[k, STYLES] = len(shapes)

@@ -27,7 +27,9 @@ SURFACE: dict[str, int] = {name: i for i, name in enumerate(SURFACES)}
 DRIVABLE: tuple[int, ...] = (SURFACE["road"], SURFACE["junction"], SURFACE["shoulder"], SURFACE["parking"])
 
 # What stands in a world: actors (they may move) and scenery (it belongs to the map).
-KINDS: tuple[str, ...] = ("none", "car", "van", "truck", "building", "house", "tree", "lamp", "fence")
+KINDS: tuple[str, ...] = (
+    "none", "car", "van", "truck", "building", "house", "tree", "lamp", "fence", "bicycle", "walker", "cone", "light",
+)  # fmt: skip
 KIND: dict[str, int] = {name: i for i, name in enumerate(KINDS)}
 
 OUTCOMES: tuple[str, ...] = ("running", "arrived", "collision", "off_road", "timeout")
@@ -195,7 +197,8 @@ class World(NamedTuple):
     """The truth about B worlds, as the kernels hold it: everything a frame is drawn from and stepped from.
 
     Per world: tick (B,) i32; seed (B,) u32; map (B,) i32; weather (B, 14) f32 in WEATHER_FIELDS order;
-    outcome (B,) i32; branch (B,) i32; time_limit (B,) i32 [ticks].
+    outcome (B,) i32; branch (B,) i32; time_limit (B,) i32 [ticks]; clock (B,) i32 of the traffic lights [ms], negative
+    where they are off; struck (B,) i32, the kind of what ego has hit, 0 for nothing.
     Per actor (B, N): x, y [m], yaw [rad] of the rear axle, speed [m/s], steer (front wheel angle) [rad],
     acceleration [m/s^2], length, width, height, wheelbase, overhang (rear axle to rear bumper) [m] f32;
     kind i32 (index into KINDS, 0 where there is no actor), look i32 (packed 0xRRGGBB);
@@ -211,6 +214,8 @@ class World(NamedTuple):
     outcome: np.ndarray
     branch: np.ndarray
     time_limit: np.ndarray
+    clock: np.ndarray
+    struck: np.ndarray
     x: np.ndarray
     y: np.ndarray
     yaw: np.ndarray
