@@ -70,6 +70,13 @@ def _hours(table, day, dusk, i):
     return base + (table[1, i] - base) * dusk
 
 
+@kernel(inline=True)
+def wetness_of(weather):
+    """How wet the road is, 0..1, in a weather (14,): wetness and deposits count, and so does rain that falls."""
+    rain = clamp01(weather[1] * _PERCENT)
+    return clamp01(max(max(weather[9], weather[2]) * _PERCENT, min(_1, _F(1.4) * rain) * _F(0.85)))
+
+
 @kernel
 def light_of(weather, table):
     """Fill a light table from one world's weather.
@@ -115,5 +122,5 @@ def light_of(weather, table):
     for i in range(3):  # a far silhouette stands in the haze
         table[SKYLINE + i] = table[FOG + i] * (_1 - (_F(0.40) + _F(0.25) * (_1 - day)) * math.exp(_F(-250.0) * rate))
     table[FOG_START] = max(_0, weather[7])
-    table[WET] = clamp01(max(max(weather[9], weather[2]) * _PERCENT, min(_1, _F(1.4) * rain) * _F(0.85)))
+    table[WET] = wetness_of(weather)
     table[WIND] = clamp01(weather[3] * _PERCENT)
