@@ -69,6 +69,9 @@ class Vehicle:
         wheelbase: between the axles; overhang: rear axle to rear bumper [m].
         max_steer: front wheel angle [rad]; steer_rate: how fast it turns [rad/s].
         max_acceleration, max_braking: [m/s^2], both positive; max_speed [m/s].
+        max_reverse_speed: backwards [m/s], positive.
+        lag: time constant with which engine and brakes follow what is asked [s]. 0.1 is what scenario_simulator_v2
+            takes for a car by default (its DELAY_STEER_ACC model, acc_time_constant).
     """
 
     length: float = 4.4
@@ -81,6 +84,8 @@ class Vehicle:
     max_acceleration: float = 3.0
     max_braking: float = 7.0
     max_speed: float = 20.0
+    max_reverse_speed: float = 5.0
+    lag: float = 0.1
 
 
 VEHICLES: dict[str, Vehicle] = {
