@@ -129,11 +129,10 @@ class Shadowed:
 
     def step(self, slots: np.ndarray, action: Action) -> None:
         """Base and shadows take the same action; each shadow's ego is then put where the base's is."""
-        n = self.base.worlds
-        whole = Action(np.zeros(n, np.float32), np.zeros(n, np.float32))
-        whole.steer[slots], whole.acceleration[slots] = action.steer, action.acceleration
+        whole = action.spread(slots, self.base.worlds)
         self.base.step(whole)
-        self.shadow.step(Action(np.tile(whole.steer, self.lists), np.tile(whole.acceleration, self.lists)))
+        gears = None if whole.reverse is None else np.tile(whole.reverse, self.lists)
+        self.shadow.step(Action(np.tile(whole.steer, self.lists), np.tile(whole.acceleration, self.lists), gears))
         self.shadow.adopt(World(*(np.concatenate([a] * self.lists) for a in self.base.world)))
 
 

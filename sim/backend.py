@@ -39,7 +39,7 @@ class Backend(Protocol):
         """Advance every running world one tick.
 
         Raises:
-            ValueError: when the action's shape is not (B,), or it is not finite in a running world.
+            ValueError: when the shape of a part of the action is not (B,), or it is not finite in a running world.
         """
 
     def observe(self, slots: np.ndarray | None = None) -> Observation:

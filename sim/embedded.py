@@ -15,7 +15,7 @@ from sim.bank import MapBank, path_points, start_distance
 from sim.boards import POST, SIGN, look_of
 from sim.camera import render
 from sim.config import EGO, VEHICLES, Camera, Episode, SignSpec, Simulation
-from sim.dynamics import bicycle, clamp
+from sim.dynamics import drive, grip_of, limits_of
 from sim.geometry import HALF, boxes_touch, wrap
 from sim.kernel import kernel, over_worlds
 from sim.road import load_map
@@ -37,6 +37,7 @@ from sim.types import (
     RoadMap,
     World,
 )
+from sim.weather import wetness_of
 
 LANES = ("inbound", "outbound")  # of an arm: towards the junction, away from it
 ROUTES = 3  # room for the ways out of a junction: left, right, straight
@@ -51,9 +52,7 @@ _RUNNING, _ARRIVED, _COLLISION, _OFF_ROAD, _TIMEOUT = (
     OUTCOME[name] for name in ("running", "arrived", "collision", "off_road", "timeout")
 )
 _DRIVABLE = np.array([i in DRIVABLE for i in range(len(SURFACES))])
-_EGO_LIMITS = np.array(
-    [EGO.max_steer, EGO.steer_rate, EGO.max_acceleration, EGO.max_braking, EGO.max_speed], np.float32
-)
+_EGO_LIMITS = limits_of(EGO)
 
 
 @kernel(inline=True)
@@ -78,14 +77,13 @@ def _wheels_off(x, y, cos, sin, wheelbase, width, m, bank, drivable):  # type: i
 
 
 @kernel
-def _step(bank, world, goal, limits, drivable, steer_asked, acceleration_asked, dt, substeps, start, stop):  # type: ignore[no-untyped-def]
+def _step(bank, world, goal, limits, drivable, steer_asked, pedal, reverse, dt, substeps, start, stop):  # type: ignore[no-untyped-def]
     x, y, yaw, speed = world.x, world.y, world.yaw, world.speed
     steer, acceleration = world.steer, world.acceleration
     length, width, wheelbase, overhang = world.length, world.width, world.wheelbase, world.overhang
     kind, path, path_s, target_speed = world.kind, world.path, world.path_s, world.target_speed
     points, path_start = bank.points, bank.path_start
     n = x.shape[1]
-    h = dt / np.float32(substeps)
     for w in range(start, stop):
         if world.outcome[w] != _RUNNING:
             continue
@@ -94,14 +92,11 @@ def _step(bank, world, goal, limits, drivable, steer_asked, acceleration_asked, 
             if kind[w, i] != 0 and path[w, i] >= 0:
                 follow(w, i, n, dt, points, path_start, x, y, yaw, speed, steer, acceleration,
                        length, width, wheelbase, overhang, kind, path, path_s, target_speed)  # fmt: skip
-        want = clamp(steer_asked[w], -limits[0], limits[0])
-        a = clamp(acceleration_asked[w], -limits[3], limits[2])
         before = speed[w, 0]
-        ex, ey, eyaw, ev, delta = x[w, 0], y[w, 0], yaw[w, 0], before, steer[w, 0]
-        for _ in range(substeps):
-            delta += clamp(want - delta, -limits[1] * h, limits[1] * h)
-            held = min(a, (limits[4] - ev) / h)
-            ex, ey, eyaw, ev = bicycle(ex, ey, eyaw, ev, delta, held, wheelbase[w, 0], h)
+        ex, ey, eyaw, ev, delta = drive(
+            x[w, 0], y[w, 0], yaw[w, 0], before, steer[w, 0], acceleration[w, 0], steer_asked[w], pedal[w], reverse[w],
+            grip_of(wetness_of(world.weather[w])), limits, wheelbase[w, 0], dt, substeps,
+        )  # fmt: skip
         x[w, 0], y[w, 0], yaw[w, 0], speed[w, 0], steer[w, 0] = ex, ey, wrap(eyaw), ev, delta
         acceleration[w, 0] = (ev - before) / dt
         world.tick[w] += 1
@@ -315,6 +310,9 @@ class EmbeddedWorld:
             raise ValueError(
                 f"steer {steer.shape} and acceleration {acceleration.shape} were given; both must be ({self.worlds},)"
             )
+        reverse = np.zeros(self.worlds, bool) if action.reverse is None else np.ascontiguousarray(action.reverse, bool)
+        if reverse.shape != (self.worlds,):
+            raise ValueError(f"reverse {reverse.shape} was given; it must be ({self.worlds},) or None")
         wrong = ~(np.isfinite(steer) & np.isfinite(acceleration)) & (self.world.outcome == _RUNNING)
         if wrong.any():
             w = int(np.flatnonzero(wrong)[0])
@@ -322,9 +320,10 @@ class EmbeddedWorld:
                 f"action of world {w} is steer={steer[w]}, acceleration={acceleration[w]}; finite numbers are wanted"
             )
         bank, dt, substeps = self.maps.arrays, np.float32(self.simulation.tick), self.simulation.substeps
+        asked = (steer, acceleration, reverse)
         over_worlds(
             lambda start, stop: _step(
-                bank, self.world, self._goal, _EGO_LIMITS, _DRIVABLE, steer, acceleration, dt, substeps, start, stop
+                bank, self.world, self._goal, _EGO_LIMITS, _DRIVABLE, *asked, dt, substeps, start, stop
             ),
             self.worlds,
             self.threads,

@@ -36,7 +36,7 @@ from sim.draw import (
     write,
 )
 from sim.rollout import Driver, look
-from sim.types import DECISIONS, NO_BRANCH, OUTCOME, OUTCOMES, WEATHER_INDEX, Action, World
+from sim.types import DECISIONS, NO_BRANCH, OUTCOME, OUTCOMES, WEATHER_INDEX, World
 
 FILM_CAMERA = Camera(width=640, height=360, fov=90.0)
 COLUMN = 288  # [px] width of what stands beside the large picture, where that is as large as FILM_CAMERA says
@@ -304,7 +304,7 @@ def drive_film(
         if outcome != OUTCOME["running"]:
             break
         action, memory = driver.act(look(backend, driver.needs, slots), memory)
-        backend.step(Action(np.asarray(action.steer, np.float32), np.asarray(action.acceleration, np.float32)))
+        backend.step(action.spread(slots, 1))
     for _ in range(round(hold / tick)):
         yield page
 

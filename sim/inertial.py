@@ -13,9 +13,11 @@ import re
 import numpy as np
 
 from sim.config import GRAVITY
+from sim.dynamics import grip_of, held
 from sim.geometry import PI, TAU
 from sim.kernel import kernel
 from sim.types import RoadMap, World
+from sim.weather import wetness_of
 
 EARTH = 6378137.0 * 0.9996  # [m] radius times the scale at the central meridian, whatever +k says
 NOWHERE = (42.0, 2.0)  # latitude and longitude [deg] that CARLA takes where a map has no geoReference that it can read
@@ -27,9 +29,11 @@ _0, _1, _QUARTER, _G = _F(0.0), _F(1.0), _F(np.pi / 2), _F(GRAVITY)
 
 
 @kernel
-def _imu(out, yaw, speed, steer, acceleration, wheelbase):
+def _imu(out, yaw, speed, steer, acceleration, wheelbase, weather):
     for w in range(out.shape[0]):
-        turn = speed[w, 0] * math.tan(steer[w, 0]) / wheelbase[w, 0]
+        bend = math.tan(steer[w, 0]) / wheelbase[w, 0]
+        bend, _ = held(bend, speed[w, 0], abs(acceleration[w, 0]), grip_of(wetness_of(weather[w])) * _G)
+        turn = speed[w, 0] * bend
         compass = _QUARTER - yaw[w, 0]
         compass -= TAU * math.floor(compass / TAU)
         out[w, 0], out[w, 1], out[w, 2] = acceleration[w, 0], speed[w, 0] * turn, _G
@@ -40,12 +44,12 @@ def _imu(out, yaw, speed, steer, acceleration, wheelbase):
 def imu(world: World) -> np.ndarray:
     """(B, 7) float32 by IMU's names: acceleration with gravity [m/s^2], turning [rad/s], compass [rad] in 0..2 pi.
 
-    A standing car feels (0, 0, 9.81), as CARLA's does. The bicycle's rear axle cannot slip, so what it feels sideways
-    is speed times yaw rate, at this moment and not as a mean over ticks. Compass: between north and the car's nose,
-    clockwise.
+    A standing car feels (0, 0, 9.81), as CARLA's does. The rear axle cannot slip, so what it feels sideways is speed
+    times yaw rate, at this moment and not as a mean over ticks, and no more than the tyres hold.
+    Compass: between north and the car's nose, clockwise.
     """
     out = np.empty((len(world.tick), len(IMU)), np.float32)
-    _imu(out, world.yaw, world.speed, world.steer, world.acceleration, world.wheelbase)
+    _imu(out, world.yaw, world.speed, world.steer, world.acceleration, world.wheelbase, world.weather)
     return out
 
 

@@ -59,6 +59,7 @@ class Trajectory:
         outcome, branch: (B,) at the end.
         progress: (B,) share of the way to arrival that was covered, along the branch taken, else the best route.
         episodes: what was driven.
+        reverse: (B, T) bool gears executed, None where no driver ever named one.
     """
 
     moving: dict[str, np.ndarray]
@@ -69,6 +70,7 @@ class Trajectory:
     branch: np.ndarray
     progress: np.ndarray
     episodes: tuple[Episode, ...]
+    reverse: np.ndarray | None = None
 
     @property
     def ticks(self) -> np.ndarray:
@@ -122,24 +124,26 @@ def rollout(
     backend.reset(episodes)
     memory = driver.begin(backend.worlds)
     frames = [{name: getattr(backend.world, name).copy() for name in MOVING}]
-    steers, accelerations, valid = [], [], []
+    steers, accelerations, gears, valid = [], [], [], []
     tick = 0
     while (backend.world.outcome == OUTCOME["running"]).any():
         slots = np.flatnonzero(backend.world.outcome == OUTCOME["running"])
         action, after = driver.act(look(backend, driver.needs, slots), memory[slots])
         memory[slots] = after
-        whole = Action(np.zeros(backend.worlds, np.float32), np.zeros(backend.worlds, np.float32))
-        whole.steer[slots], whole.acceleration[slots] = action.steer, action.acceleration
+        whole = action.spread(slots, backend.worlds)
         backend.step(whole)
         running = np.zeros(backend.worlds, bool)
         running[slots] = True
         steers.append(whole.steer)
         accelerations.append(whole.acceleration)
+        gears.append(whole.reverse)
         valid.append(running)
         frames.append({name: getattr(backend.world, name).copy() for name in MOVING})
         tick += 1
         if on_tick is not None:
             on_tick(tick, slots)
+    forwards = np.zeros(backend.worlds, bool)
+    named = any(gear is not None for gear in gears)
     return Trajectory(
         moving={name: np.stack([f[name] for f in frames], 1) for name in MOVING},
         steer=np.stack(steers, 1),
@@ -149,6 +153,7 @@ def rollout(
         branch=backend.world.branch.copy(),
         progress=progress(backend),
         episodes=tuple(episodes),
+        reverse=np.stack([forwards if gear is None else gear for gear in gears], 1) if named else None,
     )
 
 

@@ -199,9 +199,9 @@ class World(NamedTuple):
     Per world: tick (B,) i32; seed (B,) u32; map (B,) i32; weather (B, 14) f32 in WEATHER_FIELDS order;
     outcome (B,) i32; branch (B,) i32; time_limit (B,) i32 [ticks]; clock (B,) i32 of the traffic lights [ms], negative
     where they are off; struck (B,) i32, the kind of what ego has hit, 0 for nothing.
-    Per actor (B, N): x, y [m], yaw [rad] of the rear axle, speed [m/s], steer (front wheel angle) [rad],
-    acceleration [m/s^2], length, width, height, wheelbase, overhang (rear axle to rear bumper) [m] f32;
-    kind i32 (index into KINDS, 0 where there is no actor), look i32 (packed 0xRRGGBB);
+    Per actor (B, N): x, y [m], yaw [rad] of the rear axle, speed (below 0 backwards) [m/s], steer (front wheel angle)
+    [rad], acceleration (of speed, mean over the last tick) [m/s^2], length, width, height, wheelbase, overhang (rear
+    axle to rear bumper) [m] f32; kind i32 (index into KINDS, 0 where there is no actor), look i32 (packed 0xRRGGBB);
     path i32 (row of the Bank's paths that it follows, -1 if none), path_s f32 [m], target_speed f32 [m/s].
     Per route of ego (B, R): route i32 (path row, -1 if none), route_s f32 progress [m],
     route_offset f32 signed distance to the left of the route [m].
@@ -261,16 +261,33 @@ class Action:
 
     Args:
         steer: (B,) float32, front wheel angle asked for [rad], positive to the left.
-        acceleration: (B,) float32, asked for [m/s^2], negative brakes.
+        acceleration: (B,) float32, asked for in the direction of the gear [m/s^2]; negative brakes, either way.
+        reverse: (B,) bool, which gear: True drives backwards. None is forwards everywhere.
     """
 
     steer: np.ndarray
     acceleration: np.ndarray
+    reverse: np.ndarray | None = None
 
     def where(self, mask: np.ndarray, other: Action) -> Action:
         """This action where `mask` (B,) holds, `other` elsewhere."""
+        gears = None
+        if self.reverse is not None or other.reverse is not None:
+            mine, theirs = (np.zeros(1, bool) if a.reverse is None else a.reverse for a in (self, other))
+            gears = np.where(mask, mine, theirs)
         return replace(
             self,
             steer=np.where(mask, self.steer, other.steer).astype(np.float32),
             acceleration=np.where(mask, self.acceleration, other.acceleration).astype(np.float32),
+            reverse=gears,
         )
+
+    def spread(self, slots: np.ndarray, worlds: int) -> Action:
+        """This action in the given slots (S,) of so many worlds; the others are asked for nothing."""
+        steer, acceleration = np.zeros(worlds, np.float32), np.zeros(worlds, np.float32)
+        steer[slots], acceleration[slots] = self.steer, self.acceleration
+        reverse = None
+        if self.reverse is not None:
+            reverse = np.zeros(worlds, bool)
+            reverse[slots] = self.reverse
+        return Action(steer, acceleration, reverse)

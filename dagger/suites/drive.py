@@ -132,6 +132,7 @@ def alone(trajectory: Trajectory, w: int) -> Trajectory:
         branch=trajectory.branch[one],
         progress=trajectory.progress[one],
         episodes=(trajectory.episodes[w],),
+        reverse=None if trajectory.reverse is None else trajectory.reverse[one, :ticks],
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.bank import MapBank, path_points
 from sim.config import EGO
-from sim.types import DRIVABLE, OUTCOMES, World
+from sim.types import DRIVABLE, OUTCOMES, WEATHER_FIELDS, World
 from tests.reference.geometry import boxes_touch
 
 SPACING = 0.5  # [m]
@@ -56,10 +56,13 @@ class Car:
         return dx * c + dy * s, dy * c - dx * s
 
     def roll(self, steer: float, acceleration: float, dt: float) -> None:
-        """One step of the bicycle: an arc, taken along its chord's middle yaw."""
-        after = max(self.speed + acceleration * dt, 0.0)
+        """One step of the bicycle that never rolls backwards."""
+        self.arc(max(self.speed + acceleration * dt, 0.0), math.tan(steer) / self.wheelbase, dt)
+
+    def arc(self, after: float, curvature: float, dt: float) -> None:
+        """Reach a speed along an arc, taken along its chord's middle yaw."""
         way = (self.speed + after) / 2 * dt
-        turn = way * math.tan(steer) / self.wheelbase
+        turn = way * curvature
         self.x += way * math.cos(self.yaw + turn / 2)
         self.y += way * math.sin(self.yaw + turn / 2)
         self.yaw += turn
@@ -78,8 +81,15 @@ class Scene:
     time_limit: int
     goal: float
     branch: int
+    grip: float
     outcome: str = "running"
     notes: dict[str, Any] = field(default_factory=dict)
+
+
+def grip(weather: dict[str, float]) -> float:
+    """Friction of a road that is wet by what lies on it and by rain: 0.85 dry (Wong), 0.6 soaked."""
+    wet = max(weather["wetness"], weather["precipitation_deposits"], 85 * min(1, 1.4 * weather["precipitation"] / 100))
+    return 0.85 - 0.25 * max(0.0, min(1.0, wet / 100))
 
 
 def scene(world: World, maps: MapBank, w: int, goal: float) -> Scene:
@@ -89,7 +99,7 @@ def scene(world: World, maps: MapBank, w: int, goal: float) -> Scene:
     routes = [[int(q), float(s), float(o)] for q, s, o in zip(world.route[w], world.route_s[w], world.route_offset[w])]
     return Scene(
         cars, routes, maps, int(world.map[w]), int(world.tick[w]), int(world.time_limit[w]), goal, int(world.branch[w]),
-        OUTCOMES[world.outcome[w]],
+        grip(dict(zip(WEATHER_FIELDS, world.weather[w].tolist()))), OUTCOMES[world.outcome[w]],
     )  # fmt: skip
 
 
@@ -143,13 +153,34 @@ def _follow(here: Scene, i: int, dt: float) -> None:
     me.path_s = project(points, me.x, me.y)[0]
 
 
-def _drive(ego: Car, steer: float, acceleration: float, dt: float, substeps: int) -> None:
+def _tyres(curvature: float, before: float, after: float, h: float, hold: float) -> tuple[float, float]:
+    """Curvature and speed afterwards that a circle of `hold` [m/s^2] allows: the bend first, 0.4 kept for brakes."""
+    square = max(before**2, after**2)
+    braking = min(max(abs(before) - abs(after), 0.0) / h, 0.4 * hold)
+    sideways = min(square * abs(curvature), math.sqrt(hold**2 - braking**2))
+    left = math.sqrt(hold**2 - sideways**2)
+    if square > 0:
+        curvature = math.copysign(sideways / square, curvature)
+    return curvature, max(before - left * h, min(before + left * h, after))
+
+
+def _drive(ego: Car, steer: float, pedal: float, reverse: bool, grip: float, dt: float, substeps: int) -> None:
     want = max(-EGO.max_steer, min(EGO.max_steer, steer))
-    a = max(-EGO.max_braking, min(EGO.max_acceleration, acceleration))
-    before, h = ego.speed, dt / substeps
+    pedal = max(-EGO.max_braking, min(EGO.max_acceleration, pedal))
+    before, h, gear = ego.speed, dt / substeps, -1 if reverse else 1
+    standing = ego.speed == 0
+    asked = gear * pedal if pedal >= 0 else 0.0 if standing else math.copysign(pedal, -ego.speed)
+    a = 0.0 if standing else ego.acceleration
+    a += (asked - a) * dt / (EGO.lag + dt)
     for _ in range(substeps):
         ego.steer += max(-EGO.steer_rate * h, min(EGO.steer_rate * h, want - ego.steer))
-        ego.roll(ego.steer, min(a, (EGO.max_speed - ego.speed) / h), h)
+        if ego.speed == 0:
+            a = gear * min(max(gear * a, 0.0), max(pedal, 0.0))
+        after = max(-EGO.max_reverse_speed, min(EGO.max_speed, ego.speed + a * h))
+        if after * ego.speed < 0:
+            after = 0.0
+        curvature, after = _tyres(math.tan(ego.steer) / ego.wheelbase, ego.speed, after, h, grip * 9.81)
+        ego.arc(after, curvature, h)
     ego.yaw = math.remainder(ego.yaw, 2 * math.pi)
     ego.acceleration = (ego.speed - before) / dt
 
@@ -169,7 +200,9 @@ def wheels_off(here: Scene) -> int:
     return off
 
 
-def step(here: Scene, steer: float, acceleration: float, dt: float = 0.1, substeps: int = 2) -> None:
+def step(
+    here: Scene, steer: float, acceleration: float, reverse: bool = False, dt: float = 0.1, substeps: int = 2
+) -> None:
     """Advance one tick, in place."""
     if here.outcome != "running":
         return
@@ -177,7 +210,7 @@ def step(here: Scene, steer: float, acceleration: float, dt: float = 0.1, subste
         if car.kind and car.path >= 0:
             _follow(here, i, dt)
     ego = here.cars[0]
-    _drive(ego, steer, acceleration, dt, substeps)
+    _drive(ego, steer, acceleration, reverse, here.grip, dt, substeps)
     here.tick += 1
     bank, arrived = here.maps.arrays, False
     for route in here.routes:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from policies.expert import Fixed
-from sim.config import EGO, ActorSpec, Episode, MapSpec
+from sim.config import EGO, ActorSpec, Episode, MapSpec, Weather
 from sim.embedded import EmbeddedWorld
 from sim.rollout import look, progress
 from sim.testing import actions, same
@@ -23,6 +23,9 @@ SAME_PLACE = 0.06  # [m] of s where two points of a bend are equally near and ei
 CROSS = MapSpec("crossroads", (("arm", 40.0),), kind="x")
 
 
+WET = Weather(precipitation=50.0, wetness=100.0)
+
+
 def compare(backend: EmbeddedWorld, action: Action) -> None:
     """Step every world in both ways from the very same state."""
     before = backend.world.copy()
@@ -30,7 +33,8 @@ def compare(backend: EmbeddedWorld, action: Action) -> None:
     backend.step(action)
     world = backend.world
     for w, here in enumerate(scenes):
-        slow.step(here, float(action.steer[w]), float(action.acceleration[w]))
+        reverse = action.reverse is not None and bool(action.reverse[w])
+        slow.step(here, float(action.steer[w]), float(action.acceleration[w]), reverse)
         for name, tolerance in CLOSE.items():
             wanted = np.array([getattr(car, name) for car in here.cars])
             found = getattr(world, name)[w]
@@ -50,8 +54,9 @@ def crowd() -> list[Episode]:
     late = replace(ahead, name="late", kind="car", distance=16.0, speed=9.0)
     in_the_way = ActorSpec("block", "truck", arm="east", lane="outbound", distance=6.0)
     return [
-        episode(1), episode(2, actors=(PARKED, ONCOMING)), episode(3, actors=(ahead, late, ONCOMING), distance=30.0),
-        episode(4, actors=(in_the_way,)), episode(5, time_limit=2.0), episode(6, map=CROSS, speed=9.0),
+        episode(1, weather=WET), episode(2, actors=(PARKED, ONCOMING)),
+        episode(3, actors=(ahead, late, ONCOMING), distance=30.0), episode(4, actors=(in_the_way,)),
+        episode(5, time_limit=2.0), episode(6, map=CROSS, speed=9.0, weather=WET),
         episode(7, map=CROSS, arm="west", actors=(PARKED, replace(ONCOMING, arm="north"))),
         episode(8, arm="west", actors=(replace(PARKED, arm="south"),), speed=0.0),
     ]  # fmt: skip
@@ -80,13 +85,19 @@ def test_a_driven_step_is_the_slow_twins_step(way: str) -> None:
 def test_a_wild_step_is_the_slow_twins_step() -> None:
     rng = np.random.default_rng(11)
     seen: set[int] = set()
+    backwards = slid = False
     for _ in range(3):
         backend = started(crowd())
         for _ in range(70):
             steer = rng.normal(0, 0.25, 8) + np.linspace(-0.15, 0.15, 8)
-            compare(backend, Action(steer.astype(np.float32), rng.normal(1.0, 3.0, 8).astype(np.float32)))
+            pedal = rng.normal(1.0, 3.0, 8).astype(np.float32)
+            compare(backend, Action(steer.astype(np.float32), pedal, rng.random(8) < 0.2))
+            world = backend.world
+            backwards |= bool((world.speed[:, 0] < 0).any())
+            slid |= bool((world.speed[:, 0] ** 2 * np.abs(np.tan(world.steer[:, 0])) / EGO.wheelbase > 8.5).any())
         seen |= set(backend.world.outcome.tolist())
     assert {OUTCOME["off_road"], OUTCOME["timeout"]} <= seen
+    assert backwards and slid, "no reverse or no slide was compared"
 
 
 def test_running_into_a_standing_car_is_a_collision_in_both() -> None:
@@ -152,13 +163,61 @@ def test_time_runs_out_at_the_time_limit() -> None:
 
 def test_limits_of_wheel_engine_and_brakes_hold() -> None:
     backend = started([episode(1, speed=5.0), episode(2, speed=19.9)])
-    backend.step(actions(2, 9.0, 99.0))
-    np.testing.assert_allclose(backend.world.steer[:, 0], EGO.steer_rate * 0.1, rtol=1e-5)
-    np.testing.assert_allclose(backend.world.speed[:, 0], [5.0 + EGO.max_acceleration * 0.1, EGO.max_speed], rtol=1e-5)
+    # With the wheel straight in the fast one: in a bend its tyres would have nothing left to pull with.
+    backend.step(Action(np.array([9.0, 0.0]), np.full(2, 99.0)))
+    np.testing.assert_allclose(backend.world.steer[:, 0], [EGO.steer_rate * 0.1, 0.0], rtol=1e-5)
+    first = EGO.max_acceleration * 0.1 / (0.1 + EGO.lag)
+    np.testing.assert_allclose(backend.world.speed[:, 0], [5.0 + first * 0.1, EGO.max_speed], rtol=1e-5)
     for _ in range(6):
+        before = backend.world.speed[:, 0].copy()
         backend.step(actions(2, 9.0, -99.0))
+        assert (before - backend.world.speed[:, 0] <= EGO.max_braking * 0.1 + 1e-5).all()
     assert backend.world.steer[0, 0] <= EGO.max_steer + 1e-6
-    np.testing.assert_allclose(backend.world.speed[0, 0], 5.3 - 0.6 * EGO.max_braking, atol=1e-3)
+
+
+# ----------------------------------------------------------------------------------------------- tyres and gears
+def test_a_wet_road_brakes_longer() -> None:
+    weathers = [Weather(), Weather(wetness=100.0), Weather(precipitation_deposits=100.0), Weather(precipitation=100.0)]
+    backend = started([episode(1, distance=36.0, speed=15.0, weather=w) for w in weathers])
+    start = backend.world.y[:, 0].copy()
+    for _ in range(40):
+        backend.step(actions(4, 0.0, -99.0))
+    assert (backend.world.outcome == OUTCOME["running"]).all() and (backend.world.speed[:, 0] == 0).all()
+    way = backend.world.y[:, 0] - start
+    for found, grip in zip(way, (0.85, 0.6, 0.6, 0.85 - 0.25 * 0.85)):
+        best = min(EGO.max_braking, grip * 9.81)
+        # The brakes come with their lag; where the road is what limits, they need less of it.
+        assert 15.0**2 / (2 * best) < found < 15.0**2 / (2 * best) + 15.0 * EGO.lag
+    assert way[0] < way[3] < way[1] == way[2]
+
+
+def test_gentle_driving_is_the_same_wet_or_dry() -> None:
+    backend = started([episode(1), episode(1, weather=WET)])
+    for tick in range(40):
+        backend.step(actions(2, 0.03 * np.sin(0.2 * tick), 1.5 * np.cos(0.3 * tick)))
+    for name in ("x", "y", "yaw", "speed", "steer", "acceleration"):
+        first, second = getattr(backend.world, name)[:, 0]
+        assert first == second, name
+
+
+def test_a_wheel_turned_too_far_slides_past_the_bend() -> None:
+    backend = started([episode(1, speed=12.0), episode(1, speed=12.0, weather=WET)])
+    for _ in range(5):
+        before = backend.world.yaw[:, 0].copy()
+        backend.step(actions(2, 0.6))
+    sideways = backend.world.speed[:, 0] * (backend.world.yaw[:, 0] - before) / 0.1
+    np.testing.assert_allclose(sideways, np.array([0.85, 0.6]) * 9.81, rtol=1e-3)  # yaw of float32: steps of 1e-7
+    assert (backend.world.speed[:, 0] == 12.0).all(), "nothing but the bend was asked for"
+
+
+def test_routes_are_followed_backwards_too() -> None:
+    backend = started([episode(1, speed=0.0, distance=20.0)])
+    before = backend.world.route_s.copy()
+    for _ in range(30):
+        backend.step(Action(np.zeros(1, np.float32), np.ones(1, np.float32), np.ones(1, bool)))
+    gone = before[0, :2] - backend.world.route_s[0, :2]
+    np.testing.assert_allclose(gone, 4.5 - 3.0 * EGO.lag, atol=0.02)  # a t^2 / 2 at 1 m/s^2, the lag's way less
+    assert backend.world.outcome[0] == OUTCOME["running"]
 
 
 # ---------------------------------------------------------------------------------------------- what is refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -68,13 +69,35 @@ def test_a_trajectory_has_one_state_more_than_actions_and_ends_where_the_world_i
     assert (trajectory.steer[~trajectory.valid] == 0).all()
 
 
-def test_the_actions_written_down_lead_to_the_states_written_down() -> None:
-    trajectory = rollout(started(EPISODES), Fixed("left"), EPISODES)
+class Backing(Counting):
+    """Drives world 2 backwards, the others forwards; says nothing of gears in the first tick."""
+
+    def act(self, seen: Any, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        action, memory = super().act(seen, memory)
+        return replace(action, reverse=seen.slots == 2 if len(self.seen) > 1 else None), memory
+
+
+@pytest.mark.parametrize("driver", [Fixed("left"), Backing("state")], ids=["forwards", "backwards"])
+def test_the_actions_written_down_lead_to_the_states_written_down(driver: Any) -> None:
+    trajectory = rollout(started(EPISODES), driver, EPISODES)
     again = started(EPISODES)
+    gears = trajectory.reverse
     for tick in range(trajectory.valid.shape[1]):
         np.testing.assert_array_equal(again.world.x, trajectory.moving["x"][:, tick])
-        again.step(Action(trajectory.steer[:, tick], trajectory.acceleration[:, tick]))
+        gear = None if gears is None else gears[:, tick]
+        again.step(Action(trajectory.steer[:, tick], trajectory.acceleration[:, tick], gear))
     np.testing.assert_array_equal(again.world.yaw, trajectory.moving["yaw"][:, -1])
+    assert ((trajectory.moving["speed"][:, :, 0] < 0).any(1) == [False, False, gears is not None]).all()
+
+
+def test_an_action_out_of_two_takes_each_ones_gear_too() -> None:
+    mask, zeros = np.array([True, False, True]), np.zeros(3, np.float32)
+    plain, back = Action(zeros, zeros + 1), Action(zeros + 0.5, zeros, np.array([True, True, False]))
+    mine, theirs = back.where(mask, plain), plain.where(mask, back)
+    assert mine.reverse is not None and mine.reverse.tolist() == [True, False, False]
+    assert theirs.reverse is not None and theirs.reverse.tolist() == [False, True, False]
+    assert mine.steer.tolist() == [0.5, 0.0, 0.5] and mine.acceleration.tolist() == [0.0, 1.0, 0.0]
+    assert plain.where(mask, plain).reverse is None
 
 
 def test_progress_goes_from_nothing_to_all() -> None:

@@ -21,7 +21,7 @@ from scenarios.spec import Scenario, from_text, load_scenario
 from sim import depth as d
 from sim.birdseye import MASKS
 from sim.camera import render
-from sim.config import Camera, MapSpec, SignSpec, Simulation
+from sim.config import Camera, MapSpec, SignSpec, Simulation, Weather
 from sim.embedded import EmbeddedWorld
 from sim.inertial import IMU, geo_reference
 from sim.lidar import azimuths, elevations
@@ -337,6 +337,17 @@ def test_the_imu_feels_what_the_cars_motion_says() -> None:
     assert felt[1] == pytest.approx(float((velocity[1] - velocity[0]) @ sideways) / dt, rel=0.05)
     assert felt[2] == pytest.approx(9.81)
     assert len(felt) == len(IMU)
+
+
+def test_the_imu_of_a_car_that_slides_feels_the_way_it_goes_and_not_its_wheel() -> None:
+    backend = fleet([episode(speed=12.0, weather=Weather(wetness=100.0))], {"imu": Imu()})
+    for _ in range(5):
+        before = float(backend.world.yaw[0, 0])
+        backend.step(Action(np.full(1, 0.6, np.float32), np.full(1, -1.0, np.float32)))
+    felt = backend.sense()["imu"][0]
+    # the yaw rate is a mean over a tick in which the speed falls by 0.1 m/s
+    assert felt[5] == pytest.approx((float(backend.world.yaw[0, 0]) - before) / 0.1, rel=0.02)
+    assert math.hypot(felt[0], felt[1]) == pytest.approx(0.6 * 9.81, rel=1e-3)
 
 
 @pytest.mark.parametrize(
