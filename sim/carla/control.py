@@ -1,0 +1,92 @@
+"""CARLA's pedals and wheel, and ours: `carla.VehicleControl` by its field names <-> `sim.types.Action`.
+
+A throttle and a brake there, one signed acceleration here; a wheel that is positive to the *right* there, a wheel angle
+in radians that is positive to the left here.  What CARLA hands to its vehicle: `UDefaultMovementComponent` in its
+sources.  Three things are simpler here: full throttle is the vehicle's greatest acceleration at any speed, a car
+without pedals rolls on without drag, and the wheel reaches as far at speed as at rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim.config import Vehicle
+from sim.types import Action
+
+
+@dataclass(frozen=True)
+class VehicleControl:
+    """Controls of B vehicles, by the names and in the units of `carla.VehicleControl`.
+
+    Its manual_gear_shift and gear are not here: gears other than `reverse` mean nothing to these vehicles.
+
+    Args:
+        throttle, brake: (B,) float32, 0..1; steer: (B,) float32, -1..1, positive to the right.
+        hand_brake, reverse: (B,) bool.
+    """
+
+    throttle: np.ndarray
+    steer: np.ndarray
+    brake: np.ndarray
+    hand_brake: np.ndarray
+    reverse: np.ndarray
+
+
+def _share(name: str, values: Any, low: float) -> np.ndarray:
+    """Values clipped to low..1; whatever is not a number is refused."""
+    found = np.atleast_1d(np.asarray(values, np.float32))
+    if np.isnan(found).any():
+        raise ValueError(f"{name} of vehicle {int(np.isnan(found).argmax())} is nan; a number in {low:g}..1 is wanted")
+    return np.clip(found, np.float32(low), np.float32(1.0))
+
+
+def action_of(
+    throttle: Any, brake: Any, steer: Any, hand_brake: Any, reverse: Any, vehicle: Vehicle, speed: Any
+) -> Action:
+    """What vehicles are asked for by CARLA's controls.
+
+    Both pedals at once: the engine pulls against the brakes, and what is left of the stronger one acts.  While a car
+    rolls against its gear, engine and brakes both slow it: they add up to one braking, which ends in a stand.  Without
+    the brake the engine alone turns the car round, through a stand.  The hand brake brakes as hard as the vehicle can,
+    whatever the pedals say.
+
+    Args:
+        throttle, brake: (B,) or one number for all; clipped to 0..1. steer: clipped to -1..1, positive to the right.
+        hand_brake, reverse: (B,) bool.
+        vehicle: whose limits full throttle, full brake and a full turn of the wheel are.
+        speed: (B,) along the vehicles' own axes, below 0 backwards [m/s].
+
+    Raises:
+        ValueError: for a control that is nan, with its name and vehicle.
+    """
+    drive = _share("throttle", throttle, 0.0) * np.float32(vehicle.max_acceleration)
+    braking = _share("brake", brake, 0.0) * np.float32(vehicle.max_braking)
+    wheel = -_share("steer", steer, -1.0) * np.float32(vehicle.max_steer)
+    backwards = np.asarray(reverse, bool)
+    against = np.where(backwards, np.asarray(speed) > 0, np.asarray(speed) < 0) & (braking > 0)
+    pedal = np.maximum(np.where(against, -(drive + braking), drive - braking), -np.float32(vehicle.max_braking))
+    pedal = np.where(np.asarray(hand_brake, bool), -np.float32(vehicle.max_braking), pedal)
+    wheel, pedal, backwards = np.broadcast_arrays(wheel, pedal, backwards)
+    return Action(wheel.astype(np.float32), pedal.astype(np.float32), backwards.copy())
+
+
+def control_of(action: Action, vehicle: Vehicle) -> VehicleControl:
+    """CARLA's controls that ask for the same: `action_of` returns the action from them, held to the vehicle's limits.
+
+    One pedal at a time, and never the hand brake.
+
+    Raises:
+        ValueError: for an action that is nan.
+    """
+    pedal = np.asarray(action.acceleration, np.float32)
+    reverse = np.zeros(pedal.shape, bool) if action.reverse is None else np.array(action.reverse, bool)
+    return VehicleControl(
+        throttle=_share("acceleration", np.maximum(pedal, 0) / np.float32(vehicle.max_acceleration), 0.0),
+        steer=_share("steer", -np.asarray(action.steer, np.float32) / np.float32(vehicle.max_steer), -1.0),
+        brake=_share("acceleration", np.maximum(-pedal, 0) / np.float32(vehicle.max_braking), 0.0),
+        hand_brake=np.zeros(pedal.shape, bool),
+        reverse=reverse,
+    )
