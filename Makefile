@@ -38,7 +38,7 @@ golden: .venv/.tested          ## redraw the golden images after a deliberate ch
 	touch $@
 
 .venv/.tested: .venv/.installed
-	$(BIN)/python -m pip install --quiet -e ".[test]"
+	$(BIN)/python -m pip install --quiet -e ".[test,gpu]"
 	touch $@
 
 .venv/.checked: .venv/.tested

@@ -1,0 +1,218 @@
+"""The step's kernels stay clean for CUDA: compiled here to PTX, which wants a compiler (the extra `gpu`) but no GPU.
+
+PTX has virtual registers, so whether they spill is the assembler's to say (docs/log.md has its answer); `.local` shows
+arrays and addresses that cannot live in registers at all.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+from numba import boolean, float32, float64, int32, int64, uint8
+
+import sim.cuda
+from sim.cuda import THREADS, blocks, device, per_world, ptx
+from sim.kernel import kernel
+from sim.types import Bank
+
+needs_compiler = pytest.mark.skipif(
+    importlib.util.find_spec("numba_cuda") is None, reason="compiling for CUDA needs the extra: pip install .[gpu]"
+)
+SIM = Path(sim.cuda.__file__).parent
+
+
+def rows(kind: Any, axes: int = 2) -> Any:
+    return numba.types.Array(kind, axes, "C")
+
+
+F, W = float32, rows(float32)  # a number, and one for every actor of every world
+KINDS = rows(int32)
+BANK = numba.types.NamedTuple(
+    [
+        rows(uint8), rows(int64), rows(int32, 3), W, rows(F, 1), rows(uint8, 1), rows(int64, 1), KINDS, rows(F, 1),
+        rows(float64), rows(int64, 1), W, W, rows(int64, 1), rows(F, 1), rows(F, 1), rows(int32, 1),
+    ],
+    Bank,
+)  # fmt: skip
+WHEELS = rows(boolean, 1)
+
+# Every `@kernel(inline=True)` of the step, with the types that the step calls it with.
+SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
+    "dynamics": {"clamp": (F,) * 3, "bicycle": (F,) * 8},
+    "geometry": {"wrap": (F,), "boxes_touch": (F,) * 12},
+    "traffic": {
+        "idm": (F,) * 4,
+        "advance_along": (W, int64, int64, F, F, F),
+        "pursue": (W, int64, int64, F, F, F, F, F, F),
+        "gap_ahead": (int64, int64, int64, W, W, W, W, W, W, W, KINDS),
+        "follow": (int64, int64, int64, F, W, rows(int64, 1), *[W] * 10, KINDS, KINDS, W, W),
+    },
+    "weather": {"clamp01": (F,), "smooth01": (F,), "_hours": (W, F, F, int64)},
+    "signals": {"light_state": (int32, int32)},
+    "embedded": {"_wheels_off": (F, F, F, F, F, F, int32, BANK, WHEELS)},
+}
+# These draw, row by row; for a GPU they want a driver of their own, pixel by pixel.
+DRAWING = {"birdseye", "boards", "depth", "faces", "objects", "rain", "sky", "underfoot"}
+
+
+def inline_kernels() -> dict[str, set[str]]:
+    """Module of sim -> its functions that are decorated with @kernel(inline=True)."""
+    found: dict[str, set[str]] = {}
+    for path in sorted(SIM.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            marks = [ast.unparse(d) for d in getattr(node, "decorator_list", ())]
+            if "kernel(inline=True)" in marks:
+                found.setdefault(path.stem, set()).add(node.name)  # type: ignore[attr-defined]
+    return found
+
+
+def faults(code: str) -> list[str]:
+    """Lines of PTX that a clean function of ours has none of."""
+    return re.findall(r"^.*(?:\.f64|\.local\b|\.extern|\bcall\b).*$", code, re.MULTILINE)
+
+
+def test_every_scalar_function_of_the_step_has_a_signature_here() -> None:
+    found = inline_kernels()
+    assert len(found) > len(DRAWING)
+    without = {m: names - set(SIGNATURES.get(m, ())) for m, names in found.items() if m not in DRAWING}
+    assert not {m: names for m, names in without.items() if names}, "say the types that these are called with"
+    gone = {m: set(names) - found.get(m, set()) for m, names in SIGNATURES.items()}
+    assert not {m: names for m, names in gone.items() if names}
+
+
+@needs_compiler
+@pytest.mark.parametrize(("module", "name"), [(m, n) for m, names in SIGNATURES.items() for n in names])
+def test_a_scalar_function_compiles_to_clean_ptx(module: str, name: str) -> None:
+    function = getattr(importlib.import_module(f"sim.{module}"), name)
+    code = ptx(device(function), SIGNATURES[module][name])
+    assert ".target sm_80" in code and ".func" in code
+    assert not faults(code)
+
+
+@needs_compiler
+def test_the_whole_step_compiles_to_one_clean_launch_with_a_thread_a_world() -> None:
+    from sim.embedded import _step, empty_world
+
+    arrays = rows(F, 1)
+    signature = (BANK, numba.typeof(empty_world(2, 2)), arrays, arrays, WHEELS, arrays, arrays, F, int64, int64)
+    code = ptx(per_world(_step), signature)
+    assert code.count(".entry") == 1 and "%tid.x" in code and "%ctaid.x" in code
+    assert not faults(code)
+
+
+# ------------------------------------------------------------------------------- the faults can be seen at all
+@kernel(inline=True)
+def doubled(x):  # type: ignore[no-untyped-def]
+    return x * 1.1
+
+
+@kernel(inline=True)
+def calls_doubled(x):  # type: ignore[no-untyped-def]
+    return np.float32(doubled(x))
+
+
+@needs_compiler
+@pytest.mark.parametrize("function", [doubled, calls_doubled])
+def test_double_precision_is_seen_also_in_what_is_called(function: Any) -> None:
+    assert any(".f64" in line for line in faults(ptx(device(function), (F,))))
+
+
+@needs_compiler
+def test_local_memory_and_foreign_calls_are_seen() -> None:
+    from numba import cuda
+
+    @cuda.jit(device=True)
+    def indexed(x, i):  # type: ignore[no-untyped-def]
+        kept = cuda.local.array(8, numba.float32)
+        for k in range(8):
+            kept[k] = x * k
+        return kept[i]
+
+    @cuda.jit(device=True)
+    def speaks(x):  # type: ignore[no-untyped-def]
+        print(x)
+
+    assert any(".local" in line for line in faults(ptx(indexed, (F, int64))))
+    assert any(".extern" in line for line in faults(ptx(speaks, (int32,))))
+
+
+# ---------------------------------------------------------------------------------------------- the launch itself
+DRIVEN = """
+import numpy as np
+from scenarios.environment import room_for
+from scenarios.sample import batch
+from scenarios.spec import load_scenario
+from sim.cuda import per_world
+from sim.embedded import _DRIVABLE, _EGO_LIMITS, _step, EmbeddedWorld
+from sim.types import Action
+
+scenario = load_scenario("rain-turn")
+here, there = (EmbeddedWorld(5, simulation=room_for(scenario)) for _ in range(2))
+for world in (here, there):
+    world.reset(batch(scenario, range(5), "test"))
+start = here.world.x.copy()
+launch = per_world(_step)
+for tick in range(25):
+    steer, push = np.float32(0.05) * np.arange(-2, 3, dtype=np.float32), np.ones(5, np.float32)
+    here.step(Action(steer, push))
+    arrays = there.maps.arrays, there.world, there._goal, _EGO_LIMITS, _DRIVABLE
+    launch[3, 2](*arrays, steer, push, np.float32(0.1), 2, 5)  # six threads for five worlds
+assert (np.abs(here.world.x - start)[:, 0] > 0.01).any()
+for name in ("x", "y", "yaw", "speed", "path_s", "route_s", "route_offset"):
+    apart = np.abs(getattr(here.world, name) - getattr(there.world, name)).max()
+    assert apart < 1e-4, (name, apart)
+for name in ("tick", "outcome", "branch"):
+    assert (getattr(here.world, name) == getattr(there.world, name)).all(), name
+assert (there.world.tick > 0).all()
+print("same")
+"""
+
+
+@needs_compiler
+def test_the_launch_steps_the_same_worlds_as_the_cpu_in_numba_cudas_simulator() -> None:
+    # 1e-4: the simulator computes in numpy's float32, the CPU with fused and reordered operations.
+    made = subprocess.run(
+        [sys.executable, "-c", DRIVEN], cwd=SIM.parent, capture_output=True, text=True,
+        env=os.environ | {"NUMBA_ENABLE_CUDASIM": "1"},
+    )  # fmt: skip
+    assert made.stdout.strip() == "same", made.stderr[-2000:]
+
+
+def test_blocks_cover_every_world() -> None:
+    for worlds in (1, THREADS, THREADS + 1):
+        assert (blocks(worlds) - 1) * THREADS < worlds <= blocks(worlds) * THREADS
+
+
+@needs_compiler
+def test_a_function_that_does_not_work_on_worlds_is_refused() -> None:
+    with pytest.raises(TypeError, match="wanted start and stop"):
+        per_world(doubled)
+    with pytest.raises(TypeError, match="is no kernel"):
+        device(math.tan)
+
+
+def test_without_numba_cuda_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sim.cuda.importlib.util, "find_spec", lambda name: None)
+    sim.cuda._cuda.cache_clear()
+    with pytest.raises(ImportError, match=r"homunculus\[gpu\]"):
+        device(kernel(inline=True)(lambda x: x))
+    sim.cuda._cuda.cache_clear()
+
+
+def test_the_simulation_does_not_import_numba_cuda() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import sim.cuda, sim.embedded, sys; print('numba.cuda' in sys.modules)"],
+        cwd=SIM.parent, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout.strip() == "False"
