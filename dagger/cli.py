@@ -11,9 +11,9 @@ import importlib
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # Before torch: the workers of OpenMP spin while they wait, and where the loader draws on the same cores that costs
@@ -32,10 +32,12 @@ class Command:
         module: has `Options`, a frozen dataclass; `main(options)`, which returns an exit status; and perhaps
             `starting(arguments)`, the defaults where these depend on the command line.
         says: what it does, in a line.
+        deeper: first argument -> module of a command of its own, such as `dagger scenarios export`.
     """
 
     module: str
     says: str
+    deeper: Mapping[str, str] = field(default_factory=dict)
 
 
 COMMANDS: dict[str, Command] = {
@@ -45,9 +47,10 @@ COMMANDS: dict[str, Command] = {
     "probe": Command("dagger.commands.probe", "the scorecard of a saved checkpoint"),
     "film": Command("dagger.commands.film", "film one episode"),
     "report": Command("dagger.commands.report", "write a run's report.html anew"),
-    "scenarios": Command("dagger.commands.scenarios", "list the scenarios, or show one whole"),
+    "scenarios": Command("dagger.commands.scenarios", "list the scenarios, show one whole, or export an episode",
+                         {"export": "dagger.commands.export"}),
     "bench": Command("dagger.commands.bench", "measure how fast everything is on this machine"),
-}
+}  # fmt: skip
 
 
 def overview() -> str:
@@ -96,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _call(name: str, arguments: list[str]) -> int:
-    module = importlib.import_module(COMMANDS[name].module)
+    module = importlib.import_module(_place(name, arguments)[0])
     options = read(name, arguments)
     if (maps := getattr(options, "maps", None)) is not None:
         if not maps.is_dir():
@@ -112,11 +115,20 @@ def read(name: str, arguments: Sequence[str]) -> Any:
 
     from dagger.options import given, parse, read_config
 
-    module = importlib.import_module(COMMANDS[name].module)
+    place, name, arguments = _place(name, arguments)
+    module = importlib.import_module(place)
     defaults = module.starting(arguments) if hasattr(module, "starting") else module.Options()
     if (file := given("--config", arguments)) is not None and "--help" not in arguments:
         defaults = read_config(Path(file), defaults)
     return parse(module.Options, arguments, f"dagger {name}", defaults)
+
+
+def _place(name: str, arguments: Sequence[str]) -> tuple[str, str, Sequence[str]]:
+    """The module, the full name and the arguments of a command, which may be one within another."""
+    command = COMMANDS[name]
+    if arguments and arguments[0] in command.deeper:
+        return command.deeper[arguments[0]], f"{name} {arguments[0]}", arguments[1:]
+    return command.module, name, arguments
 
 
 def command_line() -> str:

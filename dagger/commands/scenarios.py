@@ -20,6 +20,8 @@ from sim.types import DECISIONS
 class Options:
     """List the scenarios that come with the program, or show some whole: rule, propositions, truth table.
 
+    `dagger scenarios export NAME` writes one of its episodes for other simulators.
+
     Args:
         names: scenarios, or paths that end in .yaml, to show whole; none lists all.
         leaks: also check that the answer cannot be told without the evidence (some seconds each).
