@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sim.roads import Roads, Streets, lay_out, streets_of
 from sim.types import ROUTE_SPACING, Bank, Path, RoadMap, Route
 
 
@@ -26,6 +27,27 @@ class MapBank:
         self._routes: list[tuple[float, float, int]] = []
         self._path_index: dict[tuple[str, int], int] = {}
         self._arrays: Bank | None = None
+        self._streets: dict[int, Streets] = {}
+        self._roads: Roads | None = None
+
+    def connect(self, road_map: RoadMap) -> int:
+        """Number of the map in the bank, with its lanes laid out for traffic.
+
+        Raises:
+            ValueError: when nothing on it can be driven on.
+        """
+        m = self.add(road_map)
+        if m not in self._streets:
+            self._streets[m] = streets_of(road_map.opendrive, road_map.name)
+            self._roads = None
+        return m
+
+    @property
+    def roads(self) -> Roads:
+        """The lanes of every map that was connected, as flat arrays."""
+        if self._roads is None or len(self._roads.lane_of_map) != len(self.maps) + 1:
+            self._roads = lay_out([self._streets.get(m) for m in range(len(self.maps))])
+        return self._roads
 
     def add(self, road_map: RoadMap) -> int:
         """Number of the map in the bank; adds it when new."""

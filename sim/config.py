@@ -95,13 +95,73 @@ VEHICLES: dict[str, Vehicle] = {
 }
 
 
+BODIES: dict[str, Vehicle] = {
+    **VEHICLES,
+    "bicycle": Vehicle(1.8, 0.6, 1.7, 1.1, 0.35, max_acceleration=1.2, max_braking=4.0, max_speed=8.0),
+    "walker": Vehicle(0.5, 0.6, 1.75, 0.25, 0.25, max_acceleration=2.0, max_braking=4.0, max_speed=3.0),
+    "cone": Vehicle(0.4, 0.4, 0.75, 0.2, 0.2),
+}
+
+
+@dataclass(frozen=True)
+class Script:
+    """What an actor does on cue: stand, and then follow a path.
+
+    Args:
+        path: points (forward, left) [m] from where the actor stands, in its own frame.
+        speed: along it [m/s].
+        after: cue: so long after the episode's start [s]; within: cue: ego comes this near [m]. One of the two.
+    """
+
+    path: tuple[tuple[float, float], ...]
+    speed: float
+    after: float | None = None
+    within: float | None = None
+
+
+@dataclass(frozen=True)
+class TrafficSpec:
+    """Traffic that lives on the map, besides the actors that a scenario names.
+
+    Args:
+        vehicles, walkers: how many move about; parked: how many stand in parking lanes.
+        vans, trucks, bicycles: shares of the vehicles; the rest are cars.
+        lights: whether traffic lights are in order.
+    """
+
+    vehicles: int = 0
+    walkers: int = 0
+    parked: int = 0
+    vans: float = 0.15
+    trucks: float = 0.1
+    bicycles: float = 0.1
+    lights: bool = True
+
+    def mix(self) -> dict[str, float]:
+        """Kind -> share of the vehicles.
+
+        Raises:
+            ValueError: for shares of more than 1 in all.
+        """
+        rest = 1.0 - self.vans - self.trucks - self.bicycles
+        if min(self.vans, self.trucks, self.bicycles) < 0.0 or rest < -1e-9:
+            shares = f"vans {self.vans}, trucks {self.trucks}, bicycles {self.bicycles}"
+            raise ValueError(f"the shares of traffic are {shares}; wanted none below 0 and at most 1 in all")
+        return {"car": max(rest, 0.0), "van": self.vans, "truck": self.trucks, "bicycle": self.bicycles}
+
+    @property
+    def slots(self) -> int:
+        """How many slots of a world the traffic takes."""
+        return self.vehicles + self.walkers + self.parked
+
+
 @dataclass(frozen=True)
 class ActorSpec:
     """Another road user, placed relative to the junction so that any map can hold it.
 
     Args:
         name: what the scenario calls it.
-        kind: one of VEHICLES.
+        kind: one of BODIES.
         colour: packed 0xRRGGBB.
         arm: the arm of the junction that it is on.
         lane: "inbound" (towards the junction) or "outbound" (away from it).
@@ -109,6 +169,7 @@ class ActorSpec:
         side: metres to the right of the lane's centre line; a parked car stands on the verge.
         speed: 0 parks it; otherwise it follows its lane at this speed [m/s].
         present: False leaves the place empty (twins flip this without moving anything else).
+        script: what it does on cue; its speed is then the script's.
     """
 
     name: str
@@ -120,6 +181,7 @@ class ActorSpec:
     side: float = 0.0
     speed: float = 0.0
     present: bool = True
+    script: Script | None = None
 
 
 @dataclass(frozen=True)
@@ -187,6 +249,7 @@ class Episode:
         time_limit: [s].
         finish: metres beyond the junction at which ego has arrived [m].
         signs: boards and traffic signs beside the road; `to_dict` leaves them out where there are none.
+        traffic: who else lives on the map; left out of `to_dict` where there is none.
     """
 
     scenario: str
@@ -200,12 +263,18 @@ class Episode:
     time_limit: float = 20.0
     finish: float = 12.0
     signs: tuple[SignSpec, ...] = ()
+    traffic: TrafficSpec | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data; `Episode.from_dict` is its inverse."""
         data = asdict(self)
         if not self.signs:  # an episode without signs is stored as it was before there were any
             del data["signs"]
+        if self.traffic is None:
+            del data["traffic"]
+        for actor in data["actors"]:
+            if actor["script"] is None:
+                del actor["script"]
         return data
 
     @classmethod
@@ -221,9 +290,17 @@ class Episode:
         data = dict(data)
         data["map"] = MapSpec(**{**data["map"], "parameters": tuple(tuple(p) for p in data["map"]["parameters"])})
         data["weather"] = Weather(**data["weather"])
-        data["actors"] = tuple(ActorSpec(**a) for a in data["actors"])
+        data["actors"] = tuple(_actor(a) for a in data["actors"])
+        data["traffic"] = TrafficSpec(**data["traffic"]) if data.get("traffic") else None
         data["signs"] = tuple(SignSpec(**s) for s in data.get("signs", ()))
         return cls(**data)
+
+
+def _actor(data: dict[str, Any]) -> ActorSpec:
+    script = data.get("script")
+    if script is not None:
+        script = Script(**{**script, "path": tuple((float(f), float(left)) for f, left in script["path"])})
+    return ActorSpec(**{**data, "script": script})
 
 
 @dataclass(frozen=True)

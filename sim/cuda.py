@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import importlib.util
 import inspect
 import types
@@ -25,6 +26,7 @@ import numpy as np
 
 CAPABILITY = (8, 0)  # compute capability that PTX is made for: Ampere; newer GPUs run it too
 THREADS = 128  # of a block
+_LACKING = {"floor": "floorf", "sqrt": "sqrtf", "hypot": "hypotf", "arctan2": "atan2f"}  # of numpy -> of libdevice
 
 
 @functools.cache
@@ -48,7 +50,8 @@ def _numpy(names: tuple[str, ...]) -> types.ModuleType:
         if hasattr(np, name):
             setattr(module, name, getattr(np, name))
     if hasattr(_cuda(), "libdevice"):  # the simulator has none, and needs none
-        module.floor = _cuda().libdevice.floorf  # type: ignore[attr-defined]
+        for name, there in _LACKING.items():
+            setattr(module, name, getattr(_cuda().libdevice, there))
     return module
 
 
@@ -133,12 +136,19 @@ def ptx(made: Any, signature: tuple[Any, ...], capability: tuple[int, int] = CAP
 
 @contextlib.contextmanager
 def _target(capability: tuple[int, int]) -> Iterator[None]:
-    """Name the target as NUMBA_FORCE_CUDA_CC does: else numba-cuda asks NVRTC, a library of 90 MB, which there are."""
+    """Name the target as NUMBA_FORCE_CUDA_CC does, and let numba-cuda do without NVRTC.
+
+    It is a library of 90 MB that compiles C++: numba-cuda asks it which targets there are, and looks for its file
+    together with those of the compiler that is wanted here.
+    """
     from numba.cuda.core import config
 
-    before = config.FORCE_CUDA_CC
-    config.FORCE_CUDA_CC = capability
+    cuda_paths: Any = importlib.import_module("numba.cuda.cuda_paths")
+    before = config.FORCE_CUDA_CC, cuda_paths._get_nvrtc_path
+    config.FORCE_CUDA_CC, cuda_paths._get_nvrtc_path = capability, lambda: None
     try:
         yield
     finally:
-        config.FORCE_CUDA_CC = before
+        config.FORCE_CUDA_CC, cuda_paths._get_nvrtc_path = before
+        if hasattr(cuda_paths.get_cuda_paths, "_cached_result"):
+            del cuda_paths.get_cuda_paths._cached_result  # it lacks NVRTC's file, which a launch wants

@@ -14,10 +14,12 @@ import numpy as np
 from sim.bank import MapBank, path_points, start_distance
 from sim.boards import POST, SIGN, look_of
 from sim.camera import render
-from sim.config import EGO, VEHICLES, Camera, Episode, SignSpec, Simulation
+from sim.config import BODIES, EGO, Camera, Episode, SignSpec, Simulation
+from sim.crowd import advance, empty_crowd, widened, with_scripts
 from sim.dynamics import drive, grip_of, limits_of
 from sim.geometry import HALF, boxes_touch, wrap
 from sim.kernel import kernel, over_worlds
+from sim.population import populate, set_body, set_script
 from sim.road import load_map
 from sim.sensors import Sensor, sense
 from sim.signals import LIGHTS_OFF
@@ -25,12 +27,12 @@ from sim.signs import face_of
 from sim.traffic import advance_along, follow
 from sim.types import (
     DRIVABLE,
-    KIND,
     NO_BRANCH,
     OUTCOME,
     ROUTE_SPACING,
     SURFACES,
     Action,
+    Bank,
     Junction,
     Observation,
     Path,
@@ -143,6 +145,12 @@ def _pose_at(path: Path, s: float) -> tuple[float, float, float]:
     return x, y, yaw
 
 
+def _slots(episode: Episode) -> int:
+    """How many slots an episode takes: ego, actors, signs, and then the traffic."""
+    traffic = episode.traffic.slots if episode.traffic else 0
+    return 1 + len(episode.actors) + len(episode.signs) + traffic
+
+
 def empty_world(worlds: int, actors: int) -> World:
     """A World of zeros: no actors, nothing running."""
     types: dict[str, type] = dict.fromkeys(
@@ -188,6 +196,7 @@ class EmbeddedWorld:
         self._search = tuple(search)
         self._goal = np.zeros(worlds, np.float32)
         self.world = empty_world(worlds, self.simulation.actors)
+        self.crowd = empty_crowd(worlds, self.simulation.actors)
         self.world.outcome[:] = _TIMEOUT  # nothing runs before the first reset
 
     def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
@@ -199,7 +208,9 @@ class EmbeddedWorld:
             raise ValueError(f"slots are {slots}; wanted different ones from 0 to {self.worlds - 1}")
         # All are looked up before any is placed: a reset that fails leaves every world as it was.
         places = [self._look_up(episode) for episode in episodes]
-        self._make_room(max((1 + len(e.actors) + len(e.signs) for e in episodes if e.signs), default=0))
+        self._make_room(max((_slots(e) for e in episodes if e.signs or e.traffic), default=0))
+        if self.crowd.path.shape[:2] != self.crowd.mind.shape[:2] and any(a.script for e in episodes for a in e.actors):
+            self.crowd = with_scripts(self.crowd)
         for w, episode, (road_map, junction) in zip(slots, episodes, places):
             self._place(w, episode, road_map, junction)
 
@@ -219,8 +230,8 @@ class EmbeddedWorld:
         for spec in episode.actors:
             if spec.arm not in junction.arms:
                 raise ValueError(f"actor {spec.name}: no arm {spec.arm!r}; the junction has {sorted(junction.arms)}")
-            if spec.kind not in VEHICLES:
-                raise ValueError(f"actor {spec.name}: unknown kind {spec.kind!r}; known are {sorted(VEHICLES)}")
+            if spec.kind not in BODIES:
+                raise ValueError(f"actor {spec.name}: unknown kind {spec.kind!r}; known are {sorted(BODIES)}")
             if spec.lane not in LANES:
                 raise ValueError(f"actor {spec.name}: unknown lane {spec.lane!r}; known are {LANES}")
         for sign in episode.signs:
@@ -238,11 +249,13 @@ class EmbeddedWorld:
             if array.ndim == 2 and name not in ("weather", "route", "route_s", "route_offset"):
                 fields[name] = np.pad(array, ((0, 0), (0, more)), constant_values=-1 if name == "path" else 0)
         self.world = World(**fields)
+        self.crowd = widened(self.crowd, more)
 
     def _place(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
         world = self.world
         for name, array in world._asdict().items():
             array[w] = -1 if name in ("path", "route") else 0
+        self.crowd.mind[w], self.crowd.course[w], self.crowd.busy[w] = 0, 0.0, 0
         world.map[w] = self.maps.add(road_map)
         world.seed[w] = episode.seed & 0xFFFFFFFF
         world.weather[w] = episode.weather.array()
@@ -257,6 +270,11 @@ class EmbeddedWorld:
         for i, sign in enumerate(episode.signs, start=1 + len(episode.actors)):
             if sign.present:
                 self._place_sign(w, i, sign, junction)
+        if (traffic := episode.traffic) is not None:
+            self.maps.connect(road_map)
+            if traffic.lights:
+                world.clock[w] = np.random.default_rng([episode.seed & 0xFFFFFFFF, 0x11647]).integers(120) * 1000
+            populate(world, self.crowd, w, _slots(episode) - traffic.slots, traffic, road_map, self.maps.roads)
         self.episodes[w] = episode
 
     def _place_ego(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
@@ -267,7 +285,7 @@ class EmbeddedWorld:
             world.route[w, r] = self.maps.path(road_map, route.path, route)
             world.route_s[w, r] = route.junction_in - distance
         x, y, yaw = _pose_at(routes[0].path, routes[0].junction_in - distance)
-        self._set_vehicle(w, 0, "car", x, y, yaw, 0)
+        set_body(world, w, 0, "car", x, y, yaw, 0)
         world.speed[w, 0] = episode.speed
 
     def _place_actor(self, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
@@ -277,8 +295,12 @@ class EmbeddedWorld:
         s = lane.length - spec.distance if spec.lane == "inbound" else spec.distance
         s = float(np.clip(s, 0.0, lane.length - 1.0))
         x, y, yaw = _pose_at(lane, s)
-        self._set_vehicle(w, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour)
-        if spec.speed > 0:
+        set_body(
+            self.world, w, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour
+        )
+        if spec.script is not None:
+            set_script(self.world, self.crowd, w, i, spec)
+        elif spec.speed > 0:
             world = self.world
             world.speed[w, i] = world.target_speed[w, i] = spec.speed
             world.path[w, i] = self.maps.path(road_map, lane)
@@ -294,13 +316,6 @@ class EmbeddedWorld:
         world.yaw[w, i] = np.arctan2(-np.sin(yaw), -np.cos(yaw))
         world.length[w, i] = world.width[w, i] = POST
         world.height[w, i], world.overhang[w, i] = face.panel[1] + face.panel[2], POST / 2
-
-    def _set_vehicle(self, w: int, i: int, kind: str, x: float, y: float, yaw: float, colour: int) -> None:
-        world, vehicle = self.world, VEHICLES[kind]
-        world.kind[w, i], world.look[w, i] = KIND[kind], colour
-        world.x[w, i], world.y[w, i], world.yaw[w, i] = x, y, np.arctan2(np.sin(yaw), np.cos(yaw))
-        world.length[w, i], world.width[w, i], world.height[w, i] = vehicle.length, vehicle.width, vehicle.height
-        world.wheelbase[w, i], world.overhang[w, i] = vehicle.wheelbase, vehicle.overhang
 
     def step(self, action: Action) -> None:
         """Advance every running world one tick; see `Backend.step`."""
@@ -321,6 +336,7 @@ class EmbeddedWorld:
             )
         bank, dt, substeps = self.maps.arrays, np.float32(self.simulation.tick), self.simulation.substeps
         asked = (steer, acceleration, reverse)
+        self._move_others(bank, dt)
         over_worlds(
             lambda start, stop: _step(
                 bank, self.world, self._goal, _EGO_LIMITS, _DRIVABLE, *asked, dt, substeps, start, stop
@@ -328,6 +344,20 @@ class EmbeddedWorld:
             self.worlds,
             self.threads,
             least=256,  # a step is so short that fewer worlds do not pay for a thread
+        )
+
+    def _move_others(self, bank: Bank, dt: np.float32) -> None:
+        """Let traffic, walkers and scripts go on, and the traffic lights' clocks; they see ego where it is."""
+        ticking = (self.world.clock >= 0) & (self.world.outcome == _RUNNING)
+        self.world.clock[ticking] += round(self.simulation.tick * 1000)
+        if not self.crowd.busy.any():
+            return
+        roads, crowd = self.maps.roads, self.crowd
+        over_worlds(
+            lambda start, stop: advance(self.world, crowd, roads, bank.points, bank.path_start, dt, start, stop),
+            self.worlds,
+            self.threads,
+            least=64,
         )
 
     def observe(self, slots: np.ndarray | None = None) -> Observation:

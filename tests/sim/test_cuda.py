@@ -49,7 +49,16 @@ WHEELS = rows(boolean, 1)
 
 # Every `@kernel(inline=True)` of the step, with the types that the step calls it with.
 SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
-    "dynamics": {"clamp": (F,) * 3, "bicycle": (F,) * 8},
+    "dynamics": {
+        "clamp": (F,) * 3,
+        "roll": (F,) * 7,
+        "bicycle": (F,) * 8,
+        "grip_of": (F,),
+        "tyres": (F,) * 2,
+        "held": (F,) * 4,
+        "pedalled": (*[F] * 6, rows(F, 1), F),
+        "drive": (*[F] * 8, boolean, F, rows(F, 1), F, F, int64),
+    },
     "geometry": {"wrap": (F,), "boxes_touch": (F,) * 12},
     "traffic": {
         "idm": (F,) * 4,
@@ -58,10 +67,12 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
         "gap_ahead": (int64, int64, int64, W, W, W, W, W, W, W, KINDS),
         "follow": (int64, int64, int64, F, W, rows(int64, 1), *[W] * 10, KINDS, KINDS, W, W),
     },
-    "weather": {"clamp01": (F,), "smooth01": (F,), "_hours": (W, F, F, int64)},
+    "weather": {"clamp01": (F,), "smooth01": (F,), "_hours": (W, F, F, int64), "wetness_of": (rows(F, 1),)},
     "signals": {"light_state": (int32, int32)},
     "embedded": {"_wheels_off": (F, F, F, F, F, F, int32, BANK, WHEELS)},
 }
+# Parts of `sim.crowd.advance`: they are compiled with it, as one launch, below.
+PARTS = {"flow", "rightofway", "walkers"}
 # These draw, row by row; for a GPU they want a driver of their own, pixel by pixel.
 DRAWING = {"birdseye", "boards", "depth", "faces", "objects", "rain", "sky", "underfoot"}
 
@@ -85,7 +96,7 @@ def faults(code: str) -> list[str]:
 def test_every_scalar_function_of_the_step_has_a_signature_here() -> None:
     found = inline_kernels()
     assert len(found) > len(DRAWING)
-    without = {m: names - set(SIGNATURES.get(m, ())) for m, names in found.items() if m not in DRAWING}
+    without = {m: names - set(SIGNATURES.get(m, ())) for m, names in found.items() if m not in DRAWING | PARTS}
     assert not {m: names for m, names in without.items() if names}, "say the types that these are called with"
     gone = {m: set(names) - found.get(m, set()) for m, names in SIGNATURES.items()}
     assert not {m: names for m, names in gone.items() if names}
@@ -105,9 +116,22 @@ def test_the_whole_step_compiles_to_one_clean_launch_with_a_thread_a_world() -> 
     from sim.embedded import _step, empty_world
 
     arrays = rows(F, 1)
-    signature = (BANK, numba.typeof(empty_world(2, 2)), arrays, arrays, WHEELS, arrays, arrays, F, int64, int64)
+    asked = arrays, arrays, WHEELS
+    signature = (BANK, numba.typeof(empty_world(2, 2)), arrays, arrays, WHEELS, *asked, F, int64, int64)
     code = ptx(per_world(_step), signature)
     assert code.count(".entry") == 1 and "%tid.x" in code and "%ctaid.x" in code
+    assert not faults(code)
+
+
+@needs_compiler
+def test_traffic_compiles_to_one_clean_launch_with_a_thread_a_world() -> None:
+    from sim.crowd import advance, empty_crowd
+    from sim.embedded import empty_world
+    from sim.roads import lay_out
+
+    typed = [numba.typeof(made) for made in (empty_world(2, 2), empty_crowd(2, 2, scripts=True), lay_out([]))]
+    code = ptx(per_world(advance), (*typed, W, rows(int64, 1), F, int64))
+    assert code.count(".entry") == 1 and "%tid.x" in code
     assert not faults(code)
 
 
@@ -167,7 +191,7 @@ for tick in range(25):
     steer, push = np.float32(0.05) * np.arange(-2, 3, dtype=np.float32), np.ones(5, np.float32)
     here.step(Action(steer, push))
     arrays = there.maps.arrays, there.world, there._goal, _EGO_LIMITS, _DRIVABLE
-    launch[3, 2](*arrays, steer, push, np.float32(0.1), 2, 5)  # six threads for five worlds
+    launch[3, 2](*arrays, steer, push, np.zeros(5, bool), np.float32(0.1), 2, 5)  # six threads for five worlds
 assert (np.abs(here.world.x - start)[:, 0] > 0.01).any()
 for name in ("x", "y", "yaw", "speed", "path_s", "route_s", "route_offset"):
     apart = np.abs(getattr(here.world, name) - getattr(there.world, name)).max()
