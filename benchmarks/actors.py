@@ -17,9 +17,10 @@ import numpy as np
 from PIL import Image
 
 from sim.camera import render
-from sim.config import VEHICLES, ActorSpec, Camera, Episode, MapSpec, Weather
-from sim.draw import FAINT, PAPER, Text, write
+from sim.config import VEHICLES, ActorSpec, Camera, Episode, MapSpec, Simulation, Weather
+from sim.draw import FAINT, PAPER, Text, Window, top_down, write
 from sim.embedded import EmbeddedWorld
+from sim.marks import boxes_of, lamps_of
 from sim.signals import LIGHTS_OFF, SIGNAL_STATES, light_state
 from sim.types import KIND
 
@@ -155,7 +156,43 @@ def states() -> np.ndarray:
     return page("Traffic lights", note, list(SIGNAL_STATES), rows, 84)
 
 
-PICTURES: dict[str, Callable[[], np.ndarray]] = {"actor-kinds.png": kinds, "signal-states.png": states}
+def above() -> np.ndarray:
+    """One crossing with everybody on it, through the camera and from above."""
+    actors = (
+        ActorSpec("cyclist", "bicycle", 0x1F78B4, "south", distance=4.0, side=1.1),
+        ActorSpec("crossing", "walker", 0xC83848, "south", "outbound", distance=1.0, side=-0.6),
+        ActorSpec("waiting", "walker", 0xE0B030, "south", distance=2.0, side=4.4),
+        ActorSpec("first cone", "cone", 0, "east", "outbound", distance=1.0, side=1.2),
+        ActorSpec("second cone", "cone", 0, "east", "outbound", distance=3.0, side=0.6),
+        ActorSpec("third cone", "cone", 0, "east", "outbound", distance=5.0, side=0.0),
+        ActorSpec("oncoming", "car", 0xD8D8D4, "north", "inbound", distance=3.0),
+        ActorSpec("from the left", "van", 0x4C6A92, "west", "inbound", distance=3.0),
+    )
+    backend = EmbeddedWorld(1, EYE, Simulation(actors=len(actors) + 1))
+    backend.reset([Episode("above", 5, CROSSING, distance=14.0, weather=MORNING, actors=actors)])
+    world = backend.world
+    world.yaw[0, 2], world.speed[0, 2] = world.yaw[0, 0] + np.pi / 2, 1.4
+    world.clock[0] = 20_500  # red for ego, green for those who cross
+    side = 380
+    view = render(backend.maps.arrays, world, Camera(width=560, height=side, fov=84.0))[0]
+    yaw = float(world.yaw[0, 0])
+    centre = float(world.x[0, 0]) + 17.0 * np.cos(yaw), float(world.y[0, 0]) + 17.0 * np.sin(yaw)
+    window = Window(centre, 44.0, side, side, yaw)
+    map_picture = top_down(backend.maps.maps[0], window, boxes_of(world, 0),
+                           lamps=lamps_of(backend.maps.arrays, world, 0))  # fmt: skip
+    sheet = np.full((40 + side + EDGE, 2 * EDGE + 560 + GAP + side, 3), PAPER, np.uint8)
+    sheet[40 : 40 + side, EDGE : EDGE + 560] = view
+    sheet[40 : 40 + side, EDGE + 560 + GAP : EDGE + 560 + GAP + side] = map_picture
+    note = "discs are walkers, darts cyclists, triangles cones; ego is orange"
+    return write(sheet, [Text("One crossing, seen by ego and from above", EDGE, 28, 18, bold=True),
+                         Text(note, sheet.shape[1] - EDGE, 28, 13, FAINT, anchor="rs")])  # fmt: skip
+
+
+PICTURES: dict[str, Callable[[], np.ndarray]] = {
+    "actor-kinds.png": kinds,
+    "signal-states.png": states,
+    "actors-above.png": above,
+}
 
 
 def save(picture: np.ndarray, path: Path) -> None:
