@@ -60,34 +60,36 @@ def figure(rods: list[Rod], turn: float, width: int, height: int, size: tuple[fl
     """
     fine = blank(width << _FINE, height << _FINE, (70, 70, 72, HOLE))
     co, si = math.cos(turn), math.sin(turn)
-    scale = np.array([(width << _FINE) / size[0], (height << _FINE) / size[1]])
-    seen = []
-    for rod in rods:
-        ends = np.array([rod.begin, rod.end])
-        across, away = ends[:, 0] * si - ends[:, 1] * co, ends[:, 0] * co + ends[:, 1] * si
-        at = np.stack([across + 0.5 * size[0], size[1] - ends[:, 2]], 1) * scale
-        seen.append((float(away.mean()) + rod.sort, at, rod))
-    for _, at, rod in sorted(seen, key=lambda s: -s[0]):
+    across, upward = (width << _FINE) / size[0], (height << _FINE) / size[1]
+
+    def seen(place: Place) -> tuple[float, float]:
+        return (place[0] * si - place[1] * co + 0.5 * size[0]) * across, (size[1] - place[2]) * upward
+
+    def away(rod: Rod) -> float:
+        return 0.5 * sum(p[0] * co + p[1] * si for p in (rod.begin, rod.end)) + rod.sort
+
+    for rod in sorted(rods, key=away, reverse=True):
         for part, bright in _SHADES if rod.thick > _TUBE else _FLAT:
             red, green, blue, kind = rod.colour
             shade = (int(red * bright), int(green * bright), int(blue * bright), kind)
-            _rod(fine, at, rod.thick * part * scale[1], rod.thin * part * scale[1], shade)
+            _rod(fine, seen(rod.begin), seen(rod.end), rod.thick * part * upward, rod.thin * part * upward, shade)
     for _ in range(_FINE):
         fine = coarser(fine, thin=True)
     return fine
 
 
-def _rod(p: Picture, at: np.ndarray, thick: float, thin: float, colour: Texel) -> None:
-    """Two discs and what lies between them."""
-    for (x, y), radius in zip(at, (thick, thin)):
-        cv2.circle(p, (round(x), round(y)), max(1, round(radius)), colour, -1)
-    along = at[1] - at[0]
-    length = float(np.hypot(*along))
-    if length < 1.0:
-        return
-    side = np.array([-along[1], along[0]]) / length
-    corners = [at[0] + side * thick, at[1] + side * thin, at[1] - side * thin, at[0] - side * thick]
-    cv2.fillPoly(p, [np.round(corners).astype(np.int32)], colour)
+def _rod(p: Picture, begin: tuple[float, float], end: tuple[float, float], thick: float, thin: float,
+         colour: Texel) -> None:  # fmt: skip
+    """Two discs and what lies between them, in pixels."""
+    (x0, y0), (x1, y1) = begin, end
+    cv2.circle(p, (round(x0), round(y0)), max(1, round(thick)), colour, -1)
+    cv2.circle(p, (round(x1), round(y1)), max(1, round(thin)), colour, -1)
+    length = math.hypot(x1 - x0, y1 - y0)
+    if length >= 1.0:
+        nx, ny = (y0 - y1) / length, (x1 - x0) / length
+        corners = [(x0 + nx * thick, y0 + ny * thick), (x1 + nx * thin, y1 + ny * thin),
+                   (x1 - nx * thin, y1 - ny * thin), (x0 - nx * thick, y0 - ny * thick)]  # fmt: skip
+        cv2.fillPoly(p, [np.round(corners).astype(np.int32)], colour)
 
 
 # ------------------------------------------------------------------------------------------------------- walkers

@@ -102,6 +102,8 @@ def test_everybody_on_the_road_has_a_mark_where_they_are(kind: str) -> None:
     column, row = window.pixels(np.array([[25.0, 12.0]]))[0]
     assert abs(np.mean(columns) - column) < 3 and abs(np.mean(rows) - row) < 3
     assert 12 < len(rows) < 300
+    car = top_down(plain_map(), window, [Box(25.0, 12.0, 0.7, 1.0, 0.6, colour)])
+    assert (car != marked).any(), "a mark of its own"
 
 
 def test_a_light_from_above_has_the_colour_that_it_shows_on_the_side_that_it_faces() -> None:
