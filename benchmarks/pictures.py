@@ -23,8 +23,9 @@ from scenarios.sample import sample, twin
 from scenarios.spec import Scenario, load_scenario
 from sim.camera import render
 from sim.config import Camera, Episode
-from sim.draw import FAINT, PAPER, Line, Text, boxes_of, top_down, window_of, write
+from sim.draw import FAINT, PAPER, Line, Text, top_down, window_of, write
 from sim.embedded import EmbeddedWorld
+from sim.marks import boxes_of
 from sim.rollout import rollout
 from sim.types import DECISIONS, WEATHER_INDEX, World
 

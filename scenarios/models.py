@@ -19,7 +19,7 @@ from scenarios.rules.parse import RuleError, build_formula, listed, nearest, poi
 from scenarios.rules.predicates import Proposition
 from scenarios.rules.syntax import Formula, Name
 from sim import maps, sensors
-from sim.config import EGO, VEHICLES, ActorSpec, Episode, MapSpec, SignSpec, Weather
+from sim.config import BODIES, EGO, ActorSpec, Episode, MapSpec, SignSpec, Weather
 from sim.signs import BOARD_COLOURS, FONTS, SIGN_KINDS, check_text
 from sim.types import World
 
@@ -142,7 +142,7 @@ class ActorModel(_Model):
         "side": (-10.0, 10.0),
         "speed": (0.0, EGO.max_speed),
     }
-    words: ClassVar[dict[str, tuple[str, ...]]] = {"kind": tuple(VEHICLES), "arm": ARMS, "lane": LANES}
+    words: ClassVar[dict[str, tuple[str, ...]]] = {"kind": tuple(BODIES), "arm": ARMS, "lane": LANES}
 
     @field_validator("colour", mode="before")
     @classmethod

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sim.lanes import lane_graph
+from sim.lights import light_rows
 from sim.roads import Roads, Streets, lay_out, streets_of
 from sim.types import ROUTE_SPACING, Bank, Path, RoadMap, Route
+
+_SIGNAL = "<signal "  # in an OpenDRIVE text that has signs or lights
 
 
 def _offsets(lengths: Sequence[int]) -> np.ndarray:
@@ -26,6 +30,7 @@ class MapBank:
         self._paths: list[Path] = []
         self._routes: list[tuple[float, float, int]] = []
         self._path_index: dict[tuple[str, int], int] = {}
+        self._lights: dict[str, np.ndarray] = {}
         self._arrays: Bank | None = None
         self._streets: dict[int, Streets] = {}
         self._roads: Roads | None = None
@@ -79,6 +84,15 @@ class MapBank:
             self._arrays = self._lay_out()
         return self._arrays
 
+    def _standing(self, road_map: RoadMap) -> np.ndarray:
+        """(K, 8) a map's scenery, then its traffic lights; only a map with signals needs its lane graph."""
+        scenery = road_map.scenery.reshape(-1, 8)
+        if _SIGNAL not in road_map.opendrive:
+            return scenery
+        if road_map.digest not in self._lights:
+            self._lights[road_map.digest] = light_rows(lane_graph(road_map.opendrive, road_map.name), road_map.ground)
+        return np.concatenate([scenery, self._lights[road_map.digest]])
+
     def _lay_out(self) -> Bank:
         depth = max((len(m.ground.levels) for m in self.maps), default=1)
         level_start = np.full((len(self.maps), depth), -1, np.int64)
@@ -92,6 +106,7 @@ class MapBank:
                 texels.append(level.reshape(-1, 4))
                 row += texels[-1].shape[0]
         grounds = [m.ground for m in self.maps]
+        scenery = [self._standing(m) for m in self.maps]
         routes = np.array(self._routes, np.float32).reshape(-1, 3)
         return Bank(
             texels=np.concatenate(texels) if texels else np.zeros((0, 4), np.uint8),
@@ -103,8 +118,8 @@ class MapBank:
             surface_start=_offsets([g.surface.size for g in grounds])[:-1],
             surface_shape=np.array([g.surface.shape for g in grounds], np.int32).reshape(-1, 2),
             surface_texel=np.array([g.surface_texel for g in grounds], np.float32),
-            scenery=np.concatenate([m.scenery.reshape(-1, 8) for m in self.maps] or [np.zeros((0, 8))]),
-            scenery_start=_offsets([len(m.scenery) for m in self.maps]),
+            scenery=np.concatenate(scenery or [np.zeros((0, 8))]),
+            scenery_start=_offsets([len(rows) for rows in scenery]),
             skyline=np.array([m.skyline for m in self.maps], np.float32).reshape(-1, 512),
             points=np.concatenate([p.points for p in self._paths] or [np.zeros((0, 4))]).astype(np.float32),
             path_start=_offsets([len(p.points) for p in self._paths]),

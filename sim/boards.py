@@ -20,9 +20,9 @@ import numpy as np
 from sim import weather as wx
 from sim.faces import DEPTHS, HOLE, LEVELS, clip_near, cut_rows, texture_level
 from sim.kernel import kernel
+from sim.pens import coarser
 from sim.signs import PATTERNS, WEARS, Face, worn
 from sim.sky import byte
-from sim.textures import coarser
 from sim.types import KINDS, World
 from sim.underfoot import blue, green, headlight, red
 

@@ -18,6 +18,7 @@ from sim.boards import draw_signs, signs_in
 from sim.config import RAD, Camera
 from sim.faces import DEPTHS
 from sim.kernel import kernel, over_worlds
+from sim.lights import draw_lights
 from sim.looks import meshes
 from sim.objects import ITEM, draw_objects, draw_patches, gather
 from sim.rain import draw_rain
@@ -100,8 +101,8 @@ def _noise() -> np.ndarray:
 @kernel
 def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise, reach, shape, what, start,
           atlas_texels, tex_start, tex_size, texels, level_start, level_shape, origin, texel, scenery, scenery_start,
-          skyline, tick, seed, map_of, weather, x, y, yaw, kind, length, width, height, overhang, look, sign_row,
-          sign_texels, sign_start, sign_size, sign_panel):  # fmt: skip
+          skyline, tick, seed, map_of, weather, x, y, yaw, kind, length, width, height, overhang, look, speed, clock,
+          sign_row, sign_texels, sign_start, sign_size, sign_panel):  # fmt: skip
     """Draw worlds first .. stop. One range owns one set of scratch arrays."""
     high, wide = rows.shape[0], cols.shape[1]
     most = kind.shape[1]
@@ -135,11 +136,12 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
         draw_ground(o, rows, cols, geometry, horizon, cam_x, cam_y, cam_yaw, smooth, table, noise[1], packed, shaded,
                     shine, texels, level_start[m], level_shape[m], origin[m], texel[m])  # fmt: skip
         count = gather(item, order, geometry, reach, cam_x, cam_y, cam_yaw, w, kind, x, y, yaw, length, width, height,
-                       overhang, look, scenery, scenery_start[m], scenery_start[m + 1])  # fmt: skip
+                       overhang, look, speed, scenery, scenery_start[m], scenery_start[m + 1])  # fmt: skip
         draw_objects(o, zb, item, order, count, geometry, rows, cols, cam_yaw, table, fog, smooth, spans, poly,
                      grad, light, shape, what, start, atlas_texels, tex_start, tex_size)  # fmt: skip
         draw_signs(o, zb, w, geometry, rows, cols, cam_x, cam_y, cam_yaw, table, fog, spans, poly, grad, light, kind, x,
                    y, yaw, overhang, length, sign_row, sign_texels, sign_start, sign_size, sign_panel)  # fmt: skip
+        draw_lights(o, zb, item, count, geometry, table, fog, clock[w])
         if table[WET] > np.float32(0.0):
             draw_mirror(o, zb, horizon, shine, base)
         draw_patches(o, zb, item, count, geometry, rows, cols, horizon, cam_yaw, table)
@@ -180,7 +182,8 @@ def render(bank: Bank, world: World, camera: Camera, out: np.ndarray | None = No
               texels, bank.level_start, bank.level_shape, bank.ground_origin, bank.ground_texel,
               bank.scenery, bank.scenery_start, bank.skyline, world.tick, world.seed, world.map, world.weather,
               world.x, world.y, world.yaw, world.kind, world.length, world.width, world.height, world.overhang,
-              world.look, sign_row, signs.texels, signs.start, signs.size, signs.panel)  # fmt: skip
+              world.look, world.speed, world.clock, sign_row, signs.texels, signs.start, signs.size,
+              signs.panel)  # fmt: skip
 
     over_worlds(run, wanted[0], threads)
     return out

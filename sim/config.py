@@ -62,7 +62,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Vehicle:
-    """Size and limits of a vehicle.
+    """Size and limits of whatever may stand on or beside a road as an actor.
 
     Args:
         length, width, height: of the box [m].
@@ -92,15 +92,18 @@ VEHICLES: dict[str, Vehicle] = {
     "car": Vehicle(),
     "van": Vehicle(length=5.2, width=2.0, height=2.3, wheelbase=3.2, overhang=1.0),
     "truck": Vehicle(length=8.2, width=2.4, height=3.2, wheelbase=4.6, overhang=2.0),
-}
-
-
+    # with the rider
+    "bicycle": Vehicle(length=1.8, width=0.6, height=1.7, wheelbase=1.1, overhang=0.35, max_acceleration=1.5,
+                       max_braking=4.0, max_speed=8.0),
+}  # fmt: skip
+# Everything that can be placed as an actor; what is no vehicle has "axles" so close that it turns on the spot.
 BODIES: dict[str, Vehicle] = {
     **VEHICLES,
-    "bicycle": Vehicle(1.8, 0.6, 1.7, 1.1, 0.35, max_acceleration=1.2, max_braking=4.0, max_speed=8.0),
-    "walker": Vehicle(0.5, 0.6, 1.75, 0.25, 0.25, max_acceleration=2.0, max_braking=4.0, max_speed=3.0),
-    "cone": Vehicle(0.4, 0.4, 0.75, 0.2, 0.2),
-}
+    "walker": Vehicle(length=0.5, width=0.6, height=1.75, wheelbase=0.25, overhang=0.125, max_acceleration=2.0,
+                      max_braking=4.0, max_speed=3.0),
+    "cone": Vehicle(length=0.4, width=0.4, height=0.75, wheelbase=0.2, overhang=0.1, max_acceleration=1.0,
+                    max_braking=1.0, max_speed=1.0),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ class ActorSpec:
     Args:
         name: what the scenario calls it.
         kind: one of BODIES.
-        colour: packed 0xRRGGBB.
+        colour: packed 0xRRGGBB; of a walker's clothes, of a cyclist's shirt and frame, and of no cone.
         arm: the arm of the junction that it is on.
         lane: "inbound" (towards the junction) or "outbound" (away from it).
         distance: of its rear axle from the junction's edge along that lane [m].

@@ -9,7 +9,9 @@ ground as `camera.render`, without light: edges coincide with the picture's. Tag
     16 Bus       17 Train     18 Motorcycle 19 Bicycle    20 Static     21 Dynamic   22 Other       23 Water
     24 RoadLine  25 Ground    26 Bridge     27 RailTrack  28 GuardRail
 
-The far skyline is painted on the sky: its depth is FAR and its tag Sky.  A sign's post is a TrafficSign like its panel.
+The far skyline is painted on the sky: its depth is FAR and its tag Sky.  A sign's post is a TrafficSign like its panel,
+a light's pole a TrafficLight like its head, and a cyclist a Bicycle like what they ride.  A light's glow, which the
+picture spreads over at least a pixel and a half, has no shape here.
 """
 
 from __future__ import annotations
@@ -29,9 +31,9 @@ from sim.config import Camera
 from sim.faces import DEPTHS, HOLE, clip_near, cut_rows, texture_level
 from sim.kernel import kernel, over_worlds
 from sim.looks import meshes
-from sim.objects import FACING, ITEM, MIRRORED, STYLES, THIN, TWO_SIDED, gather
+from sim.objects import FACING, ITEM, MIRRORED, THIN, TWO_SIDED, gather
 from sim.textures import atlas
-from sim.types import DRIVABLE, KIND, KINDS, SURFACES, Ground, World
+from sim.types import DRIVABLE, KINDS, SURFACES, Ground, World
 from sim.weather import LIGHT_SIZE
 
 FAR = 1000.0  # [m] what is farther, and the sky: the far plane of CARLA's depth camera
@@ -50,7 +52,8 @@ PALETTE = np.array(
     np.uint8,
 )  # fmt: skip
 _OF_KIND = {"car": "Car", "van": "Car", "truck": "Truck", "building": "Building", "house": "Building",
-            "tree": "Vegetation", "lamp": "Pole", "fence": "Fence"}  # fmt: skip
+            "tree": "Vegetation", "lamp": "Pole", "fence": "Fence", "bicycle": "Bicycle",
+            "walker": "Pedestrian", "cone": "Static", "light": "TrafficLight"}  # fmt: skip
 _OF_SURFACE = {"road": "Roads", "junction": "Roads", "shoulder": "Roads", "parking": "Roads", "pavement": "SideWalks"}
 # By kind; the last entry is that of signs, whose kind lies beyond KINDS.
 TAG_OF_KIND = np.array(
@@ -65,7 +68,6 @@ TAG_OF_CODE[: len(SURFACES)] = [TAG[_OF_SURFACE.get(s, "Terrain")] for s in SURF
 _F = np.float32
 _0, _1, _HALF, _FAR = _F(0.0), _F(1.0), _F(0.5), _F(FAR)
 _S24 = np.uint32(24)
-_BUILDING, _HOUSE, _TREE = KIND["building"], KIND["house"], KIND["tree"]
 _SKY, _TERRAIN = np.uint8(TAG["Sky"]), np.uint8(TAG["Terrain"])
 
 
@@ -175,10 +177,7 @@ def _trace(zb, label, item, order, count, geometry, spans, poly, grad, shape, wh
         k = order[n]
         ahead, right, a, b = item[k, 0], item[k, 1], item[k, 2], item[k, 3]
         length, wide, tall = item[k, 4], item[k, 5], item[k, 6]
-        kind, look = np.int32(item[k, 7]), np.int32(item[k, 8])
-        style = np.int32(0)
-        if kind == _BUILDING or kind == _HOUSE or kind == _TREE:
-            style = look % STYLES
+        kind, style = np.int32(item[k, 7]), np.int32(item[k, 12])
         lx, ly, lz = b * length, a * sine * length, a * cosine * length
         vx, vy, vz = -a * wide, b * sine * wide, b * cosine * wide
         hx, hy, hz = _0, -cosine * tall, sine * tall
@@ -303,7 +302,7 @@ def _draw(first, stop, depth, tags, rows, cols, geometry, mount, horizon, reach,
         yaw = world.yaw[w, 0] + mount[2]
         zb[:] = _0
         count = gather(item, order, geometry, reach, x, y, yaw, w, world.kind, world.x, world.y, world.yaw,
-                       world.length, world.width, world.height, world.overhang, world.look, bank.scenery,
+                       world.length, world.width, world.height, world.overhang, world.look, world.speed, bank.scenery,
                        bank.scenery_start[m], bank.scenery_start[m + 1])  # fmt: skip
         _trace(zb, label, item, order, count, geometry, spans, poly, grad, shape, what, start, atlas_texels, tex_start,
                tex_size, holes, of_kind)  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,15 +20,13 @@ import cv2
 import numpy as np
 
 from sim.config import Episode
-from sim.types import KIND, KINDS, Bank, RoadMap, World
-
-Colour = tuple[int, int, int]
+from sim.marks import EGO_COLOUR, Box, Colour, Lamp, blend, draw_box, draw_lamp, fill, rounded, unpack
+from sim.types import KINDS, Bank, RoadMap, World
 
 SHARPNESS = 2  # shapes are drawn this much larger
 INK: Colour = (29, 35, 48)
 FAINT: Colour = (118, 124, 134)
 PAPER: Colour = (251, 250, 247)
-EGO_COLOUR: Colour = (240, 84, 48)
 RUN_COLOURS: tuple[Colour, ...] = (
     (217, 142, 4), (31, 111, 178), (194, 24, 107), (15, 138, 109), (110, 84, 170), (90, 96, 106),
 )  # fmt: skip
@@ -84,13 +82,6 @@ def write(picture: np.ndarray, texts: Sequence[Text]) -> np.ndarray:
     return np.asarray(image).copy()
 
 
-def blend(picture: np.ndarray, paint: Callable[[np.ndarray], None], opacity: float) -> None:
-    """Let `paint` draw upon `picture` (H, W, 3) in place, `opacity` strong."""
-    over = picture.copy()
-    paint(over)
-    cv2.addWeighted(over, opacity, picture, 1.0 - opacity, 0.0, dst=picture)
-
-
 def rounded_box(
     picture: np.ndarray, corner: tuple[float, float], size: tuple[float, float], radius: float, colour: Colour,
     opacity: float = 1.0,
@@ -100,34 +91,16 @@ def rounded_box(
     Args:
         corner: x, y of the upper left one [px]; size: width, height [px]; radius: of the corners [px].
     """
-    outline = _rounded(size[0], size[1], radius) + np.array(corner) + np.array(size) / 2
+    outline = rounded(size[0], size[1], radius) + np.array(corner) + np.array(size) / 2
     x0, y0 = np.clip(np.floor(np.array(corner)).astype(int) - 1, 0, None)
     x1, y1 = np.ceil(np.array(corner) + np.array(size)).astype(int) + 2
     patch = picture[y0:y1, x0:x1]
     if not patch.size:
         return
     big = cv2.resize(patch, None, fx=4, fy=4, interpolation=cv2.INTER_NEAREST)
-    _fill(big, (outline - [x0, y0]) * 4, colour)
+    fill(big, (outline - [x0, y0]) * 4, colour)
     small = cv2.resize(big, (patch.shape[1], patch.shape[0]), interpolation=cv2.INTER_AREA)
     patch[:] = cv2.addWeighted(small, opacity, patch, 1.0 - opacity, 0.0)
-
-
-def _rounded(width: float, height: float, radius: float) -> np.ndarray:
-    """(32, 2) outline of a rounded rectangle around 0."""
-    radius = min(radius, width / 2, height / 2)
-    turn = np.linspace(0, math.pi / 2, 8)
-    arc = np.stack([np.cos(turn), np.sin(turn)], 1) * radius
-    x, y = width / 2 - radius, height / 2 - radius
-    corners = []
-    for k, (cx, cy) in enumerate([(x, y), (-x, y), (-x, -y), (x, -y)]):
-        c, s = math.cos(k * math.pi / 2), math.sin(k * math.pi / 2)
-        corners.append(arc @ np.array([[c, s], [-s, c]]) + [cx, cy])
-    return np.concatenate(corners)
-
-
-def _fill(picture: np.ndarray, points: np.ndarray, colour: Colour) -> None:
-    fixed = np.round(points * 16).astype(np.int32)  # 4 fractional bits
-    cv2.fillPoly(picture, [fixed], colour, cv2.LINE_AA, shift=4)
 
 
 def _stroke(picture: np.ndarray, points: np.ndarray, colour: Colour, width: float) -> None:
@@ -183,40 +156,6 @@ class Line:
     points: np.ndarray
     colour: Colour = EGO_COLOUR
     label: str = ""
-
-
-@dataclass(frozen=True)
-class Box:
-    """A vehicle from above: centre x, y [m], yaw [rad], length and width [m]."""
-
-    x: float
-    y: float
-    yaw: float
-    length: float
-    width: float
-    colour: Colour
-    ego: bool = False
-
-
-def unpack(look: int) -> Colour:
-    """0xRRGGBB as three numbers."""
-    return (look >> 16) & 255, (look >> 8) & 255, look & 255
-
-
-def boxes_of(world: World, w: int) -> tuple[Box, ...]:
-    """The vehicles of world `w`, ego last so that it is drawn over the others."""
-    found = []
-    for i in reversed(range(world.kind.shape[1])):
-        if world.kind[w, i] == KIND["none"]:
-            continue
-        yaw = float(world.yaw[w, i])
-        centre = float(world.length[w, i]) / 2 - float(world.overhang[w, i])  # ahead of the rear axle
-        found.append(Box(
-            float(world.x[w, i]) + centre * math.cos(yaw), float(world.y[w, i]) + centre * math.sin(yaw), yaw,
-            float(world.length[w, i]), float(world.width[w, i]),
-            EGO_COLOUR if i == 0 else unpack(int(world.look[w, i])), ego=i == 0,
-        ))  # fmt: skip
-    return tuple(found)
 
 
 def window_of(bank: Bank, world: World, w: int, episode: Episode, size: tuple[int, int] = (288, 288)) -> Window:
@@ -287,36 +226,17 @@ def _scenery(picture: np.ndarray, road_map: RoadMap, window: Window) -> None:
 
     def shade(over: np.ndarray) -> None:
         for outline in shadows:
-            _fill(over, window.pixels(outline), (30, 34, 40))
+            fill(over, window.pixels(outline), (30, 34, 40))
 
     blend(picture, shade, 0.22)
 
     def paint(over: np.ndarray) -> None:
         for outline, colour, inner in things:
-            _fill(over, window.pixels(outline), colour)
+            fill(over, window.pixels(outline), colour)
             if inner is not None:
-                _fill(over, window.pixels(inner), tuple(min(255, c + 18) for c in colour))  # type: ignore[arg-type]
+                fill(over, window.pixels(inner), tuple(min(255, c + 18) for c in colour))  # type: ignore[arg-type]
 
     blend(picture, paint, 0.9)
-
-
-def _vehicle(picture: np.ndarray, box: Box, window: Window) -> None:
-    c, s = math.cos(box.yaw), math.sin(box.yaw)
-    turn = np.array([[c, s], [-s, c]])
-
-    def placed(outline: np.ndarray) -> np.ndarray:
-        return window.pixels(outline @ turn + [box.x, box.y])
-
-    body = _rounded(box.length, box.width, 0.5)
-    blend(picture, lambda p: _fill(p, placed(body) + window.scale * 0.25, (20, 24, 30)), 0.35)
-    if box.ego:
-        _fill(picture, placed(_rounded(box.length + 0.9, box.width + 0.9, 0.9)), (255, 255, 255))
-    _fill(picture, placed(body), box.colour)
-    glass = tuple(int(v * 0.35 + 18) for v in box.colour)
-    front = np.array([[0.16, 0.40], [0.16, -0.40], [0.02, -0.33], [0.02, 0.33]]) * [box.length, box.width]
-    rear = np.array([[-0.36, 0.36], [-0.36, -0.36], [-0.28, -0.32], [-0.28, 0.32]]) * [box.length, box.width]
-    for pane in (front, rear):
-        _fill(picture, placed(pane), glass)  # type: ignore[arg-type]
 
 
 def background(road_map: RoadMap, window: Window, wet: float = 0.0) -> np.ndarray:
@@ -334,12 +254,14 @@ def top_down(
     lines: Sequence[Line] = (),
     wet: float = 0.0,
     base: np.ndarray | None = None,
+    lamps: Sequence[Lamp] = (),
 ) -> np.ndarray:
-    """The map from above, with vehicles and the ways they went.
+    """The map from above, with whoever is on the road and the ways they went.
 
     Args:
         wet: 0 dry to 1 soaked; wet asphalt is darker.
         base: what `background` gave for the same map and window, so that a film draws it once.
+        lamps: the traffic lights and what they show, see `sim.marks.lamps_of`.
 
     Returns:
         (window.height, window.width, 3) uint8. Lines that have a label get a legend.
@@ -361,7 +283,9 @@ def top_down(
         if len(line.points) > 1:
             _stroke(picture, large.pixels(np.asarray(line.points)[:, :2]), line.colour, width)
     for box in boxes:
-        _vehicle(picture, box, large)
+        draw_box(picture, box, large)
+    for lamp in lamps:
+        draw_lamp(picture, lamp, large)
     picture = cv2.resize(picture, (window.width, window.height), interpolation=cv2.INTER_AREA)
     return _legend(picture, [line for line in lines if line.label])
 

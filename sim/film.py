@@ -28,13 +28,13 @@ from sim.draw import (
     Line,
     Text,
     background,
-    boxes_of,
     rounded_box,
     text_width,
     top_down,
     window_of,
     write,
 )
+from sim.marks import boxes_of, lamps_of
 from sim.rollout import Driver, look
 from sim.types import DECISIONS, NO_BRANCH, OUTCOME, OUTCOMES, WEATHER_INDEX, World
 
@@ -289,7 +289,8 @@ def drive_film(
         trail.append((float(world.x[0, 0] + ahead * np.cos(world.yaw[0, 0])),
                       float(world.y[0, 0] + ahead * np.sin(world.yaw[0, 0]))))  # fmt: skip
         steers.append(float(world.steer[0, 0]))
-        above = top_down(road_map, window, boxes_of(world, 0), [Line(np.array(trail))], base=base)
+        above = top_down(road_map, window, boxes_of(world, 0), [Line(np.array(trail))], base=base,
+                         lamps=lamps_of(backend.maps.arrays, world, 0))  # fmt: skip
         wanted = captions.wanted(world)
         taken = "" if world.branch[0] == NO_BRANCH else DECISIONS[int(world.branch[0])]
         road = hud(

@@ -18,6 +18,7 @@ from sim.config import RAD
 from sim.depth import TAG_OF_CODE, TAG_OF_KIND, floor_at, floor_of
 from sim.geometry import TAU
 from sim.kernel import kernel, over_worlds
+from sim.lights import HEAD_FROM, LAMP_AHEAD
 from sim.types import KINDS, World
 
 _F = np.float32
@@ -30,6 +31,10 @@ _SHAPES: dict[str, tuple[tuple[float, ...], ...]] = {
     "car": ((-0.5, 0.5, -0.5, 0.5, 0.0, 0.6, 0.0), (-0.38, 0.13, -0.43, 0.43, 0.6, 1.0, 0.0)),
     "house": ((-0.5, 0.5, -0.5, 0.5, 0.0, 0.58, 0.0), (-0.5, 0.5, -0.25, 0.25, 0.58, 0.8, 0.0)),
     "tree": ((-0.05, 0.05, -0.05, 0.05, 0.0, 0.35, 1.0), (-0.38, 0.38, -0.38, 0.38, 0.3, 0.95, 1.0)),
+    "bicycle": ((-0.5, 0.5, -0.06, 0.06, 0.0, 0.55, 0.0), (-0.2, 0.14, -0.35, 0.35, 0.5, 1.0, 0.0)),
+    "walker": ((-0.4, 0.4, -0.4, 0.4, 0.0, 1.0, 1.0),),
+    "cone": ((-0.5, 0.5, -0.5, 0.5, 0.0, 0.07, 0.0), (-0.2, 0.2, -0.2, 0.2, 0.07, 1.0, 1.0)),
+    "light": ((-0.07, 0.07, -0.07, 0.07, 0.0, HEAD_FROM, 1.0), (0.1, LAMP_AHEAD, -0.5, 0.5, HEAD_FROM, 1.0, 0.0)),
     "lamp": ((-0.5, 0.5, -0.5, 0.5, 0.0, 1.0, 1.0), (0.0, 0.6, -0.5, 0.5, 0.96, 1.0, 0.0)),
 }
 

@@ -12,7 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.objects import FACING, MIRRORED, STYLES, THIN, TWO_SIDED
+from sim.config import BODIES
+from sim.lights import HEAD_FROM, LAMP_AHEAD, LAMP_LEVELS
+from sim.objects import FACING, MIRRORED, POSES, RIDER_SIDES, STYLES, THIN, TWO_SIDED, VARIANTS, WALKER_SIDES
+from sim.people import RIDER_SIZE, WALKER_SIZE, rider_name, walker_name
 from sim.textures import TEXTURE
 from sim.types import KINDS
 
@@ -27,7 +30,8 @@ class Meshes(NamedTuple):
         shape: (Q, 23) float32: four corners, the texture's origin and two edges (x, y, z each); then how many metres
             one repeat of the texture covers along s and t, 0 where the texture is stretched once over its frame.
         what: (Q, 2) int32: texture, flags.
-        start: (kinds, STYLES + 1) int32: faces of kind k in style s are start[k, s] .. start[k, s + 1].
+        start: (kinds, most variants + 1) int32: faces of kind k in variant v (`objects.variant_of`) are start[k, v] ..
+            start[k, v + 1].
         reach: (kinds,) float32: farther than this an object of the kind is not drawn [m].
     """
 
@@ -168,25 +172,68 @@ def _fence() -> list[Face]:
     return [_face("fence", corners, flags=TWO_SIDED, metres=(2.0, 0.0))]
 
 
+def _card(name: str, mirrored: bool, half: float) -> list[Face]:
+    """A picture that turns to the camera, `half` the object's width to each side."""
+    left, right = (0.0, half), (0.0, -half)
+    corners: list[Point] = [(*left, 1), (*right, 1), (*right, 0), (*left, 0)]
+    if not mirrored:
+        return [_face(name, corners, flags=FACING | TWO_SIDED)]
+    return [_face(name, corners, ((*right, 1), (*left, 1), (*right, 0)), FACING | TWO_SIDED | MIRRORED)]
+
+
+def _bicycle(variant: int) -> list[Face]:
+    """A cyclist from one of RIDER_SIDES sides, in one of PEDALS phases."""
+    return _card(*rider_name(*divmod(variant, RIDER_SIDES)), RIDER_SIZE[0] / 2 / BODIES["bicycle"].width)
+
+
+def _walker(variant: int) -> list[Face]:
+    """A walker from one of WALKER_SIDES sides, in one of POSES and OUTFITS."""
+    dressed, turn = divmod(variant, WALKER_SIDES)
+    return _card(*walker_name(*divmod(dressed, POSES), turn), WALKER_SIZE[0] / 2 / BODIES["walker"].width)
+
+
+def _light() -> list[Face]:
+    """A traffic light: a pole at the centre, before it a plate with the housing; `sim.lights` lights its lamps."""
+    pole: list[Point] = [(0, 0.07, 0.97), (0, -0.07, 0.97), (0, -0.07, 0), (0, 0.07, 0)]
+    x0, x1, tip, z0, z1 = 0.1, LAMP_AHEAD, 0.5, HEAD_FROM + 0.02, 0.985
+    below: list[Point] = [(x0, 0.28, z0), (x0, -0.28, z0), (x1, -0.28, z0), (x1, 0.28, z0)]
+    hoods = []
+    for level in LAMP_LEVELS:
+        for y in (-0.24, 0.24):
+            up, down = level + 0.045, level - 0.03
+            hoods.append([(x1, y, up), (tip, y, up), (tip, y, up - 0.02), (x1, y, down)])
+    return [
+        _face("pole", pole, flags=FACING | TWO_SIDED | THIN),
+        _front("light_front", x1, HEAD_FROM, 1.0),
+        _rear("dark_metal", x1, HEAD_FROM, 1.0),
+        *_sides("dark_metal", x0, x1, z0, z1, 0.28),
+        _rear("dark_metal", x0, z0, z1, 0.28),
+        _face("dark_metal", below, flags=TWO_SIDED),
+        *(_face("dark_metal", hood, flags=TWO_SIDED) for hood in hoods),
+    ]
+
+
 @functools.lru_cache(maxsize=1)
 def meshes() -> Meshes:
-    """The faces of every kind, in STYLES variants."""
+    """The faces of every kind, in its VARIANTS or in STYLES of them."""
     makers = {
         "car": lambda style: _car(), "van": lambda style: _van(), "truck": lambda style: _truck(),
         "building": _building, "house": _house, "tree": _tree,
         "lamp": lambda style: _lamp(), "fence": lambda style: _fence(),
+        "bicycle": _bicycle, "walker": _walker, "cone": lambda style: _card("cone", False, 0.5),
+        "light": lambda style: _light(),
     }  # fmt: skip
-    reach = {"building": 260.0, "house": 160.0, "tree": 120.0, "lamp": 80.0, "fence": 60.0}
+    reach = {"building": 260.0, "house": 160.0, "tree": 120.0, "lamp": 80.0, "fence": 60.0, "cone": 60.0}
     shapes: list[list[float]] = []
     what: list[tuple[int, int]] = []
-    start = np.zeros((len(KINDS), STYLES + 1), np.int32)
+    start = np.zeros((len(KINDS), max(VARIANTS.values()) + 1), np.int32)
     for k, kind in enumerate(KINDS):
-        for style in range(STYLES):
-            start[k, style] = len(shapes)
-            for shape, label in makers[kind](style) if kind in makers else []:
+        for variant in range(VARIANTS.get(kind, STYLES)):
+            start[k, variant] = len(shapes)
+            for shape, label in makers[kind](variant) if kind in makers else []:
                 shapes.append(shape)
                 what.append(label)
-        start[k, STYLES] = len(shapes)
+        start[k, VARIANTS.get(kind, STYLES) :] = len(shapes)
     return Meshes(
         np.array(shapes, np.float32), np.array(what, np.int32), start,
         np.array([reach.get(kind, 110.0) for kind in KINDS], np.float32),

@@ -18,8 +18,11 @@ from sim.types import KIND
 from sim.underfoot import draw_patch
 
 STYLES = 3  # variants of each kind of scenery
+WALKER_SIDES, RIDER_SIDES = 8, 16  # directions from which walkers and cyclists are drawn
+OUTFITS, POSES, PEDALS = 3, 4, 2  # what walkers wear, how they stand or stride, how a cyclist's feet are
 TWO_SIDED, FACING, MIRRORED, THIN = 1, 2, 4, 8  # flags of a face
-ITEM = 12  # floats that describe one object in view
+VARIANTS = {"walker": OUTFITS * POSES * WALKER_SIDES, "bicycle": PEDALS * RIDER_SIDES}  # others have STYLES
+ITEM = 13  # floats that describe one object in view
 _F = np.float32
 _0, _1, _2 = _F(0.0), _F(1.0), _F(2.0)
 _HALF = _F(0.5)
@@ -28,6 +31,10 @@ _PAINT = _F(1.0 / 208.0)  # textures are painted on a base this bright
 _CAR, _TRUCK, _BUILDING, _HOUSE, _TREE, _LAMP = (
     KIND["car"], KIND["truck"], KIND["building"], KIND["house"], KIND["tree"], KIND["lamp"],
 )  # fmt: skip
+_BICYCLE, _WALKER, _CONE = KIND["bicycle"], KIND["walker"], KIND["cone"]
+_TAU = _F(2.0 * math.pi)
+_STRIDE, _PUSH = _F(1.0 / 0.36), _F(1.0 / 1.3)  # a quarter of two steps, half a turn of the pedals [1/m]
+_STANDS = _F(0.05)  # slower than this nobody's legs move [m/s]
 # Walls whose look is a style rather than a colour.
 _WALLS = np.array(
     [[214, 200, 176], [178, 104, 84], [200, 196, 190], [226, 216, 196], [160, 148, 136], [206, 178, 140],
@@ -36,7 +43,31 @@ _WALLS = np.array(
 
 
 @kernel(inline=True)
-def place(item, n, geometry, kind, ahead, right, a, b, length, width, height, look, key):
+def variant_of(kind, look, ahead, right, a, b, along, speed):
+    """Which of its kind's variants an object wears: a style, or how a figure is seen at this moment.
+
+    Args:
+        ahead, right, a, b: where it is and where its length points, in the camera's frame on the ground.
+        along: its place along its own heading [m], by which legs move; speed [m/s].
+    """
+    if kind == _WALKER or kind == _BICYCLE:
+        sides = WALKER_SIDES if kind == _WALKER else RIDER_SIDES
+        # of the heading against the line of sight, clockwise: 0 shows the back
+        turn = math.atan2(b * ahead - a * right, a * ahead + b * right)
+        side = np.int32(math.floor(turn / _TAU * np.float32(sides) + _HALF + np.float32(sides))) % sides
+        if kind == _BICYCLE:
+            return (np.int32(math.floor(along * _PUSH)) & 1) * RIDER_SIDES + side
+        step = np.int32(math.floor(along * _STRIDE)) & 3
+        pose = 0 if speed < _STANDS else (2 if step & 1 else step + 1)
+        outfit = np.int32(mix(np.uint32(look)) >> np.uint32(8)) % OUTFITS
+        return (outfit * POSES + pose) * WALKER_SIDES + side
+    if kind == _BUILDING or kind == _HOUSE or kind == _TREE:
+        return look % STYLES
+    return 0
+
+
+@kernel(inline=True)
+def place(item, n, geometry, kind, ahead, right, a, b, length, width, height, look, key, along, speed):
     """Describe an object in row n of `item` if the camera may see it; returns the number of objects then."""
     radius = _HALF * math.sqrt(length * length + width * width)
     if ahead + radius < _F(0.3) or abs(right) * geometry[5] - ahead * geometry[6] > radius:
@@ -51,17 +82,18 @@ def place(item, n, geometry, kind, ahead, right, a, b, length, width, height, lo
     item[n, 9] = np.float32(np.int32(key & np.uint32(0xFFFF)))
     item[n, 10] = ahead * ahead + right * right
     item[n, 11] = radius
+    item[n, 12] = np.float32(variant_of(kind, look, ahead, right, a, b, along, speed))
     return n + 1
 
 
 @kernel
 def gather(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, yaws, lengths, widths, heights,
-           overhangs, looks, scenery, first, last):  # fmt: skip
+           overhangs, looks, speeds, scenery, first, last):  # fmt: skip
     """List what world w's camera may see, nearest first.
 
     Args:
         item: (cap, ITEM) float32 and order: (cap,) int32, written.
-        kinds ... looks: (B, N) of the actors; actor 0 carries the camera and is not drawn.
+        kinds ... speeds: (B, N) of the actors; actor 0 carries the camera and is not drawn.
         scenery: (K, 8) float64, of which rows first .. last belong to this world's map.
 
     Returns:
@@ -80,7 +112,8 @@ def gather(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, ya
         ahead, right = dx * ch + dy * sh, dx * sh - dy * ch
         if ahead < reach[kind]:
             n = place(item, n, geometry, kind, ahead, right, co * ch + so * sh, co * sh - so * ch,
-                      lengths[w, i], widths[w, i], heights[w, i], looks[w, i], np.uint32(0))  # fmt: skip
+                      lengths[w, i], widths[w, i], heights[w, i], looks[w, i], np.uint32(0),
+                      xs[w, i] * co + ys[w, i] * so, speeds[w, i])  # fmt: skip
     for i in range(first, last):
         kind = np.int32(scenery[i, 0])
         if kind <= 0:
@@ -93,7 +126,8 @@ def gather(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, ya
         turn = np.float32(scenery[i, 3]) - yaw
         a, b = math.cos(turn), -math.sin(turn)
         n = place(item, n, geometry, kind, ahead, right, a, b, np.float32(scenery[i, 4]), np.float32(scenery[i, 5]),
-                  np.float32(scenery[i, 6]), np.int32(scenery[i, 7]), mix(np.uint32(i - first)))  # fmt: skip
+                  np.float32(scenery[i, 6]), np.int32(scenery[i, 7]), mix(np.uint32(i - first)),
+                  _0, _0)  # fmt: skip
     for i in range(n):
         order[i] = i
         j = i
@@ -146,9 +180,7 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
         ahead, right, a, b = item[k, 0], item[k, 1], item[k, 2], item[k, 3]
         length, wide, tall = item[k, 4], item[k, 5], item[k, 6]
         kind, look, key = np.int32(item[k, 7]), np.int32(item[k, 8]), np.int32(item[k, 9])
-        style = np.int32(0)
-        if kind == _BUILDING or kind == _HOUSE or kind == _TREE:
-            style = look % STYLES
+        style = np.int32(item[k, 12])
         paint_of(kind, look, key, light)
         # axes of the box in the camera's frame, each as long as the box
         lx, ly, lz = b * length, a * sine * length, a * cosine * length
@@ -228,7 +260,7 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
 
 @kernel
 def draw_patches(o, zb, item, count, geometry, rows, cols, horizon, yaw, table):
-    """Draw shadows under cars, shadows of trees in the sun, and pools of light under lamps."""
+    """Draw shadows under cars and people, shadows of trees in the sun, and pools of light under lamps."""
     ch, sh = math.cos(yaw), math.sin(yaw)
     sun_ahead = table[wx.SUN_X] * ch + table[wx.SUN_Y] * sh
     sun_right = table[wx.SUN_X] * sh - table[wx.SUN_Y] * ch
@@ -250,6 +282,16 @@ def draw_patches(o, zb, item, count, geometry, rows, cols, horizon, yaw, table):
                 draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead - sun_ahead * shift,
                            right - sun_right * shift, a, b,
                            length + tall * _HALF, wide + tall * _HALF, _F(3.0), g, g, g * _F(0.9))  # fmt: skip
+        elif _BICYCLE <= kind <= _CONE:
+            draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead, right, a, b, length + _F(0.15),
+                       wide + _F(0.1), _F(1.2), _F(-0.5), _F(-0.5), _F(-0.48))  # fmt: skip
+            across = math.sqrt(sun_ahead * sun_ahead + sun_right * sun_right)
+            if sunny > _F(0.08) and across > _F(0.05) and ahead < _F(40.0):
+                long = tall * low * across  # it lies along the light, from the feet on
+                g = -sunny * _F(0.62)
+                draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead - _HALF * sun_ahead * long / across,
+                           right - _HALF * sun_right * long / across, sun_ahead / across, sun_right / across,
+                           long + _F(0.3), _F(0.3) + _HALF * wide, _F(2.0), g, g, g * _F(0.9))  # fmt: skip
         elif kind == _TREE and sunny > _F(0.08):
             shift = _F(0.55) * tall * low
             g = -sunny * _F(0.85)

@@ -1,8 +1,6 @@
 """The atlas: every picture that faces of objects wear, drawn once with OpenCV and laid out with its mip levels.
 
-A texel is RGB and a class in its fourth byte: a hole, plain, painted in the object's own colour, a window that may be
-lit at night, a lamp that is.  Classes do not average, so a coarser level takes the most common class of its four texels
-and the mean colour of those that carry it.  All sides are powers of two, so that wrapping is a bit mask.
+All sides are powers of two, so that wrapping is a bit mask.
 """
 
 from __future__ import annotations
@@ -15,8 +13,10 @@ import cv2
 import numpy as np
 
 from sim.faces import HOLE, LAMP, LEVELS, PAINT, PANES, PLAIN, WINDOW
+from sim.lights import HEAD_FROM, LAMP_LEVELS
+from sim.pens import Picture, blank, box, coarser, disc, grain, poly, shade_rows
+from sim.people import RIDERS, WALKERS, draw_rider, draw_walker
 
-Picture = np.ndarray  # (H, W, 4) uint8, RGB and class
 _DARK = (24, 25, 28, PLAIN)
 _GLASS = (50, 64, 78, PLAIN)
 
@@ -35,267 +35,228 @@ class Atlas(NamedTuple):
     size: np.ndarray
 
 
-def _blank(width: int, height: int, fill: tuple[int, int, int, int]) -> Picture:
-    picture = np.empty((height, width, 4), np.uint8)
-    picture[:] = fill
-    return picture
-
-
-def _box(p: Picture, x0: float, y0: float, x1: float, y1: float, colour: tuple[int, int, int, int]) -> None:
-    """Fill a box given in fractions of the picture."""
-    h, w = p.shape[:2]
-    top, left = round(y0 * h), round(x0 * w)
-    p[top : max(round(y1 * h), top + 1), left : max(round(x1 * w), left + 1)] = colour
-
-
-def _poly(p: Picture, points: list[tuple[float, float]], colour: tuple[int, int, int, int]) -> None:
-    h, w = p.shape[:2]
-    cv2.fillPoly(p, [np.array([(x * w, y * h) for x, y in points], np.float32).round().astype(np.int32)], colour)
-
-
-def _disc(p: Picture, x: float, y: float, rx: float, ry: float, colour: tuple[int, int, int, int]) -> None:
-    h, w = p.shape[:2]
-    axes = (max(1, round(rx * w)), max(1, round(ry * h)))
-    cv2.ellipse(p, (round(x * w), round(y * h)), axes, 0, 0, 360, colour, -1)
-
-
-def _grain(p: Picture, rng: np.random.Generator, amount: float, blur: int = 1) -> None:
-    """Vary the brightness of a picture."""
-    noise: np.ndarray = rng.standard_normal(p.shape[:2]).astype(np.float32)
-    if blur > 1:
-        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), blur, borderType=cv2.BORDER_REFLECT))
-        noise = noise / (noise.std() + np.float32(1e-6))
-    p[..., :3] = np.clip(p[..., :3] + noise[..., None] * amount, 0, 255).astype(np.uint8)
-
-
-def _shade_rows(p: Picture, top: float, bottom: float) -> None:
-    """Multiply the brightness by a factor that runs from `top` to `bottom`."""
-    ramp = np.linspace(top, bottom, p.shape[0])[:, None, None]
-    p[..., :3] = np.clip(p[..., :3] * ramp, 0, 255).astype(np.uint8)
-
-
 def _wheel(p: Picture, x: float, y: float, r: float, aspect: float) -> None:
     """A wheel and its arch; r in fractions of the height, aspect = metres of width over metres of height."""
     rx = r / aspect
-    _disc(p, x, y, rx * 1.22, r * 1.22, (14, 14, 15, PLAIN))
-    _disc(p, x, y, rx, r, (30, 30, 32, PLAIN))
-    _disc(p, x, y, rx * 0.62, r * 0.62, (150, 152, 156, PLAIN))
-    _disc(p, x, y, rx * 0.25, r * 0.25, (70, 72, 76, PLAIN))
+    disc(p, x, y, rx * 1.22, r * 1.22, (14, 14, 15, PLAIN))
+    disc(p, x, y, rx, r, (30, 30, 32, PLAIN))
+    disc(p, x, y, rx * 0.62, r * 0.62, (150, 152, 156, PLAIN))
+    disc(p, x, y, rx * 0.25, r * 0.25, (70, 72, 76, PLAIN))
 
 
 def _body_side(rng: np.random.Generator, doors: tuple[float, ...], wheels: tuple[float, float], radius: float,
                aspect: float) -> Picture:  # fmt: skip
     """Painted side of a vehicle, nose at the left; open below the sill."""
-    p = _blank(256, 64, (205, 205, 205, PAINT))
-    _shade_rows(p, 1.12, 0.80)
-    _box(p, 0, 0.47, 1, 0.50, (150, 150, 150, PAINT))
+    p = blank(256, 64, (205, 205, 205, PAINT))
+    shade_rows(p, 1.12, 0.80)
+    box(p, 0, 0.47, 1, 0.50, (150, 150, 150, PAINT))
     for x in doors:
-        _box(p, x, 0.04, x + 0.006, 0.74, (105, 105, 105, PAINT))
-        _box(p, x + 0.02, 0.20, x + 0.055, 0.27, (120, 120, 122, PAINT))
-    _box(p, 0, 0.74, 1, 0.84, (36, 36, 38, PLAIN))
-    _box(p, 0, 0.84, 1, 1, (0, 0, 0, HOLE))
-    _box(p, 0, 0.14, 0.035, 0.30, (235, 235, 225, LAMP))
-    _box(p, 0.965, 0.10, 1, 0.34, (190, 20, 16, LAMP))
+        box(p, x, 0.04, x + 0.006, 0.74, (105, 105, 105, PAINT))
+        box(p, x + 0.02, 0.20, x + 0.055, 0.27, (120, 120, 122, PAINT))
+    box(p, 0, 0.74, 1, 0.84, (36, 36, 38, PLAIN))
+    box(p, 0, 0.84, 1, 1, (0, 0, 0, HOLE))
+    box(p, 0, 0.14, 0.035, 0.30, (235, 235, 225, LAMP))
+    box(p, 0.965, 0.10, 1, 0.34, (190, 20, 16, LAMP))
     for x in wheels:
         _wheel(p, x, 1 - radius * 1.02, radius, aspect)
     return p
 
 
 def _car_front(rng: np.random.Generator) -> Picture:
-    p = _blank(64, 64, (200, 200, 200, PAINT))
-    _shade_rows(p, 1.1, 0.85)
-    _box(p, 0.27, 0.20, 0.73, 0.38, _DARK)
-    _box(p, 0.24, 0.29, 0.76, 0.31, (150, 150, 155, PLAIN))
+    p = blank(64, 64, (200, 200, 200, PAINT))
+    shade_rows(p, 1.1, 0.85)
+    box(p, 0.27, 0.20, 0.73, 0.38, _DARK)
+    box(p, 0.24, 0.29, 0.76, 0.31, (150, 150, 155, PLAIN))
     for x in (0.03, 0.75):
-        _box(p, x, 0.14, x + 0.22, 0.34, (245, 243, 232, LAMP))
-    _box(p, 0.0, 0.62, 1, 0.76, (150, 150, 150, PAINT))
-    _box(p, 0.0, 0.76, 1, 0.84, (52, 52, 55, PLAIN))
-    _box(p, 0.36, 0.50, 0.64, 0.62, (236, 236, 228, PLAIN))
-    _box(p, 0.0, 0.84, 1, 1, (0, 0, 0, HOLE))
+        box(p, x, 0.14, x + 0.22, 0.34, (245, 243, 232, LAMP))
+    box(p, 0.0, 0.62, 1, 0.76, (150, 150, 150, PAINT))
+    box(p, 0.0, 0.76, 1, 0.84, (52, 52, 55, PLAIN))
+    box(p, 0.36, 0.50, 0.64, 0.62, (236, 236, 228, PLAIN))
+    box(p, 0.0, 0.84, 1, 1, (0, 0, 0, HOLE))
     for x in (0.02, 0.86):
-        _box(p, x, 0.80, x + 0.12, 1, (22, 22, 24, PLAIN))
+        box(p, x, 0.80, x + 0.12, 1, (22, 22, 24, PLAIN))
     return p
 
 
 def _car_rear(rng: np.random.Generator) -> Picture:
-    p = _blank(64, 64, (190, 190, 190, PAINT))
-    _shade_rows(p, 1.1, 0.85)
+    p = blank(64, 64, (190, 190, 190, PAINT))
+    shade_rows(p, 1.1, 0.85)
     for x in (0.02, 0.74):
-        _box(p, x, 0.08, x + 0.24, 0.34, (205, 22, 16, LAMP))
-        _box(p, x + 0.06, 0.25, x + 0.18, 0.32, (225, 225, 220, PLAIN))
-    _box(p, 0.34, 0.30, 0.66, 0.44, (238, 214, 90, PLAIN))
-    _box(p, 0.0, 0.60, 1, 0.76, (146, 146, 146, PAINT))
-    _box(p, 0.0, 0.76, 1, 0.84, (52, 52, 55, PLAIN))
-    _box(p, 0.0, 0.84, 1, 1, (0, 0, 0, HOLE))
+        box(p, x, 0.08, x + 0.24, 0.34, (205, 22, 16, LAMP))
+        box(p, x + 0.06, 0.25, x + 0.18, 0.32, (225, 225, 220, PLAIN))
+    box(p, 0.34, 0.30, 0.66, 0.44, (238, 214, 90, PLAIN))
+    box(p, 0.0, 0.60, 1, 0.76, (146, 146, 146, PAINT))
+    box(p, 0.0, 0.76, 1, 0.84, (52, 52, 55, PLAIN))
+    box(p, 0.0, 0.84, 1, 1, (0, 0, 0, HOLE))
     for x in (0.02, 0.86):
-        _box(p, x, 0.78, x + 0.12, 1, (20, 20, 22, PLAIN))
+        box(p, x, 0.78, x + 0.12, 1, (20, 20, 22, PLAIN))
     return p
 
 
 def _glass(rng: np.random.Generator) -> Picture:
     """A windscreen: painted frame, dark glass, a streak of sky in it."""
-    p = _blank(64, 32, (170, 170, 170, PAINT))
-    _box(p, 0.05, 0.06, 0.95, 0.97, _GLASS)
-    _poly(p, [(0.10, 0.08), (0.55, 0.08), (0.32, 0.95), (0.06, 0.95)], (104, 124, 140, PLAIN))
-    _poly(p, [(0.62, 0.08), (0.74, 0.08), (0.52, 0.95), (0.42, 0.95)], (66, 82, 98, PLAIN))
+    p = blank(64, 32, (170, 170, 170, PAINT))
+    box(p, 0.05, 0.06, 0.95, 0.97, _GLASS)
+    poly(p, [(0.10, 0.08), (0.55, 0.08), (0.32, 0.95), (0.06, 0.95)], (104, 124, 140, PLAIN))
+    poly(p, [(0.62, 0.08), (0.74, 0.08), (0.52, 0.95), (0.42, 0.95)], (66, 82, 98, PLAIN))
     return p
 
 
 def _cabin_side(rng: np.random.Generator) -> Picture:
     """Side windows of a car between painted pillars; nose at the left."""
-    p = _blank(128, 32, (178, 178, 178, PAINT))
-    _poly(p, [(0.10, 1), (0.28, 0.12), (0.50, 0.12), (0.50, 0.92), (0.10, 0.92)], _GLASS)
-    _poly(p, [(0.54, 0.92), (0.54, 0.12), (0.76, 0.12), (0.92, 0.92)], _GLASS)
-    _poly(p, [(0.30, 0.14), (0.42, 0.14), (0.34, 0.9), (0.20, 0.9)], (74, 92, 108, PLAIN))
+    p = blank(128, 32, (178, 178, 178, PAINT))
+    poly(p, [(0.10, 1), (0.28, 0.12), (0.50, 0.12), (0.50, 0.92), (0.10, 0.92)], _GLASS)
+    poly(p, [(0.54, 0.92), (0.54, 0.12), (0.76, 0.12), (0.92, 0.92)], _GLASS)
+    poly(p, [(0.30, 0.14), (0.42, 0.14), (0.34, 0.9), (0.20, 0.9)], (74, 92, 108, PLAIN))
     return p
 
 
 def _paint(rng: np.random.Generator) -> Picture:
-    p = _blank(32, 32, (212, 212, 212, PAINT))
-    _shade_rows(p, 1.0, 1.08)
+    p = blank(32, 32, (212, 212, 212, PAINT))
+    shade_rows(p, 1.0, 1.08)
     return p
 
 
 def _van_side(rng: np.random.Generator) -> Picture:
     p = _body_side(rng, (0.22, 0.40, 0.66), (0.17, 0.80), 0.15, 2.4)
-    _poly(p, [(0.07, 0.40), (0.12, 0.10), (0.21, 0.10), (0.21, 0.40)], _GLASS)
-    _box(p, 0.235, 0.10, 0.385, 0.40, _GLASS)
+    poly(p, [(0.07, 0.40), (0.12, 0.10), (0.21, 0.10), (0.21, 0.40)], _GLASS)
+    box(p, 0.235, 0.10, 0.385, 0.40, _GLASS)
     return p
 
 
 def _van_front(rng: np.random.Generator) -> Picture:
-    p = _blank(64, 64, (200, 200, 200, PAINT))
-    _box(p, 0.10, 0.06, 0.90, 0.36, _GLASS)
-    _poly(p, [(0.14, 0.08), (0.50, 0.08), (0.34, 0.38), (0.10, 0.38)], (104, 124, 140, PLAIN))
-    _box(p, 0.30, 0.54, 0.70, 0.62, _DARK)
+    p = blank(64, 64, (200, 200, 200, PAINT))
+    box(p, 0.10, 0.06, 0.90, 0.36, _GLASS)
+    poly(p, [(0.14, 0.08), (0.50, 0.08), (0.34, 0.38), (0.10, 0.38)], (104, 124, 140, PLAIN))
+    box(p, 0.30, 0.54, 0.70, 0.62, _DARK)
     for x in (0.04, 0.76):
-        _box(p, x, 0.52, x + 0.20, 0.64, (245, 243, 232, LAMP))
-    _box(p, 0, 0.74, 1, 0.90, (42, 42, 45, PLAIN))
-    _box(p, 0.36, 0.68, 0.64, 0.75, (236, 236, 228, PLAIN))
-    _box(p, 0, 0.90, 1, 1, (0, 0, 0, HOLE))
+        box(p, x, 0.52, x + 0.20, 0.64, (245, 243, 232, LAMP))
+    box(p, 0, 0.74, 1, 0.90, (42, 42, 45, PLAIN))
+    box(p, 0.36, 0.68, 0.64, 0.75, (236, 236, 228, PLAIN))
+    box(p, 0, 0.90, 1, 1, (0, 0, 0, HOLE))
     for x in (0.03, 0.86):
-        _box(p, x, 0.86, x + 0.11, 1, (22, 22, 24, PLAIN))
+        box(p, x, 0.86, x + 0.11, 1, (22, 22, 24, PLAIN))
     return p
 
 
 def _van_rear(rng: np.random.Generator) -> Picture:
-    p = _blank(64, 64, (192, 192, 192, PAINT))
+    p = blank(64, 64, (192, 192, 192, PAINT))
     for x in (0.12, 0.53):
-        _box(p, x, 0.08, x + 0.35, 0.36, _GLASS)
-    _box(p, 0.495, 0.02, 0.51, 0.84, (90, 90, 90, PAINT))
+        box(p, x, 0.08, x + 0.35, 0.36, _GLASS)
+    box(p, 0.495, 0.02, 0.51, 0.84, (90, 90, 90, PAINT))
     for x in (0.01, 0.91):
-        _box(p, x, 0.42, x + 0.08, 0.70, (205, 22, 16, LAMP))
-    _box(p, 0.36, 0.60, 0.64, 0.68, (238, 214, 90, PLAIN))
-    _box(p, 0, 0.80, 1, 0.90, (44, 44, 47, PLAIN))
-    _box(p, 0, 0.90, 1, 1, (0, 0, 0, HOLE))
+        box(p, x, 0.42, x + 0.08, 0.70, (205, 22, 16, LAMP))
+    box(p, 0.36, 0.60, 0.64, 0.68, (238, 214, 90, PLAIN))
+    box(p, 0, 0.80, 1, 0.90, (44, 44, 47, PLAIN))
+    box(p, 0, 0.90, 1, 1, (0, 0, 0, HOLE))
     for x in (0.03, 0.86):
-        _box(p, x, 0.86, x + 0.11, 1, (20, 20, 22, PLAIN))
+        box(p, x, 0.86, x + 0.11, 1, (20, 20, 22, PLAIN))
     return p
 
 
 def _truck_box(rng: np.random.Generator) -> Picture:
     """Side of a lorry's box with its wheels below."""
-    p = _blank(256, 128, (224, 226, 228, PLAIN))
+    p = blank(256, 128, (224, 226, 228, PLAIN))
     for x in np.arange(0.02, 1, 0.06):
-        _box(p, x, 0.02, x + 0.004, 0.70, (196, 198, 202, PLAIN))
-    _box(p, 0, 0.28, 1, 0.46, (215, 215, 215, PAINT))
-    _box(p, 0, 0.70, 1, 0.75, (60, 62, 66, PLAIN))
-    _box(p, 0, 0.75, 1, 1, (0, 0, 0, HOLE))
-    _box(p, 0.1, 0.75, 0.55, 0.84, (48, 48, 52, PLAIN))
+        box(p, x, 0.02, x + 0.004, 0.70, (196, 198, 202, PLAIN))
+    box(p, 0, 0.28, 1, 0.46, (215, 215, 215, PAINT))
+    box(p, 0, 0.70, 1, 0.75, (60, 62, 66, PLAIN))
+    box(p, 0, 0.75, 1, 1, (0, 0, 0, HOLE))
+    box(p, 0.1, 0.75, 0.55, 0.84, (48, 48, 52, PLAIN))
     for x in (0.66, 0.85):
         _wheel(p, x, 0.855, 0.14, 1.9)
     return p
 
 
 def _truck_cab_side(rng: np.random.Generator) -> Picture:
-    p = _blank(64, 128, (205, 205, 205, PAINT))
-    _poly(p, [(0.10, 0.44), (0.22, 0.16), (0.80, 0.16), (0.80, 0.44)], _GLASS)
-    _box(p, 0.86, 0.10, 0.88, 0.8, (110, 110, 110, PAINT))
-    _box(p, 0, 0.80, 1, 0.86, (44, 44, 48, PLAIN))
-    _box(p, 0, 0.86, 1, 1, (0, 0, 0, HOLE))
+    p = blank(64, 128, (205, 205, 205, PAINT))
+    poly(p, [(0.10, 0.44), (0.22, 0.16), (0.80, 0.16), (0.80, 0.44)], _GLASS)
+    box(p, 0.86, 0.10, 0.88, 0.8, (110, 110, 110, PAINT))
+    box(p, 0, 0.80, 1, 0.86, (44, 44, 48, PLAIN))
+    box(p, 0, 0.86, 1, 1, (0, 0, 0, HOLE))
     _wheel(p, 0.5, 0.855, 0.14, 0.55)
     return p
 
 
 def _truck_front(rng: np.random.Generator) -> Picture:
-    p = _blank(64, 64, (200, 200, 200, PAINT))
-    _box(p, 0.06, 0.14, 0.94, 0.44, _GLASS)
-    _poly(p, [(0.14, 0.16), (0.50, 0.16), (0.34, 0.42), (0.10, 0.42)], (104, 124, 140, PLAIN))
-    _box(p, 0.25, 0.56, 0.75, 0.68, _DARK)
+    p = blank(64, 64, (200, 200, 200, PAINT))
+    box(p, 0.06, 0.14, 0.94, 0.44, _GLASS)
+    poly(p, [(0.14, 0.16), (0.50, 0.16), (0.34, 0.42), (0.10, 0.42)], (104, 124, 140, PLAIN))
+    box(p, 0.25, 0.56, 0.75, 0.68, _DARK)
     for x in (0.03, 0.81):
-        _box(p, x, 0.72, x + 0.16, 0.80, (245, 243, 232, LAMP))
-    _box(p, 0, 0.82, 1, 0.93, (44, 44, 48, PLAIN))
-    _box(p, 0, 0.93, 1, 1, (0, 0, 0, HOLE))
+        box(p, x, 0.72, x + 0.16, 0.80, (245, 243, 232, LAMP))
+    box(p, 0, 0.82, 1, 0.93, (44, 44, 48, PLAIN))
+    box(p, 0, 0.93, 1, 1, (0, 0, 0, HOLE))
     for x in (0.04, 0.82):
-        _box(p, x, 0.90, x + 0.14, 1, (22, 22, 24, PLAIN))
+        box(p, x, 0.90, x + 0.14, 1, (22, 22, 24, PLAIN))
     return p
 
 
 def _truck_rear(rng: np.random.Generator) -> Picture:
-    p = _blank(64, 64, (218, 220, 222, PLAIN))
-    _box(p, 0.49, 0.03, 0.51, 0.72, (120, 122, 126, PLAIN))
+    p = blank(64, 64, (218, 220, 222, PLAIN))
+    box(p, 0.49, 0.03, 0.51, 0.72, (120, 122, 126, PLAIN))
     for x in (0.3, 0.68):
-        _box(p, x, 0.05, x + 0.02, 0.70, (150, 152, 156, PLAIN))
-    _box(p, 0, 0.72, 1, 0.82, (52, 52, 56, PLAIN))
+        box(p, x, 0.05, x + 0.02, 0.70, (150, 152, 156, PLAIN))
+    box(p, 0, 0.72, 1, 0.82, (52, 52, 56, PLAIN))
     for x in (0.03, 0.82):
-        _box(p, x, 0.74, x + 0.15, 0.80, (205, 22, 16, LAMP))
-    _box(p, 0.0, 0.82, 1, 1, (0, 0, 0, HOLE))
+        box(p, x, 0.74, x + 0.15, 0.80, (205, 22, 16, LAMP))
+    box(p, 0.0, 0.82, 1, 1, (0, 0, 0, HOLE))
     for x in (0.05, 0.72):
-        _box(p, x, 0.82, x + 0.23, 1, (22, 22, 24, PLAIN))
+        box(p, x, 0.82, x + 0.23, 1, (22, 22, 24, PLAIN))
     return p
 
 
 def _facade(rng: np.random.Generator, style: int) -> Picture:
     """Four by four windows of a wall; the wall itself takes the building's colour."""
-    p = _blank(128, 128, (206, 206, 206, PAINT))
+    p = blank(128, 128, (206, 206, 206, PAINT))
     if style == 0:  # brick
         for row in range(32):
-            _box(p, 0, row / 32, 1, row / 32 + 0.008, (176, 172, 168, PAINT))
-        _grain(p, rng, 9)
+            box(p, 0, row / 32, 1, row / 32 + 0.008, (176, 172, 168, PAINT))
+        grain(p, rng, 9)
     elif style == 1:  # plaster
-        _grain(p, rng, 6, 5)
+        grain(p, rng, 6, 5)
     elif style == 2:  # concrete and ribbons of glass
-        _shade_rows(p, 0.96, 0.96)
-        _grain(p, rng, 4)
+        shade_rows(p, 0.96, 0.96)
+        grain(p, rng, 4)
     half = (0.058, 0.070, 0.105)[style]
     tall = (0.080, 0.085, 0.060)[style]
     for i in range(PANES):
         for j in range(PANES):
             x, y = (i + 0.5) / PANES, (j + 0.5) / PANES
             if style != 2:
-                _box(p, x - half - 0.014, y - tall - 0.014, x + half + 0.014, y + tall + 0.03, (240, 240, 236, PAINT))
+                box(p, x - half - 0.014, y - tall - 0.014, x + half + 0.014, y + tall + 0.03, (240, 240, 236, PAINT))
             dim = int(rng.integers(-10, 14))
-            _box(p, x - half, y - tall, x + half, y + tall, (58 + dim, 72 + dim, 88 + dim, WINDOW))
-            _box(p, x - half, y - tall, x + half, y - tall * 0.25, (92 + dim, 110 + dim, 128 + dim, WINDOW))
+            box(p, x - half, y - tall, x + half, y + tall, (58 + dim, 72 + dim, 88 + dim, WINDOW))
+            box(p, x - half, y - tall, x + half, y - tall * 0.25, (92 + dim, 110 + dim, 128 + dim, WINDOW))
             if style == 1:
-                _box(p, x - 0.006, y - tall, x + 0.006, y + tall, (225, 225, 222, PLAIN))
+                box(p, x - 0.006, y - tall, x + 0.006, y + tall, (225, 225, 222, PLAIN))
     if style == 2:
         for j in range(PANES):
-            _box(p, 0, j / PANES, 1, j / PANES + 0.02, (236, 236, 236, PAINT))
+            box(p, 0, j / PANES, 1, j / PANES + 0.02, (236, 236, 236, PAINT))
     return p
 
 
 def _roof(rng: np.random.Generator, colour: tuple[int, int, int]) -> Picture:
     red, green, blue = colour
-    p = _blank(64, 64, (red, green, blue, PLAIN))
+    p = blank(64, 64, (red, green, blue, PLAIN))
     for row in range(16):
-        _box(p, 0, row / 16, 1, row / 16 + 0.016, (red * 18 // 25, green * 18 // 25, blue * 18 // 25, PLAIN))
-    _grain(p, rng, 9)
+        box(p, 0, row / 16, 1, row / 16 + 0.016, (red * 18 // 25, green * 18 // 25, blue * 18 // 25, PLAIN))
+    grain(p, rng, 9)
     return p
 
 
 def _house_wall(rng: np.random.Generator, door: bool) -> Picture:
-    p = _blank(128, 64, (216, 216, 216, PAINT))
-    _grain(p, rng, 5, 3)
+    p = blank(128, 64, (216, 216, 216, PAINT))
+    grain(p, rng, 5, 3)
     places = [(0.2, 0.34), (0.5, 0.34), (0.8, 0.34), (0.2, 0.74), (0.8, 0.74)] + ([] if door else [(0.5, 0.74)])
     for x, y in places:
-        _box(p, x - 0.075, y - 0.15, x + 0.075, y + 0.15, (244, 244, 240, PLAIN))
-        _box(p, x - 0.06, y - 0.12, x + 0.06, y + 0.12, (62, 76, 92, WINDOW))
-        _box(p, x - 0.06, y - 0.12, x + 0.06, y - 0.02, (96, 114, 132, WINDOW))
-        _box(p, x - 0.005, y - 0.12, x + 0.005, y + 0.12, (240, 240, 236, PLAIN))
+        box(p, x - 0.075, y - 0.15, x + 0.075, y + 0.15, (244, 244, 240, PLAIN))
+        box(p, x - 0.06, y - 0.12, x + 0.06, y + 0.12, (62, 76, 92, WINDOW))
+        box(p, x - 0.06, y - 0.12, x + 0.06, y - 0.02, (96, 114, 132, WINDOW))
+        box(p, x - 0.005, y - 0.12, x + 0.005, y + 0.12, (240, 240, 236, PLAIN))
     if door:
-        _box(p, 0.44, 0.56, 0.56, 1, (94, 58, 40, PLAIN))
-    _box(p, 0, 0.95, 1, 1, (150, 148, 144, PAINT))
+        box(p, 0.44, 0.56, 0.56, 1, (94, 58, 40, PLAIN))
+    box(p, 0, 0.95, 1, 1, (150, 148, 144, PAINT))
     return p
 
 
@@ -318,9 +279,9 @@ def _leaves(rng: np.random.Generator, p: Picture, blobs: np.ndarray, tone: float
 
 def _tree(rng: np.random.Generator, style: int) -> Picture:
     """Trunk and crown of a tree: 0 round, 1 tall and narrow, 2 conifer."""
-    p = _blank(128, 128, (62, 84, 44, HOLE))
+    p = blank(128, 128, (62, 84, 44, HOLE))
     foot = (0.46, 0.54) if style != 2 else (0.475, 0.525)
-    _poly(p, [(foot[0], 1), (0.485, 0.45), (0.515, 0.45), (foot[1], 1)], (88, 68, 50, PLAIN))
+    poly(p, [(foot[0], 1), (0.485, 0.45), (0.515, 0.45), (foot[1], 1)], (88, 68, 50, PLAIN))
     if style == 0:
         angle, radius = rng.uniform(0, 6.283, 90), np.sqrt(rng.uniform(0, 1, 90))
         x, y = 0.5 + 0.38 * radius * np.cos(angle), 0.37 + 0.28 * radius * np.sin(angle)
@@ -338,21 +299,63 @@ def _tree(rng: np.random.Generator, style: int) -> Picture:
 
 
 def _pole(rng: np.random.Generator) -> Picture:
-    return _blank(32, 32, (128, 132, 136, PLAIN))
+    return blank(32, 32, (128, 132, 136, PLAIN))
 
 
 def _lamp_head(rng: np.random.Generator) -> Picture:
-    return _blank(32, 32, (255, 226, 168, LAMP))
+    return blank(32, 32, (255, 226, 168, LAMP))
 
 
 def _fence(rng: np.random.Generator) -> Picture:
     """Two metres of planks."""
-    p = _blank(64, 32, (70, 54, 40, HOLE))
+    p = blank(64, 32, (70, 54, 40, HOLE))
     for y in (0.2, 0.68):
-        _box(p, 0, y, 1, y + 0.12, (126, 100, 74, PLAIN))
+        box(p, 0, y, 1, y + 0.12, (126, 100, 74, PLAIN))
     for i in range(8):
         tone = int(rng.integers(-12, 12))
-        _box(p, i / 8 + 0.015, 0.02, i / 8 + 0.1, 1, (146 + tone, 118 + tone, 90 + tone, PLAIN))
+        box(p, i / 8 + 0.015, 0.02, i / 8 + 0.1, 1, (146 + tone, 118 + tone, 90 + tone, PLAIN))
+    return p
+
+
+def _figure(draw: Callable[..., Picture], which: tuple[int, ...], rng: np.random.Generator) -> Picture:
+    """A walker or a cyclist: nothing about them is left to chance."""
+    return draw(*which)
+
+
+def _cone(rng: np.random.Generator) -> Picture:
+    """A traffic cone on its foot, seen a little from above, so that its bands bend."""
+    p = blank(64, 128, (150, 84, 50, HOLE))
+    poly(p, [(0.10, 0.925), (0.90, 0.925), (1, 1), (0, 1)], (52, 50, 50, PLAIN))
+    poly(p, [(0.44, 0.012), (0.56, 0.012), (0.84, 0.95), (0.16, 0.95)], (246, 98, 24, PLAIN))
+    disc(p, 0.5, 0.95, 0.34, 0.022, (246, 98, 24, PLAIN))
+    disc(p, 0.5, 0.015, 0.06, 0.012, (120, 52, 20, PLAIN))
+    rows, columns = np.mgrid[0:128, 0:64] + 0.5
+    across = (columns / 64 - 0.5) / (0.06 + 0.28 * rows / 128)  # -1 to 1 over the cone
+    level = rows / 128 - 0.022 * np.sqrt(np.clip(1 - across**2, 0, 1))
+    band = (p[..., 0] == 246) & ((np.abs(level - 0.33) < 0.085) | (np.abs(level - 0.65) < 0.075))
+    p[band, :3] = 240, 240, 236
+    round_off = np.clip(1.06 - 0.34 * across**2, 0.6, 1.0)[..., None]
+    body = (p[..., 3] == PLAIN) & (rows < 0.97 * 128)
+    p[body, :3] = np.clip(p[..., :3] * round_off, 0, 255).astype(np.uint8)[body]
+    return p
+
+
+def _light_front(rng: np.random.Generator) -> Picture:
+    """A traffic light's plate with a white edge, the housing upon it and three lamps that are out."""
+    p = blank(64, 128, (222, 224, 222, PLAIN))
+    box(p, 0.055, 0.028, 0.945, 0.972, (22, 23, 25, PLAIN))
+    box(p, 0.22, 0.07, 0.78, 0.93, (34, 36, 38, PLAIN))
+    for level, glass in zip(LAMP_LEVELS, ((58, 20, 18), (58, 46, 18), (16, 46, 30))):
+        y = 1 - (level - HEAD_FROM) / (1 - HEAD_FROM)
+        disc(p, 0.5, y, 0.245, 0.132, (14, 14, 15, PLAIN))
+        disc(p, 0.5, y, 0.205, 0.110, (*glass, PLAIN))
+        disc(p, 0.46, y - 0.03, 0.06, 0.022, (glass[0] + 26, glass[1] + 26, glass[2] + 26, PLAIN))
+    return p
+
+
+def _dark_metal(rng: np.random.Generator) -> Picture:
+    p = blank(32, 32, (40, 42, 45, PLAIN))
+    shade_rows(p, 1.25, 0.85)
     return p
 
 
@@ -369,22 +372,13 @@ _PICTURES: dict[str, Callable[[np.random.Generator], Picture]] = {
     "house_door": lambda rng: _house_wall(rng, True), "house_side": lambda rng: _house_wall(rng, False),
     "tree_0": lambda rng: _tree(rng, 0), "tree_1": lambda rng: _tree(rng, 1), "tree_2": lambda rng: _tree(rng, 2),
     "pole": _pole, "lamp_head": _lamp_head, "fence": _fence,
+    # what is new stands at the end: a picture's place seeds its grain
+    "cone": _cone, "light_front": _light_front, "dark_metal": _dark_metal,
+    **{f"walker_{o}_{p}_{s}": functools.partial(_figure, draw_walker, (o, p, s)) for o, p, s in WALKERS},
+    **{f"bicycle_{p}_{s}": functools.partial(_figure, draw_rider, (p, s)) for p, s in RIDERS},
 }  # fmt: skip
+_THIN = ("walker", "bicycle", "cone")  # what would vanish in the distance
 TEXTURE: dict[str, int] = {name: i for i, name in enumerate(_PICTURES)}
-
-
-def coarser(p: Picture) -> Picture:
-    """The next coarser level: most common class of four texels, mean colour of those that have it."""
-    four = np.stack([p[0::2, 0::2], p[0::2, 1::2], p[1::2, 0::2], p[1::2, 1::2]])
-    classes = four[..., 3]
-    votes = np.stack([(classes == c).sum(0) for c in range(5)])
-    # lamps and windows are small, and must outlive the distance
-    votes[LAMP] += votes[LAMP] > 0
-    votes[WINDOW] += votes[WINDOW] > 1
-    chosen = votes.argmax(0)
-    weight = (classes == chosen).astype(np.float32)[..., None]
-    colour = (four[..., :3] * weight).sum(0) / weight.sum(0)
-    return np.concatenate([colour.round(), chosen[..., None]], -1).astype(np.uint8)
 
 
 @functools.lru_cache(maxsize=1)
@@ -406,5 +400,5 @@ def atlas() -> Atlas:
             starts[-1].append(total)
             texels.append(np.ascontiguousarray(level).view("<u4").ravel())
             total += texels[-1].size
-            level = coarser(level) if min(level.shape[:2]) > 1 else level
+            level = coarser(level, name.startswith(_THIN)) if min(level.shape[:2]) > 1 else level
     return Atlas(np.concatenate(texels), np.array(starts, np.int32), np.array(sizes, np.int32))

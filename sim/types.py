@@ -170,7 +170,8 @@ class Bank(NamedTuple):
     texels (X, 4) u8; level_start (M, L) i64 row of texels at which a level begins (-1: no such level);
     level_shape (M, L, 2) i32 rows, columns; ground_origin (M, 2) f32; ground_texel (M,) f32;
     surface (Y,) u8; surface_start (M,) i64; surface_shape (M, 2) i32; surface_texel (M,) f32;
-    scenery (K, 8) f64; scenery_start (M + 1,) i64; skyline (M, 512) f32;
+    scenery (K, 8) f64, of each map its own and then its traffic lights, whose look is their plan;
+    scenery_start (M + 1,) i64; skyline (M, 512) f32;
     points (P, 4) f32 all paths; path_start (Q + 1,) i64; junction_in, junction_out (Q,) f32, decision (Q,) i32.
     """
 

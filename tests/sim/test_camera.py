@@ -16,9 +16,9 @@ import numba
 import numpy as np
 import pytest
 
-from sim import faces, looks, objects, rain, sky, textures, underfoot, weather
+from sim import faces, lights, looks, objects, rain, sky, textures, underfoot, weather
 from sim.camera import render, view_of
-from sim.config import VEHICLES, Camera, Weather
+from sim.config import BODIES, Camera, Weather
 from sim.types import KIND, Bank, World
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -95,9 +95,9 @@ def town() -> Bank:
 def _world(weathers: list[Weather], seed: int = 5, tick: int = 3, actors: bool = True, y: float = -36.0) -> World:
     count, room = len(weathers), 5
     per_world = {"seed": np.uint32, "tick": np.int32, "map": np.int32, "outcome": np.int32, "branch": np.int32,
-                 "time_limit": np.int32}  # fmt: skip
+                 "time_limit": np.int32, "clock": np.int32, "struck": np.int32}  # fmt: skip
     arrays = {n: np.zeros(count, t) for n, t in per_world.items()}
-    for name in World._fields[7:]:
+    for name in World._fields[len(per_world) + 1 :]:
         kind = np.int32 if name in ("kind", "look", "path", "route") else np.float32
         arrays[name] = np.zeros((count, room), kind)
     arrays["weather"] = np.stack([w.array() for w in weathers])
@@ -105,7 +105,7 @@ def _world(weathers: list[Weather], seed: int = 5, tick: int = 3, actors: bool =
     others = [("car", 5.2, y + 12, np.pi / 2, 0xB03028), ("van", -1.75, y + 20, -np.pi / 2, 0xE0E0E0),
               ("truck", 9.0, 1.8, np.pi, 0x3060A0), ("car", 1.75, y + 24, np.pi / 2, 0x2850A0)]  # fmt: skip
     for i, (kind, px, py, yaw, look) in enumerate([("car", 1.75, y, np.pi / 2, 0), *(others if actors else [])]):
-        vehicle = VEHICLES[kind]
+        vehicle = BODIES[kind]
         for name in ("length", "width", "height", "overhang", "wheelbase"):
             arrays[name][:, i] = getattr(vehicle, name)
         for name, value in (("x", px), ("y", py), ("yaw", yaw), ("kind", KIND[kind]), ("look", look)):
@@ -307,7 +307,9 @@ def test_kernels_hold_no_double_precision_arithmetic(town: Bank):
                             f(2), f(-0.5), f(-0.5), f(-0.5)),
         "gather": _cold(objects.gather, item, order, view.geometry, meshes.reach, f(0), f(0), f(0), 0, world.kind,
                         world.x, world.y, world.yaw, world.length, world.width, world.height, world.overhang,
-                        world.look, town.scenery, town.scenery_start[0], town.scenery_start[1]),
+                        world.look, world.speed, town.scenery, town.scenery_start[0], town.scenery_start[1]),
+        "draw_lights": _cold(lights.draw_lights, o, zb, item, 0, view.geometry, table, np.zeros(faces.DEPTHS, f),
+                             np.int32(0)),
         "draw_rain": _cold(rain.draw_rain, o, world.seed[0], world.tick[0], view.horizon, view.cols, table),
         "draw_objects": _cold(objects.draw_objects, o, zb, item, order, 0, view.geometry, view.rows, view.cols, f(0),
                               table, np.zeros(faces.DEPTHS, f), False, np.zeros((2, high), f), np.zeros((6, 8), f),

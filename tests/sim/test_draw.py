@@ -12,13 +12,10 @@ import pytest
 
 from sim.config import ActorSpec, Camera, Episode, MapSpec, Weather
 from sim.draw import (
-    EGO_COLOUR,
-    Box,
     Line,
     Text,
     Window,
     background,
-    boxes_of,
     film_strip,
     text_width,
     top_down,
@@ -27,6 +24,8 @@ from sim.draw import (
 )
 from sim.embedded import EmbeddedWorld
 from sim.film import Captions, drive_film, ending, fitted, hud, steering_trace, write_film
+from sim.marks import EGO_COLOUR, Box, Lamp, boxes_of
+from sim.signals import GREEN, OFF, RED
 from sim.types import Action, Ground, RoadMap
 
 GREY = np.full((90, 160, 3), 120, np.uint8)
@@ -92,6 +91,28 @@ def test_a_car_is_drawn_in_its_colour_where_it_stands() -> None:
     rear = window.pixels(np.array([[25.0, 12.0]]) - 0.9 * np.array([[math.cos(0.7), math.sin(0.7)]]))[0].astype(int)
     np.testing.assert_allclose(picture[rear[1], rear[0]], EGO_COLOUR, atol=4)
     assert not np.allclose(picture[row - 40, column], EGO_COLOUR, atol=40)
+
+
+@pytest.mark.parametrize("kind", ["walker", "cone", "bicycle"])
+def test_everybody_on_the_road_has_a_mark_where_they_are(kind: str) -> None:
+    window, colour = Window((20.0, 10.0), 30.0, 240, 160), (30, 60, 220)
+    bare = top_down(plain_map(), window)
+    marked = top_down(plain_map(), window, [Box(25.0, 12.0, 0.7, 1.0, 0.6, colour, kind=kind)])
+    rows, columns = np.nonzero((bare != marked).any(-1))
+    column, row = window.pixels(np.array([[25.0, 12.0]]))[0]
+    assert abs(np.mean(columns) - column) < 3 and abs(np.mean(rows) - row) < 3
+    assert 12 < len(rows) < 300
+    car = top_down(plain_map(), window, [Box(25.0, 12.0, 0.7, 1.0, 0.6, colour)])
+    assert (car != marked).any(), "a mark of its own"
+
+
+def test_a_light_from_above_has_the_colour_that_it_shows_on_the_side_that_it_faces() -> None:
+    window = Window((20.0, 10.0), 30.0, 240, 160)
+    red, green, off = (top_down(plain_map(), window, lamps=[Lamp(25.0, 12.0, 0.0, s)]) for s in (RED, GREEN, OFF))
+    column, row = window.pixels(np.array([[25.7, 12.0]]))[0].astype(int)
+    assert red[row, column, 0] > 220 > 120 > red[row, column, 1]
+    assert green[row, column, 1] > 220 > 120 > green[row, column, 0]
+    assert (red[row, : column - 8] == off[row, : column - 8]).all() and (off[row, column] != green[row, column]).any()
 
 
 def test_a_line_is_drawn_along_its_points_and_named_in_the_legend() -> None:
