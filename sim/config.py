@@ -40,6 +40,23 @@ class Weather:
 
 
 @dataclass(frozen=True)
+class WeatherChange:
+    """The weather turns: some of its numbers go to new values, evenly. `sim.forecast` says what that comes to.
+
+    Args:
+        at: when it begins, after the start of the episode [s].
+        over: how long it takes [s]; 0 changes all at once.
+        to: (field, new value) of what changes, and of nothing else; in the order of WEATHER_FIELDS.
+        name: what the scenario calls it.
+    """
+
+    at: float
+    over: float = 0.0
+    to: tuple[tuple[str, float], ...] = ()
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Camera:
     """A pinhole camera on ego, without roll.
 
@@ -182,6 +199,7 @@ class Episode:
         time_limit: [s].
         finish: metres beyond the junction at which ego has arrived [m].
         signs: boards and traffic signs beside the road; `to_dict` leaves them out where there are none.
+        changes: of the weather, later; `to_dict` leaves them out where there are none.
     """
 
     scenario: str
@@ -195,12 +213,14 @@ class Episode:
     time_limit: float = 20.0
     finish: float = 12.0
     signs: tuple[SignSpec, ...] = ()
+    changes: tuple[WeatherChange, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data; `Episode.from_dict` is its inverse."""
         data = asdict(self)
-        if not self.signs:  # an episode without signs is stored as it was before there were any
-            del data["signs"]
+        for name in ("signs", "changes"):  # an episode without them is stored as it was before there were any
+            if not data[name]:
+                del data[name]
         return data
 
     @classmethod
@@ -218,6 +238,10 @@ class Episode:
         data["weather"] = Weather(**data["weather"])
         data["actors"] = tuple(ActorSpec(**a) for a in data["actors"])
         data["signs"] = tuple(SignSpec(**s) for s in data.get("signs", ()))
+        data["changes"] = tuple(
+            WeatherChange(**{**c, "to": tuple((field, value) for field, value in c["to"])})
+            for c in data.get("changes", ())
+        )
         return cls(**data)
 
 
