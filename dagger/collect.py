@@ -15,7 +15,7 @@ from policies.expert import Expert
 from sim.backend import Backend
 from sim.config import Episode
 from sim.rollout import MOVING, Truth, in_chunks, look, rollout
-from sim.types import Action
+from sim.types import Action, World
 
 
 @dataclass
@@ -29,6 +29,7 @@ class Mixed:
         beta: the expert's share of control.
         hold: ticks for which who drives stays drawn.
         seeds: (B,) int, one a world: who drives is drawn from the world's own seed, not from its neighbours'.
+        propositions: world rows -> name -> (S,) bool, written down at every tick: rain may begin on the way.
     """
 
     expert: Expert
@@ -37,6 +38,7 @@ class Mixed:
     beta: float
     hold: int
     seeds: np.ndarray
+    propositions: Callable[[World], dict[str, np.ndarray]]
     needs: str = "state"
     log: list[dict[str, Any]] = field(default_factory=list)
 
@@ -60,7 +62,12 @@ class Mixed:
         else:
             proposal, memory = self.learner.act(look(self.backend, self.learner.needs, seen.slots), memory)
             action = label.action.where(by_expert, proposal)
-        self.log.append({"slots": seen.slots, "label": label, "by_expert": by_expert, "weather": seen.world.weather})
+        self.log.append(
+            {
+                "slots": seen.slots, "label": label, "by_expert": by_expert, "weather": seen.world.weather,
+                "propositions": self.propositions(seen.world),
+            }
+        )  # fmt: skip
         return action, memory
 
 
@@ -69,7 +76,7 @@ def collect(
     expert: Expert,
     learner: Policy | None,
     episodes: Sequence[Episode],
-    propositions: Callable[[Any], dict[str, np.ndarray]],
+    propositions: Callable[[World], dict[str, np.ndarray]],
     schedule: BetaSchedule,
     round_: int,
     driver: str,
@@ -89,9 +96,8 @@ def collect(
     for chunk in in_chunks(episodes, backend.worlds):
         padded = [*chunk, *[chunk[-1]] * (backend.worlds - len(chunk))]
         seeds = np.array([e.seed for e in padded])
-        mixed = Mixed(expert, learner, backend, beta, hold, seeds)
+        mixed = Mixed(expert, learner, backend, beta, hold, seeds, propositions)
         trajectory = rollout(backend, mixed, padded)
-        values = propositions(backend.world)
         for w, episode in enumerate(chunk):
             ticks = int(trajectory.ticks[w])
             rows = [(entry, int(np.searchsorted(entry["slots"], w))) for entry in mixed.log[:ticks]]
@@ -116,7 +122,10 @@ def collect(
                         "beta": np.full(ticks, beta, np.float32),
                         "decision": np.array([e["label"].decision[i] for e, i in rows], np.int8),
                     },
-                    propositions={name: np.repeat(v[w], ticks) for name, v in values.items()},
+                    propositions={
+                        name: np.array([e["propositions"][name][i] for e, i in rows], bool)
+                        for name in mixed.log[0]["propositions"]
+                    },
                     outcome=int(trajectory.outcome[w]),
                     branch=int(trajectory.branch[w]),
                     versions=dict(versions or {}),

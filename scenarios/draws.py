@@ -42,6 +42,11 @@ class Draw:
         """Whether chance has no say."""
         return False
 
+    @property
+    def ends(self) -> tuple[Any, Any]:
+        """The least and the greatest value that can come."""
+        return self.pick(0.0), self.pick(0.0)
+
 
 @dataclass(frozen=True)
 class Fixed(Draw):
@@ -70,6 +75,11 @@ class Uniform(Draw):
         """low + (high - low) u, rounded."""
         return round(self.low + (self.high - self.low) * u, DECIMALS)
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """low and high."""
+        return self.low, self.high
+
 
 @dataclass(frozen=True)
 class Choice(Draw):
@@ -85,6 +95,11 @@ class Choice(Draw):
     def fixed(self) -> bool:
         """Whether there is a single option."""
         return len(self.options) == 1
+
+    @property
+    def ends(self) -> tuple[Any, Any]:
+        """The least and the greatest option."""
+        return min(self.options), max(self.options)
 
 
 def read_number(raw: Any, low: float, high: float) -> Draw:

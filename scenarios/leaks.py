@@ -18,6 +18,7 @@ import numpy as np
 
 from scenarios.plan import Plan, plan
 from scenarios.rules.syntax import names
+from scenarios.rules.variables import drawn_in
 from scenarios.sample import Count, batch, count_junctions, decision
 from scenarios.spec import EVERY, Scenario
 from sim.config import Episode
@@ -219,19 +220,6 @@ def _table(worked: Plan, drawn: Sequence[Episode], variables: Sequence[str]) -> 
     columns = []
     for variable in variables:
         options = getattr(worked.draws.get(variable), "options", None)
-        values = [_value(episode, variable) for episode in drawn]
+        values = [drawn_in(episode, variable) for episode in drawn]
         columns.append([options.index(v) for v in values] if options else [float(v) for v in values])
     return np.array(columns, float).T
-
-
-def _value(episode: Episode, variable: str) -> Any:
-    head, _, tail = variable.partition(".")
-    if head == "map":
-        return episode.map.junction if tail == "junction" else dict(episode.map.parameters)[tail]
-    if head == "ego":
-        return episode.arm if tail == "start" else getattr(episode, tail)
-    if head == "weather":
-        return getattr(episode.weather, tail)
-    name, _, attribute = tail.partition(".")
-    among = episode.signs if head == "signs" else episode.actors
-    return getattr(next(thing for thing in among if thing.name == name), attribute)

@@ -6,27 +6,22 @@ proposition that exists?) is checked in `scenarios.spec`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
 from scenarios.draws import Draw, Fixed, read_colour, read_grid, read_number, read_text, read_truth, read_word
-from scenarios.rules import predicates
-from scenarios.rules.parse import RuleError, build_formula, listed, nearest, point_at, read, unknown_name
-from scenarios.rules.predicates import Proposition
-from scenarios.rules.syntax import Formula, Name
+from scenarios.rules.parse import listed, nearest
 from sim import maps, sensors
-from sim.config import BODIES, EGO, ActorSpec, Episode, MapSpec, SignSpec, Weather
+from sim.config import BODIES, EGO, ActorSpec, Episode, MapSpec, SignSpec, Weather, WeatherChange
 from sim.signs import BOARD_COLOURS, FONTS, SIGN_KINDS, check_text
-from sim.types import World
+from sim.types import WEATHER_FIELDS
 
 ARMS: tuple[str, ...] = ("south", "west", "north", "east")
 LANES: tuple[str, ...] = ("inbound", "outbound")
 JUNCTIONS: tuple[str, ...] = ("t", "x")
 _EVERYWHERE = 1e4  # [m] a bound for lengths that the map itself bounds
+_LONGEST = 600.0  # [s] the longest time limit
 
 # Bounds of CARLA's weather [percent, degrees].
 WEATHER_BOUNDS: dict[str, tuple[float, float]] = {
@@ -183,7 +178,7 @@ class SignModel(_Model):
     @field_validator("text", mode="before")
     @classmethod
     def _read_text(cls, value: Any, info: Any) -> Draw:
-        fonts = _options_of(info.data["font"]) if "font" in info.data else FONTS[:1]  # a wrong font is told on its own
+        fonts = options_of(info.data["font"]) if "font" in info.data else FONTS[:1]  # a wrong font is told on its own
 
         def check(text: Any) -> str:
             for font in fonts[1:]:
@@ -201,7 +196,7 @@ class SignModel(_Model):
 
     @model_validator(mode="after")
     def _check_text(self) -> SignModel:
-        board, words = "text" in _options_of(self.kind), self.text != Fixed(SignSpec.text)
+        board, words = "text" in options_of(self.kind), self.text != Fixed(SignSpec.text)
         if board and not words:
             kinds = listed(k for k in SIGN_KINDS if k != "text")
             raise ValueError(f"the sign '{self.name}' lacks a text; wanted words, or instead one of the kinds {kinds}")
@@ -210,8 +205,8 @@ class SignModel(_Model):
         return self
 
 
-def _options_of(draw: Draw) -> tuple[Any, ...]:
-    """What a word can be."""
+def options_of(draw: Draw) -> tuple[Any, ...]:
+    """What can be drawn, where chance chooses from a list at most."""
     return getattr(draw, "options", None) or (getattr(draw, "value", None),)
 
 
@@ -231,6 +226,42 @@ def _weather_field(default: float) -> Any:
 WeatherModel = create_model(
     "WeatherModel", __base__=_WeatherBase, **{k: _weather_field(v) for k, v in vars(Weather()).items()}
 )
+
+
+class ChangeBase(_Model):
+    """The weather turns: when, over what time, and each field that changes, a draw or the text of a number."""
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z_0-9]*$")
+    after: Draw
+    over: Draw = Fixed(WeatherChange.over)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_field(cls, value: Any, info: Any) -> Any:
+        timed = info.field_name in ("after", "over")
+        if info.field_name == "name" or (isinstance(value, str) and not timed):
+            return value
+        return read_number(value, *((0.0, _LONGEST) if timed else weather_bounds(info.field_name)))
+
+    @model_validator(mode="after")
+    def _check_fields(self) -> ChangeBase:
+        if not self.fields:
+            raise ValueError(
+                f"the change '{self.name}' changes nothing; wanted one at least of {listed(WEATHER_FIELDS)}"
+            )
+        return self
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The weather fields that change, in the order of WEATHER_FIELDS."""
+        return tuple(f for f in WEATHER_FIELDS if getattr(self, f) is not None)
+
+
+if TYPE_CHECKING:  # a made class is no type to a checker
+    ChangeModel = ChangeBase
+else:
+    fields = dict.fromkeys(WEATHER_FIELDS, (Draw | str | None, None))
+    ChangeModel = create_model("ChangeModel", __base__=ChangeBase, **fields)
 
 
 class SensorModel(_Model):
@@ -284,11 +315,12 @@ class FileModel(_Model):
     weather: WeatherModel = WeatherModel()  # type: ignore[valid-type]
     actors: list[ActorModel] = []
     signs: list[SignModel] = []
+    changes: list[ChangeModel] = []
     sensors: dict[str, SensorModel] = {}
     propositions: dict[str, str] = Field(min_length=1)
     rule: str
     decision: Literal["junction"] = "junction"
-    time_limit: float = Field(Episode.time_limit, gt=0, le=600)
+    time_limit: float = Field(Episode.time_limit, gt=0, le=_LONGEST)
     finish: float = Field(Episode.finish, ge=0, le=1000)
     balance: dict[str, float] = {}
     splits: dict[str, str | bool] = {"train": True, "test": True}
@@ -304,78 +336,3 @@ class FileModel(_Model):
                     "which every observation has"
                 )
         return value
-
-
-# ------------------------------------------------------------------------------------------- propositions over signs
-@dataclass(frozen=True)
-class SignedProposition(Proposition):
-    """A proposition that may also read `signs.<name>.present`: whether the sign stands in the world.
-
-    Args:
-        signs: names of the scenario's signs, in the order of their slots, which are behind the actors'.
-    """
-
-    signs: tuple[str, ...] = ()
-
-    def on_episode(self, episode: Episode) -> bool:
-        """The truth in a concrete draw, at its start."""
-        return bool(predicates.compiled(self.tree)(lambda variable: value_in(episode, variable)))
-
-    def on_world(self, world: World) -> np.ndarray:
-        """The truth in B running worlds now: bool (B,)."""
-
-        def value(variable: str) -> np.ndarray:
-            if not variable.startswith("signs."):
-                return predicates.world_value(world, variable, self.actors)
-            slot = 1 + len(self.actors) + self.signs.index(variable.split(".")[1])
-            if slot >= world.kind.shape[1]:
-                raise ValueError(f"{variable} wants slot {slot}, but the worlds have {world.kind.shape[1]} slots")
-            return world.kind[:, slot] != 0
-
-        truth = np.asarray(predicates.compiled(self.tree)(value), bool)
-        return np.broadcast_to(truth, world.tick.shape).copy()
-
-
-def value_in(episode: Episode, variable: str) -> Any:
-    """The value of a variable in a concrete draw, signs included.
-
-    Raises:
-        ValueError: for an actor or a sign that the episode lacks.
-    """
-    if not variable.startswith("signs."):
-        return predicates.episode_value(episode, variable)
-    _, name, attribute = variable.split(".")
-    for sign in episode.signs:
-        if sign.name == name:
-            return getattr(sign, attribute)
-    raise ValueError(f"the episode has no sign '{name}'; it has {[s.name for s in episode.signs]}")
-
-
-def read_proposition(name: str, text: str, actors: Sequence[str], signs: Sequence[str]) -> Proposition:
-    """Read the text of a proposition over weather, ego, actors and signs.
-
-    Raises:
-        RuleError: for what cannot be read, with the word pointed at and the known names.
-    """
-    if not signs:
-        return predicates.parse_proposition(name, text, actors)
-    tree = read(predicates._parsers()[0], text, "formula", "a condition such as 'signs.board.present'")
-    known = (*predicates.known_variables(actors), *(f"signs.{s}.present" for s in signs))
-
-    def variable(token: Any) -> str:
-        if token not in known:
-            raise unknown_name(text, token, "variable", known)
-        return str(token)
-
-    def atom(leaf: Any) -> Formula:
-        if leaf.data == "flag":
-            token = leaf.children[0]
-            if not variable(token).endswith(".present"):
-                sentence = f"'{token}' is a number, not true or false; wanted a comparison such as '{token} > 0'"
-                raise RuleError(sentence + point_at(text, token.start_pos or 0, len(token)))
-            return Name(str(token))
-        numbers = tuple(predicates._number(child, text, variable) for child in leaf.children[::2])
-        return predicates.Comparison(numbers, tuple(str(sign) for sign in leaf.children[1::2]))
-
-    formula = build_formula(tree, atom)
-    return SignedProposition(name, text, formula, predicates._variables(formula), tuple(actors), tuple(signs))

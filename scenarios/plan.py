@@ -22,6 +22,7 @@ from scenarios.rules.logic import Cell, all_cells, truth_table
 from scenarios.rules.parse import listed
 from scenarios.rules.predicates import Proposition, compiled, compiled_number
 from scenarios.rules.syntax import Name
+from scenarios.rules.variables import Lookup, shown
 from scenarios.spec import Scenario
 
 _TRIALS = 4096  # draws from which the cells that can happen are learned; a cell rarer than about 1 in 1000 is missed
@@ -50,13 +51,13 @@ class Coupling:
     """A weather variable that follows others: a function of a lookup, clipped to the field's bounds."""
 
     variable: str
-    value: Callable[[Callable[[str], Any]], Any]
+    value: Callable[[Lookup], Any]
     roots: frozenset[str]
 
     def settle(self, values: dict[str, Any]) -> None:
         """Write the variable's value into `values`."""
-        low, high = weather_bounds(self.variable.partition(".")[2])
-        value = np.clip(self.value(lambda name: values[f"weather.{name}"]), low, high)
+        low, high = weather_bounds(self.variable.rpartition(".")[2])
+        value = np.clip(self.value(values.__getitem__), low, high)
         values[self.variable] = np.round(value, DECIMALS) if np.ndim(value) else round(float(value), DECIMALS)
 
 
@@ -69,6 +70,7 @@ class Plan:
         fixed: the values of those that leave no choice.
         free: the names of the others, in the order of drawing.
         couplings: in an order that can be computed.
+        sources: weather variable that changes later -> the variable of its last change: what it comes to.
         roots: variable -> the variables of `draws` that it hangs on (a presence formula is not followed).
         groups: of the propositions that are not derived.
         derived: position in a cell -> function of a valuation.
@@ -82,6 +84,7 @@ class Plan:
     fixed: Mapping[str, Any]
     free: tuple[str, ...]
     couplings: tuple[Coupling, ...]
+    sources: Mapping[str, str]
     roots: Mapping[str, frozenset[str]]
     groups: tuple[Group, ...]
     derived: Mapping[int, Callable[[Any], Any]]
@@ -89,13 +92,29 @@ class Plan:
     cells: tuple[Cell, ...]
     decision: Mapping[Cell, int]
 
+    def own_roots(self, proposition: Proposition) -> frozenset[str]:
+        """The variables that chance decides and that what the proposition names hangs on."""
+        return _own(proposition, self.sources, self.roots)
+
     def roots_of(self, proposition: Proposition) -> frozenset[str]:
-        """The variables that chance decides and that the proposition hangs on."""
-        return frozenset().union(*(self.roots[v] for v in proposition.variables))
+        """Its own, and those that decide whether these show: a sign that is not there says nothing."""
+        return _own(proposition, self.sources, self.roots) | set(proposition.conditions)
+
+    def lookup(self, values: Mapping[str, Any]) -> Lookup:
+        """What propositions find, given what was drawn: the weather once its changes are over, signs that are there."""
+        return _lookup(values, self.sources)
 
     def twin_draw(self, variable: str) -> Draw:
-        """How a twin may choose a variable: as the scenario, but any actor may come or go."""
+        """How a twin may choose a variable: as the scenario, but any actor or sign may come or go."""
         return _PRESENCE if variable.endswith(".present") else self.draws[variable]
+
+
+def _own(proposition: Proposition, sources: Mapping[str, str], roots: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    return frozenset().union(*(roots[sources.get(v, v)] for v in proposition.variables))
+
+
+def _lookup(values: Mapping[str, Any], sources: Mapping[str, str]) -> Lookup:
+    return lambda variable: shown(sources.get(variable, variable), values.__getitem__)
 
 
 @functools.lru_cache(maxsize=64)
@@ -109,8 +128,9 @@ def plan(scenario: Scenario) -> Plan:
     roots: dict[str, frozenset[str]] = {v: frozenset([v]) for v in (*draws, *scenario.presences)}
     couplings = []
     for variable, number in scenario.couplings.items():
-        roots[variable] = frozenset().union(*(roots[f"weather.{n}"] for n in number.variables()))
+        roots[variable] = frozenset().union(*(roots[n] for n in number.variables()))
         couplings.append(Coupling(variable, compiled_number(number), roots[variable]))
+    sources = {f"weather.{f}": f"changes.{c.name}.{f}" for c in scenario.changes for f in c.fields}
     fixed = {name: draw.pick(0.0) for name, draw in draws.items() if draw.fixed}
     presences = {v: compile_formula(f, of_valuation) for v, f in scenario.presences.items()}
     derived = {
@@ -118,23 +138,23 @@ def plan(scenario: Scenario) -> Plan:
         for i, p in enumerate(scenario.propositions)
         if isinstance(p.tree, Name) and p.tree.name in presences
     }
-    groups = _groups(scenario, roots, derived, fixed, couplings)
+    groups = _groups(scenario, sources, roots, derived, fixed, couplings)
     table = truth_table(scenario.rule, scenario.proposition_names)
     return Plan(
-        scenario, draws, fixed, tuple(name for name in draws if name not in fixed), tuple(couplings), roots, groups,
-        derived, presences, _possible(scenario, groups, derived), table,
+        scenario, draws, fixed, tuple(name for name in draws if name not in fixed), tuple(couplings), sources, roots,
+        groups, derived, presences, _possible(scenario, groups, derived), table,
     )  # fmt: skip
 
 
 def _groups(
-    scenario: Scenario, roots: Mapping[str, frozenset[str]], derived: Mapping[int, Any],
+    scenario: Scenario, sources: Mapping[str, str], roots: Mapping[str, frozenset[str]], derived: Mapping[int, Any],
     fixed: Mapping[str, Any], couplings: list[Coupling],
 ) -> tuple[Group, ...]:  # fmt: skip
     merged: list[tuple[set[int], set[str]]] = []
     for i, proposition in enumerate(scenario.propositions):
         if i in derived:
             continue
-        members, variables = {i}, set().union(*(roots[v] for v in proposition.variables))
+        members, variables = {i}, {*_own(proposition, sources, roots), *proposition.conditions}
         for other in [m for m in merged if m[1] & variables - set(fixed)]:
             merged.remove(other)
             members, variables = members | other[0], variables | other[1]
@@ -144,12 +164,13 @@ def _groups(
         positions = tuple(sorted(members))
         propositions = tuple(scenario.propositions[i] for i in positions)
         free = tuple(v for v in scenario.draws if v in variables and v not in fixed)
-        groups.append(Group(positions, propositions, free, _settings(scenario, propositions, free, fixed, couplings)))
+        settings = _settings(scenario, propositions, sources, free, fixed, couplings)
+        groups.append(Group(positions, propositions, free, settings))
     return tuple(groups)
 
 
 def _settings(
-    scenario: Scenario, propositions: tuple[Proposition, ...], free: tuple[str, ...],
+    scenario: Scenario, propositions: tuple[Proposition, ...], sources: Mapping[str, str], free: tuple[str, ...],
     fixed: Mapping[str, Any], couplings: list[Coupling],
 ) -> tuple[Cell, ...]:  # fmt: skip
     """The settings of a group that occur in many draws; fixed seed, so that a scenario means the same everywhere."""
@@ -163,7 +184,7 @@ def _settings(
                     coupling.settle(values)
             except (FloatingPointError, ZeroDivisionError) as error:
                 raise ValueError(f"scenario {scenario.name}: {coupling.variable} has no value: {error}") from None
-    columns = [np.broadcast_to(compiled(p.tree)(values.__getitem__), _TRIALS) for p in propositions]
+    columns = [np.broadcast_to(compiled(p.tree)(_lookup(values, sources)), _TRIALS) for p in propositions]
     return tuple(sorted(set(zip(*(c.tolist() for c in columns)))))
 
 

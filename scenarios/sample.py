@@ -20,13 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from scenarios.models import ActorModel, SignModel, value_in
+from scenarios.models import ActorModel, SignModel
 from scenarios.plan import Plan, admitted, plan
 from scenarios.rules.logic import Cell, describe_cell
 from scenarios.rules.parse import listed
 from scenarios.rules.predicates import Proposition, compiled
+from scenarios.rules.variables import drawn_in
 from scenarios.spec import EVERY, Scenario
-from sim.config import ActorSpec, Episode, MapSpec, SignSpec, Weather
+from sim.config import ActorSpec, Episode, MapSpec, SignSpec, Weather, WeatherChange
 
 Count = Callable[[MapSpec], int]
 _TRIES = 5000  # a group of propositions with a chance of 1 in 500 is still missed less than once in 20,000 episodes
@@ -108,7 +109,11 @@ def batch(
 
 
 def valuation(scenario: Scenario, episode: Episode) -> dict[str, bool]:
-    """Which propositions hold in an episode, at its start."""
+    """Which propositions hold in an episode when the decision falls: the weather is as its changes leave it.
+
+    The start would say nothing of rain that comes on the way; when ego will be at the junction, nobody knows before it
+    has driven. So a change counts as over by then, and a scenario is to be written so that it is.
+    """
     return {p.name: p.on_episode(episode) for p in scenario.propositions}
 
 
@@ -121,8 +126,10 @@ def decision(scenario: Scenario, episode: Episode) -> int:
 def twin(scenario: Scenario, episode: Episode, proposition: str) -> Episode:
     """The same episode with one proposition flipped and the others as they were.
 
-    Only the proposition's own variables change, and the weather that follows them by a formula. Actors that follow a
-    proposition by a formula stay as they are: that breaks the correlation, which is what twins are for.
+    Only the proposition's own variables change, and the weather that follows them by a formula. Weather that changes
+    later differs from then on. What a sign says is drawn anew from its own texts; a sign that is not there is put up
+    for it. Actors that follow a proposition by a formula stay as they are: that breaks the correlation, which is what
+    twins are for.
 
     Raises:
         ValueError: for an unknown proposition, or one that cannot flip alone.
@@ -162,14 +169,16 @@ def _with(scenario: Scenario, episode: Episode, before: Mapping[str, bool], want
     """The episode with the wanted truth values, all other propositions as `before`."""
     worked = plan(scenario)
     target = {**before, **wanted}
-    values = {v: value_in(episode, v) for p in scenario.propositions for v in p.variables}
-    values |= {v: value_in(episode, v) for v in (*worked.draws, *scenario.couplings) if v.startswith("weather.")}
+    read = {v for p in scenario.propositions for v in worked.roots_of(p)}
+    weather = [v for v in (*worked.draws, *scenario.couplings) if v.startswith(("weather.", "changes."))]
+    values = {v: drawn_in(episode, v) for v in (*sorted(read), *weather)}
     first = dict(values)
     for p in scenario.propositions:
         if target[p.name] == before[p.name]:
             continue
         changed = worked.roots_of(p)
-        variables = tuple(v for v in sorted(changed) if not worked.twin_draw(v).fixed)
+        variables = tuple(v for v in sorted(worked.own_roots(p)) if not worked.twin_draw(v).fixed)
+        values |= p.conditions  # no words can be changed where no sign stands
         touched = tuple(q for q in scenario.propositions if worked.roots_of(q) & changed)
         goal = tuple(target[q.name] for q in touched)
         # Keyed by what is wanted of these propositions alone: rain looks the same whatever else is flipped with it.
@@ -178,18 +187,24 @@ def _with(scenario: Scenario, episode: Episode, before: Mapping[str, bool], want
     return _replaced(episode, {v: x for v, x in values.items() if x != first[v]})
 
 
-def _replaced(episode: Episode, changes: Mapping[str, Any]) -> Episode:
+def _replaced(episode: Episode, values: Mapping[str, Any]) -> Episode:
     """The episode with some variables changed."""
-    weather = {v.partition(".")[2]: x for v, x in changes.items() if v.startswith("weather.")}
-    ego = {v.partition(".")[2]: x for v, x in changes.items() if v.startswith("ego.")}
-    actors = tuple(
-        replace(a, **{f: changes[v] for f in ("present", "speed") if (v := f"actors.{a.name}.{f}") in changes})
-        for a in episode.actors
+
+    def of(prefix: str) -> dict[str, Any]:
+        return {v.removeprefix(prefix): x for v, x in values.items() if v.startswith(prefix)}
+
+    changes = tuple(
+        replace(c, to=tuple((f, new.get(f, x)) for f, x in c.to)) if (new := of(f"changes.{c.name}.")) else c
+        for c in episode.changes
     )
-    signs = tuple(
-        replace(s, present=changes[v]) if (v := f"signs.{s.name}.present") in changes else s for s in episode.signs
+    return replace(
+        episode,
+        weather=replace(episode.weather, **of("weather.")),
+        actors=tuple(replace(a, **of(f"actors.{a.name}.")) for a in episode.actors),
+        signs=tuple(replace(s, **of(f"signs.{s.name}.")) for s in episode.signs),
+        changes=changes,
+        **of("ego."),
     )
-    return replace(episode, weather=replace(episode.weather, **weather), actors=actors, signs=signs, **ego)
 
 
 # -------------------------------------------------------------------------------------------------- parts
@@ -238,7 +253,7 @@ def _redraw(
     tests = [compiled(p.tree) for p in propositions]
     roots = set(variables)
     follow = [c for c in worked.couplings if c.roots & roots]
-    lookup = values.__getitem__
+    lookup = worked.lookup(values)
     for _ in range(_TRIES if variables else 1):
         if all(test(lookup) == wanted for test, wanted in zip(tests, target)):
             return
@@ -257,9 +272,16 @@ def _episode(scenario: Scenario, seed: int, values: Mapping[str, Any], u: float,
     actors = tuple(ActorSpec(a.name, *(values[f"actors.{a.name}.{k}"] for k in _ACTOR_FIELDS)) for a in scenario.actors)
     signs = tuple(SignSpec(s.name, **{k: values[f"signs.{s.name}.{k}"] for k in _SIGN_FIELDS}) for s in scenario.signs)
     weather = Weather(**{k: values[f"weather.{k}"] for k in _WEATHER})
+    changes = tuple(
+        WeatherChange(
+            values[f"changes.{c.name}.after"], values[f"changes.{c.name}.over"],
+            tuple((f, values[f"changes.{c.name}.{f}"]) for f in c.fields), c.name,
+        )
+        for c in scenario.changes
+    )  # fmt: skip
     return Episode(
         scenario.name, seed, _map(scenario, values, u, junctions), values["ego.start"], values["ego.distance"],
-        values["ego.speed"], weather, actors, scenario.time_limit, scenario.finish, signs,
+        values["ego.speed"], weather, actors, scenario.time_limit, scenario.finish, signs, changes,
     )  # fmt: skip
 
 

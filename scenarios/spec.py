@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from scenarios.draws import Draw
-from scenarios.models import ActorModel, FileModel, MapModel, SignModel, read_proposition
+from scenarios.models import ActorModel, ChangeBase, FileModel, MapModel, SignModel, options_of
 from scenarios.reading import KeyPath, Lines, ScenarioError, check, read_yaml
 from scenarios.rules.parse import RuleError, check_name, listed, nearest, parse_formula, parse_rule
-from scenarios.rules.predicates import Number, Proposition, parse_number
+from scenarios.rules.predicates import Number, Proposition, parse_number, parse_proposition, renamed
 from scenarios.rules.syntax import Constant, Formula, Name, Rule, decisions, names
+from scenarios.rules.variables import conditions_of
 from sim.sensors import Sensor
 from sim.types import WEATHER_FIELDS
 
@@ -40,7 +41,7 @@ class Scenario:
         map: generator or file, and the junction's kind.
         actors: in the order of their slots.
         draws: variable -> its choice, such as "weather.precipitation" -> Uniform(0, 70), in the order of drawing.
-        couplings: weather variable -> number over other weather variables; in an order that can be computed.
+        couplings: weather variable, also of a change -> number over other such; in an order that can be computed.
         presences: "actors.<name>.present" -> formula over propositions: correlated on purpose.
         propositions: what may be true of an episode, in the order of a cell's entries.
         rule: what the driver thinks.
@@ -52,6 +53,7 @@ class Scenario:
         folder: the file's folder, where map files are looked for; None where there was no file.
         sensors: what ego carries in Gymnasium's environments besides camera and speed, by name.
         signs: in the order of their slots, which are behind the actors'.
+        changes: of the weather; those of one field follow each other and are over before the time is.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Scenario:
     folder: Path | None = None
     sensors: Mapping[str, Sensor] = field(default_factory=dict)
     signs: tuple[SignModel, ...] = ()
+    changes: tuple[ChangeBase, ...] = ()
 
     @property
     def proposition_names(self) -> tuple[str, ...]:
@@ -223,15 +226,13 @@ def _at(lines: Lines, path: KeyPath, read: Callable[[], T]) -> T:
 
 def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     model = check(FileModel, data, lines)
-    actors = tuple(a.name for a in model.actors)
-    for i, name in enumerate(actors):
-        if name in actors[:i]:
-            raise lines.error(("actors", i, "name"), f"the actor '{name}' stands twice; wanted another name")
-    signs = tuple(s.name for s in model.signs)
-    for i, name in enumerate(signs):
-        if name in signs[:i]:
-            raise lines.error(("signs", i, "name"), f"the sign '{name}' stands twice; wanted another name")
-    propositions = tuple(_proposition(name, text, actors, signs, lines) for name, text in model.propositions.items())
+    for what in ("actors", "signs", "changes"):
+        found = [thing.name for thing in getattr(model, what)]
+        if twice := next((i for i, name in enumerate(found) if name in found[:i]), None):
+            told = f"the {what.removesuffix('s')} '{found[twice]}' stands twice; wanted another name"
+            raise lines.error((what, twice, "name"), told)
+    _check_times(model, lines)
+    propositions = _propositions(model, lines)
     known = tuple(p.name for p in propositions)
     rule = _at(lines, ("rule",), lambda: parse_rule(model.rule, known))
     _check_ways(model, rule, lines)
@@ -253,7 +254,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
         for i, a in enumerate(model.actors)
         if isinstance(a.present, str)
     }
-    _check_presences(propositions, presences, actors, lines)
+    _check_presences(propositions, presences, tuple(a.name for a in model.actors), lines)
     variables = {**draws, **couplings, **presences}
     for i, leak in enumerate(model.known_leaks):
         if leak not in variables:
@@ -263,13 +264,39 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
         model.name, model.description, model.map, tuple(model.actors), draws, couplings, presences, propositions, rule,
         model.time_limit, model.finish, dict(model.balance), splits, tuple(model.known_leaks), data, folder,
         {name: sensor.build() for name, sensor in model.sensors.items()}, tuple(model.signs),
+        tuple(model.changes),
     )  # fmt: skip
 
 
-def _proposition(name: str, text: str, actors: tuple[str, ...], signs: tuple[str, ...], lines: Lines) -> Proposition:
-    path: KeyPath = ("propositions", name)
-    _at(lines, path, lambda: check_name(name))
-    return _at(lines, path, lambda: read_proposition(name, text, actors, signs))
+def _propositions(model: FileModel, lines: Lines) -> tuple[Proposition, ...]:
+    actors, signs = [a.name for a in model.actors], [s.name for s in model.signs]
+    options = {f"actors.{a.name}.kind": options_of(a.kind) for a in model.actors}
+    options |= {f"signs.{s.name}.{k}": options_of(getattr(s, k)) for s in model.signs for k in ("kind", "text")}
+    found = []
+    for name, text in model.propositions.items():
+        path: KeyPath = ("propositions", name)
+        _at(lines, path, functools.partial(check_name, name))
+        found.append(_at(lines, path, functools.partial(parse_proposition, name, text, actors, signs, options)))
+    return tuple(found)
+
+
+def _check_times(model: FileModel, lines: Lines) -> None:
+    """Changes of a field must keep their order whatever chance chooses, and be over in time: the last one counts."""
+    for i, change in enumerate(model.changes):
+        latest = change.after.ends[1] + change.over.ends[1]
+        if latest > model.time_limit:
+            raise lines.error(
+                ("changes", i), f"the change '{change.name}' may last until {latest:g} s, and the time limit is "
+                f"{model.time_limit:g} s; wanted it over by then"
+            )  # fmt: skip
+        for later in model.changes[i + 1 :]:
+            both = [f for f in change.fields if f in later.fields]
+            if both and later.after.ends[0] < latest:
+                raise lines.error(
+                    ("changes", model.changes.index(later), "after"), f"'{later.name}' may begin at "
+                    f"{later.after.ends[0]:g} s, while '{change.name}' changes {both[0]} until {latest:g} s; wanted "
+                    "changes of one field to follow each other, in the order of the file"
+                )  # fmt: skip
 
 
 def _split(name: str, text: str | bool, known: tuple[str, ...], lines: Lines) -> Formula:
@@ -306,26 +333,53 @@ def _draws(model: FileModel) -> dict[str, Draw]:
     for actor in model.actors:
         values = {k: getattr(actor, k) for k in type(actor).model_fields if k != "name"}
         found |= {f"actors.{actor.name}.{k}": v for k, v in values.items() if isinstance(v, Draw)}
-    for sign in model.signs:  # last: what chance gives the others does not hang on signs
+    for sign in model.signs:  # late: what chance gives the others does not hang on signs
         found |= {f"signs.{sign.name}.{k}": getattr(sign, k) for k in type(sign).model_fields if k != "name"}
+    for change in model.changes:  # last, for the same reason
+        values = {k: getattr(change, k) for k in ("after", "over", *change.fields)}
+        found |= {f"changes.{change.name}.{k}": v for k, v in values.items() if isinstance(v, Draw)}
     return found
 
 
 def _couplings(model: FileModel, lines: Lines) -> dict[str, Number]:
-    """The weather formulas, each after those that it needs."""
-    texts = {n: t for n in WEATHER_FIELDS if isinstance(t := getattr(model.weather, n), str)}
-    numbers = {
-        n: _at(lines, ("weather", n), functools.partial(parse_number, t, WEATHER_FIELDS)) for n, t in texts.items()
-    }
+    """The weather formulas, each after those that it needs.
+
+    In a change a name means what the change makes of the field; where it leaves the field alone, and for the formula's
+    own field, the name means what the field was before.
+    """
+    before = {n: f"weather.{n}" for n in WEATHER_FIELDS}
+    found = _ordered(model.weather, ("weather",), "weather", before, lines)
+    for i, change in enumerate(model.changes):
+        after = before | {n: f"changes.{change.name}.{n}" for n in change.fields}
+        found |= _ordered(change, ("changes", i), f"changes.{change.name}", after, lines, before)
+        before = after
+    return found
+
+
+def _ordered(
+    values: Any, path: KeyPath, prefix: str, now: Mapping[str, str], lines: Lines,
+    before: Mapping[str, str] | None = None,
+) -> dict[str, Number]:  # fmt: skip
+    """The formulas of one weather by the names of their variables.
+
+    Args:
+        now: field -> variable; before: the same for a formula's own field, where that has a meaning.
+    """
+    numbers: dict[str, Number] = {}
+    for n in WEATHER_FIELDS:
+        if isinstance(text := getattr(values, n), str):
+            number = _at(lines, (*path, n), functools.partial(parse_number, text, WEATHER_FIELDS))
+            own = {n: before[n]} if before else {}
+            numbers[f"{prefix}.{n}"] = renamed(number, {**now, **own}.__getitem__)
     ordered: dict[str, Number] = {}
     while len(ordered) < len(numbers):
         ready = [n for n in numbers if n not in ordered and all(v not in numbers or v in ordered
                  for v in numbers[n].variables())]  # fmt: skip
         if not ready:
-            stuck = [n for n in numbers if n not in ordered]
-            raise lines.error(("weather", stuck[0]), f"{listed(stuck)} depend on each other; wanted no circle")
+            stuck = [n.rpartition(".")[2] for n in numbers if n not in ordered]
+            raise lines.error((*path, stuck[0]), f"{listed(stuck)} depend on each other; wanted no circle")
         ordered |= {n: numbers[n] for n in ready}
-    return {f"weather.{n}": number for n, number in ordered.items()}
+    return ordered
 
 
 def _check_presences(
@@ -339,6 +393,10 @@ def _check_presences(
             if odd := next((v for v in by_name[name].variables if v in presences), None):
                 raise lines.error(path, f"'{name}' reads {odd}, itself a formula; wanted what chance decides")
     for p in propositions:
+        for variable in p.variables:
+            if hidden := next((c for c in conditions_of(variable) if c in presences), None):
+                told = f"{variable} shows only with {hidden}, which follows a formula; wanted '{hidden}' alone"
+                raise lines.error(("propositions", p.name), told)
         if any(v in presences for v in p.variables) and not isinstance(p.tree, Name):
             odd = next(v for v in p.variables if v in presences)
             raise lines.error(

@@ -36,7 +36,7 @@ class Backend(Protocol):
         """
 
     def step(self, action: Action) -> None:
-        """Advance every running world one tick.
+        """Advance every running world one tick; its weather becomes `sim.forecast.weather_at` of that tick.
 
         Raises:
             ValueError: when the shape of a part of the action is not (B,), or it is not finite in a running world.

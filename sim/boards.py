@@ -246,6 +246,19 @@ def look_of(face: Face, wear: float) -> int:
     return number << 4 | round(wear * WEARS)
 
 
+def face_shown(look: int) -> tuple[Face, float]:
+    """The face and the wear, in steps of 1 / WEARS, that a look stands for.
+
+    Raises:
+        ValueError: for a sign that no backend of this process has placed.
+    """
+    if look >> 4 not in _FACES:
+        raise ValueError(
+            f"a world shows sign {look >> 4}, which nobody placed here; reset a backend to its episode first"
+        )
+    return _FACES[look >> 4], (look & WEARS) / WEARS
+
+
 class SignArrays(NamedTuple):
     """The pictures that a call of the camera draws from, as arrays for the kernels.
 
@@ -329,11 +342,7 @@ class SignAtlas:
 
 def _pyramid(key: int) -> list[np.ndarray]:
     """The levels of a picture, (H, W) uint32 each."""
-    if key >> 8 not in _FACES:
-        raise ValueError(
-            f"a world shows sign {key >> 8}, which nobody placed here; reset a backend to its episode first"
-        )
-    level = worn(_FACES[key >> 8], (key >> 4 & WEARS) / WEARS, key & PATTERNS - 1)
+    level = worn(*face_shown(key >> 4), key & PATTERNS - 1)
     levels = []
     for _ in range(LEVELS):
         levels.append(np.ascontiguousarray(level).view("<u4")[..., 0])

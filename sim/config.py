@@ -40,6 +40,23 @@ class Weather:
 
 
 @dataclass(frozen=True)
+class WeatherChange:
+    """The weather turns: some of its numbers go to new values, evenly. `sim.forecast` says what that comes to.
+
+    Args:
+        at: when it begins, after the start of the episode [s].
+        over: how long it takes [s]; 0 changes all at once.
+        to: (field, new value) of what changes, and of nothing else; in the order of WEATHER_FIELDS.
+        name: what the scenario calls it.
+    """
+
+    at: float
+    over: float = 0.0
+    to: tuple[tuple[str, float], ...] = ()
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Camera:
     """A pinhole camera on ego, without roll.
 
@@ -253,6 +270,7 @@ class Episode:
         finish: metres beyond the junction at which ego has arrived [m].
         signs: boards and traffic signs beside the road; `to_dict` leaves them out where there are none.
         traffic: who else lives on the map; left out of `to_dict` where there is none.
+        changes: of the weather, later; `to_dict` leaves them out where there are none.
     """
 
     scenario: str
@@ -266,15 +284,15 @@ class Episode:
     time_limit: float = 20.0
     finish: float = 12.0
     signs: tuple[SignSpec, ...] = ()
+    changes: tuple[WeatherChange, ...] = ()
     traffic: TrafficSpec | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data; `Episode.from_dict` is its inverse."""
         data = asdict(self)
-        if not self.signs:  # an episode without signs is stored as it was before there were any
-            del data["signs"]
-        if self.traffic is None:
-            del data["traffic"]
+        for name in ("signs", "changes", "traffic"):  # an episode without them is stored as before there were any
+            if not data[name]:
+                del data[name]
         for actor in data["actors"]:
             if actor["script"] is None:
                 del actor["script"]
@@ -296,6 +314,10 @@ class Episode:
         data["actors"] = tuple(_actor(a) for a in data["actors"])
         data["traffic"] = TrafficSpec(**data["traffic"]) if data.get("traffic") else None
         data["signs"] = tuple(SignSpec(**s) for s in data.get("signs", ()))
+        data["changes"] = tuple(
+            WeatherChange(**{**c, "to": tuple((field, value) for field, value in c["to"])})
+            for c in data.get("changes", ())
+        )
         return cls(**data)
 
 

@@ -17,6 +17,7 @@ from sim.camera import render
 from sim.config import BODIES, EGO, Camera, Episode, SignSpec, Simulation
 from sim.crowd import advance, empty_crowd, widened, with_scripts
 from sim.dynamics import drive, grip_of, limits_of
+from sim.forecast import check_changes, weather_table
 from sim.geometry import HALF, boxes_touch, wrap
 from sim.kernel import kernel, over_worlds
 from sim.population import populate, set_body, set_script
@@ -195,6 +196,7 @@ class EmbeddedWorld:
         self.episodes: list[Episode | None] = [None] * worlds
         self._search = tuple(search)
         self._goal = np.zeros(worlds, np.float32)
+        self._changing: dict[int, np.ndarray] = {}  # slot -> weather by ticks, where it changes
         self.world = empty_world(worlds, self.simulation.actors)
         self.crowd = empty_crowd(worlds, self.simulation.actors)
         self.world.outcome[:] = _TIMEOUT  # nothing runs before the first reset
@@ -238,6 +240,7 @@ class EmbeddedWorld:
             if sign.arm not in junction.arms:
                 raise ValueError(f"sign {sign.name}: no arm {sign.arm!r}; the junction has {sorted(junction.arms)}")
             look_of(face_of(sign), sign.wear)
+        check_changes(episode)
         return road_map, junction
 
     def _make_room(self, slots: int) -> None:
@@ -258,7 +261,10 @@ class EmbeddedWorld:
         self.crowd.mind[w], self.crowd.course[w], self.crowd.busy[w] = 0, 0.0, 0
         world.map[w] = self.maps.add(road_map)
         world.seed[w] = episode.seed & 0xFFFFFFFF
-        world.weather[w] = episode.weather.array()
+        self._changing.pop(w, None)
+        if episode.changes:
+            self._changing[w] = weather_table(episode, self.simulation.tick)
+        world.weather[w] = self._changing[w][0] if episode.changes else episode.weather.array()
         world.branch[w] = NO_BRANCH
         world.clock[w] = LIGHTS_OFF
         world.time_limit[w] = round(episode.time_limit / self.simulation.tick)
@@ -345,6 +351,12 @@ class EmbeddedWorld:
             self.threads,
             least=256,  # a step is so short that fewer worlds do not pay for a thread
         )
+        self._change_weather()
+
+    def _change_weather(self) -> None:
+        """The weather of each world's own tick, where it changes at all; looked up and never added up."""
+        for w, table in self._changing.items():
+            self.world.weather[w] = table[min(self.world.tick[w], len(table) - 1)]
 
     def _move_others(self, bank: Bank, dt: np.float32) -> None:
         """Let traffic, walkers and scripts go on, and the traffic lights' clocks; they see ego where it is."""
@@ -385,12 +397,14 @@ class EmbeddedWorld:
         """Put every ego where it is in another world of the same shape, with its motion, progress and outcome.
 
         Called after `step`, this makes a world the *shadow* of another one in which one proposition differs: the
-        others move by their own rules (an actor may be present in one of the two only), ego is the other's ego.
+        others move by their own rules (an actor may be present in one of the two only), ego is the other's ego, and
+        the weather is that of its own episode at the other's tick.
         """
         for name in ("x", "y", "yaw", "speed", "steer", "acceleration"):
             getattr(self.world, name)[:, 0] = getattr(other, name)[:, 0]
         for name in ("tick", "outcome", "branch", "route_s", "route_offset"):
             getattr(self.world, name)[:] = getattr(other, name)
+        self._change_weather()
 
     def close(self) -> None:
         """Nothing is held outside this process's memory."""

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from sim.backend import Backend
-from sim.config import ActorSpec, Episode, MapSpec, Weather
+from sim.config import ActorSpec, Episode, MapSpec, Weather, WeatherChange
+from sim.forecast import weather_at
 from sim.types import DECISIONS, KIND, KINDS, NO_BRANCH, OUTCOME, OUTCOMES, WEATHER_INDEX, Action, World
 
 INTEGERS = ("tick", "map", "outcome", "branch", "time_limit", "clock", "struck", "kind", "look", "path", "route")
@@ -193,6 +194,18 @@ class BackendConformance:
         assert (backend.world.tick == before.tick + 1).all()
         moved = np.hypot(backend.world.x[:, 0] - before.x[:, 0], backend.world.y[:, 0] - before.y[:, 0])
         np.testing.assert_allclose(moved, before.speed[:, 0] * backend.simulation.tick, rtol=1e-3)
+
+    def test_the_weather_is_that_of_the_episode_at_every_tick(self, backend: Backend) -> None:
+        change = WeatherChange(0.5, 1.0, (("precipitation", 40.0), ("sun_azimuth_angle", 300.0)))
+        episodes = self.make_episodes(3)
+        episodes[1] = replace(episodes[1], changes=(change,))
+        backend.reset(episodes)
+        for _ in range(20):
+            for w, episode in enumerate(episodes):
+                now = weather_at(episode, backend.world.tick[w] * backend.simulation.tick)
+                np.testing.assert_array_equal(backend.world.weather[w], now)
+            backend.step(actions(3))
+        assert backend.world.weather[1, WEATHER_INDEX["precipitation"]] == 40.0
 
     def test_positive_steer_turns_left_and_negative_acceleration_brakes(self, backend: Backend) -> None:
         before = backend.world.copy()

@@ -1,15 +1,12 @@
-"""Propositions: what is true of a world, written over its state variables.
+"""Propositions: what is true of a world, written over its state variables (`scenarios.rules.variables`).
 
-`raining: weather.precipitation > 20`, `oncoming: actors.oncoming.present`. The variables are
+`raining: weather.precipitation > 20`, `oncoming: actors.oncoming.present`, `detour: signs.board.text == "DETOUR"`.
 
-    weather.<field>         CARLA's WeatherParameters (`sim.types.WEATHER_FIELDS`) [percent, degrees]
-    actors.<name>.present   whether the actor stands in the world
-    actors.<name>.speed     [m/s]
-    ego.speed               [m/s]
-
-One text is read in two places, and must mean the same in both: a concrete draw (`sim.config.Episode`) and the
-running worlds (`sim.types.World`, batched), where actor number i of the scenario sits in slot i + 1. Draws are
-rounded to four decimals (`scenarios.draws`) so that float32 worlds fall on the same side of a threshold.
+One text is read in two places: in a concrete draw (`sim.config.Episode`), as things stand when the decision falls,
+and in running worlds (`sim.types.World`, batched), as they stand now. The two are the same unless the weather changes
+on the way; then the draw says what will be true at the junction, which is what episodes are balanced, labelled and
+judged by, and the driver goes by what it sees. Draws are rounded to four decimals (`scenarios.draws`) so that float32
+worlds fall on the same side of a threshold.
 """
 
 from __future__ import annotations
@@ -17,17 +14,27 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lark
 import numpy as np
 
 from scenarios.rules.evaluate import compile_formula
-from scenarios.rules.parse import FORMULA_GRAMMAR, RuleError, build_formula, point_at, read, unknown_name
+from scenarios.rules.parse import (
+    FORMULA_GRAMMAR,
+    RuleError,
+    build_formula,
+    listed,
+    nearest,
+    point_at,
+    read,
+    unknown_name,
+)
 from scenarios.rules.syntax import Constant, Formula, Name, leaves
+from scenarios.rules.variables import Lookup, conditions_of, known_variables, type_of, value_in, value_on
 from sim.config import Episode
-from sim.types import WEATHER_FIELDS, WEATHER_INDEX, World
+from sim.types import World
 
 _NUMBERS = r"""
     ?number: term | number "+" term -> add | number "-" term -> subtract
@@ -44,6 +51,8 @@ _CONDITION_GRAMMAR = (
     FORMULA_GRAMMAR
     + _NUMBERS
     + r"""
+           | WORDS -> words
+    WORDS: /"[^"\n]*"/
     ?atom: "true" -> true | "false" -> false | comparison | VARIABLE -> flag | "(" formula ")"
     comparison: number (COMPARE number)+
 """
@@ -96,15 +105,24 @@ class Comparison(Formula):
 
 
 @dataclass(frozen=True)
+class Wording(Formula):
+    """`signs.board.text == "DETOUR"`, or `!=`; a leaf of a condition's tree."""
+
+    variable: str
+    sign: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Proposition:
     """A named statement about the world.
 
     Args:
         name: what rules call it.
         text: as the scenario wrote it.
-        tree: the text's tree; leaves are Comparison, Name (a Boolean variable) and Constant.
+        tree: the text's tree; leaves are Comparison, Wording, Name (a Boolean variable) and Constant.
         variables: the state variables that it reads, in order of first mention.
-        actors: names of the scenario's actors, in the order of their slots.
+        actors, signs: names of the scenario's actors and signs, in the order of their slots.
     """
 
     name: str
@@ -112,57 +130,121 @@ class Proposition:
     tree: Formula
     variables: tuple[str, ...]
     actors: tuple[str, ...]
+    signs: tuple[str, ...] = ()
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """Variable -> the value that it must have for what the text names to show: a sign must stand there."""
+        return {c: wanted for v in self.variables for c, wanted in conditions_of(v).items()}
 
     def of(self, values: Mapping[str, Any]) -> Any:
         """The truth for given variables, each a scalar or (B,): bool or bool (B,)."""
         return compiled(self.tree)(values.__getitem__)
 
     def on_episode(self, episode: Episode) -> bool:
-        """The truth in a concrete draw, at its start."""
-        return bool(compiled(self.tree)(lambda variable: episode_value(episode, variable)))
+        """The truth in a concrete draw when the decision falls: with the weather as it is once its changes are over."""
+        return bool(compiled(self.tree)(lambda variable: value_in(episode, variable)))
 
     def on_world(self, world: World) -> np.ndarray:
         """The truth in B running worlds now: bool (B,)."""
-        value = compiled(self.tree)(lambda variable: world_value(world, variable, self.actors))
+        value = compiled(self.tree)(lambda variable: value_on(world, variable, self.actors, self.signs))
         return np.broadcast_to(np.asarray(value, bool), world.tick.shape).copy()
 
 
-def known_variables(actors: Sequence[str]) -> tuple[str, ...]:
-    """Every variable that a proposition may read where the scenario has these actors."""
-    of_actors = [f"actors.{a}.{what}" for a in actors for what in ("present", "speed")]
-    return ("ego.speed", *of_actors, *(f"weather.{f}" for f in WEATHER_FIELDS))
-
-
-def parse_proposition(name: str, text: str, actors: Sequence[str] = ()) -> Proposition:
+def parse_proposition(
+    name: str,
+    text: str,
+    actors: Sequence[str] = (),
+    signs: Sequence[str] = (),
+    options: Mapping[str, Sequence[str]] | None = None,
+) -> Proposition:
     """Read the text of a proposition.
 
     Args:
-        actors: names of the scenario's actors, in the order of their slots.
+        actors, signs: names of the scenario's actors and signs, in the order of their slots.
+        options: variable -> all the words that it can be, such as "signs.board.text" -> ("DETOUR", "SCHOOL"); a
+            comparison with other words is refused.
 
     Raises:
         RuleError: for what cannot be read, with the word pointed at and the known names.
     """
     tree = read(_parsers()[0], text, "formula", "a condition such as 'weather.precipitation > 20'")
-    known = known_variables(actors)
+    known = known_variables(actors, signs)
 
     def variable(token: lark.Token) -> str:
+        if token.startswith("changes."):
+            told = f"'{token}' is yet to come, and no driver can know it; wanted what is there"
+            raise _pointed(f"{told}, such as 'weather.precipitation > 20'", text, token)
         if token not in known:
             raise unknown_name(text, token, "variable", known)
         return str(token)
 
-    def atom(leaf: lark.Tree[lark.Token]) -> Formula:
+    def atom(leaf: Any) -> Formula:
         if leaf.data == "flag":
             token = leaf.children[0]
-            assert isinstance(token, lark.Token)
-            if variable(token).rsplit(".", 1)[-1] != "present":
-                sentence = f"'{token}' is a number, not true or false; wanted a comparison such as '{token} > 0'"
-                raise RuleError(sentence + point_at(text, token.start_pos or 0, len(token)))
+            if (kind := type_of(variable(token))) != "truth":
+                wanted = f"'{token} > 0'" if kind == "number" else f"'{token} == {_example(token, options)}'"
+                what = "a number" if kind == "number" else "words"
+                raise _pointed(
+                    f"'{token}' is {what}, not true or false; wanted a comparison such as {wanted}", text, token
+                )
             return Name(str(token))
-        numbers = tuple(_number(child, text, variable) for child in leaf.children[::2])
-        return Comparison(numbers, tuple(str(sign) for sign in leaf.children[1::2]))
+        operands, signs_between = leaf.children[::2], leaf.children[1::2]
+        if any(o.data == "words" or (o.data == "quantity" and _is_words(o.children[0], known)) for o in operands):
+            return _wording(operands, signs_between, text, variable, options or {})
+        numbers = tuple(_number(child, text, variable) for child in operands)
+        return Comparison(numbers, tuple(str(sign) for sign in signs_between))
 
     formula = build_formula(tree, atom)
-    return Proposition(name, text, formula, _variables(formula), tuple(actors))
+    return Proposition(name, text, formula, _variables(formula), tuple(actors), tuple(signs))
+
+
+def _pointed(sentence: str, text: str, token: lark.Token) -> RuleError:
+    return RuleError(sentence + point_at(text, token.start_pos or 0, len(token)))
+
+
+def _is_words(token: lark.Token, known: Sequence[str]) -> bool:
+    return token in known and type_of(token) == "words"
+
+
+def _example(variable: str, options: Mapping[str, Sequence[str]] | None) -> str:
+    found = (options or {}).get(variable, ())
+    return f'"{found[0] if found else "WORDS"}"'
+
+
+def _wording(
+    operands: Sequence[Any], between: Sequence[lark.Token], text: str,
+    variable: Callable[[lark.Token], str], options: Mapping[str, Sequence[str]],
+) -> Wording:  # fmt: skip
+    """A comparison of which one side at least is words."""
+    if odd := next((s for s in between if s not in ("==", "!=")), None):
+        raise _pointed(f"words have no order for '{odd}'; wanted == or !=", text, odd)
+    if len(between) > 1:
+        raise _pointed(f"words are compared two at a time; wanted 'and' before this '{between[1]}'", text, between[1])
+    named = next((o.children[0] for o in operands if o.data == "quantity"), None)
+    said = next((o.children[0] for o in operands if o.data == "words"), None)
+    if named is None:
+        token = _first(operands[0])
+        raise _pointed(f"{token} is compared with no variable; wanted one such as 'signs.board.text'", text, token)
+    if said is None:
+        other = _first(next(o for o in operands if o.data != "quantity" or o.children[0] is not named))
+        told = f"'{named}' is words, and '{other}' is not in double quotes"
+        raise _pointed(f"{told}; wanted such as '{named} == {_example(named, options)}'", text, other)
+    if type_of(variable(named)) != "words":
+        what = "true or false" if type_of(named) == "truth" else "a number"
+        raise _pointed(f"'{named}' is {what}, and {said} is words; wanted the two alike", text, said)
+    words = str(said)[1:-1]
+    if named in options and words not in options[named]:
+        known = listed(f'"{o}"' for o in options[named])
+        raise _pointed(f"'{named}' is never {said}; it can be {known}{nearest(words, options[named])}", text, said)
+    return Wording(str(named), str(between[0]), words)
+
+
+def _first(tree: Any) -> lark.Token:
+    """The first word of an operand."""
+    token = next(tree.scan_values(lambda value: True))
+    assert isinstance(token, lark.Token)
+    return token
 
 
 def parse_number(text: str, known: Sequence[str]) -> Number:
@@ -190,13 +272,26 @@ def _parsers() -> tuple[lark.Lark, lark.Lark]:
 def _number(tree: Any, text: str, variable: Callable[[lark.Token], str]) -> Number:
     if tree.data == "literal":
         return Number("literal", (float(tree.children[0]),))
+    if tree.data == "words":
+        token = tree.children[0]
+        raise _pointed(
+            f"{token} is words, not a number; wanted to compare it with one variable by == or !=", text, token
+        )
     if tree.data == "quantity":
-        if str(tree.children[0]).endswith(".present"):
-            token = tree.children[0]
-            sentence = f"'{token}' is true or false, not a number; use it alone, as in 'not {token}'"
-            raise RuleError(sentence + point_at(text, token.start_pos, len(token)))
-        return Number("quantity", (variable(tree.children[0]),))
+        token = tree.children[0]
+        if (kind := type_of(variable(token))) == "truth":
+            raise _pointed(f"'{token}' is true or false, not a number; use it alone, as in 'not {token}'", text, token)
+        if kind == "words":
+            raise _pointed(f"'{token}' is words, not a number; wanted to compare it alone by == or !=", text, token)
+        return Number("quantity", (str(token),))
     return Number(str(tree.data), tuple(_number(child, text, variable) for child in tree.children))
+
+
+def renamed(number: Number, names: Callable[[str], str]) -> Number:
+    """The number with other names for its variables."""
+    if number.operation == "quantity":
+        return replace(number, operands=(names(number.operands[0]),))
+    return replace(number, operands=tuple(renamed(o, names) if isinstance(o, Number) else o for o in number.operands))
 
 
 def _variables(tree: Formula) -> tuple[str, ...]:
@@ -204,15 +299,14 @@ def _variables(tree: Formula) -> tuple[str, ...]:
     for leaf in leaves(tree):
         if isinstance(leaf, Name):
             found.append(leaf.name)
+        elif isinstance(leaf, Wording):
+            found.append(leaf.variable)
         elif isinstance(leaf, Comparison):
             found.extend(v for number in leaf.numbers for v in number.variables())
     return tuple(dict.fromkeys(found))
 
 
 # --------------------------------------------------------------------------------------------- compilation
-Lookup = Callable[[str], Any]  # variable name -> its value, a scalar or (B,)
-
-
 @functools.lru_cache(maxsize=4096)
 def compiled(tree: Formula) -> Callable[[Lookup], Any]:
     """The tree as a function of a variable lookup."""
@@ -241,8 +335,11 @@ def _leaf(leaf: Formula) -> Callable[[Lookup], Any]:
     if isinstance(leaf, Name):
         name = leaf.name
         return lambda lookup: lookup(name)
+    if isinstance(leaf, Wording):
+        variable, words, compare = leaf.variable, leaf.words, _COMPARE[leaf.sign]
+        return lambda lookup: compare(lookup(variable), words)
     if not isinstance(leaf, Comparison):
-        raise TypeError(f"{leaf!r} is no leaf of a condition: wanted Name, Comparison or {Constant.__name__}")
+        raise TypeError(f"{leaf!r} is no leaf of a condition: wanted Name, Comparison, Wording or {Constant.__name__}")
     numbers = [compiled_number(n) for n in leaf.numbers]
     signs = [_COMPARE[s] for s in leaf.signs]
     if len(signs) == 1:
@@ -257,40 +354,3 @@ def _leaf(leaf: Formula) -> Callable[[Lookup], Any]:
         return verdict
 
     return chain
-
-
-def episode_value(episode: Episode, variable: str) -> Any:
-    """The value of a variable in a concrete draw.
-
-    Raises:
-        ValueError: for an actor that the episode lacks.
-    """
-    head, _, tail = variable.partition(".")
-    if head == "weather":
-        return getattr(episode.weather, tail)
-    if head == "ego":
-        return getattr(episode, tail)
-    name, _, attribute = tail.partition(".")
-    for actor in episode.actors:
-        if actor.name == name:
-            return getattr(actor, attribute)
-    raise ValueError(f"the episode has no actor '{name}'; it has {[a.name for a in episode.actors]}")
-
-
-def world_value(world: World, variable: str, actors: Sequence[str]) -> np.ndarray:
-    """The value of a variable in B running worlds: (B,).
-
-    Raises:
-        ValueError: where the worlds have no slot for the actor.
-    """
-    head, _, tail = variable.partition(".")
-    if head == "weather":
-        return world.weather[:, WEATHER_INDEX[tail]]
-    if head == "ego":
-        return world.speed[:, 0]
-    name, _, attribute = tail.partition(".")
-    slot = 1 + list(actors).index(name)
-    if slot >= world.kind.shape[1]:
-        sentence = f"actor '{name}' wants slot {slot}, but the worlds have room for {world.kind.shape[1]} with ego"
-        raise ValueError(sentence + "; raise Simulation.actors")
-    return world.kind[:, slot] != 0 if attribute == "present" else world.speed[:, slot]

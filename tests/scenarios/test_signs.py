@@ -15,8 +15,8 @@ from dagger.loader import RenderingLoader
 from dagger.schedule import BetaSchedule
 from policies.expert import Expert
 from scenarios.environment import room_for, truth_of
-from scenarios.models import value_in
 from scenarios.plan import plan
+from scenarios.rules.variables import value_in
 from scenarios.sample import decision, sample, twin, under, valuation
 from scenarios.spec import ScenarioError, from_text, load_scenario
 from sim.boards import SIGN

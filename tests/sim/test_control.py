@@ -26,7 +26,7 @@ def ours(speed: float = 0.0, **control) -> Action:  # type: ignore[no-untyped-de
 
 @given(
     st.lists(st.tuples(st.floats(-0.6, 0.6), st.floats(-7, 3), st.booleans(), st.floats(-5, 20)), min_size=1),
-    st.sampled_from(sorted(VEHICLES)),
+    st.sampled_from(["car", "truck", "van"]),  # whose limits are those of the rows
 )
 def test_an_action_there_and_back_is_the_same(rows: list[tuple[float, float, bool, float]], kind: str) -> None:
     steer, acceleration, reverse, speed = (np.array(column) for column in zip(*rows))

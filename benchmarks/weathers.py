@@ -1,0 +1,144 @@
+"""Draws the gallery's sheets of weather: every weather in one place, and one episode in which rain sets in.
+
+    python benchmarks/weathers.py
+    python benchmarks/weathers.py --out /folder/for/a/look
+
+The same code draws the same pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from policies.expert import Expert
+from scenarios.environment import room_for
+from scenarios.sample import sample
+from scenarios.spec import from_text, load_scenario
+from sim.camera import render
+from sim.config import Camera
+from sim.draw import FAINT, PAPER, Text, write
+from sim.embedded import EmbeddedWorld
+from sim.rollout import rollout
+from sim.types import WEATHER_INDEX, World
+
+FOLDER = Path(__file__).parent.parent / "docs" / "images"
+VIEW = Camera(width=640, height=360, fov=90.0)
+SHOWN = (352, 198)  # [px] a picture drawn at VIEW's size is averaged down to this, so that the file stays small
+GAP, EDGE = 8, 14  # between pictures, around the page [px]
+PLACE = ("rain-turn", 7)  # scenario and seed
+CALM = {"cloudiness": 15.0, "fog_density": 2.0, "sun_altitude_angle": 40.0, "sun_azimuth_angle": 130.0}
+# Ego drives north. The azimuth is CARLA's, clockwise from east: 0 is on ego's right, 180 on its left, 270 before it.
+RAIN = {"precipitation": 90.0, "wetness": 90.0, "precipitation_deposits": 70.0, "cloudiness": 95.0}
+WEATHERS: dict[str, dict[str, float]] = {
+    "clear": {"sun_altitude_angle": 40.0, "cloudiness": 15.0},
+    "cloudy": {"cloudiness": 90.0},
+    "dusk": {"sun_altitude_angle": 1.0, "sun_azimuth_angle": 270.0, "cloudiness": 35.0},
+    "sun on the left": {"sun_altitude_angle": 30.0, "sun_azimuth_angle": 180.0},
+    "sun on the right": {"sun_altitude_angle": 30.0, "sun_azimuth_angle": 0.0},
+    "low sun ahead": {"sun_altitude_angle": 10.0, "sun_azimuth_angle": 270.0},
+    "light rain": {"precipitation": 25.0, "wetness": 25.0, "cloudiness": 70.0},
+    "heavy rain": RAIN,
+    "heavy rain in a storm": {"wind_intensity": 100.0, **RAIN},
+    "wet after rain": {"wetness": 80.0, "cloudiness": 40.0},
+    "puddles": {"wetness": 80.0, "precipitation_deposits": 90.0, "cloudiness": 40.0},
+    "light fog": {"fog_density": 20.0, "cloudiness": 50.0},
+    "dense fog": {"fog_density": 75.0, "cloudiness": 60.0},
+    "night, by headlights": {"sun_altitude_angle": -14.0},
+    "rain at night": {"sun_altitude_angle": -14.0, **RAIN},
+}
+COLUMNS = 3
+SHORT = {
+    "cloudiness": "clouds", "precipitation": "rain", "precipitation_deposits": "deposits", "wind_intensity": "wind",
+    "sun_altitude_angle": "sun", "sun_azimuth_angle": "azimuth", "fog_density": "fog",
+}  # fmt: skip
+
+RAIN_SETS_IN = """
+name: rain-sets-in
+map: {generate: t_junction, arm: 60}
+ego: {start: south, speed: 5, distance: 44}
+weather: {precipitation: 0, cloudiness: 20, sun_altitude_angle: 35, sun_azimuth_angle: 130}
+changes:
+  - {name: clouds, after: 0.5, over: 2.5, cloudiness: 95, wind_intensity: 60}
+  - {name: rain, after: 2, over: 3, precipitation: 90, wetness: 90, precipitation_deposits: 70}
+propositions: {raining: weather.precipitation > 20}
+rule: left if raining else right
+"""
+MOMENTS = (0.0, 2.0, 3.0, 4.0, 5.0, 7.0)  # [s]
+
+
+def every() -> np.ndarray:
+    """One place and one moment in every weather, with the numbers that make it."""
+    scenario = load_scenario(PLACE[0])
+    base = sample(scenario, PLACE[1], "every", tuple(name == "oncoming" for name in scenario.proposition_names))
+    episodes = [replace(base, weather=replace(base.weather, **{**CALM, **w})) for w in WEATHERS.values()]
+    backend = EmbeddedWorld(len(episodes), VIEW, room_for(scenario))
+    backend.reset(episodes)
+    told = [_numbers(w) for w in WEATHERS.values()]
+    pictures = list(render(backend.maps.arrays, backend.world, VIEW))
+    note = "percent; the sun in degrees, its azimuth clockwise from east; the camera looks north"
+    return _page("One place and one moment in every weather", note, pictures, list(zip(WEATHERS, told)))
+
+
+def change() -> np.ndarray:
+    """One episode from a dry start into heavy rain, as the expert drives it."""
+    scenario = from_text(RAIN_SETS_IN)
+    backend = EmbeddedWorld(1, VIEW, room_for(scenario))
+    seen: list[World] = []
+    episode = sample(scenario, 3)
+    backend.reset([episode])
+    seen.append(backend.world.copy())
+    rollout(backend, Expert.of(scenario), [episode], lambda tick, running: seen.append(backend.world.copy()))
+    pictures, told = [], []
+    for seconds in MOMENTS:
+        world = seen[round(seconds / backend.simulation.tick)]
+        pictures.append(render(backend.maps.arrays, world, VIEW)[0])
+        fields = ("cloudiness", "precipitation", "wetness", "precipitation_deposits")
+        told.append((f"{seconds:g} s", _numbers({f: float(world.weather[0, WEATHER_INDEX[f]]) for f in fields})))
+    note = "clouds close from 0.5 to 3 s, rain grows from 2 to 5 s; the expert, dry at first, turns left"
+    return _page("One episode: it clouds over, and rain sets in", note, pictures, told)
+
+
+def _numbers(weather: dict[str, float]) -> str:
+    return ", ".join(f"{SHORT.get(field, field)} {value:.0f}" for field, value in weather.items())
+
+
+def _page(title: str, note: str, pictures: list[np.ndarray], told: list[tuple[str, str]]) -> np.ndarray:
+    """Pictures in rows, a heading and its numbers above each."""
+    head, label = 44, 42
+    rows = -(-len(pictures) // COLUMNS)
+    tall, wide = head + rows * (label + SHOWN[1] + GAP) - GAP + EDGE, 2 * EDGE + COLUMNS * (SHOWN[0] + GAP) - GAP
+    page = np.full((tall, wide, 3), PAPER, np.uint8)
+    texts = [Text(title, EDGE, 30, 19, bold=True), Text(note, page.shape[1] - EDGE, 30, 13, FAINT, anchor="rs")]
+    for i, (picture, (name, numbers)) in enumerate(zip(pictures, told)):
+        x, y = EDGE + i % COLUMNS * (SHOWN[0] + GAP), head + i // COLUMNS * (label + SHOWN[1] + GAP)
+        texts.append(Text(name, x, y + 17, 14, bold=True))
+        texts.append(Text(numbers, x, y + 34, 12, FAINT))
+        small = cv2.resize(picture, SHOWN, interpolation=cv2.INTER_AREA)
+        page[y + label : y + label + SHOWN[1], x : x + SHOWN[0]] = small
+    return write(page, texts)
+
+
+PICTURES: dict[str, Callable[[], np.ndarray]] = {"weather-kinds.png": every, "weather-change.png": change}
+
+
+def main() -> None:
+    """Draw both."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=FOLDER, help="the folder that the pictures are written to")
+    options = parser.parse_args()
+    for name, draw in PICTURES.items():
+        picture = draw()
+        Image.fromarray(picture & 0xFE).save(options.out / name, optimize=True)
+        size = (options.out / name).stat().st_size / 1000
+        print(f"{options.out / name}  {picture.shape[1]} x {picture.shape[0]}  {size:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
