@@ -182,6 +182,9 @@ class Episode:
         time_limit: [s].
         finish: metres beyond the junction at which ego has arrived [m].
         signs: boards and traffic signs beside the road; `to_dict` leaves them out where there are none.
+        route: keypoints x, y [m] of a way over the map's lanes, driven instead of a turn at a junction: ego starts at
+            the first and has arrived at the last (`sim.routes`). Where there are some, `arm`, `distance`, `finish` and
+            the map's junction mean nothing; `to_dict` leaves them out where there are none.
     """
 
     scenario: str
@@ -195,12 +198,14 @@ class Episode:
     time_limit: float = 20.0
     finish: float = 12.0
     signs: tuple[SignSpec, ...] = ()
+    route: tuple[tuple[float, float], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data; `Episode.from_dict` is its inverse."""
         data = asdict(self)
-        if not self.signs:  # an episode without signs is stored as it was before there were any
-            del data["signs"]
+        for name in ("signs", "route"):
+            if not data[name]:  # an episode without them is stored as it was before there were any
+                del data[name]
         return data
 
     @classmethod
@@ -218,6 +223,7 @@ class Episode:
         data["weather"] = Weather(**data["weather"])
         data["actors"] = tuple(ActorSpec(**a) for a in data["actors"])
         data["signs"] = tuple(SignSpec(**s) for s in data.get("signs", ()))
+        data["route"] = tuple((float(x), float(y)) for x, y in data.get("route", ()))
         return cls(**data)
 
 
