@@ -1,4 +1,4 @@
-"""`dagger scenarios`: what there is, and one of them whole."""
+"""`dagger scenarios`: what there is, one of them whole, and their episodes in the files of others."""
 
 from __future__ import annotations
 
@@ -10,29 +10,56 @@ import tyro
 from rich.console import Console
 
 from dagger.console import Bars, output, table
+from dagger.options import BadInput, check_seed
+from dagger.runs import write_atomically
+from dagger.suites.plan import first_seed
 from scenarios.plan import admitted
+from scenarios.route_export import export_routes
 from scenarios.rules.logic import truth_table
-from scenarios.spec import Scenario, load_scenario, scenario_names
+from scenarios.sample import sample
+from scenarios.spec import EVERY, Scenario, load_scenario, scenario_names
 from sim.types import DECISIONS
+
+EXPORT = "export"  # the word in front of the scenarios that are to be written down
 
 
 @dataclass(frozen=True)
 class Options:
-    """List the scenarios that come with the program, or show some whole: rule, propositions, truth table.
+    """List the scenarios that come with the program, show some whole (rule, propositions, truth table), or export some.
 
     Args:
-        names: scenarios, or paths that end in .yaml, to show whole; none lists all.
+        names: scenarios, or paths that end in .yaml, to show whole; none lists all. After the word export, as in
+            `dagger scenarios export rain-turn --routes rain.xml`: scenarios whose episodes are written to files.
+        routes: with export: the file to write, as route XML of the CARLA Leaderboard 2.0; maps that a generator drew
+            are written beside it.
+        seeds: with export: episodes per scenario; they are those that `dagger suite` drives.
+        seed: with export: of the first episode.
+        split: with export: conditions to draw from.
         leaks: also check that the answer cannot be told without the evidence (some seconds each).
         maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
     """
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
+    routes: Path | None = None
+    seeds: int = 10
+    seed: int = 0
+    split: str = EVERY
     leaks: bool = False
     maps: Path | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what is no number of episodes, and options of an export where there is none."""
+        check_seed(self.seed)
+        if self.seeds < 1:
+            raise BadInput(f"--seeds was given {self.seeds}; wanted at least 1")
+        if self.routes is not None and self.names[:1] != (EXPORT,):
+            raise BadInput(f"--routes {self.routes} was given; wanted the word export and scenarios with it")
+
 
 def main(options: Options) -> int:
-    """Print them."""
+    """Print them, or write them down."""
+    if options.names[:1] == (EXPORT,):
+        return _export(options)
     chosen = [load_scenario(name) for name in options.names or scenario_names()]
     leaks: dict[str, tuple[str, str]] = {}
     if options.leaks:
@@ -54,6 +81,23 @@ def main(options: Options) -> int:
     ]  # fmt: skip
     console.print(table(heads, rows))
     console.print("`dagger scenarios NAME` shows one whole.", markup=False)
+    return 0
+
+
+def _export(options: Options) -> int:
+    """Write episodes of scenarios to the files that were asked for."""
+    if options.routes is None or len(options.names) < 2:
+        raise BadInput("export wants scenarios and a file to write, such as: export rain-turn --routes rain.xml")
+    first = first_seed(options.seed)
+    chosen = [load_scenario(name) for name in options.names[1:]]
+    drawn = [(s, sample(s, seed, options.split)) for s in chosen for seed in range(first, first + options.seeds)]
+    made = export_routes(drawn)
+    for name, text in made.maps.items():
+        write_atomically(options.routes.with_name(name), text)
+    write_atomically(options.routes, made.text)
+    left = sum(map(bool, made.left_out))
+    print(f"{options.routes}: {len(drawn)} routes, {len(made.maps)} maps beside it; comments in it say what {left} of "
+          "the episodes have that a route cannot say")  # fmt: skip
     return 0
 
 
