@@ -15,7 +15,7 @@ from policies.expert import Expert, Fixed, Idle
 from sim import routes
 from sim.config import ActorSpec, Episode, MapSpec
 from sim.embedded import EmbeddedWorld
-from sim.env import DriveEnv
+from sim.env import DriveEnv, Fleet
 from sim.lanes import LaneGraph, lane_graph
 from sim.metrics import infractions_of
 from sim.road import read_map
@@ -192,6 +192,13 @@ def test_a_gymnasium_episode_ends_where_the_route_is_left() -> None:
         if terminated or truncated:
             break
     assert (terminated, truncated, info["outcome"]) == (True, False, "deviated")
+    fleet = Fleet(EmbeddedWorld(1, SMALL), lambda seed: along(CROSSING, LEFT, speed=8.0))
+    fleet.reset(seed=0)
+    for _ in range(300):
+        *_, ended, cut, infos = fleet.step(np.array([[0.0, 0.1]], np.float32))
+        if ended[0] or cut[0]:
+            break
+    assert (ended[0], cut[0], infos["outcome"][0]) == (True, False, "deviated")
 
 
 def test_driving_the_same_routes_again_and_again_does_not_make_the_bank_grow() -> None:
