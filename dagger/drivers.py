@@ -32,14 +32,14 @@ class DriverChoice:
         version: digest of a checkpoint's weights, else the name.
         camera: that it was trained with, else the default.
         about: what its checkpoint says of itself.
-        of: scenario -> the policy; the expert's rule is the scenario's.
+        of: scenario -> the policy; the expert's rule is the scenario's, and with None it follows a route.
     """
 
     name: str
     version: str
     camera: Camera
     about: dict[str, Any]
-    of: Callable[[Scenario], Policy]
+    of: Callable[[Scenario | None], Policy]
 
 
 def choose_driver(name: str) -> DriverChoice:
@@ -109,11 +109,13 @@ def code_version() -> str:
     return digest.hexdigest()[:16]
 
 
-def _ruled(name: str, scenario: Scenario) -> Policy:
+def _ruled(name: str, scenario: Scenario | None) -> Policy:
     from policies.expert import Expert, Fixed, Idle
 
     if name == "expert":
-        return Expert.of(scenario)
+        return Expert.of_route() if scenario is None else Expert.of(scenario)
+    if scenario is None and name in DECISIONS:
+        raise BadInput(f"'{name}' is a decision at a junction and drives no route; wanted expert, idle or a policy")
     return Idle() if name == "idle" else Fixed(name)
 
 

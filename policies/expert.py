@@ -15,7 +15,7 @@ from scenarios.environment import truth_of
 from scenarios.rules.evaluate import evaluate
 from scenarios.spec import Scenario
 from sim.rollout import Truth
-from sim.types import DECISIONS, NO_BRANCH, Action, World
+from sim.types import DECISION, DECISIONS, NO_BRANCH, Action, World
 
 COMMITTED = 3.0  # [m] from the wanted route at which a car has taken another way and can no longer be put right
 
@@ -54,6 +54,11 @@ class Expert:
     def of(cls, scenario: Scenario, manner: Manner | None = None) -> Expert:
         """The expert who thinks the scenario's rule."""
         return cls(lambda world: evaluate(scenario.rule, truth_of(scenario, world)), manner)
+
+    @classmethod
+    def of_route(cls, manner: Manner | None = None) -> Expert:
+        """The expert of episodes whose keypoints say the way: it follows their route and thinks no rule."""
+        return cls(lambda world: np.full(len(world.tick), DECISION["straight"]), manner)
 
     def begin(self, worlds: int) -> np.ndarray:
         """No memory is needed: every premise is in view."""

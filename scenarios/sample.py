@@ -295,7 +295,7 @@ def _map(scenario: Scenario, values: Mapping[str, Any], u: float, junctions: Cou
         parameters = tuple((k, values[f"map.{k}"]) for k in sorted(model.parameters))
         return MapSpec(model.generate, parameters, junction=index or 0, kind=model.kind)
     assert model.file is not None
-    file, sha256 = _identify(model.file, scenario.folder)
+    file, sha256 = identify_map(model.file, scenario.folder)
     spec = MapSpec(None, (), file, sha256, 0 if model.junction is None else index or 0, model.kind)
     if model.junction is not None and index is None:
         if (count := junctions(spec)) < 1:
@@ -304,11 +304,18 @@ def _map(scenario: Scenario, values: Mapping[str, Any], u: float, junctions: Cou
     return spec
 
 
-def _identify(file: str, folder: Path | None) -> tuple[str, str]:
-    """A map file's path and SHA-256. What lies beside the scenario gets its full path: others must find it too."""
+def identify_map(file: str, folder: Path | None, search: Sequence[Path] = ()) -> tuple[str, str]:
+    """A map file's path and SHA-256. What lies beside the scenario gets its full path: others must find it too.
+
+    Args:
+        folder: the scenario's; search: folders that are looked in after it.
+
+    Raises:
+        FileNotFoundError: listing where the file was looked for.
+    """
     from sim.road import find_file  # late: see count_junctions
 
-    path = find_file(file, [folder] if folder else [])
+    path = find_file(file, [*([folder] if folder else []), *search])
     beside = folder is not None and path.resolve() == (folder / file).resolve()
     stat = path.stat()
     return str(path.resolve()) if beside else file, _sha256(path, stat.st_mtime_ns, stat.st_size)

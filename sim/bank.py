@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class MapBank:
         self.maps: list[RoadMap] = []
         self._paths: list[Path] = []
         self._routes: list[tuple[float, float, int]] = []
-        self._path_index: dict[tuple[str, int], int] = {}
+        self._path_index: dict[tuple[str, Hashable], int] = {}
         self._lights: dict[str, np.ndarray] = {}
         self._arrays: Bank | None = None
         self._streets: dict[int, Streets] = {}
@@ -62,11 +62,15 @@ class MapBank:
             self._arrays = None
         return self._index[road_map.digest]
 
-    def path(self, road_map: RoadMap, path: Path, route: Route | None = None) -> int:
-        """Number of a path (a route's, or an arm's lane) of a map in the bank; adds it when new."""
+    def path(self, road_map: RoadMap, path: Path, route: Route | None = None, name: Hashable = None) -> int:
+        """Number of a path (a route's, or an arm's lane) of a map in the bank; adds it when new.
+
+        Args:
+            name: what tells the path from the map's others, such as the keypoints that it was planned through; without
+                one, the same array object is the same path.
+        """
         self.add(road_map)
-        # Paths have no names; the same array object of the same map is the same path.
-        key = (road_map.digest, id(path.points))
+        key = (road_map.digest, id(path.points) if name is None else name)
         if key not in self._path_index:
             if len(path.points) < 2:
                 raise ValueError(f"a path of map {road_map.name} has {len(path.points)} points; at least 2 are needed")

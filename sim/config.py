@@ -271,6 +271,9 @@ class Episode:
         signs: boards and traffic signs beside the road; `to_dict` leaves them out where there are none.
         traffic: who else lives on the map; left out of `to_dict` where there is none.
         changes: of the weather, later; `to_dict` leaves them out where there are none.
+        route: keypoints x, y [m] of a way over the map's lanes, driven instead of a turn at a junction: ego starts at
+            the first and has arrived at the last (`sim.routes`). Where there are some, `arm`, `distance`, `finish` and
+            the map's junction mean nothing; `to_dict` leaves them out where there are none.
     """
 
     scenario: str
@@ -286,11 +289,17 @@ class Episode:
     signs: tuple[SignSpec, ...] = ()
     changes: tuple[WeatherChange, ...] = ()
     traffic: TrafficSpec | None = None
+    route: tuple[tuple[float, float], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data; `Episode.from_dict` is its inverse."""
         data = asdict(self)
-        for name in ("signs", "changes", "traffic"):  # an episode without them is stored as before there were any
+        for name in (
+            "signs",
+            "changes",
+            "traffic",
+            "route",
+        ):  # an episode without them is stored as before there were any
             if not data[name]:
                 del data[name]
         for actor in data["actors"]:
@@ -318,6 +327,7 @@ class Episode:
             WeatherChange(**{**c, "to": tuple((field, value) for field, value in c["to"])})
             for c in data.get("changes", ())
         )
+        data["route"] = tuple((float(x), float(y)) for x, y in data.get("route", ()))
         return cls(**data)
 
 

@@ -21,7 +21,8 @@ from sim.forecast import check_changes, weather_table
 from sim.geometry import HALF, boxes_touch, wrap
 from sim.kernel import kernel, over_worlds
 from sim.population import populate, set_body, set_script
-from sim.road import load_map
+from sim.road import load_map, read_map
+from sim.routes import DEVIATION, route_of
 from sim.sensors import Sensor, sense
 from sim.signals import LIGHTS_OFF
 from sim.signs import face_of
@@ -38,6 +39,7 @@ from sim.types import (
     Observation,
     Path,
     RoadMap,
+    Route,
     World,
 )
 from sim.weather import wetness_of
@@ -46,13 +48,14 @@ LANES = ("inbound", "outbound")  # of an arm: towards the junction, away from it
 ROUTES = 3  # room for the ways out of a junction: left, right, straight
 OFF_ROAD_WHEELS = 2  # so many of the four wheels off the drivable surface end an episode
 ON_ROUTE = np.float32(5.5)  # [m] from a route's line that is still its road, the wrong lane included
+ANYWHERE = np.float32(1e9)  # [m] off a route where that ends nothing
 ALONG_ROUTE = np.float32(np.pi / 3)  # [rad] between the car's heading and the route's
 WHEEL_INSET = np.float32(0.45)  # of the width, from the middle to a wheel's centre
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 
-_RUNNING, _ARRIVED, _COLLISION, _OFF_ROAD, _TIMEOUT = (
-    OUTCOME[name] for name in ("running", "arrived", "collision", "off_road", "timeout")
+_RUNNING, _ARRIVED, _COLLISION, _OFF_ROAD, _TIMEOUT, _DEVIATED = (
+    OUTCOME[name] for name in ("running", "arrived", "collision", "off_road", "timeout", "deviated")
 )
 _DRIVABLE = np.array([i in DRIVABLE for i in range(len(SURFACES))])
 _EGO_LIMITS = limits_of(EGO)
@@ -105,7 +108,7 @@ def _step(bank, world, goal, limits, drivable, steer_asked, pedal, reverse, dt, 
         world.tick[w] += 1
         cos, sin = np.cos(eyaw), np.sin(eyaw)
 
-        arrived = False
+        arrived, strayed = False, False
         for r in range(world.route.shape[1]):
             q = world.route[w, r]
             if q < 0:
@@ -115,7 +118,9 @@ def _step(bank, world, goal, limits, drivable, steer_asked, pedal, reverse, dt, 
             world.route_offset[w, r] = offset
             if s > bank.junction_out[q] and abs(offset) < ON_ROUTE and abs(wrap(eyaw - points[k, 2])) < ALONG_ROUTE:
                 world.branch[w] = bank.decision[q]
-                arrived = arrived or s > bank.junction_out[q] + goal[w]
+                arrived = arrived or s > bank.junction_out[q] + goal[w, 0]
+            dx, dy = points[k, 0] - ex, points[k, 1] - ey
+            strayed = dx * dx + dy * dy > goal[w, 1] * goal[w, 1]
 
         hit = False
         middle = HALF * length[w, 0] - overhang[w, 0]
@@ -135,6 +140,8 @@ def _step(bank, world, goal, limits, drivable, steer_asked, pedal, reverse, dt, 
             world.outcome[w] = _OFF_ROAD
         elif arrived:
             world.outcome[w] = _ARRIVED
+        elif strayed:
+            world.outcome[w] = _DEVIATED
         elif world.tick[w] >= world.time_limit[w]:
             world.outcome[w] = _TIMEOUT
 
@@ -195,7 +202,7 @@ class EmbeddedWorld:
         self.maps = MapBank()
         self.episodes: list[Episode | None] = [None] * worlds
         self._search = tuple(search)
-        self._goal = np.zeros(worlds, np.float32)
+        self._goal = np.zeros((worlds, 2), np.float32)  # [m] beyond the junction to arrive, off the route to end
         self._changing: dict[int, np.ndarray] = {}  # slot -> weather by ticks, where it changes
         self.world = empty_world(worlds, self.simulation.actors)
         self.crowd = empty_crowd(worlds, self.simulation.actors)
@@ -216,13 +223,18 @@ class EmbeddedWorld:
         for w, episode, (road_map, junction) in zip(slots, episodes, places):
             self._place(w, episode, road_map, junction)
 
-    def _look_up(self, episode: Episode) -> tuple[RoadMap, Junction]:
-        """The episode's map and junction; refuses an episode that cannot be placed there."""
+    def _look_up(self, episode: Episode) -> tuple[RoadMap, Junction | Route]:
+        """The episode's map and junction, or route; refuses an episode that cannot be placed there."""
         if len(episode.actors) + 1 > self.simulation.actors:
             raise ValueError(
                 f"episode of {episode.scenario} has {len(episode.actors)} other actors; "
                 f"Simulation(actors={self.simulation.actors}) has room for {self.simulation.actors - 1}"
             )
+        if episode.route:
+            if names := [*(a.name for a in episode.actors), *(s.name for s in episode.signs)]:
+                raise ValueError(f"{names[0]} stands at a junction, but the episode has a route and no junction")
+            road_map = read_map(episode.map, self._search)
+            return road_map, route_of(road_map, episode.route)
         road_map, junction = load_map(episode.map, self._search)
         if not junction.routes_from(episode.arm):
             raise ValueError(
@@ -254,7 +266,7 @@ class EmbeddedWorld:
         self.world = World(**fields)
         self.crowd = widened(self.crowd, more)
 
-    def _place(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
+    def _place(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction | Route) -> None:
         world = self.world
         for name, array in world._asdict().items():
             array[w] = -1 if name in ("path", "route") else 0
@@ -268,8 +280,11 @@ class EmbeddedWorld:
         world.branch[w] = NO_BRANCH
         world.clock[w] = LIGHTS_OFF
         world.time_limit[w] = round(episode.time_limit / self.simulation.tick)
-        self._goal[w] = episode.finish
+        self._goal[w] = (0.0, DEVIATION) if episode.route else (episode.finish, ANYWHERE)
         self._place_ego(w, episode, road_map, junction)
+        self.episodes[w] = episode
+        if isinstance(junction, Route):  # nobody else stands there
+            return
         for i, spec in enumerate(episode.actors, start=1):
             if spec.present:
                 self._place_actor(w, i, episode, road_map, junction)
@@ -283,12 +298,12 @@ class EmbeddedWorld:
             populate(world, self.crowd, w, _slots(episode) - traffic.slots, traffic, road_map, self.maps.roads)
         self.episodes[w] = episode
 
-    def _place_ego(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
+    def _place_ego(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction | Route) -> None:
         world = self.world
-        routes = junction.routes_from(episode.arm)
-        distance = start_distance([r.junction_in for r in routes], episode.distance)
+        routes = (junction,) if isinstance(junction, Route) else junction.routes_from(episode.arm)
+        distance = 0.0 if episode.route else start_distance([r.junction_in for r in routes], episode.distance)
         for r, route in enumerate(routes[:ROUTES]):
-            world.route[w, r] = self.maps.path(road_map, route.path, route)
+            world.route[w, r] = self.maps.path(road_map, route.path, route, episode.route or None)
             world.route_s[w, r] = route.junction_in - distance
         x, y, yaw = _pose_at(routes[0].path, routes[0].junction_in - distance)
         set_body(world, w, 0, "car", x, y, yaw, 0)

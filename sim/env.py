@@ -24,6 +24,7 @@ from sim.types import DECISIONS, OUTCOME, OUTCOMES, Action
 
 Draw = Callable[[int], Episode]  # a seed -> the episode it names
 
+CRASHES = ("collision", "off_road")
 CRASH_PENALTY = 1.0  # subtracted on collision and on leaving the road; covering the whole way earns 1
 
 
@@ -114,9 +115,9 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         """One tick. Terminates on arrival, collision and leaving the road; truncates when the time is up."""
         self.backend.step(to_action(action))
         info = _truth(self.backend, 0)
-        reward = info["progress"] - self._covered - CRASH_PENALTY * (info["outcome"] in ("collision", "off_road"))
+        reward = info["progress"] - self._covered - CRASH_PENALTY * (info["outcome"] in CRASHES)
         self._covered = info["progress"]
-        terminated = info["outcome"] in ("arrived", "collision", "off_road")
+        terminated = info["outcome"] in ("arrived", "deviated", *CRASHES)
         return self._seen(), float(reward), terminated, info["outcome"] == "timeout", info
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
@@ -203,7 +204,7 @@ class Fleet(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
         reward = covered - self._covered - CRASH_PENALTY * crashed
         reward[fresh] = 0.0
         self._covered = covered
-        terminated = crashed | (outcome == OUTCOME["arrived"])
+        terminated = crashed | (outcome == OUTCOME["arrived"]) | (outcome == OUTCOME["deviated"])
         truncated = outcome == OUTCOME["timeout"]
         self._ended = terminated | truncated
         return _observation(self.backend), reward, terminated, truncated, self._info()

@@ -324,7 +324,8 @@ def ending(outcome: str, wanted: str = "", taken: str = "") -> tuple[str, Colour
     if outcome == "running":
         return "driving", FAINT
     if outcome != "arrived":
-        failed = {"collision": "ended: collision", "off_road": "ended: left the road", "timeout": "ended: out of time"}
+        failed = {"collision": "ended: collision", "off_road": "ended: left the road", "timeout": "ended: out of time",
+                  "deviated": "ended: left its route"}  # fmt: skip
         return failed[outcome], NO
     if not (wanted and taken):
         return "arrived", YES

@@ -75,6 +75,21 @@ def _rounded(points: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
     return smooth, fine
 
 
+def rounded_path(points: np.ndarray) -> Path:
+    """A line (K, 2) as a path that a car can follow: its kinks rounded off, as on the routes of a junction."""
+    return _drivable(points)[0]
+
+
+def _drivable(points: np.ndarray) -> tuple[Path, np.ndarray, np.ndarray]:
+    """The path, the rounded line that it was made of, and the distance along `points` of each point of that line."""
+    for width in _ROUNDINGS:
+        line, fine = _rounded(points, width)
+        path = path_from_points(line)
+        if np.abs(np.diff(path.points[:, 2])).max() < _STEEPEST:
+            break
+    return path, line, fine
+
+
 def _smooth(values: np.ndarray) -> np.ndarray:
     """Twice the binomial filter 1-2-1, ends held: about 1 m wide."""
     for _ in range(2):
@@ -206,13 +221,8 @@ def _route(way: _Way, origin: str, target: str) -> Route:
     parts = (way.before, way.inside, way.after)
     raw = np.concatenate(parts)
     begin, end = len(way.before), len(way.before) + len(way.inside) - 1
-    raw_along = _along(raw)
-    for width in _ROUNDINGS:
-        line, fine = _rounded(raw, width)
-        path = path_from_points(line)
-        if np.abs(np.diff(path.points[:, 2])).max() < _STEEPEST:
-            break
-    junction_in, junction_out = np.interp(raw_along[[begin, end]], fine, _along(line))
+    path, line, fine = _drivable(raw)
+    junction_in, junction_out = np.interp(_along(raw)[[begin, end]], fine, _along(line))
     return Route(path, origin, target, decision_of(way.turn), float(junction_in), float(junction_out))
 
 

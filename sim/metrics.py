@@ -98,16 +98,21 @@ def infractions_of(outcome: str, deviated: bool) -> dict[str, int]:
     """How many infractions of each of KINDS_HERE an episode had: none or one, for each of them ends it.
 
     There the first collision does not end a route, and leaving the road ends none; here both do. An episode that took
-    another way than its rule's has deviated from its route.
+    another way than its rule's has deviated from its route; one along keypoints that was more than
+    `sim.routes.DEVIATION` away from its route has ended "deviated", as there.
 
     Args:
         outcome: one of `sim.types.OUTCOMES`; deviated: whether ego left the junction by another way.
     """
-    kinds = {"collision": "collisions_vehicle", "off_road": "outside_route_lanes", "timeout": "route_timeout"}
+    kinds = {
+        "collision": "collisions_vehicle", "off_road": "outside_route_lanes", "timeout": "route_timeout",
+        "deviated": "route_dev",
+    }  # fmt: skip
     counts = dict.fromkeys(KINDS_HERE, 0)
     if outcome in kinds:
         counts[kinds[outcome]] = 1
-    counts["route_dev"] = int(deviated)
+    if deviated:
+        counts["route_dev"] = 1
     return counts
 
 
@@ -115,7 +120,7 @@ def route_completion(progress: float, deviated: bool, before: float, whole: floa
     """Share of the route covered, in percent (CARLA Leaderboard: `score_route`).
 
     The route is the way that the rule decides. Who takes another one has covered what lies before the junction, for
-    the two ways are the same until there.
+    the two ways are the same until there. On a route along keypoints, which has no other ways, it is progress alone.
 
     Args:
         progress: share of the way taken [0..1]; before: metres from the start to the junction; whole: of the route [m].

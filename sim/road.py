@@ -55,14 +55,32 @@ def compile_map(opendrive: str, name: str) -> RoadMap:
 
 
 def load_map(spec: MapSpec, search: Sequence[FilePath] = ()) -> tuple[RoadMap, Junction]:
-    """The map of a spec, from the cache where it can, and the junction that the spec names.
+    """The map of a spec, as `read_map` gives it, and the junction that the spec names.
+
+    Raises:
+        ValueError: as `read_map`, and when there is no such junction.
+        FileNotFoundError: as `read_map`.
+    """
+    road_map = read_map(spec, search)
+    candidates = junctions_of_kind(road_map, spec.kind)
+    if not 0 <= spec.junction < len(candidates):
+        kinds = sorted({j.kind for j in road_map.junctions})
+        raise ValueError(
+            f"map {road_map.name} has {len(candidates)} junctions of kind {spec.kind!r}, so junction {spec.junction} "
+            f"does not exist (kinds that it has: {', '.join(kinds) or 'none'})"
+        )
+    return road_map, candidates[spec.junction]
+
+
+def read_map(spec: MapSpec, search: Sequence[FilePath] = ()) -> RoadMap:
+    """The map of a spec, from the cache where it can, whatever junctions it has.
 
     Args:
         search: folders in which a file is looked for after the path as given and before $HOMUNCULUS_MAPS.
 
     Raises:
-        ValueError: for an unknown generator or parameter, another file of the same name, no such junction, or a
-            text that cannot be compiled.
+        ValueError: for an unknown generator or parameter, another file of the same name, or a text that cannot be
+            compiled.
         FileNotFoundError: listing where the file was looked for.
     """
     if spec.file is not None:
@@ -76,22 +94,12 @@ def load_map(spec: MapSpec, search: Sequence[FilePath] = ()) -> tuple[RoadMap, J
         except UnicodeDecodeError as error:
             raise ValueError(f"map {path} is not UTF-8 text ({error})") from error
         try:
-            road_map = compiled(text, path.stem)
+            return compiled(text, path.stem)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-    elif spec.generate is not None:
-        text = maps.generate(spec.generate, spec.parameters)
-        road_map = compiled(text, spec.generate)
-    else:
-        raise ValueError(f"a map needs `generate` (one of {', '.join(sorted(maps.GENERATORS))}) or `file`")
-    candidates = junctions_of_kind(road_map, spec.kind)
-    if not 0 <= spec.junction < len(candidates):
-        kinds = sorted({j.kind for j in road_map.junctions})
-        raise ValueError(
-            f"map {road_map.name} has {len(candidates)} junctions of kind {spec.kind!r}, so junction {spec.junction} "
-            f"does not exist (kinds that it has: {', '.join(kinds) or 'none'})"
-        )
-    return road_map, candidates[spec.junction]
+    if spec.generate is not None:
+        return compiled(maps.generate(spec.generate, spec.parameters), spec.generate)
+    raise ValueError(f"a map needs `generate` (one of {', '.join(sorted(maps.GENERATORS))}) or `file`")
 
 
 def junctions_of_kind(road_map: RoadMap, kind: str) -> tuple[Junction, ...]:

@@ -102,9 +102,11 @@ def progress(backend: Backend) -> np.ndarray:
         taken = [r for r in routes if bank.decision[world.route[w, r]] == world.branch[w]]
         r = taken[0] if taken else min(routes, key=lambda r: abs(world.route_offset[w, r]))
         q = world.route[w, r]
-        distance = start_distance([bank.junction_in[p] for p in world.route[w, routes]], episode.distance)
-        start = bank.junction_in[q] - distance
-        whole = bank.junction_out[q] + episode.finish - start
+        start, finish = bank.junction_in[q], 0.0  # those of a route through many junctions
+        if not episode.route:
+            start = start - start_distance([bank.junction_in[p] for p in world.route[w, routes]], episode.distance)
+            finish = episode.finish
+        whole = bank.junction_out[q] + finish - start
         result[w] = np.clip((world.route_s[w, r] - start) / whole, 0.0, 1.0)
     return result
 

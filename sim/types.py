@@ -32,7 +32,7 @@ KINDS: tuple[str, ...] = (
 )  # fmt: skip
 KIND: dict[str, int] = {name: i for i, name in enumerate(KINDS)}
 
-OUTCOMES: tuple[str, ...] = ("running", "arrived", "collision", "off_road", "timeout")
+OUTCOMES: tuple[str, ...] = ("running", "arrived", "collision", "off_road", "timeout", "deviated")
 OUTCOME: dict[str, int] = {name: i for i, name in enumerate(OUTCOMES)}
 
 # The ways out of a junction; `Route.decision` and `State.branch` are indices into this.
@@ -86,6 +86,9 @@ class Path:
 @dataclass(frozen=True)
 class Route:
     """One way through a junction: the inbound lane, the connecting lane and the outbound lane as one path.
+
+    Or one way through many, where keypoints say it (`sim.routes`): then it is all "straight", and its junction ends
+    where ego has arrived.
 
     Args:
         path: the whole way.

@@ -1,8 +1,8 @@
 """What the pages say is tried: code is run, scenarios are loaded, commands are parsed or run, links are followed.
 
 The pages are README.md and docs/*.md. A fenced block is checked by its language: `python` runs in an interpreter of
-its own, `yaml` is a scenario, `console` is commands with what they say, and a block without a language is command lines
-or the drawing of the data flow.
+its own, `yaml` is a scenario, `xml` is a route file, `console` is commands with what they say, and a block without a
+language is command lines or the drawing of the data flow.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from policies.checkpoint import save_policy
 from policies.learner import LearnerSettings, build
 from probes.evidence import LEVELS
 from scenarios.leaks import check_leaks
+from scenarios.routes import read_routes
 from scenarios.rules.syntax import names
 from scenarios.sample import batch, cells, decision, twin, valuation
 from scenarios.spec import EVERY, Scenario, from_text, load_scenario
@@ -42,6 +43,7 @@ FLOW = "─▶"  # a block that has it is the drawing
 PROGRAMS = ("dagger", "make", "python")
 # Paths in prose that begin like this are made by runs, or are no files.
 MADE = ("runs", "demonstrations", "checkpoints", "homunculus")
+ROUTES = "town.xml"  # what the page calls its route file
 # What is added to a command line so that it is over soon. Commands that are not here are parsed and not run.
 SHORTER = {
     "scenarios": ("--no-leaks",),
@@ -125,6 +127,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for block in BLOCKS:
         if block.language == "yaml":
             (made / f"{from_text(block.text).name}.yaml").write_text(block.text)
+        if block.language == "xml":
+            (made / ROUTES).write_text(block.text)
     for name in ("dagger-3", "cloning-3"):
         save_policy(made / "runs/rain-turn-0/checkpoints" / name, build(LearnerSettings(), 0), MIND)
     return made
@@ -139,9 +143,9 @@ def typing_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 # ---------------------------------------------------------------------------------------------------- the blocks
 def test_every_block_is_of_a_kind_that_is_checked() -> None:
-    assert {b.language for b in BLOCKS if b.page == PAGES[0]} == {"", "python", "yaml", "console"}
+    assert {b.language for b in BLOCKS if b.page == PAGES[0]} == {"", "python", "yaml", "xml", "console"}
     for block in BLOCKS:
-        assert block.language in ("", "python", "yaml", "console"), block.place
+        assert block.language in ("", "python", "yaml", "xml", "console"), block.place
         if not block.language and FLOW not in block.text:
             odd = [line for line in block.text.splitlines() if line.split(" ")[0] not in PROGRAMS]
             assert not odd, f"{block.place}: {odd}; wanted lines that begin with one of {PROGRAMS}"
@@ -167,6 +171,15 @@ def test_a_scenario_of_a_page_has_a_rule_splits_and_no_leak(block: Block) -> Non
         assert any(decision(scenario, a) != decision(scenario, b) for a, b in pairs), f"'{premise}' decides nothing"
     report = check_leaks(scenario, FEW, splits=False)
     assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("block", of("xml"))
+def test_a_route_file_of_a_page_can_be_driven(block: Block, tmp_path: Path) -> None:
+    assert f"`{ROUTES}`" in block.page.read_text()
+    (tmp_path / ROUTES).write_text(block.text)
+    routes, bad = read_routes(tmp_path / ROUTES)
+    assert routes and not bad
+    assert all(route.episode(0).time_limit > 30.0 and not route.notes for route in routes)
 
 
 @pytest.mark.parametrize("block", of("console"))
@@ -216,9 +229,11 @@ def _consoles() -> set[str]:
 
 
 def _scenarios(options: Any) -> list[Scenario]:
-    targets = [entry.scenario for target in getattr(options, "targets", ()) for entry in entries_of(target)]
+    targets = [t for t in getattr(options, "targets", ()) if t != ROUTES]
+    targets = [entry.scenario for target in targets for entry in entries_of(target)]
+    names = (*getattr(options, "names", ()), *getattr(options, "scenarios", ()))
     named = getattr(options, "scenario", None)
-    return [load_scenario(n) for n in (*targets, *getattr(options, "names", ()), *([named] if named else []))]
+    return [load_scenario(n) for n in (*targets, *names, *([named] if named else []))]
 
 
 @pytest.mark.parametrize("command", [c for c in CHEAP if c not in _consoles()])

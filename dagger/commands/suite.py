@@ -11,7 +11,7 @@ import itertools
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from dagger.options import BadInput, check_seed, given, read_config
 from dagger.results import DiskFull, ResultsLog
 from dagger.runs import commit, write_atomically
 from dagger.suites import leaderboard
+from dagger.suites.courses import Course
 from dagger.suites.drive import Row, Settings, drive_all
 from dagger.suites.plan import FAILED, Job, Task, Unreadable, Wanted, entries_of, key_of, plan
 from dagger.suites.tally import Brief, as_table, brief, failures, score_table, summary
@@ -37,16 +38,16 @@ KEPT = "suite.yaml"  # in the folder: what was asked for, for --resume
 
 @dataclass(frozen=True)
 class Options:
-    """Let a driver drive a suite or scenarios, and tally how it went: agreement with the rule, scores, comfort.
+    """Let a driver drive suites, scenarios or routes, and tally how it went: agreement with the rule, scores, comfort.
 
     One row per episode goes to results.jsonl, which is only ever added to; summary.json has the table, leaderboard.json
     the same in the CARLA Leaderboard's layout. What fails is a row, and the same command drives what is missing.
 
     Args:
-        targets: suites, scenarios, or paths of their files (.yaml).
+        targets: suites, scenarios, paths of their files (.yaml), or route files of the CARLA Leaderboard (.xml).
         driver: expert, idle, left, right, straight, a checkpoint or run folder, or module:callable, where the
             callable takes nothing and returns a policy.
-        seeds: episodes per scenario; by default what the suite says, 100 for a scenario by itself.
+        seeds: episodes per scenario; by default what the suite says, 100 for a scenario by itself, 1 for a route.
         seed: of the first episode.
         repetitions: how often every episode is driven, for drivers that leave something to chance.
         split: conditions to draw from; by default what the suite says, "every" for a scenario by itself.
@@ -178,7 +179,7 @@ def _sheets(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> l
     done = {key_of(row) for row in log.rows() if row.get("outcome") not in FAILED}
     sheets = []
     for job in jobs:
-        same = {"scenario": job.scenario.name, "digest": job.scenario.digest()[:16], "split": job.split, **versions}
+        same = _same(job, versions)
         keys = {task: key_of(same | task._asdict()) for task in job.tasks}
         missing = tuple(task for task in job.tasks if keys[task] not in done)
         done.update(keys[task] for task in missing)
@@ -187,21 +188,26 @@ def _sheets(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> l
     return sheets
 
 
+def _same(job: Job, versions: dict[str, Any]) -> dict[str, Any]:
+    """What all rows of a job share."""
+    course = job.course
+    return {"scenario": course.name, "digest": course.digest()[:16], "split": course.split, **versions}
+
+
 # ----------------------------------------------------------------------------------------------------- the driving
 def _drive(sheets: Sequence[Sheet], driver: DriverChoice, options: Options, log: ResultsLog, bars: Bars) -> int:
     """Drive what is missing and append it; returns how many workers were lost."""
     apart = options.workers > 1 or options.isolate
     search = (options.maps,) if options.maps else ()
-    scenarios = tuple((dict(s.job.scenario.data), s.job.scenario.folder, s.job.split) for s in sheets)
-    errand = Errand(options.driver, scenarios, options.worlds, search)
+    errand = Errand(options.driver, tuple(s.job.course for s in sheets), options.worlds, search)
     with Workers(options.workers, errand, options.patience, bars.line) as workers:
         if apart:
             stream = workers.drive(_pieces(sheets, options))
         else:
             stream = _here(sheets, driver, Settings(options.worlds, options.threads, search))
         for i, sheet in enumerate(sheets):
-            job, total = sheet.job, len(sheet.job.tasks)
-            bars.stage(f"{job.scenario.name} [{job.split}]: {driver.name} drives {total} episodes", total)
+            course, total = sheet.job.course, len(sheet.job.tasks)
+            bars.stage(f"{course.name} [{course.split}]: {driver.name} drives {_counted(total, 'episode')}", total)
             bars.advance(total - len(sheet.missing))
             left, reasons = len(sheet.missing), set()
             while left:
@@ -211,8 +217,9 @@ def _drive(sheets: Sequence[Sheet], driver: DriverChoice, options: Options, log:
                 reasons |= {row["error"] for row in rows if row["outcome"] in FAILED}
                 left -= len(rows)
                 bars.advance(len(rows))
-            for reason in sorted(reasons):
-                bars.line(f"{job.scenario.name}: {reason}")
+            notes = (f"{course.split}: {note}" for note in course.notes if sheet.missing)
+            for said in (*sorted(reasons), *notes):
+                bars.line(f"{course.name}: {said}")
         return workers.lost
 
 
@@ -222,7 +229,7 @@ def _here(sheets: Sequence[Sheet], driver: DriverChoice, settings: Settings) -> 
         size = settings.worlds * CHUNK
         for start in range(0, len(sheet.missing), size):
             tasks = sheet.missing[start : start + size]
-            for rows in drive_all(sheet.job.scenario, sheet.job.split, tasks, driver, settings):
+            for rows in drive_all(sheet.job.course, tasks, driver, settings):
                 yield i, rows
 
 
@@ -247,21 +254,23 @@ def _finish(
 ) -> int:  # fmt: skip
     """Tally the rows of the file, write summary.json and leaderboard.json, show the table."""
     found = _collect(jobs, versions, log)
-    summaries = [summary(j.scenario.name, j.split, rows, j.twins) for j, rows in zip(jobs, found)]
+    summaries = [_summary(j, rows) for j, rows in zip(jobs, found)]
     summaries += [summary(u.name, u.split, [brief(_bad_row(u))]) for u in unreadable]
+    failed = sum(map(failures, summaries))
+    summaries += _totals(jobs, found, unreadable)
     write_atomically(
         options.folder / "summary.json",
         json.dumps(versions | {"targets": list(options.targets), "workers_lost": lost, "rows": summaries}, indent=1)
         + "\n",
     )
     routes = [
-        leaderboard.Routes(j.scenario.name, j.split, _town(j), rows) for j, rows in zip(jobs, found)
-    ]  # fmt: skip
-    camera = bool(jobs) and driver.of(jobs[0].scenario).needs == "camera"
+        leaderboard.Routes(j.course.name, j.course.split, j.course.town, rows, j.course.route)
+        for j, rows in zip(jobs, found)
+    ]
+    camera = bool(jobs) and _needs_camera(jobs[0].course, driver)
     leaderboard.write(options.folder / "leaderboard.json", routes, camera)
     output().print(as_table(summaries, driver.name))
     output().print(score_table(summaries))
-    failed = sum(map(failures, summaries))
     if failed:
         print(f"{_counted(failed, 'episode')} could not be driven; rows in {log.path} say why, count as disagreement, "
               "and are driven again by the same command")  # fmt: skip
@@ -274,7 +283,7 @@ def _collect(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> 
     wanted: dict[tuple[Any, ...], Brief | None] = {}
     keys = []
     for job in jobs:
-        same = {"scenario": job.scenario.name, "digest": job.scenario.digest()[:16], "split": job.split, **versions}
+        same = _same(job, versions)
         keys.append([key_of(same | task._asdict()) for task in job.tasks])
         wanted.update(dict.fromkeys(keys[-1]))
     for row in log.rows():
@@ -286,6 +295,29 @@ def _collect(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> 
     return [[found for key in part if (found := wanted[key]) is not None] for part in keys]
 
 
-def _town(job: Job) -> str:
-    model = job.scenario.map
-    return Path(model.file).stem if model.file else str(model.generate)
+def _needs_camera(course: Course, driver: DriverChoice) -> bool:
+    try:
+        return course.policy(driver).needs == "camera"
+    except BadInput:  # it cannot drive here, and the rows say so
+        return False
+
+
+def _summary(job: Job, rows: Sequence[Brief]) -> dict[str, Any]:
+    made = summary(job.course.name, job.course.split, rows, job.twins)
+    return made | {"notes": list(job.course.notes)} if job.course.notes else made
+
+
+def _totals(jobs: Sequence[Job], found: Sequence[list[Brief]], unreadable: Sequence[Unreadable]) -> list[Row]:
+    """A summary over all routes of each route file that has several; what could not be read scores nothing there.
+
+    For intervals a route is an episode whatever its seed, so each gets seeds of its own.
+    """
+    files = dict.fromkeys(j.course.name for j in jobs if j.course.route is not None)
+    made = []
+    for name in files:
+        parts = [rows for j, rows in zip(jobs, found) if j.course.name == name and j.course.route is not None]
+        parts += [[brief(_bad_row(u))] for u in unreadable if u.name == name]
+        rows = [replace(row, seed=i * 2**32 + (row.seed or 0)) for i, part in enumerate(parts) for row in part]
+        if len(parts) > 1:
+            made.append(summary(name, "all routes", rows))
+    return made

@@ -14,13 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from dagger.drivers import DriverChoice
-from dagger.suites.plan import Task
+from dagger.suites.courses import Course, Task, Way
 from policies.base import Policy
-from scenarios.environment import room_for
-from scenarios.sample import decision, sample, twin, valuation
-from scenarios.spec import Scenario
-from sim.bank import start_distance
-from sim.config import Episode, Simulation
+from sim.config import Simulation
 from sim.embedded import EmbeddedWorld
 from sim.metrics import (
     driving_score,
@@ -31,9 +27,8 @@ from sim.metrics import (
     route_completion,
     succeeded,
 )
-from sim.road import load_map
 from sim.rollout import Trajectory, in_chunks, rollout
-from sim.types import DECISIONS, NO_BRANCH, OUTCOMES
+from sim.types import OUTCOMES
 
 Row = dict[str, Any]
 
@@ -52,7 +47,7 @@ class Settings:
 
 
 class NoMap(Exception):
-    """A scenario's map file is not there: none of its episodes can be driven."""
+    """A course's map file is not there: none of its episodes can be driven."""
 
 
 def failure(task: Task, outcome: str, error: str) -> Row:
@@ -66,7 +61,7 @@ def sentence(error: BaseException) -> str:
 
 
 def drive_all(
-    scenario: Scenario, split: str, tasks: Sequence[Task], driver: DriverChoice, settings: Settings,
+    course: Course, tasks: Sequence[Task], driver: DriverChoice, settings: Settings,
     on_tick: Callable[[], None] = lambda: None,
 ) -> Iterator[list[Row]]:  # fmt: skip
     """The rows of all tasks in their order, as they come.
@@ -78,8 +73,8 @@ def drive_all(
     """
     left = list(tasks)
     try:
-        policy = driver.of(scenario)
-        for rows in _batches(scenario, split, left, policy, driver, settings, on_tick):
+        policy = course.policy(driver)
+        for rows in _batches(course, left, policy, driver, settings, on_tick):
             left = left[len(rows) :]
             yield rows
     except NoMap as error:
@@ -90,34 +85,29 @@ def drive_all(
             return
         middle = (len(left) + 1) // 2
         for half in (left[:middle], left[middle:]):
-            yield from drive_all(scenario, split, half, driver, settings, on_tick)
+            yield from drive_all(course, half, driver, settings, on_tick)
 
 
 def _batches(
-    scenario: Scenario, split: str, tasks: Sequence[Task], policy: Policy, driver: DriverChoice, settings: Settings,
+    course: Course, tasks: Sequence[Task], policy: Policy, driver: DriverChoice, settings: Settings,
     on_tick: Callable[[], None],
 ) -> Iterator[list[Row]]:  # fmt: skip
     backend: EmbeddedWorld | None = None
     for batch in in_chunks(tasks, settings.worlds):
         began = time.perf_counter()
         try:  # before a driver is asked: a file that the driver misses is its own affair
-            episodes = [_episode(scenario, split, task) for task in batch]
-            ways = [_way(e, decision(scenario, e), settings.search) for e in episodes]
+            episodes = [course.episode(task, settings.search) for task in batch]
+            ways = [course.way(episode, settings.search) for episode in episodes]
         except FileNotFoundError as error:
             raise NoMap(str(error)) from None
         if backend is None or backend.worlds != len(batch):
             backend = EmbeddedWorld(
-                len(batch), driver.camera, room_for(scenario), threads=settings.threads, search=settings.search
+                len(batch), driver.camera, course.room(), threads=settings.threads, search=settings.search
             )
         trajectory = rollout(backend, policy, episodes, lambda tick, slots: on_tick())
-        rows = [_row(scenario, task, alone(trajectory, w), ways[w]) for w, task in enumerate(batch)]
+        rows = [_row(course, task, alone(trajectory, w), ways[w]) for w, task in enumerate(batch)]
         wall = round((time.perf_counter() - began) / len(batch), 6)
         yield [row | {"wall": wall} for row in rows]
-
-
-def _episode(scenario: Scenario, split: str, task: Task) -> Episode:
-    episode = sample(scenario, task.seed, split)
-    return episode if task.twin is None else twin(scenario, episode, task.twin)
 
 
 def alone(trajectory: Trajectory, w: int) -> Trajectory:
@@ -136,20 +126,16 @@ def alone(trajectory: Trajectory, w: int) -> Trajectory:
     )
 
 
-def _row(scenario: Scenario, task: Task, trajectory: Trajectory, way: tuple[float, float]) -> Row:
+def _row(course: Course, task: Task, trajectory: Trajectory, way: Way) -> Row:
     (episode,) = trajectory.episodes
-    branch, outcome = int(trajectory.branch[0]), OUTCOMES[int(trajectory.outcome[0])]
-    wanted = decision(scenario, episode)
-    deviated = branch not in (NO_BRANCH, wanted)
+    outcome = OUTCOMES[int(trajectory.outcome[0])]
+    verdict, deviated = course.verdict(episode, int(trajectory.branch[0]), outcome)
     found = measure(trajectory, Simulation().tick)
     return {
         **task._asdict(),
         "outcome": outcome,
-        "branch": None if branch == NO_BRANCH else DECISIONS[branch],
-        "wanted": DECISIONS[wanted],
-        "agrees": branch == wanted and outcome == "arrived",
+        **verdict,
         "ticks": int(trajectory.ticks[0]),
-        "cell": {name: bool(v) for name, v in valuation(scenario, episode).items()},
         "metrics": {name: round(float(m.value[0]), 6) for name, m in found.items() if m.valid[0]},
         **_scores(outcome, deviated, float(trajectory.progress[0]), *way),
     }
@@ -171,15 +157,3 @@ def _scores(outcome: str, deviated: bool, progress: float, before: float, whole:
         "scores": {name: round(value, 6) for name, value in scores.items()},
         "success": succeeded(completion, counts),
     }
-
-
-def _way(episode: Episode, decided: int, search: Sequence[Path]) -> tuple[float, float]:
-    """Metres from the start to the junction, and to the finish, along the way that was decided for."""
-    _, junction = load_map(episode.map, search)
-    routes = junction.routes_from(episode.arm)
-    before = start_distance([r.junction_in for r in routes], episode.distance)
-    for route in routes:
-        if route.decision == decided:
-            return before, before + route.junction_out - route.junction_in + episode.finish
-    ways = [DECISIONS[r.decision] for r in routes]
-    raise ValueError(f"the rule says {DECISIONS[decided]!r}, but the junction only offers {ways}")

@@ -41,12 +41,13 @@ SCORE_NAMES = {"score_route": "route_completion", "score_penalty": "penalty", "s
 
 @dataclass(frozen=True)
 class Routes:
-    """One scenario's episodes. town: of its map, as the leaderboard calls it."""
+    """One course's episodes. town: of its map, as the leaderboard calls it; route: its id, where all are one route."""
 
     scenario: str
     split: str
     town: str
     rows: Sequence[Brief]
+    route: str | None = None
 
 
 def status_of(row: Brief) -> str:
@@ -63,12 +64,14 @@ def records(routes: Iterable[Routes]) -> Iterator[dict[str, Any]]:
     index, before = 0, 0
     for part in routes:
         seeds = {seed: before + i for i, seed in enumerate(dict.fromkeys(r.seed for r in part.rows if r.twin is None))}
-        for row in (r for r in part.rows if r.twin is None):
+        for place, row in enumerate(r for r in part.rows if r.twin is None):
             found: dict[str, list[str]] = {kind: [] for kind in INFRACTIONS}
             for kind in row.infractions:
                 found[kind].append(MESSAGES[kind])
             yield {
-                "index": index, "route_id": f"RouteScenario_{seeds[row.seed]}_rep{row.repetition}",
+                "index": index,
+                "route_id": f"RouteScenario_{seeds[row.seed]}_rep{row.repetition}"
+                if part.route is None else f"RouteScenario_{part.route}_rep{place}",
                 "scenario_name": part.scenario, "weather_id": part.split, "town_name": part.town,
                 "save_name": f"{part.scenario}_{part.split}_{row.seed}_rep{row.repetition}", "status": status_of(row),
                 "num_infractions": len(row.infractions), "infractions": found,

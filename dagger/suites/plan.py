@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from dagger.options import BadInput
+from dagger.suites.courses import Course, RouteCourse, ScenarioCourse, Task
 from scenarios.reading import ScenarioError, read_yaml
+from scenarios.routes import read_routes
 from scenarios.rules.parse import listed, nearest
 from scenarios.spec import EVERY, Scenario, load_scenario, scenario_names
 from scenarios.suite import Entry, read_suite, scenario_of, suite_names
 
 SEEDS = 6_000_000  # apart from the seeds of training, evaluation and probes
+ROUTES = "routes"  # what stands for the split of a route file as a whole
 FAILED = ("error", "skipped", "killed", "hung", "unreadable")  # outcomes that are counted and driven again next time
 # What names a row, and what rows that were written without it had.
 KEY: Mapping[str, Any] = {
@@ -22,29 +25,15 @@ KEY: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-class Task(NamedTuple):
-    """One episode to drive.
-
-    Args:
-        seed: of the draw; repetition: how many times it was driven before in the same suite.
-        twin: the proposition that is flipped in it, if any.
-    """
-
-    seed: int
-    repetition: int = 0
-    twin: str | None = None
-
-
 @dataclass(frozen=True)
 class Job:
-    """The episodes of one scenario and split, in the order of their rows.
+    """The episodes of one course, in the order of their rows.
 
     Args:
         twins: the proposition of the twins, if any: each episode is followed by its twin.
     """
 
-    scenario: Scenario
-    split: str
+    course: Course
     tasks: tuple[Task, ...]
     twins: str | None
 
@@ -118,6 +107,11 @@ def plan(targets: Sequence[str], wanted: Wanted) -> tuple[list[Job], list[Unread
     jobs: list[Job] = []
     unreadable: list[Unreadable] = []
     for target in targets:
+        if target.endswith(".xml"):
+            found, bad = _routes(target, wanted)
+            jobs += found
+            unreadable += bad
+            continue
         try:
             entries = entries_of(target)
         except ScenarioError as error:
@@ -145,8 +139,38 @@ def _job(scenario: Scenario, entry: Entry, wanted: Wanted) -> Job:
             scenario.proposition(twins)
     except ValueError as error:
         raise BadInput(str(error)) from None
-    first = wanted.seed * 10_000_000 + SEEDS
-    seeds = range(first, first + (wanted.seeds or entry.episodes))
+    seeds = _seeds(wanted, entry.episodes)
     kinds = (None,) if twins is None else (None, twins)
     tasks = tuple(Task(s, r, k) for r in range(wanted.repetitions) for s in seeds for k in kinds)
-    return Job(scenario, split, tasks, twins)
+    return Job(ScenarioCourse(scenario, split), tasks, twins)
+
+
+def first_seed(seed: int) -> int:
+    """The draw of the first episode that a suite with --seed drives."""
+    return seed * 10_000_000 + SEEDS
+
+
+def _seeds(wanted: Wanted, episodes: int) -> range:
+    first = first_seed(wanted.seed)
+    return range(first, first + (wanted.seeds or episodes))
+
+
+def _routes(target: str, wanted: Wanted) -> tuple[list[Job], list[Unreadable]]:
+    """A job for every route of a file, and what of the file cannot be read.
+
+    Raises:
+        BadInput: for a file that is not there, and for a split or twins, which routes have not.
+    """
+    if not Path(target).is_file():
+        raise BadInput(f"there is no file {target}; wanted a route file of the CARLA Leaderboard or of Bench2Drive")
+    for option, value in (("--split", wanted.split), ("--twins", wanted.twins)):
+        if value is not None:
+            raise BadInput(f"{option} {value} was given, but {target} has routes, and those have none")
+    name = Path(target).name
+    try:
+        routes, bad = read_routes(target)
+    except ScenarioError as error:
+        return [], [Unreadable(name, ROUTES, str(error).split("\n")[0])]
+    tasks = tuple(Task(s, r) for r in range(wanted.repetitions) for s in _seeds(wanted, 1))
+    jobs = [Job(RouteCourse(route), tasks, None) for route in routes]
+    return jobs, [Unreadable(name, f"route {b.id}", b.error) for b in bad]

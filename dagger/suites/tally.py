@@ -13,7 +13,7 @@ from dagger.console import table
 from sim.metrics import KINDS_HERE, per_km
 from sim.statistics import bootstrap, wilson
 
-OUTCOMES = ("arrived", "collision", "off_road", "timeout")
+OUTCOMES = ("arrived", "collision", "off_road", "timeout", "deviated")
 SCORES = ("driving_score", "driving_score_2_1", "route_completion", "penalty", "penalty_2_1")
 METRICS = ("progress", "duration", "lateral_acceleration", "jerk", "comfort", "efficiency")
 RESAMPLES = 1000
@@ -163,7 +163,7 @@ def as_table(summaries: Sequence[Mapping[str, Any]], driver: str) -> Any:
              "timeout", "failed", "twins flip with the rule [95 %]"]  # fmt: skip
     rows = []
     for s in summaries:
-        shares = [f"{s[k]:.2f}" for k in OUTCOMES]
+        shares = [f"{s[k]:.2f}" for k in OUTCOMES if k != "deviated"]  # that is in the other table, with wrong turns
         twins = "–" if s["twins"] is None else _with(s["twins"]["consistent"], s["twins"]["interval"], 3)
         agreement = _with(s["agreement"], s["interval"], 3)
         rows.append([s["scenario"], s["split"], str(s["episodes"]), agreement, *shares, str(failures(s)), twins])

@@ -13,14 +13,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from dagger.options import BadInput
-from dagger.suites.plan import Task
+from dagger.suites.courses import Course, Task
 
 AHEAD = 8  # pieces for each worker that may be driven before the first unfinished one: rows in memory are few
 SLOW_START = 120.0  # [s] that a worker may take to begin, whatever the patience: a checkpoint is read, torch is loaded
@@ -30,10 +30,10 @@ BEAT = 0.5  # [s] between two signs of life
 
 @dataclass(frozen=True)
 class Piece:
-    """Consecutive episodes of one scenario.
+    """Consecutive episodes of one course.
 
     Args:
-        job: which scenario; first: place of the first task among all that are to be driven.
+        job: which course; first: place of the first task among all that are to be driven.
     """
 
     job: int
@@ -55,12 +55,12 @@ class Errand:
     """What a worker is told when it starts; plain data.
 
     Args:
-        driver: its name; scenarios: per job the scenario's data, its folder and the split.
+        driver: its name; courses: per job what is driven.
         worlds: at once; search: folders with OpenDRIVE files.
     """
 
     driver: str
-    scenarios: tuple[tuple[Mapping[str, Any], Path | None, str], ...]
+    courses: tuple[Course, ...]
     worlds: int
     search: tuple[Path, ...]
 
@@ -72,7 +72,6 @@ def work(connection: Connection, errand: Errand) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch, should the driver need it
     from dagger.drivers import choose_driver, one_thread
     from dagger.suites.drive import Settings, drive_all, sentence
-    from scenarios.spec import from_data
 
     try:
         driver = choose_driver(errand.driver)
@@ -95,9 +94,9 @@ def work(connection: Connection, errand: Errand) -> None:
             piece: Piece = connection.recv()
         except EOFError:
             return
-        data, folder, split = errand.scenarios[piece.job]
+        course = errand.courses[piece.job]
         try:
-            for rows in drive_all(from_data(data, folder), split, piece.tasks, driver, settings, beat):
+            for rows in drive_all(course, piece.tasks, driver, settings, beat):
                 connection.send(("rows", rows))
             connection.send(("done", None))
         except ConnectionError:  # nobody is left to hear it

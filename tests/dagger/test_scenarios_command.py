@@ -37,7 +37,7 @@ def test_a_scenario_file_is_exported_like_a_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["rain-turn"], "--openscenario episode.xosc"),
+        (["rain-turn"], "--openscenario rain.xosc"),
         (["rain-turn", "--openscenario", "a.xml"], "ends in .xosc"),
         (["rain-trun", "--openscenario", "a.xosc"], "did you mean 'rain-turn'"),
         (["rain-turn", "--openscenario", "a.xosc", "--split", "trian"], "known are"),

@@ -117,7 +117,7 @@ def test_the_whole_step_compiles_to_one_clean_launch_with_a_thread_a_world() -> 
 
     arrays = rows(F, 1)
     asked = arrays, arrays, WHEELS
-    signature = (BANK, numba.typeof(empty_world(2, 2)), arrays, arrays, WHEELS, *asked, F, int64, int64)
+    signature = (BANK, numba.typeof(empty_world(2, 2)), W, arrays, WHEELS, *asked, F, int64, int64)
     code = ptx(per_world(_step), signature)
     assert code.count(".entry") == 1 and "%tid.x" in code and "%ctaid.x" in code
     assert not faults(code)
