@@ -6,8 +6,10 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from sim.gates import gates_along
 from sim.lanes import lane_graph
 from sim.lights import light_rows
+from sim.obstacles import Grid, grid_of
 from sim.roads import Roads, Streets, lay_out, streets_of
 from sim.types import ROUTE_SPACING, Bank, Path, RoadMap, Route
 
@@ -31,6 +33,8 @@ class MapBank:
         self._routes: list[tuple[float, float, int]] = []
         self._path_index: dict[tuple[str, Hashable], int] = {}
         self._lights: dict[str, np.ndarray] = {}
+        self._gates: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._grids: dict[str, Grid] = {}
         self._arrays: Bank | None = None
         self._streets: dict[int, Streets] = {}
         self._roads: Roads | None = None
@@ -78,6 +82,11 @@ class MapBank:
             self._paths.append(path)
             ends = (route.junction_in, route.junction_out, route.decision) if route else (0.0, 0.0, -1)
             self._routes.append(ends)
+            none = np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(0, np.int32)
+            guarded = route is not None and _SIGNAL in road_map.opendrive
+            self._gates.append(
+                gates_along(path.points, streets_of(road_map.opendrive, road_map.name)) if guarded else none
+            )
             self._arrays = None
         return self._path_index[key]
 
@@ -97,6 +106,12 @@ class MapBank:
             self._lights[road_map.digest] = light_rows(lane_graph(road_map.opendrive, road_map.name), road_map.ground)
         return np.concatenate([scenery, self._lights[road_map.digest]])
 
+    def _grid(self, road_map: RoadMap, standing: np.ndarray) -> Grid:
+        """What can be run into on a map."""
+        if road_map.digest not in self._grids:
+            self._grids[road_map.digest] = grid_of(standing)
+        return self._grids[road_map.digest]
+
     def _lay_out(self) -> Bank:
         depth = max((len(m.ground.levels) for m in self.maps), default=1)
         level_start = np.full((len(self.maps), depth), -1, np.int64)
@@ -112,6 +127,9 @@ class MapBank:
         grounds = [m.ground for m in self.maps]
         scenery = [self._standing(m) for m in self.maps]
         routes = np.array(self._routes, np.float32).reshape(-1, 3)
+        grids = [self._grid(m, rows) for m, rows in zip(self.maps, scenery)]
+        gates = self._gates
+        none = np.zeros(0, np.int32)
         return Bank(
             texels=np.concatenate(texels) if texels else np.zeros((0, 4), np.uint8),
             level_start=level_start,
@@ -130,7 +148,27 @@ class MapBank:
             junction_in=np.ascontiguousarray(routes[:, 0]),
             junction_out=np.ascontiguousarray(routes[:, 1]),
             decision=routes[:, 2].astype(np.int32),
+            gate_start=_offsets([len(s) for s, _, _ in gates]),
+            gate_s=np.concatenate([np.zeros(0, np.float32), *(s for s, _, _ in gates)]),
+            gate_kind=np.concatenate([none, *(kind for _, kind, _ in gates)]),
+            gate_plan=np.concatenate([none, *(plan for _, _, plan in gates)]),
+            cell_first=_offsets([len(g.start) - 1 for g in grids])[:-1],
+            cell_shape=np.array([g.shape for g in grids], np.int32).reshape(-1, 2),
+            cell_origin=np.array([g.origin for g in grids], np.float32).reshape(-1, 2),
+            **_cells(grids),
         )
+
+
+def _cells(grids: Sequence[Grid]) -> dict[str, np.ndarray]:
+    """The obstacles of all maps end to end."""
+    items = _offsets([len(g.items) for g in grids])
+    rows = _offsets([len(g.boxes) for g in grids])
+    return {
+        "cell_start": np.concatenate([[0], *(g.start[1:] + first for g, first in zip(grids, items))]).astype(np.int32),
+        "cell_items": np.concatenate([[], *(g.items + first for g, first in zip(grids, rows))]).astype(np.int32),
+        "boxes": np.concatenate([np.zeros((0, 6), np.float32), *(g.boxes for g in grids)]),
+        "box_kind": np.concatenate([np.zeros(0, np.int32), *(g.kind for g in grids)]),
+    }
 
 
 def start_distance(junction_in: Sequence[float], wanted: float) -> float:

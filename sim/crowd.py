@@ -103,6 +103,10 @@ def advance(world, crowd, roads, path_points, path_start, dt, start, stop):
     for w in range(start, stop):
         if world.outcome[w] != _RUNNING or crowd.busy[w] == 0:
             continue
+        if speed[w, 0] > STANDING:
+            mind[w, 0, SINCE] = -1
+        elif mind[w, 0, SINCE] <= 0:  # 0 also in a world that starts
+            mind[w, 0, SINCE] = max(tick[w], 1)
         count = list_free(w, n, mind, kind, crowd.free[w])
         for i in range(1, n):
             mode = mind[w, i, MODE]
@@ -114,7 +118,8 @@ def advance(world, crowd, roads, path_points, path_start, dt, start, stop):
                 a = idm(speed[w, i], wanted, gap, closing)
                 a = min(a, idm(speed[w, i], wanted, near, nearing))
                 line = held_up(w, i, n, tick, clock, min(gap, near), mind, course, x, y, yaw, speed, length,
-                               overhang, points, link, measure, roads.conflicts, roads.successors, seed, route, route_s,
+                               overhang, points, link, measure, roads.conflicts, roads.successors, seed, world.halted,
+                               route, route_s,
                                route_offset, path_points, path_start)  # fmt: skip
                 a = max(min(a, idm(speed[w, i], wanted, line, speed[w, i])), HARDEST)
                 alone = mind[w, i, CLAIM] < 0 and link[mind[w, i, LANE], JUNCTION] < 0

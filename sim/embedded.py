@@ -14,25 +14,21 @@ import numpy as np
 from sim.bank import MapBank, path_points, start_distance
 from sim.boards import POST, SIGN, look_of
 from sim.camera import render
-from sim.config import BODIES, EGO, Camera, Episode, SignSpec, Simulation
+from sim.config import BODIES, Camera, Episode, SignSpec, Simulation
 from sim.crowd import advance, empty_crowd, widened, with_scripts
-from sim.dynamics import drive, grip_of, limits_of
 from sim.forecast import check_changes, weather_table
-from sim.geometry import HALF, boxes_touch, wrap
-from sim.kernel import kernel, over_worlds
+from sim.kernel import over_worlds
 from sim.population import populate, set_body, set_script
 from sim.road import load_map, read_map
 from sim.routes import DEVIATION, route_of
 from sim.sensors import Sensor, sense
 from sim.signals import LIGHTS_OFF
 from sim.signs import face_of
-from sim.traffic import advance_along, follow
+from sim.stepping import ANYWHERE, DRIVES, EGO_LIMITS, RUNNING, TIMEOUT, step_worlds
 from sim.types import (
-    DRIVABLE,
     NO_BRANCH,
-    OUTCOME,
+    PER_WORLD,
     ROUTE_SPACING,
-    SURFACES,
     Action,
     Bank,
     Junction,
@@ -42,108 +38,9 @@ from sim.types import (
     Route,
     World,
 )
-from sim.weather import wetness_of
 
 LANES = ("inbound", "outbound")  # of an arm: towards the junction, away from it
 ROUTES = 3  # room for the ways out of a junction: left, right, straight
-OFF_ROAD_WHEELS = 2  # so many of the four wheels off the drivable surface end an episode
-ON_ROUTE = np.float32(5.5)  # [m] from a route's line that is still its road, the wrong lane included
-ANYWHERE = np.float32(1e9)  # [m] off a route where that ends nothing
-ALONG_ROUTE = np.float32(np.pi / 3)  # [rad] between the car's heading and the route's
-WHEEL_INSET = np.float32(0.45)  # of the width, from the middle to a wheel's centre
-ZERO = np.float32(0.0)
-ONE = np.float32(1.0)
-
-_RUNNING, _ARRIVED, _COLLISION, _OFF_ROAD, _TIMEOUT, _DEVIATED = (
-    OUTCOME[name] for name in ("running", "arrived", "collision", "off_road", "timeout", "deviated")
-)
-_DRIVABLE = np.array([i in DRIVABLE for i in range(len(SURFACES))])
-_EGO_LIMITS = limits_of(EGO)
-
-
-@kernel(inline=True)
-def _wheels_off(x, y, cos, sin, wheelbase, width, m, bank, drivable):  # type: ignore[no-untyped-def]
-    """How many of the four wheels stand off the drivable surface."""
-    off = 0
-    surface, start = bank.surface, bank.surface_start[m]
-    rows, columns = bank.surface_shape[m, 0], bank.surface_shape[m, 1]
-    scale = ONE / bank.surface_texel[m]
-    x0, y0 = bank.ground_origin[m, 0], bank.ground_origin[m, 1]
-    for axle in range(2):
-        along = wheelbase * np.float32(axle)
-        for side in range(2):
-            across = width * WHEEL_INSET * np.float32(2 * side - 1)
-            column = int(np.floor((x + along * cos - across * sin - x0) * scale))
-            row = int(np.floor((y + along * sin + across * cos - y0) * scale))
-            if row < 0 or row >= rows or column < 0 or column >= columns:
-                off += 1
-            elif not drivable[surface[start + row * columns + column]]:
-                off += 1
-    return off
-
-
-@kernel
-def _step(bank, world, goal, limits, drivable, steer_asked, pedal, reverse, dt, substeps, start, stop):  # type: ignore[no-untyped-def]
-    x, y, yaw, speed = world.x, world.y, world.yaw, world.speed
-    steer, acceleration = world.steer, world.acceleration
-    length, width, wheelbase, overhang = world.length, world.width, world.wheelbase, world.overhang
-    kind, path, path_s, target_speed = world.kind, world.path, world.path_s, world.target_speed
-    points, path_start = bank.points, bank.path_start
-    n = x.shape[1]
-    for w in range(start, stop):
-        if world.outcome[w] != _RUNNING:
-            continue
-        # Others first: they react to where ego is now, as ego's own action did.
-        for i in range(1, n):
-            if kind[w, i] != 0 and path[w, i] >= 0:
-                follow(w, i, n, dt, points, path_start, x, y, yaw, speed, steer, acceleration,
-                       length, width, wheelbase, overhang, kind, path, path_s, target_speed)  # fmt: skip
-        before = speed[w, 0]
-        ex, ey, eyaw, ev, delta = drive(
-            x[w, 0], y[w, 0], yaw[w, 0], before, steer[w, 0], acceleration[w, 0], steer_asked[w], pedal[w], reverse[w],
-            grip_of(wetness_of(world.weather[w])), limits, wheelbase[w, 0], dt, substeps,
-        )  # fmt: skip
-        x[w, 0], y[w, 0], yaw[w, 0], speed[w, 0], steer[w, 0] = ex, ey, wrap(eyaw), ev, delta
-        acceleration[w, 0] = (ev - before) / dt
-        world.tick[w] += 1
-        cos, sin = np.cos(eyaw), np.sin(eyaw)
-
-        arrived, strayed = False, False
-        for r in range(world.route.shape[1]):
-            q = world.route[w, r]
-            if q < 0:
-                continue
-            s, offset, k = advance_along(points, path_start[q], path_start[q + 1] - 1, world.route_s[w, r], ex, ey)
-            world.route_s[w, r] = s
-            world.route_offset[w, r] = offset
-            if s > bank.junction_out[q] and abs(offset) < ON_ROUTE and abs(wrap(eyaw - points[k, 2])) < ALONG_ROUTE:
-                world.branch[w] = bank.decision[q]
-                arrived = arrived or s > bank.junction_out[q] + goal[w, 0]
-            dx, dy = points[k, 0] - ex, points[k, 1] - ey
-            strayed = dx * dx + dy * dy > goal[w, 1] * goal[w, 1]
-
-        hit = False
-        middle = HALF * length[w, 0] - overhang[w, 0]
-        for i in range(1, n):
-            if kind[w, i] == 0:
-                continue
-            ci, si = np.cos(yaw[w, i]), np.sin(yaw[w, i])
-            centre = HALF * length[w, i] - overhang[w, i]
-            hit = hit or boxes_touch(
-                ex + middle * cos, ey + middle * sin, cos, sin, length[w, 0], width[w, 0],
-                x[w, i] + centre * ci, y[w, i] + centre * si, ci, si, length[w, i], width[w, i],
-            )  # fmt: skip
-        off = _wheels_off(ex, ey, cos, sin, wheelbase[w, 0], width[w, 0], world.map[w], bank, drivable)
-        if hit:
-            world.outcome[w] = _COLLISION
-        elif off >= OFF_ROAD_WHEELS:
-            world.outcome[w] = _OFF_ROAD
-        elif arrived:
-            world.outcome[w] = _ARRIVED
-        elif strayed:
-            world.outcome[w] = _DEVIATED
-        elif world.tick[w] >= world.time_limit[w]:
-            world.outcome[w] = _TIMEOUT
 
 
 def _pose_at(path: Path, s: float) -> tuple[float, float, float]:
@@ -161,12 +58,10 @@ def _slots(episode: Episode) -> int:
 
 def empty_world(worlds: int, actors: int) -> World:
     """A World of zeros: no actors, nothing running."""
-    types: dict[str, type] = dict.fromkeys(
-        ("tick", "map", "outcome", "branch", "time_limit", "clock", "struck", "kind", "look", "path", "route"), np.int32
-    )
+    types: dict[str, type] = dict.fromkeys((*PER_WORLD, "kind", "look", "path", "route"), np.int32)
     types["seed"] = np.uint32
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(World._fields, (worlds, actors))
-    shapes |= dict.fromkeys(("tick", "seed", "map", "outcome", "branch", "time_limit", "clock", "struck"), (worlds,))
+    shapes |= dict.fromkeys(PER_WORLD, (worlds,))
     shapes |= dict.fromkeys(("route", "route_s", "route_offset"), (worlds, ROUTES))
     shapes["weather"] = (worlds, 14)
     return World(**{name: np.zeros(shapes[name], types.get(name, np.float32)) for name in World._fields})
@@ -206,7 +101,7 @@ class EmbeddedWorld:
         self._changing: dict[int, np.ndarray] = {}  # slot -> weather by ticks, where it changes
         self.world = empty_world(worlds, self.simulation.actors)
         self.crowd = empty_crowd(worlds, self.simulation.actors)
-        self.world.outcome[:] = _TIMEOUT  # nothing runs before the first reset
+        self.world.outcome[:] = TIMEOUT  # nothing runs before the first reset
 
     def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
         """Start `episodes` in `slots`; see `Backend.reset`."""
@@ -220,8 +115,14 @@ class EmbeddedWorld:
         self._make_room(max((_slots(e) for e in episodes if e.signs or e.traffic), default=0))
         if self.crowd.path.shape[:2] != self.crowd.mind.shape[:2] and any(a.script for e in episodes for a in e.actors):
             self.crowd = with_scripts(self.crowd)
-        for w, episode, (road_map, junction) in zip(slots, episodes, places):
-            self._place(w, episode, road_map, junction)
+        before = [array[slots] for array in (*self.world, *self.crowd[:2])]
+        try:
+            for w, episode, (road_map, junction) in zip(slots, episodes, places):
+                self._place(w, episode, road_map, junction)
+        except ValueError:  # no room for somebody
+            for array, rows in zip((*self.world, *self.crowd[:2]), before):
+                array[slots] = rows
+            raise
 
     def _look_up(self, episode: Episode) -> tuple[RoadMap, Junction | Route]:
         """The episode's map and junction, or route; refuses an episode that cannot be placed there."""
@@ -349,7 +250,7 @@ class EmbeddedWorld:
         reverse = np.zeros(self.worlds, bool) if action.reverse is None else np.ascontiguousarray(action.reverse, bool)
         if reverse.shape != (self.worlds,):
             raise ValueError(f"reverse {reverse.shape} was given; it must be ({self.worlds},) or None")
-        wrong = ~(np.isfinite(steer) & np.isfinite(acceleration)) & (self.world.outcome == _RUNNING)
+        wrong = ~(np.isfinite(steer) & np.isfinite(acceleration)) & (self.world.outcome == RUNNING)
         if wrong.any():
             w = int(np.flatnonzero(wrong)[0])
             raise ValueError(
@@ -359,8 +260,8 @@ class EmbeddedWorld:
         asked = (steer, acceleration, reverse)
         self._move_others(bank, dt)
         over_worlds(
-            lambda start, stop: _step(
-                bank, self.world, self._goal, _EGO_LIMITS, _DRIVABLE, *asked, dt, substeps, start, stop
+            lambda start, stop: step_worlds(
+                bank, self.world, self._goal, EGO_LIMITS, DRIVES, *asked, dt, substeps, start, stop
             ),
             self.worlds,
             self.threads,
@@ -375,7 +276,7 @@ class EmbeddedWorld:
 
     def _move_others(self, bank: Bank, dt: np.float32) -> None:
         """Let traffic, walkers and scripts go on, and the traffic lights' clocks; they see ego where it is."""
-        ticking = (self.world.clock >= 0) & (self.world.outcome == _RUNNING)
+        ticking = (self.world.clock >= 0) & (self.world.outcome == RUNNING)
         self.world.clock[ticking] += round(self.simulation.tick * 1000)
         if not self.crowd.busy.any():
             return

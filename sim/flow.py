@@ -19,6 +19,7 @@ from sim.rightofway import (
     CAP,
     CLAIM,
     DRIVER,
+    EGO_PATIENCE,
     FACTOR,
     HELD,
     KEEP,
@@ -301,7 +302,7 @@ def change_lane(w, i, n, now, seed, mind, course, x, y, speed, length, overhang,
 
 @kernel(inline=True)
 def held_up(w, i, n, tick, clock, gap, mind, course, x, y, yaw, speed, length, overhang, points, link, measure,
-            conflicts, successors, seed, route, route_s, route_offset, path_points, path_start):  # fmt: skip
+            conflicts, successors, seed, halted, route, route_s, route_offset, path_points, path_start):  # fmt: skip
     """How far ahead [m] driver i must stop: at a line that he may not cross yet, or where his lane ends.
 
     Claims the connecting lane when he may go on.  Who has stood for long thinks of another way: in a full town a ring
@@ -325,8 +326,11 @@ def held_up(w, i, n, tick, clock, gap, mind, course, x, y, yaw, speed, length, o
         mind[w, i, STOPPED] = 1
     if mind[w, i, CLAIM] != after and line > needs:
         return stop
-    crossed = ego_comes(after, link, points, w, i, x, y, yaw, speed, length, overhang, route, route_s, route_offset,
-                        path_points, path_start)  # fmt: skip
+    stood = tick[w] - mind[w, 0, SINCE] if mind[w, 0, SINCE] >= 0 else np.int32(0)
+    since = mind[w, i, SINCE]
+    first_there = halted[w] != 0 and 0 < stood < EGO_PATIENCE and (since < 0 or since > mind[w, 0, SINCE])
+    crossed = ego_comes(after, link, points, w, i, first_there, x, y, yaw, speed, length, overhang, route, route_s,
+                        route_offset, path_points, path_start)  # fmt: skip
     if mind[w, i, CLAIM] == after:
         # Given back when somebody has changed lanes in between, or while there is room to stop for a light that has
         # turned or for ego.

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.config import VEHICLES
 from sim.rollout import Trajectory
-from sim.types import OUTCOME
+from sim.types import KIND, OUTCOME
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,18 @@ def measure(trajectory: Trajectory, tick: float) -> dict[str, Metric]:
 
 
 # --------------------------------------------------------------------------------------- CARLA Leaderboard scores
-# What a CARLA Leaderboard record counts, by its names. `KINDS_HERE` is what this world can tell: whoever is hit is a
-# vehicle, and there are no lights, stop signs, walkers, emergency vehicles or sub-scenarios with a clock of their own.
+# What a CARLA Leaderboard record counts, by its names. `KINDS_HERE` is what this world can tell: there are no emergency
+# vehicles and no sub-scenarios with a clock of their own, and nobody measures that ego is blocked.
 INFRACTIONS: tuple[str, ...] = (
     "collisions_layout", "collisions_pedestrian", "collisions_vehicle", "red_light", "stop_infraction",
     "outside_route_lanes", "min_speed_infractions", "yield_emergency_vehicle_infractions", "scenario_timeouts",
     "route_dev", "vehicle_blocked", "route_timeout",
 )  # fmt: skip
-KINDS_HERE: tuple[str, ...] = ("collisions_vehicle", "outside_route_lanes", "route_dev", "route_timeout")
+KINDS_HERE: tuple[str, ...] = (
+    "collisions_layout", "collisions_pedestrian", "collisions_vehicle", "red_light", "stop_infraction",
+    "outside_route_lanes", "route_dev", "route_timeout",
+)  # fmt: skip
+_VEHICLES = {KIND[name] for name in VEHICLES}
 
 # 2.0: each event multiplies the penalty (`statistics_manager.py` of the leaderboard's repository, branch
 # leaderboard-2.0; Bench2Drive's copy has the same numbers).
@@ -94,21 +99,27 @@ COEFFICIENTS_2_1: dict[str, float] = {
 }  # fmt: skip
 
 
-def infractions_of(outcome: str, deviated: bool) -> dict[str, int]:
-    """How many infractions of each of KINDS_HERE an episode had: none or one, for each of them ends it.
+def infractions_of(
+    outcome: str, deviated: bool, struck: int = KIND["car"], red_lights: int = 0, stop_signs: int = 0
+) -> dict[str, int]:
+    """How many infractions of each of KINDS_HERE an episode had.
 
     There the first collision does not end a route, and leaving the road ends none; here both do. An episode that took
     another way than its rule's has deviated from its route; one along keypoints that was more than
-    `sim.routes.DEVIATION` away from its route has ended "deviated", as there.
+    `sim.routes.DEVIATION` away from its route has ended "deviated", as there. Walkers are pedestrians, what has wheels
+    is a vehicle, and signs, cones, poles and houses are the layout.
 
     Args:
         outcome: one of `sim.types.OUTCOMES`; deviated: whether ego left the junction by another way.
+        struck: the kind of what ego hit where the outcome is a collision (`World.struck`).
+        red_lights, stop_signs: how many it drove over without leave.
     """
+    hit = "collisions_vehicle" if struck in _VEHICLES else "collisions_layout"
     kinds = {
-        "collision": "collisions_vehicle", "off_road": "outside_route_lanes", "timeout": "route_timeout",
-        "deviated": "route_dev",
+        "collision": "collisions_pedestrian" if struck == KIND["walker"] else hit, "off_road": "outside_route_lanes",
+        "timeout": "route_timeout", "deviated": "route_dev",
     }  # fmt: skip
-    counts = dict.fromkeys(KINDS_HERE, 0)
+    counts = dict.fromkeys(KINDS_HERE, 0) | {"red_light": red_lights, "stop_infraction": stop_signs}
     if outcome in kinds:
         counts[kinds[outcome]] = 1
     if deviated:

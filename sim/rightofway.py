@@ -47,6 +47,11 @@ TAIL_ROOM = np.float32(2.5)  # [m] left behind the last one on the lane after th
 EGO_SECONDS = np.float32(4.5)  # so far ahead ego's ways are kept free
 BEHIND = np.float32(2.5)  # [m] off a driver's heading ego still follows him
 EGO_FAR = np.float32(30.0)  # [m] beyond ego's reach no connecting lane is met
+EGO_CREEPS = np.float32(0.1)  # [m/s] who is faster means to go on
+EGO_TURN = np.float32(
+    14.0
+)  # [m] of ego's way that are kept free while it goes on, or has its turn at a stop sign, for ..
+EGO_PATIENCE = 60  # .. so many ticks
 EGO_APART = np.float32(2.6)  # [m]
 _0, _1 = np.float32(0.0), np.float32(1.0)
 _LIGHT, _STOP = GATE["light"], GATE["stop"]
@@ -124,11 +129,16 @@ def goes_before(link, measure, other, mine, clock, their_since, my_since):
 
 @kernel(inline=True)
 def ego_comes(
-    lane, link, points, w, i, x, y, yaw, speed, length, overhang, route, route_s, route_offset, path_points, path_start
-):
-    """Whether one of ego's ways leads over a lane soon, or ego stands on it; not where ego only follows driver i."""
+    lane, link, points, w, i, first_there, x, y, yaw, speed, length, overhang, route, route_s, route_offset,
+    path_points, path_start,
+):  # fmt: skip
+    """Whether one of ego's ways leads over a lane soon, or ego stands on it; not where ego only follows driver i.
+
+    first_there: ego has stopped at its stop sign before driver i did, and it is ego's turn.
+    """
     front = length[w, 0] - overhang[w, 0]
-    reach = front + speed[w, 0] * EGO_SECONDS
+    least = EGO_TURN if first_there or speed[w, 0] > EGO_CREEPS else _0
+    reach = front + max(speed[w, 0] * EGO_SECONDS, least)
     first, last = link[lane, ROW], link[lane, ROW] + link[lane, ROWS]
     near = False
     c, s = np.cos(yaw[w, i]), np.sin(yaw[w, i])

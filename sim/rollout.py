@@ -56,7 +56,7 @@ class Trajectory:
         moving: MOVING name -> (B, T + 1, N) float32.
         steer, acceleration: (B, T) actions executed [rad, m/s^2].
         valid: (B, T) bool, the world was running when the action was taken.
-        outcome, branch: (B,) at the end.
+        outcome, branch: (B,) at the end; struck, red_lights, stop_signs: (B,) likewise, see `World`.
         progress: (B,) share of the way to arrival that was covered, along the branch taken, else the best route.
         episodes: what was driven.
         reverse: (B, T) bool gears executed, None where no driver ever named one.
@@ -70,6 +70,9 @@ class Trajectory:
     branch: np.ndarray
     progress: np.ndarray
     episodes: tuple[Episode, ...]
+    struck: np.ndarray
+    red_lights: np.ndarray
+    stop_signs: np.ndarray
     reverse: np.ndarray | None = None
 
     @property
@@ -155,6 +158,9 @@ def rollout(
         branch=backend.world.branch.copy(),
         progress=progress(backend),
         episodes=tuple(episodes),
+        struck=backend.world.struck.copy(),
+        red_lights=backend.world.red_lights.copy(),
+        stop_signs=backend.world.stop_signs.copy(),
         reverse=np.stack([forwards if gear is None else gear for gear in gears], 1) if named else None,
     )
 

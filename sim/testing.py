@@ -19,10 +19,9 @@ import pytest
 from sim.backend import Backend
 from sim.config import ActorSpec, Episode, MapSpec, Weather, WeatherChange
 from sim.forecast import weather_at
-from sim.types import DECISIONS, KIND, KINDS, NO_BRANCH, OUTCOME, OUTCOMES, WEATHER_INDEX, Action, World
+from sim.types import DECISIONS, KIND, KINDS, NO_BRANCH, OUTCOME, OUTCOMES, PER_WORLD, WEATHER_INDEX, Action, World
 
-INTEGERS = ("tick", "map", "outcome", "branch", "time_limit", "clock", "struck", "kind", "look", "path", "route")
-PER_WORLD = ("tick", "seed", "map", "outcome", "branch", "time_limit", "clock", "struck")
+INTEGERS = (*(name for name in PER_WORLD if name != "seed"), "kind", "look", "path", "route")
 PER_ROUTE = ("route", "route_s", "route_offset")
 SPEED_TOLERANCE = 1e-4  # [m/s], float32 sums of 0.1 s steps at up to 20 m/s
 PLACE_TOLERANCE = 0.05  # [m]; another route's lane is rounded off by so much where it nears the junction

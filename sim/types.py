@@ -43,6 +43,12 @@ NO_BRANCH = -1
 ROUTE_SPACING = np.float32(0.5)  # [m] between neighbouring points of every path in a PathTable
 
 
+# The fields of a World that are one whole number a world.
+PER_WORLD: tuple[str, ...] = (
+    "tick", "seed", "map", "outcome", "branch", "time_limit", "clock", "struck", "red_lights", "stop_signs", "halted",
+)  # fmt: skip
+
+
 # ------------------------------------------------------------------------------------------------- the map
 @dataclass(frozen=True)
 class Ground:
@@ -175,7 +181,10 @@ class Bank(NamedTuple):
     surface (Y,) u8; surface_start (M,) i64; surface_shape (M, 2) i32; surface_texel (M,) f32;
     scenery (K, 8) f64, of each map its own and then its traffic lights, whose look is their plan;
     scenery_start (M + 1,) i64; skyline (M, 512) f32;
-    points (P, 4) f32 all paths; path_start (Q + 1,) i64; junction_in, junction_out (Q,) f32, decision (Q,) i32.
+    points (P, 4) f32 all paths; path_start (Q + 1,) i64; junction_in, junction_out (Q,) f32, decision (Q,) i32;
+    gate_start (Q + 1,) i64, gate_s (G,) f32 [m], gate_kind, gate_plan (G,) i32: lights and signs along every route, see
+    `sim.gates`; cell_first (M,) i64, cell_shape (M, 2) i32, cell_origin (M, 2) f32, cell_start, cell_items i32,
+    boxes (K, 6) f32, box_kind (K,) i32: what can be run into, see `sim.obstacles`.
     """
 
     texels: np.ndarray
@@ -195,6 +204,17 @@ class Bank(NamedTuple):
     junction_in: np.ndarray
     junction_out: np.ndarray
     decision: np.ndarray
+    gate_start: np.ndarray
+    gate_s: np.ndarray
+    gate_kind: np.ndarray
+    gate_plan: np.ndarray
+    cell_first: np.ndarray
+    cell_shape: np.ndarray
+    cell_origin: np.ndarray
+    cell_start: np.ndarray
+    cell_items: np.ndarray
+    boxes: np.ndarray
+    box_kind: np.ndarray
 
 
 class World(NamedTuple):
@@ -202,7 +222,8 @@ class World(NamedTuple):
 
     Per world: tick (B,) i32; seed (B,) u32; map (B,) i32; weather (B, 14) f32 in WEATHER_FIELDS order;
     outcome (B,) i32; branch (B,) i32; time_limit (B,) i32 [ticks]; clock (B,) i32 of the traffic lights [ms], negative
-    where they are off; struck (B,) i32, the kind of what ego has hit, 0 for nothing.
+    where they are off; struck (B,) i32, the kind of what ego has hit, 0 for nothing; red_lights, stop_signs (B,) i32,
+    how many it drove over without leave; halted (B,) i32, 1 where it has stopped before the stop line that comes next.
     Per actor (B, N): x, y [m], yaw [rad] of the rear axle, speed (below 0 backwards) [m/s], steer (front wheel angle)
     [rad], acceleration (of speed, mean over the last tick) [m/s^2], length, width, height, wheelbase, overhang (rear
     axle to rear bumper) [m] f32; kind i32 (index into KINDS, 0 where there is no actor), look i32 (packed 0xRRGGBB);
@@ -220,6 +241,9 @@ class World(NamedTuple):
     time_limit: np.ndarray
     clock: np.ndarray
     struck: np.ndarray
+    red_lights: np.ndarray
+    stop_signs: np.ndarray
+    halted: np.ndarray
     x: np.ndarray
     y: np.ndarray
     yaw: np.ndarray

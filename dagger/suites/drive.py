@@ -122,6 +122,9 @@ def alone(trajectory: Trajectory, w: int) -> Trajectory:
         branch=trajectory.branch[one],
         progress=trajectory.progress[one],
         episodes=(trajectory.episodes[w],),
+        struck=trajectory.struck[one],
+        red_lights=trajectory.red_lights[one],
+        stop_signs=trajectory.stop_signs[one],
         reverse=None if trajectory.reverse is None else trajectory.reverse[one, :ticks],
     )
 
@@ -131,20 +134,24 @@ def _row(course: Course, task: Task, trajectory: Trajectory, way: Way) -> Row:
     outcome = OUTCOMES[int(trajectory.outcome[0])]
     verdict, deviated = course.verdict(episode, int(trajectory.branch[0]), outcome)
     found = measure(trajectory, Simulation().tick)
+    counts = infractions_of(
+        outcome, deviated, int(trajectory.struck[0]), int(trajectory.red_lights[0]), int(trajectory.stop_signs[0])
+    )
     return {
         **task._asdict(),
         "outcome": outcome,
         **verdict,
         "ticks": int(trajectory.ticks[0]),
         "metrics": {name: round(float(m.value[0]), 6) for name, m in found.items() if m.valid[0]},
-        **_scores(outcome, deviated, float(trajectory.progress[0]), *way),
+        **_scores(counts, outcome == "arrived", deviated, float(trajectory.progress[0]), *way),
     }
 
 
-def _scores(outcome: str, deviated: bool, progress: float, before: float, whole: float) -> Mapping[str, Any]:
-    counts = infractions_of(outcome, deviated)
+def _scores(
+    counts: Mapping[str, int], arrived: bool, deviated: bool, progress: float, before: float, whole: float
+) -> Mapping[str, Any]:
     # Arrival ends an episode a little before or behind the last centimetre of its way.
-    completion = route_completion(1.0 if outcome == "arrived" else progress, deviated, before, whole)
+    completion = route_completion(1.0 if arrived else progress, deviated, before, whole)
     penalties = penalty_2_0(counts), penalty_2_1(counts)
     scores = {
         "route_completion": completion,

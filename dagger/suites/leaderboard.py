@@ -28,7 +28,11 @@ LABELS = {
     "scenario_timeouts": "Scenario timeouts", "min_speed_infractions": "Min speed infractions",
 }  # fmt: skip
 MESSAGES = {
+    "collisions_layout": "Agent collided against the layout of the world",
+    "collisions_pedestrian": "Agent collided against a pedestrian",
     "collisions_vehicle": "Agent collided against a vehicle",
+    "red_light": "Agent ran a red light",
+    "stop_infraction": "Agent ran a stop sign",
     # The leaderboard's own scripts take the metres from the ninth word of this sentence.
     "outside_route_lanes": "Agent went outside its route lanes for about 0.0 meters (0.0% of the completed route)",
     "route_dev": "Agent deviated from the route",

@@ -84,7 +84,7 @@ def summary(scenario: str, split: str, rows: Sequence[Brief], twins: str | None 
         made[name], made[f"{name}_interval"] = _mean(values), _interval(values, known)
     made["km"] = round(covered / 1000.0, 4)
     made["per_km"] = {
-        kind: round(per_km(sum(kind in r.infractions for r in own), covered), 4) for kind in KINDS_HERE
+        kind: round(per_km(sum(r.infractions.count(kind) for r in own), covered), 4) for kind in KINDS_HERE
     }  # fmt: skip
     for name, outcomes in (("errors", ("error", "unreadable")), ("skipped", ("skipped",)), ("killed", ("killed",)),
                            ("hung", ("hung",))):  # fmt: skip

@@ -12,12 +12,12 @@ from policies.expert import COMMITTED, Expert, Fixed, Idle
 from scenarios.environment import room_for
 from scenarios.sample import batch, decision, twin
 from scenarios.spec import Scenario, load_scenario
-from sim.config import ActorSpec, Weather
+from sim.config import ActorSpec, Camera, Episode, MapSpec, Simulation, TrafficSpec, Weather
 from sim.embedded import EmbeddedWorld
 from sim.metrics import measure
 from sim.rollout import Truth, rollout
 from sim.testing import actions
-from sim.types import DECISION, NO_BRANCH, OUTCOME, World
+from sim.types import DECISION, NO_BRANCH, OUTCOME, OUTCOMES, World
 from tests.worlds import SMALL, episode, needs_maps, rows, started, truth
 
 
@@ -208,3 +208,20 @@ def test_idle_does_nothing() -> None:
     backend = started([episode(1, speed=0.0, time_limit=1.0)])
     found = rollout(backend, Idle(), backend.episodes)  # type: ignore[arg-type]
     assert not found.steer.any() and not found.acceleration.any()
+
+
+# ------------------------------------------------------------------------------------------------ lights and signs
+@pytest.mark.parametrize("name", ["crossroads_lights", "crossroads_stop", "crossroads"])
+def test_lights_and_stop_signs_are_kept_and_traffic_is_met(name: str) -> None:
+    spec = MapSpec(generate=name, kind="x")
+    traffic = TrafficSpec(vehicles=6, walkers=4)
+    episodes = [
+        Episode("t", seed, spec, arm="south", distance=30.0, speed=6.0, time_limit=120.0, traffic=traffic)
+        for seed in range(16)
+    ]
+    backend = EmbeddedWorld(16, Camera(), Simulation(actors=1))
+    found = rollout(backend, Fixed("left"), episodes)
+    assert [OUTCOMES[o] for o in found.outcome] == ["arrived"] * 16
+    assert not found.red_lights.any() and not found.stop_signs.any()
+    if name == "crossroads_lights":
+        assert found.ticks.max() - found.ticks.min() > 50, "nobody ever waited for a light: it was no test"

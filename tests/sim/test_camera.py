@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from sim import faces, lights, looks, objects, rain, sky, textures, underfoot, weather
+from sim.bank import MapBank
 from sim.camera import render, view_of
 from sim.config import BODIES, Camera, Weather
 from sim.types import KIND, Bank, World
@@ -58,7 +59,7 @@ def _bank(levels: list[np.ndarray], texel: float, scenery: list[tuple[float, ...
     half = levels[0].shape[0] * texel / 2
     rows = np.array(scenery, np.float64).reshape(-1, 8)
     azimuth = np.arange(512) / 512 * 2 * np.pi
-    return Bank(
+    return MapBank().arrays._replace(
         texels=np.concatenate([level.reshape(-1, 4) for level in levels]),
         level_start=np.cumsum([0, *sizes])[None, :-1].astype(np.int64),
         level_shape=np.array([[level.shape[:2] for level in levels]], np.int32),

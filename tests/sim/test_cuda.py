@@ -19,12 +19,12 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
-from numba import boolean, float32, float64, int32, int64, uint8
+from numba import boolean, float32, int32, int64
 
 import sim.cuda
+from sim.bank import MapBank
 from sim.cuda import THREADS, blocks, device, per_world, ptx
 from sim.kernel import kernel
-from sim.types import Bank
 
 needs_compiler = pytest.mark.skipif(
     importlib.util.find_spec("numba_cuda") is None, reason="compiling for CUDA needs the extra: pip install .[gpu]"
@@ -38,13 +38,7 @@ def rows(kind: Any, axes: int = 2) -> Any:
 
 F, W = float32, rows(float32)  # a number, and one for every actor of every world
 KINDS = rows(int32)
-BANK = numba.types.NamedTuple(
-    [
-        rows(uint8), rows(int64), rows(int32, 3), W, rows(F, 1), rows(uint8, 1), rows(int64, 1), KINDS, rows(F, 1),
-        rows(float64), rows(int64, 1), W, W, rows(int64, 1), rows(F, 1), rows(F, 1), rows(int32, 1),
-    ],
-    Bank,
-)  # fmt: skip
+BANK = numba.typeof(MapBank().arrays)
 WHEELS = rows(boolean, 1)
 
 # Every `@kernel(inline=True)` of the step, with the types that the step calls it with.
@@ -69,7 +63,12 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "weather": {"clamp01": (F,), "smooth01": (F,), "_hours": (W, F, F, int64), "wetness_of": (rows(F, 1),)},
     "signals": {"light_state": (int32, int32)},
-    "embedded": {"_wheels_off": (F, F, F, F, F, F, int32, BANK, WHEELS)},
+    "stepping": {
+        "wheels_off": (F, F, F, F, F, F, int32, BANK, WHEELS),
+        "struck_scenery": (F, F, F, F, F, F, int32, BANK),
+        "struck_actor": (int64, int64, W, W, W, W, W, W, KINDS, F, F),
+        "lines_passed": (int32, F, F, F, int32, rows(int64, 1), rows(F, 1), rows(int32, 1), rows(int32, 1)),
+    },
 }
 # Parts of `sim.crowd.advance`: they are compiled with it, as one launch, below.
 PARTS = {"flow", "rightofway", "walkers"}
@@ -113,12 +112,13 @@ def test_a_scalar_function_compiles_to_clean_ptx(module: str, name: str) -> None
 
 @needs_compiler
 def test_the_whole_step_compiles_to_one_clean_launch_with_a_thread_a_world() -> None:
-    from sim.embedded import _step, empty_world
+    from sim.embedded import empty_world
+    from sim.stepping import step_worlds
 
     arrays = rows(F, 1)
     asked = arrays, arrays, WHEELS
     signature = (BANK, numba.typeof(empty_world(2, 2)), W, arrays, WHEELS, *asked, F, int64, int64)
-    code = ptx(per_world(_step), signature)
+    code = ptx(per_world(step_worlds), signature)
     assert code.count(".entry") == 1 and "%tid.x" in code and "%ctaid.x" in code
     assert not faults(code)
 
@@ -178,7 +178,8 @@ from scenarios.environment import room_for
 from scenarios.sample import batch
 from scenarios.spec import load_scenario
 from sim.cuda import per_world
-from sim.embedded import _DRIVABLE, _EGO_LIMITS, _step, EmbeddedWorld
+from sim.embedded import EmbeddedWorld
+from sim.stepping import DRIVES, EGO_LIMITS, step_worlds
 from sim.types import Action
 
 scenario = load_scenario("rain-turn")
@@ -186,11 +187,11 @@ here, there = (EmbeddedWorld(5, simulation=room_for(scenario)) for _ in range(2)
 for world in (here, there):
     world.reset(batch(scenario, range(5), "test"))
 start = here.world.x.copy()
-launch = per_world(_step)
+launch = per_world(step_worlds)
 for tick in range(25):
     steer, push = np.float32(0.05) * np.arange(-2, 3, dtype=np.float32), np.ones(5, np.float32)
     here.step(Action(steer, push))
-    arrays = there.maps.arrays, there.world, there._goal, _EGO_LIMITS, _DRIVABLE
+    arrays = there.maps.arrays, there.world, there._goal, EGO_LIMITS, DRIVES
     launch[3, 2](*arrays, steer, push, np.zeros(5, bool), np.float32(0.1), 2, 5)  # six threads for five worlds
 assert (np.abs(here.world.x - start)[:, 0] > 0.01).any()
 for name in ("x", "y", "yaw", "speed", "path_s", "route_s", "route_offset"):

@@ -46,6 +46,7 @@ def made(speed: np.ndarray, yaw: np.ndarray, acceleration: np.ndarray, lived: in
         np.array([-1]),
         np.array([0.4], np.float32),
         (episode(),),
+        *np.zeros((3, 1), np.int32),
     )
 
 
