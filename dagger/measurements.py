@@ -9,6 +9,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +20,12 @@ from dagger.loader import RenderingLoader
 from scenarios.environment import room_for
 from scenarios.sample import batch
 from scenarios.spec import load_scenario
-from sim.config import ActorSpec, Camera, Episode, MapSpec, Simulation
+from sim.config import ActorSpec, Camera, Episode, MapSpec, Simulation, TrafficSpec, Weather
 from sim.embedded import EmbeddedWorld
+from sim.road import find_file
 from sim.types import OUTCOME, Action
 
-NAMES = ("step", "camera", "gym", "loader", "training", "inference", "import", "compile")
+NAMES = ("step", "town", "camera", "gym", "loader", "training", "inference", "import", "compile")
 OTHERS = 16  # actors beside ego in the workload of state-only steps
 TICKS = 100  # of a state-only episode before all worlds start anew
 SCENE = "rain-turn"
@@ -36,6 +39,15 @@ def cases(name: str, worlds: Sequence[int], threads: int) -> list[Case]:
     if name == "step":
         return [Case("step, 16 other actors", "world steps/s", 200_000 if b >= 64 else None, b, n,
                      functools.partial(steps, b, n), note="state only; resets not counted")
+                for b in worlds for n in counts]  # fmt: skip
+    if name == "town":
+        place = town().file or str(town().generate)
+        around = f"{OTHERS} drivers, lights, rain on {place}"
+        return [Case("step in a town", "world steps/s", 200_000 if b >= 64 else None, b, n,
+                     functools.partial(town_steps, b, n), note=f"state only, resets not counted; {around}")
+                for b in worlds for n in counts] + [
+                Case("camera environment in a town", "frames/s", 10_000 if b >= 64 else None, b, n,
+                     functools.partial(town_frames, b, n), note=f"step + expert + image, resets counted; {around}")
                 for b in worlds for n in counts]  # fmt: skip
     if name == "camera":
         return [Case("camera environment", "frames/s", 10_000 if b >= 64 else None, b, n,
@@ -103,15 +115,66 @@ def steps(worlds: int, threads: int) -> Measure:
     return checked
 
 
+def town() -> MapSpec:
+    """Town02 where it is to be found, else the generated grid town."""
+    try:
+        find_file("Town02.xodr")
+    except FileNotFoundError:
+        return MapSpec(generate="grid_town", kind="t")
+    return MapSpec(generate=None, file="Town02.xodr", kind="t")
+
+
+def busy(seed: int, speed: float) -> Episode:
+    """Rain at a T-junction of a town in which 16 drivers are about and lights run; every seed another junction."""
+    spec = replace(town(), junction=seed % 4)
+    weather = Weather(cloudiness=90.0, precipitation=80.0, precipitation_deposits=60.0, wetness=80.0)
+    traffic = TrafficSpec(vehicles=OTHERS)
+    return Episode("bench", seed, spec, "south", 30.0, speed, weather, time_limit=120.0, traffic=traffic)
+
+
+def town_steps(worlds: int, threads: int) -> Measure:
+    """State-only steps of a town with 16 drivers and lights; ego stands on its lane, and they wait behind it."""
+    backend = EmbeddedWorld(worlds, None, Simulation(actors=1), threads=threads)
+    backend.reset([busy(w, 0.0) for w in range(worlds)])
+    start = [array.copy() for array in (*backend.world, *backend.crowd)]
+    still = Action(np.zeros(worlds, np.float32), np.full(worlds, -1.0, np.float32))
+
+    def again() -> None:
+        for array, before in zip((*backend.world, *backend.crowd), start):
+            array[:] = before
+
+    def once() -> int:
+        for _ in range(TICKS):
+            backend.step(still)
+        return worlds * TICKS
+
+    return repeated(once, again)
+
+
+def town_frames(worlds: int, threads: int) -> Measure:
+    """Environment steps with a picture each in a town: the expert turns left, whoever has ended starts anew."""
+    from policies.expert import Fixed
+
+    backend = EmbeddedWorld(worlds, Camera(), Simulation(actors=1), threads=threads)
+    episodes = [busy(seed, 6.0) for seed in range(max(worlds, 64))]
+    return _driven(backend, Fixed("left"), episodes)
+
+
 def camera_steps(worlds: int, threads: int) -> Measure:
     """Environment steps with a picture each: the expert drives rain-turn, whoever has ended starts anew."""
     from policies.expert import Expert
-    from sim.rollout import Truth
 
     scenario = load_scenario(SCENE)
     backend = EmbeddedWorld(worlds, Camera(), room_for(scenario), threads=threads)
-    episodes = batch(scenario, range(max(worlds, 64)), "train")
-    expert, slots = Expert.of(scenario), np.arange(worlds)
+    return _driven(backend, Expert.of(scenario), batch(scenario, range(max(worlds, 64)), "train"))
+
+
+def _driven(backend: EmbeddedWorld, expert: Any, episodes: Sequence[Episode]) -> Measure:
+    """See, act, step; whoever has ended starts the next of the episodes."""
+    from sim.rollout import Truth
+
+    worlds = backend.worlds
+    slots = np.arange(worlds)
     backend.reset(episodes[:worlds])
     memory, place = expert.begin(worlds), {"next": worlds}
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from sim.flow import EVERY as LOOK_EVERY
 from sim.flow import (
+    REACTION,
     change_lane,
+    closeness,
     enter_again,
     hazard,
     held_up,
@@ -24,10 +26,12 @@ from sim.flow import (
 from sim.kernel import kernel
 from sim.rightofway import CLAIM, DRIVER, LANE, MODE, NEXT1, SCRIPTED, SHIFT, SINCE, STANDING, WALKER
 from sim.roads import JUNCTION
-from sim.traffic import HARDEST, idm
+from sim.traffic import FREE, HARDEST, IDM_ACCELERATION
 from sim.types import OUTCOME
 from sim.walkers import MOST_POINTS, follow_script, walk
 
+IN_LANE = np.float32(0.05)  # [m] off the lane's middle a lane change is over
+ONE = np.float32(1.0)
 MIND, COURSE = 10, 5  # columns; see `sim.rightofway`
 _RUNNING = OUTCOME["running"]
 _0 = np.float32(0.0)
@@ -111,21 +115,25 @@ def advance(world, crowd, roads, path_points, path_start, dt, start, stop):
         for i in range(1, n):
             mode = mind[w, i, MODE]
             if mode == DRIVER:
-                wanted = wanted_speed(w, i, mind, course, points, link, measure)
-                gap, closing = leader(w, i, n, mind, course, x, y, yaw, speed, length, overhang, link, measure)
-                near, nearing = hazard(w, i, crowd.free[w], count, mind, course, x, y, yaw, speed, length, width,
-                                       overhang, points, link, measure)  # fmt: skip
-                a = idm(speed[w, i], wanted, gap, closing)
-                a = min(a, idm(speed[w, i], wanted, near, nearing))
-                line = held_up(w, i, n, tick, clock, min(gap, near), mind, course, x, y, yaw, speed, length,
-                               overhang, points, link, measure, roads.conflicts, roads.successors, seed, world.halted,
-                               route, route_s,
-                               route_offset, path_points, path_start)  # fmt: skip
-                a = max(min(a, idm(speed[w, i], wanted, line, speed[w, i])), HARDEST)
-                alone = mind[w, i, CLAIM] < 0 and link[mind[w, i, LANE], JUNCTION] < 0
-                if (tick[w] + i) % LOOK_EVERY == 0 and alone and abs(course[w, i, SHIFT]) < np.float32(0.05):
-                    change_lane(w, i, n, a, seed, mind, course, x, y, speed, length, overhang, points, change, link,
-                                measure, roads.successors)  # fmt: skip
+                a = acceleration[w, i]
+                if (tick[w] + i) % REACTION == 0:
+                    wanted = wanted_speed(w, i, mind, course, points, link, measure)
+                    gap, closing = leader(w, i, n, mind, course, x, y, yaw, speed, length, overhang, link, measure)
+                    near, nearing = hazard(w, i, crowd.free[w], count, mind, course, x, y, yaw, speed, length, width,
+                                           overhang, points, link, measure)  # fmt: skip
+                    line = held_up(w, i, n, tick, clock, min(gap, near), mind, course, x, y, yaw, speed, length,
+                                   overhang, points, link, measure, roads.conflicts, roads.successors, seed,
+                                   world.halted, route, route_s, route_offset, path_points, path_start)  # fmt: skip
+                    # the IDM for whichever of the three it brakes for the most
+                    v = speed[w, i]
+                    ratio = v / max(wanted, FREE)
+                    square = ratio * ratio
+                    brake = max(max(closeness(v, gap, closing), closeness(v, near, nearing)), closeness(v, line, v))
+                    a = max(IDM_ACCELERATION * (ONE - square * square - brake), HARDEST)
+                    alone = mind[w, i, CLAIM] < 0 and link[mind[w, i, LANE], JUNCTION] < 0
+                    if (tick[w] + i) % LOOK_EVERY == 0 and alone and abs(course[w, i, SHIFT]) < IN_LANE:
+                        change_lane(w, i, n, a, seed, mind, course, x, y, speed, length, overhang, points, change, link,
+                                    measure, roads.successors)  # fmt: skip
                 move_on(w, i, a, dt, seed, mind, course, x, y, yaw, speed, steer, acceleration, length, wheelbase,
                         overhang, points, link, measure, roads.successors)  # fmt: skip
                 if speed[w, i] > STANDING:
@@ -133,8 +141,9 @@ def advance(world, crowd, roads, path_points, path_start, dt, start, stop):
                 elif mind[w, i, SINCE] < 0:
                     mind[w, i, SINCE] = tick[w]
                 if mind[w, i, NEXT1] < 0 and speed[w, i] < STANDING:
-                    enter_again(w, i, n, seed, world.map, mind, course, x, y, yaw, speed, steer, length, overhang,
-                                points, link, measure, roads.successors, roads.source_start, roads.sources)  # fmt: skip
+                    enter_again(w, i, n, seed, world.map, mind, course, x, y, yaw, speed, steer, acceleration,
+                                length, overhang, points, link, measure, roads.successors, roads.source_start,
+                                roads.sources)  # fmt: skip
             elif mode == WALKER:
                 walk(w, i, n, dt, seed, kind, mind, course, x, y, yaw, speed, acceleration, length, overhang,
                      roads.foot_start, roads.foot_points, roads.foot_crossing, roads.foot_link_start,

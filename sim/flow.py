@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.dynamics import clamp
-from sim.geometry import HALF
+from sim.geometry import HALF, wrap
 from sim.kernel import kernel
 from sim.rain import mix
 from sim.rightofway import (
@@ -49,12 +49,13 @@ from sim.roads import (
     NEXT,
     NEXT_END,
     ORIGIN,
+    PACE,
     RIGHT,
     ROW,
     ROWS,
     STEP,
 )
-from sim.traffic import IDM_GAP, LOOK_LEAST, LOOK_MOST, LOOK_SECONDS, NO_GAP, idm
+from sim.traffic import FREE, IDM_GAP, IDM_HEADWAY, IDM_ROOT, LOOK_LEAST, LOOK_MOST, LOOK_SECONDS, NO_GAP, idm
 from sim.types import KIND
 
 POLITE = np.float32(0.3)  # weight of what a lane change costs the one behind
@@ -68,6 +69,7 @@ ABREAST = np.float32(0.9)  # [m] off the new lane's middle a driver still takes 
 MOVING = np.float32(2.0)  # [m/s] with less nobody changes lanes who need not
 ENTRY_ROOM = np.float32(6.0)  # [m] beside their lengths to whoever is near where a driver comes in again
 FIRM = np.float32(0.125)  # [s^2/m] times speed squared: room to stop with 4 m/s^2
+REACTION = 2  # ticks after which a driver thinks again; in between he goes on as he did
 RETHINK = 120  # ticks at a line after which, and after each more of which, another way is chosen
 EVERY = 8  # ticks between two looks at other lanes
 FORK = np.float32(5.0)  # [m] after which ways that fork are clear of each other
@@ -78,6 +80,7 @@ FORESIGHT = np.float32(2.0)  # [s] so far ahead a walker's next steps count as h
 LONG_LOOK = np.float32(1.5)  # least look-ahead, in wheelbases
 SIGHT = np.float32(45.0)  # [m]
 TWICE_EASE = np.float32(2.0 * EASE)
+PER_ROOT = np.float32(1.0 / float(IDM_ROOT))
 SIXTH = np.float32(1.0 / 6.0)
 NEARLY_STRAIGHT = np.float32(0.02)  # below it an angle and its tangent differ by less than 3e-6
 SHARPEST = np.float32(np.tan(0.6))  # of the greatest angle of a front wheel
@@ -238,10 +241,17 @@ def wanted_speed(w, i, mind, course, points, link, measure):
         after = mind[w, i, column]
         if after < 0:
             break
-        pace = points[link[after, ROW], 3] * factor
+        pace = measure[after, PACE] * factor
         wanted = min(wanted, np.sqrt(pace * pace + TWICE_EASE * max(away, _0)))
         away += measure[after, LENGTH]
     return min(wanted, course[w, i, CAP])
+
+
+@kernel(inline=True)
+def closeness(speed, gap, closing):
+    """The IDM's share of braking [1] for what is `gap` [m] ahead: (s* / s)^2."""
+    near = (IDM_GAP + max(_0, speed * IDM_HEADWAY + speed * closing * PER_ROOT)) / max(gap, FREE)
+    return near * near
 
 
 @kernel(inline=True)
@@ -346,7 +356,7 @@ def held_up(w, i, n, tick, clock, gap, mind, course, x, y, yaw, speed, length, o
         mind[w, i, CLAIM] = after
         return stop
     stood = tick[w] - mind[w, i, SINCE] if mind[w, i, SINCE] >= 0 else 0
-    if stood > RETHINK and stood % RETHINK == 0 and line < NEAR_LINE:
+    if stood > RETHINK and stood % RETHINK < REACTION and line < NEAR_LINE:
         plan_on(w, i, lane, seed, mind, link, successors)
     return min(stop, line)
 
@@ -356,6 +366,9 @@ def move_on(w, i, a, dt, seed, mind, course, x, y, yaw, speed, steer, accelerati
             link, measure, successors):  # fmt: skip
     """Drive one tick with acceleration `a` [m/s^2] towards the lane's middle, and on to the next lane at its end."""
     v = speed[w, i]
+    if v == _0 and a <= _0:
+        acceleration[w, i] = _0
+        return
     s = course[w, i, S]
     # a long vehicle aims further ahead: its rear axle cuts the bend, so that its front does not swing out of the lane
     look = clamp(LOOK_SECONDS * v, max(LOOK_LEAST, LONG_LOOK * wheelbase[w, i]), LOOK_MOST)
@@ -375,7 +388,7 @@ def move_on(w, i, a, dt, seed, mind, course, x, y, yaw, speed, steer, accelerati
     ch, sh = _1 - HALF * h * h, h - h * h * h * SIXTH
     x[w, i] += travelled * (c * ch - t * sh)
     y[w, i] += travelled * (t * ch + c * sh)
-    yaw[w, i] += turned
+    yaw[w, i] = wrap(yaw[w, i] + turned)
     acceleration[w, i] = (after - v) / dt
     speed[w, i] = after
     tangent = bend * wheelbase[w, i]
@@ -405,8 +418,8 @@ def move_on(w, i, a, dt, seed, mind, course, x, y, yaw, speed, steer, accelerati
 
 
 @kernel(inline=True)
-def enter_again(w, i, n, seed, map_of, mind, course, x, y, yaw, speed, steer, length, overhang, points, link,
-                measure, successors, source_start, sources):  # fmt: skip
+def enter_again(w, i, n, seed, map_of, mind, course, x, y, yaw, speed, steer, acceleration, length, overhang, points,
+                link, measure, successors, source_start, sources):  # fmt: skip
     """Whoever has come to a dead end comes in again where a road begins, if there is room; else he waits."""
     first, last = source_start[map_of[w]], source_start[map_of[w] + 1]
     if last <= first:
@@ -425,7 +438,7 @@ def enter_again(w, i, n, seed, map_of, mind, course, x, y, yaw, speed, steer, le
         if j != i and abs(dx * c + dy * t) < reach and abs(dy * c - dx * t) < np.float32(2.5):
             return
     x[w, i], y[w, i], yaw[w, i] = points[k, 0], points[k, 1], points[k, 2]
-    speed[w, i], steer[w, i] = min(points[k, 3], np.float32(5.0)), _0
+    speed[w, i], steer[w, i], acceleration[w, i] = min(points[k, 3], np.float32(5.0)), _0, _0
     course[w, i, S], course[w, i, SHIFT] = s, _0
     mind[w, i, CLAIM], mind[w, i, HELD], mind[w, i, STOPPED], mind[w, i, SINCE] = -1, -1, 0, -1
     plan_on(w, i, lane, seed, mind, link, successors)

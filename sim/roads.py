@@ -29,7 +29,7 @@ SLOWEST = 2.0  # [m/s] at which any bend can be taken
 
 # Columns of Roads.link and of Roads.measure.
 ROW, ROWS, JUNCTION, ORIGIN, LEFT, RIGHT, NEXT, NEXT_END, CONFLICT, CONFLICT_END, GATE_KIND, GATE_PLAN = range(12)
-LENGTH, STEP, TURN, HEADING, GATE_AT = range(5)
+LENGTH, STEP, TURN, HEADING, GATE_AT, PACE = range(6)
 
 
 class Roads(NamedTuple):
@@ -40,8 +40,8 @@ class Roads(NamedTuple):
     link (L, 12) i32: first row and number of rows of points; junction, -1 outside; the lane before, the lanes to the
     left and right, -1 for none; where the lane's successors and conflicts begin and end; gate, an index into GATES, and
     the plan of its light.
-    measure (L, 5) f32: length and distance between points [m]; turn over the whole lane and heading at its start [rad];
-    the gate's place along the lane [m].
+    measure (L, 6) f32: length and distance between points [m]; turn over the whole lane and heading at its start [rad];
+    the gate's place along the lane [m]; the pace where it begins [m/s].
     successors, conflicts i32: lanes. lane_of_map (M + 1,) i32: first lane of each map; source_start (M + 1,), sources
     i32: lanes that nothing leads into, by map.
     foot_of_map (M + 1,) i32, foot_start, foot_points, foot_crossing, foot_link_start, foot_links: `sim.footways`.
@@ -108,7 +108,7 @@ def compile_streets(graph: LaneGraph) -> Streets:
     _check_room(graph, lines, junction, successors, beside)
     conflicts = _conflicts(lines, junction, origin)
     gate, gate_at, gate_plan = _gates(graph, number, successors, junction, length)
-    link, measure = np.zeros((len(kept), 12), np.int32), np.zeros((len(kept), 5), np.float32)
+    link, measure = np.zeros((len(kept), 12), np.int32), np.zeros((len(kept), 6), np.float32)
     edges = np.concatenate([[0], np.cumsum(counts)])
     link[:, ROW], link[:, ROWS], link[:, JUNCTION], link[:, ORIGIN] = edges[:-1], counts, junction, origin
     link[:, LEFT], link[:, RIGHT], link[:, GATE_KIND], link[:, GATE_PLAN] = beside[:, 0], beside[:, 1], gate, gate_plan
@@ -116,6 +116,7 @@ def compile_streets(graph: LaneGraph) -> Streets:
     link[:, [CONFLICT, CONFLICT_END]], crossing = _csr(conflicts)
     measure[:, LENGTH], measure[:, STEP], measure[:, GATE_AT] = length, length / (counts - 1), gate_at
     measure[:, TURN], measure[:, HEADING] = [line[-1, 2] - line[0, 2] for line in lines], [p[0, 2] for p in lines]
+    measure[:, PACE] = points[edges[:-1], 3]
     change = np.concatenate([graph.change[r] for r in rows]).astype(np.uint8)
     sources = np.array([i for i, b in enumerate(before) if not b], np.int32)
     return Streets(
@@ -246,7 +247,7 @@ def lay_out(maps: Sequence[Streets | None]) -> Roads:
         points=np.concatenate([floats, *(m.points for _, m in made)]),
         change=np.concatenate([np.zeros((0, 2), np.uint8), *(m.change for _, m in made)]),
         link=np.concatenate(links),
-        measure=np.concatenate([np.zeros((0, 5), np.float32), *(m.measure for _, m in made)]),
+        measure=np.concatenate([np.zeros((0, 6), np.float32), *(m.measure for _, m in made)]),
         **moved,
         lane_of_map=np.array(first["lane"], np.int32),
         source_start=np.array(first["source"], np.int32),

@@ -55,7 +55,7 @@ class Options:
     Prints a table with the aims beside the figures, and adds the figures to a file of JSON lines.
 
     Args:
-        only: benchmarks to run: step, camera, gym, loader, training, inference, import, compile; all when none is
+        only: benchmarks to run: step, town, camera, gym, loader, training, inference, import, compile; all when none is
             named, but for compile.
         seconds: spent on each repeat [s].
         repeats: of each benchmark; the median counts.

@@ -24,14 +24,14 @@ def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_every_benchmark_gives_a_row_and_rows_are_only_added(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _bench("--only", "step", "camera", "gym", "loader", "training", "inference", "import") == 0
+    assert _bench("--only", "step", "town", "camera", "gym", "loader", "training", "inference", "import") == 0
     first = Path("b.json").read_text()
     rows = [json.loads(line) for line in first.splitlines()]
-    assert len(rows) == 8 and all(set(r) >= ROW and r["value"] > 0 for r in rows)
+    assert len(rows) == 10 and all(set(r) >= ROW and r["value"] > 0 for r in rows)
     said = capsys.readouterr().out
     assert "16 other actors" in said and said.strip().endswith("b.json")
     assert _bench("--only", "step") == 0
-    assert Path("b.json").read_text().startswith(first) and Path("b.json").read_text().count("\n") == 9
+    assert Path("b.json").read_text().startswith(first) and Path("b.json").read_text().count("\n") == 11
 
 
 def test_the_median_of_the_repeats_is_kept() -> None:
