@@ -6,6 +6,7 @@ Who stands where follows from the episode alone: the same seed fills a map in th
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -58,9 +59,13 @@ class _Taken:
 
 
 def populate(
-    world: World, crowd: Crowd, w: int, first: int, spec: TrafficSpec, road_map: RoadMap, roads: Roads
-) -> None:
+    world: World, crowd: Crowd, w: int, first: int, spec: TrafficSpec, road_map: RoadMap, roads: Roads,
+    kept: Sequence[tuple[float, float, float]] = (),
+) -> None:  # fmt: skip
     """Fill slots `first` and on of world `w` with traffic.
+
+    Args:
+        kept: circles x, y, radius [m] in which nobody is to stand, ego's surroundings aside.
 
     Raises:
         ValueError: where the map has no room for somebody, or lacks the lanes that he needs.
@@ -68,9 +73,8 @@ def populate(
     rng = np.random.default_rng([int(world.seed[w]), 0x7AFF1C])
     taken = _Taken()
     taken.add(float(world.x[w, 0]), float(world.y[w, 0]), EGO_ROOM)
-    for i in range(1, first):
-        if world.kind[w, i]:
-            taken.add(float(world.x[w, i]), float(world.y[w, i]), float(world.length[w, i]) / 2 + APART / 2)
+    for x, y, radius in kept:
+        taken.add(x, y, radius + APART / 2)
     slot = first
     for _ in range(spec.parked):
         _park(world, w, slot, rng, taken, road_map)
