@@ -202,7 +202,7 @@ def test_busy_turn_is_full_of_traffic_and_twins_keep_it() -> None:
     episodes = batch(busy, range(6), "test")
     backend, twins = started(busy, episodes), started(busy, [twin(busy, e, "raining") for e in episodes])
     for w, e in enumerate(episodes):
-        assert e.traffic is not None and 8 <= e.traffic.vehicles <= 16 and 6 <= e.traffic.walkers <= 12
+        assert e.traffic is not None and 10 <= e.traffic.vehicles <= 20 and 8 <= e.traffic.walkers <= 16
         assert (backend.world.kind[w, 1:] != 0).sum() == e.traffic.slots and backend.world.clock[w] >= 0
         assert traffic_of(backend, w, 1) == traffic_of(twins, w, 1)
 
