@@ -38,6 +38,7 @@ from sim.walkers import AFTER, CUE, MOST_POINTS, NEVER, PACE, VALUE, WITHIN
 APART = 4.0  # [m] between bumpers at the start
 EGO_ROOM = 12.0  # [m] around ego that stays free of traffic at the start
 TRIES = 60  # places tried for each
+_HALF_PARKED = BODIES["van"].length / 2  # [m] of the longest that parks
 _COLOURS = (0xB8BCC0, 0x23262B, 0xE8E8E4, 0x8C1D20, 0x1F3E6E, 0x4D5A52, 0x9A8F7C, 0x5B6E8C, 0xC0A030, 0x2E5D46)
 _CLOTHES = (0x8A3B3B, 0x3B5C8A, 0x4A4A52, 0xC2A05A, 0x5B7F5B, 0x9C6B9C, 0xD0D0D0, 0x2E4A4A)
 # A truck that goes round the bends of towns: the 8.2 m of an actor's truck swing far into the other lane there.
@@ -172,9 +173,16 @@ def _place_walker(
 
 @functools.lru_cache(maxsize=32)
 def parking_places(graph_key: tuple[str, str]) -> np.ndarray:
-    """(K, 3) x, y, yaw of places along a map's parking lanes, one metre apart; key: (OpenDRIVE text, name)."""
+    """(K, 3) x, y, yaw of places along a map's parking lanes, one metre apart; key: (OpenDRIVE text, name).
+
+    A car that stands in the middle of one does not reach beyond its lane's ends.
+    """
     graph: LaneGraph = lane_graph(*graph_key)
-    found = [graph.points_of(i)[::2] for i in graph.lanes_of_kind("parking").tolist()]
+    found = []
+    for i in graph.lanes_of_kind("parking").tolist():
+        points = graph.points_of(i)
+        s = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points[:, :2], axis=0).T))])
+        found.append(points[(s >= _HALF_PARKED) & (s <= s[-1] - _HALF_PARKED)][::2])
     return np.concatenate(found) if found else np.zeros((0, 3), np.float32)
 
 
