@@ -162,6 +162,8 @@ class RenderingLoader:
         rows |= {name: values[flat] for name, values in self._moving.items()}
         rows["weather"] = self._weather[flat]
         rows["tick"] = tick.astype(np.int32)
+        since = rows["tick"] * np.int32(round(self._backend.simulation.tick * 1000))  # [ms], as the world counts them
+        rows["clock"] = np.where(rows["clock"] >= 0, rows["clock"] + since, rows["clock"])
         return World(**rows)
 
     def draw(self, episode: np.ndarray, tick: np.ndarray) -> np.ndarray:

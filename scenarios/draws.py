@@ -136,6 +136,22 @@ def read_grid(raw: Any, low: float, high: float) -> Draw:
     return Choice(tuple(float(x) for x in np.arange(draw.low, draw.high + 1e-9, GRID)))
 
 
+def read_count(raw: Any, low: int, high: int) -> Draw:
+    """Read a whole number, `[a, b]` (every whole number from a to b) or `{choice: [...]}` within low to high.
+
+    Raises:
+        ValueError: one sentence with what was found and what is wanted.
+    """
+    draw = read_number(raw, low, high)
+    ends: tuple[Any, ...] = draw.ends if isinstance(draw, Uniform) else getattr(draw, "options", (draw.pick(0.0),))
+    if odd := next((n for n in ends if n != int(n)), None):
+        raise ValueError(f"{odd:g} is no whole number; wanted one from {low} to {high}, a range or {{choice: [...]}}")
+    whole = tuple(int(n) for n in ends)
+    if isinstance(draw, Uniform):
+        return Choice(tuple(range(whole[0], whole[1] + 1)))
+    return Choice(whole) if isinstance(draw, Choice) else Fixed(whole[0])
+
+
 def read_word(raw: Any, known: Sequence[str]) -> Draw:
     """Read a word or `{choice: [...]}` out of the known words.
 

@@ -28,8 +28,9 @@ def truth_of(scenario: Scenario, world: World) -> dict[str, np.ndarray]:
 
 
 def room_for(scenario: Scenario) -> Simulation:
-    """Simulation settings with just enough room for the scenario's actors."""
-    return Simulation(actors=1 + len(scenario.actors))
+    """Simulation settings with just enough room for the scenario's actors, and for the most traffic that it draws."""
+    actors, traffic = 1 + len(scenario.actors), scenario.traffic
+    return Simulation(actors=actors, slots=actors + len(scenario.signs) + traffic.most_slots if traffic else 0)
 
 
 def _parts(

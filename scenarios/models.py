@@ -1,33 +1,29 @@
 """The shape of a scenario file: which keys there are, and what each may hold.
 
-Pydantic models whose leaves are draws (`scenarios.draws`). What needs the whole file at once (does the rule name a
-proposition that exists?) is checked in `scenarios.spec`.
+Pydantic models whose leaves are draws (`scenarios.draws`); those of road users are in `scenarios.road_users`. What
+needs the whole file at once (does the rule name a proposition that exists?) is checked in `scenarios.spec`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
-from scenarios.draws import Draw, Fixed, read_colour, read_grid, read_number, read_text, read_truth, read_word
+from scenarios.draws import Draw, Fixed, read_grid, read_number, read_text, read_truth
+from scenarios.keys import ARMS, EVERYWHERE, LONGEST, Model, options_of
+from scenarios.road_users import ActorModel, TrafficModel
 from scenarios.rules.parse import listed, nearest
 from sim import maps, sensors
-from sim.config import BODIES, EGO, ActorSpec, Episode, MapSpec, SignSpec, Weather, WeatherChange
+from sim.config import EGO, Episode, MapSpec, SignSpec, Weather, WeatherChange
 from sim.signs import BOARD_COLOURS, FONTS, SIGN_KINDS, check_text
 from sim.types import WEATHER_FIELDS
-
-ARMS: tuple[str, ...] = ("south", "west", "north", "east")
-LANES: tuple[str, ...] = ("inbound", "outbound")
-JUNCTIONS: tuple[str, ...] = ("t", "x")
-_EVERYWHERE = 1e4  # [m] a bound for lengths that the map itself bounds
-_LONGEST = 600.0  # [s] the longest time limit
 
 # Bounds of CARLA's weather [percent, degrees].
 WEATHER_BOUNDS: dict[str, tuple[float, float]] = {
     "sun_azimuth_angle": (0.0, 360.0),
     "sun_altitude_angle": (-90.0, 90.0),
-    "fog_distance": (0.0, _EVERYWHERE),
+    "fog_distance": (0.0, EVERYWHERE),
     "fog_falloff": (0.0, 100.0),
 }
 PERCENT = (0.0, 100.0)
@@ -38,37 +34,20 @@ def weather_bounds(field: str) -> tuple[float, float]:
     return WEATHER_BOUNDS.get(field, PERCENT)
 
 
-class _Model(BaseModel):
-    """Unknown keys are refused; fields listed in `numbers` and `words` are read as draws."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-    numbers: ClassVar[dict[str, tuple[float, float]]] = {}
-    words: ClassVar[dict[str, tuple[str, ...]]] = {}
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _read(cls, value: Any, info: Any) -> Any:
-        if info.field_name in cls.numbers:
-            return read_number(value, *cls.numbers[info.field_name])
-        if info.field_name in cls.words:
-            return read_word(value, cls.words[info.field_name])
-        return value
-
-
-class JunctionModel(_Model):
+class JunctionModel(Model):
     """Which junction of a file: a kind, and perhaps the number of one of that kind."""
 
     kind: Literal["t", "x"] = "t"
     index: int | None = Field(None, ge=0, strict=True)
 
 
-class MapModel(_Model):
+class MapModel(Model):
     """A generator with its parameters, or an OpenDRIVE file with a junction of it."""
 
     generate: str | None = None
     file: str | None = Field(None, min_length=1, strict=True)
     junction: JunctionModel | None = None
-    parameters: dict[str, Draw] = {}
+    parameters: dict[str, Draw] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -110,47 +89,17 @@ def _map_parameter(name: str, parameter: str, raw: Any) -> Draw:
         raise ValueError(f"{parameter}: {error}") from None
 
 
-class EgoModel(_Model):
+class EgoModel(Model):
     """Where ego starts: arm, distance of the rear axle from the junction's edge [m], speed [m/s]."""
 
     start: Draw = Fixed(Episode.arm)
     speed: Draw = Fixed(Episode.speed)
     distance: Draw = Fixed(Episode.distance)
-    numbers: ClassVar[dict[str, tuple[float, float]]] = {"speed": (0.0, EGO.max_speed), "distance": (1.0, _EVERYWHERE)}
+    numbers: ClassVar[dict[str, tuple[float, float]]] = {"speed": (0.0, EGO.max_speed), "distance": (1.0, EVERYWHERE)}
     words: ClassVar[dict[str, tuple[str, ...]]] = {"start": ARMS}
 
 
-class ActorModel(_Model):
-    """Another road user; the fields of `sim.config.ActorSpec`, each a draw. `present` may be a formula's text."""
-
-    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z_0-9]*$")
-    kind: Draw = Fixed(ActorSpec.kind)
-    colour: Draw = Fixed(ActorSpec.colour)
-    arm: Draw = Fixed(ActorSpec.arm)
-    lane: Draw = Fixed(ActorSpec.lane)
-    distance: Draw = Fixed(ActorSpec.distance)
-    side: Draw = Fixed(ActorSpec.side)
-    speed: Draw = Fixed(ActorSpec.speed)
-    present: Draw | str = Fixed(ActorSpec.present)
-    numbers: ClassVar[dict[str, tuple[float, float]]] = {
-        "distance": (0.0, _EVERYWHERE),
-        "side": (-10.0, 10.0),
-        "speed": (0.0, EGO.max_speed),
-    }
-    words: ClassVar[dict[str, tuple[str, ...]]] = {"kind": tuple(BODIES), "arm": ARMS, "lane": LANES}
-
-    @field_validator("colour", mode="before")
-    @classmethod
-    def _read_colour(cls, value: Any) -> Draw:
-        return read_colour(value)
-
-    @field_validator("present", mode="before")
-    @classmethod
-    def _read_present(cls, value: Any) -> Draw | str:
-        return value if isinstance(value, str) else read_truth(value)
-
-
-class SignModel(_Model):
+class SignModel(Model):
     """A sign beside the road; the fields of `sim.config.SignSpec`, each a draw. A board has a text, others a kind."""
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z_0-9]*$")
@@ -164,7 +113,7 @@ class SignModel(_Model):
     wear: Draw = Fixed(SignSpec.wear)
     present: Draw = Fixed(SignSpec.present)
     numbers: ClassVar[dict[str, tuple[float, float]]] = {
-        "distance": (0.0, _EVERYWHERE),
+        "distance": (0.0, EVERYWHERE),
         "side": (-10.0, 10.0),
         "wear": (0.0, 1.0),
     }
@@ -205,12 +154,7 @@ class SignModel(_Model):
         return self
 
 
-def options_of(draw: Draw) -> tuple[Any, ...]:
-    """What can be drawn, where chance chooses from a list at most."""
-    return getattr(draw, "options", None) or (getattr(draw, "value", None),)
-
-
-class _WeatherBase(_Model):
+class _WeatherBase(Model):
     """Every weather field: a draw, or the text of a number over other weather fields."""
 
     @field_validator("*", mode="before")
@@ -228,7 +172,7 @@ WeatherModel = create_model(
 )
 
 
-class ChangeBase(_Model):
+class ChangeBase(Model):
     """The weather turns: when, over what time, and each field that changes, a draw or the text of a number."""
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z_0-9]*$")
@@ -241,7 +185,7 @@ class ChangeBase(_Model):
         timed = info.field_name in ("after", "over")
         if info.field_name == "name" or (isinstance(value, str) and not timed):
             return value
-        return read_number(value, *((0.0, _LONGEST) if timed else weather_bounds(info.field_name)))
+        return read_number(value, *((0.0, LONGEST) if timed else weather_bounds(info.field_name)))
 
     @model_validator(mode="after")
     def _check_fields(self) -> ChangeBase:
@@ -264,11 +208,11 @@ else:
     ChangeModel = create_model("ChangeModel", __base__=ChangeBase, **fields)
 
 
-class SensorModel(_Model):
+class SensorModel(Model):
     """Something that ego carries: a kind of `sim.sensors.SENSORS` with its settings."""
 
     kind: str
-    settings: dict[str, float | int] = {}
+    settings: dict[str, float | int] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -305,7 +249,7 @@ def _setting(name: str, value: Any, whole: bool) -> float | int:
     return int(value) if whole else float(value)
 
 
-class FileModel(_Model):
+class FileModel(Model):
     """A whole scenario file."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -313,18 +257,19 @@ class FileModel(_Model):
     map: MapModel = MapModel.model_validate({"generate": MapSpec.generate})
     ego: EgoModel = EgoModel()
     weather: WeatherModel = WeatherModel()  # type: ignore[valid-type]
-    actors: list[ActorModel] = []
-    signs: list[SignModel] = []
-    changes: list[ChangeModel] = []
-    sensors: dict[str, SensorModel] = {}
+    actors: list[ActorModel] = Field(default_factory=list)
+    signs: list[SignModel] = Field(default_factory=list)
+    changes: list[ChangeModel] = Field(default_factory=list)
+    traffic: TrafficModel | None = None
+    sensors: dict[str, SensorModel] = Field(default_factory=dict)
     propositions: dict[str, str] = Field(min_length=1)
     rule: str
     decision: Literal["junction"] = "junction"
-    time_limit: float = Field(Episode.time_limit, gt=0, le=_LONGEST)
+    time_limit: float = Field(Episode.time_limit, gt=0, le=LONGEST)
     finish: float = Field(Episode.finish, ge=0, le=1000)
-    balance: dict[str, float] = {}
-    splits: dict[str, str | bool] = {"train": True, "test": True}
-    known_leaks: list[str] = []
+    balance: dict[str, float] = Field(default_factory=dict)
+    splits: dict[str, str | bool] = Field({"train": True, "test": True})
+    known_leaks: list[str] = Field(default_factory=list)
 
     @field_validator("sensors", mode="after")
     @classmethod

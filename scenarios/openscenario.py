@@ -10,7 +10,8 @@ srunner/scenarioconfigs/openscenario_configuration.py): blueprints as names, ego
 type=ego_vehicle, colours as "r,g,b", one story, no position in Init but the first.  It reads the sun's azimuth as
 CARLA's, and cloudiness as 100 - 100 * intensity of the sun, where ASAM's text wants lux; so both are written.
 
-What is lost: other drivers keep their speed instead of a gap to who is ahead, and collisions do not end the storyboard.
+What is lost: other drivers keep their speed instead of a gap to who is ahead, collisions do not end the storyboard,
+scripted actors stand, and traffic besides the actors is left out (the episode's property has it all).
 """
 
 from __future__ import annotations

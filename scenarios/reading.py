@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from scenarios.rules.parse import listed, nearest
+from scenarios.rules.parse import RuleError, listed, nearest
 
 KeyPath = tuple[str | int, ...]
+T = TypeVar("T")
 
 
 class ScenarioError(ValueError):
@@ -44,6 +45,17 @@ class Lines:
         line = f":{self.lines.get(near, 1)}" if self.lines else ""
         key = ".".join(str(part) for part in path)
         return ScenarioError(f"{self.where}{line}: {key + ': ' if key else ''}{message}")
+
+    def at(self, path: KeyPath, read: Callable[[], T]) -> T:
+        """Call `read`, which reads a rule or a formula.
+
+        Raises:
+            ScenarioError: at `path`, in place of a RuleError.
+        """
+        try:
+            return read()
+        except RuleError as error:
+            raise self.error(path, str(error)) from None
 
 
 def read_yaml(text: str, where: str) -> tuple[dict[str, Any], Lines]:

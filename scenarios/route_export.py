@@ -2,8 +2,8 @@
 
 A route is the way that the rule decides, from where ego starts to where it has arrived. Generated maps go along as
 OpenDRIVE files: CARLA loads such a file with `client.generate_opendrive_world`, our import finds it beside the routes.
-Heights are 0, as on all maps that are generated. A route cannot hold the other road users, signs, the speed at the
-start and the time limit; a comment says what was left out.
+Heights are 0, as on all maps that are generated. A route cannot hold the other road users, traffic, signs, the
+speed at the start and the time limit; a comment says what was left out.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ def _town(episode: Episode, road_map: RoadMap) -> tuple[str, bool]:
 def _left_out(episode: Episode) -> str:
     counts = (("actor", sum(a.present for a in episode.actors)), ("sign", sum(s.present for s in episode.signs)))
     words = [f"{n} {word}{'s' if n > 1 else ''}" for word, n in counts if n]
+    words += [f"traffic of {episode.traffic.slots}"] if episode.traffic and episode.traffic.slots else []
     words += [f"the speed of {episode.speed:.1f} m/s at the start"] if episode.speed else []
     return f"Left out: {', '.join(words)}." if words else ""
 

@@ -20,18 +20,19 @@ from typing import Any
 
 import numpy as np
 
-from scenarios.models import ActorModel, SignModel
+from scenarios.models import SignModel
 from scenarios.plan import Plan, admitted, plan
+from scenarios.road_users import ActorModel, TrafficModel
 from scenarios.rules.logic import Cell, describe_cell
 from scenarios.rules.parse import listed
 from scenarios.rules.predicates import Proposition, compiled
 from scenarios.rules.variables import drawn_in
 from scenarios.spec import EVERY, Scenario
-from sim.config import ActorSpec, Episode, MapSpec, SignSpec, Weather, WeatherChange
+from sim.config import ActorSpec, Episode, MapSpec, Script, SignSpec, TrafficSpec, Weather, WeatherChange
 
 Count = Callable[[MapSpec], int]
 _TRIES = 5000  # a group of propositions with a chance of 1 in 500 is still missed less than once in 20,000 episodes
-_ACTOR_FIELDS = tuple(k for k in ActorModel.model_fields if k != "name")
+_ACTOR_FIELDS = tuple(k for k in ActorModel.model_fields if k not in ("name", "script"))
 _SIGN_FIELDS = tuple(k for k in SignModel.model_fields if k != "name")
 
 
@@ -203,6 +204,7 @@ def _replaced(episode: Episode, values: Mapping[str, Any]) -> Episode:
         actors=tuple(replace(a, **of(f"actors.{a.name}.")) for a in episode.actors),
         signs=tuple(replace(s, **of(f"signs.{s.name}.")) for s in episode.signs),
         changes=changes,
+        traffic=replace(episode.traffic, **of("traffic.")) if episode.traffic else None,
         **of("ego."),
     )
 
@@ -269,7 +271,10 @@ def _redraw(
 
 
 def _episode(scenario: Scenario, seed: int, values: Mapping[str, Any], u: float, junctions: Count) -> Episode:
-    actors = tuple(ActorSpec(a.name, *(values[f"actors.{a.name}.{k}"] for k in _ACTOR_FIELDS)) for a in scenario.actors)
+    actors = tuple(
+        ActorSpec(a.name, **{k: values[f"actors.{a.name}.{k}"] for k in _ACTOR_FIELDS}, script=_script(a, values))
+        for a in scenario.actors
+    )
     signs = tuple(SignSpec(s.name, **{k: values[f"signs.{s.name}.{k}"] for k in _SIGN_FIELDS}) for s in scenario.signs)
     weather = Weather(**{k: values[f"weather.{k}"] for k in _WEATHER})
     changes = tuple(
@@ -282,7 +287,18 @@ def _episode(scenario: Scenario, seed: int, values: Mapping[str, Any], u: float,
     return Episode(
         scenario.name, seed, _map(scenario, values, u, junctions), values["ego.start"], values["ego.distance"],
         values["ego.speed"], weather, actors, scenario.time_limit, scenario.finish, signs, changes,
+        _traffic(scenario.traffic, values),
     )  # fmt: skip
+
+
+def _script(actor: ActorModel, values: Mapping[str, Any]) -> Script | None:
+    if actor.script is None:
+        return None
+    return Script(actor.script.path, **{k: values[f"actors.{actor.name}.script.{k}"] for k in actor.script.draws})
+
+
+def _traffic(model: TrafficModel | None, values: Mapping[str, Any]) -> TrafficSpec | None:
+    return None if model is None else TrafficSpec(**{k: values[f"traffic.{k}"] for k in model.draws})
 
 
 _WEATHER = tuple(vars(Weather()))

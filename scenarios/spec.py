@@ -11,20 +11,22 @@ import functools
 import hashlib
 import importlib.resources
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from scenarios.choices import couplings_of, draws_of, untold_of
 from scenarios.draws import Draw
-from scenarios.models import ActorModel, ChangeBase, FileModel, MapModel, SignModel, options_of
+from scenarios.keys import options_of
+from scenarios.models import ChangeBase, FileModel, MapModel, SignModel
 from scenarios.reading import KeyPath, Lines, ScenarioError, check, read_yaml
-from scenarios.rules.parse import RuleError, check_name, listed, nearest, parse_formula, parse_rule
-from scenarios.rules.predicates import Number, Proposition, parse_number, parse_proposition, renamed
+from scenarios.road_users import ActorModel, TrafficModel
+from scenarios.rules.parse import check_name, listed, nearest, parse_formula, parse_rule
+from scenarios.rules.predicates import Number, Proposition, parse_proposition
 from scenarios.rules.syntax import Constant, Formula, Name, Rule, decisions, names
 from scenarios.rules.variables import conditions_of
 from sim.sensors import Sensor
-from sim.types import WEATHER_FIELDS
 
 __all__ = ["EVERY", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
 
@@ -54,6 +56,7 @@ class Scenario:
         sensors: what ego carries in Gymnasium's environments besides camera and speed, by name.
         signs: in the order of their slots, which are behind the actors'.
         changes: of the weather; those of one field follow each other and are over before the time is.
+        traffic: who else lives on the map, in slots behind the signs'; None for nobody, and lights that are out.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Scenario:
     sensors: Mapping[str, Sensor] = field(default_factory=dict)
     signs: tuple[SignModel, ...] = ()
     changes: tuple[ChangeBase, ...] = ()
+    traffic: TrafficModel | None = None
 
     @property
     def proposition_names(self) -> tuple[str, ...]:
@@ -213,17 +217,6 @@ def from_data(data: Mapping[str, Any], folder: Path | None = None) -> Scenario:
 
 
 # ------------------------------------------------------------------------------- checking the file as a whole
-T = TypeVar("T")
-
-
-def _at(lines: Lines, path: KeyPath, read: Callable[[], T]) -> T:
-    """Call `read`; a RuleError becomes a ScenarioError at `path`."""
-    try:
-        return read()
-    except RuleError as error:
-        raise lines.error(path, str(error)) from None
-
-
 def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     model = check(FileModel, data, lines)
     for what in ("actors", "signs", "changes"):
@@ -234,7 +227,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     _check_times(model, lines)
     propositions = _propositions(model, lines)
     known = tuple(p.name for p in propositions)
-    rule = _at(lines, ("rule",), lambda: parse_rule(model.rule, known))
+    rule = lines.at(("rule",), lambda: parse_rule(model.rule, known))
     _check_ways(model, rule, lines)
     for name, share in model.balance.items():
         if name not in known:
@@ -248,7 +241,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
         if name == EVERY:
             raise lines.error(("splits", name), f"the split '{EVERY}' is always there; wanted another name")
         splits[name] = _split(name, text, known, lines)
-    draws, couplings = _draws(model), _couplings(model, lines)
+    draws, couplings = draws_of(model), couplings_of(model, lines)
     presences = {
         f"actors.{a.name}.present": _presence(i, a.present, known, lines)
         for i, a in enumerate(model.actors)
@@ -264,7 +257,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
         model.name, model.description, model.map, tuple(model.actors), draws, couplings, presences, propositions, rule,
         model.time_limit, model.finish, dict(model.balance), splits, tuple(model.known_leaks), data, folder,
         {name: sensor.build() for name, sensor in model.sensors.items()}, tuple(model.signs),
-        tuple(model.changes),
+        tuple(model.changes), model.traffic,
     )  # fmt: skip
 
 
@@ -272,16 +265,27 @@ def _propositions(model: FileModel, lines: Lines) -> tuple[Proposition, ...]:
     actors, signs = [a.name for a in model.actors], [s.name for s in model.signs]
     options = {f"actors.{a.name}.kind": options_of(a.kind) for a in model.actors}
     options |= {f"signs.{s.name}.{k}": options_of(getattr(s, k)) for s in model.signs for k in ("kind", "text")}
-    found = []
+    untold, traffic, found = untold_of(model), model.traffic is not None, []
     for name, text in model.propositions.items():
         path: KeyPath = ("propositions", name)
-        _at(lines, path, functools.partial(check_name, name))
-        found.append(_at(lines, path, functools.partial(parse_proposition, name, text, actors, signs, options)))
+        lines.at(path, functools.partial(check_name, name))
+        read = functools.partial(parse_proposition, name, text, actors, signs, options, traffic, untold)
+        found.append(lines.at(path, read))
     return tuple(found)
 
 
 def _check_times(model: FileModel, lines: Lines) -> None:
-    """Changes of a field must keep their order whatever chance chooses, and be over in time: the last one counts."""
+    """Changes of a field must keep their order whatever chance chooses, and be over in time: the last one counts.
+
+    A script must begin before the time is over.
+    """
+    for i, actor in enumerate(model.actors):
+        after = actor.script.after if actor.script else None
+        if after is not None and after.ends[1] >= model.time_limit:
+            raise lines.error(
+                ("actors", i, "script", "after"), f"the script of '{actor.name}' may begin at {after.ends[1]:g} s, and "
+                f"the time limit is {model.time_limit:g} s; wanted it to begin before that"
+            )  # fmt: skip
     for i, change in enumerate(model.changes):
         latest = change.after.ends[1] + change.over.ends[1]
         if latest > model.time_limit:
@@ -302,11 +306,11 @@ def _check_times(model: FileModel, lines: Lines) -> None:
 def _split(name: str, text: str | bool, known: tuple[str, ...], lines: Lines) -> Formula:
     if isinstance(text, bool):
         return Constant(text)
-    return _at(lines, ("splits", name), lambda: parse_formula(text, known))
+    return lines.at(("splits", name), lambda: parse_formula(text, known))
 
 
 def _presence(index: int, text: str, known: tuple[str, ...], lines: Lines) -> Formula:
-    return _at(lines, ("actors", index, "present"), lambda: parse_formula(text, known))
+    return lines.at(("actors", index, "present"), lambda: parse_formula(text, known))
 
 
 def _check_ways(model: FileModel, rule: Rule, lines: Lines) -> None:
@@ -321,65 +325,6 @@ def _check_ways(model: FileModel, rule: Rule, lines: Lines) -> None:
                 ("rule",), f"the decision '{odd}' is no way out of a T-junction from the {start}; "
                 f"ways from there are {listed(ways)}"
             )  # fmt: skip
-
-
-def _draws(model: FileModel) -> dict[str, Draw]:
-    found: dict[str, Draw] = {f"map.{k}": v for k, v in sorted(model.map.parameters.items())}
-    found |= {f"ego.{k}": getattr(model.ego, k) for k in ("start", "distance", "speed")}
-    for name in WEATHER_FIELDS:
-        value = getattr(model.weather, name)
-        if isinstance(value, Draw):
-            found[f"weather.{name}"] = value
-    for actor in model.actors:
-        values = {k: getattr(actor, k) for k in type(actor).model_fields if k != "name"}
-        found |= {f"actors.{actor.name}.{k}": v for k, v in values.items() if isinstance(v, Draw)}
-    for sign in model.signs:  # late: what chance gives the others does not hang on signs
-        found |= {f"signs.{sign.name}.{k}": getattr(sign, k) for k in type(sign).model_fields if k != "name"}
-    for change in model.changes:  # last, for the same reason
-        values = {k: getattr(change, k) for k in ("after", "over", *change.fields)}
-        found |= {f"changes.{change.name}.{k}": v for k, v in values.items() if isinstance(v, Draw)}
-    return found
-
-
-def _couplings(model: FileModel, lines: Lines) -> dict[str, Number]:
-    """The weather formulas, each after those that it needs.
-
-    In a change a name means what the change makes of the field; where it leaves the field alone, and for the formula's
-    own field, the name means what the field was before.
-    """
-    before = {n: f"weather.{n}" for n in WEATHER_FIELDS}
-    found = _ordered(model.weather, ("weather",), "weather", before, lines)
-    for i, change in enumerate(model.changes):
-        after = before | {n: f"changes.{change.name}.{n}" for n in change.fields}
-        found |= _ordered(change, ("changes", i), f"changes.{change.name}", after, lines, before)
-        before = after
-    return found
-
-
-def _ordered(
-    values: Any, path: KeyPath, prefix: str, now: Mapping[str, str], lines: Lines,
-    before: Mapping[str, str] | None = None,
-) -> dict[str, Number]:  # fmt: skip
-    """The formulas of one weather by the names of their variables.
-
-    Args:
-        now: field -> variable; before: the same for a formula's own field, where that has a meaning.
-    """
-    numbers: dict[str, Number] = {}
-    for n in WEATHER_FIELDS:
-        if isinstance(text := getattr(values, n), str):
-            number = _at(lines, (*path, n), functools.partial(parse_number, text, WEATHER_FIELDS))
-            own = {n: before[n]} if before else {}
-            numbers[f"{prefix}.{n}"] = renamed(number, {**now, **own}.__getitem__)
-    ordered: dict[str, Number] = {}
-    while len(ordered) < len(numbers):
-        ready = [n for n in numbers if n not in ordered and all(v not in numbers or v in ordered
-                 for v in numbers[n].variables())]  # fmt: skip
-        if not ready:
-            stuck = [n.rpartition(".")[2] for n in numbers if n not in ordered]
-            raise lines.error((*path, stuck[0]), f"{listed(stuck)} depend on each other; wanted no circle")
-        ordered |= {n: numbers[n] for n in ready}
-    return ordered
 
 
 def _check_presences(

@@ -18,6 +18,7 @@ from sim.config import BODIES, Camera, Episode, SignSpec, Simulation
 from sim.crowd import advance, empty_crowd, widened, with_scripts
 from sim.forecast import check_changes, weather_table
 from sim.kernel import over_worlds
+from sim.places import LANES, actor_place, kept_free, pose_at, sign_place, slots_of
 from sim.population import populate, set_body, set_script
 from sim.road import load_map, read_map
 from sim.routes import DEVIATION, route_of
@@ -28,32 +29,16 @@ from sim.stepping import ANYWHERE, DRIVES, EGO_LIMITS, RUNNING, TIMEOUT, step_wo
 from sim.types import (
     NO_BRANCH,
     PER_WORLD,
-    ROUTE_SPACING,
     Action,
     Bank,
     Junction,
     Observation,
-    Path,
     RoadMap,
     Route,
     World,
 )
 
-LANES = ("inbound", "outbound")  # of an arm: towards the junction, away from it
 ROUTES = 3  # room for the ways out of a junction: left, right, straight
-
-
-def _pose_at(path: Path, s: float) -> tuple[float, float, float]:
-    """x, y [m], yaw [rad] at `s` [m] along a path."""
-    stations = np.arange(len(path.points)) * float(ROUTE_SPACING)
-    x, y, yaw = (float(np.interp(s, stations, path.points[:, i])) for i in range(3))
-    return x, y, yaw
-
-
-def _slots(episode: Episode) -> int:
-    """How many slots an episode takes: ego, actors, signs, and then the traffic."""
-    traffic = episode.traffic.slots if episode.traffic else 0
-    return 1 + len(episode.actors) + len(episode.signs) + traffic
 
 
 def empty_world(worlds: int, actors: int) -> World:
@@ -99,8 +84,9 @@ class EmbeddedWorld:
         self._search = tuple(search)
         self._goal = np.zeros((worlds, 2), np.float32)  # [m] beyond the junction to arrive, off the route to end
         self._changing: dict[int, np.ndarray] = {}  # slot -> weather by ticks, where it changes
-        self.world = empty_world(worlds, self.simulation.actors)
-        self.crowd = empty_crowd(worlds, self.simulation.actors)
+        slots = max(self.simulation.actors, self.simulation.slots)
+        self.world = empty_world(worlds, slots)
+        self.crowd = empty_crowd(worlds, slots)
         self.world.outcome[:] = TIMEOUT  # nothing runs before the first reset
 
     def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
@@ -112,7 +98,7 @@ class EmbeddedWorld:
             raise ValueError(f"slots are {slots}; wanted different ones from 0 to {self.worlds - 1}")
         # All are looked up before any is placed: a reset that fails leaves every world as it was.
         places = [self._look_up(episode) for episode in episodes]
-        self._make_room(max((_slots(e) for e in episodes if e.signs or e.traffic), default=0))
+        self._make_room(max((slots_of(e) for e in episodes if e.signs or e.traffic), default=0))
         if self.crowd.path.shape[:2] != self.crowd.mind.shape[:2] and any(a.script for e in episodes for a in e.actors):
             self.crowd = with_scripts(self.crowd)
         before = [array[slots] for array in (*self.world, *self.crowd[:2])]
@@ -196,8 +182,8 @@ class EmbeddedWorld:
             self.maps.connect(road_map)
             if traffic.lights:
                 world.clock[w] = np.random.default_rng([episode.seed & 0xFFFFFFFF, 0x11647]).integers(120) * 1000
-            populate(world, self.crowd, w, _slots(episode) - traffic.slots, traffic, road_map, self.maps.roads)
-        self.episodes[w] = episode
+            first = slots_of(episode) - traffic.slots
+            populate(world, self.crowd, w, first, traffic, road_map, self.maps.roads, kept_free(episode, junction))
 
     def _place_ego(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction | Route) -> None:
         world = self.world
@@ -206,20 +192,14 @@ class EmbeddedWorld:
         for r, route in enumerate(routes[:ROUTES]):
             world.route[w, r] = self.maps.path(road_map, route.path, route, episode.route or None)
             world.route_s[w, r] = route.junction_in - distance
-        x, y, yaw = _pose_at(routes[0].path, routes[0].junction_in - distance)
+        x, y, yaw = pose_at(routes[0].path, routes[0].junction_in - distance)
         set_body(world, w, 0, "car", x, y, yaw, 0)
         world.speed[w, 0] = episode.speed
 
     def _place_actor(self, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
         spec = episode.actors[i - 1]
-        arm = junction.arms[spec.arm]
-        lane = arm.inbound if spec.lane == "inbound" else arm.outbound
-        s = lane.length - spec.distance if spec.lane == "inbound" else spec.distance
-        s = float(np.clip(s, 0.0, lane.length - 1.0))
-        x, y, yaw = _pose_at(lane, s)
-        set_body(
-            self.world, w, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour
-        )
+        lane, s, x, y, yaw = actor_place(spec, junction)
+        set_body(self.world, w, i, spec.kind, x, y, yaw, spec.colour)
         if spec.script is not None:
             set_script(self.world, self.crowd, w, i, spec)
         elif spec.speed > 0:
@@ -231,10 +211,9 @@ class EmbeddedWorld:
     def _place_sign(self, w: int, i: int, sign: SignSpec, junction: Junction) -> None:
         """Put a sign's post beside the inbound lane; it looks at those who come along."""
         world, face = self.world, face_of(sign)
-        lane = junction.arms[sign.arm].inbound
-        x, y, yaw = _pose_at(lane, float(np.clip(lane.length - sign.distance, 0.0, lane.length)))
+        x, y, yaw = sign_place(sign, junction)
         world.kind[w, i], world.look[w, i] = SIGN, look_of(face, sign.wear)
-        world.x[w, i], world.y[w, i] = x + sign.side * np.sin(yaw), y - sign.side * np.cos(yaw)
+        world.x[w, i], world.y[w, i] = x, y
         world.yaw[w, i] = np.arctan2(-np.sin(yaw), -np.cos(yaw))
         world.length[w, i] = world.width[w, i] = POST
         world.height[w, i], world.overhang[w, i] = face.panel[1] + face.panel[2], POST / 2

@@ -6,6 +6,7 @@ Who stands where follows from the episode alone: the same seed fills a map in th
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -37,6 +38,7 @@ from sim.walkers import AFTER, CUE, MOST_POINTS, NEVER, PACE, VALUE, WITHIN
 APART = 4.0  # [m] between bumpers at the start
 EGO_ROOM = 12.0  # [m] around ego that stays free of traffic at the start
 TRIES = 60  # places tried for each
+_HALF_PARKED = BODIES["van"].length / 2  # [m] of the longest that parks
 _COLOURS = (0xB8BCC0, 0x23262B, 0xE8E8E4, 0x8C1D20, 0x1F3E6E, 0x4D5A52, 0x9A8F7C, 0x5B6E8C, 0xC0A030, 0x2E5D46)
 _CLOTHES = (0x8A3B3B, 0x3B5C8A, 0x4A4A52, 0xC2A05A, 0x5B7F5B, 0x9C6B9C, 0xD0D0D0, 0x2E4A4A)
 # A truck that goes round the bends of towns: the 8.2 m of an actor's truck swing far into the other lane there.
@@ -58,9 +60,13 @@ class _Taken:
 
 
 def populate(
-    world: World, crowd: Crowd, w: int, first: int, spec: TrafficSpec, road_map: RoadMap, roads: Roads
-) -> None:
+    world: World, crowd: Crowd, w: int, first: int, spec: TrafficSpec, road_map: RoadMap, roads: Roads,
+    kept: Sequence[tuple[float, float, float]] = (),
+) -> None:  # fmt: skip
     """Fill slots `first` and on of world `w` with traffic.
+
+    Args:
+        kept: circles x, y, radius [m] in which nobody is to stand, ego's surroundings aside.
 
     Raises:
         ValueError: where the map has no room for somebody, or lacks the lanes that he needs.
@@ -68,9 +74,8 @@ def populate(
     rng = np.random.default_rng([int(world.seed[w]), 0x7AFF1C])
     taken = _Taken()
     taken.add(float(world.x[w, 0]), float(world.y[w, 0]), EGO_ROOM)
-    for i in range(1, first):
-        if world.kind[w, i]:
-            taken.add(float(world.x[w, i]), float(world.y[w, i]), float(world.length[w, i]) / 2 + APART / 2)
+    for x, y, radius in kept:
+        taken.add(x, y, radius + APART / 2)
     slot = first
     for _ in range(spec.parked):
         _park(world, w, slot, rng, taken, road_map)
@@ -168,9 +173,16 @@ def _place_walker(
 
 @functools.lru_cache(maxsize=32)
 def parking_places(graph_key: tuple[str, str]) -> np.ndarray:
-    """(K, 3) x, y, yaw of places along a map's parking lanes, one metre apart; key: (OpenDRIVE text, name)."""
+    """(K, 3) x, y, yaw of places along a map's parking lanes, one metre apart; key: (OpenDRIVE text, name).
+
+    A car that stands in the middle of one does not reach beyond its lane's ends.
+    """
     graph: LaneGraph = lane_graph(*graph_key)
-    found = [graph.points_of(i)[::2] for i in graph.lanes_of_kind("parking").tolist()]
+    found = []
+    for i in graph.lanes_of_kind("parking").tolist():
+        points = graph.points_of(i)
+        s = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points[:, :2], axis=0).T))])
+        found.append(points[(s >= _HALF_PARKED) & (s <= s[-1] - _HALF_PARKED)][::2])
     return np.concatenate(found) if found else np.zeros((0, 3), np.float32)
 
 

@@ -157,6 +157,8 @@ def parse_proposition(
     actors: Sequence[str] = (),
     signs: Sequence[str] = (),
     options: Mapping[str, Sequence[str]] | None = None,
+    traffic: bool = False,
+    untold: Mapping[str, str] | None = None,
 ) -> Proposition:
     """Read the text of a proposition.
 
@@ -164,17 +166,18 @@ def parse_proposition(
         actors, signs: names of the scenario's actors and signs, in the order of their slots.
         options: variable -> all the words that it can be, such as "signs.board.text" -> ("DETOUR", "SCHOOL"); a
             comparison with other words is refused.
+        traffic: whether the scenario has any.
+        untold: variables that no proposition may read -> why not, and what was wanted.
 
     Raises:
         RuleError: for what cannot be read, with the word pointed at and the known names.
     """
     tree = read(_parsers()[0], text, "formula", "a condition such as 'weather.precipitation > 20'")
-    known = known_variables(actors, signs)
+    known = tuple(v for v in known_variables(actors, signs, traffic) if v not in (untold or {}))
 
     def variable(token: lark.Token) -> str:
-        if token.startswith("changes."):
-            told = f"'{token}' is yet to come, and no driver can know it; wanted what is there"
-            raise _pointed(f"{told}, such as 'weather.precipitation > 20'", text, token)
+        if token in (untold or {}):
+            raise _pointed(f"'{token}' {(untold or {})[token]}", text, token)
         if token not in known:
             raise unknown_name(text, token, "variable", known)
         return str(token)

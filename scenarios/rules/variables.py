@@ -9,10 +9,13 @@
     signs.<name>.text       the words on a board
     signs.<name>.kind       "text" for a board, else "stop", "speed_30", ...
     signs.<name>.wear       0 (new) to 1, as painted: in steps of 1/15
+    traffic.vehicles        how many drive on the map, besides the actors; traffic.walkers: how many walk
+    traffic.lights          whether traffic lights are in order
 
 A draw is asked how things stand when the decision falls: its weather is the weather once all changes are over. A
 running world is asked how things stand now. What is not there has no speed and no wear, shows no words, and is of
-kind "none". Slots: actor number i of the scenario sits in slot i + 1, signs come behind the actors.
+kind "none". Slots: actor number i of the scenario sits in slot i + 1, signs come behind the actors, traffic behind the
+signs.
 """
 
 from __future__ import annotations
@@ -23,25 +26,30 @@ from typing import Any
 import numpy as np
 
 from sim.boards import SIGN, face_shown
-from sim.config import Episode
+from sim.config import VEHICLES, Episode
 from sim.forecast import settled
 from sim.signs import WEARS
-from sim.types import KINDS, WEATHER_FIELDS, WEATHER_INDEX, World
+from sim.types import KIND, KINDS, WEATHER_FIELDS, WEATHER_INDEX, World
 
 Lookup = Callable[[str], Any]  # variable name -> its value, a scalar or (B,)
 
 ACTOR_ATTRIBUTES: tuple[str, ...] = ("present", "speed", "kind")
 SIGN_ATTRIBUTES: tuple[str, ...] = ("present", "text", "kind", "wear")
+TRAFFIC_ATTRIBUTES: tuple[str, ...] = ("vehicles", "walkers", "lights")
 _WORDS = ("text", "kind")
+_TRUTHS = ("present", "lights")
+_VEHICLES = np.array([kind in VEHICLES for kind in KINDS])
+_WALKER = KIND["walker"]
 _ABSENT: dict[str, Any] = {"speed": 0.0, "kind": "none", "text": "", "wear": 0.0}
 
 
-def known_variables(actors: Sequence[str], signs: Sequence[str] = ()) -> tuple[str, ...]:
-    """Every variable that a proposition may read where the scenario has these actors and signs."""
+def known_variables(actors: Sequence[str], signs: Sequence[str] = (), traffic: bool = False) -> tuple[str, ...]:
+    """Every variable that a proposition may read where the scenario has these actors and signs, and any traffic."""
     return (
         "ego.speed",
         *(f"actors.{a}.{what}" for a in actors for what in ACTOR_ATTRIBUTES),
         *(f"signs.{s}.{what}" for s in signs for what in SIGN_ATTRIBUTES),
+        *(f"traffic.{what}" for what in TRAFFIC_ATTRIBUTES if traffic),
         *(f"weather.{f}" for f in WEATHER_FIELDS),
     )
 
@@ -49,7 +57,7 @@ def known_variables(actors: Sequence[str], signs: Sequence[str] = ()) -> tuple[s
 def type_of(variable: str) -> str:
     """What the variable's values are: "truth", "words" or "number"."""
     attribute = variable.rpartition(".")[2]
-    return "truth" if attribute == "present" else "words" if attribute in _WORDS else "number"
+    return "truth" if attribute in _TRUTHS else "words" if attribute in _WORDS else "number"
 
 
 def conditions_of(variable: str) -> dict[str, Any]:
@@ -81,7 +89,7 @@ def drawn_in(episode: Episode, variable: str) -> Any:
     The weather is that of the start.
 
     Raises:
-        ValueError: for an actor, a sign or a change that the episode lacks.
+        ValueError: for an actor, a script, a sign, a change or traffic that the episode lacks.
     """
     head, _, tail = variable.partition(".")
     if head == "weather":
@@ -90,6 +98,10 @@ def drawn_in(episode: Episode, variable: str) -> Any:
         return episode.arm if tail == "start" else getattr(episode, tail)
     if head == "map":
         return episode.map.junction if tail == "junction" else dict(episode.map.parameters)[tail]
+    if head == "traffic":
+        if episode.traffic is None:
+            raise ValueError(f"the episode has no traffic, so there is no {variable}")
+        return getattr(episode.traffic, tail)
     name, _, attribute = tail.partition(".")
     among: tuple[Any, ...] = getattr(episode, head)
     thing = next((t for t in among if t.name == name), None)
@@ -97,6 +109,10 @@ def drawn_in(episode: Episode, variable: str) -> Any:
         raise ValueError(f"the episode has no {head.removesuffix('s')} '{name}'; it has {[t.name for t in among]}")
     if head == "changes":
         return {"after": thing.at, "over": thing.over, **dict(thing.to)}[attribute]
+    if attribute.startswith("script."):
+        if thing.script is None:
+            raise ValueError(f"the actor '{name}' has no script")
+        return getattr(thing.script, attribute.removeprefix("script."))
     return getattr(thing, attribute)
 
 
@@ -125,6 +141,11 @@ def value_on(world: World, variable: str, actors: Sequence[str], signs: Sequence
         return world.weather[:, WEATHER_INDEX[tail]]
     if head == "ego":
         return world.speed[:, 0]
+    if head == "traffic":
+        if tail == "lights":
+            return world.clock >= 0
+        kinds = world.kind[:, 1 + len(actors) + len(signs) :]
+        return (kinds == _WALKER if tail == "walkers" else _VEHICLES[kinds]).sum(1)
     name, _, attribute = tail.partition(".")
     slot = 1 + (list(actors).index(name) if head == "actors" else len(actors) + list(signs).index(name))
     if slot >= (room := world.kind.shape[1]):

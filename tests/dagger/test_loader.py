@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import dagger.loader as loader_module
 from dagger.collect import collect
-from dagger.demonstrations import Demonstration
+from dagger.demonstrations import Demonstration, DemonstrationStore
 from dagger.loader import RenderingLoader
 from dagger.schedule import BetaSchedule
 from policies.expert import Fixed
-from sim.config import Camera
+from sim.config import ActorSpec, Camera, Episode, MapSpec, Script, SignSpec, TrafficSpec
+from sim.marks import lamps_of
+from sim.rollout import rollout
 from tests.worlds import ONCOMING, PARKED, SMALL, episode, started
 
 
@@ -133,3 +136,43 @@ def test_a_map_that_compiles_differently_now_is_refused(demonstrations: list[Dem
 def test_no_demonstrations_are_refused() -> None:
     with pytest.raises(ValueError, match="no demonstrations"):
         RenderingLoader([], SMALL)
+
+
+def busy(seed: int, vehicles: int) -> Episode:
+    """A crossing with lights, drivers, walkers, a board and a child that runs out; ego comes along."""
+    child = ActorSpec("child", "walker", 0xC83848, distance=6.0, side=4.5,
+                      script=Script(((0.0, 4.0), (0.0, 8.0)), 1.5, within=20.0))  # fmt: skip
+    return Episode(
+        "busy", seed, MapSpec("crossroads_lights", kind="x"), distance=26.0, speed=6.0, actors=(child,),
+        signs=(SignSpec("board", text="SCHOOL", distance=14.0),), time_limit=6.0,
+        traffic=TrafficSpec(vehicles=vehicles, walkers=3),
+    )  # fmt: skip
+
+
+def test_traffic_lights_walkers_and_scripts_are_redrawn_to_the_byte(tmp_path: Path) -> None:
+    """Episodes with more traffic and with less are stored apart, so that their actor axes differ, and read as one."""
+    store, frames, colours = DemonstrationStore(tmp_path), [], set()
+    for number, vehicles in enumerate((6, 3)):
+        episodes = [busy(seed, vehicles) for seed in (1, 2, 3)]
+        backend = started(episodes)
+        truth = lambda world: {"p": world.tick > 0}  # noqa: E731
+        found = collect(backend, Fixed("left"), None, episodes, truth, BetaSchedule(), 0, "expert")
+        backend.reset(episodes)
+        pictures = [backend.observe().camera]
+
+        def watch(tick: int, running: np.ndarray, backend=backend, pictures=pictures) -> None:
+            pictures.append(backend.observe().camera)
+            colours.add(tuple(lamp.state for lamp in lamps_of(backend.maps.arrays, backend.world, 0)))
+
+        rollout(backend, Fixed("left"), episodes, watch)
+        store.append(found, f"part-{number}")
+        frames += [[picture[w] for picture in pictures] for w in range(3)]
+    read = store.read()
+    assert [d.moving["x"].shape[1] for d in read] == [12] * 3 + [9] * 3
+    assert len(colours) > 1, "no light ever changed: it was no test"
+    assert any((d.moving["speed"][:, 1] > 0).any() for d in read), "the child never ran"
+    loader = RenderingLoader(read, SMALL)
+    for w, d in enumerate(read):
+        ticks = np.arange(len(d))
+        for tick, picture in zip(ticks, loader.draw(np.full(len(d), w), ticks)):
+            assert picture.tobytes() == frames[w][tick].tobytes(), f"episode {w}, tick {tick}"

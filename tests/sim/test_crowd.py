@@ -15,6 +15,7 @@ from sim.config import BODIES, ActorSpec, Episode, MapSpec, Script, Simulation, 
 from sim.crowd import Crowd, advance, empty_crowd
 from sim.embedded import EmbeddedWorld, empty_world
 from sim.geometry import boxes_touch
+from sim.lanes import lane_graph
 from sim.maps import GENERATORS
 from sim.population import populate
 from sim.rightofway import CAP, DRIVER, LANE, MODE, NEXT1, SHIFT, WALKER, S
@@ -401,6 +402,17 @@ def test_parked_cars_stand_in_parking_lanes() -> None:
     assert not town.touching(0)
     with pytest.raises(ValueError, match="has no parking lane"):
         Town("t_junction", TrafficSpec(parked=1))
+
+
+def test_no_parked_car_reaches_beyond_its_lane() -> None:
+    """One that did stood on the pavement, in the walkers' way."""
+    town = Town("parking_bays", TrafficSpec(parked=3), seeds=12)
+    lane = lane_graph(GENERATORS["parking_bays"](), "parking_bays")
+    ends = lane.points_of(int(lane.lanes_of_kind("parking")[0]))[[0, -1], 0]
+    world = town.world
+    rear = world.x[:, 1:] - world.overhang[:, 1:] * np.cos(world.yaw[:, 1:])
+    front = rear + world.length[:, 1:] * np.cos(world.yaw[:, 1:])
+    assert np.minimum(rear, front).min() >= ends.min() - 0.01 and np.maximum(rear, front).max() <= ends.max() + 0.01
 
 
 def test_a_map_that_is_full_says_so() -> None:

@@ -1,0 +1,54 @@
+"""Where an episode has its actors and signs: relative to the junction, so that any map can hold them.
+
+Poses are x, y [m], yaw [rad] in the world frame; an actor's is that of its rear axle.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.boards import POST
+from sim.config import BODIES, ActorSpec, Episode, SignSpec
+from sim.types import ROUTE_SPACING, Junction, Path
+
+LANES = ("inbound", "outbound")  # of an arm: towards the junction, away from it
+_LONGEST_BODY = max(body.length for body in BODIES.values())
+
+
+def pose_at(path: Path, s: float) -> tuple[float, float, float]:
+    """x, y [m], yaw [rad] at `s` [m] along a path."""
+    stations = np.arange(len(path.points)) * float(ROUTE_SPACING)
+    x, y, yaw = (float(np.interp(s, stations, path.points[:, i])) for i in range(3))
+    return x, y, yaw
+
+
+def slots_of(episode: Episode) -> int:
+    """How many slots an episode takes: ego, actors, signs, and then the traffic."""
+    traffic = episode.traffic.slots if episode.traffic else 0
+    return 1 + len(episode.actors) + len(episode.signs) + traffic
+
+
+def actor_place(spec: ActorSpec, junction: Junction) -> tuple[Path, float, float, float, float]:
+    """The lane that an actor stands on or beside, how far along it [m], and its pose x, y, yaw."""
+    arm = junction.arms[spec.arm]
+    lane = arm.inbound if spec.lane == "inbound" else arm.outbound
+    s = lane.length - spec.distance if spec.lane == "inbound" else spec.distance
+    s = float(np.clip(s, 0.0, lane.length - 1.0))
+    x, y, yaw = pose_at(lane, s)
+    return lane, s, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw
+
+
+def sign_place(sign: SignSpec, junction: Junction) -> tuple[float, float, float]:
+    """Where a sign's post stands, and the heading of the lane beside it: x, y, yaw."""
+    lane = junction.arms[sign.arm].inbound
+    x, y, yaw = pose_at(lane, float(np.clip(lane.length - sign.distance, 0.0, lane.length)))
+    return x + sign.side * np.sin(yaw), y - sign.side * np.cos(yaw), yaw
+
+
+def kept_free(episode: Episode, junction: Junction) -> list[tuple[float, float, float]]:
+    """Circles x, y, radius [m] that traffic leaves to the actors and signs of an episode.
+
+    They are the same whether or not somebody is present and of which kind he is: a twin has the same traffic.
+    """
+    actors = [(*actor_place(spec, junction)[2:4], _LONGEST_BODY / 2) for spec in episode.actors]
+    return actors + [(*sign_place(sign, junction)[:2], POST / 2) for sign in episode.signs]
