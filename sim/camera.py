@@ -1,7 +1,8 @@
 """The camera: pictures of every world from ego's place, on one core in tens of microseconds each.
 
-A pinhole on ego with yaw and pitch but no roll.  Each world is drawn sky and ground first, then objects front to back
-with a depth buffer, then what a wet road mirrors, then shadows and pools of light, then rain.  What a world looks like
+A pinhole on ego with yaw and pitch but no roll.  Each world is drawn sky and ground first, the ground with the shadows
+that fall on it, then objects front to back with a depth buffer, then what a wet road mirrors, then the dark under cars
+and pools of light, then rain.  What a world looks like
 follows from its own row of `World` alone, never from the batch, the threads or the neighbours.  Image rows grow
 downwards, columns to the right.
 """
@@ -22,11 +23,12 @@ from sim.lights import draw_lights
 from sim.looks import meshes
 from sim.objects import ITEM, draw_objects, draw_patches, gather
 from sim.rain import draw_rain
+from sim.shadows import cast_shadows
 from sim.sky import draw_sky, noise
 from sim.textures import atlas
 from sim.types import Bank, World
 from sim.underfoot import draw_ground, draw_mirror
-from sim.weather import LIGHT_SIZE, WET, light_of
+from sim.weather import LIGHT_SIZE, PUDDLES, WET, light_of
 
 SMOOTH_FROM = 200  # rows; images at least this tall are sampled bilinearly everywhere
 BEAM_WIDTH = 0.50  # of ego's headlights [rad]
@@ -119,6 +121,9 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
     packed = np.empty(wide, np.uint32)
     shaded = np.empty(wide, np.uint32)
     shine = np.empty((high, wide), np.float32)
+    shade = np.empty((high, wide), np.float32)
+    touched = np.empty(high, np.uint8)
+    pool = np.empty(wide, np.float32)
     top = np.empty(wide, np.float32)
     base = np.empty(wide, np.int32)
     item = np.empty((most, ITEM), np.float32)
@@ -133,8 +138,11 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
         light_of(weather[w], table)
         zb[:] = np.float32(0.0)
         draw_sky(o, rows, cols, geometry, horizon, cam_yaw, table, skyline[m], noise[0], smooth, top, line, shaded)
-        draw_ground(o, rows, cols, geometry, horizon, cam_x, cam_y, cam_yaw, smooth, table, noise[1], packed, shaded,
-                    shine, texels, level_start[m], level_shape[m], origin[m], texel[m])  # fmt: skip
+        cast_shadows(shade, touched, rows, cols, geometry, horizon, cam_x, cam_y, cam_yaw, table, w, kind, x, y, yaw,
+                     length, width, height, overhang, scenery, scenery_start[m], scenery_start[m + 1])  # fmt: skip
+        draw_ground(o, rows, cols, geometry, horizon, cam_x, cam_y, cam_yaw, smooth, table, noise, packed, shaded,
+                    shine, shade, touched, pool, texels, level_start[m], level_shape[m], origin[m],
+                    texel[m])  # fmt: skip
         count = gather(item, order, geometry, reach, cam_x, cam_y, cam_yaw, w, kind, x, y, yaw, length, width, height,
                        overhang, look, speed, scenery, scenery_start[m], scenery_start[m + 1])  # fmt: skip
         draw_objects(o, zb, item, order, count, geometry, rows, cols, cam_yaw, table, fog, smooth, spans, poly,
@@ -142,9 +150,9 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
         draw_signs(o, zb, w, geometry, rows, cols, cam_x, cam_y, cam_yaw, table, fog, spans, poly, grad, light, kind, x,
                    y, yaw, overhang, length, sign_row, sign_texels, sign_start, sign_size, sign_panel)  # fmt: skip
         draw_lights(o, zb, item, count, geometry, table, fog, clock[w])
-        if table[WET] > np.float32(0.0):
+        if table[WET] > np.float32(0.0) or table[PUDDLES] > np.float32(0.0):
             draw_mirror(o, zb, horizon, shine, base)
-        draw_patches(o, zb, item, count, geometry, rows, cols, horizon, cam_yaw, table)
+        draw_patches(o, zb, item, count, geometry, rows, cols, horizon, table)
         draw_rain(o, seed[w], tick[w], horizon, cols, table)
 
 

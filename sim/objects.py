@@ -259,45 +259,20 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
 
 
 @kernel
-def draw_patches(o, zb, item, count, geometry, rows, cols, horizon, yaw, table):
-    """Draw shadows under cars and people, shadows of trees in the sun, and pools of light under lamps."""
-    ch, sh = math.cos(yaw), math.sin(yaw)
-    sun_ahead = table[wx.SUN_X] * ch + table[wx.SUN_Y] * sh
-    sun_right = table[wx.SUN_X] * sh - table[wx.SUN_Y] * ch
-    sun = table[wx.SUN + 1] * max(table[wx.SUN_Z], _0)
-    sunny = sun / (sun + table[wx.AMBIENT + 1])
-    low = _1 / max(table[wx.SUN_Z], _F(0.25))
+def draw_patches(o, zb, item, count, geometry, rows, cols, horizon, table):
+    """Draw the dark under cars and people, where little of the sky looks in, and pools of light under lamps."""
     for k in range(count):
         kind = np.int32(item[k, 7])
         ahead, right, a, b = item[k, 0], item[k, 1], item[k, 2], item[k, 3]
-        length, wide, tall = item[k, 4], item[k, 5], item[k, 6]
+        length, wide = item[k, 4], item[k, 5]
         if ahead > _F(70.0):
             continue
         if _CAR <= kind <= _TRUCK:
             draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead, right, a, b, length + _F(0.5),
                        wide + _F(0.5), _F(2.6), _F(-0.66), _F(-0.66), _F(-0.64))  # fmt: skip
-            if sunny > _F(0.08):
-                shift = _HALF * tall * low
-                g = -sunny * _F(0.8)
-                draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead - sun_ahead * shift,
-                           right - sun_right * shift, a, b,
-                           length + tall * _HALF, wide + tall * _HALF, _F(3.0), g, g, g * _F(0.9))  # fmt: skip
         elif _BICYCLE <= kind <= _CONE:
             draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead, right, a, b, length + _F(0.15),
                        wide + _F(0.1), _F(1.2), _F(-0.5), _F(-0.5), _F(-0.48))  # fmt: skip
-            across = math.sqrt(sun_ahead * sun_ahead + sun_right * sun_right)
-            if sunny > _F(0.08) and across > _F(0.05) and ahead < _F(40.0):
-                long = tall * low * across  # it lies along the light, from the feet on
-                g = -sunny * _F(0.62)
-                draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead - _HALF * sun_ahead * long / across,
-                           right - _HALF * sun_right * long / across, sun_ahead / across, sun_right / across,
-                           long + _F(0.3), _F(0.3) + _HALF * wide, _F(2.0), g, g, g * _F(0.9))  # fmt: skip
-        elif kind == _TREE and sunny > _F(0.08):
-            shift = _F(0.55) * tall * low
-            g = -sunny * _F(0.85)
-            draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead - sun_ahead * shift,
-                       right - sun_right * shift, _1, _0, wide * _F(0.95),
-                       wide * _F(0.95), _F(1.6), g, g, g * _F(0.9))  # fmt: skip
         elif kind == _LAMP and table[wx.HEAD] > _0:
             g = table[wx.HEAD] * _F(0.55)
             if ahead > _F(40.0):

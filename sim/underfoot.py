@@ -19,6 +19,8 @@ from sim.weather import clamp01
 _F = np.float32
 _0, _1, _2 = _F(0.0), _F(1.0), _F(2.0)
 _HALF = _F(0.5)
+_POOL = _F(13.0)  # texels of noise per metre of road
+_ASKEW_C, _ASKEW_S = _F(math.cos(0.37)), _F(math.sin(0.37))
 _255 = _F(255.0)
 _U8 = np.uint32(255)
 _S8, _S16, _S24 = np.uint32(8), np.uint32(16), np.uint32(24)
@@ -127,18 +129,58 @@ def _grain(line, noise, strength, px, py, kx, ky, a, b):
         line[u] = pack(min(red(t) * k, _F(254.0)), min(green(t) * k, _F(254.0)), min(blue(t) * k, _F(254.0)), alpha(t))
 
 
+@kernel(inline=True)
+def _puddles(pool, line, clouds, cols, share, smooth, x, y, yaw, forward, depth, across, footprint):
+    """Write how much of every pixel of a row is under water to pool (W,).
+
+    Water stands where a picture of noise that is laid over the world exceeds a level; every value of it is as frequent
+    as another, so the level follows from the share of ground that is to be wet.
+    """
+    width = pool.shape[0]
+    ch, sh = math.cos(yaw), math.sin(yaw)
+    # laid askew, so that it does not repeat along roads that run along the axes
+    east, north = x + ch * forward, y + sh * forward
+    px = (_ASKEW_C * east + _ASKEW_S * north) * _POOL + _F(65536.0)
+    py = (_ASKEW_C * north - _ASKEW_S * east) * _POOL + _F(65536.0)
+    kx = (_ASKEW_C * sh - _ASKEW_S * ch) * depth * _POOL
+    ky = (-_ASKEW_C * ch - _ASKEW_S * sh) * depth * _POOL
+    cut = _255 * (_1 - share)
+    far = clamp01((footprint - _F(0.7)) * _F(0.4))  # many puddles in a pixel: their share
+    gain = _F(1.0 / 14.0) * (_1 - far)
+    rest = share * far
+    if smooth or across * _POOL < _HALF:
+        for u in range(width):
+            qx, qy = px + kx * cols[0, u], py + ky * cols[0, u]
+            i, j = np.int32(qx), np.int32(qy)
+            fx, fy = qx - np.float32(i), qy - np.float32(j)
+            i, j = i & 255, j & 255
+            i1, j1 = (i + 1) & 255, (j + 1) & 255
+            upper = np.float32(clouds[j, i]) * (_1 - fx) + np.float32(clouds[j, i1]) * fx
+            lower = np.float32(clouds[j1, i]) * (_1 - fx) + np.float32(clouds[j1, i1]) * fx
+            pool[u] = upper + (lower - upper) * fy
+    else:
+        for u in range(width):
+            i = np.int32(px + kx * cols[0, u]) & 255
+            j = np.int32(py + ky * cols[0, u]) & 255
+            pool[u] = np.float32(clouds[j, i])
+    for u in range(width):
+        pool[u] = (clamp01((pool[u] - cut) * gain) + rest) * clamp01(alpha(line[u]) * _F(1.0 / 200.0) - _F(0.2))
+
+
 @kernel
-def draw_ground(o, rows, cols, geometry, horizon, x, y, yaw, smooth, table, noise, line, shaded, shine,
-                texels, level_start, level_shape, origin, texel):  # fmt: skip
+def draw_ground(o, rows, cols, geometry, horizon, x, y, yaw, smooth, table, noise, line, shaded, shine, shade, touched,
+                pool, texels, level_start, level_shape, origin, texel):  # fmt: skip
     """Fill the rows below the horizon.
 
     Args:
         o: (H, W, 3) uint8, written.
         rows, cols, geometry, horizon: see the camera's tables.
         x, y, yaw: of the camera [m, rad]. smooth: bilinear sampling and fine grain everywhere.
-        table: (LIGHT_SIZE,) float32. noise: (NOISE, NOISE) uint8 fine grain. line, shaded: (W,) uint32
-            scratch.
+        table: (LIGHT_SIZE,) float32. noise: (2, NOISE, NOISE) uint8: clouds, which puddles are cut from, and
+            fine grain.
+        line, shaded: (W,) uint32 scratch. pool: (W,) float32 scratch.
         shine: (H, W) float32, how much of a mirror each pixel is; written where the world is wet.
+        shade: (H, W) float32, touched: (H,) uint8, see `sim.shadows.cast_shadows`.
         texels: (X,) uint32 of the whole bank; level_start (L,), level_shape (L, 2), origin (2,), texel: of this map.
     """
     height, width = o.shape[0], o.shape[1]
@@ -149,9 +191,10 @@ def draw_ground(o, rows, cols, geometry, horizon, x, y, yaw, smooth, table, nois
         deepest += 1
     # what lies beyond the map looks like its corner
     verge = texels[level_start[min(deepest, 4)]]
-    wet, head = table[wx.WET], table[wx.HEAD]
+    wet, head, puddles = table[wx.WET], table[wx.HEAD], table[wx.PUDDLES]
     ar, ag, ab = table[wx.FLAT], table[wx.FLAT + 1], table[wx.FLAT + 2]
     dark = _F(-0.42 / 255.0) * wet
+    deeper = _F(-0.60 / 255.0) - dark
     for v in range(max(horizon, 0), height):
         depth, ahead = rows[v, 2], rows[v, 1]
         forward = depth * ahead
@@ -182,28 +225,60 @@ def draw_ground(o, rows, cols, geometry, horizon, x, y, yaw, smooth, table, nois
         if smooth and depth < _F(40.0):
             k = size * _F(22.0)
             strength = clamp01((_F(40.0) - depth) * _F(0.05)) * _F(0.16 / 128.0)
-            _grain(line, noise, strength, px * k, py * k, kx * k, ky * k, a, b)
+            _grain(line, noise[1], strength, px * k, py * k, kx * k, ky * k, a, b)
         fog = fog_of(table, depth)
         clear = _1 - fog
         fr, fg, fb = table[wx.FOG] * fog, table[wx.FOG + 1] * fog, table[wx.FOG + 2] * fog
         lr, lg, lb = ar * clear, ag * clear, ab * clear
         beam = head * headlight(forward) * clear
-        for u in range(width):
-            lamp = beam * cols[2, u]
-            t = line[u]
-            damp = _1 + dark * alpha(t)
-            shaded[u] = packed(
-                red(t) * (lr + lamp) * damp + fr,
-                green(t) * (lg + lamp * _F(0.97)) * damp + fg,
-                blue(t) * (lb + lamp * _F(0.86)) * damp + fb,
-            )
+        sr, sg, sb = lr * table[wx.SHADE], lg * table[wx.SHADE + 1], lb * table[wx.SHADE + 2]
+        if puddles > _0:
+            _puddles(pool, line, noise[0], cols, puddles, smooth, x, y, yaw, forward, depth, across, footprint)
+            if touched[v] == 0:
+                shade[v, :] = _0
+            for u in range(width):
+                lamp, k = beam * cols[2, u], shade[v, u]
+                t = line[u]
+                damp = _1 + (dark + deeper * pool[u]) * alpha(t)
+                shaded[u] = packed(
+                    red(t) * (lr - sr * k + lamp) * damp + fr,
+                    green(t) * (lg - sg * k + lamp * _F(0.97)) * damp + fg,
+                    blue(t) * (lb - sb * k + lamp * _F(0.86)) * damp + fb,
+                )
+        elif touched[v] > 0:
+            for u in range(width):
+                lamp, k = beam * cols[2, u], shade[v, u]
+                t = line[u]
+                damp = _1 + dark * alpha(t)
+                shaded[u] = packed(
+                    red(t) * (lr - sr * k + lamp) * damp + fr,
+                    green(t) * (lg - sg * k + lamp * _F(0.97)) * damp + fg,
+                    blue(t) * (lb - sb * k + lamp * _F(0.86)) * damp + fb,
+                )
+        else:
+            for u in range(width):
+                lamp = beam * cols[2, u]
+                t = line[u]
+                damp = _1 + dark * alpha(t)
+                shaded[u] = packed(
+                    red(t) * (lr + lamp) * damp + fr,
+                    green(t) * (lg + lamp * _F(0.97)) * damp + fg,
+                    blue(t) * (lb + lamp * _F(0.86)) * damp + fb,
+                )
         store(o, v, shaded)
-        if wet > _0:
+        if wet > _0 or puddles > _0:
             grazing = -rows[v, 0] / math.sqrt(rows[v, 0] * rows[v, 0] + ahead * ahead)
             fresnel = (_1 - grazing) * (_1 - grazing)
             k = wet * (_F(0.03) + _F(0.77) * fresnel * fresnel) * clear * _F(1.0 / 255.0)
-            for u in range(width):
-                shine[v, u] = k * alpha(line[u])
+            if puddles > _0:
+                # still water has no grain that would scatter: it mirrors even what is seen steeply
+                water = (_F(0.34) + _F(0.60) * fresnel) * clear
+                for u in range(width):
+                    damp = k * alpha(line[u])
+                    shine[v, u] = damp + (water - damp) * pool[u]
+            else:
+                for u in range(width):
+                    shine[v, u] = k * alpha(line[u])
 
 
 @kernel

@@ -25,7 +25,7 @@ HORIZON = 17  # colour of the sky at the horizon
 FOG = 20  # colour that distance fades to
 FOG_RATE = 23  # extinction [1/m]
 FOG_START = 24  # where fog begins [m]
-WET = 25  # how wet the road is, 0..1
+WET = 25  # how damp the road is between its puddles, 0..1
 RAIN = 26  # how hard it rains, 0..1
 WIND = 27  # 0..1
 CLOUD = 28  # 0..1
@@ -33,12 +33,15 @@ GLOW = 29  # colour of the light around the sun; with its strength
 CLOUD_LIGHT = 32  # colour of a cloud
 HEAD = 35  # strength of ego's headlights
 SKYLINE = 36  # colour of the far horizon's silhouette
-LIGHT_SIZE = 40
+PUDDLES = 39  # share of the asphalt that lies under water, 0..1
+SHADE = 40  # how much of the light on level ground a shadow takes; a colour
+LIGHT_SIZE = 43
 
 _F = np.float32
 _RAD = np.float32(math.pi / 180.0)
 _0, _1, _2, _3 = _F(0.0), _F(1.0), _F(2.0), _F(3.0)
 _PERCENT = _F(0.01)
+_MOST_PUDDLES = _F(0.62)  # of the asphalt, at deposits of 100
 
 # One row per quantity and hour; columns RGB.  A cloudy row replaces its clear one as clouds close.
 _ZENITH = np.array([[66, 122, 202], [72, 84, 132], [7, 10, 23]], np.float32)  # day, dusk, night
@@ -71,10 +74,16 @@ def _hours(table, day, dusk, i):
 
 
 @kernel(inline=True)
-def wetness_of(weather):
-    """How wet the road is, 0..1, in a weather (14,): wetness and deposits count, and so does rain that falls."""
+def damp_of(weather):
+    """How damp the road looks between its puddles, 0..1: from wetness, and from rain that falls."""
     rain = clamp01(weather[1] * _PERCENT)
-    return clamp01(max(max(weather[9], weather[2]) * _PERCENT, min(_1, _F(1.4) * rain) * _F(0.85)))
+    return clamp01(max(weather[9] * _PERCENT, min(_1, _F(1.4) * rain) * _F(0.85)))
+
+
+@kernel(inline=True)
+def wetness_of(weather):
+    """How wet the road is to a tyre, 0..1, in a weather (14,): as damp as it looks, or more where water stands."""
+    return max(damp_of(weather), clamp01(weather[2] * _PERCENT))
 
 
 @kernel
@@ -102,6 +111,9 @@ def light_of(weather, table):
     beam = smooth01((altitude + _2) * _F(0.2)) * (_1 - _F(0.92) * grey) * (_1 - _F(0.8) * fog)
     table[HEAD] = smooth01((_F(0.62) - day) * _F(2.2))
     table[NIGHT] = max(table[HEAD], smooth01((max(fog, rain) - _F(0.35)) * _2) * _F(0.75))
+    # a low sun lights level ground little by the cosine, but beside it the sky is dim too: its shadows stay deep
+    slant = (_F(0.46) + _F(0.54) * max(_0, table[SUN_Z])) * clamp01(table[SUN_Z] * _F(30.0))
+    slant *= smooth01((_1 - grey * _F(1.0 / 0.95)) * _F(1.6))  # none under a closed sky
     for i in range(3):
         ambient = _hours(_AMBIENT, day, dusk, i)
         ambient = (ambient + (_hours(_AMBIENT_OVERCAST, day, dusk, i) - ambient) * grey) * dim
@@ -111,6 +123,7 @@ def light_of(weather, table):
         table[AMBIENT + i] = ambient
         table[SUN + i] = sun
         table[FLAT + i] = ambient + sun * max(_0, table[SUN_Z])
+        table[SHADE + i] = sun * slant / (sun * slant + ambient * _F(0.52))
         table[ZENITH + i] = zenith + (overcast * _F(0.86) - zenith) * grey
         table[HORIZON + i] = horizon + (overcast * _F(1.06) - horizon) * grey
         veil = max(min(_1, fog * _F(1.7)), rain * _F(0.6))
@@ -122,5 +135,6 @@ def light_of(weather, table):
     for i in range(3):  # a far silhouette stands in the haze
         table[SKYLINE + i] = table[FOG + i] * (_1 - (_F(0.40) + _F(0.25) * (_1 - day)) * math.exp(_F(-250.0) * rate))
     table[FOG_START] = max(_0, weather[7])
-    table[WET] = wetness_of(weather)
+    table[WET] = damp_of(weather)
+    table[PUDDLES] = _MOST_PUDDLES * clamp01(weather[2] * _PERCENT)
     table[WIND] = clamp01(weather[3] * _PERCENT)

@@ -16,7 +16,7 @@ import numba
 import numpy as np
 import pytest
 
-from sim import faces, lights, looks, objects, rain, sky, textures, underfoot, weather
+from sim import faces, lights, looks, objects, rain, shadows, sky, textures, underfoot, weather
 from sim.bank import MapBank
 from sim.camera import render, view_of
 from sim.config import BODIES, Camera, Weather
@@ -290,6 +290,7 @@ def _cold(kernel, *arguments) -> str:
 
 def test_kernels_hold_no_double_precision_arithmetic(town: Bank):
     view, world, table = view_of(SMALL), _world([WEATHERS["night_rain"]]), _light(WEATHERS["night_rain"])
+    sunny, touched = _light(DAY), np.zeros(SMALL.height, np.uint8)
     high, wide, f = SMALL.height, SMALL.width, np.float32
     o, zb, shaded = np.zeros((high, wide, 3), np.uint8), np.zeros((high, wide), f), np.zeros(wide, np.uint32)
     item, order, noise = np.zeros((99, objects.ITEM), f), np.zeros(99, np.int32), sky.noise()
@@ -300,9 +301,13 @@ def test_kernels_hold_no_double_precision_arithmetic(town: Bank):
         "light_of": _cold(weather.light_of, world.weather[0], table),
         "draw_sky": _cold(sky.draw_sky, o, *head, view.horizon, f(0), table, town.skyline[0], noise[0], False,
                           np.zeros(wide, f), np.zeros((4, wide), f), shaded),
-        "draw_ground": _cold(underfoot.draw_ground, o, *head, view.horizon, f(0), f(0), f(0), False, table, noise[1],
-                             shaded.copy(), shaded, zb.copy(), base, town.level_start[0], town.level_shape[0],
-                             town.ground_origin[0], town.ground_texel[0]),
+        "draw_ground": _cold(underfoot.draw_ground, o, *head, view.horizon, f(0), f(0), f(0), False, table, noise,
+                             shaded.copy(), shaded, zb.copy(), zb.copy(), touched, np.zeros(wide, f), base,
+                             town.level_start[0], town.level_shape[0], town.ground_origin[0], town.ground_texel[0]),
+        "cast_shadows": _cold(shadows.cast_shadows, zb.copy(), touched, view.rows, view.cols, view.geometry,
+                              view.horizon, f(0), f(0), f(0), sunny, 0, world.kind, world.x, world.y, world.yaw,
+                              world.length, world.width, world.height, world.overhang, town.scenery,
+                              town.scenery_start[0], town.scenery_start[1]),
         "draw_mirror": _cold(underfoot.draw_mirror, o, zb, view.horizon, zb.copy(), np.zeros(wide, np.int32)),
         "draw_patch": _cold(underfoot.draw_patch, o, zb, *head, view.horizon, table, f(9), f(0), f(1), f(0), f(4), f(2),
                             f(2), f(-0.5), f(-0.5), f(-0.5)),

@@ -61,7 +61,13 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
         "gap_ahead": (int64, int64, int64, W, W, W, W, W, W, W, KINDS),
         "follow": (int64, int64, int64, F, W, rows(int64, 1), *[W] * 10, KINDS, KINDS, W, W),
     },
-    "weather": {"clamp01": (F,), "smooth01": (F,), "_hours": (W, F, F, int64), "wetness_of": (rows(F, 1),)},
+    "weather": {
+        "clamp01": (F,),
+        "smooth01": (F,),
+        "_hours": (W, F, F, int64),
+        "damp_of": (rows(F, 1),),
+        "wetness_of": (rows(F, 1),),
+    },
     "signals": {"light_state": (int32, int32)},
     "stepping": {
         "wheels_off": (F, F, F, F, F, F, int32, BANK, WHEELS),
@@ -73,7 +79,7 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
 # Parts of `sim.crowd.advance`: they are compiled with it, as one launch, below.
 PARTS = {"flow", "rightofway", "walkers"}
 # These draw, row by row; for a GPU they want a driver of their own, pixel by pixel.
-DRAWING = {"birdseye", "boards", "depth", "faces", "objects", "rain", "sky", "underfoot"}
+DRAWING = {"birdseye", "boards", "depth", "faces", "objects", "rain", "shadows", "sky", "underfoot"}
 
 
 def inline_kernels() -> dict[str, set[str]]:
