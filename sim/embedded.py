@@ -17,6 +17,7 @@ from sim.camera import render
 from sim.config import BODIES, EGO, Camera, Episode, SignSpec, Simulation
 from sim.crowd import advance, empty_crowd, widened, with_scripts
 from sim.dynamics import drive, grip_of, limits_of
+from sim.footing import DRIVES, wheels_off
 from sim.forecast import check_changes, weather_table
 from sim.geometry import HALF, boxes_touch, wrap
 from sim.kernel import kernel, over_worlds
@@ -26,13 +27,12 @@ from sim.routes import DEVIATION, route_of
 from sim.sensors import Sensor, sense
 from sim.signals import LIGHTS_OFF
 from sim.signs import face_of
+from sim.state import State, state_of
 from sim.traffic import advance_along, follow
 from sim.types import (
-    DRIVABLE,
     NO_BRANCH,
     OUTCOME,
     ROUTE_SPACING,
-    SURFACES,
     Action,
     Bank,
     Junction,
@@ -50,36 +50,12 @@ OFF_ROAD_WHEELS = 2  # so many of the four wheels off the drivable surface end a
 ON_ROUTE = np.float32(5.5)  # [m] from a route's line that is still its road, the wrong lane included
 ANYWHERE = np.float32(1e9)  # [m] off a route where that ends nothing
 ALONG_ROUTE = np.float32(np.pi / 3)  # [rad] between the car's heading and the route's
-WHEEL_INSET = np.float32(0.45)  # of the width, from the middle to a wheel's centre
 ZERO = np.float32(0.0)
-ONE = np.float32(1.0)
 
 _RUNNING, _ARRIVED, _COLLISION, _OFF_ROAD, _TIMEOUT, _DEVIATED = (
     OUTCOME[name] for name in ("running", "arrived", "collision", "off_road", "timeout", "deviated")
 )
-_DRIVABLE = np.array([i in DRIVABLE for i in range(len(SURFACES))])
 _EGO_LIMITS = limits_of(EGO)
-
-
-@kernel(inline=True)
-def _wheels_off(x, y, cos, sin, wheelbase, width, m, bank, drivable):  # type: ignore[no-untyped-def]
-    """How many of the four wheels stand off the drivable surface."""
-    off = 0
-    surface, start = bank.surface, bank.surface_start[m]
-    rows, columns = bank.surface_shape[m, 0], bank.surface_shape[m, 1]
-    scale = ONE / bank.surface_texel[m]
-    x0, y0 = bank.ground_origin[m, 0], bank.ground_origin[m, 1]
-    for axle in range(2):
-        along = wheelbase * np.float32(axle)
-        for side in range(2):
-            across = width * WHEEL_INSET * np.float32(2 * side - 1)
-            column = int(np.floor((x + along * cos - across * sin - x0) * scale))
-            row = int(np.floor((y + along * sin + across * cos - y0) * scale))
-            if row < 0 or row >= rows or column < 0 or column >= columns:
-                off += 1
-            elif not drivable[surface[start + row * columns + column]]:
-                off += 1
-    return off
 
 
 @kernel
@@ -133,7 +109,7 @@ def _step(bank, world, goal, limits, drivable, steer_asked, pedal, reverse, dt, 
                 ex + middle * cos, ey + middle * sin, cos, sin, length[w, 0], width[w, 0],
                 x[w, i] + centre * ci, y[w, i] + centre * si, ci, si, length[w, i], width[w, i],
             )  # fmt: skip
-        off = _wheels_off(ex, ey, cos, sin, wheelbase[w, 0], width[w, 0], world.map[w], bank, drivable)
+        off = wheels_off(ex, ey, cos, sin, wheelbase[w, 0], width[w, 0], world.map[w], bank, drivable)
         if hit:
             world.outcome[w] = _COLLISION
         elif off >= OFF_ROAD_WHEELS:
@@ -360,7 +336,7 @@ class EmbeddedWorld:
         self._move_others(bank, dt)
         over_worlds(
             lambda start, stop: _step(
-                bank, self.world, self._goal, _EGO_LIMITS, _DRIVABLE, *asked, dt, substeps, start, stop
+                bank, self.world, self._goal, _EGO_LIMITS, DRIVES, *asked, dt, substeps, start, stop
             ),
             self.worlds,
             self.threads,
@@ -400,6 +376,14 @@ class EmbeddedWorld:
             ValueError: for a world without an episode.
         """
         return sense(self.sensors, self.maps, self._rows(slots), self.threads)
+
+    def state(self, slots: np.ndarray | None = None) -> State:
+        """What is true of the worlds now, as each ego meets it; of the given slots only, if any are given.
+
+        Raises:
+            ValueError: for a world without an episode.
+        """
+        return state_of(self._rows(slots), self.maps, self.camera, self.threads)
 
     def _rows(self, slots: np.ndarray | None) -> World:
         """The worlds of some slots, all of which must have an episode."""

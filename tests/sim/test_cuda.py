@@ -69,7 +69,7 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "weather": {"clamp01": (F,), "smooth01": (F,), "_hours": (W, F, F, int64), "wetness_of": (rows(F, 1),)},
     "signals": {"light_state": (int32, int32)},
-    "embedded": {"_wheels_off": (F, F, F, F, F, F, int32, BANK, WHEELS)},
+    "footing": {"surface_at": (F, F, int32, BANK), "wheels_off": (F, F, F, F, F, F, int32, BANK, WHEELS)},
 }
 # Parts of `sim.crowd.advance`: they are compiled with it, as one launch, below.
 PARTS = {"flow", "rightofway", "walkers"}
