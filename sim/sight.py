@@ -29,7 +29,9 @@ _LAMP_AHEAD, _LAMP_LEVEL = _F(LAMP_AHEAD), _F(LAMP_LEVELS[1])
 _THICK = _F(0.06)  # of a sign's panel [m]
 _FACES = _F(0.04)  # cosine at which a lamp still looks at the camera: as it is drawn
 # Points of an outline: share of half its width as seen (to the right), share of its height.
-_OUTLINE = np.array([[0, 0.9], [0, 0.5], [-0.8, 0.5], [0.8, 0.5], [-0.8, 0.15], [0.8, 0.15]], np.float32)
+_OUTLINE = np.array(
+    [[0, 0.9], [0, 0.7], [0, 0.5], [-0.8, 0.5], [0.8, 0.5], [-0.8, 0.15], [0.8, 0.15]], np.float32
+)  # fmt: skip
 _PANEL = np.array([[0, 0.5], [-0.8, 0.5], [0.8, 0.5]], np.float32)
 # Columns of a solid: its owner's centre and heading, its box in the owner's frame, whether it is round, how far it
 # reaches from the owner's centre, and the owner.
@@ -81,11 +83,11 @@ def is_free(solid, count, owner, tx, ty, up, rise):  # type: ignore[no-untyped-d
     """Whether no solid but the owner's own hides a point; arguments as in `hides`."""
     far = math.sqrt(tx * tx + ty * ty)
     ux, uy = tx / max(far, _F(1e-6)), ty / max(far, _F(1e-6))
-    free = True
+    free, mine = True, np.float32(owner)
     for j in range(count):
         x, y, radius = solid[j, _X], solid[j, _Y], solid[j, _RADIUS]
         along = x * ux + y * uy
-        if along < -radius or along > far + radius or abs(x * uy - y * ux) > radius or solid[j, _OWNER] == owner:
+        if along < -radius or along > far + radius or abs(x * uy - y * ux) > radius or mine == solid[j, _OWNER]:
             continue
         if hides(solid, j, tx, ty, up, rise):
             free = False
@@ -116,17 +118,18 @@ def add_solids(solid, count, boxes, x, y, co, so, length, width, height, owner):
 
 
 @kernel(inline=True)
-def look_at(solid, count, owner, x, y, half, bottom, height, outline, up, ch, sh, lens):  # type: ignore[no-untyped-def]
+def look_at(solid, count, owner, x, y, size, half, bottom, height, outline, up, ch, sh, lens):  # type: ignore[no-untyped-def]
     """Whether a thing is seen, and whether within the picture.
 
     Args:
-        x, y: its middle from the camera [m]; half: of its width as seen [m]; bottom, height: [m].
+        x, y: its middle from the camera [m]; size: what must be a pixel, half: of its width as seen, bottom, height:
+            of the part that is looked at [m].
         ch, sh: of the camera's yaw; lens: focal length [px], sine and cosine of its pitch, greatest tangents across and
             down.
     """
     far = math.sqrt(x * x + y * y)
     seen, pictured = False, False
-    if far > _REACH or max(height, half + half) * lens[0] < far:  # smaller than a pixel
+    if far > _REACH or size * lens[0] < far:  # smaller than a pixel
         return seen, pictured
     rx, ry = y / max(far, _F(1e-6)), -x / max(far, _F(1e-6))  # to the right, across the line of sight
     for n in range(outline.shape[0]):
@@ -193,10 +196,14 @@ def _look(first, stop, out, world, bank, boxes, sign_row, panel, mount, lens, tu
             along, across = abs(x * co + y * so) / far, abs(y * co - x * so) / far  # of its heading and the view
             if k == SIGN:
                 wide, tall, low = panel[sign_row[w, i], 0], panel[sign_row[w, i], 1], panel[sign_row[w, i], 2]
-                found = look_at(solid, count, i, x, y, _HALF * wide * along, low, tall, _PANEL, up, ch, sh, lens)
+                found = look_at(
+                    solid, count, i, x, y, max(wide, tall), _HALF * wide * along, low, tall, _PANEL, up, ch, sh, lens
+                )
             else:
                 half = _HALF * (world.length[w, i] * across + world.width[w, i] * along)
-                found = look_at(solid, count, i, x, y, half, _0, world.height[w, i], _OUTLINE, up, ch, sh, lens)
+                high = world.height[w, i]
+                size = max(high, half + half)
+                found = look_at(solid, count, i, x, y, size, half, _0, high, _OUTLINE, up, ch, sh, lens)
             out.seen[w, i - 1], out.pictured[w, i - 1] = found
         m = world.map[w]
         for r in range(plan.shape[1]):
@@ -214,9 +221,10 @@ def _look(first, stop, out, world, bank, boxes, sign_row, panel, mount, lens, tu
                 if -(x * co + y * so) < _FACES * math.sqrt(x * x + y * y):
                     continue  # it is for those who come from elsewhere
                 high = np.float32(bank.scenery[i, 6])
+                low = (_LAMP_LEVEL - _F(0.1)) * high
                 found = look_at(
-                    solid, count, bank.scenery_start[m] - i - 1, x, y, _HALF * wide, (_LAMP_LEVEL - _F(0.1)) * high,
-                    _F(0.2) * high, _PANEL, up, ch, sh, lens,
+                    solid, count, bank.scenery_start[m] - i - 1, x, y, high, _HALF * wide, low, _F(0.2) * high,
+                    _PANEL, up, ch, sh, lens,
                 )  # fmt: skip
                 out.lamp[w, r] = out.lamp[w, r] or found[0]
                 out.lamp_pictured[w, r] = out.lamp_pictured[w, r] or found[1]

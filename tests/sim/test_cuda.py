@@ -69,6 +69,18 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "weather": {"clamp01": (F,), "smooth01": (F,), "_hours": (W, F, F, int64), "wetness_of": (rows(F, 1),)},
     "signals": {"light_state": (int32, int32)},
+    "egocentric": {
+        "overlap_within": (F,) * 5,
+        "time_to_touch": (F,) * 11,
+        "first_met": (W, int64, int64, *[F] * 7),
+        "nearest_row": (W, int64, int64, F, F),
+    },
+    "sight": {
+        "hides": (W, int64, F, F, F, F),
+        "is_free": (W, int64, int64, F, F, F, F),
+        "add_solids": (W, int64, W, *[F] * 7, int64),
+        "look_at": (W, int64, int64, *[F] * 6, W, F, F, F, rows(F, 1)),
+    },
     "footing": {"surface_at": (F, F, int32, BANK), "wheels_off": (F, F, F, F, F, F, int32, BANK, WHEELS)},
 }
 # Parts of `sim.crowd.advance`: they are compiled with it, as one launch, below.
@@ -178,7 +190,8 @@ from scenarios.environment import room_for
 from scenarios.sample import batch
 from scenarios.spec import load_scenario
 from sim.cuda import per_world
-from sim.embedded import _DRIVABLE, _EGO_LIMITS, _step, EmbeddedWorld
+from sim.embedded import _EGO_LIMITS, _step, EmbeddedWorld
+from sim.footing import DRIVES
 from sim.types import Action
 
 scenario = load_scenario("rain-turn")
@@ -190,7 +203,7 @@ launch = per_world(_step)
 for tick in range(25):
     steer, push = np.float32(0.05) * np.arange(-2, 3, dtype=np.float32), np.ones(5, np.float32)
     here.step(Action(steer, push))
-    arrays = there.maps.arrays, there.world, there._goal, _EGO_LIMITS, _DRIVABLE
+    arrays = there.maps.arrays, there.world, there._goal, _EGO_LIMITS, DRIVES
     launch[3, 2](*arrays, steer, push, np.zeros(5, bool), np.float32(0.1), 2, 5)  # six threads for five worlds
 assert (np.abs(here.world.x - start)[:, 0] > 0.01).any()
 for name in ("x", "y", "yaw", "speed", "path_s", "route_s", "route_offset"):
