@@ -6,7 +6,7 @@ Ticks are no common clock (a slow car is elsewhere at the same tick); places are
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from scenarios.spec import Scenario
 from sim.config import Camera, Episode
 from sim.embedded import EmbeddedWorld
 from sim.rollout import in_chunks, look, rollout
+from sim.state import State
 from sim.types import OUTCOME, Action
 
+Labels = Callable[[State], Mapping[str, np.ndarray]]  # from a state of B worlds: name -> (B, ...)
 STATIONS: tuple[float, ...] = (-20.0, -15.0, -10.0, -6.0, -3.0, 0.0, 3.0, 6.0)  # [m] from the junction's edge
 DECISION_STATION = -3.0  # where the decision is taken but not yet seen: the latent that `encodes` is asked of
 
@@ -35,6 +37,7 @@ class Trace:
         reached: (n, S) bool.
         images: (n, H, W, 3) uint8, what the camera showed at the decision station.
         branch, outcome: (n,).
+        labels: name -> (n, S, ...), what was true when those latents were computed, of what `trace` was asked to note.
     """
 
     stations: np.ndarray
@@ -43,6 +46,7 @@ class Trace:
     images: np.ndarray
     branch: np.ndarray
     outcome: np.ndarray
+    labels: dict[str, np.ndarray] = field(default_factory=dict)
 
     def at(self, site: str, station: float = DECISION_STATION) -> np.ndarray:
         """(n, D) latents of a site at one station.
@@ -67,16 +71,18 @@ def trace(
     search: Sequence[Path] = (),
     on_done: Callable[[float], None] | None = None,
     passengers: Mapping[str, Sited] | None = None,
+    labels: Labels | None = None,
 ) -> Trace:
     """Let `policy` drive `episodes` and read every site at every station.
 
     Args:
         passengers: policies that see all that the driver sees and touch nothing: an untrained twin would never reach
             the junction by itself, and has to be probed on the same views.
+        labels: what else to note at every station, such as whether a light is red: what a probe may be asked to read.
     """
     parts: list[Trace] = []
     for chunk in in_chunks(episodes, worlds):
-        parts.append(_trace_chunk(policy, passengers or {}, scenario, chunk, camera, threads, search))
+        parts.append(_trace_chunk(policy, passengers or {}, scenario, chunk, camera, threads, search, labels))
         if on_done is not None:
             on_done(len(chunk))
     return Trace(
@@ -86,15 +92,20 @@ def trace(
         images=np.concatenate([p.images for p in parts]),
         branch=np.concatenate([p.branch for p in parts]),
         outcome=np.concatenate([p.outcome for p in parts]),
+        labels={name: np.concatenate([p.labels[name] for p in parts]) for name in parts[0].labels},
     )
 
 
 class _Carrying:
-    """The driver with its passengers, as one driver; `now` holds the latents of the latest tick, by name."""
+    """The driver with its passengers, as one driver; `now` and `true` hold the latest tick's latents and labels."""
 
-    def __init__(self, driver: Sited, passengers: Mapping[str, Sited], backend: EmbeddedWorld) -> None:
+    def __init__(
+        self, driver: Sited, passengers: Mapping[str, Sited], backend: EmbeddedWorld, labels: Labels | None
+    ) -> None:
         self.needs, self.driver, self.passengers, self.backend = driver.needs, driver, passengers, backend
+        self.labels = labels
         self.now: dict[str, np.ndarray] = {}
+        self.true: dict[str, np.ndarray] = {}
         self.widths = dict(driver.sites)
         self.widths |= {f"{who}:{site}": w for who, p in passengers.items() for site, w in p.sites.items()}
         self._memories: dict[str, Any] = {}
@@ -107,6 +118,8 @@ class _Carrying:
     def act(self, seen: Any, memory: Any) -> tuple[Action, Any]:
         """The driver's action; everybody's latents are noted."""
         slots = np.flatnonzero(self.backend.world.outcome == OUTCOME["running"])
+        if self.labels is not None:
+            self.true = dict(self.labels(self.backend.state(slots)))
         with self.driver.record() as tape:
             action, memory = self.driver.act(seen, memory)
         self.now = {site: rows[-1].cpu().numpy() for site, rows in tape.ticks.items()}
@@ -126,12 +139,14 @@ def _trace_chunk(
     camera: Camera,
     threads: int,
     search: Sequence[Path],
+    labels: Labels | None,
 ) -> Trace:
     n, stations = len(chunk), np.array(STATIONS)
     decision = STATIONS.index(DECISION_STATION)
     backend = EmbeddedWorld(n, camera, room_for(scenario), threads=threads, search=search)
-    car = _Carrying(policy, passengers, backend)
+    car = _Carrying(policy, passengers, backend, labels)
     latents = {site: np.zeros((n, len(stations), width), np.float32) for site, width in car.widths.items()}
+    true: dict[str, np.ndarray] = {}
     reached = np.zeros((n, len(stations)), bool)
     images = np.zeros((n, camera.height, camera.width, 3), np.uint8)
     pictured = np.zeros(n, bool)
@@ -140,10 +155,13 @@ def _trace_chunk(
         # The latents of this tick were computed where ego was before the step; half a metre at most.
         bank, world = backend.maps.arrays, backend.world
         away = world.route_s[slots, 0] - bank.junction_in[world.route[slots, 0]]
-        for site, kept in latents.items():
-            for k in range(len(stations)):
-                fresh = ~reached[slots, k]
-                kept[slots[fresh], k] = car.now[site][fresh]
+        for name, rows in car.true.items():
+            true.setdefault(name, np.zeros((n, len(stations), *rows.shape[1:]), rows.dtype))
+        for known, now in ((latents, car.now), (true, car.true)):
+            for name, kept in known.items():
+                for k in range(len(stations)):
+                    fresh = ~reached[slots, k]
+                    kept[slots[fresh], k] = now[name][fresh]
         arrived = away[:, None] >= stations
         new = slots[arrived[:, decision] & ~pictured[slots]]
         if len(new):
@@ -155,4 +173,4 @@ def _trace_chunk(
     missing = np.flatnonzero(~pictured)
     if len(missing):  # it never came so far: what it saw last is what there is
         images[missing] = backend.observe(missing).camera
-    return Trace(stations, latents, reached, images, trajectory.branch, trajectory.outcome)
+    return Trace(stations, latents, reached, images, trajectory.branch, trajectory.outcome, true)

@@ -10,7 +10,7 @@ from sim.gates import gates_along
 from sim.lanes import lane_graph
 from sim.lights import light_rows
 from sim.obstacles import Grid, grid_of
-from sim.roads import Roads, Streets, lay_out, streets_of
+from sim.roads import Roads, Streets, check_room, lay_out, streets_of
 from sim.types import ROUTE_SPACING, Bank, Path, RoadMap, Route
 
 _SIGNAL = "<signal "  # in an OpenDRIVE text that has signs or lights
@@ -43,11 +43,13 @@ class MapBank:
         """Number of the map in the bank, with its lanes laid out for traffic.
 
         Raises:
-            ValueError: when nothing on it can be driven on.
+            ValueError: when nothing on it can be driven on, or drivers would meet head on.
         """
         m = self.add(road_map)
         if m not in self._streets:
-            self._streets[m] = streets_of(road_map.opendrive, road_map.name)
+            streets = streets_of(road_map.opendrive, road_map.name)
+            check_room(streets, road_map.name)
+            self._streets[m] = streets
             self._roads = None
         return m
 

@@ -29,11 +29,12 @@ from sim.boards import SIGN, draw_signs, signs_in
 from sim.camera import view_of
 from sim.config import Camera
 from sim.faces import DEPTHS, HOLE, clip_near, cut_rows, texture_level
+from sim.footing import DRIVES
 from sim.kernel import kernel, over_worlds
 from sim.looks import meshes
 from sim.objects import FACING, ITEM, MIRRORED, THIN, TWO_SIDED, gather
 from sim.textures import atlas
-from sim.types import DRIVABLE, KINDS, SURFACES, Ground, World
+from sim.types import KINDS, SURFACES, Ground, World
 from sim.weather import LIGHT_SIZE
 
 FAR = 1000.0  # [m] what is farther, and the sky: the far plane of CARLA's depth camera
@@ -59,7 +60,7 @@ _OF_SURFACE = {"road": "Roads", "junction": "Roads", "shoulder": "Roads", "parki
 TAG_OF_KIND = np.array(
     [*(TAG[_OF_KIND.get(k, "Unlabeled" if k == "none" else "Other")] for k in KINDS), TAG["TrafficSign"]], np.uint8
 )
-DRIVES = np.array([i in DRIVABLE for i in range(len(SURFACES))])
+
 PAINT = 150  # red of a ground texel that is half covered by white or yellow paint: asphalt has about 85, paint 223
 PAINTED = 128  # the bit of a floor's code that says so
 KERB = 0.2  # [m] from what cannot be driven on nothing counts as paint: kerbs are as bright

@@ -16,6 +16,7 @@ from sim.boards import POST, SIGN, look_of
 from sim.camera import render
 from sim.config import BODIES, Camera, Episode, SignSpec, Simulation
 from sim.crowd import advance, empty_crowd, widened, with_scripts
+from sim.footing import DRIVES
 from sim.forecast import check_changes, weather_table
 from sim.kernel import over_worlds
 from sim.places import LANES, actor_place, kept_free, pose_at, sign_place, slots_of
@@ -25,7 +26,8 @@ from sim.routes import DEVIATION, route_of
 from sim.sensors import Sensor, sense
 from sim.signals import LIGHTS_OFF
 from sim.signs import face_of
-from sim.stepping import ANYWHERE, DRIVES, EGO_LIMITS, RUNNING, TIMEOUT, step_worlds
+from sim.state import State, state_of
+from sim.stepping import ANYWHERE, EGO_LIMITS, RUNNING, TIMEOUT, step_worlds
 from sim.types import (
     NO_BRANCH,
     PER_WORLD,
@@ -280,6 +282,14 @@ class EmbeddedWorld:
             ValueError: for a world without an episode.
         """
         return sense(self.sensors, self.maps, self._rows(slots), self.threads)
+
+    def state(self, slots: np.ndarray | None = None) -> State:
+        """What is true of the worlds now, as each ego meets it; of the given slots only, if any are given.
+
+        Raises:
+            ValueError: for a world without an episode.
+        """
+        return state_of(self._rows(slots), self.maps, self.camera, self.threads)
 
     def _rows(self, slots: np.ndarray | None) -> World:
         """The worlds of some slots, all of which must have an episode."""

@@ -105,7 +105,6 @@ def compile_streets(graph: LaneGraph) -> Streets:
     junction = graph.junction[kept].astype(np.int32)
     origin = np.array([b[0] if b else -1 for b in before], np.int32)
     beside = np.where(graph.neighbours[kept] >= 0, number[graph.neighbours[kept]], -1).astype(np.int32)
-    _check_room(graph, lines, junction, successors, beside)
     conflicts = _conflicts(lines, junction, origin)
     gate, gate_at, gate_plan = _gates(graph, number, successors, junction, length)
     link, measure = np.zeros((len(kept), 12), np.int32), np.zeros((len(kept), 6), np.float32)
@@ -124,27 +123,28 @@ def compile_streets(graph: LaneGraph) -> Streets:
     )
 
 
-def _check_room(
-    graph: LaneGraph,
-    lines: Sequence[np.ndarray],
-    junction: np.ndarray,
-    successors: Sequence[Sequence[int]],
-    beside: np.ndarray,
-) -> None:
-    """Refuse a map on which drivers would meet head on: two lanes that overlap outside a junction, each for itself."""
-    outside = np.flatnonzero(junction < 0).tolist()
+def check_room(streets: Streets, name: str) -> None:
+    """Refuse a map on which drivers would meet head on: two lanes that overlap outside a junction, each for itself.
+
+    Raises:
+        ValueError: naming the map and the place.
+    """
+    link = streets.link
+    lines = [streets.points[row : row + rows] for row, rows in link[:, [ROW, ROWS]]]
     boxes = [(line[:, :2].min(0) - HEAD_ON, line[:, :2].max(0)) for line in lines]
+    after = [set(streets.successors[a:b].tolist()) for a, b in link[:, [NEXT, NEXT_END]]]
+    outside = np.flatnonzero(link[:, JUNCTION] < 0).tolist()
     for a in outside:
-        for b in (b for b in outside if b > a and b not in successors[a] and a not in successors[b]):
-            if b in beside[a] or (boxes[a][0] > boxes[b][1]).any() or (boxes[b][0] > boxes[a][1]).any():
+        for b in (b for b in outside if b > a and b not in after[a] and a not in after[b]):
+            if b in link[a, [LEFT, RIGHT]] or (boxes[a][0] > boxes[b][1]).any() or (boxes[b][0] > boxes[a][1]).any():
                 continue
             apart = np.hypot(lines[a][:, None, 0] - lines[b][None, :, 0], lines[a][:, None, 1] - lines[b][None, :, 1])
             i, j = np.unravel_index(np.argmin(apart), apart.shape)
             if apart[i, j] < HEAD_ON and np.cos(lines[a][i, 2] - lines[b][j, 2]) < 0.0:
                 x, y = lines[a][i, :2]
                 raise ValueError(
-                    f"map {graph.name} leaves room for one vehicle only at ({x:.0f}, {y:.0f}), where two lanes meet "
-                    "head on; wanted room for two, for traffic keeps no order of precedence there"
+                    f"map {name} leaves room for one vehicle only at ({x:.0f}, {y:.0f}), where two lanes meet head on; "
+                    "wanted room for two, for traffic keeps no order of precedence there"
                 )
 
 

@@ -6,6 +6,7 @@ policy is.  Worlds that have ended are neither drawn nor acted for.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,9 +15,11 @@ import numpy as np
 
 from sim.backend import Backend
 from sim.bank import MapBank, start_distance
-from sim.config import Episode
+from sim.config import Camera, Episode
+from sim.state import State, state_of
 from sim.types import OUTCOME, Action, Observation, World
 
+_CAMERA = Camera()
 # What changes from tick to tick in a world's row, and so has to be stored per tick.
 MOVING: tuple[str, ...] = ("x", "y", "yaw", "speed", "steer", "acceleration")
 
@@ -29,11 +32,18 @@ class Truth:
         world: of the acting slots only, in their order.
         maps: whose path numbers `world.route` refers to.
         slots: (S,) which slots of the backend these rows are.
+        camera: of every ego, which says what can be seen.
     """
 
     world: World
     maps: MapBank
     slots: np.ndarray
+    camera: Camera = _CAMERA
+
+    @functools.cached_property
+    def state(self) -> State:
+        """The rows as ego meets them, worked out when first asked for; `state.seen()` leaves out what is hidden."""
+        return state_of(self.world, self.maps, self.camera)
 
 
 class Driver(Protocol):
@@ -90,7 +100,7 @@ def look(backend: Backend, needs: str, slots: np.ndarray) -> Observation | Truth
     if needs == "camera":
         return backend.observe(slots)
     if needs == "state":
-        return Truth(World(*(a[slots] for a in backend.world)), backend.maps, slots)
+        return Truth(World(*(a[slots] for a in backend.world)), backend.maps, slots, backend.camera)
     raise ValueError(f"a driver that needs {needs!r} cannot be served; known are 'camera' and 'state'")
 
 

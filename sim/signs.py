@@ -45,6 +45,7 @@ _FINE, _BOARD_FINE = 400, 240  # [px/m] of the canvas that pictures are averaged
 _EM = 100  # [px] at which letters are measured
 _CAPITAL = 0.73  # height of a capital over the size of DejaVu's letters
 _PITCH = 1.12  # from line to line, in sizes
+_SIZES = {"stop": 0.43, "speed": 0.52}  # of the letters of traffic signs, over the panel's height
 _SQUEEZE = 0.70  # width of the narrow font over the plain one's
 _STRETCH = 1.30  # letters grow so much taller where a board has room
 _RED, _WHITE, _BLACK = (186, 24, 30), (238, 239, 236), (18, 18, 20)
@@ -98,6 +99,14 @@ def wrapped(text: str, font: str) -> tuple[tuple[str, ...], float]:
             if size > best[1] + 1e-9:
                 best = lines, size
     return best
+
+
+def letter_height(face: Face) -> float:
+    """Height of the capitals on a sign [m]; a yield sign has none and is told by its shape, half as high as it is."""
+    kind = face.kind.partition("_")[0]
+    if kind == "text":
+        return _CAPITAL * wrapped(face.text, face.font)[1]
+    return _CAPITAL * _SIZES[kind] * face.panel[1] if kind in _SIZES else 0.5 * face.panel[1]
 
 
 def check_text(text: Any, font: str = "plain") -> str:
@@ -180,7 +189,7 @@ def _stop(face: Face, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     canvas = np.empty((height, width, 3), np.float32)
     canvas[:] = _WHITE
     canvas[_shape(height, width, points, 13)] = _RED
-    _letters(canvas, ["STOP"], "narrow", 0.43 * height, _WHITE, 1.15)
+    _letters(canvas, ["STOP"], "narrow", _SIZES["stop"] * height, _WHITE, 1.15)
     return canvas, _shape(height, width, points)
 
 
@@ -200,7 +209,7 @@ def _speed(face: Face, height: int, width: int) -> tuple[np.ndarray, np.ndarray]
     canvas[disc[1]] = _RED
     canvas[disc[2]] = _WHITE
     number = face.kind.partition("_")[2]
-    _letters(canvas, [number], "plain" if len(number) < 3 else "narrow", 0.52 * height, _BLACK)
+    _letters(canvas, [number], "plain" if len(number) < 3 else "narrow", _SIZES["speed"] * height, _BLACK)
     return canvas, disc[0]
 
 

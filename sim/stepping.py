@@ -9,13 +9,14 @@ import numpy as np
 
 from sim.config import EGO
 from sim.dynamics import drive, grip_of, limits_of
+from sim.footing import wheels_off
 from sim.geometry import HALF, boxes_touch, wrap
 from sim.kernel import kernel
 from sim.obstacles import CELL
 from sim.roads import GATE
 from sim.signals import RED, light_state
 from sim.traffic import advance_along, follow
-from sim.types import DRIVABLE, OUTCOME, SURFACES
+from sim.types import OUTCOME
 from sim.weather import wetness_of
 
 OFF_ROAD_WHEELS = 2  # so many of the four wheels off the drivable surface end an episode
@@ -23,7 +24,6 @@ ON_ROUTE = np.float32(5.5)  # [m] from a route's line that is still its road, th
 ON_LANE = np.float32(2.0)  # [m] from a route's line at which its lights and signs are ego's
 ANYWHERE = np.float32(1e9)  # [m] off a route where that ends nothing
 ALONG_ROUTE = np.float32(np.pi / 3)  # [rad] between the car's heading and the route's
-WHEEL_INSET = np.float32(0.45)  # of the width, from the middle to a wheel's centre
 HALT_SPEED = np.float32(0.1)  # [m/s] and ..
 HALT_BEFORE = np.float32(5.0)  # .. [m] before a stop line: who is slower there has stopped (CARLA: 0.1 m/s within 4 m)
 OPEN_LIGHT, RED_LIGHT, STOP_LINE, NEAR_STOP = 1, 2, 4, 8
@@ -32,31 +32,9 @@ ZERO, ONE = np.float32(0.0), np.float32(1.0)
 RUNNING, ARRIVED, COLLISION, OFF_ROAD, TIMEOUT, DEVIATED = (
     OUTCOME[name] for name in ("running", "arrived", "collision", "off_road", "timeout", "deviated")
 )
-DRIVES = np.array([i in DRIVABLE for i in range(len(SURFACES))])
 EGO_LIMITS = limits_of(EGO)
 _PER_CELL = np.float32(1.0 / CELL)
 _LIGHT, _STOP = GATE["light"], GATE["stop"]
-
-
-@kernel(inline=True)
-def wheels_off(x, y, cos, sin, wheelbase, width, m, bank, drivable):  # type: ignore[no-untyped-def]
-    """How many of the four wheels stand off the drivable surface."""
-    off = 0
-    surface, start = bank.surface, bank.surface_start[m]
-    rows, columns = bank.surface_shape[m, 0], bank.surface_shape[m, 1]
-    scale = ONE / bank.surface_texel[m]
-    x0, y0 = bank.ground_origin[m, 0], bank.ground_origin[m, 1]
-    for axle in range(2):
-        along = wheelbase * np.float32(axle)
-        for side in range(2):
-            across = width * WHEEL_INSET * np.float32(2 * side - 1)
-            column = int(np.floor((x + along * cos - across * sin - x0) * scale))
-            row = int(np.floor((y + along * sin + across * cos - y0) * scale))
-            if row < 0 or row >= rows or column < 0 or column >= columns:
-                off += 1
-            elif not drivable[surface[start + row * columns + column]]:
-                off += 1
-    return off
 
 
 @kernel(inline=True)

@@ -123,7 +123,7 @@ BAD: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "size": (["film", "--size", "big"], ("'big'", "640x360")),
     "film's name": (["film", "--out", "film.avi"], ("film.avi", ".mp4")),
     "run folder": (["report", "nowhere"], ("nowhere",)),
-    "benchmark": (["bench", "--only", "stp"], ("'stp'", "step, camera", "did you mean 'step'")),
+    "benchmark": (["bench", "--only", "stp"], ("'stp'", "step, town, camera", "did you mean 'step'")),
     "one too many": (["demos", "rain-turn", "night-turn"], ("night-turn", "--help")),
 }
 

@@ -70,11 +70,23 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "signals": {"light_state": (int32, int32)},
     "stepping": {
-        "wheels_off": (F, F, F, F, F, F, int32, BANK, WHEELS),
         "struck_scenery": (F, F, F, F, F, F, int32, BANK),
         "struck_actor": (int64, int64, W, W, W, W, W, W, KINDS, F, F),
         "lines_passed": (int32, F, F, F, int32, rows(int64, 1), rows(F, 1), rows(int32, 1), rows(int32, 1)),
     },
+    "egocentric": {
+        "overlap_within": (F,) * 5,
+        "time_to_touch": (F,) * 11,
+        "first_met": (W, int64, int64, *[F] * 7),
+        "nearest_row": (W, int64, int64, F, F),
+    },
+    "sight": {
+        "hides": (W, int64, F, F, F, F),
+        "is_free": (W, int64, int64, F, F, F, F),
+        "add_solids": (W, int64, W, *[F] * 7, int64),
+        "look_at": (W, int64, int64, *[F] * 6, W, F, F, F, rows(F, 1)),
+    },
+    "footing": {"surface_at": (F, F, int32, BANK), "wheels_off": (F, F, F, F, F, F, int32, BANK, WHEELS)},
 }
 # Parts of `sim.crowd.advance`: they are compiled with it, as one launch, below.
 PARTS = {"flow", "rightofway", "walkers"}
@@ -185,7 +197,8 @@ from scenarios.sample import batch
 from scenarios.spec import load_scenario
 from sim.cuda import per_world
 from sim.embedded import EmbeddedWorld
-from sim.stepping import DRIVES, EGO_LIMITS, step_worlds
+from sim.footing import DRIVES
+from sim.stepping import EGO_LIMITS, step_worlds
 from sim.types import Action
 
 scenario = load_scenario("rain-turn")
