@@ -339,8 +339,13 @@ def held_up(w, i, n, tick, clock, gap, mind, course, x, y, yaw, speed, length, o
     stood = tick[w] - mind[w, 0, SINCE] if mind[w, 0, SINCE] >= 0 else np.int32(0)
     since = mind[w, i, SINCE]
     first_there = halted[w] != 0 and 0 < stood < EGO_PATIENCE and (since < 0 or since > mind[w, 0, SINCE])
-    crossed = ego_comes(after, link, points, w, i, first_there, x, y, yaw, speed, length, overhang, route, route_s,
-                        route_offset, path_points, path_start)  # fmt: skip
+    # the dear question comes last: who waits behind somebody or for a light need not ask for ego
+    crossed = False
+    if mind[w, i, CLAIM] == after or (
+        gap > line and is_open(link, after, clock[w], speed[w, i], line, mind[w, i, STOPPED])
+    ):
+        crossed = ego_comes(after, link, points, w, i, first_there, x, y, yaw, speed, length, overhang, route, route_s,
+                            route_offset, path_points, path_start)  # fmt: skip
     if mind[w, i, CLAIM] == after:
         # Given back when somebody has changed lanes in between, or while there is room to stop for a light that has
         # turned or for ego.
