@@ -85,6 +85,7 @@ class EmbeddedWorld:
         self.episodes: list[Episode | None] = [None] * worlds
         self._search = tuple(search)
         self._goal = np.zeros((worlds, 2), np.float32)  # [m] beyond the junction to arrive, off the route to end
+        self._lit, self._crowded = False, False  # whether any world has lights that run, traffic that moves
         self._changing: dict[int, np.ndarray] = {}  # slot -> weather by ticks, where it changes
         slots = max(self.simulation.actors, self.simulation.slots)
         self.world = empty_world(worlds, slots)
@@ -111,6 +112,7 @@ class EmbeddedWorld:
             for array, rows in zip((*self.world, *self.crowd[:2]), before):
                 array[slots] = rows
             raise
+        self._lit, self._crowded = bool((self.world.clock >= 0).any()), bool(self.crowd.busy.any())
 
     def _look_up(self, episode: Episode) -> tuple[RoadMap, Junction | Route]:
         """The episode's map and junction, or route; refuses an episode that cannot be placed there."""
@@ -257,9 +259,10 @@ class EmbeddedWorld:
 
     def _move_others(self, bank: Bank, dt: np.float32) -> None:
         """Let traffic, walkers and scripts go on, and the traffic lights' clocks; they see ego where it is."""
-        ticking = (self.world.clock >= 0) & (self.world.outcome == RUNNING)
-        self.world.clock[ticking] += round(self.simulation.tick * 1000)
-        if not self.crowd.busy.any():
+        if self._lit:
+            ticking = (self.world.clock >= 0) & (self.world.outcome == RUNNING)
+            self.world.clock[ticking] += round(self.simulation.tick * 1000)
+        if not self._crowded:
             return
         roads, crowd = self.maps.roads, self.crowd
         over_worlds(
