@@ -10,10 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.flow import EVERY as LOOK_EVERY
 from sim.flow import (
     REACTION,
-    change_lane,
     closeness,
     enter_again,
     hazard,
@@ -24,6 +22,8 @@ from sim.flow import (
     wanted_speed,
 )
 from sim.kernel import kernel
+from sim.lanechange import EVERY as LOOK_EVERY
+from sim.lanechange import change_lane
 from sim.rightofway import CLAIM, DRIVER, LANE, MODE, NEXT1, SCRIPTED, SHIFT, SINCE, STANDING, WALKER
 from sim.roads import JUNCTION
 from sim.traffic import FREE, HARDEST, IDM_ACCELERATION

@@ -1,10 +1,9 @@
-"""Drivers on the lane graph: IDM along, pure pursuit across, lane changes as MOBIL has them, junctions by claims.
+"""Drivers on the lane graph: IDM along, pure pursuit across, junctions by claims.
 
-A driver is on a lane, `s` metres along it (his rear axle), and has chosen the three lanes after it.  Which way he takes
-follows from the world's seed, his slot and how many times he has chosen, so that a world needs no state of chance.
+A driver is on a lane, `s` metres along it (his rear axle), and has chosen the three lanes after it.  Which lanes those
+are, and when he changes to the one beside his, is `sim.lanechange`.
 
-IDM: see `sim.traffic`. MOBIL: Kesting, Treiber, Helbing, General lane-changing model MOBIL for car-following models,
-Transportation Research Record 1999 (2007), eq. 2-4 with politeness POLITE.
+IDM: see `sim.traffic`.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import numpy as np
 from sim.dynamics import clamp
 from sim.geometry import HALF, wrap
 from sim.kernel import kernel
+from sim.lanechange import choose, plan_on, row_at
 from sim.rain import mix
 from sim.rightofway import (
     CAP,
@@ -46,8 +46,6 @@ from sim.roads import (
     JUNCTION,
     LEFT,
     LENGTH,
-    NEXT,
-    NEXT_END,
     ORIGIN,
     PACE,
     RIGHT,
@@ -55,23 +53,16 @@ from sim.roads import (
     ROWS,
     STEP,
 )
-from sim.traffic import FREE, IDM_GAP, IDM_HEADWAY, IDM_ROOT, LOOK_LEAST, LOOK_MOST, LOOK_SECONDS, NO_GAP, idm
+from sim.traffic import FREE, IDM_GAP, IDM_HEADWAY, IDM_ROOT, LOOK_LEAST, LOOK_MOST, LOOK_SECONDS, NO_GAP
 from sim.types import KIND
 
-POLITE = np.float32(0.3)  # weight of what a lane change costs the one behind
-WORTH = np.float32(0.25)  # [m/s^2] that a lane change must gain
-SAFE = np.float32(-2.0)  # [m/s^2] that the one behind may be made to brake with, and ..
-URGENT = np.float32(-4.0)  # .. where the lane ends
-LAST_CHANCE = np.float32(80.0)  # [m] before its end a lane that ends is left
 SHIFT_RATE = np.float32(1.1)  # [m/s] sideways in a lane change, and ..
 SHIFT_SLOPE = np.float32(0.22)  # .. at most so much per metre driven
 ABREAST = np.float32(0.9)  # [m] off the new lane's middle a driver still takes room on the old one
-MOVING = np.float32(2.0)  # [m/s] with less nobody changes lanes who need not
 ENTRY_ROOM = np.float32(6.0)  # [m] beside their lengths to whoever is near where a driver comes in again
 FIRM = np.float32(0.125)  # [s^2/m] times speed squared: room to stop with 4 m/s^2
 REACTION = 2  # ticks after which a driver thinks again; in between he goes on as he did
 RETHINK = 120  # ticks at a line after which, and after each more of which, another way is chosen
-EVERY = 8  # ticks between two looks at other lanes
 FORK = np.float32(5.0)  # [m] after which ways that fork are clear of each other
 ASK_ROOM = np.float32(10.0)  # [m] beyond braking distance at which right of way is asked for
 HAZARD_STEP = np.float32(1.5)  # [m] between two looks along the way
@@ -90,12 +81,6 @@ _LIGHT = KIND["light"]
 
 
 @kernel(inline=True)
-def row_at(link, measure, lane, s):
-    """The row of a lane's points nearest to `s` [m] along it."""
-    return link[lane, ROW] + min(max(int(s / measure[lane, STEP] + HALF), 0), link[lane, ROWS] - 1)
-
-
-@kernel(inline=True)
 def row_ahead(w, i, s, mind, link, measure):
     """The row of points at `s` [m] along driver i's lane, or on along the lanes that he has chosen."""
     lane, column = mind[w, i, LANE], NEXT1
@@ -107,29 +92,6 @@ def row_ahead(w, i, s, mind, link, measure):
         lane = after
         column += 1
     return row_at(link, measure, lane, s)
-
-
-@kernel(inline=True)
-def choose(w, i, lane, seed, mind, link, successors):
-    """One of the lanes after `lane` by the driver's next choice; -1 at a dead end."""
-    chosen = np.int32(-1)
-    if lane >= 0:
-        first = link[lane, NEXT]
-        ways = link[lane, NEXT_END] - first
-        if ways > 0:
-            key = mix(_U(seed[w]) ^ mix(_U(i * 7919 + mind[w, i, PICKS])))
-            chosen = successors[first + np.int32(key % _U(ways))]
-            mind[w, i, PICKS] += 1
-    return chosen
-
-
-@kernel(inline=True)
-def plan_on(w, i, lane, seed, mind, link, successors):
-    """Put driver i on a lane and choose the three lanes after it."""
-    mind[w, i, LANE] = lane
-    for column in range(NEXT1, NEXT3 + 1):
-        lane = choose(w, i, lane, seed, mind, link, successors)
-        mind[w, i, column] = lane
 
 
 @kernel(inline=True)
@@ -252,62 +214,6 @@ def closeness(speed, gap, closing):
     """The IDM's share of braking [1] for what is `gap` [m] ahead: (s* / s)^2."""
     near = (IDM_GAP + max(_0, speed * IDM_HEADWAY + speed * closing * PER_ROOT)) / max(gap, FREE)
     return near * near
-
-
-@kernel(inline=True)
-def beside(w, i, n, other, at, mind, course, speed, length, overhang):
-    """Who is ahead and behind at `at` [m] on another lane: gap and closing speed of each; a gap below 0 is no room."""
-    ahead, ahead_closing, behind, behind_closing, slot = NO_GAP, _0, NO_GAP, _0, -1
-    for j in range(1, n):
-        if j == i or mind[w, j, MODE] != DRIVER or mind[w, j, LANE] != other:
-            continue
-        if course[w, j, S] >= at:
-            gap = course[w, j, S] - overhang[w, j] - at - length[w, i] + overhang[w, i]
-            if gap < ahead:
-                ahead, ahead_closing = gap, speed[w, i] - speed[w, j]
-        else:
-            gap = at - overhang[w, i] - course[w, j, S] - length[w, j] + overhang[w, j]
-            if gap < behind:
-                behind, behind_closing, slot = gap, speed[w, j] - speed[w, i], j
-    return ahead, ahead_closing, behind, behind_closing, slot
-
-
-@kernel(inline=True)
-def change_lane(w, i, n, now, seed, mind, course, x, y, speed, length, overhang, points, change, link, measure,
-                successors):  # fmt: skip
-    """Take the lane beside it where that gains enough and harms nobody; `now`: acceleration on the lane he is on."""
-    lane, s = mind[w, i, LANE], course[w, i, S]
-    left_over = measure[lane, LENGTH] - s
-    ends = link[lane, NEXT] == link[lane, NEXT_END] and left_over < LAST_CHANCE
-    row = row_at(link, measure, lane, s)
-    for side in range(2):
-        other = link[lane, LEFT + side]
-        if other < 0 or change[row, side] == 0:
-            continue
-        onward = link[other, NEXT_END] > link[other, NEXT]
-        if speed[w, i] < MOVING and not (ends and onward):
-            continue
-        if (not onward and link[lane, NEXT_END] > link[lane, NEXT]) or (left_over < np.float32(20.0) and not ends):
-            continue
-        at = s / measure[lane, LENGTH] * measure[other, LENGTH]
-        ahead, closing, behind, pressing, slot = beside(w, i, n, other, at, mind, course, speed, length, overhang)
-        if ahead < _1 or behind < _1:
-            continue
-        wanted = min(points[row_at(link, measure, other, at), 3] * course[w, i, FACTOR], course[w, i, CAP])
-        gain = idm(speed[w, i], wanted, ahead, closing) - now
-        if slot >= 0:
-            theirs = idm(speed[w, slot], max(course[w, slot, CAP], _1), behind, pressing)
-            if theirs < (URGENT if ends and onward else SAFE):
-                continue
-            gain -= POLITE * max(_0, -theirs)
-        if gain < WORTH and not (ends and onward):
-            continue
-        k = row_at(link, measure, other, at)
-        dx, dy = x[w, i] - points[k, 0], y[w, i] - points[k, 1]
-        course[w, i, S] = at
-        course[w, i, SHIFT] = dy * points[k, 4] - dx * points[k, 5] - course[w, i, KEEP]
-        plan_on(w, i, other, seed, mind, link, successors)
-        break
 
 
 @kernel(inline=True)

@@ -89,7 +89,7 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
     "footing": {"surface_at": (F, F, int32, BANK), "wheels_off": (F, F, F, F, F, F, int32, BANK, WHEELS)},
 }
 # Parts of `sim.crowd.advance`: they are compiled with it, as one launch, below.
-PARTS = {"flow", "rightofway", "walkers"}
+PARTS = {"flow", "lanechange", "rightofway", "walkers"}
 # These draw, row by row; for a GPU they want a driver of their own, pixel by pixel.
 DRAWING = {"birdseye", "boards", "depth", "faces", "objects", "rain", "shadows", "sky", "underfoot"}
 
