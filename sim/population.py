@@ -80,8 +80,9 @@ def populate(
     for _ in range(spec.parked):
         _park(world, w, slot, rng, taken, road_map)
         slot += 1
+    rooms: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for kind in rng.choice(list(spec.mix()), spec.vehicles, p=list(spec.mix().values())):
-        _place_driver(world, crowd, w, slot, str(kind), rng, taken, road_map, roads)
+        _place_driver(world, crowd, w, slot, str(kind), rng, taken, road_map, roads, rooms)
         slot += 1
     for _ in range(spec.walkers):
         _place_walker(world, crowd, w, slot, rng, road_map, roads)
@@ -102,17 +103,13 @@ def set_body(
 
 def _place_driver(
     world: World, crowd: Crowd, w: int, i: int, kind: str, rng: np.random.Generator, taken: _Taken, road_map: RoadMap,
-    roads: Roads,
+    roads: Roads, rooms: dict[str, tuple[np.ndarray, np.ndarray]],
 ) -> None:  # fmt: skip
-    m = int(world.map[w])
-    lanes = np.arange(roads.lane_of_map[m], roads.lane_of_map[m + 1])
+    """Put a driver on a lane; rooms: by kind, what `_room_for` gives, worked out at the first of the kind."""
     body = _LORRY if kind == "truck" else BODIES[kind]
-    length = roads.measure[lanes, LENGTH].astype(np.float64)
-    room = length - body.length - 2.0
-    weight = np.where((roads.link[lanes, JUNCTION] < 0) & (room > 0.0), room, 0.0)
-    if weight.sum() <= 0.0:
-        raise ValueError(f"map {road_map.name} has no lane long enough for a {kind} of {body.length} m")
-    ends = np.cumsum(weight)
+    if kind not in rooms:
+        rooms[kind] = _room_for(int(world.map[w]), kind, body.length, road_map, roads)
+    lanes, ends = rooms[kind]
     for _ in range(TRIES):
         lane = int(lanes[min(int(np.searchsorted(ends, rng.random() * ends[-1], "right")), len(lanes) - 1)])
         s = body.overhang + 1.0 + float(rng.random()) * float(roads.measure[lane, LENGTH] - body.length - 2.0)
@@ -125,13 +122,13 @@ def _place_driver(
     else:
         raise ValueError(f"map {road_map.name} has no room for another {kind}; wanted fewer vehicles")
     taken.add(cx, cy, body.length / 2 + APART / 2)
-    set_body(world, w, i, kind, x, y, yaw, int(rng.choice(_COLOURS)), body)
+    set_body(world, w, i, kind, x, y, yaw, _one_of(rng, _COLOURS), body)
     mind, course = crowd.mind, crowd.course
     mind[w, i, MODE], mind[w, i, LANE], mind[w, i, PICKS] = DRIVER, lane, 3
     mind[w, i, CLAIM] = mind[w, i, HELD] = mind[w, i, SINCE] = -1
     for column in (NEXT1, NEXT2, NEXT3):
         ways = roads.successors[roads.link[lane, NEXT] : roads.link[lane, NEXT_END]]
-        lane = int(rng.choice(ways)) if lane >= 0 and len(ways) else -1
+        lane = _one_of(rng, ways) if lane >= 0 and len(ways) else -1
         mind[w, i, column] = lane
     course[w, i, S], course[w, i, FACTOR], course[w, i, CAP] = s, rng.uniform(0.85, 1.08), _CAPS[kind]
     if kind == "bicycle":  # on the right of the lane
@@ -139,6 +136,21 @@ def _place_driver(
         world.x[w, i] += 0.8 * np.sin(yaw)
         world.y[w, i] -= 0.8 * np.cos(yaw)
     world.speed[w, i] = 0.6 * min(pace, _CAPS[kind])
+
+
+def _room_for(m: int, kind: str, length: float, road_map: RoadMap, roads: Roads) -> tuple[np.ndarray, np.ndarray]:
+    """The lanes of map m, and the running sum of the room [m] that each has for a vehicle so long."""
+    lanes = np.arange(roads.lane_of_map[m], roads.lane_of_map[m + 1])
+    room = roads.measure[lanes, LENGTH].astype(np.float64) - length - 2.0
+    weight = np.where((roads.link[lanes, JUNCTION] < 0) & (room > 0.0), room, 0.0)
+    if weight.sum() <= 0.0:
+        raise ValueError(f"map {road_map.name} has no lane long enough for a {kind} of {length} m")
+    return lanes, np.cumsum(weight)
+
+
+def _one_of(rng: np.random.Generator, options: Sequence[int] | np.ndarray) -> int:
+    """What `rng.choice` draws, without its overhead."""
+    return int(options[int(rng.integers(len(options)))])
 
 
 def _row(roads: Roads, lane: int, s: float) -> int:
@@ -163,7 +175,7 @@ def _place_walker(
     keep, way = float(rng.random()), 1 - 2 * back
     side = -keep * room * way
     set_body(world, w, i, "walker", x - side * np.sin(yaw), y + side * np.cos(yaw), yaw + np.pi * back,
-             int(rng.choice(_CLOTHES)))  # fmt: skip
+             _one_of(rng, _CLOTHES))  # fmt: skip
     mind, course = crowd.mind, crowd.course
     mind[w, i, MODE], mind[w, i, LANE], mind[w, i, NEXT1], mind[w, i, PICKS] = WALKER, foot, back, 1
     mind[w, i, CLAIM] = mind[w, i, HELD] = -1
@@ -200,7 +212,7 @@ def _park(world: World, w: int, i: int, rng: np.random.Generator, taken: _Taken,
         raise ValueError(f"map {road_map.name} has no room for another parked {kind}; wanted fewer")
     taken.add(x, y, body.length / 2 + 0.4)
     middle = body.length / 2 - body.overhang
-    set_body(world, w, i, kind, x - middle * np.cos(yaw), y - middle * np.sin(yaw), yaw, int(rng.choice(_COLOURS)))
+    set_body(world, w, i, kind, x - middle * np.cos(yaw), y - middle * np.sin(yaw), yaw, _one_of(rng, _COLOURS))
 
 
 def set_script(world: World, crowd: Crowd, w: int, i: int, spec: ActorSpec) -> None:

@@ -85,14 +85,12 @@ def read_map(spec: MapSpec, search: Sequence[FilePath] = ()) -> RoadMap:
     """
     if spec.file is not None:
         path = find_file(spec.file, search)
-        data = path.read_bytes()
-        found = hashlib.sha256(data).hexdigest()
+        stat = path.stat()
+        found, text = _file(path, stat.st_mtime_ns, stat.st_size)
         if spec.sha256 is not None and found != spec.sha256:
             raise ValueError(f"map {path} has SHA-256 {found[:12]}..., but {spec.sha256[:12]}... is wanted")
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"map {path} is not UTF-8 text ({error})") from error
+        if isinstance(text, UnicodeDecodeError):
+            raise ValueError(f"map {path} is not UTF-8 text ({text})")
         try:
             return compiled(text, path.stem)
         except ValueError as error:
@@ -100,6 +98,21 @@ def read_map(spec: MapSpec, search: Sequence[FilePath] = ()) -> RoadMap:
     if spec.generate is not None:
         return compiled(maps.generate(spec.generate, spec.parameters), spec.generate)
     raise ValueError(f"a map needs `generate` (one of {', '.join(sorted(maps.GENERATORS))}) or `file`")
+
+
+@functools.lru_cache(maxsize=32)
+def _file(path: FilePath, changed: int, size: int) -> tuple[str, str | UnicodeDecodeError]:
+    """SHA-256 and text of a map file, read once: every reset asks for it.
+
+    Args:
+        changed, size: of the file, so that another file of the same name is read anew.
+    """
+    data = path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    try:
+        return found, data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return found, error
 
 
 def junctions_of_kind(road_map: RoadMap, kind: str) -> tuple[Junction, ...]:
