@@ -34,7 +34,6 @@ IN_LANE = np.float32(0.05)  # [m] off the lane's middle a lane change is over
 ONE = np.float32(1.0)
 MIND, COURSE = 10, 5  # columns; see `sim.rightofway`
 _RUNNING = OUTCOME["running"]
-_0 = np.float32(0.0)
 
 
 class Crowd(NamedTuple):

@@ -11,7 +11,7 @@ from pathlib import Path as FilePath
 
 import numpy as np
 
-from sim.bank import MapBank, path_points, start_distance
+from sim.bank import MapBank, start_distance
 from sim.boards import POST, SIGN, look_of
 from sim.camera import render
 from sim.config import BODIES, Camera, Episode, SignSpec, Simulation
@@ -104,13 +104,15 @@ class EmbeddedWorld:
         self._make_room(max((slots_of(e) for e in episodes if e.signs or e.traffic), default=0))
         if self.crowd.path.shape[:2] != self.crowd.mind.shape[:2] and any(a.script for e in episodes for a in e.actors):
             self.crowd = with_scripts(self.crowd)
-        before = [array[slots] for array in (*self.world, *self.crowd[:2])]
+        kept = [a for a in (*self.world, *self.crowd, self._goal) if len(a) == self.worlds]
+        before, changing, driven = [array[slots] for array in kept], dict(self._changing), list(self.episodes)
         try:
             for w, episode, (road_map, junction) in zip(slots, episodes, places):
                 self._place(w, episode, road_map, junction)
-        except ValueError:  # no room for somebody
-            for array, rows in zip((*self.world, *self.crowd[:2]), before):
+        except ValueError:  # no room for somebody, which only shows once the others stand
+            for array, rows in zip(kept, before):
                 array[slots] = rows
+            self._changing, self.episodes = changing, driven
             raise
         self._lit, self._crowded = bool((self.world.clock >= 0).any()), bool(self.crowd.busy.any())
 
@@ -316,8 +318,3 @@ class EmbeddedWorld:
 
     def close(self) -> None:
         """Nothing is held outside this process's memory."""
-
-
-def lane_ahead(backend: EmbeddedWorld, w: int, r: int = 0) -> np.ndarray:
-    """(K, 4) points of ego's r-th route in world w."""
-    return path_points(backend.maps.arrays, int(backend.world.route[w, r]))

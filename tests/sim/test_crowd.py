@@ -157,22 +157,6 @@ def test_drivers_keep_their_lane() -> None:
 
 
 # ------------------------------------------------------------------------------------------- lights and signs
-def entries(town: Town, ticks: int) -> list[tuple[int, int, int]]:
-    """(tick, world, slot) of every time that somebody comes onto a junction lane."""
-    before = town.crowd.mind[..., LANE].copy()
-    found = []
-
-    def each(tick: int) -> None:
-        nonlocal before
-        now = town.crowd.mind[..., LANE]
-        came = town.drivers & (now != before) & (town.roads.link[now, JUNCTION] >= 0)
-        found.extend((tick, int(w), int(i)) for w, i in zip(*np.nonzero(came)))
-        before = now.copy()
-
-    town.run(ticks, each)
-    return found
-
-
 def test_nobody_enters_on_red() -> None:
     town = Town("crossroads_lights", TrafficSpec(vehicles=8))
     link = town.roads.link
@@ -311,6 +295,25 @@ def test_a_slot_is_empty_again_after_a_reset_without_traffic() -> None:
     assert (backend.world.kind[0, 1:] == 0).all()
     assert backend.crowd.busy[0] == 0
     assert backend.world.clock[0] < 0
+
+
+def test_a_reset_without_room_leaves_every_world_as_it_was() -> None:
+    kept, left = (EmbeddedWorld(3, simulation=Simulation(actors=1)) for _ in range(2))
+    for backend in (kept, left):
+        backend.reset([crossing_episode(s) for s in range(3)])
+        for _ in range(20):
+            backend.step(still(3))
+    full = replace(crossing_episode(9), traffic=TrafficSpec(vehicles=64))
+    with pytest.raises(ValueError, match="has no room for another"):
+        kept.reset([crossing_episode(7), full], [2, 1])
+    assert kept.episodes == left.episodes
+    for _ in range(30):
+        kept.step(still(3))
+        left.step(still(3))
+    slots = left.world.kind.shape[1]
+    for name, array in left.world._asdict().items():
+        now = getattr(kept.world, name)
+        assert (now[:, :slots] == array).all() if array.shape == left.world.kind.shape else (now == array).all(), name
 
 
 # ----------------------------------------------------------------------------------------------------- walkers
