@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from sheets import FOLDER, save
 
 from sim.camera import render
 from sim.config import BODIES, ActorSpec, Camera, Episode, MapSpec, Simulation, Weather
@@ -24,7 +24,6 @@ from sim.marks import boxes_of, lamps_of
 from sim.signals import LIGHTS_OFF, SIGNAL_STATES, light_state
 from sim.types import KIND
 
-FOLDER = Path(__file__).parent.parent / "docs" / "images"
 STREET = MapSpec("t_junction", (("arm", 60.0),))
 CROSSING = MapSpec("crossroads_lights", (("arm", 60.0),), kind="x")
 MORNING = Weather(cloudiness=30.0, sun_altitude_angle=38.0, sun_azimuth_angle=150.0)
@@ -193,13 +192,6 @@ PICTURES: dict[str, Callable[[], np.ndarray]] = {
     "signal-states.png": states,
     "actors-above.png": above,
 }
-
-
-def save(picture: np.ndarray, path: Path) -> None:
-    """Write a PNG and say how large it is; the lowest two bits of every colour are dropped, which saves a third."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture & 0xFC).save(path, optimize=True)
-    print(f"{path}  {picture.shape[1]} x {picture.shape[0]}  {path.stat().st_size / 1000:.0f} kB")
 
 
 def main() -> None:

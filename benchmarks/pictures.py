@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from sheets import FOLDER, save
 
 from policies.expert import Expert
 from scenarios.environment import room_for
@@ -30,7 +30,6 @@ from sim.rollout import rollout
 from sim.types import DECISIONS, WEATHER_INDEX, World
 
 SCENARIO = "rain-turn"
-FOLDER = Path(__file__).parent.parent / "docs" / "images"
 PLACES = (-18.0, -8.0, 1.0, 7.0)  # [m] from where the junction begins
 FRAME = Camera(width=320, height=200)
 TWINS_SEED, SHEET_SEED = 56, 7
@@ -154,13 +153,6 @@ def weathers(scenario: Scenario) -> np.ndarray:
 PICTURES: dict[str, Callable[[Scenario], np.ndarray]] = {"twins.png": twins, "weathers.png": weathers}
 
 
-def save(picture: np.ndarray, path: Path) -> None:
-    """Write a PNG and say how large it is; the lowest bit of every colour is dropped, which saves a fifth."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture & 0xFE).save(path, optimize=True)
-    print(f"{path}  {picture.shape[1]} x {picture.shape[0]}  {path.stat().st_size / 1000:.0f} kB")
-
-
 def main() -> None:
     """Draw both."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -168,7 +160,7 @@ def main() -> None:
     options = parser.parse_args()
     scenario = load_scenario(SCENARIO)
     for name, draw in PICTURES.items():
-        save(draw(scenario), options.out / name)
+        save(draw(scenario), options.out / name, mask=0xFE)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from sheets import FOLDER, save
 
 from sim.birdseye import MASKS
 from sim.config import ActorSpec, Camera, Episode, MapSpec, Simulation, Weather
@@ -25,7 +25,6 @@ from sim.embedded import EmbeddedWorld
 from sim.lidar import azimuths, elevations
 from sim.sensors import Birdseye, Depth, Gnss, Imu, Lidar, Rgb, Semantic, Sensor, Speedometer
 
-FOLDER = Path(__file__).parent.parent / "docs" / "images"
 PLACE = Episode(
     "gallery", 3, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=13.0, speed=6.0,
     weather=Weather(cloudiness=35.0, sun_altitude_angle=38.0, sun_azimuth_angle=-60.0),
@@ -201,13 +200,6 @@ PICTURES: dict[str, Callable[[EmbeddedWorld], np.ndarray]] = {
     "sensor-depth.png": depth_sheet, "sensor-semantic.png": semantic_sheet, "sensor-birdseye.png": birdseye_sheet,
     "sensor-lidar.png": lidar_sheet,
 }  # fmt: skip
-
-
-def save(picture: np.ndarray, path: Path) -> None:
-    """Write a PNG and say how large it is; the lowest bits of every colour are dropped, which saves a third."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture & 0xFC).save(path, optimize=True)
-    print(f"{path}  {picture.shape[1]} x {picture.shape[0]}  {path.stat().st_size / 1000:.0f} kB")
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from sheets import FOLDER, save
 
 from sim.camera import render, view_of
 from sim.config import Camera, Episode, MapSpec, SignSpec, Weather
@@ -25,7 +25,6 @@ from sim.draw import FAINT, PAPER, Text, write
 from sim.embedded import EmbeddedWorld
 from sim.signs import FONTS, PANELS, Face, painted, worn
 
-FOLDER = Path(__file__).parent.parent / "docs" / "images"
 MAP = MapSpec("t_junction", (("arm", 60.0),))
 FRONT = Camera(width=256, height=144, fov=60.0)
 EYE = Camera()
@@ -240,13 +239,6 @@ PICTURES: dict[str, Callable[[], np.ndarray]] = {
     "sign-weathers.png": weathers,
     "sign-kinds.png": kinds,
 }
-
-
-def save(picture: np.ndarray, path: Path) -> None:
-    """Write a PNG and say how large it is; the lowest two bits of every colour are dropped, which saves a third."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture & 0xFC).save(path, optimize=True)
-    print(f"{path}  {picture.shape[1]} x {picture.shape[0]}  {path.stat().st_size / 1000:.0f} kB")
 
 
 def main() -> None:

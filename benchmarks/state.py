@@ -10,7 +10,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from traffic import EYE, FOLDER, STREET, in_rows, save, scene
+from sheets import FOLDER, save
+from traffic import EYE, STREET, in_rows, scene
 
 from sim.config import ActorSpec, Script
 from sim.draw import Line, Window, background, top_down

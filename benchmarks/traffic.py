@@ -20,7 +20,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
+from sheets import FOLDER, save
 
 from policies.expert import Expert
 from scenarios.environment import room_for
@@ -65,7 +65,6 @@ from sim.rollout import rollout
 from sim.signals import GREEN, RED, YELLOW
 from sim.types import KINDS, OUTCOME, Action, World
 
-FOLDER = Path(__file__).parent.parent / "docs" / "images"
 TICK = np.float32(0.1)
 EVERY = 5  # ticks between two looks for collisions
 GAP, EDGE = 6, 14  # between pictures, around the page [px]
@@ -407,13 +406,6 @@ def views() -> np.ndarray:
 
 
 PICTURES: dict[str, Callable[[], np.ndarray]] = {"traffic-town.png": town, "traffic-views.png": views}
-
-
-def save(picture: np.ndarray, path: Path) -> None:
-    """Write a PNG and say how large it is; the lowest two bits of every colour are dropped, which saves a third."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture & 0xFC).save(path, optimize=True)
-    print(f"{path}  {picture.shape[1]} x {picture.shape[0]}  {path.stat().st_size / 1000:.0f} kB")
 
 
 def main() -> None:
