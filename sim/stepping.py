@@ -96,6 +96,41 @@ def lines_passed(q, before, now, front, clock, gate_start, gate_s, gate_kind, ga
     return seen
 
 
+@kernel(inline=True)
+def count_lines(w, seen, speed, red_lights, stop_signs, halted):  # type: ignore[no-untyped-def]
+    """Count what `lines_passed` has seen on all of ego's ways against it, and note whether it has stopped."""
+    # Ways that part behind a line may have lights of their own: it was red only if none of them was open.
+    if seen & (RED_LIGHT | OPEN_LIGHT) == RED_LIGHT:
+        red_lights[w] += 1
+    if seen & STOP_LINE:
+        if halted[w] == 0:
+            stop_signs[w] += 1
+        halted[w] = 0
+    elif seen & NEAR_STOP and abs(speed) < HALT_SPEED:
+        halted[w] = 1
+
+
+@kernel(inline=True)
+def outcome_of(struck, off, arrived, strayed, late):  # type: ignore[no-untyped-def]
+    """What has become of an episode: the first of these that holds.
+
+    Args:
+        struck: the kind of what ego touches, 0 for nothing; off: how many wheels are off the road.
+    """
+    outcome = RUNNING
+    if struck != 0:
+        outcome = COLLISION
+    elif off >= OFF_ROAD_WHEELS:
+        outcome = OFF_ROAD
+    elif arrived:
+        outcome = ARRIVED
+    elif strayed:
+        outcome = DEVIATED
+    elif late:
+        outcome = TIMEOUT
+    return outcome
+
+
 @kernel
 def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse, dt, substeps, start, stop):  # type: ignore[no-untyped-def]
     """Move worlds start .. stop on by one tick.
@@ -144,15 +179,7 @@ def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse
                 arrived = arrived or s > bank.junction_out[q] + goal[w, 0]
             dx, dy = points[k, 0] - ex, points[k, 1] - ey
             strayed = dx * dx + dy * dy > goal[w, 1] * goal[w, 1]
-        # Ways that part behind a line may have lights of their own: it was red only if none of them was open.
-        if seen & (RED_LIGHT | OPEN_LIGHT) == RED_LIGHT:
-            world.red_lights[w] += 1
-        if seen & STOP_LINE:
-            if world.halted[w] == 0:
-                world.stop_signs[w] += 1
-            world.halted[w] = 0
-        elif seen & NEAR_STOP and abs(ev) < HALT_SPEED:
-            world.halted[w] = 1
+        count_lines(w, seen, ev, world.red_lights, world.stop_signs, world.halted)
 
         struck = struck_actor(w, n, x, y, yaw, length, width, overhang, kind, cos, sin)
         if struck == 0:
@@ -160,14 +187,5 @@ def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse
             struck = struck_scenery(ex + middle * cos, ey + middle * sin, cos, sin, length[w, 0], width[w, 0],
                                     world.map[w], bank)  # fmt: skip
         off = wheels_off(ex, ey, cos, sin, wheelbase[w, 0], width[w, 0], world.map[w], bank, drivable)
-        if struck != 0:
-            world.struck[w] = struck
-            world.outcome[w] = COLLISION
-        elif off >= OFF_ROAD_WHEELS:
-            world.outcome[w] = OFF_ROAD
-        elif arrived:
-            world.outcome[w] = ARRIVED
-        elif strayed:
-            world.outcome[w] = DEVIATED
-        elif world.tick[w] >= world.time_limit[w]:
-            world.outcome[w] = TIMEOUT
+        world.struck[w] = struck
+        world.outcome[w] = outcome_of(struck, off, arrived, strayed, world.tick[w] >= world.time_limit[w])

@@ -72,6 +72,8 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
     "stepping": {
         "struck_scenery": (F, F, F, F, F, F, int32, BANK),
         "struck_actor": (int64, int64, W, W, W, W, W, W, KINDS, F, F),
+        "count_lines": (int64, int64, F, rows(int32, 1), rows(int32, 1), rows(int32, 1)),
+        "outcome_of": (int64, int64, boolean, boolean, boolean),
         "lines_passed": (int32, F, F, F, int32, rows(int64, 1), rows(F, 1), rows(int32, 1), rows(int32, 1)),
     },
     "egocentric": {
