@@ -35,8 +35,16 @@ KIND: dict[str, int] = {name: i for i, name in enumerate(KINDS)}
 OUTCOMES: tuple[str, ...] = ("running", "arrived", "collision", "off_road", "timeout", "deviated")
 OUTCOME: dict[str, int] = {name: i for i, name in enumerate(OUTCOMES)}
 
-# The ways out of a junction; `Route.decision` and `State.branch` are indices into this.
-DECISIONS: tuple[str, ...] = ("left", "right", "straight")
+# What a driver can decide and a drive can show; `Route.decision` and `World.branch` are indices into this. First the ways
+# out of a junction, then what is done at a place without one, then numbered choices, then two turns one after the other.
+TURNS: tuple[str, ...] = ("left", "right", "straight")
+DECISIONS: tuple[str, ...] = (
+    *TURNS,
+    "go", "wait", "stop", "yield", "slow", "early", "late",
+    *(f"{thing} {number}" for thing, most in (("exit", 4), ("bay", 6), ("lane", 3), ("place", 4))
+      for number in range(1, most + 1)),
+    *(f"{first} then {second}" for first in TURNS for second in TURNS),
+)  # fmt: skip
 DECISION: dict[str, int] = {name: i for i, name in enumerate(DECISIONS)}
 NO_BRANCH = -1
 

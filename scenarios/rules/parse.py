@@ -14,7 +14,6 @@ import lark
 
 from scenarios.rules.syntax import (
     KEYWORDS,
-    RESERVED_DECISIONS,
     And,
     Choose,
     Constant,
@@ -152,9 +151,6 @@ def _rule(tree: Any, text: str, known: Sequence[str] | None) -> Rule:
         then, condition, otherwise = tree.children
         return Choose(_rule(then, text, known), _formula(condition, text, known), _rule(otherwise, text, known))
     token = tree.children[0]
-    if token in RESERVED_DECISIONS:
-        sentence = f"the decision '{token}' is reserved and not driven yet; known are {listed(DECISIONS)}"
-        raise RuleError(sentence + point_at(text, token.start_pos, len(token)))
     if token not in DECISIONS:
         raise unknown_name(text, token, "decision", DECISIONS)
     return Decide(str(token))
@@ -194,6 +190,6 @@ def check_name(name: str) -> str:
     """
     if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
         raise RuleError(f"the proposition name {name!r} is no word; wanted letters, digits and _, such as 'raining'")
-    if taken := next((w for w in (*KEYWORDS, *DECISIONS, *RESERVED_DECISIONS) if w == name), None):
+    if taken := next((w for w in (*KEYWORDS, *DECISIONS) if w == name), None):
         raise RuleError(f"the proposition name '{taken}' is a word of the rule language; choose another")
     return name

@@ -13,8 +13,6 @@ from typing import ClassVar
 
 from sim.types import DECISIONS
 
-# Decisions that rules may name one day; kept apart from proposition names already now.
-RESERVED_DECISIONS: tuple[str, ...] = ("stop", "yield", "slow", "wait")
 KEYWORDS: tuple[str, ...] = ("if", "else", "not", "and", "or", "xor", "implies", "iff", "true", "false")
 
 
