@@ -15,7 +15,7 @@ from policies.expert import Expert
 from sim.backend import Backend
 from sim.config import Episode
 from sim.rollout import MOVING, Truth, in_chunks, look, rollout
-from sim.types import Action, World
+from sim.types import Action
 
 
 @dataclass
@@ -29,7 +29,6 @@ class Mixed:
         beta: the expert's share of control.
         hold: ticks for which who drives stays drawn.
         seeds: (B,) int, one a world: who drives is drawn from the world's own seed, not from its neighbours'.
-        propositions: world rows -> name -> (S,) bool, written down at every tick: rain may begin on the way.
     """
 
     expert: Expert
@@ -38,7 +37,6 @@ class Mixed:
     beta: float
     hold: int
     seeds: np.ndarray
-    propositions: Callable[[World], dict[str, np.ndarray]]
     needs: str = "state"
     log: list[dict[str, Any]] = field(default_factory=list)
 
@@ -46,11 +44,13 @@ class Mixed:
         """The learner's memory, or none."""
         self._chances = [np.random.default_rng([int(s), 7]) for s in self.seeds]
         self._expert_drives = np.ones(worlds, bool)
+        self._minds = self.expert.begin(worlds)  # it thinks in every state, whoever drives
         return self.learner.begin(worlds) if self.learner is not None else np.zeros((worlds, 0), np.float32)
 
     def act(self, seen: Truth, memory: Any) -> tuple[Action, Any]:
         """Execute one of the two actions in each slot."""
-        label = self.expert.label(seen)
+        label = self.expert.label(seen, self._minds[seen.slots])
+        self._minds[seen.slots] = label.memory
         if len(self.log) % self.hold == 0:
             for w in seen.slots:
                 self._expert_drives[w] = self._chances[w].random() < self.beta
@@ -62,12 +62,7 @@ class Mixed:
         else:
             proposal, memory = self.learner.act(look(self.backend, self.learner.needs, seen.slots), memory)
             action = label.action.where(by_expert, proposal)
-        self.log.append(
-            {
-                "slots": seen.slots, "label": label, "by_expert": by_expert, "weather": seen.world.weather,
-                "propositions": self.propositions(seen.world),
-            }
-        )  # fmt: skip
+        self.log.append({"slots": seen.slots, "label": label, "by_expert": by_expert, "weather": seen.world.weather})
         return action, memory
 
 
@@ -76,7 +71,6 @@ def collect(
     expert: Expert,
     learner: Policy | None,
     episodes: Sequence[Episode],
-    propositions: Callable[[World], dict[str, np.ndarray]],
     schedule: BetaSchedule,
     round_: int,
     driver: str,
@@ -84,10 +78,9 @@ def collect(
     versions: dict[str, str] | None = None,
     on_done: Callable[[float], None] | None = None,
 ) -> list[Demonstration]:
-    """Drive `episodes` with mixed control and return them with the expert's labels.
+    """Drive `episodes` with mixed control and return them with the expert's labels, and what it knew at every tick.
 
     Args:
-        propositions: world rows -> name -> (S,) bool, as the scenario defines them.
         on_done: called with the number of episodes that a finished batch held.
     """
     beta = schedule.beta(round_)
@@ -96,7 +89,7 @@ def collect(
     for chunk in in_chunks(episodes, backend.worlds):
         padded = [*chunk, *[chunk[-1]] * (backend.worlds - len(chunk))]
         seeds = np.array([e.seed for e in padded])
-        mixed = Mixed(expert, learner, backend, beta, hold, seeds, propositions)
+        mixed = Mixed(expert, learner, backend, beta, hold, seeds)
         trajectory = rollout(backend, mixed, padded)
         for w, episode in enumerate(chunk):
             ticks = int(trajectory.ticks[w])
@@ -123,8 +116,8 @@ def collect(
                         "decision": np.array([e["label"].decision[i] for e, i in rows], np.int8),
                     },
                     propositions={
-                        name: np.array([e["propositions"][name][i] for e, i in rows], bool)
-                        for name in mixed.log[0]["propositions"]
+                        name: np.array([e["label"].facts[name][i] for e, i in rows], bool)
+                        for name in mixed.log[0]["label"].facts
                     },
                     outcome=int(trajectory.outcome[w]),
                     branch=int(trajectory.branch[w]),

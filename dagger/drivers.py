@@ -116,7 +116,7 @@ def _ruled(name: str, scenario: Scenario | None) -> Policy:
         return Expert.of_route() if scenario is None else Expert.of(scenario)
     if scenario is None and name in DECISIONS:
         raise BadInput(f"'{name}' is a decision at a junction and drives no route; wanted expert, idle or a policy")
-    return Idle() if name == "idle" else Fixed(name)
+    return Idle() if name == "idle" else Fixed(name, trial=scenario.trial if scenario else None)
 
 
 def _called(name: str) -> Policy:

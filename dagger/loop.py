@@ -32,7 +32,7 @@ from policies.checkpoint import load_policy, save_policy
 from policies.closed_loop import drive
 from policies.expert import Expert
 from policies.learner import Learner, LearnerSettings, build
-from scenarios.environment import room_for, truth_of
+from scenarios.environment import room_for
 from scenarios.sample import batch
 from scenarios.spec import Scenario
 from sim.config import Camera
@@ -171,7 +171,7 @@ class Loop:
         progress.stage(f"{name}: driving {count} episodes", count)
         found = collect(
             backend, self.expert, learner if mixed else None, episodes,
-            lambda world: truth_of(self.scenario, world), settings.beta, i if mixed else 0,
+            settings.beta, i if mixed else 0,
             "dagger" if mixed else "expert", digest_of(learner) if mixed and learner else "", versions(),
             on_done=progress.advance,
         )  # fmt: skip

@@ -220,13 +220,12 @@ def demonstrated(threads: int, cache: int) -> RenderingLoader:
     from dagger.collect import collect
     from dagger.schedule import BetaSchedule
     from policies.expert import Expert
-    from scenarios.environment import truth_of
 
     scenario = load_scenario(SCENE)
     backend = EmbeddedWorld(DEMONSTRATED, Camera(), room_for(scenario), threads=threads)
     episodes = batch(scenario, range(DEMONSTRATED), "train")
     shown = collect(
-        backend, Expert.of(scenario), None, episodes, lambda world: truth_of(scenario, world), BetaSchedule(), 0,
+        backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0,
         "expert",
     )  # fmt: skip
     return RenderingLoader(shown, Camera(), threads, cache)

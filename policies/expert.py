@@ -1,19 +1,22 @@
 """The demonstrator: keeps its lane, slows for the turn, and obeys a rule that only it knows.
 
-It evaluates the rule on propositions that the learner's camera can show; it is told no occluded fact.
+It is put together from a mind (`policies.mind`: what it has seen, and the rule), hands (`policies.hands`: going,
+waiting, slowing, parking) and a manner of driving. It thinks on facts that the learner's camera can show; it is told
+no occluded fact.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from policies.controller import Manner, control
-from scenarios.environment import truth_of
-from scenarios.rules.evaluate import evaluate
+from policies.hands import Hands, first_way, hands_of
+from policies.mind import Mind, Thinker, Thought
 from scenarios.spec import Scenario
+from sim.config import Trial
 from sim.rollout import Truth
 from sim.types import DECISION, DECISIONS, NO_BRANCH, Action, World
 
@@ -29,31 +32,59 @@ class Label:
         decision: (S,) int, index into DECISIONS.
         valid: (S,) bool; False once ego has taken another way: an action towards the wanted route would then
             be a manoeuvre that no demonstrator would show (and that no learner should copy).
+        facts: proposition -> (S,) bool as the expert knows it; empty where it thinks no rule.
+        memory: (S, D) float32 afterwards.
     """
 
     action: Action
     decision: np.ndarray
     valid: np.ndarray
+    facts: dict[str, np.ndarray] = field(default_factory=dict)
+    memory: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+
+class Reflex:
+    """A thinker without memory: a function of the world's rows."""
+
+    width = 0
+
+    def __init__(self, decide: Callable[[World], np.ndarray]) -> None:
+        self.decide = decide
+
+    def begin(self, worlds: int) -> np.ndarray:
+        """Nothing to keep."""
+        return np.zeros((worlds, 0), np.float32)
+
+    def think(self, seen: Truth, memory: np.ndarray) -> Thought:
+        """See `policies.mind.Thinker`."""
+        return Thought(np.asarray(self.decide(seen.world)), {}, seen.world, None, memory)
 
 
 class Expert:
     """A rule-following driver.
 
     Args:
-        decide: (world rows) -> (S,) decisions.
+        decide: (world rows) -> (S,) decisions, or a thinker that keeps a memory.
         manner: how it drives.
+        trial: how the decision shows; None for ways out of a junction.
     """
 
     needs = "state"
 
-    def __init__(self, decide: Callable[[World], np.ndarray], manner: Manner | None = None) -> None:
-        self.decide = decide
+    def __init__(
+        self,
+        decide: Callable[[World], np.ndarray] | Thinker,
+        manner: Manner | None = None,
+        trial: Trial | None = None,
+    ) -> None:
+        self.mind: Thinker = decide if hasattr(decide, "think") else Reflex(decide)  # type: ignore[assignment, arg-type]
         self.manner = manner or Manner()
+        self.hands: Hands | None = None if trial is None else hands_of(trial)
 
     @classmethod
     def of(cls, scenario: Scenario, manner: Manner | None = None) -> Expert:
         """The expert who thinks the scenario's rule."""
-        return cls(lambda world: evaluate(scenario.rule, truth_of(scenario, world)), manner)
+        return cls(Mind(scenario), manner, scenario.trial)
 
     @classmethod
     def of_route(cls, manner: Manner | None = None) -> Expert:
@@ -61,21 +92,37 @@ class Expert:
         return cls(lambda world: np.full(len(world.tick), DECISION["straight"]), manner)
 
     def begin(self, worlds: int) -> np.ndarray:
-        """No memory is needed: every premise is in view."""
-        return np.zeros((worlds, 0), np.float32)
+        """Memory of fresh episodes: the mind's, then the hands'."""
+        hands = np.zeros((worlds, self.hands.width if self.hands else 0), np.float32)
+        return np.concatenate([self.mind.begin(worlds), hands], 1)
 
     def act(self, seen: Truth, memory: np.ndarray) -> tuple[Action, np.ndarray]:
-        """Drive the way that the rule says."""
-        return self.label(seen).action, memory
+        """Drive as the rule says."""
+        label = self.label(seen, memory)
+        return label.action, label.memory
 
-    def label(self, seen: Truth) -> Label:
+    def label(self, seen: Truth, memory: np.ndarray | None = None) -> Label:
         """What to do in every row, and whether that still makes sense.
+
+        Args:
+            memory: (S, D) as `begin` and earlier labels gave it; None for somebody who has seen nothing yet.
 
         Raises:
             ValueError: when the rule decides for a way that the junction does not have.
         """
-        world, bank = seen.world, seen.maps.arrays
-        decision = np.asarray(self.decide(world))
+        memory = self.begin(len(seen.slots)) if memory is None else memory
+        width = self.mind.width
+        thought = self.mind.think(seen, memory[:, :width])
+        if self.hands is None:
+            action, valid, after = *self._way_out(seen, thought), memory[:, width:]
+        else:
+            action, after = self.hands.act(seen, thought, self.manner, memory[:, width:])
+            valid = np.abs(seen.world.route_offset[:, 0]) < COMMITTED if len(first_way(seen)) else np.zeros(0, bool)
+        return Label(action, thought.decision, valid, thought.facts, np.concatenate([thought.memory, after], 1))
+
+    def _way_out(self, seen: Truth, thought: Thought) -> tuple[Action, np.ndarray]:
+        """Towards the way out that was decided for: the action, and whether that way is still open."""
+        world, bank, decision = thought.world, seen.maps.arrays, thought.decision
         ways = np.where(world.route >= 0, bank.decision[world.route], NO_BRANCH)
         match = ways == decision[:, None]
         if not match.any(1).all():
@@ -90,17 +137,17 @@ class Expert:
         lost = elsewhere | (strayed & (offset.min(1) < offset[rows, wanted] - 1.0))
         nearest = np.where(elsewhere, (ways == world.branch[:, None]).argmax(1), offset.argmin(1))
         target = np.where(lost, nearest, wanted)
-        return Label(control(bank, world, target, self.manner), decision, ~(lost | strayed))
+        return control(bank, world, target, self.manner), ~(lost | strayed)
 
 
 class Fixed(Expert):
     """Always the same decision: a baseline, and the driver of films."""
 
-    def __init__(self, decision: str, manner: Manner | None = None) -> None:
+    def __init__(self, decision: str, manner: Manner | None = None, trial: Trial | None = None) -> None:
         if decision not in DECISIONS:
             raise ValueError(f"decision {decision!r}; known are {DECISIONS}")
         index = DECISIONS.index(decision)
-        super().__init__(lambda world: np.full(len(world.tick), index), manner)
+        super().__init__(lambda world: np.full(len(world.tick), index), manner, trial)
 
 
 class Idle:

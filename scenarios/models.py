@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, create_model, field_validator, model_validator
 
+from scenarios.decisions import DecisionModel
 from scenarios.draws import Draw, Fixed, read_grid, read_number, read_text, read_truth
 from scenarios.keys import ARMS, EVERYWHERE, LONGEST, Model, options_of
 from scenarios.road_users import ActorModel, TrafficModel
@@ -17,7 +18,7 @@ from scenarios.rules.parse import listed, nearest
 from sim import maps, sensors
 from sim.config import EGO, Episode, MapSpec, SignSpec, Weather, WeatherChange
 from sim.signs import BOARD_COLOURS, FONTS, SIGN_KINDS, check_text
-from sim.types import WEATHER_FIELDS
+from sim.types import DECISIONS, WEATHER_FIELDS
 
 # Bounds of CARLA's weather [percent, degrees].
 WEATHER_BOUNDS: dict[str, tuple[float, float]] = {
@@ -90,13 +91,24 @@ def _map_parameter(name: str, parameter: str, raw: Any) -> Draw:
 
 
 class EgoModel(Model):
-    """Where ego starts: arm, distance of the rear axle from the junction's edge [m], speed [m/s]."""
+    """Where ego starts: arm, distance of the rear axle from the junction's edge [m], speed [m/s]; the one way it has.
+
+    `way` is given where the decision is no way out, and the place has several.
+    """
 
     start: Draw = Fixed(Episode.arm)
     speed: Draw = Fixed(Episode.speed)
     distance: Draw = Fixed(Episode.distance)
+    way: str = ""
     numbers: ClassVar[dict[str, tuple[float, float]]] = {"speed": (0.0, EGO.max_speed), "distance": (1.0, EVERYWHERE)}
     words: ClassVar[dict[str, tuple[str, ...]]] = {"start": ARMS}
+
+    @field_validator("way")
+    @classmethod
+    def _check_way(cls, value: str) -> str:
+        if value not in ("", *DECISIONS):
+            raise ValueError(f"unknown way '{value}'; known are {listed(DECISIONS)}{nearest(value, DECISIONS)}")
+        return value
 
 
 class SignModel(Model):
@@ -264,7 +276,7 @@ class FileModel(Model):
     sensors: dict[str, SensorModel] = Field(default_factory=dict)
     propositions: dict[str, str] = Field(min_length=1)
     rule: str
-    decision: Literal["junction"] = "junction"
+    decision: DecisionModel = DecisionModel.model_validate("junction")
     time_limit: float = Field(Episode.time_limit, gt=0, le=LONGEST)
     finish: float = Field(Episode.finish, ge=0, le=1000)
     balance: dict[str, float] = Field(default_factory=dict)

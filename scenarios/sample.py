@@ -287,7 +287,7 @@ def _episode(scenario: Scenario, seed: int, values: Mapping[str, Any], u: float,
     return Episode(
         scenario.name, seed, _map(scenario, values, u, junctions), values["ego.start"], values["ego.distance"],
         values["ego.speed"], weather, actors, scenario.time_limit, scenario.finish, signs, changes,
-        _traffic(scenario.traffic, values),
+        _traffic(scenario.traffic, values), way=scenario.way, trial=scenario.trial,
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from scenarios.rules.parse import check_name, listed, nearest, parse_formula, pa
 from scenarios.rules.predicates import Number, Proposition, parse_proposition
 from scenarios.rules.syntax import Constant, Formula, Name, Rule, decisions, names
 from scenarios.rules.variables import conditions_of
+from sim.config import Trial
 from sim.sensors import Sensor
 
 __all__ = ["EVERY", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
@@ -57,6 +58,8 @@ class Scenario:
         signs: in the order of their slots, which are behind the actors'.
         changes: of the weather; those of one field follow each other and are over before the time is.
         traffic: who else lives on the map, in slots behind the signs'; None for nobody, and lights that are out.
+        trial: how the decision shows; None for the way out that is taken.
+        way: the one way that ego has; "" where it chooses.
     """
 
     name: str
@@ -79,6 +82,8 @@ class Scenario:
     signs: tuple[SignModel, ...] = ()
     changes: tuple[ChangeBase, ...] = ()
     traffic: TrafficModel | None = None
+    trial: Trial | None = None
+    way: str = ""
 
     @property
     def proposition_names(self) -> tuple[str, ...]:
@@ -228,7 +233,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     propositions = _propositions(model, lines)
     known = tuple(p.name for p in propositions)
     rule = lines.at(("rule",), lambda: parse_rule(model.rule, known))
-    _check_ways(model, rule, lines)
+    _check_decision(model, rule, lines)
     for name, share in model.balance.items():
         if name not in known:
             raise lines.error(
@@ -257,7 +262,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
         model.name, model.description, model.map, tuple(model.actors), draws, couplings, presences, propositions, rule,
         model.time_limit, model.finish, dict(model.balance), splits, tuple(model.known_leaks), data, folder,
         {name: sensor.build() for name, sensor in model.sensors.items()}, tuple(model.signs),
-        tuple(model.changes), model.traffic,
+        tuple(model.changes), model.traffic, model.decision.trial, model.ego.way,
     )  # fmt: skip
 
 
@@ -311,6 +316,24 @@ def _split(name: str, text: str | bool, known: tuple[str, ...], lines: Lines) ->
 
 def _presence(index: int, text: str, known: tuple[str, ...], lines: Lines) -> Formula:
     return lines.at(("actors", index, "present"), lambda: parse_formula(text, known))
+
+
+def _check_decision(model: FileModel, rule: Rule, lines: Lines) -> None:
+    """The rule may only say what can show, and who is gone before or after must be there."""
+    decision, words = model.decision, model.decision.sayable
+    if words is None:
+        if model.ego.way:
+            told = "the way out is the decision, so none can be given"
+            raise lines.error(("ego", "way"), f"{told}; wanted no way, or another decision, such as {{order: [west]}}")
+        _check_ways(model, rule, lines)
+        return
+    if odd := next((d for d in decisions(rule) if d not in words), None):
+        told = f"the decision '{odd}' cannot show by {decision.kind}"
+        raise lines.error(("rule",), f"{told}; known are {listed(words)}{nearest(odd, words)}")
+    actors = [a.name for a in model.actors]
+    if odd := next((n for n in decision.actors if n not in actors), None):
+        told = f"unknown actor '{odd}'; known are {listed(actors)}{nearest(odd, actors)}"
+        raise lines.error(("decision", decision.kind), told)
 
 
 def _check_ways(model: FileModel, rule: Rule, lines: Lines) -> None:

@@ -254,6 +254,25 @@ class MapSpec:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """How a decision that is no way out of a junction shows in a drive; `sim.trials` reads it.
+
+    Args:
+        kind: one of `sim.trials.TRIALS`.
+        actors: whom ego goes before or after, by name; of the kinds that read an order.
+        begin, end: the stretch of ego's way that is looked at, from the edge of the place of decision on [m]; negative
+            before it. Of the kinds that read a speed.
+        below: the speed under which ego has slowed [m/s]; of these kinds, too.
+    """
+
+    kind: str
+    actors: tuple[str, ...] = ()
+    begin: float = 0.0
+    end: float = 0.0
+    below: float = 0.0
+
+
+@dataclass(frozen=True)
 class Episode:
     """One concrete draw from a scenario: everything a backend needs to start a world.
 
@@ -274,6 +293,8 @@ class Episode:
         route: keypoints x, y [m] of a way over the map's lanes, driven instead of a turn at a junction: ego starts at
             the first and has arrived at the last (`sim.routes`). Where there are some, `arm`, `distance`, `finish` and
             the map's junction mean nothing; `to_dict` leaves them out where there are none.
+        way: the one way out that ego is to take, a word of DECISIONS; "" where it chooses. Left out of `to_dict` then.
+        trial: how the decision shows; None, which `to_dict` leaves out, for the way out that was taken.
     """
 
     scenario: str
@@ -290,16 +311,14 @@ class Episode:
     changes: tuple[WeatherChange, ...] = ()
     traffic: TrafficSpec | None = None
     route: tuple[tuple[float, float], ...] = ()
+    way: str = ""
+    trial: Trial | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data; `Episode.from_dict` is its inverse."""
         data = asdict(self)
-        for name in (
-            "signs",
-            "changes",
-            "traffic",
-            "route",
-        ):  # an episode without them is stored as before there were any
+        # an episode without them is stored as before there were any
+        for name in ("signs", "changes", "traffic", "route", "way", "trial"):
             if not data[name]:
                 del data[name]
         for actor in data["actors"]:
@@ -328,6 +347,8 @@ class Episode:
             for c in data.get("changes", ())
         )
         data["route"] = tuple((float(x), float(y)) for x, y in data.get("route", ()))
+        if data.get("trial"):
+            data["trial"] = Trial(**{**data["trial"], "actors": tuple(data["trial"]["actors"])})
         return cls(**data)
 
 

@@ -19,7 +19,7 @@ from sim.crowd import advance, empty_crowd, widened, with_scripts
 from sim.footing import DRIVES
 from sim.forecast import check_changes, weather_table
 from sim.kernel import over_worlds
-from sim.places import LANES, actor_place, kept_free, pose_at, sign_place, slots_of
+from sim.places import LANES, actor_place, kept_free, pose_at, sign_place, slots_of, ways_of
 from sim.population import populate, set_body, set_script
 from sim.road import load_map, read_map
 from sim.routes import DEVIATION, route_of
@@ -28,6 +28,7 @@ from sim.signals import LIGHTS_OFF
 from sim.signs import face_of
 from sim.state import State, state_of
 from sim.stepping import ANYWHERE, EGO_LIMITS, RUNNING, TIMEOUT, step_worlds
+from sim.trials import Judge, judge_of
 from sim.types import (
     NO_BRANCH,
     PER_WORLD,
@@ -87,6 +88,7 @@ class EmbeddedWorld:
         self._goal = np.zeros((worlds, 2), np.float32)  # [m] beyond the junction to arrive, off the route to end
         self._lit, self._crowded = False, False  # whether any world has lights that run, traffic that moves
         self._changing: dict[int, np.ndarray] = {}  # slot -> weather by ticks, where it changes
+        self._trials: dict[int, Judge] = {}  # slot -> who reads the decision there, where it is no way out
         slots = max(self.simulation.actors, self.simulation.slots)
         self.world = empty_world(worlds, slots)
         self.crowd = empty_crowd(worlds, slots)
@@ -105,14 +107,15 @@ class EmbeddedWorld:
         if self.crowd.path.shape[:2] != self.crowd.mind.shape[:2] and any(a.script for e in episodes for a in e.actors):
             self.crowd = with_scripts(self.crowd)
         kept = [a for a in (*self.world, *self.crowd, self._goal) if len(a) == self.worlds]
-        before, changing, driven = [array[slots] for array in kept], dict(self._changing), list(self.episodes)
+        before, driven = [array[slots] for array in kept], list(self.episodes)
+        changing, trials = dict(self._changing), dict(self._trials)
         try:
             for w, episode, (road_map, junction) in zip(slots, episodes, places):
                 self._place(w, episode, road_map, junction)
         except ValueError:  # no room for somebody, which only shows once the others stand
             for array, rows in zip(kept, before):
                 array[slots] = rows
-            self._changing, self.episodes = changing, driven
+            self._changing, self._trials, self.episodes = changing, trials, driven
             raise
         self._lit, self._crowded = bool((self.world.clock >= 0).any()), bool(self.crowd.busy.any())
 
@@ -129,11 +132,7 @@ class EmbeddedWorld:
             road_map = read_map(episode.map, self._search)
             return road_map, route_of(road_map, episode.route)
         road_map, junction = load_map(episode.map, self._search)
-        if not junction.routes_from(episode.arm):
-            raise ValueError(
-                f"no way through the junction from arm {episode.arm!r} of {road_map.name}; "
-                f"arms with one are {sorted({r.origin for r in junction.routes})}"
-            )
+        ways_of(episode, junction)
         for spec in episode.actors:
             if spec.arm not in junction.arms:
                 raise ValueError(f"actor {spec.name}: no arm {spec.arm!r}; the junction has {sorted(junction.arms)}")
@@ -175,6 +174,9 @@ class EmbeddedWorld:
         world.time_limit[w] = round(episode.time_limit / self.simulation.tick)
         self._goal[w] = (0.0, DEVIATION) if episode.route else (episode.finish, ANYWHERE)
         self._place_ego(w, episode, road_map, junction)
+        self._trials.pop(w, None)
+        if episode.trial is not None:
+            self._trials[w] = judge_of(episode, road_map, junction)
         self.episodes[w] = episode
         if isinstance(junction, Route):  # nobody else stands there
             return
@@ -193,7 +195,7 @@ class EmbeddedWorld:
 
     def _place_ego(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction | Route) -> None:
         world = self.world
-        routes = (junction,) if isinstance(junction, Route) else junction.routes_from(episode.arm)
+        routes = ways_of(episode, junction)
         distance = 0.0 if episode.route else start_distance([r.junction_in for r in routes], episode.distance)
         for r, route in enumerate(routes[:ROUTES]):
             world.route[w, r] = self.maps.path(road_map, route.path, route, episode.route or None)
@@ -242,6 +244,7 @@ class EmbeddedWorld:
                 f"action of world {w} is steer={steer[w]}, acceleration={acceleration[w]}; finite numbers are wanted"
             )
         bank, dt, substeps = self.maps.arrays, np.float32(self.simulation.tick), self.simulation.substeps
+        judged = [w for w in self._trials if self.world.outcome[w] == RUNNING]
         asked = (steer, acceleration, reverse)
         self._move_others(bank, dt)
         over_worlds(
@@ -252,6 +255,8 @@ class EmbeddedWorld:
             self.threads,
             least=256,  # a step is so short that fewer worlds do not pay for a thread
         )
+        for w in judged:
+            self._trials[w].look(self.world, bank, w)
         self._change_weather()
 
     def _change_weather(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.boards import POST
 from sim.config import BODIES, ActorSpec, Episode, SignSpec
-from sim.types import ROUTE_SPACING, Junction, Path
+from sim.types import DECISIONS, ROUTE_SPACING, Junction, Path, Route
 
 LANES = ("inbound", "outbound")  # of an arm: towards the junction, away from it
 _LONGEST_BODY = max(body.length for body in BODIES.values())
@@ -26,6 +26,27 @@ def slots_of(episode: Episode) -> int:
     """How many slots an episode takes: ego, actors, signs, and then the traffic."""
     traffic = episode.traffic.slots if episode.traffic else 0
     return 1 + len(episode.actors) + len(episode.signs) + traffic
+
+
+def ways_of(episode: Episode, junction: Junction | Route) -> tuple[Route, ...]:
+    """The ways that ego may take: all from its arm, or the one that the episode names.
+
+    Raises:
+        ValueError: where there is none.
+    """
+    if isinstance(junction, Route):
+        return (junction,)
+    routes = junction.routes_from(episode.arm)
+    if not routes:
+        raise ValueError(
+            f"no way through the place of kind {junction.kind!r} from arm {episode.arm!r}; "
+            f"arms with one are {sorted({r.origin for r in junction.routes})}"
+        )
+    named = tuple(r for r in routes if DECISIONS[r.decision] == episode.way)
+    if episode.way and not named:
+        known = ", ".join(DECISIONS[r.decision] for r in routes)
+        raise ValueError(f"no way {episode.way!r} from arm {episode.arm!r}; ways from there are {known}")
+    return named or routes
 
 
 def actor_place(spec: ActorSpec, junction: Junction) -> tuple[Path, float, float, float, float]:

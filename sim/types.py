@@ -35,8 +35,8 @@ KIND: dict[str, int] = {name: i for i, name in enumerate(KINDS)}
 OUTCOMES: tuple[str, ...] = ("running", "arrived", "collision", "off_road", "timeout", "deviated")
 OUTCOME: dict[str, int] = {name: i for i, name in enumerate(OUTCOMES)}
 
-# What a driver can decide and a drive can show; `Route.decision` and `World.branch` are indices into this. First the ways
-# out of a junction, then what is done at a place without one, then numbered choices, then two turns one after the other.
+# What a driver can decide and a drive can show; `Route.decision` and `World.branch` are indices into this. First the
+# ways out of a junction, then what is done where there is none, then numbered choices, then two turns in a row.
 TURNS: tuple[str, ...] = ("left", "right", "straight")
 DECISIONS: tuple[str, ...] = (
     *TURNS,

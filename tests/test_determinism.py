@@ -20,7 +20,7 @@ from dagger.loader import RenderingLoader
 from dagger.schedule import BetaSchedule
 from policies.expert import Expert
 from policies.learner import Learner, LearnerSettings, build
-from scenarios.environment import room_for, truth_of
+from scenarios.environment import room_for
 from scenarios.sample import batch
 from scenarios.spec import Scenario, load_scenario
 from sim.camera import render
@@ -122,7 +122,7 @@ def mixed(scenario: Scenario, episodes: list[Episode], worlds: int) -> list[Demo
     backend = EmbeddedWorld(worlds, SMALL, room_for(scenario))
     torch.set_num_threads(1)
     return collect(
-        backend, Expert.of(scenario), learner(), episodes, lambda world: truth_of(scenario, world),
+        backend, Expert.of(scenario), learner(), episodes,
         BetaSchedule("constant", 0.6, segment=0.5), 1, "dagger",
     )  # fmt: skip
 
@@ -153,9 +153,9 @@ class Watching:
         self.pictures.append({int(w): shown[i] for i, w in enumerate(seen.slots)})
         return self.expert.act(seen, memory)
 
-    def label(self, seen: Truth):  # type: ignore[no-untyped-def]
-        self.act(seen, np.zeros((len(seen.slots), 0)))
-        return self.expert.label(seen)
+    def label(self, seen: Truth, memory: np.ndarray | None = None):  # type: ignore[no-untyped-def]
+        self.act(seen, self.begin(len(seen.slots)))
+        return self.expert.label(seen, memory)
 
 
 @pytest.mark.parametrize("cache_bytes", [0, 2**28])
@@ -171,7 +171,6 @@ def test_the_loader_redraws_the_rollouts_frames_bit_for_bit(
         watching,
         None,
         episodes[:5],
-        lambda world: truth_of(scenario, world),
         BetaSchedule(),
         0,
         "expert",  # type: ignore[arg-type]

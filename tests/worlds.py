@@ -39,7 +39,8 @@ def started(episodes: Sequence[Episode], camera: Camera = SMALL, actors: int = 4
 
 def truth(backend: Backend) -> Truth:
     """What a privileged driver is given of every world, a copy."""
-    return Truth(backend.world.copy(), backend.maps, np.arange(backend.worlds))
+    episodes = tuple(e for e in backend.episodes if e is not None)
+    return Truth(backend.world.copy(), backend.maps, np.arange(backend.worlds), backend.camera, episodes)
 
 
 def row_bytes(backend: Backend, w: int) -> dict[str, bytes]:

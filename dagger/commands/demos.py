@@ -59,7 +59,7 @@ def main(options: Options) -> int:
     from dagger.runs import versions
     from dagger.schedule import BetaSchedule
     from policies.expert import Expert
-    from scenarios.environment import room_for, truth_of
+    from scenarios.environment import room_for
     from scenarios.sample import batch
     from scenarios.spec import load_scenario
     from sim.embedded import EmbeddedWorld
@@ -83,7 +83,7 @@ def main(options: Options) -> int:
                 episodes = batch(scenario, range(first + start, first + stop), options.split)
                 store.append(
                     collect(
-                        backend, expert, None, episodes, lambda world: truth_of(scenario, world), BetaSchedule(), 0,
+                        backend, expert, None, episodes, BetaSchedule(), 0,
                         "expert", versions=versions(), on_done=bars.advance,
                     ),
                     tag,

@@ -11,7 +11,7 @@ from dagger.collect import collect
 from dagger.demonstrations import Demonstration
 from dagger.schedule import BetaSchedule
 from policies.expert import Expert
-from scenarios.environment import room_for, truth_of
+from scenarios.environment import room_for
 from scenarios.sample import batch, decision, valuation
 from scenarios.spec import Scenario, load_scenario
 from sim.embedded import EmbeddedWorld
@@ -47,7 +47,7 @@ def collected(
 ) -> list[Demonstration]:
     return collect(
         EmbeddedWorld(worlds, SMALL, room_for(scenario)), Expert.of(scenario), learner,
-        batch(scenario, range(count), "train"), lambda world: truth_of(scenario, world), schedule, round_,
+        batch(scenario, range(count), "train"), schedule, round_,
         "dagger" if learner else "expert", "v1", {"numpy": "2"},
     )  # fmt: skip
 
@@ -119,7 +119,7 @@ def test_an_expert_that_is_lost_hands_back_the_wheel(scenario: Scenario) -> None
     always_left = Contrary(lambda world: np.where(world.tick > 75, DECISION["right"], DECISION["left"]))
     found = collect(
         EmbeddedWorld(4, SMALL, room_for(scenario)), always_left, Wanderer(acceleration=-0.25),
-        batch(scenario, range(4), "train"), lambda world: truth_of(scenario, world),
+        batch(scenario, range(4), "train"),
         BetaSchedule("constant", 1.0), 1, "dagger",
     )  # fmt: skip
     assert any((~d.ticks["valid"]).any() for d in found)
@@ -144,14 +144,14 @@ def test_who_drives_comes_from_the_worlds_own_seed(scenario: Scenario) -> None:
 
 def test_the_rows_of_a_truth_are_the_running_worlds(scenario: Scenario) -> None:
     class Checked(Expert):
-        def label(self, seen: Truth):  # type: ignore[no-untyped-def]
+        def label(self, seen: Truth, memory: np.ndarray | None = None):  # type: ignore[no-untyped-def]
             assert (seen.world.outcome == OUTCOME["running"]).all()
-            return super().label(seen)
+            return super().label(seen, memory)
 
     done: list[float] = []
     collect(
-        EmbeddedWorld(3, SMALL, room_for(scenario)), Checked(Expert.of(scenario).decide), None,
-        batch(scenario, range(7), "train"), lambda world: truth_of(scenario, world), BetaSchedule(), 0, "expert",
+        EmbeddedWorld(3, SMALL, room_for(scenario)), Checked(Expert.of(scenario).mind), None,
+        batch(scenario, range(7), "train"), BetaSchedule(), 0, "expert",
         on_done=done.append,
     )  # fmt: skip
     assert done == [3, 3, 1]

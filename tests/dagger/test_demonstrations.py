@@ -13,7 +13,7 @@ from dagger.collect import collect
 from dagger.demonstrations import TICK_FIELDS, Demonstration, DemonstrationStore
 from dagger.schedule import BetaSchedule
 from policies.expert import Expert
-from scenarios.environment import room_for, truth_of
+from scenarios.environment import room_for
 from scenarios.sample import batch
 from scenarios.spec import load_scenario
 from sim.config import Episode
@@ -160,7 +160,7 @@ def test_a_tick_of_rain_turn_takes_less_than_half_a_kilobyte(tmp_path: Path) -> 
     episodes = batch(scenario, range(8), "train")
     found = collect(
         EmbeddedWorld(8, SMALL, room_for(scenario)), Expert.of(scenario), None, episodes,
-        lambda world: truth_of(scenario, world), BetaSchedule(), 0, "expert",
+        BetaSchedule(), 0, "expert",
         versions={"numpy": "2.4.0", "torch": "2.13.0"},
     )  # fmt: skip
     store = DemonstrationStore(tmp_path)

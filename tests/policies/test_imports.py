@@ -7,7 +7,7 @@ import sys
 
 from tests.architecture import ROOT, modules
 
-KNOWING = ("policies.expert", "policies.closed_loop")
+KNOWING = ("policies.closed_loop", "policies.expert", "policies.hands", "policies.mind")
 
 
 def test_everything_but_the_expert_and_its_tally_is_loaded_without_scenarios() -> None:

@@ -70,7 +70,7 @@ def shown(scenario, drawn: list[Episode]) -> tuple[list[Demonstration], list[np.
     episodes = [e for e in drawn if valuation(scenario, e)["raining"]][:6]
     backend = EmbeddedWorld(6, SMALL, room_for(scenario))
     found = collect(
-        backend, Expert.of(scenario), None, episodes, lambda world: truth_of(scenario, world), BetaSchedule(), 0,
+        backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0,
         "expert",
     )  # fmt: skip
     frames: list[np.ndarray] = []
@@ -178,7 +178,7 @@ def test_demonstrations_write_down_what_is_true_at_every_tick(scenario, shown) -
 
 
 def test_the_expert_obeys_what_the_draw_decides(scenario, drawn: list[Episode]) -> None:
-    tally = drive(Expert.of(scenario), scenario, drawn, SMALL)
+    tally = drive(Expert.of(scenario), scenario, drawn)
     assert tally.agrees.all()
     assert len(set(tally.branch.tolist())) == 2
 

@@ -1,0 +1,182 @@
+"""What a demonstrator knows and thinks: facts that its eyes could give it, kept in memory, and the rule on them.
+
+An actor is there for a mind once ego's camera had a free line of sight to it; what it does now counts while it is seen;
+a sign says its words once they could be read. `lead` is what a driver at a line goes by: how much earlier than itself
+another comes to the place of decision, foreseen from where all are and how fast, and settled once ego is there.
+Memory is float32 (S, width) with the slot first; see `policies.base`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from policies.places import Place, place_of
+from scenarios.rules.evaluate import evaluate
+from scenarios.rules.predicates import compiled
+from scenarios.rules.syntax import names
+from scenarios.rules.variables import value_on
+from scenarios.spec import Scenario
+from sim.config import Simulation
+from sim.rollout import Truth
+from sim.types import KIND, World
+
+AT_LINE = 3.0  # [m] from the edge at which who stands, or is over it, has arrived
+STANDS = 0.3  # [m/s]
+NEVER = 99.0  # [s] of who does not come
+SLOWEST = 2.0  # [m/s] that ego is thought to go on with
+_TICK = Simulation().tick
+_WALKER = KIND["walker"]
+
+
+@dataclass(frozen=True)
+class Thought:
+    """What a mind makes of a moment.
+
+    Args:
+        decision: (S,) int, indices into DECISIONS.
+        facts: proposition -> (S,) bool, as the driver knows them.
+        world: the rows as the driver sees them: what is hidden is not there.
+        leads: (S, N) [s] by which whoever is in a slot comes to the place before ego; see NEVER.
+        memory: afterwards.
+    """
+
+    decision: np.ndarray
+    facts: dict[str, np.ndarray]
+    world: World
+    leads: np.ndarray | None
+    memory: np.ndarray
+
+
+class Thinker(Protocol):
+    """Decides; `width` columns of memory are its own."""
+
+    width: int
+
+    def begin(self, worlds: int) -> np.ndarray:
+        """Memory (worlds, width) float32 of fresh episodes."""
+
+    def think(self, seen: Truth, memory: np.ndarray) -> Thought:
+        """The thought of this moment."""
+
+
+class _Columns(NamedTuple):
+    """Parts of a memory row, each (S, N) but the last.
+
+    Args:
+        seen: whether an actor or a sign was; read: whether a sign was.
+        arrived: when at the place [s]; leads: as they are settled [s]; settled: (S, 1) whether they are.
+    """
+
+    seen: np.ndarray
+    read: np.ndarray
+    arrived: np.ndarray
+    leads: np.ndarray
+    settled: np.ndarray
+
+
+class _View(NamedTuple):
+    """The rows of the world as far as a driver knows them.
+
+    Args:
+        now: with whoever is in view; there: with whoever was ever seen, at a stand where he is not in view.
+        said: with the signs that were read; leads: (S, N) [s], see `Thought`.
+    """
+
+    now: World
+    there: World
+    said: World
+    leads: np.ndarray | None
+
+
+class Mind:
+    """Thinks a scenario's rule on what it has seen.
+
+    Args:
+        scenario: whose rule; its actors and signs are those that the mind keeps in memory.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.actors = tuple(a.name for a in scenario.actors)
+        self.signs = tuple(s.name for s in scenario.signs)
+        self.slots = 1 + len(self.actors) + len(self.signs)
+        asked = names(scenario.rule)
+        read = {v for p in scenario.propositions if p.name in asked for v in p.variables}
+        # Weather is everywhere; whoever thinks of it alone need not look who is in sight, which costs 25 us a world.
+        self.looks = scenario.trial is not None or any(v.startswith(("actors.", "signs.")) for v in read)
+        self.width = 4 * self.slots + 1 if self.looks else 0
+
+    def begin(self, worlds: int) -> np.ndarray:
+        """Nobody was seen, nothing read, nobody has arrived."""
+        memory = np.zeros((worlds, self.width), np.float32)
+        if self.looks:
+            self._columns(memory).arrived[:] = NEVER * 1e3
+        return memory
+
+    def _columns(self, memory: np.ndarray) -> _Columns:
+        n = self.slots
+        return _Columns(*(memory[:, k * n : (k + 1) * n] for k in range(4)), memory[:, 4 * n :])
+
+    def think(self, seen: Truth, memory: np.ndarray) -> Thought:
+        """See `Thinker.think`."""
+        if not self.looks:
+            view = _View(seen.world, seen.world, seen.world, None)
+            facts = self._facts(view)
+        else:
+            memory = memory.copy()
+            kept = self._columns(memory)
+            view = self._look(seen, kept)
+            if self.scenario.trial is not None:
+                self._foresee(place_of(seen), view.now, kept)
+                view = view._replace(leads=kept.leads.copy())
+            facts = self._facts(view)
+        return Thought(np.asarray(evaluate(self.scenario.rule, facts)), facts, view.now, view.leads, memory)
+
+    def _look(self, seen: Truth, kept: _Columns) -> _View:
+        """What is in view at this moment, and what is known of earlier ones, which is kept."""
+        state, world, n = seen.state, seen.world, self.slots
+        in_view = np.ones(world.kind.shape, bool)
+        in_view[:, 1:] = state.actors.visible | state.signs.pictured
+        kept.seen[:] = np.maximum(kept.seen, in_view[:, :n])
+        kept.read[:, 1:] = np.maximum(kept.read[:, 1:], state.signs.readable[:, : n - 1])
+        known = in_view.copy()
+        known[:, :n] = kept.seen > 0
+        read = np.zeros(world.kind.shape, bool)
+        read[:, :n] = kept.read > 0
+        there = world._replace(kind=np.where(known, world.kind, 0), speed=np.where(in_view, world.speed, np.float32(0)))
+        said = world._replace(kind=np.where(read, world.kind, 0))
+        return _View(world._replace(kind=np.where(in_view, world.kind, 0)), there, said, None)
+
+    def _foresee(self, place: Place, now: World, kept: _Columns) -> None:
+        """When everybody comes to the place, and from that by how much before ego; settled once ego is there."""
+        n = self.slots
+        left, speed = place.left[:, :n], now.speed[:, :n]
+        time = now.tick.astype(np.float32) * _TICK
+        there = (now.kind[:, :n] != 0) & ((left <= 0) | ((left < AT_LINE) & (speed < STANDS)))
+        there[:, 0] = (left[:, 0] <= 0) | ((left[:, 0] < AT_LINE) & (speed[:, 0] < STANDS))
+        np.copyto(kept.arrived, np.minimum(kept.arrived, time[:, None]), where=there)
+        comes = (now.kind[:, :n] != 0) & place.nearing[:, :n] & (speed > STANDS)
+        comes[:, 0] = True
+        pace = np.maximum(speed, np.where(np.arange(n) == 0, SLOWEST, STANDS))
+        foreseen = np.where(comes, time[:, None] + np.maximum(left, 0) / pace, time[:, None] + NEVER)
+        when = np.where(kept.arrived < NEVER * 1e2, kept.arrived, foreseen)
+        leads = np.clip(when[:, :1] - when, -NEVER, NEVER)
+        open_ = kept.settled[:, 0] == 0
+        kept.leads[open_] = leads[open_]
+        kept.settled[there[:, 0], 0] = 1
+
+    def _facts(self, view: _View) -> dict[str, np.ndarray]:
+        def lookup(variable: str) -> np.ndarray:
+            if view.leads is not None and variable.endswith(".lead"):
+                return view.leads[:, 1 + self.actors.index(variable.split(".")[1])]
+            told = variable.startswith("signs.") and not variable.endswith(".present")
+            return value_on(view.said if told else view.there, variable, self.actors, self.signs)
+
+        shape = view.now.tick.shape
+        return {
+            p.name: np.broadcast_to(np.asarray(compiled(p.tree)(lookup), bool), shape).copy()
+            for p in self.scenario.propositions
+        }
