@@ -147,7 +147,7 @@ def _enter(row, x, y, yaw, speed, wheel, wheelbase):  # type: ignore[no-untyped-
                 k = row[CURVATURE + piece + 1]
         k -= STIFF * (STIFF * left + TWO * gear * turned)
         steer = clamp(np.arctan(wheelbase * k), -STEER_LIMIT, STEER_LIMIT)
-        back, over = gear < ZERO, False
+        back, over = bool(gear < ZERO), False
         pace = min(max(np.sqrt(TWO * SLOWING * max(ahead - NEAR_END, ZERO)), CREEP), PACE)
         pedal = clamp(GAIN * (pace - abs(speed)), BRAKE, PULL)
         if ahead < abs(speed) * STOPPING or speed * gear < ZERO or (speed == ZERO and abs(wheel - steer) > SET):
