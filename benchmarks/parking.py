@@ -3,9 +3,9 @@
     python benchmarks/parking.py
     python benchmarks/parking.py --draws 1000 --out /folder/for/a/look
 
-Bays lie along the south kerb of the generated street `parking_bays`; cars and vans stand in others of them, not quite in
-their middles.  Success is to stand in the bay within the time limit, all corners within 0.15 m of its lines, turned by
-less than 5 degrees, for a second, with nothing touched and no two wheels off the road.
+Bays lie along the south kerb of the generated street `parking_bays`; cars and vans stand in others of them, not quite
+in their middles.  Success is to stand in the bay within the time limit, all corners within 0.15 m of its lines, turned
+by less than 5 degrees, for a second, with nothing touched and no two wheels off the road.
 """
 
 from __future__ import annotations
@@ -238,7 +238,7 @@ SHOWN = {
     "b   A bay of 6.2 m between vans: back, then forward to the middle": Draw(
         6.2, 2, ("", "van", "", "van", "", ""), start=-20.0
     ),
-    "c   A bay of 6.2 m, both neighbours at its lines": flush(6.2, "car"),
+    "c   A bay of 6.2 m, cars right at its lines: back, forward, back": flush(6.2, "car"),
 }
 
 
@@ -257,38 +257,49 @@ def outline(pose: np.ndarray) -> np.ndarray:
 def draw_one(axes: Axes, title: str, task: Draw, run: Run, w: int) -> None:
     """One street from above: the bay, who stands about, the plan and where ego was."""
     window = Window((task.middle(task.bay) + 1.8, -2.9), 21.0, 1050, 430)
-    picture = background(run.backend.maps.maps[int(run.backend.world.map[w])], window)
+    ground = background(run.backend.maps.maps[int(run.backend.world.map[w])], window)
     for box in boxes_of(run.backend.world, w):
         if not box.ego:
-            draw_box(picture, box, window.larger(SHARPNESS))
+            draw_box(ground, box, window.larger(SHARPNESS))
     wide, tall = window.span / 2, window.span / 2 * window.height / window.width
     (x, y) = window.centre
-    axes.imshow(picture, extent=(x - wide, x + wide, y - tall, y + tall), interpolation="antialiased", zorder=1)
-    corners = box_corners(task.middle(task.bay), MIDDLE, 0.0, task.length, DEPTH)
-    axes.fill(*corners.T, facecolor=(1, 1, 1, 0.10), edgecolor="white", lw=1.6, ls=(0, (4, 2)), zorder=2)
+    axes.imshow(ground, extent=(x - wide, x + wide, y - tall, y + tall), interpolation="antialiased", zorder=1)
+    bay = box_corners(task.middle(task.bay), MIDDLE, 0.0, task.length, DEPTH)
+    axes.fill(*bay.T, facecolor="none", edgecolor="white", lw=1.8, ls=(0, (4, 2)), zorder=2)
     row, ticks = run.memory[w], int(run.ticks[w])
-    poses, plan = run.poses[: ticks + 1, w], plan_of(run.memory[w])
-    line = sampled(tuple(row[POSE : POSE + 3].astype(float)), plan, 0.05)
-    begin = int(np.argmin(np.hypot(*(poses[:, :2] - line[0, :2]).T)))
+    poses = run.poses[: ticks + 1, w]
+    line = sampled(tuple(row[POSE : POSE + 3].astype(float)), plan_of(row), 0.05)
+    begin = int(np.argmin(np.hypot(*(poses[:, :2] - line[0, :2]).T)))  # the tick in which it set out
     for at in range(begin % APART, ticks, APART):
-        back = at > begin and float((poses[at, :2] - poses[at - 1, :2]) @ [1.0, 0.0]) < 0.0
-        edge = paint(GEARS[back])
-        axes.fill(*outline(poses[at]).T, facecolor=(*edge, 0.05), edgecolor=(*edge, 0.75), lw=0.9, zorder=3)
-    axes.fill(*outline(poses[-1]).T, facecolor=(*paint(EGO_COLOUR), 0.35), edgecolor=paint(INK), lw=1.8, zorder=4)
-    edges = [0, *(np.flatnonzero(np.diff(line[:, 4])) + 1), len(line)]
-    axes.plot(poses[: begin + 1, 0], poses[: begin + 1, 1], color=paint(GEARS[False]), lw=2.0, zorder=6)
-    for a, b in pairwise(edges):
-        axes.plot(line[a:b, 0], line[a:b, 1], color="white", lw=4.2, zorder=5)
-        axes.plot(line[a:b, 0], line[a:b, 1], color=paint(GEARS[bool(line[a, 4] < 0)]), lw=2.4, zorder=6)
-    for number, at in enumerate((*edges[:-1], len(line) - 1), start=1):
-        axes.plot(*line[at, :2], "o", color="white", mec=paint(INK), ms=12, mew=0.9, zorder=7)
-        axes.text(*line[at, :2], str(number), ha="center", va="center_baseline", fontsize=8, weight="bold", zorder=8)
-    axes.set_title(
-        f"{title}     {ticks * TICK:.0f} s, {(ticks - begin) * TICK:.0f} s of them from 1 on", color=paint(INK)
-    )
+        back = at > begin and poses[at, 0] < poses[at - 1, 0]
+        edge = (*paint(GEARS[bool(back)]), 0.9 if at >= begin else 0.45)
+        axes.fill(*outline(poses[at]).T, facecolor="none", edgecolor=edge, lw=0.9, zorder=3)
+    axes.fill(*outline(poses[-1]).T, facecolor=(1, 1, 1, 0.35), edgecolor="white", lw=2.2, zorder=4)
+    axes.plot(*poses[: begin + 1, :2].T, color=paint(GEARS[False]), lw=2.0, zorder=6)
+    draw_plan(axes, line)
+    seconds = f"{ticks * TICK:.0f} s in all, {(ticks - begin) * TICK:.0f} s from 1 on"
+    axes.set_title(title, color=paint(INK))
+    axes.set_title(seconds, color=paint(FAINT), loc="right", weight="normal", fontsize=10)
     axes.set_xlim(x - wide, x + wide)
     axes.set_ylim(y - tall, y + tall)
     axes.set_axis_off()
+
+
+def draw_plan(axes: Axes, line: np.ndarray) -> None:
+    """The line of `sampled` in the colours of its gears, and a number wherever ego stands on it."""
+    edges = [0, *(np.flatnonzero(np.diff(line[:, 4])) + 1), len(line)]
+    for a, b in pairwise(edges):
+        axes.plot(line[a:b, 0], line[a:b, 1], color="white", lw=4.2, zorder=5)
+        axes.plot(line[a:b, 0], line[a:b, 1], color=paint(GEARS[bool(line[a, 4] < 0)]), lw=2.4, zorder=6)
+    points = line[[*edges[:-1], len(line) - 1], :2]
+    for number, point in enumerate(points, start=1):
+        crowded = (np.hypot(*(points - point).T) < 0.8).sum() > 1  # then the numbers stand above and below, in turn
+        aside = 0.0 if not crowded else 0.8 if number % 2 else -0.8
+        at = point + np.array([0.25 * aside * (number - 3), aside])
+        axes.plot(*np.stack([point, at], 1), color="white", lw=1.2, zorder=7)
+        axes.plot(*point, "o", color="white", mec=paint(INK), ms=5, mew=0.9, zorder=7)
+        axes.plot(*at, "o", color="white", mec=paint(INK), ms=12, mew=0.9, zorder=8)
+        axes.text(*at, str(number), ha="center", va="center_baseline", fontsize=8, weight="bold", zorder=9)
 
 
 def picture() -> np.ndarray:
@@ -296,18 +307,15 @@ def picture() -> np.ndarray:
     tasks = list(SHOWN.values())
     run = park(tasks)
     style = {
-        "font.family": "DejaVu Sans",
-        "axes.titlesize": 11.5,
-        "axes.titleweight": "bold",
-        "axes.titlelocation": "left",
-    }
+        "font.family": "DejaVu Sans", "axes.titlesize": 11.5, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    }  # fmt: skip
     with matplotlib.rc_context(style):
         page = Figure(figsize=(10.0, 13.6), dpi=100, layout="constrained", facecolor=paint(PAPER))
         for w, (axes, title) in enumerate(zip(page.subplots(len(tasks), 1), SHOWN)):
             draw_one(axes, title, tasks[w], run, w)
         page.supxlabel(
-            "lines: the planned way of the rear axle, blue forwards, orange backwards, from where ego stopped (1)\n"
-            f"boxes: ego every {APART * TICK:g} s, as it was driven, and where it stands; dashed: the bay",
+            "lines: the way of the rear axle, from 1 on as planned; green forwards, red backwards; numbers: it stands\n"
+            f"boxes: ego every {APART * TICK:g} s, as it was driven, filled where it stands in the end; dashed: bay",
             fontsize=9.5, color=paint(FAINT),
         )  # fmt: skip
         buffer = io.BytesIO()

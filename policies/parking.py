@@ -54,6 +54,7 @@ NEAR_END = np.float32(0.06)  # [m] from the end of a piece, in a stand: it is dr
 SET = np.float32(0.03)  # [rad] from what is wanted the wheel is set
 STIFF = np.float32(1.3)  # [1/m]
 FLAT = np.float32(1e-5)  # [1/m]
+LOOK, SOON = np.float32(0.8), np.float32(1.5)  # [m] ahead on the plan, [s] ahead of others: nobody may be there
 WITHIN = np.float32(0.15)  # [m] beyond the bay's lines a corner may be
 UPRIGHT = np.float32(math.radians(5.0))
 STEER_LIMIT, STEER_RATE = np.float32(EGO.max_steer), np.float32(EGO.steer_rate)
@@ -102,27 +103,62 @@ def _along_piece(x0, y0, yaw0, curvature, x, y, yaw):  # type: ignore[no-untyped
 
 
 @kernel(inline=True)
+def _moved(x, y, yaw, curvature, length):  # type: ignore[no-untyped-def]
+    """A pose, so many metres further on an arc or a straight."""
+    end = yaw + curvature * length
+    if abs(curvature) > FLAT:
+        x, y = x + (np.sin(end) - np.sin(yaw)) / curvature, y - (np.cos(end) - np.cos(yaw)) / curvature
+    else:
+        x, y = x + length * np.cos(yaw), y + length * np.sin(yaw)
+    return x, y, end
+
+
+@kernel(inline=True)
 def _piece_start(row, piece):  # type: ignore[no-untyped-def]
     """The pose at which a piece of a memory's plan begins."""
     x, y, yaw = row[POSE], row[POSE + 1], row[POSE + 2]
     for p in range(piece):
-        k, length = row[CURVATURE + p], row[LENGTH + p]
-        if abs(k) > FLAT:
-            end = yaw + k * length
-            x, y = x + (np.sin(end) - np.sin(yaw)) / k, y - (np.cos(end) - np.cos(yaw)) / k
-            yaw = end
-        else:
-            x, y = x + length * np.cos(yaw), y + length * np.sin(yaw)
+        x, y, yaw = _moved(x, y, yaw, row[CURVATURE + p], row[LENGTH + p])
     return x, y, yaw
 
 
 @kernel(inline=True)
-def _enter(row, x, y, yaw, speed, wheel, wheelbase):  # type: ignore[no-untyped-def]
+def _blocked(w, world, x, y, yaw):  # type: ignore[no-untyped-def]
+    """Whether ego's box, its rear axle at a pose, would touch somebody where he is, or where he will be if he moves."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    ahead = HALF * world.length[w, 0] - world.overhang[w, 0]
+    touched = False
+    for j in range(1, world.kind.shape[1]):
+        if world.kind[w, j] == 0:
+            continue
+        cj, sj = np.cos(world.yaw[w, j]), np.sin(world.yaw[w, j])
+        for step in range(2):
+            middle = HALF * world.length[w, j] - world.overhang[w, j] + np.float32(step) * SOON * world.speed[w, j]
+            if boxes_touch(x + ahead * c, y + ahead * s, c, s, world.length[w, 0], world.width[w, 0],
+                           world.x[w, j] + middle * cj, world.y[w, j] + middle * sj, cj, sj, world.length[w, j],
+                           world.width[w, j]):  # fmt: skip
+                touched = True
+        if touched:
+            break
+    return touched
+
+
+@kernel(inline=True)
+def _enter(w, world, row):  # type: ignore[no-untyped-def]
     """Follow the plan of a memory's row, which goes on to the next piece where one is driven.
+
+    It brakes for whoever is in the way of the next metre or soon will be.
 
     Returns:
         steer [rad], pedal [m/s^2], whether backwards, whether the plan is driven.
     """
+    x, y, yaw, speed, wheelbase = (
+        world.x[w, 0],
+        world.y[w, 0],
+        world.yaw[w, 0],
+        world.speed[w, 0],
+        world.wheelbase[w, 0],
+    )
     steer, pedal, back, over = ZERO, BRAKE, False, True
     for piece in range(int(row[PIECE]), int(row[COUNT])):
         row[PIECE] = np.float32(piece)
@@ -150,7 +186,14 @@ def _enter(row, x, y, yaw, speed, wheel, wheelbase):  # type: ignore[no-untyped-
         back, over = bool(gear < ZERO), False
         pace = min(max(np.sqrt(TWO * SLOWING * max(ahead - NEAR_END, ZERO)), CREEP), PACE)
         pedal = clamp(GAIN * (pace - abs(speed)), BRAKE, PULL)
-        if ahead < abs(speed) * STOPPING or speed * gear < ZERO or (speed == ZERO and abs(wheel - steer) > SET):
+        if (
+            ahead < abs(speed) * STOPPING
+            or speed * gear < ZERO
+            or (speed == ZERO and abs(world.steer[w, 0] - steer) > SET)
+        ):
+            pedal = BRAKE
+        px, py, pyaw = _moved(x0, y0, yaw0, row[CURVATURE + piece], along + gear * clamp(rest, ZERO, LOOK))
+        if _blocked(w, world, px, py, pyaw) or _blocked(w, world, x, y, yaw):
             pedal = BRAKE
         break
     return steer, pedal, back, over
@@ -171,10 +214,7 @@ def _act(world, bay, ahead, memory, steer, pedal, reverse, done):  # type: ignor
             continue
         steer[w], pedal[w] = ZERO, BRAKE
         if phase == ENTERING:
-            steer[w], pedal[w], reverse[w], over = _enter(
-                memory[w], world.x[w, 0], world.y[w, 0], world.yaw[w, 0], speed, world.steer[w, 0],
-                world.wheelbase[w, 0],
-            )  # fmt: skip
+            steer[w], pedal[w], reverse[w], over = _enter(w, world, memory[w])
             if over:
                 memory[w, PHASE] = STANDING
         elif phase == STANDING and speed == ZERO:

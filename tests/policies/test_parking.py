@@ -56,8 +56,7 @@ def test_it_stands_in_its_bay_upright_and_has_touched_nobody(run: Run, case: int
     task, world = CASES[case], run.backend.world
     assert run.ticks[case] > 0 and world.outcome[case] == OUTCOME["running"]
     pose = run.poses[run.ticks[case], case].astype(float)
-    x, y, c, s, length, width = ego_at(pose)
-    corners = box_corners(x, y, pose[2], length, width) - (task.middle(task.bay), MIDDLE)
+    corners = box_corners(*ego_at(pose)[:2], pose[2], EGO.length, EGO.width) - (task.middle(task.bay), MIDDLE)
     assert (np.abs(corners) < (task.length / 2 + 0.15, DEPTH / 2 + 0.15)).all()
     assert abs(np.degrees(pose[2])) < 5.0
     stood = run.poses[run.ticks[case] - 9 : run.ticks[case] + 1, case]
@@ -130,8 +129,9 @@ def test_plans_end_in_the_bay_within_the_wheel_and_without_a_touch(length: float
     for pose in sampled(START, plan, 0.02):
         for box in room.boxes:
             assert not boxes_touch.py_func(*ego_at(pose, 0.08), *box_of(*box))
-        _, wy = pose[:2]
-        assert wy > -0.5 * DEPTH + 0.45 * EGO.width - 1e-6
+        for axle in (0.0, EGO.wheelbase):  # no wheel is on the kerb behind the bay
+            wheel = pose[1] + axle * np.sin(pose[2]) - 0.45 * EGO.width * np.cos(pose[2])
+            assert wheel > -0.5 * DEPTH
 
 
 def test_a_long_bay_takes_one_move_and_a_tight_one_three() -> None:
