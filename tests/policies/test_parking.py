@@ -14,6 +14,7 @@ from policies.reeds_shepp import changes_of, end_of, sampled
 from sim.config import BODIES, EGO
 from sim.embedded import EmbeddedWorld
 from sim.geometry import box_corners, boxes_touch
+from sim.population import set_body
 from sim.types import OUTCOME, Action, World
 from tests.worlds import rows
 
@@ -102,6 +103,28 @@ def test_it_finds_back_after_a_push(run: Run) -> None:
             pushed = True
     assert pushed and done and memory[0, TRIES] == 1
     assert abs(world.y[0, 0] - MIDDLE) < 0.03 and abs(world.yaw[0, 0]) < 0.02
+
+
+def test_it_waits_for_somebody_behind_it_and_then_goes_on() -> None:
+    task = Draw(7.4, 2, alone(FULL, 2), start=-20.0)
+    backend, parker = started([task]), Parker()
+    memory, bay, world = parker.begin(1), task.row[None], backend.world
+    slot = 1 + task.bay  # nobody's until now
+    waited, done = 0, False
+    for _ in range(600):
+        action, memory, well = parker.act(backend.maps.arrays, world, bay, memory)
+        if done := bool(well[0]):
+            break
+        backend.step(action)
+        assert world.outcome[0] == OUTCOME["running"]
+        if memory[0, PHASE] == ENTERING and world.yaw[0, 0] > 0.3 and waited == 0:
+            set_body(world, 0, slot, "walker", task.middle(task.bay) - 1.0, MIDDLE + 0.3, 1.5, 0)
+        if world.kind[0, slot]:
+            waited += 1
+            if waited == 60:
+                assert world.speed[0, 0] == 0.0
+                world.kind[0, slot] = 0
+    assert waited == 60 and done
 
 
 # ---------------------------------------------------------------------------------------------------------- plans
