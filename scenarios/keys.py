@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from scenarios.draws import Draw, read_number, read_word
 
-ARMS: tuple[str, ...] = ("south", "west", "north", "east")
+COMPASS: tuple[str, ...] = ("south", "west", "north", "east")
+EXITS: tuple[str, ...] = ("exit1", "exit2", "exit3", "exit4")
+BEHIND_TURNS: tuple[str, ...] = ("southwest", "northwest", "northeast", "southeast")
+ARMS: tuple[str, ...] = (*COMPASS, *EXITS, *BEHIND_TURNS)  # `scenarios.ways` says which place has which
 LANES: tuple[str, ...] = ("inbound", "outbound")
 EVERYWHERE = 1e4  # [m] a bound for lengths that the map itself bounds
 LONGEST = 600.0  # [s] the longest time limit

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, create_model, field_validator, model_validator
 
-from scenarios.draws import Draw, Fixed, read_grid, read_number, read_text, read_truth
+from scenarios.draws import GRID, Draw, Fixed, Uniform, read_count, read_grid, read_number, read_text, read_truth
 from scenarios.keys import ARMS, EVERYWHERE, LONGEST, Model, options_of
 from scenarios.road_users import ActorModel, TrafficModel
 from scenarios.rules.parse import listed, nearest
 from sim import maps, sensors
 from sim.config import EGO, Episode, MapSpec, SignSpec, Weather, WeatherChange
 from sim.signs import BOARD_COLOURS, FONTS, SIGN_KINDS, check_text
-from sim.types import WEATHER_FIELDS
+from sim.types import DECISIONS, WEATHER_FIELDS
 
 # Bounds of CARLA's weather [percent, degrees].
 WEATHER_BOUNDS: dict[str, tuple[float, float]] = {
@@ -27,6 +27,7 @@ WEATHER_BOUNDS: dict[str, tuple[float, float]] = {
     "fog_falloff": (0.0, 100.0),
 }
 PERCENT = (0.0, 100.0)
+MOST_BAYS = sum(word.startswith("bay ") for word in DECISIONS)
 
 
 def weather_bounds(field: str) -> tuple[float, float]:
@@ -35,9 +36,9 @@ def weather_bounds(field: str) -> tuple[float, float]:
 
 
 class JunctionModel(Model):
-    """Which junction of a file: a kind, and perhaps the number of one of that kind."""
+    """Which place of decision of a map: a kind, and perhaps the number of one of that kind."""
 
-    kind: Literal["t", "x"] = "t"
+    kind: Literal["t", "x", "exits", "legs", "passage", "bays", "street"] = "t"
     index: int | None = Field(None, ge=0, strict=True)
 
 
@@ -76,15 +77,35 @@ class MapModel(Model):
 
     @property
     def kind(self) -> str:
-        """The kind of junction: as asked for, or what the generator makes."""
+        """The kind of place: as asked for, or what the generator makes."""
         if self.junction is not None:
             return self.junction.kind
-        return "x" if str(self.generate).startswith("crossroads") else "t"
+        made = next((kind for kind, generators in maps.PLACES.items() if generators[0] == self.generate), "t")
+        return "x" if str(self.generate).startswith("crossroads") else made
+
+    @model_validator(mode="after")
+    def _check_place(self) -> MapModel:
+        makers = maps.PLACES.get(self.kind, ())
+        if self.generate is not None and makers and self.generate not in makers:
+            raise ValueError(
+                f"a map of {self.generate} has no place of kind '{self.kind}'; wanted one of {listed(makers)}"
+            )
+        drawn = self.parameters.get("bays")
+        if self.kind == "bays" and drawn and drawn.ends[1] > MOST_BAYS:
+            raise ValueError(
+                f"bays: found {drawn.ends[1]:g}; wanted {MOST_BAYS} at most where a decision names them, or junction: "
+                "street"
+            )
+        return self
 
 
 def _map_parameter(name: str, parameter: str, raw: Any) -> Draw:
+    least, most = maps.RANGES[name][parameter]
     try:
-        return read_grid(raw, *maps.RANGES[name][parameter])
+        draw = read_number(raw, least, most)
+        if parameter in maps.WHOLE and isinstance(draw, Uniform) and draw.high - draw.low < GRID:
+            return read_count(raw, int(least), int(most))
+        return read_grid(raw, least, most)
     except ValueError as error:
         raise ValueError(f"{parameter}: {error}") from None
 

@@ -26,12 +26,12 @@ from scenarios.rules.parse import check_name, listed, nearest, parse_formula, pa
 from scenarios.rules.predicates import Number, Proposition, parse_proposition
 from scenarios.rules.syntax import Constant, Formula, Name, Rule, decisions, names
 from scenarios.rules.variables import conditions_of
+from scenarios.ways import CALLED, arms_of, ways_of
 from sim.sensors import Sensor
 
 __all__ = ["EVERY", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
 
 EVERY = "every"  # the split that every scenario has: all cells, as in the unsplit sampling
-_WAYS_OF_T = {"south": ("left", "right"), "west": ("right", "straight"), "east": ("left", "straight")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,6 +229,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     known = tuple(p.name for p in propositions)
     rule = lines.at(("rule",), lambda: parse_rule(model.rule, known))
     _check_ways(model, rule, lines)
+    _check_arms(model, lines)
     for name, share in model.balance.items():
         if name not in known:
             raise lines.error(
@@ -314,17 +315,27 @@ def _presence(index: int, text: str, known: tuple[str, ...], lines: Lines) -> Fo
 
 
 def _check_ways(model: FileModel, rule: Rule, lines: Lines) -> None:
-    """The stem of a T has no way straight on; say so now and not when an expert looks for it."""
-    if model.map.kind != "t":
-        return
-    starts = getattr(model.ego.start, "options", None) or (getattr(model.ego.start, "value", "south"),)
-    for start in starts:
-        ways = _WAYS_OF_T.get(start, ())
-        if odd := next((d for d in decisions(rule) if d not in ways), None):
+    """A rule may only decide for ways that there are; say so now and not when an expert looks for one."""
+    place, ways = CALLED[model.map.kind], ways_of(model.map)
+    for start in options_of(model.ego.start):
+        if start not in ways:
+            told = f"no way begins on the {start} of {place}; ego may start on {listed(ways)}"
+            raise lines.error(("ego", "start") if "start" in model.ego.model_fields_set else ("map",), told)
+        if odd := next((d for d in decisions(rule) if d not in ways[start]), None):
             raise lines.error(
-                ("rule",), f"the decision '{odd}' is no way out of a T-junction from the {start}; "
-                f"ways from there are {listed(ways)}"
+                ("rule",), f"the decision '{odd}' is no way out of {place} from the {start}; "
+                f"ways from there are {listed(ways[start])}"
             )  # fmt: skip
+
+
+def _check_arms(model: FileModel, lines: Lines) -> None:
+    """Actors and signs stand on arms that the place has."""
+    known = arms_of(model.map)
+    for what in ("actors", "signs"):
+        for i, thing in enumerate(getattr(model, what)):
+            if odd := next((arm for arm in options_of(thing.arm) if arm not in known), None):
+                told = f"{CALLED[model.map.kind]} has no arm '{odd}'; known are {listed(known)}{nearest(odd, known)}"
+                raise lines.error((what, i, "arm") if "arm" in thing.model_fields_set else (what, i), told)
 
 
 def _check_presences(

@@ -183,7 +183,7 @@ class ActorSpec:
         name: what the scenario calls it.
         kind: one of BODIES.
         colour: packed 0xRRGGBB; of a walker's clothes, of a cyclist's shirt and frame, and of no cone.
-        arm: the arm of the junction that it is on.
+        arm: the arm of the junction, or of another place of decision, that it is on.
         lane: "inbound" (towards the junction) or "outbound" (away from it).
         distance: of its rear axle from the junction's edge along that lane [m].
         side: metres to the right of the lane's centre line; a parked car stands on the verge.
@@ -242,7 +242,7 @@ class MapSpec:
         file: path of an OpenDRIVE file as the scenario wrote it, or None.
         sha256: of that file's bytes, so that a demonstration never meets another file of the same name.
         junction: index into the file's junctions of the wanted kind.
-        kind: kind of junction, "t".
+        kind: of the place of decision: "t" or "x", or one of `sim.maps.PLACES`.
     """
 
     generate: str | None = "t_junction"

@@ -40,7 +40,8 @@ from sim.types import (
     World,
 )
 
-ROUTES = 3  # room for the ways out of a junction: left, right, straight
+ROUTES = 3  # room for the ways out of a junction: left, right, straight; places with more make more
+_PER_ROUTE = ("route", "route_s", "route_offset")
 
 
 def empty_world(worlds: int, actors: int) -> World:
@@ -49,9 +50,14 @@ def empty_world(worlds: int, actors: int) -> World:
     types["seed"] = np.uint32
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(World._fields, (worlds, actors))
     shapes |= dict.fromkeys(PER_WORLD, (worlds,))
-    shapes |= dict.fromkeys(("route", "route_s", "route_offset"), (worlds, ROUTES))
+    shapes |= dict.fromkeys(_PER_ROUTE, (worlds, ROUTES))
     shapes["weather"] = (worlds, 14)
     return World(**{name: np.zeros(shapes[name], types.get(name, np.float32)) for name in World._fields})
+
+
+def _ways(episode: Episode, place: Junction | Route) -> tuple[Route, ...]:
+    """The routes that ego may take, ordered by decision."""
+    return (place,) if isinstance(place, Route) else place.routes_from(episode.arm)
 
 
 class EmbeddedWorld:
@@ -102,6 +108,7 @@ class EmbeddedWorld:
         # All are looked up before any is placed: a reset that fails leaves every world as it was.
         places = [self._look_up(episode) for episode in episodes]
         self._make_room(max((slots_of(e) for e in episodes if e.signs or e.traffic), default=0))
+        self._make_ways(max((len(_ways(episode, place)) for episode, (_, place) in zip(episodes, places)), default=0))
         if self.crowd.path.shape[:2] != self.crowd.mind.shape[:2] and any(a.script for e in episodes for a in e.actors):
             self.crowd = with_scripts(self.crowd)
         kept = [a for a in (*self.world, *self.crowd, self._goal) if len(a) == self.worlds]
@@ -154,10 +161,20 @@ class EmbeddedWorld:
             return
         fields = self.world._asdict()
         for name, array in fields.items():
-            if array.ndim == 2 and name not in ("weather", "route", "route_s", "route_offset"):
+            if array.ndim == 2 and name not in ("weather", *_PER_ROUTE):
                 fields[name] = np.pad(array, ((0, 0), (0, more)), constant_values=-1 if name == "path" else 0)
         self.world = World(**fields)
         self.crowd = widened(self.crowd, more)
+
+    def _make_ways(self, ways: int) -> None:
+        """Room for so many routes of ego in every world, where a place has more than a junction."""
+        if (more := ways - self.world.route.shape[1]) <= 0:
+            return
+        wider = {
+            name: np.pad(getattr(self.world, name), ((0, 0), (0, more)), constant_values=-1 if name == "route" else 0)
+            for name in _PER_ROUTE
+        }
+        self.world = self.world._replace(**wider)
 
     def _place(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction | Route) -> None:
         world = self.world
@@ -193,9 +210,9 @@ class EmbeddedWorld:
 
     def _place_ego(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction | Route) -> None:
         world = self.world
-        routes = (junction,) if isinstance(junction, Route) else junction.routes_from(episode.arm)
+        routes = _ways(episode, junction)
         distance = 0.0 if episode.route else start_distance([r.junction_in for r in routes], episode.distance)
-        for r, route in enumerate(routes[:ROUTES]):
+        for r, route in enumerate(routes):
             world.route[w, r] = self.maps.path(road_map, route.path, route, episode.route or None)
             world.route_s[w, r] = route.junction_in - distance
         x, y, yaw = pose_at(routes[0].path, routes[0].junction_in - distance)

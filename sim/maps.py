@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from sim.networks import Mouth, Strip, add_junction, link, network, road, section, street, text_of
 from sim.streets import crosswalk, narrow_passage, parking_bays
 from sim.towns import add_lights, add_signs, grid_town, merge, roundabout
+from sim.turnings import exits, two_turns
 
 Generator = Callable[..., str]
 
@@ -29,7 +30,7 @@ _T, _X = ("south", "west", "east"), ("south", "east", "north", "west")
 _COMMON: dict[str, tuple[float, float]] = {"arm": (15.0, 200.0), "lane_width": (2.5, 5.0), "radius": (5.0, 25.0)}
 _WIDTH = (2.75, 4.0)
 RANGES: dict[str, dict[str, tuple[float, float]]] = {
-    "t_junction": _COMMON,
+    "t_junction": {**_COMMON, "stem": (0.0, 400.0)},
     "crossroads": _COMMON,
     "crossroads_lights": _COMMON,
     "crossroads_stop": _COMMON,
@@ -44,10 +45,28 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
     },
     "parking_bays": {
         "bays": (1, 20), "bay": (5.0, 8.0), "depth": (2.0, 2.8), "arm": (15.0, 200.0), "lane_width": _WIDTH,
+        "shortest": (0.0, 12.0), "longest": (0.0, 12.0), "seed": (0, 1_000_000),
     },
     "crosswalk": {"arm": (15.0, 200.0), "lane_width": _WIDTH, "crossing": (2.5, 8.0)},
+    "exits": {
+        "exits": (2, 4), "spacing": (30.0, 80.0), "shift": (-10.0, 10.0), "arm": (15.0, 200.0), "side": (15.0, 100.0),
+        "lane_width": _WIDTH,
+    },
+    "two_turns": {
+        "arm": (15.0, 200.0), "leg": (15.0, 120.0), "side": (15.0, 100.0), "lane_width": _WIDTH, "radius": (5.0, 15.0),
+    },
 }  # fmt: skip
-WHOLE = frozenset({"arms", "blocks_x", "blocks_y", "lanes", "seed", "bays"})  # parameters that are whole numbers
+WHOLE = frozenset({"arms", "blocks_x", "blocks_y", "lanes", "seed", "bays", "exits"})  # these are whole numbers
+
+# Kind of a place of decision beyond the single junction (`sim.composed`) -> the generators whose maps have one; of the
+# first of them it is what a map is made for.
+PLACES: dict[str, tuple[str, ...]] = {
+    "exits": ("exits",),
+    "legs": ("two_turns",),
+    "passage": ("narrow_passage",),
+    "bays": ("parking_bays",),
+    "street": ("crosswalk", "parking_bays", "narrow_passage"),
+}
 
 
 def _checked(generator: Generator) -> Generator:
@@ -62,13 +81,14 @@ def _checked(generator: Generator) -> Generator:
 
 
 @_checked
-def t_junction(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0) -> str:
+def t_junction(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0, stem: float = 0.0) -> str:
     """A T: a stem from the south meets a straight road from west to east.
 
     Args:
         arm: length of each road outside the junction [m].
         lane_width: [m].
         radius: of the right turn, along the middle of its lane [m]; left turns are a lane width wider.
+        stem: length of the stem, where it is not `arm` [m]; 0 where it is.
 
     Returns:
         OpenDRIVE text.
@@ -76,7 +96,7 @@ def t_junction(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0) 
     Raises:
         ValueError: for a parameter out of its range.
     """
-    return text_of(_junction("t_junction", _T, arm, lane_width, radius)[0])
+    return text_of(_junction("t_junction", _T, arm, lane_width, radius, stem)[0])
 
 
 @_checked
@@ -104,6 +124,7 @@ def crossroads_stop(arm: float = 50.0, lane_width: float = 3.5, radius: float = 
 GENERATORS: dict[str, Generator] = {
     **{g.__name__: g for g in (t_junction, crossroads, crossroads_lights, crossroads_stop)},
     **{g.__name__: _checked(g) for g in (roundabout, grid_town, merge, narrow_passage, parking_bays, crosswalk)},
+    **{g.__name__: _checked(g) for g in (exits, two_turns)},
 }
 
 
@@ -149,17 +170,17 @@ def _generated(name: str, parameters: tuple[tuple[str, float], ...]) -> str:
 
 
 def _junction(
-    name: str, arms: tuple[str, ...], arm: float, lane_width: float, radius: float
+    name: str, arms: tuple[str, ...], arm: float, lane_width: float, radius: float, stem: float = 0.0
 ) -> tuple[ET.Element, list[Mouth]]:
-    """One junction at the origin with the named arms, and where they meet it."""
+    """One junction at the origin with the named arms, and where they meet it; `stem` is the first arm's own length."""
     edge = radius + 0.5 * lane_width  # every turn's reference line is an arc of this radius
     reach = edge + arm
-    root = network(name, (-reach, -reach, reach, reach))
+    root = network(name, (-reach, -max(reach, edge + stem), reach, reach))
     mouths = []
     for i, here in enumerate(arms):
         heading = _HEADING[here]
         start = (edge * math.cos(heading), edge * math.sin(heading), heading)
-        element = road(root, i + 1, start, [(arm, 0.0)])
+        element = road(root, i + 1, start, [(stem if stem and not i else arm, 0.0)])
         link(element, "predecessor", "junction", _JUNCTION_ID)
         section(element, street(1, lane_width), street(1, lane_width), centre="broken")
         mouths.append(Mouth(i + 1, "start", start, 1, lane_width))

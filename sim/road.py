@@ -116,8 +116,12 @@ def _file(path: FilePath, changed: int, size: int) -> tuple[str, str | UnicodeDe
 
 
 def junctions_of_kind(road_map: RoadMap, kind: str) -> tuple[Junction, ...]:
-    """The junctions of a kind, in the file's order: what MapSpec.junction counts."""
-    return tuple(j for j in road_map.junctions if j.kind == kind)
+    """The junctions or composed places of a kind, in the file's order: what MapSpec.junction counts."""
+    from sim.composed import places_of, with_long_stem  # late: they are read from lanes, which are stored as maps are
+
+    if kind in maps.PLACES:
+        return places_of(road_map, kind)
+    return tuple(with_long_stem(road_map, j) for j in road_map.junctions if j.kind == kind)
 
 
 def find_file(file: str, search: Sequence[FilePath] = ()) -> FilePath:

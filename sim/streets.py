@@ -6,6 +6,7 @@ is the middle of the street, so eastbound lanes have negative ids and lie on the
 
 from __future__ import annotations
 
+import random
 import xml.etree.ElementTree as ET
 
 from sim.networks import (
@@ -40,7 +41,14 @@ def crosswalk(arm: float = 50.0, lane_width: float = 3.5, crossing: float = 4.0)
 
 
 def parking_bays(
-    bays: float = 6, bay: float = 6.0, depth: float = 2.3, arm: float = 40.0, lane_width: float = 3.5
+    bays: float = 6,
+    bay: float = 6.0,
+    depth: float = 2.3,
+    arm: float = 40.0,
+    lane_width: float = 3.5,
+    shortest: float = 0.0,
+    longest: float = 0.0,
+    seed: float = 0,
 ) -> str:
     """A straight street whose south side has bays to park in along the kerb, cut into the pavement.
 
@@ -50,9 +58,14 @@ def parking_bays(
         depth: width of the parking lane [m].
         arm: length of the street on either side of the bays [m].
         lane_width: [m].
+        shortest, longest: between which each bay's length is drawn [m]; 0 where that is `bay`.
+        seed: of the draw.
     """
-    n = round(bays)
-    begin, end = arm, arm + n * bay
+    chance, ends = random.Random(round(seed)), sorted((shortest or bay, longest or bay))
+    even = ends[0] == ends[1]
+    lengths = [ends[0] if even else round(chance.uniform(*ends), 2) for _ in range(round(bays))]
+    starts = [k * ends[0] if even else sum(lengths[:k]) for k in range(len(lengths) + 1)]
+    begin, end = arm, arm + starts[-1]
     root, element = _straight("parking_bays", end + arm)
     gutter, near = Strip("shoulder", GUTTER, "curb"), Strip("driving", lane_width, "solid")
     left = street(1, lane_width)
@@ -62,9 +75,10 @@ def parking_bays(
         kinds.append(Strip("sidewalk", PAVEMENT if parks else PAVEMENT + depth))
         right = [_goes_on(strip, _other(k, parks), first, last) for k, strip in enumerate(kinds, 1)]
         section(element, right, [_goes_on(strip, k, first, last) for k, strip in enumerate(left, 1)], s, "broken")
-    for k in range(n):
-        at = (begin + (k + 0.5) * bay, -(lane_width + 0.5 * depth))
-        box_object(element, k + 1, "parkingSpace", at, (bay, depth))
+    for k, length in enumerate(lengths):
+        middle = (k + 0.5) * length if even else starts[k] + 0.5 * length
+        at = (begin + middle, -(lane_width + 0.5 * depth))
+        box_object(element, k + 1, "parkingSpace", at, (length, depth))
     return text_of(root)
 
 

@@ -101,8 +101,9 @@ class Path:
 class Route:
     """One way through a junction: the inbound lane, the connecting lane and the outbound lane as one path.
 
-    Or one way through many, where keypoints say it (`sim.routes`): then it is all "straight", and its junction ends
-    where ego has arrived.
+    Or one way over a composed place: its junction begins at the edge of the first and ends with the last turn, or it is
+    a stretch of street. Or one way through many junctions, where keypoints say it (`sim.routes`): then it is all
+    "straight", and its junction ends where ego has arrived.
 
     Args:
         path: the whole way.
@@ -126,7 +127,8 @@ class Arm:
     """One road that meets a junction.
 
     Args:
-        name: south, west, east or north: as seen with the stem (or the first arm) at the bottom of the page.
+        name: south, west, east or north: as seen with the stem (or the first arm) at the bottom of the page. A composed
+            place has others besides: exit1, exit2, ... at side roads, southwest, northwest, ... behind two turns.
         inbound: lane towards the junction; ends at the junction's edge.
         outbound: lane away from it; begins at the junction's edge.
         lane_width: [m].
@@ -140,7 +142,11 @@ class Arm:
 
 @dataclass(frozen=True)
 class Junction:
-    """Where roads meet. `kind` is "t" for three arms of which one, the stem (south), offers left and right only."""
+    """Where roads meet, or another place of decision. What its kind says:
+
+    "t": three arms of which one, the stem (south), offers left and right only; "x": four arms; "other": any others;
+    "exits", "legs", "passage", "bays", "street": composed of more than a junction, or of none, see `sim.composed`.
+    """
 
     id: int
     kind: str

@@ -19,6 +19,7 @@ from sim.networks import advanced, join
 
 SHA256 = {
     "t_junction": "1100cc48fcf3db2a589a3f7d22f71f30a32b05c939798a94154fcb221cb9e3fc",
+    "parking_bays": "b828ef13b3d9ab14503e7ad4d75a428c8f82cc4cb666b7433efb9316e39b645a",
     "crossroads": "f3c822d229299562027c89d0e10d324168dd75dfa94626e40230a50273ead6ac",
 }
 USUAL = ("arm", "seed", "block", "blocks_x", "blocks_y")  # what makes maps large, and nothing new
@@ -173,6 +174,8 @@ def _wanted_ways(name, parameters):
         return [12]
     if name == "roundabout":
         return [3] * int(parameters.get("arms", 4))
+    if name in ("exits", "two_turns"):
+        return [6] * int(parameters.get("exits", 3))
     if name == "merge":
         return [int(parameters.get("lanes", 2)) + 1] * 2
     return []
@@ -270,6 +273,26 @@ def test_bays_are_a_parking_lane_of_their_length(bays, bay):
     assert str(_loaded(text).get_waypoint_xodr(1, -2, 40.0 + 1.0).lane_type) == "Parking"
     assert _loaded(text).get_waypoint(carla.Location(0.0, 4.7, 0.0), lane_type=carla.LaneType.Parking).lane_id == -2
     assert len([o for o in ET.fromstring(text.encode()).iter("object") if o.get("type") == "parkingSpace"]) == bays
+
+
+def test_a_seed_draws_the_length_of_every_bay_between_the_shortest_and_the_longest():
+    drawn = {"shortest": 4.5, "longest": 7.5}
+    for seed in range(5):
+        text = maps.generate("parking_bays", [("bays", 6), *drawn.items(), ("seed", seed)])
+        boxes = [o for o in ET.fromstring(text.encode()).iter("object") if o.get("type") == "parkingSpace"]
+        s, length = (np.array([float(o.get(key)) for o in boxes]) for key in ("s", "length"))
+        assert (length >= 4.5).all() and (length <= 7.5).all() and np.ptp(length) > 0.5
+        np.testing.assert_allclose(s - 0.5 * length, 40.0 + np.append(0.0, np.cumsum(length)[:-1]), atol=1e-6)
+        (lane,) = [lane for lane in read_network(text, "p").lanes if lane.type == "parking"]
+        assert np.ptp(lane.points[:, 0]) == pytest.approx(length.sum(), abs=0.01)
+    assert len({maps.generate("parking_bays", [*drawn.items(), ("seed", seed)]) for seed in range(5)}) == 5
+
+
+def test_a_long_stem_is_one_arm_only_and_none_is_the_junction_of_before():
+    usual, long = maps.generate("t_junction"), maps.generate("t_junction", [("stem", 300.0)])
+    assert maps.generate("t_junction", [("stem", 0.0)]) == usual == maps.generate("t_junction", [("stem", 50.0)])
+    lengths = [[float(r.get("length")) for r in ET.fromstring(t.encode()).iter("road")] for t in (usual, long)]
+    assert lengths[1] == [300.0, *lengths[0][1:]]
 
 
 @pytest.mark.parametrize("crossing", [2.5, 4.0, 8.0])
