@@ -118,7 +118,8 @@ class Town:
     def step(self) -> None:
         """One tick."""
         world = self.world
-        advance(world, self.crowd, self.roads, self.bank.points, self.bank.path_start, TICK, 0, len(world.x))
+        bank = self.bank
+        advance(world, self.crowd, self.roads, bank.points, bank.path_start, bank.junction_in, TICK, 0, len(world.x))
         world.tick[:] += 1
         world.clock[world.clock >= 0] += round(float(TICK) * 1000)
 

@@ -9,6 +9,7 @@ from typing import Any
 from scenarios.draws import Draw
 from scenarios.models import FileModel
 from scenarios.reading import KeyPath, Lines
+from scenarios.road_users import LATER
 from scenarios.rules.parse import listed
 from scenarios.rules.predicates import Number, parse_number, renamed
 from sim.types import WEATHER_FIELDS
@@ -28,7 +29,7 @@ def draws_of(model: FileModel) -> dict[str, Draw]:
         if isinstance(value, Draw):
             found[f"weather.{name}"] = value
     for actor in model.actors:
-        values = {k: getattr(actor, k) for k in type(actor).model_fields if k != "name"}
+        values = {k: getattr(actor, k) for k in type(actor).model_fields if k != "name" and k not in LATER}
         found |= {f"actors.{actor.name}.{k}": v for k, v in values.items() if isinstance(v, Draw)}
     for sign in model.signs:
         found |= {f"signs.{sign.name}.{k}": getattr(sign, k) for k in type(sign).model_fields if k != "name"}
@@ -40,6 +41,11 @@ def draws_of(model: FileModel) -> dict[str, Draw]:
     for actor in model.actors:
         if actor.script is not None:
             found |= {f"actors.{actor.name}.script.{k}": v for k, v in actor.script.draws.items()}
+    for actor in model.actors:
+        later = {k: getattr(actor, k) for k in LATER}
+        found |= {f"actors.{actor.name}.{k}": v for k, v in later.items() if v is not None}
+        if actor.follows is not None:
+            found[f"actors.{actor.name}.follows.gap"] = actor.follows.gap
     return found
 
 
@@ -50,6 +56,9 @@ def untold_of(model: FileModel) -> dict[str, str]:
         if variable.startswith("changes."):
             told = "is yet to come, and no driver can know it; wanted what is there"
             found[variable] = f"{told}, such as 'weather.precipitation > 20'"
+        elif variable.endswith((".halt", ".queue", ".follows.gap")):
+            actor = variable.split(".")[1]
+            found[variable] = f"is how the actor drives, which no world shows; wanted 'actors.{actor}.turn'"
         elif ".script." in variable:
             actor = variable.split(".")[1]
             found[variable] = (
@@ -59,6 +68,11 @@ def untold_of(model: FileModel) -> dict[str, str]:
         if named.script is not None:
             told = "follows a script, so that no draw can say what it is when the decision falls"
             found[f"actors.{named.name}.speed"] = f"{told}; wanted 'actors.{named.name}.present'"
+        elif named.follows is not None or named.halt is not None or named.lead is not None or named.queue.ends[1]:
+            told = "drives by others, so that no draw can say what it is when the decision falls"
+            found[f"actors.{named.name}.speed"] = f"{told}; wanted 'actors.{named.name}.present'"
+        told = "is told by a running world alone, and no draw can say it"
+        found[f"actors.{named.name}.halted"] = f"{told}; wanted 'actors.{named.name}.present'"
     if model.traffic is not None:
         for field in ("vans", "trucks", "bicycles"):
             found[f"traffic.{field}"] = f"is a chance and not a number of vehicles; wanted {_COUNTS}"

@@ -33,6 +33,7 @@ from scenarios.spec import Scenario
 from sim.bank import path_points
 from sim.config import EGO, RAD, VEHICLES, ActorSpec, Episode, SignSpec, Weather
 from sim.embedded import EmbeddedWorld
+from sim.errands import ALONG
 from sim.road import find_file, load_map
 from sim.types import DECISIONS, ROUTE_SPACING, Junction, World
 from sim.types import Path as Line
@@ -64,6 +65,9 @@ BODIES: dict[str, Body] = {
     "bicycle": Body("Vehicle", "bicycle", "vehicle.gazelle.omafiets"),
     "walker": Body("Pedestrian", "pedestrian", "walker.pedestrian.0001", 75.0),
     "cone": Body("MiscObject", "obstacle", "static.prop.constructioncone", 3.0),
+    "barrier": Body("MiscObject", "barrier", "static.prop.streetbarrier", 80.0),
+    "raised_barrier": Body("MiscObject", "pole", "static.prop.streetbarrier", 80.0),
+    "ball": Body("MiscObject", "obstacle", "static.prop.ball", 0.4),
     "sign": Body("MiscObject", "pole", "static.prop.streetsign", 30.0),
 }
 
@@ -91,8 +95,15 @@ def openscenario(
         search: folders in which map files are looked up.
 
     Raises:
-        ValueError, FileNotFoundError: for an episode that cannot be placed on its map.
+        ValueError, FileNotFoundError: for an episode that cannot be placed on its map, or in which somebody drives by
+            others: waits for his turn, comes at his time, follows ego.
     """
+    for actor in episode.actors:
+        if idle := [k for k in ("halt", "lead", "follows") if getattr(actor, k) is not None] + ["queue"] * actor.queue:
+            raise ValueError(
+                f"actor {actor.name} has {idle[0]}, which OpenSCENARIO 1.0 has no word for here; wanted an actor with "
+                "turn alone, a speed or none"
+            )
     backend = EmbeddedWorld(1, simulation=room_for(scenario), search=search)
     backend.reset([episode])
     _, junction = load_map(episode.map, search)
@@ -245,7 +256,7 @@ def _storyboard(scenario: Scenario, episode: Episode, backend: EmbeddedWorld, ju
         actions.append(_e("Private", *start, entityRef=name))
     groups = [_group(HERO, "AssignRouteAction", _route(scenario, episode, world, junction))]
     for i, name in names.items():
-        if i and world.path[0, i] >= 0:
+        if i and (world.path[0, i] >= 0 or episode.actors[i - 1].turn):
             groups.append(_group(name, "FollowTrajectoryAction", *_trajectory(name, backend, i)))
     finishes = [
         (f"arrived {DECISIONS[route.decision]}", _at(route.path, route.junction_out + episode.finish))
@@ -312,8 +323,12 @@ def _trajectory(name: str, backend: EmbeddedWorld, i: int) -> tuple[ET.Element, 
     """Actor i's path from where it is; the vertices' times are those at its own speed, and bind nobody."""
     world = backend.world
     here = np.array([[world.x[0, i], world.y[0, i], world.yaw[0, i]]], np.float64)
-    rest = path_points(backend.maps.arrays, int(world.path[0, i]))[:, :3].astype(np.float64)
-    first = int((world.path_s[0, i] + VERTEX_SPACING) / ROUTE_SPACING)
+    path, gone_by = int(world.path[0, i]), float(world.path_s[0, i])
+    if path < 0:  # sent through the junction
+        assert backend.errands is not None
+        path, gone_by = int(backend.errands.path[0, i]), float(backend.errands.drive[0, i, ALONG])
+    rest = path_points(backend.maps.arrays, path)[:, :3].astype(np.float64)
+    first = int((gone_by + VERTEX_SPACING) / ROUTE_SPACING)
     every = round(VERTEX_SPACING / float(ROUTE_SPACING))
     ahead = rest[first:-1:every]
     points = np.concatenate([here, ahead, rest[-1:]])

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from scenarios.draws import Draw, Fixed, read_colour, read_count, read_truth
 from scenarios.keys import ARMS, EVERYWHERE, LANES, LONGEST, Model
 from sim.config import BODIES, EGO, ActorSpec, TrafficSpec
+from sim.types import TURNS
 from sim.walkers import MOST_POINTS
 
 MOST = 64  # vehicles, walkers and parked cars each
@@ -18,17 +19,26 @@ _SLOWEST = 0.1  # [m/s] of a script: what stands needs none
 _POINTS = f"wanted 1 to {MOST_POINTS - 1} points [forward, left], in metres from where the actor stands"
 
 
+_CUES = ("after", "within", "near_junction", "past")
+LATER = ("turn", "halt", "queue", "lead")  # keys of an actor that came later: they are drawn last
+
+
 class ScriptModel(Model):
-    """What an actor does on cue; the fields of `sim.config.Script`. All but the path are draws; one cue is given."""
+    """What an actor does on cue; the fields of `sim.config.Script`, draws but for path and speeds. One cue is given."""
 
     path: tuple[tuple[float, float], ...]
-    speed: Draw
+    speed: Draw | None = None
     after: Draw | None = None
     within: Draw | None = None
+    near_junction: Draw | None = None
+    past: Draw | None = None
+    speeds: tuple[float, ...] = ()
     numbers: ClassVar[dict[str, tuple[float, float]]] = {
         "speed": (_SLOWEST, EGO.max_speed),
         "after": (0.0, LONGEST),
         "within": (0.0, EVERYWHERE),
+        "near_junction": (0.0, EVERYWHERE),
+        "past": (0.0, EVERYWHERE),
     }
 
     @field_validator("path", mode="before")
@@ -42,15 +52,33 @@ class ScriptModel(Model):
 
     @model_validator(mode="after")
     def _check_cue(self) -> ScriptModel:
-        if (self.after is None) == (self.within is None):
-            found = "neither after nor within" if self.after is None else "both after and within"
-            raise ValueError(f"a script has one cue, found {found}; wanted after: seconds, or within: metres to ego")
+        given = [k for k in _CUES if getattr(self, k) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise ValueError(
+                f"a script has one cue, found {found}; wanted after: seconds, within: metres to ego, near_junction: "
+                "metres that ego has left to the junction, or past: metres that it is behind the junction's edge"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_speeds(self) -> ScriptModel:
+        if (self.speed is None) == (not self.speeds):
+            found = "neither speed nor speeds" if self.speed is None else "both speed and speeds"
+            raise ValueError(f"a script has one pace, found {found}; wanted speed: m/s, or speeds: one for every leg")
+        if self.speeds and len(self.speeds) != len(self.path):
+            raise ValueError(
+                f"found {len(self.speeds)} speeds for a path of {len(self.path)} points; wanted one for every leg, "
+                "and a leg leads to each point"
+            )
+        if odd := next((v for v in self.speeds if not _SLOWEST <= v <= EGO.max_speed), None):
+            raise ValueError(f"{odd:g} m/s is out of bounds; wanted speeds from {_SLOWEST:g} to {EGO.max_speed:g} m/s")
         return self
 
     @property
     def draws(self) -> dict[str, Draw]:
         """What chance may choose of it, by field."""
-        fields = {k: getattr(self, k) for k in ("speed", "after", "within")}
+        fields = {k: getattr(self, k) for k in ("speed", *_CUES)}
         return {k: v for k, v in fields.items() if v is not None}
 
 
@@ -62,6 +90,13 @@ def _point(raw: Any) -> tuple[float, float]:
     if odd := next((x for x in raw if not (math.isfinite(x) and abs(x) <= _FAR)), None):
         raise ValueError(f"{odd} is out of bounds; wanted a point within {_FAR:g} m of where the actor stands")
     return float(raw[0]), float(raw[1])
+
+
+class FollowsModel(Model):
+    """An actor that drives behind ego, wherever ego goes, at a gap from bumper to bumper [m]."""
+
+    gap: Draw
+    numbers: ClassVar[dict[str, tuple[float, float]]] = {"gap": (1.5, 60.0)}
 
 
 class ActorModel(Model):
@@ -77,17 +112,29 @@ class ActorModel(Model):
     speed: Draw = Fixed(ActorSpec.speed)
     present: Draw | str = Fixed(ActorSpec.present)
     script: ScriptModel | None = None
+    turn: Draw = Fixed(ActorSpec.turn)
+    halt: Draw | None = None
+    queue: Draw = Fixed(ActorSpec.queue)
+    lead: Draw | None = None
+    follows: FollowsModel | None = None
     numbers: ClassVar[dict[str, tuple[float, float]]] = {
         "distance": (0.0, EVERYWHERE),
         "side": (-10.0, 10.0),
         "speed": (0.0, EGO.max_speed),
+        "halt": (0.0, LONGEST),
+        "lead": (-LONGEST, LONGEST),
     }
-    words: ClassVar[dict[str, tuple[str, ...]]] = {"kind": tuple(BODIES), "arm": ARMS, "lane": LANES}
+    words: ClassVar[dict[str, tuple[str, ...]]] = {"kind": tuple(BODIES), "arm": ARMS, "lane": LANES, "turn": TURNS}
 
     @field_validator("colour", mode="before")
     @classmethod
     def _read_colour(cls, value: Any) -> Draw:
         return read_colour(value)
+
+    @field_validator("queue", mode="before")
+    @classmethod
+    def _read_queue(cls, value: Any) -> Draw:
+        return read_truth(value)
 
     @field_validator("present", mode="before")
     @classmethod
@@ -101,6 +148,29 @@ class ActorModel(Model):
                 f"the actor '{self.name}' has a speed and a script; it stands until its cue, and then has the script's "
                 "speed; wanted the speed in the script alone"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_errand(self) -> ActorModel:
+        given = self.model_fields_set
+        turns, follows = "turn" in given, self.follows is not None
+        for key in ("halt", "queue", "lead"):
+            if key in given and not turns:
+                raise ValueError(f"the actor '{self.name}' has {key} and no turn; wanted turn: left, right or straight")
+        for key in ("script", "follows"):
+            if getattr(self, key) is not None and turns:
+                raise ValueError(f"the actor '{self.name}' has a turn and {key}; wanted one of them")
+        if self.script is not None and follows:
+            raise ValueError(f"the actor '{self.name}' has a script and follows; wanted one of them")
+        if turns and self.speed.ends[0] <= 0.0:
+            raise ValueError(f"the actor '{self.name}' has a turn and may have no speed; wanted a speed above 0")
+        if self.lead is not None and "distance" in given:
+            raise ValueError(
+                f"the actor '{self.name}' has a lead and a distance; wanted one of them: with a lead it starts "
+                "where it comes in time"
+            )
+        if idle := [k for k in ("arm", "lane", "distance", "side", "speed") if follows and k in given]:
+            raise ValueError(f"the actor '{self.name}' follows ego, so that its {idle[0]} means nothing; wanted none")
         return self
 
 

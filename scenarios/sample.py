@@ -32,7 +32,7 @@ from sim.config import ActorSpec, Episode, MapSpec, Script, SignSpec, TrafficSpe
 
 Count = Callable[[MapSpec], int]
 _TRIES = 5000  # a group of propositions with a chance of 1 in 500 is still missed less than once in 20,000 episodes
-_ACTOR_FIELDS = tuple(k for k in ActorModel.model_fields if k not in ("name", "script"))
+_ACTOR_FIELDS = tuple(k for k in ActorModel.model_fields if k not in ("name", "script", "follows"))
 _SIGN_FIELDS = tuple(k for k in SignModel.model_fields if k != "name")
 
 
@@ -201,12 +201,23 @@ def _replaced(episode: Episode, values: Mapping[str, Any]) -> Episode:
     return replace(
         episode,
         weather=replace(episode.weather, **of("weather.")),
-        actors=tuple(replace(a, **of(f"actors.{a.name}.")) for a in episode.actors),
+        actors=tuple(_changed(a, of(f"actors.{a.name}.")) for a in episode.actors),
         signs=tuple(replace(s, **of(f"signs.{s.name}.")) for s in episode.signs),
         changes=changes,
         traffic=replace(episode.traffic, **of("traffic.")) if episode.traffic else None,
         **of("ego."),
     )
+
+
+def _changed(actor: ActorSpec, values: Mapping[str, Any]) -> ActorSpec:
+    """The actor with some of its variables changed, its script's and its gap among them."""
+    own = {k: x for k, x in values.items() if "." not in k}
+    scripted = {k.removeprefix("script."): x for k, x in values.items() if k.startswith("script.")}
+    if scripted and actor.script is not None:
+        own["script"] = replace(actor.script, **scripted)
+    if "follows.gap" in values:
+        own["follows"] = values["follows.gap"]
+    return replace(actor, **own)
 
 
 # -------------------------------------------------------------------------------------------------- parts
@@ -272,7 +283,12 @@ def _redraw(
 
 def _episode(scenario: Scenario, seed: int, values: Mapping[str, Any], u: float, junctions: Count) -> Episode:
     actors = tuple(
-        ActorSpec(a.name, **{k: values[f"actors.{a.name}.{k}"] for k in _ACTOR_FIELDS}, script=_script(a, values))
+        ActorSpec(
+            a.name,
+            **{k: values[f"actors.{a.name}.{k}"] for k in _ACTOR_FIELDS if getattr(a, k) is not None},
+            script=_script(a, values),
+            follows=None if a.follows is None else values[f"actors.{a.name}.follows.gap"],
+        )
         for a in scenario.actors
     )
     signs = tuple(SignSpec(s.name, **{k: values[f"signs.{s.name}.{k}"] for k in _SIGN_FIELDS}) for s in scenario.signs)
@@ -294,7 +310,8 @@ def _episode(scenario: Scenario, seed: int, values: Mapping[str, Any], u: float,
 def _script(actor: ActorModel, values: Mapping[str, Any]) -> Script | None:
     if actor.script is None:
         return None
-    return Script(actor.script.path, **{k: values[f"actors.{actor.name}.script.{k}"] for k in actor.script.draws})
+    drawn = {k: values[f"actors.{actor.name}.script.{k}"] for k in actor.script.draws}
+    return Script(actor.script.path, **drawn, speeds=actor.script.speeds)
 
 
 def _traffic(model: TrafficModel | None, values: Mapping[str, Any]) -> TrafficSpec | None:

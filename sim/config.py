@@ -120,7 +120,15 @@ BODIES: dict[str, Vehicle] = {
                       max_braking=4.0, max_speed=3.0),
     "cone": Vehicle(length=0.4, width=0.4, height=0.75, wheelbase=0.2, overhang=0.1, max_acceleration=1.0,
                     max_braking=1.0, max_speed=1.0),
+    # a boom across its lane on a post at the right; where the boom is up only the post stands, see `sim.places`
+    "barrier": Vehicle(length=0.3, width=3.5, height=1.1, wheelbase=0.15, overhang=0.15, max_acceleration=1.0,
+                       max_braking=1.0, max_speed=1.0),
+    "raised_barrier": Vehicle(length=0.3, width=0.2, height=4.2, wheelbase=0.15, overhang=0.15, max_acceleration=1.0,
+                              max_braking=1.0, max_speed=1.0),
+    "ball": Vehicle(length=0.3, width=0.3, height=0.3, wheelbase=0.15, overhang=0.15, max_acceleration=1.0,
+                    max_braking=1.0, max_speed=10.0),
 }  # fmt: skip
+BOOM_POST = 1.65  # [m] to the right of a barrier's middle: where its post stands
 
 
 @dataclass(frozen=True)
@@ -129,14 +137,20 @@ class Script:
 
     Args:
         path: points (forward, left) [m] from where the actor stands, in its own frame.
-        speed: along it [m/s].
-        after: cue: so long after the episode's start [s]; within: cue: ego comes this near [m]. One of the two.
+        speed: along it [m/s]; means nothing where there are speeds.
+        after, within, near_junction, past: the cue, one of them: so long after the episode's start [s]; ego comes this
+            near [m]; ego's rear axle has so many metres left to its junction's edge; it is so far behind that edge [m].
+        speeds: of every leg of the path [m/s]; the actor speeds up and brakes from one to the next, and stops at the
+            path's end.
     """
 
     path: tuple[tuple[float, float], ...]
-    speed: float
+    speed: float = 1.0
     after: float | None = None
     within: float | None = None
+    near_junction: float | None = None
+    past: float | None = None
+    speeds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -190,6 +204,14 @@ class ActorSpec:
         speed: 0 parks it; otherwise it follows its lane at this speed [m/s].
         present: False leaves the place empty (twins flip this without moving anything else).
         script: what it does on cue; its speed is then the script's.
+        turn: "left", "right" or "straight": it drives at its speed through the junction by that way out of its arm, and
+            leaves; empty: it keeps to its lane.
+        halt: how long it stands at its line, a metre before the junction's edge [s]; None where it does not stop.
+        queue: it takes turns there with ego and everybody else who queues, see `sim.queueing`.
+        lead: by how much it comes to its line before ego nominally comes to its own [s], below 0 after it; one that
+            does not stop enters the junction then. Its distance follows, see `sim.dispatch`. None: it starts where
+            `distance` says.
+        follows: it drives behind ego at this gap [m], wherever ego goes; arm, lane, distance and speed mean nothing.
     """
 
     name: str
@@ -202,6 +224,16 @@ class ActorSpec:
     speed: float = 0.0
     present: bool = True
     script: Script | None = None
+    turn: str = ""
+    halt: float | None = None
+    queue: bool = False
+    lead: float | None = None
+    follows: float | None = None
+
+    @property
+    def sent(self) -> bool:
+        """Whether `sim.errands` drives it."""
+        return bool(self.turn) or self.follows is not None
 
 
 @dataclass(frozen=True)
@@ -322,8 +354,12 @@ class Episode:
             if not data[name]:
                 del data[name]
         for actor in data["actors"]:
-            if actor["script"] is None:
-                del actor["script"]
+            for name in _LATER:  # what came into the files' language later
+                if actor[name] == _DEFAULTS[name]:
+                    del actor[name]
+            for name in ("near_junction", "past", "speeds"):
+                if "script" in actor and not actor["script"][name] and actor["script"][name] != 0.0:
+                    del actor["script"][name]
         return data
 
     @classmethod
@@ -352,10 +388,15 @@ class Episode:
         return cls(**data)
 
 
+_LATER = ("script", "turn", "halt", "queue", "lead", "follows")
+_DEFAULTS = {f.name: f.default for f in fields(ActorSpec)}
+
+
 def _actor(data: dict[str, Any]) -> ActorSpec:
     script = data.get("script")
     if script is not None:
-        script = Script(**{**script, "path": tuple((float(f), float(left)) for f, left in script["path"])})
+        path = tuple((float(f), float(left)) for f, left in script["path"])
+        script = Script(**{**script, "path": path, "speeds": tuple(script.get("speeds", ()))})
     return ActorSpec(**{**data, "script": script})
 
 

@@ -43,9 +43,9 @@ class Crowd(NamedTuple):
     junction lane claimed and the one not yet left, tick since which it stands, whether it has stopped at its line,
     how many choices it has made; course (B, N, 5) f32: metres along the lane, offset to the left that is left of a
     lane change, offset that is kept [m], share of the pace that it likes, most it likes [m/s];
-    cue (B, N, 3) f32: what a script waits for, value, speed; path (B, N, MOST_POINTS, 2) f32 [m], points (B, N) i32 how
-    many it has; these three are (1, 1, ...) where nobody is scripted.  busy (B,) i32: how many are to be moved;
-    free (B, N) i32: scratch of a tick.
+    cue (B, N, 3) f32: what a script waits for, value, speed; path (B, N, MOST_POINTS, 3) f32 x, y [m] and the speed
+    from there on [m/s], 0 where the script has but one, points (B, N) i32 how many it has; these three are (1, 1, ...)
+    where nobody is scripted.  busy (B,) i32: how many are to be moved; free (B, N) i32: scratch of a tick.
     """
 
     mind: np.ndarray
@@ -63,7 +63,7 @@ def empty_crowd(worlds: int, slots: int, scripts: bool = False) -> Crowd:
     mind = np.zeros((worlds, slots, MIND), np.int32)
     return Crowd(
         mind, np.zeros((worlds, slots, COURSE), np.float32), np.zeros((*wide, 3), np.float32),
-        np.zeros((*wide, MOST_POINTS, 2), np.float32), np.zeros(wide, np.int32), np.zeros(worlds, np.int32),
+        np.zeros((*wide, MOST_POINTS, 3), np.float32), np.zeros(wide, np.int32), np.zeros(worlds, np.int32),
         np.zeros((worlds, slots), np.int32),
     )  # fmt: skip
 
@@ -89,11 +89,12 @@ def _scripted(crowd: Crowd) -> bool:
 
 
 @kernel
-def advance(world, crowd, roads, path_points, path_start, dt, start, stop):
+def advance(world, crowd, roads, path_points, path_start, junction_in, dt, start, stop):
     """Move everyone but ego in worlds start .. stop on by one tick of `dt` [s].
 
     Args:
-        world: World; crowd: Crowd; roads: Roads of the same bank; path_points, path_start: of the bank's paths.
+        world: World; crowd: Crowd; roads: Roads of the same bank; path_points, path_start, junction_in: of the bank's
+            paths.
     """
     x, y, yaw, speed, steer, acceleration = world.x, world.y, world.yaw, world.speed, world.steer, world.acceleration
     length, width, wheelbase, overhang, kind = world.length, world.width, world.wheelbase, world.overhang, world.kind
@@ -149,4 +150,4 @@ def advance(world, crowd, roads, path_points, path_start, dt, start, stop):
                      roads.foot_links)  # fmt: skip
             elif mode == SCRIPTED:
                 follow_script(w, i, dt, tick, crowd.cue, crowd.path, crowd.points, mind, course, x, y, yaw, speed,
-                              acceleration)  # fmt: skip
+                              acceleration, wheelbase, route, route_s, route_offset, junction_in)  # fmt: skip

@@ -54,7 +54,8 @@ PALETTE = np.array(
 )  # fmt: skip
 _OF_KIND = {"car": "Car", "van": "Car", "truck": "Truck", "building": "Building", "house": "Building",
             "tree": "Vegetation", "lamp": "Pole", "fence": "Fence", "bicycle": "Bicycle",
-            "walker": "Pedestrian", "cone": "Static", "light": "TrafficLight"}  # fmt: skip
+            "walker": "Pedestrian", "cone": "Static", "light": "TrafficLight",
+            "barrier": "Static", "raised_barrier": "Static", "ball": "Dynamic"}  # fmt: skip
 _OF_SURFACE = {"road": "Roads", "junction": "Roads", "shoulder": "Roads", "parking": "Roads", "pavement": "SideWalks"}
 # By kind; the last entry is that of signs, whose kind lies beyond KINDS.
 TAG_OF_KIND = np.array(

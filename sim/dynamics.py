@@ -16,6 +16,7 @@ from sim.kernel import kernel
 ZERO = np.float32(0.0)
 HALF = np.float32(0.5)
 ONE = np.float32(1.0)
+TWO = np.float32(2.0)
 G = np.float32(GRAVITY)
 
 # Peak adhesion of tyres: the middle of the ranges that Wong (Theory of Ground Vehicles, average values of the
@@ -42,6 +43,13 @@ def limits_of(vehicle: Vehicle) -> np.ndarray:
 def clamp(value, low, high):  # type: ignore[no-untyped-def]
     """`value` held between `low` and `high`."""
     return min(max(value, low), high)
+
+
+@kernel(inline=True)
+def stopping_speed(speed, left, braking, dt):  # type: ignore[no-untyped-def]
+    """The speed [m/s] a tick later from which `braking` [m/s^2] still stops within what is then left of `left` [m]."""
+    half = HALF * braking * dt
+    return max(np.sqrt(max(half * half + TWO * (braking * left - half * speed), ZERO)) - half, ZERO)
 
 
 @kernel(inline=True)

@@ -16,6 +16,8 @@ from sim.boards import POST, SIGN, look_of
 from sim.camera import render
 from sim.config import BODIES, Camera, Episode, SignSpec, Simulation
 from sim.crowd import advance, empty_crowd, widened, with_scripts
+from sim.dispatch import check_errand, send
+from sim.errands import Errands, clear, drive_errands, empty_errands, grown
 from sim.footing import DRIVES
 from sim.forecast import check_changes, weather_table
 from sim.kernel import over_worlds
@@ -87,12 +89,13 @@ class EmbeddedWorld:
         self.episodes: list[Episode | None] = [None] * worlds
         self._search = tuple(search)
         self._goal = np.zeros((worlds, 2), np.float32)  # [m] beyond the junction to arrive, off the route to end
-        self._lit, self._crowded = False, False  # whether any world has lights that run, traffic that moves
+        self._lit, self._crowded, self._sent = False, False, False  # any lights that run, traffic, errands
         self._changing: dict[int, np.ndarray] = {}  # slot -> weather by ticks, where it changes
         self._trials: dict[int, Judge] = {}  # slot -> who reads the decision there, where it is no way out
         slots = max(self.simulation.actors, self.simulation.slots)
         self.world = empty_world(worlds, slots)
         self.crowd = empty_crowd(worlds, slots)
+        self.errands: Errands | None = None  # until somebody is sent
         self.world.outcome[:] = TIMEOUT  # nothing runs before the first reset
 
     def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
@@ -108,7 +111,11 @@ class EmbeddedWorld:
         self._make_ways(max((len(ways_of(episode, place)) for episode, (_, place) in zip(episodes, places)), default=0))
         if self.crowd.path.shape[:2] != self.crowd.mind.shape[:2] and any(a.script for e in episodes for a in e.actors):
             self.crowd = with_scripts(self.crowd)
-        kept = [a for a in (*self.world, *self.crowd, self._goal) if len(a) == self.worlds]
+        if sent := [a for e in episodes for a in e.actors if a.sent]:
+            self.errands = self.errands or empty_errands(self.worlds, 1)
+            tails = any(a.follows is not None for a in sent)
+            self.errands = grown(self.errands, self.world.kind.shape[1], tails)
+        kept = [a for a in (*self.world, *self.crowd, *(self.errands or ()), self._goal) if len(a) == self.worlds]
         before, driven = [array[slots] for array in kept], list(self.episodes)
         changing, trials = dict(self._changing), dict(self._trials)
         try:
@@ -120,6 +127,7 @@ class EmbeddedWorld:
             self._changing, self._trials, self.episodes = changing, trials, driven
             raise
         self._lit, self._crowded = bool((self.world.clock >= 0).any()), bool(self.crowd.busy.any())
+        self._sent = self.errands is not None and bool(self.errands.busy.any())
 
     def _look_up(self, episode: Episode) -> tuple[RoadMap, Junction | Route]:
         """The episode's map and junction, or route; refuses an episode that cannot be placed there."""
@@ -142,6 +150,7 @@ class EmbeddedWorld:
                 raise ValueError(f"actor {spec.name}: unknown kind {spec.kind!r}; known are {sorted(BODIES)}")
             if spec.lane not in LANES:
                 raise ValueError(f"actor {spec.name}: unknown lane {spec.lane!r}; known are {LANES}")
+            check_errand(spec, episode, junction, self.simulation.tick)
         for sign in episode.signs:
             if sign.arm not in junction.arms:
                 raise ValueError(f"sign {sign.name}: no arm {sign.arm!r}; the junction has {sorted(junction.arms)}")
@@ -159,6 +168,8 @@ class EmbeddedWorld:
                 fields[name] = np.pad(array, ((0, 0), (0, more)), constant_values=-1 if name == "path" else 0)
         self.world = World(**fields)
         self.crowd = widened(self.crowd, more)
+        if self.errands is not None:
+            self.errands = grown(self.errands, slots, False)
 
     def _make_ways(self, ways: int) -> None:
         """Room for so many routes of ego in every world, where a place has more than a junction."""
@@ -175,6 +186,8 @@ class EmbeddedWorld:
         for name, array in world._asdict().items():
             array[w] = -1 if name in ("path", "route") else 0
         self.crowd.mind[w], self.crowd.course[w], self.crowd.busy[w] = 0, 0.0, 0
+        if self.errands is not None:
+            clear(self.errands, w)
         world.map[w] = self.maps.add(road_map)
         world.seed[w] = episode.seed & 0xFFFFFFFF
         self._changing.pop(w, None)
@@ -218,6 +231,10 @@ class EmbeddedWorld:
 
     def _place_actor(self, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
         spec = episode.actors[i - 1]
+        if spec.sent:
+            assert self.errands is not None  # a reset makes room for them
+            send(self.world, self.errands, w, i, episode, road_map, junction, self.maps, self.simulation.tick)
+            return
         lane, s, x, y, yaw = actor_place(spec, junction)
         set_body(self.world, w, i, spec.kind, x, y, yaw, spec.colour)
         if spec.script is not None:
@@ -259,6 +276,8 @@ class EmbeddedWorld:
         judged = [w for w in self._trials if self.world.outcome[w] == RUNNING]
         asked = (steer, acceleration, reverse)
         self._move_others(bank, dt)
+        if self._sent:
+            self._drive_errands(bank, dt)
         over_worlds(
             lambda start, stop: step_worlds(
                 bank, self.world, self._goal, EGO_LIMITS, DRIVES, *asked, dt, substeps, start, stop
@@ -285,7 +304,28 @@ class EmbeddedWorld:
             return
         roads, crowd = self.maps.roads, self.crowd
         over_worlds(
-            lambda start, stop: advance(self.world, crowd, roads, bank.points, bank.path_start, dt, start, stop),
+            lambda start, stop: advance(
+                self.world, crowd, roads, bank.points, bank.path_start, bank.junction_in, dt, start, stop
+            ),
+            self.worlds,
+            self.threads,
+            least=64,
+        )
+
+    def _drive_errands(self, bank: Bank, dt: np.float32) -> None:
+        """Let those who are sent through the junction, or after ego, go on; they see ego where it is."""
+        over_worlds(
+            lambda start, stop: drive_errands(
+                self.world,
+                self.errands,
+                bank.points,
+                bank.path_start,
+                bank.junction_in,
+                bank.junction_out,
+                dt,
+                start,
+                stop,
+            ),
             self.worlds,
             self.threads,
             least=64,

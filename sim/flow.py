@@ -77,7 +77,7 @@ NEARLY_STRAIGHT = np.float32(0.02)  # below it an angle and its tangent differ b
 SHARPEST = np.float32(np.tan(0.6))  # of the greatest angle of a front wheel
 _0, _1, _2 = np.float32(0.0), np.float32(1.0), np.float32(2.0)
 _U = np.uint32
-_LIGHT = KIND["light"]
+_LIGHT, _BALL = KIND["light"], KIND["ball"]
 
 
 @kernel(inline=True)
@@ -150,7 +150,8 @@ def list_free(w, n, mind, kind, free):
     """Write to `free` the slots of all who are bound to no lane and can be run into; returns how many there are."""
     count = 0
     for j in range(n):
-        if 0 < kind[w, j] < _LIGHT and mind[w, j, MODE] != DRIVER:
+        solid = 0 < kind[w, j] < _LIGHT or _LIGHT < kind[w, j] <= _BALL
+        if solid and mind[w, j, MODE] != DRIVER:
             free[count] = j
             count += 1
     return count

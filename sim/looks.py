@@ -213,6 +213,41 @@ def _light() -> list[Face]:
     ]
 
 
+def _barrier() -> list[Face]:
+    """A boom across the lane, with a skirt of rods, on a housing at its right end."""
+    low, high, x, inner = 0.68, 0.95, 0.1, -0.443
+    skirt: list[Point] = [(0, inner, low), (0, 0.5, low), (0, 0.5, 0.2), (0, inner, 0.2)]
+    return [
+        _front("boom", x, low, high),
+        _rear("boom", -x, low, high),
+        _top("boom", -x, x, high, high),
+        _face("skirt", skirt, flags=TWO_SIDED),
+        *_post(-0.5, inner, 1.0),
+    ]
+
+
+def _raised_barrier() -> list[Face]:
+    """The same housing with its boom upright."""
+    foot, low, x, y = 0.262, 0.2, 0.1, 0.72
+    boom: list[Point] = [(-x, y, 1), (-x, -y, 1), (-x, -y, low), (-x, y, low)]
+    ahead: list[Point] = [(x, -y, 1), (x, y, 1), (x, y, low), (x, -y, low)]
+    side: list[Point] = [(x, 0, 1), (-x, 0, 1), (-x, 0, low), (x, 0, low)]
+    return [
+        _face("raised_boom", boom), _face("raised_boom", ahead),
+        _face("raised_boom", side, flags=TWO_SIDED), *_post(-0.5, 0.5, foot),
+    ]  # fmt: skip
+
+
+def _post(right: float, left: float, top: float) -> list[Face]:
+    """A barrier's housing between two shares of its width, up to a share of its height."""
+    faces = []
+    for x, a, b in ((0.5, right, left), (-0.5, left, right)):
+        faces.append(_face("boom_post", [(x, a, top), (x, b, top), (x, b, 0), (x, a, 0)]))
+    for y, a, b in ((right, -0.5, 0.5), (left, 0.5, -0.5)):
+        faces.append(_face("boom_post", [(a, y, top), (b, y, top), (b, y, 0), (a, y, 0)]))
+    return faces
+
+
 @functools.lru_cache(maxsize=1)
 def meshes() -> Meshes:
     """The faces of every kind, in its VARIANTS or in STYLES of them."""
@@ -221,9 +256,10 @@ def meshes() -> Meshes:
         "building": _building, "house": _house, "tree": _tree,
         "lamp": lambda style: _lamp(), "fence": lambda style: _fence(),
         "bicycle": _bicycle, "walker": _walker, "cone": lambda style: _card("cone", False, 0.5),
-        "light": lambda style: _light(),
+        "light": lambda style: _light(), "ball": lambda style: _card("ball", False, 0.5),
+        "barrier": lambda style: _barrier(), "raised_barrier": lambda style: _raised_barrier(),
     }  # fmt: skip
-    reach = {"building": 260.0, "house": 160.0, "tree": 120.0, "lamp": 80.0, "fence": 60.0, "cone": 60.0}
+    reach = {"building": 260.0, "house": 160.0, "tree": 120.0, "lamp": 80.0, "fence": 60.0, "cone": 60.0, "ball": 60.0}
     shapes: list[list[float]] = []
     what: list[tuple[int, int]] = []
     start = np.zeros((len(KINDS), max(VARIANTS.values()) + 1), np.int32)

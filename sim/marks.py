@@ -1,11 +1,13 @@
 """Who is on the road and what the lights show, as marks upon a map seen from above.
 
 A vehicle is its outline with two panes, a cyclist a slim dart with a head, a walker a small disc, a cone a triangle, a
+barrier its striped boom or, where that is up, its post, a ball a dot, a
 traffic light a dark bar with a lamp in its colour, at the side that it faces.  World frame as in `sim.types`.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ EGO_COLOUR: Colour = (240, 84, 48)
 _LEAST = 5.0  # [px] radius of a walker's disc and of a lamp, however small the map
 _DARK: Colour = (28, 32, 40)
 _CONE: Colour = (246, 98, 24)
+_BOOM: Colour = (206, 26, 24)
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,17 @@ def draw_box(picture: np.ndarray, box: Box, window: Window) -> None:
         corners = np.array([[0.0, -1.0], [0.87, 0.5], [-0.87, 0.5]])
         fill(picture, middle + corners * (radius * 1.45), (255, 255, 255))
         fill(picture, middle + corners * radius, _CONE)
+    elif box.kind in ("barrier", "raised_barrier"):
+        half, thick = box.width / 2, max(0.4, _LEAST / window.scale) / 2
+        if box.kind == "barrier":
+            _boom(picture, placed, np.linspace(-half, half, 8), thick)
+        reach = max(0.45, _LEAST / window.scale)
+        at = placed([[0.0, 0.0 if box.kind == "raised_barrier" else -half]])[0]
+        _disc(picture, at, reach * 1.4 * window.scale, (255, 255, 255))
+        _disc(picture, at, reach * window.scale, _BOOM)
+    elif box.kind == "ball":
+        _disc(picture, middle, _LEAST, (255, 255, 255))
+        _disc(picture, middle, 0.75 * _LEAST, _BOOM)
     elif box.kind == "walker":
         radius = max(box.width / 2 * window.scale, _LEAST)
         _disc(picture, middle, radius * 1.4, (255, 255, 255))
@@ -145,6 +159,15 @@ def draw_box(picture: np.ndarray, box: Box, window: Window) -> None:
         _disc(picture, middle, across * window.scale * 0.5, _DARK)
     else:
         _vehicle(picture, box, placed, window.scale)
+
+
+def _boom(
+    picture: np.ndarray, placed: Callable[[list[list[float]]], np.ndarray], ends: np.ndarray, thick: float
+) -> None:
+    """A barrier's boom in red and white pieces; ends: of the pieces across the lane, thick: half of it [m]."""
+    for k, (a, b) in enumerate(itertools.pairwise(ends)):
+        corners = [[thick, a], [thick, b], [-thick, b], [-thick, a]]
+        fill(picture, placed(corners), (255, 255, 255) if k % 2 else _BOOM)
 
 
 def draw_lamp(picture: np.ndarray, lamp: Lamp, window: Window) -> None:

@@ -31,7 +31,7 @@ _PAINT = _F(1.0 / 208.0)  # textures are painted on a base this bright
 _CAR, _TRUCK, _BUILDING, _HOUSE, _TREE, _LAMP = (
     KIND["car"], KIND["truck"], KIND["building"], KIND["house"], KIND["tree"], KIND["lamp"],
 )  # fmt: skip
-_BICYCLE, _WALKER, _CONE = KIND["bicycle"], KIND["walker"], KIND["cone"]
+_BICYCLE, _WALKER, _CONE, _BALL = KIND["bicycle"], KIND["walker"], KIND["cone"], KIND["ball"]
 _TAU = _F(2.0 * math.pi)
 _STRIDE, _PUSH = _F(1.0 / 0.36), _F(1.0 / 1.3)  # a quarter of two steps, half a turn of the pedals [1/m]
 _STANDS = _F(0.05)  # slower than this nobody's legs move [m/s]
@@ -270,7 +270,7 @@ def draw_patches(o, zb, item, count, geometry, rows, cols, horizon, table):
         if _CAR <= kind <= _TRUCK:
             draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead, right, a, b, length + _F(0.5),
                        wide + _F(0.5), _F(2.6), _F(-0.66), _F(-0.66), _F(-0.64))  # fmt: skip
-        elif _BICYCLE <= kind <= _CONE:
+        elif _BICYCLE <= kind <= _CONE or kind == _BALL:
             draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead, right, a, b, length + _F(0.15),
                        wide + _F(0.1), _F(1.2), _F(-0.5), _F(-0.5), _F(-0.48))  # fmt: skip
         elif kind == _LAMP and table[wx.HEAD] > _0:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.boards import POST
-from sim.config import BODIES, ActorSpec, Episode, SignSpec
+from sim.config import BODIES, BOOM_POST, ActorSpec, Episode, SignSpec
 from sim.types import DECISIONS, ROUTE_SPACING, Junction, Path, Route
 
 LANES = ("inbound", "outbound")  # of an arm: towards the junction, away from it
@@ -50,13 +50,17 @@ def ways_of(episode: Episode, junction: Junction | Route) -> tuple[Route, ...]:
 
 
 def actor_place(spec: ActorSpec, junction: Junction) -> tuple[Path, float, float, float, float]:
-    """The lane that an actor stands on or beside, how far along it [m], and its pose x, y, yaw."""
+    """The lane that an actor stands on or beside, how far along it [m], and its pose x, y, yaw.
+
+    A raised barrier's place is that of the same barrier with its boom down, and its pose that of the post.
+    """
     arm = junction.arms[spec.arm]
     lane = arm.inbound if spec.lane == "inbound" else arm.outbound
     s = lane.length - spec.distance if spec.lane == "inbound" else spec.distance
     s = float(np.clip(s, 0.0, lane.length - 1.0))
     x, y, yaw = pose_at(lane, s)
-    return lane, s, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw
+    side = spec.side + (BOOM_POST if spec.kind == "raised_barrier" else 0.0)
+    return lane, s, x + side * np.sin(yaw), y - side * np.cos(yaw), yaw
 
 
 def sign_place(sign: SignSpec, junction: Junction) -> tuple[float, float, float]:
@@ -71,5 +75,8 @@ def kept_free(episode: Episode, junction: Junction) -> list[tuple[float, float, 
 
     They are the same whether or not somebody is present and of which kind he is: a twin has the same traffic.
     """
-    actors = [(*actor_place(spec, junction)[2:4], _LONGEST_BODY / 2) for spec in episode.actors]
+    actors = [(*actor_place(spec, junction)[2:4], _LONGEST_BODY / 2) for spec in episode.actors if spec.lead is None]
+    for arm in sorted({spec.arm for spec in episode.actors if spec.lead is not None}):  # they start somewhere on it
+        points = junction.arms[arm].inbound.points[:: round(_LONGEST_BODY / float(ROUTE_SPACING))]
+        actors += [(float(x), float(y), _LONGEST_BODY / 2) for x, y in points[:, :2]]
     return actors + [(*sign_place(sign, junction)[:2], POST / 2) for sign in episode.signs]

@@ -33,7 +33,7 @@ from sim.rightofway import (
 )
 from sim.roads import JUNCTION, LENGTH, NEXT, NEXT_END, ROW, ROWS, STEP, Roads
 from sim.types import KIND, RoadMap, World
-from sim.walkers import AFTER, CUE, MOST_POINTS, NEVER, PACE, VALUE, WITHIN
+from sim.walkers import AFTER, ALONG, CUE, MOST_POINTS, NEVER, PACE, VALUE, WITHIN
 
 APART = 4.0  # [m] between bumpers at the start
 EGO_ROOM = 12.0  # [m] around ego that stays free of traffic at the start
@@ -219,7 +219,7 @@ def set_script(world: World, crowd: Crowd, w: int, i: int, spec: ActorSpec) -> N
     """Give the actor in slot i its script; the path leads on from where it stands, in its own frame.
 
     Raises:
-        ValueError: for a path of too many points.
+        ValueError: for a path of too many points, or speeds that are not one for every leg.
     """
     script: Script = spec.script  # type: ignore[assignment]
     if len(script.path) >= MOST_POINTS:
@@ -227,13 +227,23 @@ def set_script(world: World, crowd: Crowd, w: int, i: int, spec: ActorSpec) -> N
     x, y, yaw = float(world.x[w, i]), float(world.y[w, i]), float(world.yaw[w, i])
     c, s = np.cos(yaw), np.sin(yaw)
     path = [(0.0, 0.0), *script.path]
-    crowd.path[w, i, : len(path)] = [(x + f * c - left * s, y + f * s + left * c) for f, left in path]
+    if script.speeds and len(script.speeds) != len(script.path):
+        raise ValueError(
+            f"the script of {spec.name} has {len(script.speeds)} speeds for {len(script.path)} legs; wanted one each"
+        )
+    crowd.path[w, i, : len(path), :2] = [(x + f * c - left * s, y + f * s + left * c) for f, left in path]
+    crowd.path[w, i, :, 2] = 0.0
+    crowd.path[w, i, : len(script.speeds), 2] = script.speeds
     crowd.points[w, i] = len(path)
     crowd.cue[w, i, CUE] = NEVER
     if script.after is not None:
         crowd.cue[w, i, CUE], crowd.cue[w, i, VALUE] = AFTER, script.after
     elif script.within is not None:
         crowd.cue[w, i, CUE], crowd.cue[w, i, VALUE] = WITHIN, script.within
+    elif script.near_junction is not None:
+        crowd.cue[w, i, CUE], crowd.cue[w, i, VALUE] = ALONG, -script.near_junction
+    elif script.past is not None:
+        crowd.cue[w, i, CUE], crowd.cue[w, i, VALUE] = ALONG, script.past
     crowd.cue[w, i, PACE] = script.speed
     crowd.mind[w, i, MODE] = SCRIPTED
     crowd.mind[w, i, CLAIM] = crowd.mind[w, i, HELD] = -1

@@ -31,6 +31,8 @@ _POLE = _F(0.16)  # [m] thickness of a pole
 _NEAREST = _F(0.3)  # [m] ahead of the camera
 _CAR, _HOUSE, _BUILDING, _TREE = KIND["car"], KIND["house"], KIND["building"], KIND["tree"]
 _SIGNS = len(KINDS)  # kinds from here on are signs
+_BARRIER, _RAISED = KIND["barrier"], KIND["raised_barrier"]
+_HOUSING = _F(0.2)  # [m] side of a barrier's post
 _LAMP, _LIGHT, _BICYCLE, _WALKER = KIND["lamp"], KIND["light"], KIND["bicycle"], KIND["walker"]
 
 
@@ -205,6 +207,14 @@ def _cast(shade, touched, rows, cols, geometry, horizon, kind, x, y, a, b, lengt
         high, l1, w1 = _1, length * _F(0.3), _F(0.42)
     elif kind == _WALKER:
         l0, w0 = length * _F(0.7), width * _F(0.7)
+    elif kind == _RAISED:
+        low, high, l1, w1 = _F(0.26), _1, _F(0.1), width
+    elif kind == _BARRIER:  # its boom keeps the sun off, and not what is below the boom
+        l0, w0 = _HOUSING, _HOUSING
+        _box(shade, touched, rows, cols, geometry, horizon, x + _F(0.72) * sx, y + _F(0.72) * sy, a, b, _F(0.1), width,
+             _F(0.25) * sx, _F(0.25) * sy)  # fmt: skip
+        off = _HALF * (width - _HOUSING)
+        x, y = x - b * off, y + a * off
     _box(shade, touched, rows, cols, geometry, horizon, x, y, a, b, l0, w0, sx * low, sy * low)
     if reach * (high - low) > _HALF * (w0 - w1):  # else it hardly looks out of the lower part's
         _box(shade, touched, rows, cols, geometry, horizon, x - a * back, y - b * back, a, b, l1, w1,

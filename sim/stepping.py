@@ -16,7 +16,7 @@ from sim.obstacles import CELL
 from sim.roads import GATE
 from sim.signals import RED, light_state
 from sim.traffic import advance_along, follow
-from sim.types import OUTCOME
+from sim.types import KIND, OUTCOME
 from sim.weather import wetness_of
 
 OFF_ROAD_WHEELS = 2  # so many of the four wheels off the drivable surface end an episode
@@ -35,6 +35,7 @@ RUNNING, ARRIVED, COLLISION, OFF_ROAD, TIMEOUT, DEVIATED = (
 EGO_LIMITS = limits_of(EGO)
 _PER_CELL = np.float32(1.0 / CELL)
 _LIGHT, _STOP = GATE["light"], GATE["stop"]
+_BALL = KIND["ball"]
 
 
 @kernel(inline=True)
@@ -56,12 +57,12 @@ def struck_scenery(x, y, cos, sin, length, width, m, bank):  # type: ignore[no-u
 
 @kernel(inline=True)
 def struck_actor(w, n, x, y, yaw, length, width, overhang, kind, cos, sin):  # type: ignore[no-untyped-def]
-    """The kind of what ego touches of all that has a slot, 0 for nothing."""
+    """The kind of what ego touches of all that has a slot, 0 for nothing; a ball rolls away and hurts nobody."""
     struck = 0
     middle = HALF * length[w, 0] - overhang[w, 0]
     cx, cy = x[w, 0] + middle * cos, y[w, 0] + middle * sin
     for i in range(1, n):
-        if kind[w, i] == 0:
+        if kind[w, i] == 0 or kind[w, i] == _BALL:
             continue
         dx, dy = x[w, i] - cx, y[w, i] - cy
         near = length[w, 0] + length[w, i]

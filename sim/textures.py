@@ -359,6 +359,51 @@ def _dark_metal(rng: np.random.Generator) -> Picture:
     return p
 
 
+def _boom(rng: np.random.Generator) -> Picture:
+    """A barrier's boom: red and white by turns."""
+    p = blank(128, 32, (236, 236, 230, PLAIN))
+    for i in range(4):
+        box(p, i / 4, 0, i / 4 + 1 / 8, 1, (206, 26, 24, PLAIN))
+    shade_rows(p, 1.06, 0.82)
+    return p
+
+
+def _skirt(rng: np.random.Generator) -> Picture:
+    """What hangs from a boom: rods in the boom's colours, held by a rail."""
+    p = blank(128, 32, (190, 110, 106, HOLE))
+    for i in range(16):
+        colour = (206, 26, 24, PLAIN) if i % 4 < 2 else (236, 236, 230, PLAIN)
+        box(p, i / 16 + 0.016, 0, i / 16 + 0.046, 1, colour)
+    box(p, 0, 0.86, 1, 1, (228, 228, 222, PLAIN))
+    return p
+
+
+def _raised_boom(rng: np.random.Generator) -> Picture:
+    """A boom that stands upright."""
+    return np.ascontiguousarray(cv2.rotate(_boom(rng), cv2.ROTATE_90_CLOCKWISE))
+
+
+def _boom_post(rng: np.random.Generator) -> Picture:
+    """The housing that a boom turns in: pale, with a dark foot and a bolt."""
+    p = blank(32, 64, (226, 196, 60, PLAIN))
+    box(p, 0, 0, 1, 0.10, (60, 60, 62, PLAIN))
+    box(p, 0, 0.86, 1, 1, (52, 52, 54, PLAIN))
+    disc(p, 0.5, 0.24, 0.22, 0.11, (70, 70, 72, PLAIN))
+    return p
+
+
+def _ball(rng: np.random.Generator) -> Picture:
+    """A red ball with a pale stripe, lit from above."""
+    p = blank(32, 32, (170, 30, 28, HOLE))
+    disc(p, 0.5, 0.5, 0.49, 0.49, (214, 30, 26, PLAIN))
+    rows, columns = np.mgrid[0:32, 0:32] / 31.0 - 0.5
+    round_ = p[..., 3] == PLAIN
+    p[round_ & (np.abs(rows + 0.5 * columns) < 0.06)] = (244, 236, 214, PLAIN)
+    lit = np.clip(1.14 - 1.0 * ((rows + 0.22) ** 2 + (columns + 0.16) ** 2) * 1.6, 0.5, 1.14)[..., None]
+    p[round_, :3] = np.clip(p[..., :3] * lit, 0, 255).astype(np.uint8)[round_]
+    return p
+
+
 _PICTURES: dict[str, Callable[[np.random.Generator], Picture]] = {
     "paint": _paint, "glass": _glass, "cabin_side": _cabin_side,
     "car_side": lambda rng: _body_side(rng, (0.34, 0.56), (0.19, 0.81), 0.31, 5.3),
@@ -376,8 +421,9 @@ _PICTURES: dict[str, Callable[[np.random.Generator], Picture]] = {
     "cone": _cone, "light_front": _light_front, "dark_metal": _dark_metal,
     **{f"walker_{o}_{p}_{s}": functools.partial(_figure, draw_walker, (o, p, s)) for o, p, s in WALKERS},
     **{f"bicycle_{p}_{s}": functools.partial(_figure, draw_rider, (p, s)) for p, s in RIDERS},
+    "boom": _boom, "skirt": _skirt, "raised_boom": _raised_boom, "boom_post": _boom_post, "ball": _ball,
 }  # fmt: skip
-_THIN = ("walker", "bicycle", "cone")  # what would vanish in the distance
+_THIN = ("walker", "bicycle", "cone", "skirt", "ball")  # what would vanish in the distance
 TEXTURE: dict[str, int] = {name: i for i, name in enumerate(_PICTURES)}
 
 

@@ -29,6 +29,7 @@ DRIVABLE: tuple[int, ...] = (SURFACE["road"], SURFACE["junction"], SURFACE["shou
 # What stands in a world: actors (they may move) and scenery (it belongs to the map).
 KINDS: tuple[str, ...] = (
     "none", "car", "van", "truck", "building", "house", "tree", "lamp", "fence", "bicycle", "walker", "cone", "light",
+    "barrier", "raised_barrier", "ball",
 )  # fmt: skip
 KIND: dict[str, int] = {name: i for i, name in enumerate(KINDS)}
 
@@ -242,6 +243,8 @@ class World(NamedTuple):
     [rad], acceleration (of speed, mean over the last tick) [m/s^2], length, width, height, wheelbase, overhang (rear
     axle to rear bumper) [m] f32; kind i32 (index into KINDS, 0 where there is no actor), look i32 (packed 0xRRGGBB);
     path i32 (row of the Bank's paths that it follows, -1 if none), path_s f32 [m], target_speed f32 [m/s].
+    Whoever is sent through the junction (`sim.errands`) has the path -2 - decision, and its path_s is what is left
+    to its line [m], below 0 behind it.
     Per route of ego (B, R): route i32 (path row, -1 if none), route_s f32 progress [m],
     route_offset f32 signed distance to the left of the route [m].
     """

@@ -5,6 +5,9 @@
     actors.<name>.present   whether the actor stands in the world
     actors.<name>.speed     [m/s]
     actors.<name>.kind      "car", "van", ...
+    actors.<name>.turn      "left", "right", "straight": the way that it takes, "" where it keeps to its lane
+    actors.<name>.lead      by how much it comes to the junction before ego nominally does [s]; told by draws alone
+    actors.<name>.halted    whether it stands within 6 m before its line; told by running worlds alone
     signs.<name>.present    whether the sign stands in the world
     signs.<name>.text       the words on a board
     signs.<name>.kind       "text" for a board, else "stop", "speed_30", ...
@@ -29,18 +32,22 @@ from sim.boards import SIGN, face_shown
 from sim.config import VEHICLES, Episode
 from sim.forecast import settled
 from sim.signs import WEARS
-from sim.types import KIND, KINDS, WEATHER_FIELDS, WEATHER_INDEX, World
+from sim.types import KIND, KINDS, TURNS, WEATHER_FIELDS, WEATHER_INDEX, World
 
 Lookup = Callable[[str], Any]  # variable name -> its value, a scalar or (B,)
 
-ACTOR_ATTRIBUTES: tuple[str, ...] = ("present", "speed", "kind")
+ACTOR_ATTRIBUTES: tuple[str, ...] = ("present", "speed", "kind", "turn", "lead", "halted")
 SIGN_ATTRIBUTES: tuple[str, ...] = ("present", "text", "kind", "wear")
 TRAFFIC_ATTRIBUTES: tuple[str, ...] = ("vehicles", "walkers", "lights")
-_WORDS = ("text", "kind")
-_TRUTHS = ("present", "lights")
+_WORDS = ("text", "kind", "turn")
+_TRUTHS = ("present", "lights", "halted")
 _VEHICLES = np.array([kind in VEHICLES for kind in KINDS])
 _WALKER = KIND["walker"]
-_ABSENT: dict[str, Any] = {"speed": 0.0, "kind": "none", "text": "", "wear": 0.0}
+_ABSENT: dict[str, Any] = {
+    "speed": 0.0, "kind": "none", "text": "", "wear": 0.0, "turn": "", "lead": 0.0, "halted": False,
+}  # fmt: skip
+HALTED_NEAR = 6.0  # [m] before its line who stands has halted
+_STANDS = 0.1  # [m/s]
 
 
 def known_variables(actors: Sequence[str], signs: Sequence[str] = (), traffic: bool = False) -> tuple[str, ...]:
@@ -113,6 +120,10 @@ def drawn_in(episode: Episode, variable: str) -> Any:
         if thing.script is None:
             raise ValueError(f"the actor '{name}' has no script")
         return getattr(thing.script, attribute.removeprefix("script."))
+    if attribute == "follows.gap":
+        return thing.follows
+    if attribute == "halted":
+        raise ValueError(f"{variable} is told by a running world alone, and no draw can say it")
     return getattr(thing, attribute)
 
 
@@ -156,7 +167,25 @@ def value_on(world: World, variable: str, actors: Sequence[str], signs: Sequence
         return world.kind[:, slot] != 0
     if head == "signs":
         return _on_sign(world, slot, attribute)
+    if attribute in ("turn", "lead", "halted"):
+        return _of_sent(world, slot, variable)
     return world.speed[:, slot] if attribute == "speed" else np.array(KINDS)[world.kind[:, slot]]
+
+
+def _of_sent(world: World, slot: int, variable: str) -> np.ndarray:
+    """What somebody who is sent through the junction does: (B,).
+
+    Raises:
+        ValueError: for the lead, which no running world tells.
+    """
+    there = world.kind[:, slot] != 0
+    if variable.endswith(".lead"):
+        raise ValueError(f"{variable} is told by a draw alone: a running world does not say when ego would have come")
+    sent = there & (world.path[:, slot] <= -2)
+    if variable.endswith(".turn"):
+        return np.where(sent, np.array(TURNS)[np.where(sent, -2 - world.path[:, slot], 0)], _ABSENT["turn"])
+    before = (world.path_s[:, slot] > -1.0) & (world.path_s[:, slot] < HALTED_NEAR)
+    return sent & before & (np.abs(world.speed[:, slot]) < _STANDS)
 
 
 def _on_sign(world: World, slot: int, attribute: str) -> np.ndarray:

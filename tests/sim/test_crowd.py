@@ -52,8 +52,9 @@ class Town:
     def run(self, ticks: int, each: Callable[[int], None] | None = None) -> None:
         for tick in range(ticks):
             advance(
-                self.world, self.crowd, self.roads, self.bank.points, self.bank.path_start, TICK, 0, len(self.world.x)
-            )
+                self.world, self.crowd, self.roads, self.bank.points, self.bank.path_start, self.bank.junction_in, TICK,
+                0, len(self.world.x),
+            )  # fmt: skip
             self.world.tick[:] += 1
             self.world.clock[self.world.clock >= 0] += 100
             if each is not None:

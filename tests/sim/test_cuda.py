@@ -45,6 +45,7 @@ WHEELS = rows(boolean, 1)
 SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
     "dynamics": {
         "clamp": (F,) * 3,
+        "stopping_speed": (F,) * 4,
         "roll": (F,) * 7,
         "bicycle": (F,) * 8,
         "grip_of": (F,),
