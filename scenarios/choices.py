@@ -6,10 +6,10 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from scenarios.draws import Draw
+from scenarios.draws import Draw, Fixed
 from scenarios.models import FileModel
 from scenarios.reading import KeyPath, Lines
-from scenarios.road_users import LATER
+from scenarios.road_users import LATER, ActorModel
 from scenarios.rules.parse import listed
 from scenarios.rules.predicates import Number, parse_number, renamed
 from sim.types import WEATHER_FIELDS
@@ -65,6 +65,10 @@ def untold_of(model: FileModel) -> dict[str, str]:
                 f"is what the actor waits for or will do, which no world shows; wanted 'actors.{actor}.present'"
             )
     for named in model.actors:
+        if not _stands_ahead(named, model):
+            told = "changes on the way, so that no draw can say what it is when the decision falls"
+            wanted = "wanted an actor that stands still on ego's own lane"
+            found[f"actors.{named.name}.distance"] = f"{told}; {wanted}, or 'actors.{named.name}.present'"
         if named.script is not None:
             told = "follows a script, so that no draw can say what it is when the decision falls"
             found[f"actors.{named.name}.speed"] = f"{told}; wanted 'actors.{named.name}.present'"
@@ -81,6 +85,12 @@ def untold_of(model: FileModel) -> dict[str, str]:
             told = "cannot be told in a world with parked cars, which are vehicles that stand"
             found["traffic.vehicles"] = f"{told}; wanted 'parked: 0', or 'traffic.walkers'"
     return found
+
+
+def _stands_ahead(actor: ActorModel, model: FileModel) -> bool:
+    """Whether an actor stands still on the lane by which ego comes, whatever chance chooses."""
+    same = actor.arm.fixed and model.ego.start.fixed and actor.arm.ends == model.ego.start.ends
+    return same and actor.script is None and actor.speed == Fixed(0.0) and actor.lane == Fixed("inbound")
 
 
 def couplings_of(model: FileModel, lines: Lines) -> dict[str, Number]:

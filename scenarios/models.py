@@ -296,6 +296,7 @@ class FileModel(Model):
     traffic: TrafficModel | None = None
     sensors: dict[str, SensorModel] = Field(default_factory=dict)
     propositions: dict[str, str] = Field(min_length=1)
+    where: dict[str, str] = Field(default_factory=dict)
     rule: str
     decision: DecisionModel = DecisionModel.model_validate("junction")
     time_limit: float = Field(Episode.time_limit, gt=0, le=LONGEST)

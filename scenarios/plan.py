@@ -1,5 +1,8 @@
 """What the sampler works out once for a scenario: which variables belong together, and which cells can happen.
 
+A proposition that asks of the past leans on ego's way to the junction too; that is its *context*: drawn anew only where
+nothing else will do, and never by a twin.
+
 A *cell* is a setting of all propositions. Propositions that read the same variables (directly, or through a weather
 formula) form a *group*; groups are independent, so each can be drawn by rejection on its own and quickly. A
 proposition that is the presence of an actor which follows a formula is *derived*: the other propositions settle it.
@@ -9,23 +12,26 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from scenarios.draws import DECIMALS, Choice, Draw
+from scenarios.keys import options_of
 from scenarios.models import weather_bounds
 from scenarios.rules.evaluate import compile_formula, of_valuation
 from scenarios.rules.logic import Cell, all_cells, truth_table
 from scenarios.rules.parse import listed
 from scenarios.rules.predicates import Proposition, compiled, compiled_number
 from scenarios.rules.syntax import Name
+from scenarios.rules.timeline import Layout, when_it_falls
 from scenarios.rules.variables import Lookup, shown
 from scenarios.spec import Scenario
 
 _TRIALS = 4096  # draws from which the cells that can happen are learned; a cell rarer than about 1 in 1000 is missed
+CONTEXT = ("ego.start", "ego.distance", "ego.speed")  # of ego's way to the junction
 _PRESENCE = Choice((False, True))  # what a twin may do to an actor, whatever the scenario does
 
 
@@ -37,13 +43,20 @@ class Group:
         members: positions of its propositions in a cell.
         propositions: those.
         variables: the variables that chance decides and that its propositions lean on.
+        context: those of ego's way, where one of them asks of the past.
         settings: the settings of its members that can happen, sorted.
     """
 
     members: tuple[int, ...]
     propositions: tuple[Proposition, ...]
     variables: tuple[str, ...]
+    context: tuple[str, ...]
     settings: tuple[Cell, ...]
+
+    @property
+    def timed(self) -> bool:
+        """Whether one of them asks of the past."""
+        return any(p.timed for p in self.propositions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +83,7 @@ class Plan:
         fixed: the values of those that leave no choice.
         free: the names of the others, in the order of drawing.
         couplings: in an order that can be computed.
+        layout: what changes with time.
         sources: weather variable that changes later -> the variable of its last change: what it comes to.
         roots: variable -> the variables of `draws` that it hangs on (a presence formula is not followed).
         groups: of the propositions that are not derived.
@@ -84,6 +98,7 @@ class Plan:
     fixed: Mapping[str, Any]
     free: tuple[str, ...]
     couplings: tuple[Coupling, ...]
+    layout: Layout
     sources: Mapping[str, str]
     roots: Mapping[str, frozenset[str]]
     groups: tuple[Group, ...]
@@ -94,23 +109,64 @@ class Plan:
 
     def own_roots(self, proposition: Proposition) -> frozenset[str]:
         """The variables that chance decides and that what the proposition names hangs on."""
-        return _own(proposition, self.sources, self.roots)
+        return self.tiers_of(proposition)[-1]
+
+    def tiers_of(self, proposition: Proposition) -> tuple[frozenset[str], ...]:
+        """Its own roots, in growing sets: a twin changes no more than one of these, the first that will do."""
+        return _tiers(proposition, self.sources, self.roots, self.layout)
 
     def roots_of(self, proposition: Proposition) -> frozenset[str]:
         """Its own, and those that decide whether these show: a sign that is not there says nothing."""
-        return _own(proposition, self.sources, self.roots) | set(proposition.conditions)
+        return self.own_roots(proposition) | set(proposition.conditions)
+
+    def leans_on(self, proposition: Proposition) -> frozenset[str]:
+        """All that its truth may hang on: its roots, and ego's way where it asks of the past."""
+        return self.roots_of(proposition) | (set(CONTEXT) if proposition.timed else set())
 
     def lookup(self, values: Mapping[str, Any]) -> Lookup:
         """What propositions find, given what was drawn: the weather once its changes are over, signs that are there."""
         return _lookup(values, self.sources)
+
+    def truths(self, propositions: Sequence[Proposition], values: Mapping[str, Any]) -> list[Any]:
+        """The truth of each when the decision falls, given what was drawn, a scalar or (n,): bool or (n,)."""
+        return _truths(propositions, values, self.sources, self.layout)
 
     def twin_draw(self, variable: str) -> Draw:
         """How a twin may choose a variable: as the scenario, but any actor or sign may come or go."""
         return _PRESENCE if variable.endswith(".present") else self.draws[variable]
 
 
-def _own(proposition: Proposition, sources: Mapping[str, str], roots: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    return frozenset().union(*(roots[sources.get(v, v)] for v in proposition.variables))
+def _tiers(
+    proposition: Proposition, sources: Mapping[str, str], roots: Mapping[str, frozenset[str]], layout: Layout
+) -> tuple[frozenset[str], ...]:
+    """What is named; besides whether it is there and when the weather changes; besides where, and how fast."""
+    if not proposition.timed:
+        return (frozenset().union(*(roots[sources.get(v, v)] for v in proposition.variables)),)
+    named: set[str] = set()
+    there: set[str] = set()
+    where: set[str] = set()
+    for variable in proposition.variables:
+        thing, _, attribute = variable.rpartition(".")
+        named |= roots[variable]
+        for change in (name for name, fields in layout.changes if thing == "weather" and attribute in fields):
+            named |= roots[f"changes.{change}.{attribute}"]
+            there.add(f"changes.{change}.after")
+            where.add(f"changes.{change}.over")
+        if thing.startswith("signs."):
+            there |= {f"{thing}.present", f"{thing}.kind"}
+            where |= {f"{thing}.arm", f"{thing}.distance"}
+    tiers = [frozenset(named), frozenset(named | there), frozenset(named | there | where)]
+    return tuple(dict.fromkeys(tiers))
+
+
+def _truths(
+    propositions: Sequence[Proposition], values: Mapping[str, Any], sources: Mapping[str, str], layout: Layout
+) -> list[Any]:
+    now, found = _lookup(values, sources), {}
+    if timed := [p for p in propositions if p.timed]:
+        truths = when_it_falls([p.tree for p in timed], values.__getitem__, layout)
+        found = {p.name: truth for p, truth in zip(timed, truths)}
+    return [found[p.name] if p.timed else compiled(p.tree)(now) for p in propositions]
 
 
 def _lookup(values: Mapping[str, Any], sources: Mapping[str, str]) -> Lookup:
@@ -131,6 +187,8 @@ def plan(scenario: Scenario) -> Plan:
         roots[variable] = frozenset().union(*(roots[n] for n in number.variables()))
         couplings.append(Coupling(variable, compiled_number(number), roots[variable]))
     sources = {f"weather.{f}": f"changes.{c.name}.{f}" for c in scenario.changes for f in c.fields}
+    signs = tuple((s.name, tuple(map(str, options_of(s.text)))) for s in scenario.signs)
+    layout = Layout(signs, tuple((c.name, c.fields) for c in scenario.changes))
     fixed = {name: draw.pick(0.0) for name, draw in draws.items() if draw.fixed}
     presences = {v: compile_formula(f, of_valuation) for v, f in scenario.presences.items()}
     derived = {
@@ -138,40 +196,42 @@ def plan(scenario: Scenario) -> Plan:
         for i, p in enumerate(scenario.propositions)
         if isinstance(p.tree, Name) and p.tree.name in presences
     }
-    groups = _groups(scenario, sources, roots, derived, fixed, couplings)
+    groups = _groups(scenario, layout, sources, roots, derived, fixed, couplings)
     table = truth_table(scenario.rule, scenario.proposition_names)
     return Plan(
-        scenario, draws, fixed, tuple(name for name in draws if name not in fixed), tuple(couplings), sources, roots,
-        groups, derived, presences, _possible(scenario, groups, derived), table,
+        scenario, draws, fixed, tuple(name for name in draws if name not in fixed), tuple(couplings), layout, sources,
+        roots, groups, derived, presences, _possible(scenario, groups, derived), table,
     )  # fmt: skip
 
 
 def _groups(
-    scenario: Scenario, sources: Mapping[str, str], roots: Mapping[str, frozenset[str]], derived: Mapping[int, Any],
-    fixed: Mapping[str, Any], couplings: list[Coupling],
+    scenario: Scenario, layout: Layout, sources: Mapping[str, str], roots: Mapping[str, frozenset[str]],
+    derived: Mapping[int, Any], fixed: Mapping[str, Any], couplings: list[Coupling],
 ) -> tuple[Group, ...]:  # fmt: skip
-    merged: list[tuple[set[int], set[str]]] = []
+    merged: list[tuple[set[int], set[str], set[str]]] = []
     for i, proposition in enumerate(scenario.propositions):
         if i in derived:
             continue
-        members, variables = {i}, {*_own(proposition, sources, roots), *proposition.conditions}
-        for other in [m for m in merged if m[1] & variables - set(fixed)]:
+        members, context = {i}, set(CONTEXT if proposition.timed else ())
+        variables = {*_tiers(proposition, sources, roots, layout)[-1], *proposition.conditions}
+        for other in [m for m in merged if (m[1] | m[2]) & (variables | context) - set(fixed)]:
             merged.remove(other)
-            members, variables = members | other[0], variables | other[1]
-        merged.append((members, variables))
+            members, variables, context = members | other[0], variables | other[1], context | other[2]
+        merged.append((members, variables, context))
     groups = []
-    for members, variables in merged:
+    for members, variables, context in merged:
         positions = tuple(sorted(members))
         propositions = tuple(scenario.propositions[i] for i in positions)
         free = tuple(v for v in scenario.draws if v in variables and v not in fixed)
-        settings = _settings(scenario, propositions, sources, free, fixed, couplings)
-        groups.append(Group(positions, propositions, free, settings))
+        way = tuple(v for v in scenario.draws if v in context - variables and v not in fixed)
+        settings = _settings(scenario, propositions, layout, sources, (*free, *way), fixed, couplings)
+        groups.append(Group(positions, propositions, free, way, settings))
     return tuple(groups)
 
 
 def _settings(
-    scenario: Scenario, propositions: tuple[Proposition, ...], sources: Mapping[str, str], free: tuple[str, ...],
-    fixed: Mapping[str, Any], couplings: list[Coupling],
+    scenario: Scenario, propositions: tuple[Proposition, ...], layout: Layout, sources: Mapping[str, str],
+    free: tuple[str, ...], fixed: Mapping[str, Any], couplings: list[Coupling],
 ) -> tuple[Cell, ...]:  # fmt: skip
     """The settings of a group that occur in many draws; fixed seed, so that a scenario means the same everywhere."""
     u = np.random.default_rng(0).random((_TRIALS, len(free)))
@@ -184,7 +244,7 @@ def _settings(
                     coupling.settle(values)
             except (FloatingPointError, ZeroDivisionError) as error:
                 raise ValueError(f"scenario {scenario.name}: {coupling.variable} has no value: {error}") from None
-    columns = [np.broadcast_to(compiled(p.tree)(_lookup(values, sources)), _TRIALS) for p in propositions]
+    columns = [np.broadcast_to(truth, _TRIALS) for truth in _truths(propositions, values, sources, layout)]
     return tuple(sorted(set(zip(*(c.tolist() for c in columns)))))
 
 

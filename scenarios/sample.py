@@ -33,6 +33,7 @@ from sim.config import ActorSpec, Episode, MapSpec, Script, SignSpec, TrafficSpe
 Count = Callable[[MapSpec], int]
 _TRIES = 5000  # a group of propositions with a chance of 1 in 500 is still missed less than once in 20,000 episodes
 _ACTOR_FIELDS = tuple(k for k in ActorModel.model_fields if k not in ("name", "script", "follows"))
+_AT_ONCE = 50  # draws that are tried at once where a truth is that of a way
 _SIGN_FIELDS = tuple(k for k in SignModel.model_fields if k != "name")
 
 
@@ -95,7 +96,9 @@ def sample(
         coupling.settle(values)
     for group in worked.groups:
         target = tuple(wanted[i] for i in group.members)
-        _redraw(worked, group.propositions, group.variables, target, values, rng, worked.draws.__getitem__)
+        redraw = _redraw_way if group.timed else _redraw
+        tiers = (group.variables, (*group.variables, *group.context))
+        redraw(worked, group.propositions, tiers, target, values, rng, worked.draws.__getitem__)
     valuation = dict(zip(scenario.proposition_names, wanted))
     for variable, follow in worked.presences.items():
         values[variable] = bool(follow(valuation))
@@ -170,7 +173,7 @@ def _with(scenario: Scenario, episode: Episode, before: Mapping[str, bool], want
     """The episode with the wanted truth values, all other propositions as `before`."""
     worked = plan(scenario)
     target = {**before, **wanted}
-    read = {v for p in scenario.propositions for v in worked.roots_of(p)}
+    read = {v for p in scenario.propositions for v in worked.leans_on(p)}
     weather = [v for v in (*worked.draws, *scenario.couplings) if v.startswith(("weather.", "changes."))]
     values = {v: drawn_in(episode, v) for v in (*sorted(read), *weather)}
     first = dict(values)
@@ -178,13 +181,14 @@ def _with(scenario: Scenario, episode: Episode, before: Mapping[str, bool], want
         if target[p.name] == before[p.name]:
             continue
         changed = worked.roots_of(p)
-        variables = tuple(v for v in sorted(worked.own_roots(p)) if not worked.twin_draw(v).fixed)
+        tiers = [tuple(v for v in sorted(tier) if not worked.twin_draw(v).fixed) for tier in worked.tiers_of(p)]
         values |= p.conditions  # no words can be changed where no sign stands
-        touched = tuple(q for q in scenario.propositions if worked.roots_of(q) & changed)
+        touched = tuple(q for q in scenario.propositions if worked.leans_on(q) & changed)
         goal = tuple(target[q.name] for q in touched)
         # Keyed by what is wanted of these propositions alone: rain looks the same whatever else is flipped with it.
         key = [episode.seed, _crc(scenario.name), *(_crc(f"{q.name}={g}") for q, g in zip(touched, goal))]
-        _redraw(worked, touched, variables, goal, values, np.random.default_rng(key), worked.twin_draw)
+        redraw = _redraw_way if any(q.timed for q in touched) else _redraw
+        redraw(worked, touched, tiers, goal, values, np.random.default_rng(key), worked.twin_draw)
     return _replaced(episode, {v: x for v, x in values.items() if x != first[v]})
 
 
@@ -194,10 +198,7 @@ def _replaced(episode: Episode, values: Mapping[str, Any]) -> Episode:
     def of(prefix: str) -> dict[str, Any]:
         return {v.removeprefix(prefix): x for v, x in values.items() if v.startswith(prefix)}
 
-    changes = tuple(
-        replace(c, to=tuple((f, new.get(f, x)) for f, x in c.to)) if (new := of(f"changes.{c.name}.")) else c
-        for c in episode.changes
-    )
+    changes = tuple(_turned(c, of(f"changes.{c.name}.")) for c in episode.changes)
     return replace(
         episode,
         weather=replace(episode.weather, **of("weather.")),
@@ -218,6 +219,12 @@ def _changed(actor: ActorSpec, values: Mapping[str, Any]) -> ActorSpec:
     if "follows.gap" in values:
         own["follows"] = values["follows.gap"]
     return replace(actor, **own)
+
+
+def _turned(change: WeatherChange, new: Mapping[str, Any]) -> WeatherChange:
+    """A change of the weather with some of its variables changed."""
+    to = tuple((field, new.get(field, value)) for field, value in change.to)
+    return replace(change, at=new.get("after", change.at), over=new.get("over", change.over), to=to)
 
 
 # -------------------------------------------------------------------------------------------------- parts
@@ -259,10 +266,11 @@ def _check_cell(scenario: Scenario, split: str, cell: Cell) -> Cell:
 
 
 def _redraw(
-    worked: Plan, propositions: Sequence[Proposition], variables: Sequence[str], target: Cell,
+    worked: Plan, propositions: Sequence[Proposition], tiers: Sequence[Sequence[str]], target: Cell,
     values: dict[str, Any], rng: np.random.Generator, draw: Callable[[str], Any],
 ) -> None:  # fmt: skip
-    """Draw `variables` anew, in place, until the propositions have the truth values `target`."""
+    """Draw the variables of the first tier anew, in place, until the propositions have the truth values `target`."""
+    variables = tiers[0]
     tests = [compiled(p.tree) for p in propositions]
     roots = set(variables)
     follow = [c for c in worked.couplings if c.roots & roots]
@@ -274,8 +282,44 @@ def _redraw(
             values[name] = draw(name).pick(u)
         for coupling in follow:
             coupling.settle(values)
+    raise _no_draw(worked, propositions, variables, target)
+
+
+def _redraw_way(
+    worked: Plan, propositions: Sequence[Proposition], tiers: Sequence[Sequence[str]], target: Cell,
+    values: dict[str, Any], rng: np.random.Generator, draw: Callable[[str], Any],
+) -> None:  # fmt: skip
+    """The same where a proposition asks of the past: many draws at once, of the first tier of variables that will do.
+
+    A later tier is tried where the ones before it do not do.
+    """
+
+    def holds(found: Mapping[str, Any]) -> np.ndarray:
+        truths = worked.truths(propositions, found)
+        return np.logical_and.reduce([np.atleast_1d(t) == wanted for t, wanted in zip(truths, target)])
+
+    if holds(values).all():
+        return
+    for variables in dict.fromkeys(tuple(tier) for tier in tiers if tier):
+        follow = [c for c in worked.couplings if c.roots & set(variables)]
+        for _ in range(0, _TRIES, _AT_ONCE):
+            u = rng.random((_AT_ONCE, len(variables)))
+            many = values | {name: draw(name).pick_many(u[:, k]) for k, name in enumerate(variables)}
+            for coupling in follow:
+                coupling.settle(many)
+            for row in np.flatnonzero(np.broadcast_to(holds(many), _AT_ONCE)):
+                one = values | {name: draw(name).pick(x) for name, x in zip(variables, u[row].tolist())}
+                for coupling in follow:
+                    coupling.settle(one)
+                if holds(one).all():  # a coupling of one may be rounded otherwise than that of many
+                    values |= one
+                    return
+    raise _no_draw(worked, propositions, tiers[-1], target)
+
+
+def _no_draw(worked: Plan, propositions: Sequence[Proposition], variables: Sequence[str], target: Cell) -> ValueError:
     cell = describe_cell([p.name for p in propositions], target)
-    raise ValueError(
+    return ValueError(
         f"scenario {worked.scenario.name}: found no draw with '{cell}' "
         f"in {_TRIES} tries of {listed(variables)}; widen their ranges or choose propositions that can hold together"
     )

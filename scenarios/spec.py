@@ -17,12 +17,21 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.choices import couplings_of, draws_of, untold_of
+from scenarios.definitions import definitions_of
 from scenarios.draws import Draw
 from scenarios.keys import options_of
 from scenarios.models import ChangeBase, FileModel, MapModel, SignModel
 from scenarios.reading import KeyPath, Lines, ScenarioError, check, read_yaml
 from scenarios.road_users import ActorModel, TrafficModel
-from scenarios.rules.parse import check_name, listed, nearest, parse_formula, parse_rule
+from scenarios.rules.parse import (
+    Definition,
+    check_name,
+    expanded,
+    listed,
+    nearest,
+    parse_formula,
+    parse_rule,
+)
 from scenarios.rules.predicates import Number, Proposition, parse_proposition
 from scenarios.rules.syntax import Constant, Formula, Name, Rule, decisions, names
 from scenarios.rules.variables import conditions_of
@@ -47,7 +56,7 @@ class Scenario:
         couplings: weather variable, also of a change -> number over other such; in an order that can be computed.
         presences: "actors.<name>.present" -> formula over propositions: correlated on purpose.
         propositions: what may be true of an episode, in the order of a cell's entries.
-        rule: what the driver thinks.
+        rule: what the driver thinks, with all defined names expanded.
         time_limit: [s]; finish: metres beyond the junction [m].
         balance: proposition -> how often it shall hold among the episodes of one decision; one half where not said.
         splits: name -> formula over propositions that admits cells.
@@ -60,6 +69,7 @@ class Scenario:
         traffic: who else lives on the map, in slots behind the signs'; None for nobody, and lights that are out.
         trial: how the decision shows; None for the way out that is taken.
         way: the one way that ego has; "" where it chooses.
+        definitions: name -> formula or rule of `where:`, in the file's order, as written; for people.
     """
 
     name: str
@@ -84,6 +94,12 @@ class Scenario:
     traffic: TrafficModel | None = None
     trial: Trial | None = None
     way: str = ""
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+
+    @property
+    def rule_text(self) -> str:
+        """The rule as the file has it, with the names of what it defines."""
+        return str(parse_rule(self.data["rule"], None, self.definitions))
 
     @property
     def proposition_names(self) -> tuple[str, ...]:
@@ -232,7 +248,8 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     _check_times(model, lines)
     propositions = _propositions(model, lines)
     known = tuple(p.name for p in propositions)
-    rule = lines.at(("rule",), lambda: parse_rule(model.rule, known))
+    defined = definitions_of(model.where, known, lines)
+    rule = lines.at(("rule",), lambda: expanded(parse_rule(model.rule, known, defined), defined))
     _check_decision(model, rule, lines)
     _check_arms(model, lines)
     for name, share in model.balance.items():
@@ -246,10 +263,10 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     for name, text in model.splits.items():
         if name == EVERY:
             raise lines.error(("splits", name), f"the split '{EVERY}' is always there; wanted another name")
-        splits[name] = _split(name, text, known, lines)
+        splits[name] = _split(name, text, known, defined, lines)
     draws, couplings = draws_of(model), couplings_of(model, lines)
     presences = {
-        f"actors.{a.name}.present": _presence(i, a.present, known, lines)
+        f"actors.{a.name}.present": _presence(i, a.present, known, defined, lines)
         for i, a in enumerate(model.actors)
         if isinstance(a.present, str)
     }
@@ -263,7 +280,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
         model.name, model.description, model.map, tuple(model.actors), draws, couplings, presences, propositions, rule,
         model.time_limit, model.finish, dict(model.balance), splits, tuple(model.known_leaks), data, folder,
         {name: sensor.build() for name, sensor in model.sensors.items()}, tuple(model.signs),
-        tuple(model.changes), model.traffic, model.decision.trial, model.ego.way,
+        tuple(model.changes), model.traffic, model.decision.trial, model.ego.way, defined,
     )  # fmt: skip
 
 
@@ -271,11 +288,13 @@ def _propositions(model: FileModel, lines: Lines) -> tuple[Proposition, ...]:
     actors, signs = [a.name for a in model.actors], [s.name for s in model.signs]
     options = {f"actors.{a.name}.kind": options_of(a.kind) for a in model.actors}
     options |= {f"signs.{s.name}.{k}": options_of(getattr(s, k)) for s in model.signs for k in ("kind", "text")}
-    untold, traffic, found = untold_of(model), model.traffic is not None, []
+    untold, traffic = untold_of(model), model.traffic is not None
+    found: list[Proposition] = []
     for name, text in model.propositions.items():
         path: KeyPath = ("propositions", name)
         lines.at(path, functools.partial(check_name, name))
-        read = functools.partial(parse_proposition, name, text, actors, signs, options, traffic, untold)
+        earlier = {p.name: p.tree for p in found}
+        read = functools.partial(parse_proposition, name, text, actors, signs, options, traffic, untold, earlier)
         found.append(lines.at(path, read))
     return tuple(found)
 
@@ -309,14 +328,19 @@ def _check_times(model: FileModel, lines: Lines) -> None:
                 )  # fmt: skip
 
 
-def _split(name: str, text: str | bool, known: tuple[str, ...], lines: Lines) -> Formula:
+def _split(
+    name: str, text: str | bool, known: tuple[str, ...], defined: Mapping[str, Definition], lines: Lines
+) -> Formula:
     if isinstance(text, bool):
         return Constant(text)
-    return lines.at(("splits", name), lambda: parse_formula(text, known))
+    return lines.at(("splits", name), lambda: expanded(parse_formula(text, known, defined), defined))  # type: ignore
 
 
-def _presence(index: int, text: str, known: tuple[str, ...], lines: Lines) -> Formula:
-    return lines.at(("actors", index, "present"), lambda: parse_formula(text, known))
+def _presence(
+    index: int, text: str, known: tuple[str, ...], defined: Mapping[str, Definition], lines: Lines
+) -> Formula:
+    path = ("actors", index, "present")
+    return lines.at(path, lambda: expanded(parse_formula(text, known, defined), defined))  # type: ignore
 
 
 def _check_decision(model: FileModel, rule: Rule, lines: Lines) -> None:

@@ -6,18 +6,56 @@ looks at a world; `scenarios.rules.predicates` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from scenarios.rules.parse import listed, nearest
-from scenarios.rules.syntax import And, Choose, Constant, Decide, Formula, Iff, Implies, Name, Not, Or, Rule, Xor
+from scenarios.rules.grammar import listed, nearest
+from scenarios.rules.syntax import (
+    And,
+    Choose,
+    Comparison,
+    Constant,
+    Decide,
+    Formula,
+    Iff,
+    Implies,
+    Name,
+    Not,
+    Number,
+    Or,
+    Rule,
+    Wording,
+    Xor,
+    without_joins,
+)
+from scenarios.rules.walks import asks_past
 
 Leaf = Callable[[Formula], Callable[[Any], Any]]  # leaf of a tree -> function of a situation
+Lookup = Callable[[str], Any]  # variable name -> its value, a scalar or (B,)
+
+_OPERATIONS: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "negative": operator.neg,
+}
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 
 
-def compile_formula(tree: Formula, leaf: Leaf) -> Callable[[Any], Any]:
+# --------------------------------------------------------------------------------------------- compilation
+def compile_formula(tree: Formula, leaf: Leaf, number: Callable[[str], Callable[[Any], Any]] | None = None) -> Any:
     """Turn a formula into a function of a situation.
 
     Closures, not generated code: nothing that a file says is ever executed. Values are bools or bool arrays, which
@@ -25,27 +63,118 @@ def compile_formula(tree: Formula, leaf: Leaf) -> Callable[[Any], Any]:
 
     Args:
         leaf: turns a leaf (a Name, say) into a function of a situation.
+        number: turns the name of a number into a function of a situation, where there are such names.
+
+    Raises:
+        TypeError: for what asks of the past, which no single situation tells.
     """
+
+    def below(part: Formula) -> Callable[[Any], Any]:
+        return compile_formula(part, leaf, number)
+
     match tree:
         case Constant(value):
             return lambda situation: value
         case Not(operand):
-            f = compile_formula(operand, leaf)
+            f = below(operand)
             return lambda situation: f(situation) ^ True
-        case And() | Or() | Xor() | Implies() | Iff():
-            a, b = compile_formula(tree.left, leaf), compile_formula(tree.right, leaf)
-            if isinstance(tree, And):
-                return lambda situation: a(situation) & b(situation)
-            if isinstance(tree, Or):
-                return lambda situation: a(situation) | b(situation)
-            if isinstance(tree, Xor):
-                return lambda situation: a(situation) ^ b(situation)
-            if isinstance(tree, Implies):
-                return lambda situation: (a(situation) ^ True) | b(situation)
-            return lambda situation: a(situation) ^ b(situation) ^ True
+        case Comparison():
+            return chained([compile_number(n, below, number) for n in tree.numbers], tree.signs)
+    if isinstance(tree, (And, Or, Xor, Implies, Iff)):
+        a, b = below(tree.left), below(tree.right)
+        join = BINARY[type(tree)]
+        return lambda situation: join(a(situation), b(situation))
+    if asks_past(tree):
+        raise TypeError(f"'{tree}' asks of the past, which one situation does not tell; wanted a trace or a Monitor")
     return leaf(tree)
 
 
+BINARY: dict[type[Formula], Callable[[Any, Any], Any]] = {
+    And: operator.and_,
+    Or: operator.or_,
+    Xor: operator.xor,
+    Implies: lambda a, b: (a ^ True) | b,
+    Iff: lambda a, b: a ^ b ^ True,
+}
+
+
+def compile_number(
+    tree: Number, formula: Callable[[Formula], Callable[[Any], Any]], number: Callable[[str], Any] | None
+) -> Callable[[Any], Any]:
+    """Turn a number into a function of a situation.
+
+    Args:
+        formula: turns the formulas that it counts into such functions; number: its names.
+    """
+    if tree.operation in ("literal", "measure"):
+        value = tree.operands[-1]
+        return lambda situation: value
+    if tree.operation == "quantity":
+        if number is None:
+            raise TypeError(f"'{tree}' is no number over propositions: wanted counts and literals")
+        return number(tree.operands[0])  # type: ignore[no-any-return]
+    if tree.operation == "count":
+        if asks_past(tree):
+            raise TypeError(
+                f"'{tree}' counts over time, which one situation does not tell; wanted a trace or a Monitor"
+            )
+        counted = [formula(o) for o in tree.operands]
+        return lambda situation: sum(np.asarray(f(situation), np.int64) for f in counted)
+    parts = [compile_number(o, formula, number) for o in tree.operands]
+    operation = operation_of(tree)
+    return lambda situation: operation(*(part(situation) for part in parts))
+
+
+def operation_of(tree: Number) -> Callable[..., Any]:
+    """The function of its operands' values that an arithmetic operation is."""
+    if tree.operation in ("least", "most"):
+        return np.minimum if tree.operation == "least" else np.maximum
+    return _OPERATIONS[tree.operation]
+
+
+def chained(numbers: Sequence[Callable[[Any], Any]], signs: Sequence[str]) -> Callable[[Any], Any]:
+    """The comparison of functions of a situation, each with the next."""
+    compare = [COMPARE[s] for s in signs]
+    if len(compare) == 1:
+        (a, b), (sign,) = numbers, compare
+        return lambda situation: sign(a(situation), b(situation))
+
+    def chain(situation: Any) -> Any:
+        values = [n(situation) for n in numbers]
+        verdict: Any = True
+        for sign, left, right in zip(compare, values[:-1], values[1:]):
+            verdict = sign(left, right) & verdict
+        return verdict
+
+    return chain
+
+
+@functools.lru_cache(maxsize=4096)
+def compiled(tree: Formula) -> Callable[[Lookup], Any]:
+    """The condition as a function of a variable lookup."""
+    return compile_formula(tree, _variable, _quantity)  # type: ignore[no-any-return]
+
+
+@functools.lru_cache(maxsize=4096)
+def compiled_number(number: Number) -> Callable[[Lookup], Any]:
+    """The number as a function of a variable lookup."""
+    return compile_number(number, compiled, _quantity)
+
+
+def _quantity(name: str) -> Callable[[Lookup], Any]:
+    return lambda lookup: lookup(name)
+
+
+def _variable(leaf: Formula) -> Callable[[Lookup], Any]:
+    if isinstance(leaf, Name):
+        return _quantity(leaf.name)
+    if not isinstance(leaf, Wording):
+        raise TypeError(f"{leaf!r} is no leaf of a condition: wanted Name, Comparison, Wording or {Constant.__name__}")
+    variable, words, compare = leaf.variable, leaf.words, COMPARE[leaf.sign]
+    return lambda lookup: compare(lookup(variable), words)
+
+
+# ------------------------------------------------------------------------------------ verdicts over propositions
 def of_valuation(leaf: Formula) -> Callable[[Mapping[str, Any]], Any]:
     """The leaf rule for formulas over propositions: look the name up in the valuation.
 
@@ -108,7 +237,7 @@ def evaluate(rule: Rule, valuation: Mapping[str, Any]) -> np.ndarray:
         ValueError: where a proposition is missing or is not Boolean.
     """
     arrays = _booleans(valuation)
-    return np.array(_decide(rule, arrays, _shape(arrays)))
+    return np.array(_decide(without_joins(rule), arrays, _shape(arrays)))
 
 
 def _decide(rule: Rule, arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from scenarios.rules.evaluate import evaluate, evaluate_formula
 from scenarios.rules.syntax import (
     And,
     Choose,
+    Comparison,
     Constant,
     Decide,
     Formula,
@@ -24,12 +26,15 @@ from scenarios.rules.syntax import (
     Implies,
     Name,
     Not,
+    Number,
     Or,
     Rule,
     Xor,
     leaves,
     names,
+    without_joins,
 )
+from scenarios.rules.walks import is_timed
 from sim.types import DECISIONS
 
 Cell = tuple[bool, ...]
@@ -76,6 +81,7 @@ def truth_cells(formula: Formula, propositions: Sequence[str]) -> list[Cell]:
 # ------------------------------------------------------------------------------------------- equivalence
 def when(rule: Rule, decision: str) -> Formula:
     """The formula of when `rule` takes `decision`."""
+    rule = without_joins(rule)
     if isinstance(rule, Decide):
         return Constant(rule.decision == decision)
     if not isinstance(rule, Choose):
@@ -96,10 +102,38 @@ def to_sympy(formula: Formula) -> Any:
             return sympy.Symbol(name)
         case Not(operand):
             return boolalg.Not(to_sympy(operand))
+        case Comparison():
+            return to_sympy(without_counts(formula))
     if not isinstance(formula, (And, Or, Xor, Implies, Iff)):
         raise TypeError(f"{formula!r} is no formula over propositions")
     build = {And: boolalg.And, Or: boolalg.Or, Xor: boolalg.Xor, Implies: boolalg.Implies, Iff: boolalg.Equivalent}
     return build[type(formula)](to_sympy(formula.left), to_sympy(formula.right))
+
+
+def without_counts(comparison: Comparison) -> Formula:
+    """The same truth as a comparison of counts, by `and`, `or` and `not`: which of what is counted must hold.
+
+    Raises:
+        TypeError: for a comparison that reads variables or asks of the past.
+    """
+    counted = tuple(dict.fromkeys(o for n in comparison.numbers for c in n.counts() for o in c.operands))
+    if is_timed(comparison) or any(n.variables() for n in comparison.numbers):
+        raise TypeError(f"'{comparison}' is no formula over propositions: wanted counts of propositions and literals")
+    stand_ins = {formula: Name(f"_{i}") for i, formula in enumerate(counted)}
+    over = tuple(name.name for name in stand_ins.values())
+    bare = replace(comparison, numbers=tuple(_counting(n, stand_ins) for n in comparison.numbers))
+    products = [
+        chain(And, (f if holds else Not(f) for f, holds in zip(counted, cell)), True)
+        for cell in truth_cells(bare, over)
+    ]
+    return chain(Or, products, False)
+
+
+def _counting(number: Number, stand_ins: Mapping[Formula, Name]) -> Number:
+    """The number with names for the formulas that it counts."""
+    new = tuple(stand_ins.get(o, o) if isinstance(o, Formula) else _counting(o, stand_ins)
+                if isinstance(o, Number) else o for o in number.operands)  # fmt: skip
+    return replace(number, operands=new)
 
 
 def satisfiable(formula: Formula) -> bool:
@@ -126,9 +160,11 @@ def equivalent(a: Rule | Formula, b: Rule | Formula) -> bool:
 
 # -------------------------------------------------------------------------------------------- rewriting
 def swapped(rule: Rule, first: str = "left", second: str = "right") -> Rule:
-    """The rule with two decisions exchanged: what a contrarian would do."""
+    """The rule with two decisions exchanged, in pairs of turns too: what a contrarian would do."""
+    rule = without_joins(rule)
     if isinstance(rule, Decide):
-        return Decide({first: second, second: first}.get(rule.decision, rule.decision))
+        other = {first: second, second: first}
+        return Decide(" then ".join(other.get(word, word) for word in rule.decision.split(" then ")))
     if not isinstance(rule, Choose):
         raise TypeError(f"{rule!r} is no rule: wanted Decide or Choose")
     return Choose(swapped(rule.then, first, second), rule.condition, swapped(rule.otherwise, first, second))

@@ -1,195 +1,181 @@
-"""Text to tree, for rules and formulas; every mistake becomes one sentence with a caret under the word.
-
-The grammar is LALR (`lark`), so a rule is read in one pass and no text can run code.
-"""
+"""Text to tree, for rules and formulas over propositions and over what a scenario defines under `where:`."""
 
 from __future__ import annotations
 
-import difflib
-import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import lark
 
+from scenarios.rules.build import Reader
+from scenarios.rules.grammar import RuleError, has_word, listed, nearest, pointed, read, unknown_name
 from scenarios.rules.syntax import (
+    JUNCTION,
     KEYWORDS,
-    And,
     Choose,
-    Constant,
     Decide,
     Formula,
-    Iff,
-    Implies,
+    Join,
     Name,
-    Not,
-    Or,
     Rule,
-    Xor,
+    SubRule,
+    join,
+    walk,
+    without_joins,
 )
-from sim.types import DECISIONS
+from scenarios.rules.walks import replaced
+from sim.types import DECISIONS, TURNS
 
-# Shared by rules and by the conditions of `scenarios.rules.predicates`, which say what an `atom` is.
-FORMULA_GRAMMAR = r"""
-    ?formula: iff
-    ?iff: implies | iff "iff" implies
-    ?implies: or | or "implies" implies
-    ?or: xor | or "or" xor
-    ?xor: and | xor "xor" and
-    ?and: not | and "and" not
-    ?not: atom | "not" not -> not_
-"""
+__all__ = [
+    "Definition", "RuleError", "check_name", "expanded", "listed", "nearest", "parse_definition", "parse_formula",
+    "parse_rule",
+]  # fmt: skip
 
-RULE_GRAMMAR = (
-    r"""
-    ?rule: leaf | leaf "if" formula "else" rule -> choose
-    ?leaf: WORD -> decide | "(" rule ")"
-"""
-    + FORMULA_GRAMMAR
-    + r"""
-    ?atom: WORD -> name | "true" -> true | "false" -> false | "(" formula ")"
-    WORD: /[A-Za-z_][A-Za-z_0-9]*/
-    %ignore /[ \t\r\n]+/
-"""
-)
-
-_BINARY: dict[str, type[And] | type[Or] | type[Xor] | type[Implies] | type[Iff]] = {
-    "and": And,
-    "xor": Xor,
-    "or": Or,
-    "implies": Implies,
-    "iff": Iff,
-}
+Definition = Formula | Rule
+_A_RULE = "a rule such as 'left if raining else right'"
+_A_FORMULA = "a formula such as 'raining and not night'"
 
 
-class RuleError(ValueError):
-    """A rule, formula or proposition that cannot be read; the text says what, where, and what is known."""
+def _decision_words() -> str:
+    """Every decision in few words: `left, right, ..., exit 1 to 4, ..., and two turns such as 'left then right'`."""
+    plain = [d for d in DECISIONS if " " not in d]
+    counted: dict[str, str] = {}
+    for decision in DECISIONS:
+        thing, _, number = decision.partition(" ")
+        if number.isdigit():
+            counted[thing] = f"{thing} 1 to {number}"
+    return f"{listed((*plain, *counted.values()))}, and two turns such as 'left then right'"
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'raining'?` for a known word that looks like `word`, else nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
-def listed(known: Iterable[str]) -> str:
-    """The known words as people list them: `a, b, c`, or `none`."""
-    return ", ".join(known) or "none"
-
-
-def point_at(text: str, start: int, length: int) -> str:
-    """The line of `text` that holds `start`, with a caret under each of `length` characters."""
-    begin = text.rfind("\n", 0, start) + 1
-    end = text.find("\n", start)
-    line = text[begin : len(text) if end < 0 else end].expandtabs(1)
-    return f"\n    {line}\n    {' ' * (start - begin)}{'^' * max(1, min(length, len(line) - (start - begin)))}"
-
-
-def unknown_name(text: str, token: lark.Token, what: str, known: Sequence[str]) -> RuleError:
-    """The error for a word that is not among `known`."""
-    sentence = f"unknown {what} '{token}'; known are {listed(known)}{nearest(str(token), known)}"
-    return RuleError(sentence + point_at(text, token.start_pos or 0, len(token)))
-
-
-def read(parser: lark.Lark, text: str, start: str, wanted: str) -> Any:
-    """Parse `text` with `parser` from `start`.
+class _Propositions(Reader):
+    """Reads formulas whose names are propositions and definitions.
 
     Args:
-        wanted: what should have been there, for the message, such as "a rule like 'left if raining else right'".
-
-    Raises:
-        RuleError: where the text does not fit the grammar.
+        known: the names; None allows any.
+        defined: definitions by name; a rule is no formula.
     """
-    if not isinstance(text, str):
-        raise RuleError(f"{text!r} is no text; wanted {wanted}")
-    try:
-        return parser.parse(text, start=start)
-    except lark.UnexpectedToken as error:
-        if error.token.type == "$END":
-            sentence = f"the text ends too early; wanted {wanted}"
-            raise RuleError(sentence + point_at(text, len(text.rstrip()), 1)) from None
-        word, where = str(error.token), error.token.start_pos or 0
-        known = [k for k in KEYWORDS if k.upper() in error.accepts] if error.accepts else list(KEYWORDS)
-        sentence = f"'{word}' is not expected here{nearest(word, known)}; wanted {wanted}"
-        raise RuleError(sentence + point_at(text, where, len(word))) from None
-    except lark.UnexpectedCharacters as error:
-        where = error.pos_in_stream or 0
-        sentence = f"the character '{text[where]}' is not expected here; wanted {wanted}"
-        raise RuleError(sentence + point_at(text, where, 1)) from None
 
+    def __init__(self, text: str, known: Sequence[str] | None, defined: Mapping[str, Definition]) -> None:
+        super().__init__(text, past=False)
+        self.known = known
+        self.defined = defined
 
-# lexer="basic": the contextual lexer would read `ifraining` as `if raining` where only `if` may follow.
-@functools.lru_cache(maxsize=1)
-def _parser() -> lark.Lark:
-    return lark.Lark(RULE_GRAMMAR, start=["rule", "formula"], parser="lalr", lexer="basic")
+    def kind(self, token: lark.Token) -> str:
+        if isinstance(self.defined.get(token), Rule):
+            raise self.error(f"'{token}' is a rule, not true or false; wanted a formula here", token)
+        if self.known is not None and token not in self.known and token not in self.defined:
+            raise unknown_name(self.text, token, "proposition", (*self.known, *self.defined))
+        return "truth"
 
-
-def build_formula(tree: lark.Tree[lark.Token], atom: Any) -> Formula:
-    """Turn the formula part of a parse tree into a `Formula`; `atom(tree)` turns whatever is not an operator."""
-    if tree.data in _BINARY:
-        left, right = tree.children
-        return _BINARY[tree.data](build_formula(left, atom), build_formula(right, atom))  # type: ignore[arg-type]
-    if tree.data == "not_":
-        return Not(build_formula(tree.children[0], atom))  # type: ignore[arg-type]
-    if tree.data in ("true", "false"):
-        return Constant(tree.data == "true")
-    return atom(tree)
-
-
-def _formula(tree: Any, text: str, known: Sequence[str] | None) -> Formula:
-    def atom(leaf: Any) -> Formula:
-        token = leaf.children[0]
-        if known is not None and token not in known:
-            raise unknown_name(text, token, "proposition", known)
+    def truth(self, token: lark.Token) -> Formula:
         return Name(str(token))
 
-    return build_formula(tree, atom)
+    def example(self, token: lark.Token) -> str:
+        return str(token)
+
+    def family(self, variable: str) -> str | None:
+        return None
+
+    def call(self, function: str, token: lark.Token) -> str:
+        word = "number" if function == "board" else function
+        told = f"{word}({token}) asks the world, which only the text of a proposition may"
+        raise self.error(f"{told}; wanted a proposition here", token)
+
+    def rule(self, tree: Any) -> Rule:
+        """A rule, with the names of other rules and pairs of turns as they were written."""
+        if tree.data == "choose":
+            then, condition, otherwise = tree.children
+            return Choose(self.rule(then), self.formula(condition), self.rule(otherwise))
+        if tree.data == "join":
+            first, second = map(self.rule, tree.children)
+            for side, part in zip((first, second), tree.children):
+                self._check_turns(side, part)
+            return (
+                join(first, second) if isinstance(first, Decide) and isinstance(second, Decide) else Join(first, second)
+            )
+        word = " ".join(map(str, tree.children))
+        if isinstance(self.defined.get(word), Rule):
+            return SubRule(word)
+        if word in DECISIONS:
+            return Decide(word)
+        if word in self.defined or (self.known and word in self.known):
+            told = f"'{word}' is true or false, not a rule; wanted a decision here, or 'X if {word} else Y'"
+            raise pointed(told, self.text, tree)
+        rules = [name for name, tree in self.defined.items() if isinstance(tree, Rule)]
+        known = f"{listed(rules)}, {_decision_words()}" if rules else _decision_words()
+        raise pointed(
+            f"unknown decision '{word}'; known are {known}{nearest(word, (*rules, *DECISIONS))}", self.text, tree
+        )
+
+    def _check_turns(self, side: Rule, part: Any) -> None:
+        """Refuse what is no turn beside `then`."""
+        made = expanded(side, self.defined)
+        if odd := next((d.decision for d in walk(made) if isinstance(d, Decide) and d.decision not in TURNS), None):
+            told = f"'then' joins turns, and '{odd}' is none; wanted {listed(TURNS)} on both sides"
+            raise pointed(told, self.text, part)
 
 
-def _rule(tree: Any, text: str, known: Sequence[str] | None) -> Rule:
-    if tree.data == "choose":
-        then, condition, otherwise = tree.children
-        return Choose(_rule(then, text, known), _formula(condition, text, known), _rule(otherwise, text, known))
-    token = tree.children[0]
-    if token not in DECISIONS:
-        raise unknown_name(text, token, "decision", DECISIONS)
-    return Decide(str(token))
+def expanded(tree: Any, defined: Mapping[str, Definition]) -> Any:
+    """The tree with every defined name replaced by what it stands for, and of a rule all pairs of turns joined."""
+
+    def meaning(part: Any) -> Any:
+        if isinstance(part, (Name, SubRule)) and part.name in defined:
+            return expanded(defined[part.name], defined)
+        return None
+
+    found = replaced(tree, meaning)
+    return without_joins(found) if isinstance(found, Rule) else found
 
 
-def parse_formula(text: str, known: Iterable[str] | None = None) -> Formula:
-    """Read a formula such as `raining and not night`.
+def parse_formula(
+    text: str, known: Iterable[str] | None = None, defined: Mapping[str, Definition] | None = None
+) -> Formula:
+    """Read a formula such as `raining and not night` or `count(raining, night, foggy) >= 2`.
 
     Args:
         known: the propositions that it may name; None allows any name.
+        defined: what else it may name, which stays a name (`expanded` replaces it).
 
     Raises:
         RuleError: for what cannot be read, with the word pointed at and the known names.
     """
-    tree = read(_parser(), text, "formula", "a formula such as 'raining and not night'")
-    return _formula(tree, text, None if known is None else tuple(known))
+    tree = read(text, "formula", _A_FORMULA)
+    return _Propositions(text, None if known is None else tuple(known), defined or {}).formula(tree)
 
 
-def parse_rule(text: str, known: Iterable[str] | None = None) -> Rule:
-    """Read a rule such as `left if raining else right`, or a plain decision such as `right`.
+def parse_rule(text: str, known: Iterable[str] | None = None, defined: Mapping[str, Definition] | None = None) -> Rule:
+    """Read a rule such as `left if raining else right`, a plain decision such as `exit 2`, or `first then second`.
 
     Args:
         known: the propositions that it may name; None allows any name.
+        defined: what else it may name, which stays a name (`expanded` replaces it).
 
     Raises:
         RuleError: for what cannot be read, with the word pointed at and the known names.
     """
-    tree = read(_parser(), text, "rule", "a rule such as 'left if raining else right'")
-    return _rule(tree, text, None if known is None else tuple(known))
+    tree = read(text, "rule", _A_RULE)
+    return _Propositions(text, None if known is None else tuple(known), defined or {}).rule(tree)
 
 
-def check_name(name: str) -> str:
-    """Return `name` if it can name a proposition.
+def parse_definition(text: str, known: Iterable[str], defined: Mapping[str, Definition]) -> Definition:
+    """Read what a name shall stand for: a rule where the text decides something, otherwise a formula.
+
+    Raises:
+        RuleError: as `parse_rule` and `parse_formula`.
+    """
+    word = " ".join(text.split()) if isinstance(text, str) else ""
+    decides = word in DECISIONS or isinstance(defined.get(word), Rule) or has_word(word, "IF", "THEN")
+    return parse_rule(text, known, defined) if decides else parse_formula(text, known, defined)
+
+
+def check_name(name: str, what: str = "proposition name") -> str:
+    """Return `name` if it can name a proposition, or what else `what` says.
 
     Raises:
         RuleError: for keywords, decisions, and what is no word.
     """
     if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
-        raise RuleError(f"the proposition name {name!r} is no word; wanted letters, digits and _, such as 'raining'")
-    if taken := next((w for w in (*KEYWORDS, *DECISIONS) if w == name), None):
-        raise RuleError(f"the proposition name '{taken}' is a word of the rule language; choose another")
+        raise RuleError(f"the {what} {name!r} is no word; wanted letters, digits and _, such as 'raining'")
+    if taken := next((w for w in (*KEYWORDS, *DECISIONS, JUNCTION) if w == name), None):
+        raise RuleError(f"the {what} '{taken}' is a word of the rule language; choose another")
     return name

@@ -1,19 +1,27 @@
 """The tree of a rule: what a driver thinks, as data.
 
-A `Formula` is true or false of a situation; a `Rule` says which way to go. Trees are frozen, compare by value and
-print themselves with as few parentheses as the grammar allows, so that `parse(str(tree)) == tree`
-(`scenarios.rules.parse`). Binding, tightest first: not, and, xor, or, implies (to the right), iff.
+A `Formula` is true or false of a situation or of a past, a `Number` is counted or measured there, and a `Rule` says
+what to do. Trees are frozen, compare by value and print themselves with as few parentheses as the grammar allows, so
+that `parse(str(tree)) == tree` (`scenarios.rules.grammar`). Binding, tightest first: arithmetic, comparisons, the
+unary not, once, always and previously, then since, and, xor, or, implies (to the right), iff.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from sim.types import DECISIONS
+from scenarios.rules.numbers import Number, digits
+from sim.types import DECISIONS, TURNS
 
-KEYWORDS: tuple[str, ...] = ("if", "else", "not", "and", "or", "xor", "implies", "iff", "true", "false")
+PAST: tuple[str, ...] = ("once", "always", "since", "previously")
+FUNCTIONS: tuple[str, ...] = ("count", "number", "reading", "sign", "min", "max")
+KEYWORDS: tuple[str, ...] = (
+    "if", "else", "not", "and", "or", "xor", "implies", "iff", "true", "false", "then", *PAST, *FUNCTIONS,
+)  # fmt: skip
+JUNCTION = "junction"  # the event that ego has just passed a side road or a junction
+JUNCTIONS = "ego.junctions"  # how many it has passed
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class Constant(Formula):
 
 @dataclass(frozen=True)
 class Name(Formula):
-    """A proposition, or in the text of a proposition a state variable such as `actors.oncoming.present`."""
+    """A proposition, or in the text of a proposition a state variable: `actors.oncoming.present`, `sign("DETOUR")`."""
 
     name: str
 
@@ -60,7 +68,7 @@ class Not(Formula):
     """`not operand`."""
 
     operand: Formula
-    binding: ClassVar[int] = 7
+    binding: ClassVar[int] = 8
 
     def __str__(self) -> str:
         return f"not {_bracket(self.operand, self.binding)}"
@@ -121,6 +129,91 @@ class Iff(Binary):
     word: ClassVar[str] = "iff"
 
 
+# ------------------------------------------------------------------------------------------------ of the past
+@dataclass(frozen=True)
+class Window:
+    """From `first` to `last` seconds ago, both ends included."""
+
+    first: float
+    last: float
+
+    def __str__(self) -> str:
+        return f"[{digits(self.first)}s, {digits(self.last)}s]"
+
+
+@dataclass(frozen=True)
+class Once(Formula):
+    """`once operand`: it held at some tick up to now, or at one within the window."""
+
+    operand: Formula
+    window: Window | None = None
+    binding: ClassVar[int] = 8
+
+    def __str__(self) -> str:
+        return f"once{self.window or ''} {_bracket(self.operand, self.binding)}"
+
+
+@dataclass(frozen=True)
+class Always(Formula):
+    """`always operand`: it held at every tick up to now, or at all those within the window that there were."""
+
+    operand: Formula
+    window: Window | None = None
+    binding: ClassVar[int] = 8
+
+    def __str__(self) -> str:
+        return f"always{self.window or ''} {_bracket(self.operand, self.binding)}"
+
+
+@dataclass(frozen=True)
+class Previously(Formula):
+    """`previously operand`: it held one tick ago; false at the first tick."""
+
+    operand: Formula
+    binding: ClassVar[int] = 8
+
+    def __str__(self) -> str:
+        return f"previously {_bracket(self.operand, self.binding)}"
+
+
+@dataclass(frozen=True)
+class Since(Binary):
+    """`left since right`: right held at some tick (within the window), and left at every tick after it up to now."""
+
+    window: Window | None = None
+    binding: ClassVar[int] = 7
+    word: ClassVar[str] = "since"
+
+    def __str__(self) -> str:
+        return f"{_bracket(self.left, self.binding)} since{self.window or ''} {_bracket(self.right, self.binding + 1)}"
+
+
+# ---------------------------------------------------------------------------------------------- comparisons
+@dataclass(frozen=True)
+class Comparison(Formula):
+    """A chain such as `0 <= weather.fog_density < 10` or `count(a, b, c) >= 2`."""
+
+    numbers: tuple[Number, ...]
+    signs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        tail = "".join(f" {sign} {number}" for sign, number in zip(self.signs, self.numbers[1:]))
+        return f"{self.numbers[0]}{tail}"
+
+
+@dataclass(frozen=True)
+class Wording(Formula):
+    """`signs.board.text == "DETOUR"`, or `!=`; a leaf of a condition's tree."""
+
+    variable: str
+    sign: str
+    words: str
+
+    def __str__(self) -> str:
+        return f'{self.variable} {self.sign} "{self.words}"'
+
+
+# ----------------------------------------------------------------------------------------------------- rules
 @dataclass(frozen=True)
 class Rule:
     """What to do in every situation; the base of the two nodes below."""
@@ -154,26 +247,105 @@ class Choose(Rule):
         return f"{then} if {self.condition} else {self.otherwise}"
 
 
+@dataclass(frozen=True)
+class Join(Rule):
+    """`first then second`: two turns one after the other, each decided by a rule of its own."""
+
+    first: Rule
+    second: Rule
+
+    def __str__(self) -> str:
+        sides = (self.first, self.second)
+        plain = [isinstance(r, SubRule) or (isinstance(r, Decide) and r.decision in TURNS) for r in sides]
+        return " then ".join(str(r) if alone else f"({r})" for r, alone in zip(sides, plain))
+
+
+@dataclass(frozen=True)
+class SubRule(Rule):
+    """A rule that goes by a name and is said elsewhere (`where:` in a scenario)."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def join(first: Rule, second: Rule) -> Rule:
+    """Both, as one rule without a Join: the second is asked wherever the first is decided.
+
+    Raises:
+        ValueError: for a decision that is no turn.
+    """
+    if isinstance(first, Choose):
+        return Choose(join(first.then, second), first.condition, join(first.otherwise, second))
+    if isinstance(second, Choose):
+        return Choose(join(first, second.then), second.condition, join(first, second.otherwise))
+    if isinstance(first, Join) or isinstance(second, Join):
+        return join(without_joins(first), without_joins(second))
+    if not (isinstance(first, Decide) and isinstance(second, Decide)):
+        raise TypeError(f"cannot join {first!r} and {second!r}: wanted rules whose names are expanded")
+    if odd := next((d.decision for d in (first, second) if d.decision not in TURNS), None):
+        raise ValueError(f"the decision '{odd}' is no turn; wanted {', '.join(TURNS)} on both sides of 'then'")
+    return Decide(f"{first.decision} then {second.decision}")
+
+
+def without_joins(rule: Rule) -> Rule:
+    """The same rule of decisions and choices alone.
+
+    Raises:
+        ValueError: for a Join of decisions that are no turns.
+    """
+    if isinstance(rule, Join):
+        return join(without_joins(rule.first), without_joins(rule.second))
+    if isinstance(rule, Choose):
+        return Choose(without_joins(rule.then), rule.condition, without_joins(rule.otherwise))
+    return rule
+
+
 def _bracket(operand: Formula, least: int) -> str:
     return str(operand) if operand.binding >= least else f"({operand})"
 
 
-def leaves(tree: Formula | Rule) -> Iterator[Formula]:
-    """Every leaf of the formulas in `tree`, left to right, repeats included."""
+def parts(tree: Any) -> tuple[Any, ...]:
+    """The trees right below `tree`: of a rule, a formula or a number, left to right."""
     match tree:
         case Choose():
-            yield from leaves(tree.then)
-            yield from leaves(tree.condition)
-            yield from leaves(tree.otherwise)
-        case Decide():
-            return
-        case Not():
-            yield from leaves(tree.operand)
+            return tree.then, tree.condition, tree.otherwise
+        case Join():
+            return tree.first, tree.second
+        case Not() | Once() | Always() | Previously():
+            return (tree.operand,)
         case Binary():
-            yield from leaves(tree.left)
-            yield from leaves(tree.right)
-        case Formula():
-            yield tree
+            return tree.left, tree.right
+        case Comparison():
+            return tree.numbers
+        case Number():
+            return tuple(o for o in tree.operands if isinstance(o, (Number, Formula)))
+    return ()
+
+
+def walk(tree: Formula | Rule | Number) -> Iterator[Any]:
+    """`tree` and every tree below it, each before its parts."""
+    yield tree
+    for part in parts(tree):
+        yield from walk(part)
+
+
+def leaves(tree: Formula | Rule) -> Iterator[Formula]:
+    """Every leaf of the formulas in `tree`, left to right, repeats included.
+
+    A comparison is a leaf, unless it counts formulas: then their leaves are.
+    """
+    if isinstance(tree, Comparison) and any(True for number in tree.numbers for _ in number.counts()):
+        for number in tree.numbers:
+            for count in number.counts():
+                for counted in count.operands:
+                    yield from leaves(counted)
+    elif isinstance(tree, Comparison) or (isinstance(tree, Formula) and not parts(tree)):
+        yield tree
+    else:
+        for part in parts(tree):
+            yield from leaves(part)
 
 
 def names(tree: Formula | Rule) -> tuple[str, ...]:
@@ -182,10 +354,11 @@ def names(tree: Formula | Rule) -> tuple[str, ...]:
 
 
 def decisions(rule: Rule) -> tuple[str, ...]:
-    """The decisions that `rule` mentions, in order of first mention."""
+    """The decisions that `rule` can come to, in order of first mention."""
+    rule = without_joins(rule)
     match rule:
         case Decide(decision):
             return (decision,)
         case Choose(then, _, otherwise):
             return tuple(dict.fromkeys((*decisions(then), *decisions(otherwise))))
-    raise TypeError(f"{rule!r} is no rule: wanted Decide or Choose")
+    raise TypeError(f"{rule!r} is no rule: wanted Decide, Choose or Join, with names expanded")

@@ -2,52 +2,72 @@
 
     weather.<field>         CARLA's WeatherParameters (`sim.types.WEATHER_FIELDS`) [percent, degrees]
     ego.speed               [m/s]
+    ego.junctions           how many side roads or junctions ego has passed; `junction` is the event of passing one
     actors.<name>.present   whether the actor stands in the world
     actors.<name>.speed     [m/s]
     actors.<name>.kind      "car", "van", ...
     actors.<name>.turn      "left", "right", "straight": the way that it takes, "" where it keeps to its lane
     actors.<name>.lead      by how much it comes to the junction before ego nominally does [s]; told by draws alone
     actors.<name>.halted    whether it stands within 6 m before its line; told by running worlds alone
+    actors.<name>.distance  from ego's rear axle to the actor's [m]; endless where there is none
     signs.<name>.present    whether the sign stands in the world
     signs.<name>.text       the words on a board
     signs.<name>.kind       "text" for a board, else "stop", "speed_30", ...
     signs.<name>.wear       0 (new) to 1, as painted: in steps of 1/15
     traffic.vehicles        how many drive on the map, besides the actors; traffic.walkers: how many walk
     traffic.lights          whether traffic lights are in order
+    sign("DETOUR")          whether a board with these words can be read by ego now
+    reading("EXIT")         the whole number behind that word on a board that can be read now, 0 where there is none
+    number(signs.<name>)    the first whole number in the words on a board, 0 where there is none
 
 A draw is asked how things stand when the decision falls: its weather is the weather once all changes are over. A
-running world is asked how things stand now. What is not there has no speed and no wear, shows no words, and is of
-kind "none". Slots: actor number i of the scenario sits in slot i + 1, signs come behind the actors, traffic behind the
-signs.
+running world is asked how things stand now. A board can be read while it is 5 to 10 m ahead of ego's camera. What is
+not there has no speed and no wear, shows no words, and is of kind "none". Slots: actor number i of the scenario sits in
+slot i + 1, signs come behind the actors, traffic behind the signs.
 """
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from scenarios.rules.syntax import JUNCTION, JUNCTIONS
 from sim.boards import SIGN, face_shown
-from sim.config import VEHICLES, Episode
+from sim.config import VEHICLES, Camera, Episode
 from sim.forecast import settled
 from sim.signs import WEARS
-from sim.types import KIND, KINDS, TURNS, WEATHER_FIELDS, WEATHER_INDEX, World
+from sim.types import DECISIONS, KIND, KINDS, TURNS, WEATHER_FIELDS, WEATHER_INDEX, Bank, World
 
 Lookup = Callable[[str], Any]  # variable name -> its value, a scalar or (B,)
 
-ACTOR_ATTRIBUTES: tuple[str, ...] = ("present", "speed", "kind", "turn", "lead", "halted")
+READABLE = (5.0, 10.0)  # [m] from the camera to a board's post, along the road, between which it can be read
+ASIDE = 1.0  # so many times as far to the side as ahead a post may be and still be in the camera's picture
+ACTOR_ATTRIBUTES: tuple[str, ...] = ("present", "speed", "kind", "turn", "lead", "halted", "distance")
 SIGN_ATTRIBUTES: tuple[str, ...] = ("present", "text", "kind", "wear")
 TRAFFIC_ATTRIBUTES: tuple[str, ...] = ("vehicles", "walkers", "lights")
 _WORDS = ("text", "kind", "turn")
 _TRUTHS = ("present", "lights", "halted")
 _VEHICLES = np.array([kind in VEHICLES for kind in KINDS])
 _WALKER = KIND["walker"]
-_ABSENT: dict[str, Any] = {
-    "speed": 0.0, "kind": "none", "text": "", "wear": 0.0, "turn": "", "lead": 0.0, "halted": False,
-}  # fmt: skip
 HALTED_NEAR = 6.0  # [m] before its line who stands has halted
 _STANDS = 0.1  # [m/s]
+_ABSENT: dict[str, Any] = {
+    "speed": 0.0, "kind": "none", "text": "", "wear": 0.0, "distance": np.inf, "turn": "", "lead": 0.0,
+    "halted": False,
+}  # fmt: skip
+_EXITS = tuple(i for i, word in enumerate(DECISIONS) if word.startswith("exit "))
+_CALL = re.compile(r'(sign|reading|number)\((?:"([^"]*)"|signs\.(\w+))\)')
+_WHOLE = r"(?<![\w.,])(\d+)(?!\w|[.,]\d)"
+# The families of units (`scenarios.rules.units`) that variables are measured in, by attribute and by weather field.
+_FAMILIES: dict[str, str] = {
+    "speed": "speed", "distance": "length", "wear": "share", "lead": "time", "sun_azimuth_angle": "angle",
+    "sun_altitude_angle": "angle", "fog_distance": "length", "fog_falloff": "", "scattering_intensity": "",
+    "mie_scattering_scale": "", "rayleigh_scattering_scale": "",
+}  # fmt: skip
 
 
 def known_variables(actors: Sequence[str], signs: Sequence[str] = (), traffic: bool = False) -> tuple[str, ...]:
@@ -58,17 +78,62 @@ def known_variables(actors: Sequence[str], signs: Sequence[str] = (), traffic: b
         *(f"signs.{s}.{what}" for s in signs for what in SIGN_ATTRIBUTES),
         *(f"traffic.{what}" for what in TRAFFIC_ATTRIBUTES if traffic),
         *(f"weather.{f}" for f in WEATHER_FIELDS),
+        JUNCTIONS,
+        JUNCTION,
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def call_of(variable: str) -> tuple[str, str]:
+    """The function and the words or the sign that it asks of: `sign("DETOUR")` -> ("sign", "DETOUR"); else empty."""
+    found = _CALL.fullmatch(variable)
+    return (found[1], found[2] if found[3] is None else found[3]) if found else ("", "")
+
+
+def says(words: str, phrase: str) -> bool:
+    """Whether the words on a board contain a whole word or phrase."""
+    pattern = r"\s+".join(map(re.escape, phrase.split()))
+    return bool(pattern) and re.search(rf"(?<!\w){pattern}(?!\w)", words) is not None
+
+
+def number_in(words: str, behind: str = "") -> int:
+    """The first whole number in the words on a board, or the one behind a word; 0 where there is none."""
+    pattern = rf"(?<!\w){re.escape(behind)}\s+{_WHOLE}" if behind else _WHOLE
+    found = re.search(pattern, words)
+    return int(found[1]) if found else 0
+
+
+def of_words(words: Any, value: Callable[[str], Any]) -> Any:
+    """A function of words for a text or for texts (B,)."""
+    if not np.ndim(words):
+        return value(str(words))
+    different, row = np.unique(words, return_inverse=True)
+    return np.array([value(str(w)) for w in different])[row].reshape(np.shape(words))
+
+
+def family_of(variable: str) -> str | None:
+    """The family of units that a variable is measured in; None for a bare number."""
+    attribute = variable.rpartition(".")[2]
+    if variable.startswith("weather."):
+        return _FAMILIES.get(attribute, "percent") or None
+    return _FAMILIES.get(attribute)
 
 
 def type_of(variable: str) -> str:
     """What the variable's values are: "truth", "words" or "number"."""
+    if function := call_of(variable)[0]:
+        return "truth" if function == "sign" else "number"
+    if variable == JUNCTION:
+        return "truth"
     attribute = variable.rpartition(".")[2]
     return "truth" if attribute in _TRUTHS else "words" if attribute in _WORDS else "number"
 
 
 def conditions_of(variable: str) -> dict[str, Any]:
     """Other variables that must have these values for this one to show: a sign that is not there says nothing."""
+    function, name = call_of(variable)
+    if function:
+        return conditions_of(f"signs.{name}.text") if function == "number" else {}
     thing, _, attribute = variable.rpartition(".")
     if not thing.startswith(("actors.", "signs.")) or attribute == "present":
         return {}
@@ -81,9 +146,18 @@ def shown(variable: str, drawn: Lookup) -> Any:
     Args:
         drawn: variable -> what was drawn, a scalar or (n,), whether or not it can show.
     """
+    function, name = call_of(variable)
+    if function:
+        if function != "number":
+            raise ValueError(f"{variable} has a truth on the way alone, not when the decision falls; ask the timeline")
+        return of_words(shown(f"signs.{name}.text", drawn), number_in)
+    if variable in (JUNCTIONS, JUNCTION):
+        return 0.0 if variable == JUNCTIONS else False  # a scenario's decision falls at its first junction
     value, attribute = drawn(variable), variable.rpartition(".")[2]
     if attribute == "wear":
         value = np.round(value * WEARS) / WEARS
+    if attribute == "distance":  # of one who stands on ego's lane, when ego has come to the junction's edge
+        value = np.hypot(value, drawn(f"{variable.removesuffix('distance')}side"))
     for other, wanted in conditions_of(variable).items():
         shows = drawn(other) == wanted
         value = np.where(shows, value, _ABSENT[attribute]) if np.ndim(shows) else value if shows else _ABSENT[attribute]
@@ -138,15 +212,30 @@ def value_in(episode: Episode, variable: str) -> Any:
     return shown(variable, lambda other: drawn_in(episode, other))
 
 
-def value_on(world: World, variable: str, actors: Sequence[str], signs: Sequence[str]) -> np.ndarray:
+def value_on(
+    world: World, variable: str, actors: Sequence[str], signs: Sequence[str], bank: Bank | None = None,
+    seen: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
     """The value of a proposition's variable in B running worlds now: (B,).
 
     Args:
         actors, signs: names, in the order of their slots.
+        bank: of the maps, for `ego.junctions`.
+        seen: (B, N - 1) bool by slot, as `sim.sight.Sight` has it: a board that is hidden cannot be read. Without it
+            nothing hides a board.
 
     Raises:
-        ValueError: where the worlds have no slot for the actor or the sign.
+        ValueError: where the worlds have no slot for the actor or the sign, and for junctions without a bank.
     """
+    function, words = call_of(variable)
+    if function == "number":
+        return np.asarray(of_words(value_on(world, f"signs.{words}.text", actors, signs), number_in))
+    if function:
+        return _read_on(world, function, words, 1 + len(actors), len(signs), seen)
+    if variable in (JUNCTIONS, JUNCTION):
+        if bank is None:
+            raise ValueError(f"{variable} hangs on the ways of the map; give the bank of the maps with the worlds")
+        return passed_on(world, bank)
     head, _, tail = variable.partition(".")
     if head == "weather":
         return world.weather[:, WEATHER_INDEX[tail]]
@@ -169,6 +258,9 @@ def value_on(world: World, variable: str, actors: Sequence[str], signs: Sequence
         return _on_sign(world, slot, attribute)
     if attribute in ("turn", "lead", "halted"):
         return _of_sent(world, slot, variable)
+    if attribute == "distance":
+        apart = np.hypot(world.x[:, slot] - world.x[:, 0], world.y[:, slot] - world.y[:, 0])
+        return np.where(world.kind[:, slot] != 0, apart, np.inf)
     return world.speed[:, slot] if attribute == "speed" else np.array(KINDS)[world.kind[:, slot]]
 
 
@@ -199,3 +291,46 @@ def _on_sign(world: World, slot: int, attribute: str) -> np.ndarray:
             face, wear = face_shown(look)
             found.append(wear if attribute == "wear" else getattr(face, attribute))
     return np.array(found)[row]
+
+
+def _read_on(world: World, function: str, words: str, first: int, count: int, seen: np.ndarray | None) -> np.ndarray:
+    """What `sign(words)` or `reading(words)` is in B worlds whose signs have the slots from `first` on: (B,)."""
+    found = np.zeros(len(world.tick), bool if function == "sign" else int)
+    for slot in range(first, min(first + count, world.kind.shape[1])):
+        near = readable_on(world, slot)
+        if seen is not None:
+            near &= seen[:, slot - 1]
+        if near.any():
+            text = _on_sign(world, slot, "text")
+            said = of_words(text, lambda t: says(t, words) if function == "sign" else number_in(t, words))
+            found = np.where(near & (found == 0), said, found)
+    return found
+
+
+def readable_on(world: World, slot: int) -> np.ndarray:
+    """Whether the sign in a slot is so near ahead, and faces ego so, that its words can be read: (B,) bool.
+
+    A sign faces along its yaw; the camera is that of `sim.config.Camera` on a car that drives towards the sign.
+    """
+    cosine, sine = np.cos(world.yaw[:, slot]), np.sin(world.yaw[:, slot])
+    mount = Camera.forward
+    dx = world.x[:, 0] + mount * np.cos(world.yaw[:, 0]) - world.x[:, slot]
+    dy = world.y[:, 0] + mount * np.sin(world.yaw[:, 0]) - world.y[:, slot]
+    ahead, aside = dx * cosine + dy * sine, dy * cosine - dx * sine
+    towards = np.cos(world.yaw[:, 0] - world.yaw[:, slot]) < -0.5
+    near = (ahead >= READABLE[0]) & (ahead <= READABLE[1]) & (np.abs(aside) <= ASIDE * ahead)
+    return np.asarray(near & towards & (world.kind[:, slot] == SIGN))
+
+
+def passed_on(world: World, bank: Bank) -> np.ndarray:
+    """How many side roads or junctions ego has passed in B worlds: (B,) int.
+
+    Of a row of exits: those whose turning ends behind ego, along the way that it is nearest to. Elsewhere the junction
+    itself counts once it is passed.
+    """
+    ways = world.route >= 0
+    nearest = np.where(ways, np.abs(world.route_offset), np.inf).argmin(1)
+    s = world.route_s[np.arange(len(nearest)), nearest]
+    over = ways & (bank.junction_out[world.route] <= s[:, None])
+    exits = ways & np.isin(bank.decision[world.route], _EXITS)
+    return np.where(exits.any(1), (over & exits).sum(1), over.any(1))
