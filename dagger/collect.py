@@ -114,6 +114,11 @@ def collect(
                         "valid": np.array([e["label"].valid[i] for e, i in rows], bool),
                         "beta": np.full(ticks, beta, np.float32),
                         "decision": np.array([e["label"].decision[i] for e, i in rows], np.int8),
+                        **(
+                            {"mood": np.array([e["label"].mood[i] for e, i in rows], np.float32)}
+                            if expert.moody
+                            else {}
+                        ),
                     },
                     propositions={
                         name: np.array([e["label"].facts[name][i] for e, i in rows], bool)
@@ -127,3 +132,8 @@ def collect(
         if on_done is not None:
             on_done(len(chunk))
     return found
+
+
+def _moods(rows: list[tuple[dict[str, Any], int]]) -> dict[str, np.ndarray]:
+    """How the expert was at every tick, which nobody but the record is told."""
+    return {"mood": np.array([entry["label"].mood[i] for entry, i in rows], np.float32)}

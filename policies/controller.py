@@ -51,6 +51,7 @@ class Manner:
         hardest: greatest braking used [m/s^2].
         sight: how far ahead curves and vehicles are looked for [m].
         clearance: room kept beside other vehicles [m].
+        heed: distance at which a line to stop at is heeded [m].
     """
 
     cruise: float = 7.0
@@ -61,12 +62,13 @@ class Manner:
     hardest: float = 6.0
     sight: float = 28.0
     clearance: float = 0.3
+    heed: float = 1e6
 
     def array(self) -> np.ndarray:
-        """(8,) float32 in the order of the fields."""
+        """(9,) float32 in the order of the fields."""
         return np.array(
             [self.cruise, self.lateral, self.braking, self.eagerness, self.pull, self.hardest, self.sight,
-             self.clearance], np.float32,
+             self.clearance, self.heed], np.float32,
         )  # fmt: skip
 
 
@@ -172,7 +174,7 @@ def _crossed(w, s, speed, world, points, first, last):  # type: ignore[no-untype
 def _control(bank, world, target, manner, steer, acceleration):  # type: ignore[no-untyped-def]
     points = bank.points
     cruise, lateral, braking, eagerness = manner[0], manner[1], manner[2], manner[3]
-    pull, hardest, sight, clearance = manner[4], manner[5], manner[6], manner[7]
+    pull, hardest, sight, clearance, heed = manner[4], manner[5], manner[6], manner[7], manner[8]
     steps = int(sight / ROUTE_SPACING)
     for w in range(target.shape[0]):
         q = world.route[w, target[w]]
@@ -195,7 +197,7 @@ def _control(bank, world, target, manner, steer, acceleration):  # type: ignore[
         # who gives way goes on when nobody comes along
         if free < speed * speed * TO_YELLOW + ENTRY_LOOK and _crossed(w, s, speed, world, points, first, last):
             line = min(line, free)
-        if line < NO_GAP:
+        if line < min(heed, NO_GAP):
             a = min(a, max(idm(speed, wanted, line + LINE_SLACK, speed), -hardest))
         gap, other, found = _first_in_the_way(w, points, k, last, world, steps, clearance)
         if found:

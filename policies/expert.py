@@ -8,13 +8,14 @@ no occluded fact.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from policies.controller import Manner, control
-from policies.hands import Hands, first_way, hands_of
+from policies.controller import Manner
+from policies.hands import Hands, Manners, hands_of
 from policies.mind import Mind, Thinker, Thought
+from policies.moods import angrier, control_by, drowsiness, manners_of, weave
 from scenarios.spec import Scenario
 from sim.config import Trial
 from sim.rollout import Truth
@@ -33,6 +34,7 @@ class Label:
         valid: (S,) bool; False once ego has taken another way: an action towards the wanted route would then
             be a manoeuvre that no demonstrator would show (and that no learner should copy).
         facts: proposition -> (S,) bool as the expert knows it; empty where it thinks no rule.
+        mood: (S,) float32, how drowsy or angry it is, 0 to 1: written down, and shown to nobody.
         memory: (S, D) float32 afterwards.
     """
 
@@ -40,6 +42,7 @@ class Label:
     decision: np.ndarray
     valid: np.ndarray
     facts: dict[str, np.ndarray] = field(default_factory=dict)
+    mood: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     memory: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
@@ -67,6 +70,8 @@ class Expert:
         decide: (world rows) -> (S,) decisions, or a thinker that keeps a memory.
         manner: how it drives.
         trial: how the decision shows; None for ways out of a junction.
+        angered_by: the proposition that provokes it; "" for none.
+        moody: whether episodes may give it a mood.
     """
 
     needs = "state"
@@ -76,7 +81,10 @@ class Expert:
         decide: Callable[[World], np.ndarray] | Thinker,
         manner: Manner | None = None,
         trial: Trial | None = None,
+        angered_by: str = "",
+        moody: bool = False,
     ) -> None:
+        self.angered_by, self.moody = angered_by, moody
         self.mind: Thinker = decide if hasattr(decide, "think") else Reflex(decide)  # type: ignore[assignment, arg-type]
         self.manner = manner or Manner()
         self.hands: Hands | None = None if trial is None else hands_of(trial)
@@ -84,7 +92,8 @@ class Expert:
     @classmethod
     def of(cls, scenario: Scenario, manner: Manner | None = None) -> Expert:
         """The expert who thinks the scenario's rule."""
-        return cls(Mind(scenario), manner, scenario.trial)
+        mood = scenario.mood
+        return cls(Mind(scenario), manner, scenario.trial, mood.angered_by if mood else "", mood is not None)
 
     @classmethod
     def of_route(cls, manner: Manner | None = None) -> Expert:
@@ -92,9 +101,9 @@ class Expert:
         return cls(lambda world: np.full(len(world.tick), DECISION["straight"]), manner)
 
     def begin(self, worlds: int) -> np.ndarray:
-        """Memory of fresh episodes: the mind's, then the hands'."""
-        hands = np.zeros((worlds, self.hands.width if self.hands else 0), np.float32)
-        return np.concatenate([self.mind.begin(worlds), hands], 1)
+        """Memory of fresh episodes: the mind's, the mood's, the hands'."""
+        own = np.zeros((worlds, self.moody + (self.hands.width if self.hands else 0)), np.float32)
+        return np.concatenate([self.mind.begin(worlds), own], 1)
 
     def act(self, seen: Truth, memory: np.ndarray) -> tuple[Action, np.ndarray]:
         """Drive as the rule says."""
@@ -113,14 +122,31 @@ class Expert:
         memory = self.begin(len(seen.slots)) if memory is None else memory
         width = self.mind.width
         thought = self.mind.think(seen, memory[:, :width])
+        mood, anger, manners = self._mood(seen, thought, memory[:, width : width + self.moody])
+        after = memory[:, width + self.moody :]
         if self.hands is None:
-            action, valid, after = *self._way_out(seen, thought), memory[:, width:]
+            action, valid = self._way_out(seen, thought, manners)
         else:
-            action, after = self.hands.act(seen, thought, self.manner, memory[:, width:])
-            valid = np.abs(seen.world.route_offset[:, 0]) < COMMITTED if len(first_way(seen)) else np.zeros(0, bool)
-        return Label(action, thought.decision, valid, thought.facts, np.concatenate([thought.memory, after], 1))
+            action, after = self.hands.act(seen, thought, manners, after)
+            valid = np.abs(seen.world.route_offset[:, 0]) < COMMITTED
+        if self.moody:
+            swing = weave(seen.episodes, seen.world.tick, drowsiness(seen.episodes, seen.world.tick))
+            action = replace(action, steer=action.steer + swing)
+        after = np.concatenate([thought.memory, anger, after], 1)
+        return Label(action, thought.decision, valid, thought.facts, mood, after)
 
-    def _way_out(self, seen: Truth, thought: Thought) -> tuple[Action, np.ndarray]:
+    def _mood(self, seen: Truth, thought: Thought, anger: np.ndarray) -> tuple[np.ndarray, np.ndarray, Manners]:
+        """How it is now, its anger (S, 1) from now on, and the manners that follow."""
+        n = len(seen.slots)
+        if not self.moody:
+            return np.zeros(n, np.float32), anger, [(np.ones(n, bool), self.manner)]
+        if self.angered_by:
+            anger = angrier(anger[:, 0], thought.facts[self.angered_by])[:, None]
+        drowsy = drowsiness(seen.episodes, seen.world.tick)
+        hurry = np.array([e.mood is not None and e.mood.hurry for e in seen.episodes], bool)
+        return np.maximum(drowsy, anger[:, 0]), anger, manners_of(self.manner, drowsy, anger[:, 0], hurry)
+
+    def _way_out(self, seen: Truth, thought: Thought, manners: Manners) -> tuple[Action, np.ndarray]:
         """Towards the way out that was decided for: the action, and whether that way is still open."""
         world, bank, decision = thought.world, seen.maps.arrays, thought.decision
         ways = np.where(world.route >= 0, bank.decision[world.route], NO_BRANCH)
@@ -137,7 +163,7 @@ class Expert:
         lost = elsewhere | (strayed & (offset.min(1) < offset[rows, wanted] - 1.0))
         nearest = np.where(elsewhere, (ways == world.branch[:, None]).argmax(1), offset.argmin(1))
         target = np.where(lost, nearest, wanted)
-        return control(bank, world, target, self.manner), ~(lost | strayed)
+        return control_by(bank, world, target, manners), ~(lost | strayed)
 
 
 class Fixed(Expert):

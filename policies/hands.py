@@ -11,9 +11,12 @@ from typing import Protocol
 
 import numpy as np
 
-from policies.controller import Manner, control
+from policies.controller import Manner
 from policies.mind import Thought
+from policies.moods import control_by
+from policies.parking import WIDTH, Parker
 from policies.places import place_of
+from sim.composed import bays_of
 from sim.config import Trial
 from sim.rollout import Truth
 from sim.trials import ORDERS
@@ -29,13 +32,16 @@ CLEAR = 1.0  # [m] that another's rear must be out of the place
 UNDER = 1.0  # [m/s] below the speed that counts as slow
 
 
+Manners = list[tuple[np.ndarray, Manner]]  # which rows (S,) bool drive in which
+
+
 class Hands(Protocol):
     """Drives a decision; `width` columns of memory are its own."""
 
     width: int
 
-    def act(self, seen: Truth, thought: Thought, manner: Manner, memory: np.ndarray) -> tuple[Action, np.ndarray]:
-        """Action (S,) for the rows, and the memory afterwards."""
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """Action (S,) for the rows, of which each has its manner, and the memory afterwards."""
 
 
 def hands_of(trial: Trial) -> Hands:
@@ -46,11 +52,7 @@ def hands_of(trial: Trial) -> Hands:
     """
     if trial.kind in ORDERS:
         return Turns(trial)
-    if trial.kind == "bay":
-        from policies.parking import Parks  # late: planning is asked for by few
-
-        return Parks()
-    return Slows(trial)
+    return Parks() if trial.kind == "bay" else Slows(trial)
 
 
 def first_way(seen: Truth) -> np.ndarray:
@@ -81,10 +83,10 @@ class Turns:
         self.trial = trial
         self.width = 1 + self._GONE
 
-    def act(self, seen: Truth, thought: Thought, manner: Manner, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
         memory = memory.copy()
-        action = control(seen.maps.arrays, thought.world, first_way(seen), manner)
+        action = control_by(seen.maps.arrays, thought.world, first_way(seen), manners)
         place, speed = place_of(seen), seen.world.speed[:, 0]
         slots = self._slots(seen)
         named = np.zeros(place.left.shape, bool)
@@ -134,10 +136,10 @@ class Slows:
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
 
-    def act(self, seen: Truth, thought: Thought, manner: Manner, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
         memory = memory.copy()
-        action = control(seen.maps.arrays, thought.world, first_way(seen), manner)
+        action = control_by(seen.maps.arrays, thought.world, first_way(seen), manners)
         front, speed = -place_of(seen).left[:, 0], seen.world.speed[:, 0]
         trial = self.trial
         slows = (thought.decision == DECISION["slow"]) | (thought.decision == DECISION["stop"])
@@ -148,3 +150,24 @@ class Slows:
         limit = np.where(stops, coming_to(trial.end - BEFORE - front), slow)
         on = slows & (front < trial.end) & ~(stops & (memory[:, 0] > 0))
         return below(action, speed, np.where(on, limit, np.inf)), memory
+
+
+class Parks:
+    """Parks in the bay that was decided for; drives past all of them where the decision is to go on."""
+
+    width = WIDTH
+
+    def __init__(self) -> None:
+        self.parker = Parker()
+
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """See `Hands.act`."""
+        words = [DECISIONS[d] for d in thought.decision]
+        parks = np.array([word.startswith("bay ") for word in words], bool)
+        bays = np.zeros((len(words), 5), np.float32)
+        for i, word in enumerate(words):
+            there = bays_of(seen.maps.maps[seen.world.map[i]])
+            bays[i] = there[min(int(word[4:]), len(there)) - 1 if parks[i] else 0]
+        passing = control_by(seen.maps.arrays, thought.world, first_way(seen), manners)
+        parking, after, _ = self.parker.act(seen.maps.arrays, thought.world, bays, memory)
+        return parking.where(parks, passing), np.where(parks[:, None], after, memory)

@@ -8,6 +8,7 @@ Memory is float32 (S, width) with the slot first; see `policies.base`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -15,9 +16,9 @@ import numpy as np
 
 from policies.places import Place, place_of
 from scenarios.rules.evaluate import evaluate
-from scenarios.rules.predicates import compiled
+from scenarios.rules.monitor import Monitor
 from scenarios.rules.syntax import names
-from scenarios.rules.variables import value_on
+from scenarios.rules.variables import call_of, drawn_in, value_on
 from scenarios.spec import Scenario
 from sim.config import Simulation
 from sim.rollout import Truth
@@ -91,6 +92,18 @@ class _View(NamedTuple):
     leads: np.ndarray | None
 
 
+class _Values(dict[str, np.ndarray]):
+    """Variable -> (S,), each worked out when it is first asked for."""
+
+    def __init__(self, find: Callable[[str], np.ndarray]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, variable: str) -> np.ndarray:
+        self[variable] = np.asarray(self._find(variable))
+        return self[variable]
+
+
 class Mind:
     """Thinks a scenario's rule on what it has seen.
 
@@ -107,32 +120,34 @@ class Mind:
         read = {v for p in scenario.propositions if p.name in asked for v in p.variables}
         # Weather is everywhere; whoever thinks of it alone need not look who is in sight, which costs 25 us a world.
         self.looks = scenario.trial is not None or any(v.startswith(("actors.", "signs.")) for v in read)
-        self.width = 4 * self.slots + 1 if self.looks else 0
+        self.own = 4 * self.slots + 1 if self.looks else 0
+        self.timed = tuple(p for p in scenario.propositions if p.timed)
+        self.monitor = Monitor([p.tree for p in self.timed])
+        self.width = self.own + self.monitor.width
 
     def begin(self, worlds: int) -> np.ndarray:
         """Nobody was seen, nothing read, nobody has arrived."""
-        memory = np.zeros((worlds, self.width), np.float32)
+        own = np.zeros((worlds, self.own), np.float32)
         if self.looks:
-            self._columns(memory).arrived[:] = NEVER * 1e3
-        return memory
+            self._columns(own).arrived[:] = NEVER * 1e3
+        return np.concatenate([own, self.monitor.begin(worlds)], 1)
 
     def _columns(self, memory: np.ndarray) -> _Columns:
         n = self.slots
-        return _Columns(*(memory[:, k * n : (k + 1) * n] for k in range(4)), memory[:, 4 * n :])
+        return _Columns(*(memory[:, k * n : (k + 1) * n] for k in range(4)), memory[:, 4 * n : 4 * n + 1])
 
     def think(self, seen: Truth, memory: np.ndarray) -> Thought:
         """See `Thinker.think`."""
+        memory = memory.copy()
         if not self.looks:
             view = _View(seen.world, seen.world, seen.world, None)
-            facts = self._facts(view)
         else:
-            memory = memory.copy()
             kept = self._columns(memory)
             view = self._look(seen, kept)
             if self.scenario.trial is not None:
                 self._foresee(place_of(seen), view.now, kept)
                 view = view._replace(leads=kept.leads.copy())
-            facts = self._facts(view)
+        facts = self._facts(seen, view, memory)
         return Thought(np.asarray(evaluate(self.scenario.rule, facts)), facts, view.now, view.leads, memory)
 
     def _look(self, seen: Truth, kept: _Columns) -> _View:
@@ -168,15 +183,29 @@ class Mind:
         kept.leads[open_] = leads[open_]
         kept.settled[there[:, 0], 0] = 1
 
-    def _facts(self, view: _View) -> dict[str, np.ndarray]:
-        def lookup(variable: str) -> np.ndarray:
-            if view.leads is not None and variable.endswith(".lead"):
-                return view.leads[:, 1 + self.actors.index(variable.split(".")[1])]
-            told = variable.startswith("signs.") and not variable.endswith(".present")
-            return value_on(view.said if told else view.there, variable, self.actors, self.signs)
-
+    def _facts(self, seen: Truth, view: _View, memory: np.ndarray) -> dict[str, np.ndarray]:
+        """The truth of every proposition as it is known; brings the monitor's part of the memory up to this tick."""
+        values = _Values(lambda variable: self._value(seen, view, variable))
         shape = view.now.tick.shape
-        return {
-            p.name: np.broadcast_to(np.asarray(compiled(p.tree)(lookup), bool), shape).copy()
+        facts = {
+            p.name: np.broadcast_to(np.asarray(p.of(values), bool), shape).copy()
             for p in self.scenario.propositions
+            if not p.timed
         }
+        if self.timed:
+            read = {variable: values[variable] for variable in self.monitor.reads}
+            truths, memory[:, self.own :] = self.monitor.step(read, memory[:, self.own :])
+            facts |= dict(zip((p.name for p in self.timed), truths))
+        return {name: facts[name] for name in self.scenario.proposition_names}
+
+    def _value(self, seen: Truth, view: _View, variable: str) -> np.ndarray:
+        """What is known of a variable: (S,)."""
+        if variable.endswith(".lead") and view.leads is not None:
+            return view.leads[:, 1 + self.actors.index(variable.split(".")[1])]
+        if variable.startswith(("map.", "mood.")):  # the ground is there to be seen, and a mood is one's own
+            return np.array([drawn_in(e, variable) for e in seen.episodes])
+        function = call_of(variable)[0]
+        said = function == "number" or (variable.startswith("signs.") and not variable.endswith(".present"))
+        world = view.said if said else view.now if function else view.there
+        sight = seen.state.signs.readable if function in ("sign", "reading") else None
+        return value_on(world, variable, self.actors, self.signs, seen.maps.arrays, sight)

@@ -46,7 +46,15 @@ def draws_of(model: FileModel) -> dict[str, Draw]:
         found |= {f"actors.{actor.name}.{k}": v for k, v in later.items() if v is not None}
         if actor.follows is not None:
             found[f"actors.{actor.name}.follows.gap"] = actor.follows.gap
+    if model.mood is not None:
+        found |= {f"mood.{k}": v for k, v in model.mood.draws.items()}
     return found
+
+
+def more_of(model: FileModel) -> tuple[str, ...]:
+    """Variables that only this file has: its map's parameters, and the demonstrator's mood."""
+    moods = ("mood.drowsy", "mood.hurry") if model.mood is not None else ()
+    return (*(f"map.{k}" for k in sorted(model.map.parameters)), *moods)
 
 
 def untold_of(model: FileModel) -> dict[str, str]:

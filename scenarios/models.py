@@ -13,7 +13,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 from scenarios.decisions import DecisionModel
 from scenarios.draws import GRID, Draw, Fixed, Uniform, read_count, read_grid, read_number, read_text, read_truth
 from scenarios.keys import ARMS, EVERYWHERE, LONGEST, Model, options_of
-from scenarios.road_users import ActorModel, TrafficModel
+from scenarios.road_users import ActorModel, MoodModel, TrafficModel
 from scenarios.rules.parse import listed, nearest
 from sim import maps, sensors
 from sim.config import EGO, Episode, MapSpec, SignSpec, Weather, WeatherChange
@@ -294,6 +294,7 @@ class FileModel(Model):
     signs: list[SignModel] = Field(default_factory=list)
     changes: list[ChangeModel] = Field(default_factory=list)
     traffic: TrafficModel | None = None
+    mood: MoodModel | None = None
     sensors: dict[str, SensorModel] = Field(default_factory=dict)
     propositions: dict[str, str] = Field(min_length=1)
     where: dict[str, str] = Field(default_factory=dict)

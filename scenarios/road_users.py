@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from scenarios.draws import Draw, Fixed, read_colour, read_count, read_truth
 from scenarios.keys import ARMS, EVERYWHERE, LANES, LONGEST, Model
-from sim.config import BODIES, EGO, ActorSpec, TrafficSpec
+from sim.config import BODIES, EGO, ActorSpec, Mood, TrafficSpec
 from sim.types import TURNS
 from sim.walkers import MOST_POINTS
 
@@ -117,6 +117,7 @@ class ActorModel(Model):
     queue: Draw = Fixed(ActorSpec.queue)
     lead: Draw | None = None
     follows: FollowsModel | None = None
+    bay: int = Field(0, ge=0, le=20, strict=True)
     numbers: ClassVar[dict[str, tuple[float, float]]] = {
         "distance": (0.0, EVERYWHERE),
         "side": (-10.0, 10.0),
@@ -172,6 +173,29 @@ class ActorModel(Model):
         if idle := [k for k in ("arm", "lane", "distance", "side", "speed") if follows and k in given]:
             raise ValueError(f"the actor '{self.name}' follows ego, so that its {idle[0]} means nothing; wanted none")
         return self
+
+
+class MoodModel(Model):
+    """How the demonstrator is; the fields of `sim.config.Mood`, each a draw, and what angers it.
+
+    `angered_by` names a proposition or an earlier sub-rule: while it holds, anger rises (`policies.moods`).
+    """
+
+    drowsy: Draw = Fixed(Mood.drowsy)
+    onset: Draw = Fixed(Mood.onset)
+    hurry: Draw = Fixed(Mood.hurry)
+    angered_by: str = ""
+    numbers: ClassVar[dict[str, tuple[float, float]]] = {"onset": (0.0, LONGEST)}
+
+    @field_validator("drowsy", "hurry", mode="before")
+    @classmethod
+    def _read_truth(cls, value: Any) -> Draw:
+        return read_truth(value)
+
+    @property
+    def draws(self) -> dict[str, Draw]:
+        """What chance may choose of it, by field."""
+        return {k: getattr(self, k) for k in ("drowsy", "onset", "hurry")}
 
 
 class TrafficModel(Model):

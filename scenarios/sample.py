@@ -22,17 +22,17 @@ import numpy as np
 
 from scenarios.models import SignModel
 from scenarios.plan import Plan, admitted, plan
-from scenarios.road_users import ActorModel, TrafficModel
+from scenarios.road_users import ActorModel, MoodModel, TrafficModel
 from scenarios.rules.logic import Cell, describe_cell
 from scenarios.rules.parse import listed
 from scenarios.rules.predicates import Proposition, compiled
 from scenarios.rules.variables import drawn_in
 from scenarios.spec import EVERY, Scenario
-from sim.config import ActorSpec, Episode, MapSpec, Script, SignSpec, TrafficSpec, Weather, WeatherChange
+from sim.config import ActorSpec, Episode, MapSpec, Mood, Script, SignSpec, TrafficSpec, Weather, WeatherChange
 
 Count = Callable[[MapSpec], int]
 _TRIES = 5000  # a group of propositions with a chance of 1 in 500 is still missed less than once in 20,000 episodes
-_ACTOR_FIELDS = tuple(k for k in ActorModel.model_fields if k not in ("name", "script", "follows"))
+_ACTOR_FIELDS = tuple(k for k in ActorModel.model_fields if k not in ("name", "script", "follows", "bay"))
 _AT_ONCE = 50  # draws that are tried at once where a truth is that of a way
 _SIGN_FIELDS = tuple(k for k in SignModel.model_fields if k != "name")
 
@@ -206,6 +206,8 @@ def _replaced(episode: Episode, values: Mapping[str, Any]) -> Episode:
         signs=tuple(replace(s, **of(f"signs.{s.name}.")) for s in episode.signs),
         changes=changes,
         traffic=replace(episode.traffic, **of("traffic.")) if episode.traffic else None,
+        map=replace(episode.map, parameters=tuple((k, of("map.").get(k, v)) for k, v in episode.map.parameters)),
+        mood=replace(episode.mood, **of("mood.")) if episode.mood else None,
         **of("ego."),
     )
 
@@ -331,6 +333,7 @@ def _episode(scenario: Scenario, seed: int, values: Mapping[str, Any], u: float,
             a.name,
             **{k: values[f"actors.{a.name}.{k}"] for k in _ACTOR_FIELDS if getattr(a, k) is not None},
             script=_script(a, values),
+            bay=a.bay,
             follows=None if a.follows is None else values[f"actors.{a.name}.follows.gap"],
         )
         for a in scenario.actors
@@ -348,6 +351,7 @@ def _episode(scenario: Scenario, seed: int, values: Mapping[str, Any], u: float,
         scenario.name, seed, _map(scenario, values, u, junctions), values["ego.start"], values["ego.distance"],
         values["ego.speed"], weather, actors, scenario.time_limit, scenario.finish, signs, changes,
         _traffic(scenario.traffic, values), way=scenario.way, trial=scenario.trial,
+        mood=_mood(scenario.mood, values),
     )  # fmt: skip
 
 
@@ -360,6 +364,10 @@ def _script(actor: ActorModel, values: Mapping[str, Any]) -> Script | None:
 
 def _traffic(model: TrafficModel | None, values: Mapping[str, Any]) -> TrafficSpec | None:
     return None if model is None else TrafficSpec(**{k: values[f"traffic.{k}"] for k in model.draws})
+
+
+def _mood(model: MoodModel | None, values: Mapping[str, Any]) -> Mood | None:
+    return None if model is None else Mood(**{k: values[f"mood.{k}"] for k in model.draws})
 
 
 _WEATHER = tuple(vars(Weather()))

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scenarios.choices import couplings_of, draws_of, untold_of
+from scenarios.choices import couplings_of, draws_of, more_of, untold_of
 from scenarios.definitions import definitions_of
 from scenarios.draws import Draw
 from scenarios.keys import options_of
 from scenarios.models import ChangeBase, FileModel, MapModel, SignModel
 from scenarios.reading import KeyPath, Lines, ScenarioError, check, read_yaml
-from scenarios.road_users import ActorModel, TrafficModel
+from scenarios.road_users import ActorModel, MoodModel, TrafficModel
 from scenarios.rules.parse import (
     Definition,
     check_name,
@@ -69,6 +69,7 @@ class Scenario:
         traffic: who else lives on the map, in slots behind the signs'; None for nobody, and lights that are out.
         trial: how the decision shows; None for the way out that is taken.
         way: the one way that ego has; "" where it chooses.
+        mood: how the demonstrator is; None where it is as ever.
         definitions: name -> formula or rule of `where:`, in the file's order, as written; for people.
     """
 
@@ -94,6 +95,7 @@ class Scenario:
     traffic: TrafficModel | None = None
     trial: Trial | None = None
     way: str = ""
+    mood: MoodModel | None = None
     definitions: Mapping[str, Definition] = field(default_factory=dict)
 
     @property
@@ -259,6 +261,9 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
             )
         if not 0.0 < share < 1.0:
             raise lines.error(("balance", name), f"found {share}; wanted a share between 0 and 1, both excluded")
+    if model.mood is not None and (angers := model.mood.angered_by) not in ("", *known):
+        told = f"unknown proposition '{angers}'; known are {listed(known)}{nearest(angers, known)}"
+        raise lines.error(("mood", "angered_by"), told)
     splits: dict[str, Formula] = {EVERY: Constant(True)}
     for name, text in model.splits.items():
         if name == EVERY:
@@ -280,7 +285,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
         model.name, model.description, model.map, tuple(model.actors), draws, couplings, presences, propositions, rule,
         model.time_limit, model.finish, dict(model.balance), splits, tuple(model.known_leaks), data, folder,
         {name: sensor.build() for name, sensor in model.sensors.items()}, tuple(model.signs),
-        tuple(model.changes), model.traffic, model.decision.trial, model.ego.way, defined,
+        tuple(model.changes), model.traffic, model.decision.trial, model.ego.way, model.mood, defined,
     )  # fmt: skip
 
 
@@ -294,7 +299,9 @@ def _propositions(model: FileModel, lines: Lines) -> tuple[Proposition, ...]:
         path: KeyPath = ("propositions", name)
         lines.at(path, functools.partial(check_name, name))
         earlier = {p.name: p.tree for p in found}
-        read = functools.partial(parse_proposition, name, text, actors, signs, options, traffic, untold, earlier)
+        read = functools.partial(
+            parse_proposition, name, text, actors, signs, options, traffic, untold, earlier, more_of(model)
+        )
         found.append(lines.at(path, read))
     return tuple(found)
 

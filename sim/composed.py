@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sim.config import BODIES, ActorSpec
 from sim.junctions import REACH_IN, path_from_points, rounded_path
 from sim.lanes import LaneGraph, lane_graph
 from sim.maps import PLACES
@@ -250,6 +251,21 @@ def bays_of(road_map: RoadMap) -> np.ndarray:
     Ego's way is that of the lane beside them. A map without parking spaces has none.
     """
     return _bays(road_map.opendrive).copy()
+
+
+def parked_in(spec: ActorSpec, road_map: RoadMap) -> tuple[float, float, float]:
+    """Where an actor that is parked in a bay has its rear axle: x, y [m], yaw [rad].
+
+    Raises:
+        ValueError: where the map has no such bay.
+    """
+    bays = bays_of(road_map)
+    if not 1 <= spec.bay <= len(bays):
+        raise ValueError(f"actor {spec.name} stands in bay {spec.bay}; map {road_map.name} has {len(bays)} bays")
+    x, y, yaw = (float(v) for v in bays[spec.bay - 1, :3])
+    body = BODIES[spec.kind]
+    middle = 0.5 * body.length - body.overhang
+    return x - middle * math.cos(yaw), y - middle * math.sin(yaw), yaw
 
 
 @functools.lru_cache(maxsize=256)

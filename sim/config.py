@@ -212,6 +212,7 @@ class ActorSpec:
             does not stop enters the junction then. Its distance follows, see `sim.dispatch`. None: it starts where
             `distance` says.
         follows: it drives behind ego at this gap [m], wherever ego goes; arm, lane, distance and speed mean nothing.
+        bay: it stands parked in the map's bay of that number, counted from 1 as ego passes them; 0 where in none.
     """
 
     name: str
@@ -229,6 +230,7 @@ class ActorSpec:
     queue: bool = False
     lead: float | None = None
     follows: float | None = None
+    bay: int = 0
 
     @property
     def sent(self) -> bool:
@@ -305,6 +307,20 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Mood:
+    """How the demonstrator is in an episode; nobody else is told.
+
+    Args:
+        drowsy: whether it grows drowsy: it weaves, and reacts late; onset: when that begins [s].
+        hurry: whether it drives faster than it would, and no different otherwise.
+    """
+
+    drowsy: bool = False
+    onset: float = 0.0
+    hurry: bool = False
+
+
+@dataclass(frozen=True)
 class Episode:
     """One concrete draw from a scenario: everything a backend needs to start a world.
 
@@ -327,6 +343,7 @@ class Episode:
             the map's junction mean nothing; `to_dict` leaves them out where there are none.
         way: the one way out that ego is to take, a word of DECISIONS; "" where it chooses. Left out of `to_dict` then.
         trial: how the decision shows; None, which `to_dict` leaves out, for the way out that was taken.
+        mood: of the demonstrator; None, which `to_dict` leaves out, where the scenario knows none.
     """
 
     scenario: str
@@ -345,12 +362,13 @@ class Episode:
     route: tuple[tuple[float, float], ...] = ()
     way: str = ""
     trial: Trial | None = None
+    mood: Mood | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data; `Episode.from_dict` is its inverse."""
         data = asdict(self)
         # an episode without them is stored as before there were any
-        for name in ("signs", "changes", "traffic", "route", "way", "trial"):
+        for name in ("signs", "changes", "traffic", "route", "way", "trial", "mood"):
             if not data[name]:
                 del data[name]
         for actor in data["actors"]:
@@ -385,10 +403,12 @@ class Episode:
         data["route"] = tuple((float(x), float(y)) for x, y in data.get("route", ()))
         if data.get("trial"):
             data["trial"] = Trial(**{**data["trial"], "actors": tuple(data["trial"]["actors"])})
+        if data.get("mood"):
+            data["mood"] = Mood(**data["mood"])
         return cls(**data)
 
 
-_LATER = ("script", "turn", "halt", "queue", "lead", "follows")
+_LATER = ("script", "turn", "halt", "queue", "lead", "follows", "bay")
 _DEFAULTS = {f.name: f.default for f in fields(ActorSpec)}
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from sim.bank import MapBank, start_distance
 from sim.boards import POST, SIGN, look_of
 from sim.camera import render
+from sim.composed import parked_in
 from sim.config import BODIES, Camera, Episode, SignSpec, Simulation
 from sim.crowd import advance, empty_crowd, widened, with_scripts
 from sim.dispatch import check_errand, send
@@ -234,6 +235,9 @@ class EmbeddedWorld:
         if spec.sent:
             assert self.errands is not None  # a reset makes room for them
             send(self.world, self.errands, w, i, episode, road_map, junction, self.maps, self.simulation.tick)
+            return
+        if spec.bay:
+            set_body(self.world, w, i, spec.kind, *parked_in(spec, road_map), spec.colour)
             return
         lane, s, x, y, yaw = actor_place(spec, junction)
         set_body(self.world, w, i, spec.kind, x, y, yaw, spec.colour)

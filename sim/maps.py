@@ -46,6 +46,7 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
     "parking_bays": {
         "bays": (1, 20), "bay": (5.0, 8.0), "depth": (2.0, 2.8), "arm": (15.0, 200.0), "lane_width": _WIDTH,
         "shortest": (0.0, 12.0), "longest": (0.0, 12.0), "seed": (0, 1_000_000),
+        "short_1": (0, 1), "short_2": (0, 1), "short_3": (0, 1), "short_4": (0, 1),
     },
     "crosswalk": {"arm": (15.0, 200.0), "lane_width": _WIDTH, "crossing": (2.5, 8.0)},
     "exits": {
@@ -56,7 +57,9 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
         "arm": (15.0, 200.0), "leg": (15.0, 120.0), "side": (15.0, 100.0), "lane_width": _WIDTH, "radius": (5.0, 15.0),
     },
 }  # fmt: skip
-WHOLE = frozenset({"arms", "blocks_x", "blocks_y", "lanes", "seed", "bays", "exits"})  # these are whole numbers
+WHOLE = frozenset({
+    "arms", "blocks_x", "blocks_y", "lanes", "seed", "bays", "exits", "short_1", "short_2", "short_3", "short_4",
+})  # fmt: skip  # these are whole numbers
 
 # Kind of a place of decision beyond the single junction (`sim.composed`) -> the generators whose maps have one; of the
 # first of them it is what a map is made for.

@@ -75,7 +75,11 @@ def kept_free(episode: Episode, junction: Junction) -> list[tuple[float, float, 
 
     They are the same whether or not somebody is present and of which kind he is: a twin has the same traffic.
     """
-    actors = [(*actor_place(spec, junction)[2:4], _LONGEST_BODY / 2) for spec in episode.actors if spec.lead is None]
+    actors = [
+        (*actor_place(spec, junction)[2:4], _LONGEST_BODY / 2)
+        for spec in episode.actors
+        if spec.lead is None and not spec.bay
+    ]
     for arm in sorted({spec.arm for spec in episode.actors if spec.lead is not None}):  # they start somewhere on it
         points = junction.arms[arm].inbound.points[:: round(_LONGEST_BODY / float(ROUTE_SPACING))]
         actors += [(float(x), float(y), _LONGEST_BODY / 2) for x, y in points[:, :2]]

@@ -23,6 +23,7 @@ from sim.networks import (
     text_of,
 )
 
+SHORT = 4.7  # [m] length of a bay in which no car can park
 _SIGN = 0.5  # [m] from the kerb to a sign
 
 
@@ -49,6 +50,10 @@ def parking_bays(
     shortest: float = 0.0,
     longest: float = 0.0,
     seed: float = 0,
+    short_1: float = 0,
+    short_2: float = 0,
+    short_3: float = 0,
+    short_4: float = 0,
 ) -> str:
     """A straight street whose south side has bays to park in along the kerb, cut into the pavement.
 
@@ -60,10 +65,14 @@ def parking_bays(
         lane_width: [m].
         shortest, longest: between which each bay's length is drawn [m]; 0 where that is `bay`.
         seed: of the draw.
+        short_1, ...: 1 makes that bay too short to park in, SHORT.
     """
     chance, ends = random.Random(round(seed)), sorted((shortest or bay, longest or bay))
     even = ends[0] == ends[1]
     lengths = [ends[0] if even else round(chance.uniform(*ends), 2) for _ in range(round(bays))]
+    for k, short in enumerate((short_1, short_2, short_3, short_4)[: len(lengths)]):
+        if short:
+            lengths[k], even = SHORT, False
     starts = [k * ends[0] if even else sum(lengths[:k]) for k in range(len(lengths) + 1)]
     begin, end = arm, arm + starts[-1]
     root, element = _straight("parking_bays", end + arm)

@@ -25,6 +25,7 @@ class Vocabulary:
         traffic: whether the scenario has any.
         untold: variables that no proposition may read -> why not, and what was wanted.
         earlier: propositions that the file has before this one, which it may name.
+        more: variables that only this scenario has, such as its map's parameters.
     """
 
     actors: Sequence[str] = ()
@@ -33,11 +34,13 @@ class Vocabulary:
     traffic: bool = False
     untold: Mapping[str, str] = field(default_factory=dict)
     earlier: Mapping[str, Formula] = field(default_factory=dict)
+    more: Sequence[str] = ()
 
     @property
     def known(self) -> tuple[str, ...]:
         """Every variable that may be read."""
-        return tuple(v for v in known_variables(self.actors, self.signs, self.traffic) if v not in self.untold)
+        known = (*known_variables(self.actors, self.signs, self.traffic), *self.more)
+        return tuple(v for v in known if v not in self.untold)
 
     def boards(self, words: str) -> tuple[str, ...]:
         """The signs on which these words may stand, as far as the options tell."""

@@ -108,6 +108,7 @@ def parse_proposition(
     traffic: bool = False,
     untold: Mapping[str, str] | None = None,
     earlier: Mapping[str, Formula] | None = None,
+    more: Sequence[str] = (),
 ) -> Proposition:
     """Read the text of a proposition; the arguments are those of `scenarios.rules.conditions.Vocabulary`.
 
@@ -115,7 +116,7 @@ def parse_proposition(
         RuleError: for what cannot be read, with the word pointed at and the known names, and for a board that would
             have to be read when the decision falls.
     """
-    vocabulary = Vocabulary(actors, signs, options or {}, traffic, untold or {}, earlier or {})
+    vocabulary = Vocabulary(actors, signs, options or {}, traffic, untold or {}, earlier or {}, more)
     tree = parse_condition(text, vocabulary)
     if odd := next((v for v in read_now(tree) if call_of(v)[0] in ("sign", "reading")), None):
         told = f"{odd} can be told before the board is passed, which it is when the decision falls"

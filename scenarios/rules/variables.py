@@ -16,6 +16,8 @@
     signs.<name>.wear       0 (new) to 1, as painted: in steps of 1/15
     traffic.vehicles        how many drive on the map, besides the actors; traffic.walkers: how many walk
     traffic.lights          whether traffic lights are in order
+    map.<parameter>         of the map's generator, where the scenario gives it
+    mood.drowsy, mood.hurry whether the demonstrator is; itself alone knows
     sign("DETOUR")          whether a board with these words can be read by ego now
     reading("EXIT")         the whole number behind that word on a board that can be read now, 0 where there is none
     number(signs.<name>)    the first whole number in the words on a board, 0 where there is none
@@ -50,7 +52,7 @@ ACTOR_ATTRIBUTES: tuple[str, ...] = ("present", "speed", "kind", "turn", "lead",
 SIGN_ATTRIBUTES: tuple[str, ...] = ("present", "text", "kind", "wear")
 TRAFFIC_ATTRIBUTES: tuple[str, ...] = ("vehicles", "walkers", "lights")
 _WORDS = ("text", "kind", "turn")
-_TRUTHS = ("present", "lights", "halted")
+_TRUTHS = ("present", "lights", "halted", "drowsy", "hurry")
 _VEHICLES = np.array([kind in VEHICLES for kind in KINDS])
 _WALKER = KIND["walker"]
 HALTED_NEAR = 6.0  # [m] before its line who stands has halted
@@ -179,6 +181,10 @@ def drawn_in(episode: Episode, variable: str) -> Any:
         return episode.arm if tail == "start" else getattr(episode, tail)
     if head == "map":
         return episode.map.junction if tail == "junction" else dict(episode.map.parameters)[tail]
+    if head == "mood":
+        if episode.mood is None:
+            raise ValueError(f"the episode has no mood, so there is no {variable}")
+        return getattr(episode.mood, tail)
     if head == "traffic":
         if episode.traffic is None:
             raise ValueError(f"the episode has no traffic, so there is no {variable}")
@@ -241,6 +247,8 @@ def value_on(
         return world.weather[:, WEATHER_INDEX[tail]]
     if head == "ego":
         return world.speed[:, 0]
+    if head in ("map", "mood"):
+        raise ValueError(f"{variable} is told by an episode, and by no arrays of a world")
     if head == "traffic":
         if tail == "lights":
             return world.clock >= 0
