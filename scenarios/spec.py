@@ -31,6 +31,7 @@ from sim.sensors import Sensor
 __all__ = ["EVERY", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
 
 EVERY = "every"  # the split that every scenario has: all cells, as in the unsplit sampling
+FOR_PEOPLE = ("description", "tells", "evidence")  # keys that change nothing but what people read
 _WAYS_OF_T = {"south": ("left", "right"), "west": ("right", "straight"), "east": ("left", "straight")}
 
 
@@ -57,6 +58,8 @@ class Scenario:
         signs: in the order of their slots, which are behind the actors'.
         changes: of the weather; those of one field follow each other and are over before the time is.
         traffic: who else lives on the map, in slots behind the signs'; None for nobody, and lights that are out.
+        tells: for people: what tells thinking from matching here.
+        evidence: for people: proposition -> where the learner's sensors show it.
     """
 
     name: str
@@ -79,6 +82,8 @@ class Scenario:
     signs: tuple[SignModel, ...] = ()
     changes: tuple[ChangeBase, ...] = ()
     traffic: TrafficModel | None = None
+    tells: str = ""
+    evidence: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def proposition_names(self) -> tuple[str, ...]:
@@ -137,12 +142,12 @@ class Scenario:
         return from_data({**self.data, "name": name}, folder=self.folder)
 
     def digest(self) -> str:
-        """SHA-256 of what the scenario means: its data without the description, and its propositions' order."""
+        """SHA-256 of what the scenario means: its data without FOR_PEOPLE, and its propositions' order."""
         return self._digest
 
     @functools.cached_property
     def _digest(self) -> str:
-        data = {k: v for k, v in self.data.items() if k != "description"}
+        data = {k: v for k, v in self.data.items() if k not in FOR_PEOPLE}
         text = json.dumps([data, self.proposition_names], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -236,6 +241,11 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
             )
         if not 0.0 < share < 1.0:
             raise lines.error(("balance", name), f"found {share}; wanted a share between 0 and 1, both excluded")
+    for name in model.evidence:
+        if name not in known:
+            raise lines.error(
+                ("evidence", name), f"unknown proposition '{name}'; known are {listed(known)}{nearest(name, known)}"
+            )
     splits: dict[str, Formula] = {EVERY: Constant(True)}
     for name, text in model.splits.items():
         if name == EVERY:
@@ -257,7 +267,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
         model.name, model.description, model.map, tuple(model.actors), draws, couplings, presences, propositions, rule,
         model.time_limit, model.finish, dict(model.balance), splits, tuple(model.known_leaks), data, folder,
         {name: sensor.build() for name, sensor in model.sensors.items()}, tuple(model.signs),
-        tuple(model.changes), model.traffic,
+        tuple(model.changes), model.traffic, model.tells, dict(model.evidence),
     )  # fmt: skip
 
 

@@ -33,12 +33,14 @@ class Truth:
         maps: whose path numbers `world.route` refers to.
         slots: (S,) which slots of the backend these rows are.
         camera: of every ego, which says what can be seen.
+        episodes: (S) what is driven in these rows, for baselines that guess from it; empty where nobody said.
     """
 
     world: World
     maps: MapBank
     slots: np.ndarray
     camera: Camera = _CAMERA
+    episodes: tuple[Episode, ...] = ()
 
     @functools.cached_property
     def state(self) -> State:
@@ -100,7 +102,8 @@ def look(backend: Backend, needs: str, slots: np.ndarray) -> Observation | Truth
     if needs == "camera":
         return backend.observe(slots)
     if needs == "state":
-        return Truth(World(*(a[slots] for a in backend.world)), backend.maps, slots, backend.camera)
+        episodes = tuple(e for w in slots.tolist() if (e := backend.episodes[w]) is not None)
+        return Truth(World(*(a[slots] for a in backend.world)), backend.maps, slots, backend.camera, episodes)
     raise ValueError(f"a driver that needs {needs!r} cannot be served; known are 'camera' and 'state'")
 
 
