@@ -212,13 +212,16 @@ def from_text(text: str, where: str = "scenario", folder: Path | None = None) ->
     return _build(data, lines, folder)
 
 
-def from_data(data: Mapping[str, Any], folder: Path | None = None) -> Scenario:
+def from_data(data: Mapping[str, Any], folder: Path | None = None, lines: Lines | None = None) -> Scenario:
     """Build a scenario from plain data, as a YAML file would hold it.
+
+    Args:
+        folder: where map files are looked for first; lines: where its keys stand in a text.
 
     Raises:
         ScenarioError: for any mistake.
     """
-    return _build(dict(data), Lines(f"scenario {data.get('name', '?')}"), folder)
+    return _build(dict(data), lines or Lines(f"scenario {data.get('name', '?')}"), folder)
 
 
 # ------------------------------------------------------------------------------- checking the file as a whole
