@@ -111,10 +111,12 @@ def test_pairs_that_hold_are_counted_apart_from_those_that_flip() -> None:
         row(0, None, "left", "left"), row(0, "a", "right", "right"), row(0, "b", "left", "left"),
         row(1, None, "left", "left"), row(1, "a", "right", "left"), row(1, "b", "left", None),
         row(2, None, "left", "left"), row(2, "b", "left", "right"),
+        row(3, None, "left", None), row(3, "b", "left", None),
     ]  # fmt: skip
     made = twin_consistency(rows, ("a", "b"))
-    assert made["flipped_where_it_should"] == [1, 2] and made["flipped_where_it_should_not"] == [1, 3]
-    assert made["held_where_it_should"] == [1, 3] and made["pairs"] == 5 and made["consistent"] == 0.4
+    assert made["flipped_where_it_should"] == [1, 2] and made["flipped_where_it_should_not"] == [1, 4]
+    assert made["held_where_it_should"] == [1, 4], "who shows nothing holds nothing"
+    assert made["pairs"] == 6 and made["consistent"] == pytest.approx(2 / 6)
     assert made["each"]["a"]["pairs"] == 2 and made["each"]["a"]["held_where_it_should"] == [0, 0]
 
 
