@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import os
@@ -19,7 +20,8 @@ from scenarios.spec import Scenario
 from sim.config import Camera
 from sim.types import DECISIONS
 
-RULED = ("expert", "idle", *DECISIONS)
+BASELINES = ("leak-only", "best-single")
+RULED = ("expert", "idle", *BASELINES, *DECISIONS)
 WANTED = f"{listed(RULED)}, a checkpoint or run folder, or module:callable"
 
 
@@ -32,14 +34,15 @@ class DriverChoice:
         version: digest of a checkpoint's weights, else the name.
         camera: that it was trained with, else the default.
         about: what its checkpoint says of itself.
-        of: scenario -> the policy; the expert's rule is the scenario's, and with None it follows a route.
+        of: scenario and split -> the policy; the expert's rule is the scenario's, and with None it follows a route. A
+            baseline is fitted to the split that it will drive.
     """
 
     name: str
     version: str
     camera: Camera
     about: dict[str, Any]
-    of: Callable[[Scenario | None], Policy]
+    of: Callable[[Scenario | None, str], Policy]
 
 
 def choose_driver(name: str) -> DriverChoice:
@@ -49,17 +52,17 @@ def choose_driver(name: str) -> DriverChoice:
         BadInput: naming the known ones; CheckpointError: for a torn checkpoint.
     """
     if name in RULED:
-        return DriverChoice(name, name, Camera(), {}, lambda scenario: _ruled(name, scenario))
+        return DriverChoice(name, name, Camera(), {}, functools.partial(_ruled, name))
     if re.fullmatch(r"[\w.]+:\w+", name):
         policy = _called(name)
-        return DriverChoice(name, name, Camera(), {}, lambda scenario: policy)
+        return DriverChoice(name, name, Camera(), {}, lambda scenario, split: policy)
     if not Path(name).is_dir():
         raise BadInput(f"unknown driver '{name}'; known are {WANTED}{nearest(name, RULED)}")
     from dagger.loop import digest_of
     from policies.checkpoint import load_policy
 
     learner, about = load_policy(find_checkpoint(Path(name)))
-    return DriverChoice(name, digest_of(learner)[:16], camera_of(about), about, lambda scenario: learner)
+    return DriverChoice(name, digest_of(learner)[:16], camera_of(about), about, lambda scenario, split: learner)
 
 
 def camera_of(about: dict[str, Any]) -> Camera:
@@ -109,13 +112,18 @@ def code_version() -> str:
     return digest.hexdigest()[:16]
 
 
-def _ruled(name: str, scenario: Scenario | None) -> Policy:
+def _ruled(name: str, scenario: Scenario | None, split: str) -> Policy:
     from policies.expert import Expert, Fixed, Idle
 
     if name == "expert":
         return Expert.of_route() if scenario is None else Expert.of(scenario)
-    if scenario is None and name in DECISIONS:
-        raise BadInput(f"'{name}' is a decision at a junction and drives no route; wanted expert, idle or a policy")
+    if scenario is None and name != "idle":
+        what = "guesses a rule's decision" if name in BASELINES else "is a decision at a junction"
+        raise BadInput(f"'{name}' {what} and drives no route; wanted expert, idle or a policy")
+    if scenario is not None and name in BASELINES:
+        from policies.guessers import Guesser
+
+        return Guesser.leak_only(scenario) if name == "leak-only" else Guesser.best_single(scenario, split)
     return Idle() if name == "idle" else Fixed(name, trial=scenario.trial if scenario else None)
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from scenarios.rules.evaluate import evaluate
-from scenarios.rules.logic import all_cells, equivalent, valuation_of
-from scenarios.rules.syntax import Choose, Decide, Name, Rule, decisions
+from scenarios.guesses import agreement, single_rules
+from scenarios.rules.logic import all_cells
 from scenarios.spec import Scenario
 from sim.types import Action, Observation
 
@@ -63,18 +62,8 @@ def best_single_proposition(scenario: Scenario, cells: Sequence[tuple[bool, ...]
         "value": share of agreement in the worst cell (0 or 1: rules are certain), ties broken by the mean over
         cells; "rule": its text; "mean": over cells; "interval": None.
     """
-    names = scenario.proposition_names
-    wanted = evaluate(scenario.rule, valuation_of(names, cells))
-    ways = [Decide(d) for d in decisions(scenario.rule)]
-    rules: list[Rule] = list(ways)
-    rules += [Choose(condition=Name(n), then=a, otherwise=b) for n in names for a in ways for b in ways if a != b]
-    found: list[tuple[float, float, str]] = []
-    for rule in rules:
-        if equivalent(rule, scenario.rule):
-            continue
-        right = evaluate(rule, valuation_of(names, cells)) == wanted
-        found.append((float(right.min()), float(right.mean()), str(rule)))
-    value, mean, text = max(found)
+    judged = [(str(rule), agreement(scenario, rule, cells)) for rule in single_rules(scenario)]
+    value, mean, text = max((float(right.min()), float(right.mean()), text) for text, right in judged)
     return {"value": value, "interval": None, "rule": text, "mean": mean}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from scenarios.plan import Plan, plan
+from scenarios.plan import plan
 from scenarios.rules.syntax import names
 from scenarios.rules.variables import drawn_in
 from scenarios.sample import Count, batch, count_junctions, decision
@@ -167,7 +167,7 @@ def _check(scenario: Scenario, split: str, count: int, seed: int, junctions: Cou
     chance = float(np.bincount(answers).max() / count)
     if chance == 1.0 or not variables:  # one decision only, or nothing to guess from
         return LeakCheck(split, count, chance, chance, 1.0, (), scenario.known_leaks)
-    table = _table(plan(scenario), drawn, variables)
+    table = table_of(scenario, drawn, variables)
     guess = _Guesser(answers, seed)
     clues = [Clue(v, *guess.alone(table[:, [i]])) for i, v in enumerate(variables)]
     unknown = [i for i, v in enumerate(variables) if v not in scenario.known_leaks]
@@ -196,12 +196,7 @@ class _Guesser:
 
     def together(self, columns: np.ndarray) -> tuple[float, float]:
         """Accuracy and p-value of a forest on all variables (n, k): finds combinations too."""
-        from sklearn.ensemble import RandomForestClassifier
-
-        forest = RandomForestClassifier(
-            60, max_features=None, max_samples=0.5, min_samples_leaf=5, random_state=self.seed
-        )
-        return self._score(forest, columns)
+        return self._score(forest(self.seed), columns)
 
     def _score(self, model: Any, columns: np.ndarray) -> tuple[float, float]:
         from scipy.stats import binom
@@ -215,9 +210,16 @@ class _Guesser:
         return hits / n, float(binom.sf(hits - 1, n, self.chance))
 
 
-def _table(worked: Plan, drawn: Sequence[Episode], variables: Sequence[str]) -> np.ndarray:
+def forest(seed: int) -> Any:
+    """Who guesses from all variables at once: a forest, which finds combinations too."""
+    from sklearn.ensemble import RandomForestClassifier  # late: slow to import
+
+    return RandomForestClassifier(60, max_features=None, max_samples=0.5, min_samples_leaf=5, random_state=seed)
+
+
+def table_of(scenario: Scenario, drawn: Sequence[Episode], variables: Sequence[str]) -> np.ndarray:
     """(episodes, variables) float64; words and colours become their place in the scenario's list."""
-    columns = []
+    worked, columns = plan(scenario), []
     for variable in variables:
         options = getattr(worked.draws.get(variable), "options", None)
         values = [drawn_in(episode, variable) for episode in drawn]

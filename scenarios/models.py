@@ -305,6 +305,8 @@ class FileModel(Model):
     balance: dict[str, float] = Field(default_factory=dict)
     splits: dict[str, str | bool] = Field({"train": True, "test": True})
     known_leaks: list[str] = Field(default_factory=list)
+    tells: str = ""
+    evidence: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("sensors", mode="after")
     @classmethod

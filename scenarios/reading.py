@@ -22,7 +22,15 @@ T = TypeVar("T")
 
 
 class ScenarioError(ValueError):
-    """A scenario or suite file that cannot be used; the text says file:line, what was found, what was wanted."""
+    """A scenario or suite file that cannot be used; the text says file:line, what was found, what was wanted.
+
+    Args:
+        path: of the key that it is about.
+    """
+
+    def __init__(self, text: str, path: KeyPath = ()) -> None:
+        super().__init__(text)
+        self.path = path
 
 
 class Lines:
@@ -37,14 +45,17 @@ class Lines:
         self.where = where
         self.lines = lines or {}
 
+    def line_of(self, path: KeyPath) -> int:
+        """The line of a key path, or of the nearest key above it that stands in the text."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
     def error(self, path: KeyPath, message: str) -> ScenarioError:
         """The error for a key path: the line of the nearest key that stands in the text."""
-        near = path
-        while near and near not in self.lines:
-            near = near[:-1]
-        line = f":{self.lines.get(near, 1)}" if self.lines else ""
+        line = f":{self.line_of(path)}" if self.lines else ""
         key = ".".join(str(part) for part in path)
-        return ScenarioError(f"{self.where}{line}: {key + ': ' if key else ''}{message}")
+        return ScenarioError(f"{self.where}{line}: {key + ': ' if key else ''}{message}", path)
 
     def at(self, path: KeyPath, read: Callable[[], T]) -> T:
         """Call `read`, which reads a rule or a formula.
@@ -109,12 +120,20 @@ def check(model: type[M], data: dict[str, Any], lines: Lines) -> M:
     Raises:
         ScenarioError: for the first mistake in the text's order.
     """
+    found = every_mistake(model, data, lines)
+    if isinstance(found, list):
+        raise found[0]
+    return found
+
+
+def every_mistake(model: type[M], data: dict[str, Any], lines: Lines) -> M | list[ScenarioError]:
+    """The model that the data makes; or, where it makes none, every mistake in the text's order."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        first = min(details, key=lambda d: lines.lines.get(_path(d, lines), 0))
-        raise lines.error(_path(first, lines), _sentence(first, model)) from None
+        details.sort(key=lambda d: lines.lines.get(_path(d, lines), 0))  # what is missing stands nowhere and is first
+        return [lines.error(_path(d, lines), _sentence(d, model)) for d in details]
 
 
 def _path(detail: ErrorDetails, lines: Lines) -> KeyPath:

@@ -126,6 +126,20 @@ def decision(scenario: Scenario, episode: Episode) -> int:
     return plan(scenario).decision[tuple(valuation(scenario, episode).values())]
 
 
+def shares(scenario: Scenario, split: str = EVERY) -> dict[Cell, float]:
+    """How often each cell of a split is drawn; they sum to one.
+
+    Raises:
+        ValueError: for an unknown split, or one that admits nothing.
+    """
+    by_decision = _by_decision(scenario, split)
+    return {
+        cell: float(share) / len(by_decision)
+        for among, running in by_decision
+        for cell, share in zip(among, np.diff(running, prepend=0.0))
+    }
+
+
 # -------------------------------------------------------------------------------------------------- twins
 def twin(scenario: Scenario, episode: Episode, proposition: str) -> Episode:
     """The same episode with one proposition flipped and the others as they were.
@@ -141,6 +155,31 @@ def twin(scenario: Scenario, episode: Episode, proposition: str) -> Episode:
     before = valuation(scenario, episode)
     scenario.proposition(proposition)
     return _with(scenario, episode, before, {proposition: not before[proposition]})
+
+
+def unflippable(
+    scenario: Scenario, episodes: Iterable[Episode], propositions: Sequence[str]
+) -> dict[str, dict[int, str]]:
+    """Which propositions cannot flip alone, in which of the episodes, and why.
+
+    Where one failed, it is not tried again in episodes of the same cell: a failure takes thousands of draws.
+
+    Returns:
+        proposition -> place of the episode -> what `twin` says; propositions that flip in all of them are left out.
+    """
+    found: dict[str, dict[int, str]] = {}
+    failed: dict[tuple[str, Cell], str] = {}
+    for place, episode in enumerate(episodes):
+        cell = tuple(valuation(scenario, episode).values())
+        for name in propositions:
+            if (name, cell) not in failed:
+                try:
+                    twin(scenario, episode, name)
+                    continue
+                except ValueError as error:
+                    failed[name, cell] = str(error)
+            found.setdefault(name, {})[place] = failed[name, cell]
+    return found
 
 
 def under(scenario: Scenario, episode: Episode, values: Mapping[str, bool]) -> Episode:

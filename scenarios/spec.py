@@ -42,6 +42,7 @@ from sim.sensors import Sensor
 __all__ = ["EVERY", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
 
 EVERY = "every"  # the split that every scenario has: all cells, as in the unsplit sampling
+FOR_PEOPLE = ("description", "tells", "evidence")  # keys that change nothing but what people read
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +72,8 @@ class Scenario:
         way: the one way that ego has; "" where it chooses.
         mood: how the demonstrator is; None where it is as ever.
         definitions: name -> formula or rule of `where:`, in the file's order, as written; for people.
+        tells: for people: what tells thinking from matching here.
+        evidence: for people: proposition -> where the learner's sensors show it.
     """
 
     name: str
@@ -97,6 +100,8 @@ class Scenario:
     way: str = ""
     mood: MoodModel | None = None
     definitions: Mapping[str, Definition] = field(default_factory=dict)
+    tells: str = ""
+    evidence: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rule_text(self) -> str:
@@ -160,12 +165,12 @@ class Scenario:
         return from_data({**self.data, "name": name}, folder=self.folder)
 
     def digest(self) -> str:
-        """SHA-256 of what the scenario means: its data without the description, and its propositions' order."""
+        """SHA-256 of what the scenario means: its data without FOR_PEOPLE, and its propositions' order."""
         return self._digest
 
     @functools.cached_property
     def _digest(self) -> str:
-        data = {k: v for k, v in self.data.items() if k != "description"}
+        data = {k: v for k, v in self.data.items() if k not in FOR_PEOPLE}
         text = json.dumps([data, self.proposition_names], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -230,13 +235,16 @@ def from_text(text: str, where: str = "scenario", folder: Path | None = None) ->
     return _build(data, lines, folder)
 
 
-def from_data(data: Mapping[str, Any], folder: Path | None = None) -> Scenario:
+def from_data(data: Mapping[str, Any], folder: Path | None = None, lines: Lines | None = None) -> Scenario:
     """Build a scenario from plain data, as a YAML file would hold it.
+
+    Args:
+        folder: where map files are looked for first; lines: where its keys stand in a text.
 
     Raises:
         ScenarioError: for any mistake.
     """
-    return _build(dict(data), Lines(f"scenario {data.get('name', '?')}"), folder)
+    return _build(dict(data), lines or Lines(f"scenario {data.get('name', '?')}"), folder)
 
 
 # ------------------------------------------------------------------------------- checking the file as a whole
@@ -264,6 +272,11 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     if model.mood is not None and (angers := model.mood.angered_by) not in ("", *known):
         told = f"unknown proposition '{angers}'; known are {listed(known)}{nearest(angers, known)}"
         raise lines.error(("mood", "angered_by"), told)
+    for name in model.evidence:
+        if name not in known:
+            raise lines.error(
+                ("evidence", name), f"unknown proposition '{name}'; known are {listed(known)}{nearest(name, known)}"
+            )
     splits: dict[str, Formula] = {EVERY: Constant(True)}
     for name, text in model.splits.items():
         if name == EVERY:
@@ -286,6 +299,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
         model.time_limit, model.finish, dict(model.balance), splits, tuple(model.known_leaks), data, folder,
         {name: sensor.build() for name, sensor in model.sensors.items()}, tuple(model.signs),
         tuple(model.changes), model.traffic, model.decision.trial, model.ego.way, model.mood, defined,
+        model.tells, dict(model.evidence),
     )  # fmt: skip
 
 

@@ -15,11 +15,14 @@ from scenarios.reading import Lines, ScenarioError, check, read_yaml
 from scenarios.rules.parse import listed, nearest
 from scenarios.spec import EVERY, Scenario, load_scenario
 
+ALL = "all"  # twins of every proposition
+
 
 class Entry(BaseModel):
     """One line of a suite: a scenario by name or path, a split of it, how many episodes.
 
-    `twins` names a proposition: every episode is then driven a second time with it, and nothing else, flipped.
+    `twins` names a proposition: every episode is then driven a second time with it, and nothing else, flipped. With
+    `all` it is driven once more for every proposition that can flip alone.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,11 +33,12 @@ class Entry(BaseModel):
 
 
 class Suite(BaseModel):
-    """A named list of entries."""
+    """A named list of entries, and the drivers that every other driver is held against."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
     description: str = ""
+    baselines: list[str] = Field(default_factory=list)
     entries: list[Entry] = Field(min_length=1)
 
 
@@ -79,8 +83,19 @@ def scenario_of(entry: Entry) -> Scenario:
     scenario = load_scenario(entry.scenario)
     scenario.split(entry.split)
     if entry.twins is not None:
-        scenario.proposition(entry.twins)
+        flipped_by(scenario, entry.twins)
     return scenario
+
+
+def flipped_by(scenario: Scenario, twins: str) -> tuple[str, ...]:
+    """The propositions that `twins` names: the one, or with `all` every one of the scenario.
+
+    Raises:
+        ValueError: for an unknown proposition, naming the known ones.
+    """
+    if twins == ALL and ALL not in scenario.proposition_names:
+        return scenario.proposition_names
+    return (scenario.proposition(twins).name,)
 
 
 def load_suite(name_or_path: str | Path) -> Suite:

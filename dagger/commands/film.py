@@ -123,7 +123,7 @@ def main(options: Options) -> int:
     )  # fmt: skip
     search = (options.maps,) if options.maps else ()
     backend = EmbeddedWorld(1, driver.camera, room_for(scenario), search=search)
-    policy = driver.of(scenario)
+    policy = driver.of(scenario, options.split)
     view = replace(FILM_CAMERA, width=width, height=height)
     fps = round(1 / backend.simulation.tick)
     with Bars() as bars:

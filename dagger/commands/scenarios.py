@@ -1,7 +1,8 @@
-"""`dagger scenarios`: what there is, and one of them whole."""
+"""`dagger scenarios`: what there is, one of them whole or all that is wrong with it, and the page of all of them."""
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,21 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
+from dagger.catalogue import (
+    decision_point,
+    decision_words,
+    evidence_of,
+    flips,
+    map_of,
+    rule_of,
+    sub_rules,
+    write_page,
+)
 from dagger.console import Bars, output, table
-from scenarios.plan import admitted
-from scenarios.rules.logic import truth_table
-from scenarios.spec import Scenario, load_scenario, scenario_names
+from dagger.options import BadInput
+from scenarios.diagnosis import doubts, mistakes_in_file, told
+from scenarios.plan import admitted, plan
+from scenarios.spec import Scenario, ScenarioError, load_scenario, scenario_names
 from sim.types import DECISIONS
 
 
@@ -20,22 +32,38 @@ from sim.types import DECISIONS
 class Options:
     """List the scenarios that come with the program, or show some whole: rule, propositions, truth table.
 
-    `dagger scenarios export NAME` writes one of its episodes for other simulators.
+    Of a file, everything that is wrong with it is told in one go. `dagger scenarios export NAME` writes one of its
+    episodes for other simulators.
 
     Args:
         names: scenarios, or paths that end in .yaml, to show whole; none lists all.
         leaks: also check that the answer cannot be told without the evidence (some seconds each).
+        markdown: write them as a page for people instead, with the leak check's figures as leaks.json beside it.
         maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
     """
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
     leaks: bool = False
+    markdown: Path | None = None
     maps: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a page by another name."""
+        if self.markdown is not None and self.markdown.suffix != ".md":
+            raise BadInput(f"--markdown was given '{self.markdown}'; wanted a name that ends in .md")
 
 
 def main(options: Options) -> int:
-    """Print them."""
-    chosen = [load_scenario(name) for name in options.names or scenario_names()]
+    """Print them, or write the page; returns 2 for files that cannot be used."""
+    chosen = [s for name in options.names or scenario_names() if (s := _read(name)) is not None]
+    if len(chosen) < len(options.names):
+        return 2
+    if options.markdown is not None:
+        with Bars() as bars:
+            bars.stage(f"writing {options.markdown}", len(chosen))
+            write_page(options.markdown, chosen, options.leaks, lambda name: bars.advance(1, name))
+        print(options.markdown)
+        return 0
     leaks: dict[str, tuple[str, str]] = {}
     if options.leaks:
         with Bars() as bars:
@@ -48,10 +76,13 @@ def main(options: Options) -> int:
         for scenario in chosen:
             _whole(console, scenario, leaks.get(scenario.name, ("", ""))[1])
         return 0
-    heads = ["name", "rule", "propositions", "splits", "map", "description", *(["leaks"] if options.leaks else [])]
+    heads = ["name", "rule", "decisions", "propositions", "splits", "map", "description, what tells thinking",
+             *(["leaks"] if options.leaks else [])]  # fmt: skip
     rows = [
-        [s.name, str(s.rule), ", ".join(s.proposition_names), ", ".join(k for k in s.splits if k != "every"),
-         map_of(s), s.description, *([leaks[s.name][0]] if options.leaks else [])]
+        [s.name, "\n".join([rule_of(s), *(f"  {k}: {v}" for k, v in sub_rules(s).items())]),
+         ", ".join(decision_words(s)), ", ".join(s.proposition_names), ", ".join(k for k in s.splits if k != "every"),
+         map_of(s), "\n".join(part for part in (s.description, s.tells and f"tells: {s.tells}") if part),
+         *([leaks[s.name][0]] if options.leaks else [])]
         for s in chosen
     ]  # fmt: skip
     console.print(table(heads, rows))
@@ -59,9 +90,20 @@ def main(options: Options) -> int:
     return 0
 
 
-def map_of(scenario: Scenario) -> str:
-    """t_junction, or Town02.xodr."""
-    return str(scenario.map.generate or scenario.map.file)
+def _read(name: str) -> Scenario | None:
+    """The scenario; None after telling several mistakes.
+
+    Raises:
+        ScenarioError: where there is but one mistake.
+    """
+    try:
+        return load_scenario(name)
+    except ScenarioError:
+        found = mistakes_in_file(Path(name)) if Path(name).is_file() else []
+        if len(found) < 2:
+            raise
+    print(f"dagger scenarios: {told(found, name)}", file=sys.stderr)
+    return None
 
 
 def _leaks(scenario: Scenario) -> tuple[str, str]:
@@ -75,28 +117,46 @@ def _leaks(scenario: Scenario) -> tuple[str, str]:
         return "not checked", str(error)
     unsplit = report.unsplit
     declared = f" (declared: {', '.join(unsplit.known)})" if unsplit.known else ""
-    told = f"LEAKS {', '.join(unsplit.leaks) or 'in combination'}"
-    return f"none{declared}" if report.passed else told, str(report)
+    said = f"LEAKS {', '.join(unsplit.leaks) or 'in combination'}"
+    return f"none{declared}" if report.passed else said, str(report)
 
 
 def _whole(console: Console, scenario: Scenario, leaks: str) -> None:
     """Everything about one scenario."""
     names = scenario.proposition_names
+    facts = [
+        ("rule", rule_of(scenario)),
+        *((f"where {name}", text) for name, text in sub_rules(scenario).items()),
+        ("decisions", ", ".join(decision_words(scenario))),
+        ("shown by", decision_point(scenario)),
+        *([("tells", scenario.tells)] if scenario.tells else []),
+        ("map", map_of(scenario)),
+    ]
+    wide = max(len(head) for head, _ in facts) + 2
     console.print(f"{scenario.name}", style="bold", markup=False)
-    console.print(textwrap.fill(scenario.description, 100) + f"\n\nrule   {scenario.rule}\nmap    {map_of(scenario)}",
-                  markup=False)  # fmt: skip
-    given = scenario.data.get("propositions", {})
-    console.print(table(["proposition", "is true when"], [[n, str(given.get(n, ""))] for n in names]))
-    cells = {split: set(admitted(scenario, split)) for split in scenario.splits if split != "every"}
-    heads = [*names, "decision", *cells]
+    told_of = [f"{textwrap.fill(scenario.description, 100)}\n"] if scenario.description else []
+    console.print("\n".join([*told_of, *(f"{head:<{wide}}{text}" for head, text in facts)]), markup=False)
+    given, alone = scenario.data.get("propositions", {}), flips(scenario)
+    console.print(table(
+        ["proposition", "is true when", "where sensors show it", "flips alone in twins"],
+        [[n, str(given.get(n, "")), evidence_of(scenario, n), alone[n]] for n in names],
+    ))  # fmt: skip
+    worked, cells = plan(scenario), {}
+    for split in (s for s in scenario.splits if s != "every"):
+        try:
+            cells[split] = set(admitted(scenario, split))
+        except ValueError:  # it admits nothing, which is told below
+            cells[split] = set()
     rows = [
-        ["yes" if v else "no" for v in cell] + [DECISIONS[decision]] + ["x" if cell in admits else "" for admits in
-                                                                       cells.values()]
-        for cell, decision in truth_table(scenario.rule, names).items()
+        ["yes" if v else "no" for v in cell] + [DECISIONS[decision] if cell in worked.cells else "cannot happen"]
+        + ["x" if cell in admits else "" for admits in cells.values()]
+        for cell, decision in worked.decision.items()
     ]  # fmt: skip
-    console.print(table(heads, rows, "truth table, and the splits that have each cell"))
+    console.print(table([*names, "decision", *cells], rows, "truth table, and the splits that have each cell"))
     splits = scenario.data.get("splits", {})
     if splits:
         console.print(table(["split", "conditions"], [[k, str(v)] for k, v in splits.items()]))
     if leaks:
         console.print(f"leak check: {leaks}", markup=False)
+    for doubt in doubts(scenario):
+        console.print(f"to be mended: {doubt}", markup=False)

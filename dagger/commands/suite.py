@@ -24,15 +24,19 @@ from dagger.options import BadInput, check_seed, given, read_config
 from dagger.results import DiskFull, ResultsLog
 from dagger.runs import commit, write_atomically
 from dagger.suites import leaderboard
-from dagger.suites.courses import Course
+from dagger.suites.courses import Course, ScenarioCourse
 from dagger.suites.drive import Row, Settings, drive_all
 from dagger.suites.plan import FAILED, Job, Task, Unreadable, Wanted, entries_of, key_of, plan
 from dagger.suites.tally import Brief, as_table, brief, failures, score_table, summary
+from dagger.suites.thinking import Thought, show
 from dagger.suites.workers import Errand, Piece, Workers
 
 __all__ = ["Options", "entries_of", "main", "starting"]
 
 CHUNK = 4  # batches of worlds that share a backend
+Beside = list[tuple[DriverChoice, list[Job]]]  # who is driven beside the driver, and what they drive
+# What a summary says of a baseline.
+AGAINST = ("episodes", "agreement", "interval", "success", "success_interval", "errors", "skipped", "killed", "hung")
 KEPT = "suite.yaml"  # in the folder: what was asked for, for --resume
 
 
@@ -45,13 +49,14 @@ class Options:
 
     Args:
         targets: suites, scenarios, paths of their files (.yaml), or route files of the CARLA Leaderboard (.xml).
-        driver: expert, idle, left, right, straight, a checkpoint or run folder, or module:callable, where the
-            callable takes nothing and returns a policy.
+        driver: expert, idle, leak-only, best-single, a decision such as left, a checkpoint or run folder, or
+            module:callable, where the callable takes nothing and returns a policy.
         seeds: episodes per scenario; by default what the suite says, 100 for a scenario by itself, 1 for a route.
         seed: of the first episode.
         repetitions: how often every episode is driven, for drivers that leave something to chance.
         split: conditions to draw from; by default what the suite says, "every" for a scenario by itself.
-        twins: a proposition; every episode is driven again with it flipped: does the turn flip where the rule does?
+        twins: a proposition, or all; every episode is driven again with it flipped: does the turn flip where the rule
+            does?
         worlds: how many drive at once.
         workers: processes that drive; one drives within the command's own process.
         isolate: one worker too is a process of its own, so that it may die or hang.
@@ -127,10 +132,12 @@ def main(options: Options) -> int:
         options.targets, Wanted(options.seed, options.seeds, options.split, options.twins, options.repetitions)
     )
     driver = choose_driver(options.driver)
+    beside = _baselines(jobs)
     one_thread()
     folder = options.folder
     log = ResultsLog(folder / "results.jsonl")
-    versions = {"driver": driver.name, "driver_version": driver.version, "code": code_version(), "commit": commit()}
+    code = {"code": code_version(), "commit": commit()}
+    versions = _named(driver) | code
     try:
         with Bars() as bars:
             _keep(options, folder / KEPT)
@@ -138,14 +145,30 @@ def main(options: Options) -> int:
             for u in unreadable:
                 bars.line(f"{u.name}: {u.error}")
             lost = _drive(_sheets(jobs, versions, log), driver, options, log, bars)
+            for other, theirs in beside:
+                lost += _drive(_sheets(theirs, _named(other) | code, log), other, options, log, bars)
     except DiskFull as full:
         return _disk_full(full, log)
     try:
-        return _finish(jobs, unreadable, driver, options, versions, log, lost)
+        return _finish(jobs, unreadable, (driver, beside), options, code, log, lost)
     except OSError as error:
         print(f"dagger suite: the tally could not be written to {folder}: {error.strerror or error}; "
               f"{log.path} is whole, and --resume tallies it", file=sys.stderr)  # fmt: skip
         return 1
+
+
+def _named(driver: DriverChoice) -> dict[str, Any]:
+    return {"driver": driver.name, "driver_version": driver.version}
+
+
+def _baselines(jobs: Sequence[Job]) -> Beside:
+    """Every baseline that a suite names, with the jobs that it is to drive: without twins.
+
+    Raises:
+        BadInput: for an unknown driver.
+    """
+    names = dict.fromkeys(name for job in jobs for name in job.baselines)
+    return [(choose_driver(n), [job.untwinned() for job in jobs if n in job.baselines]) for n in names]
 
 
 def _keep(options: Options, path: Path) -> None:
@@ -199,7 +222,7 @@ def _drive(sheets: Sequence[Sheet], driver: DriverChoice, options: Options, log:
     """Drive what is missing and append it; returns how many workers were lost."""
     apart = options.workers > 1 or options.isolate
     search = (options.maps,) if options.maps else ()
-    errand = Errand(options.driver, tuple(s.job.course for s in sheets), options.worlds, search)
+    errand = Errand(driver.name, tuple(s.job.course for s in sheets), options.worlds, search)
     with Workers(options.workers, errand, options.patience, bars.line) as workers:
         if apart:
             stream = workers.drive(_pieces(sheets, options))
@@ -249,14 +272,23 @@ def _pieces(sheets: Sequence[Sheet], options: Options) -> list[Piece]:
 
 # ------------------------------------------------------------------------------------------------------- the tally
 def _finish(
-    jobs: Sequence[Job], unreadable: Sequence[Unreadable], driver: DriverChoice, options: Options,
-    versions: dict[str, Any], log: ResultsLog, lost: int,
+    jobs: Sequence[Job], unreadable: Sequence[Unreadable], drivers: tuple[DriverChoice, Beside], options: Options,
+    code: dict[str, Any], log: ResultsLog, lost: int,
 ) -> int:  # fmt: skip
-    """Tally the rows of the file, write summary.json and leaderboard.json, show the table."""
+    """Tally the rows of the file, write summary.json and leaderboard.json, show the tables."""
+    driver, beside = drivers
+    versions = _named(driver) | code
     found = _collect(jobs, versions, log)
     summaries = [_summary(j, rows) for j, rows in zip(jobs, found)]
     summaries += [summary(u.name, u.split, [brief(_bad_row(u))]) for u in unreadable]
-    failed = sum(map(failures, summaries))
+    for other, theirs in beside:
+        made = zip(theirs, _collect(theirs, _named(other) | code, log))
+        held = [summary(job.course.name, job.course.split, rows) for job, rows in made]
+        for line, against in zip((s for s, j in zip(summaries, jobs) if other.name in j.baselines), held):
+            line.setdefault("baselines", {})[other.name] = {k: against[k] for k in AGAINST}
+    failed = sum(map(failures, summaries)) + sum(
+        failures(b) for s in summaries for b in s.get("baselines", {}).values()
+    )
     summaries += _totals(jobs, found, unreadable)
     write_atomically(
         options.folder / "summary.json",
@@ -269,13 +301,24 @@ def _finish(
     ]
     camera = bool(jobs) and _needs_camera(jobs[0].course, driver)
     leaderboard.write(options.folder / "leaderboard.json", routes, camera)
-    output().print(as_table(summaries, driver.name))
-    output().print(score_table(summaries))
+    _show(jobs, summaries, driver.name)
     if failed:
         print(f"{_counted(failed, 'episode')} could not be driven; rows in {log.path} say why, count as disagreement, "
               "and are driven again by the same command")  # fmt: skip
     print(options.folder / "summary.json")
     return 1 if failed else 0
+
+
+def _show(jobs: Sequence[Job], summaries: Sequence[Row], driver: str) -> None:
+    """The table of thinking for what a suite holds against baselines, the two usual ones for the rest."""
+    held = {id(s): j for s, j in zip(summaries, jobs) if j.baselines and isinstance(j.course, ScenarioCourse)}
+    thinking = [(j, s) for s in summaries if (j := held.get(id(s))) is not None]
+    if thinking:
+        thoughts = [Thought.of(j.course.scenario, s, j.alone) for j, s in thinking]  # type: ignore[attr-defined]
+        show(output(), thoughts, driver)
+    if rest := [s for s in summaries if id(s) not in held]:
+        output().print(as_table(rest, driver))
+        output().print(score_table(rest))
 
 
 def _collect(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> list[list[Brief]]:
@@ -304,6 +347,8 @@ def _needs_camera(course: Course, driver: DriverChoice) -> bool:
 
 def _summary(job: Job, rows: Sequence[Brief]) -> dict[str, Any]:
     made = summary(job.course.name, job.course.split, rows, job.twins)
+    if job.alone:
+        made["cannot_flip_alone"] = {name: {"episodes": n, "why": why} for name, (n, why) in job.alone.items()}
     return made | {"notes": list(job.course.notes)} if job.course.notes else made
 
 

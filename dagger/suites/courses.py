@@ -128,7 +128,7 @@ class ScenarioCourse:
 
     def policy(self, driver: DriverChoice) -> Policy:
         """An expert thinks the scenario's rule."""
-        return driver.of(self.scenario)
+        return driver.of(self.scenario, self.split)
 
     def episode(self, task: Task, search: Sequence[Path]) -> Episode:
         """The seed's draw, or its twin."""
@@ -205,7 +205,7 @@ class RouteCourse:
 
     def policy(self, driver: DriverChoice) -> Policy:
         """An expert follows the route; whoever drives by camera is told nothing of it."""
-        return driver.of(None)
+        return driver.of(None, self.split)
 
     def episode(self, task: Task, search: Sequence[Path]) -> Episode:
         """The route."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from dagger.suites.courses import Course, RouteCourse, ScenarioCourse, Task
 from scenarios.reading import ScenarioError, read_yaml
 from scenarios.routes import read_routes
 from scenarios.rules.parse import listed, nearest
+from scenarios.sample import sample, unflippable
 from scenarios.spec import EVERY, Scenario, load_scenario, scenario_names
-from scenarios.suite import Entry, read_suite, scenario_of, suite_names
+from scenarios.suite import ALL, Entry, flipped_by, read_suite, scenario_of, suite_names
 
 SEEDS = 6_000_000  # apart from the seeds of training, evaluation and probes
 ROUTES = "routes"  # what stands for the split of a route file as a whole
@@ -30,12 +31,20 @@ class Job:
     """The episodes of one course, in the order of their rows.
 
     Args:
-        twins: the proposition of the twins, if any: each episode is followed by its twin.
+        twins: the propositions of the twins, if any: each episode is followed by its twins.
+        alone: proposition that cannot flip alone in some episodes -> in how many, and why.
+        baselines: drivers that the suite wants driven too, without twins.
     """
 
     course: Course
     tasks: tuple[Task, ...]
-    twins: str | None
+    twins: tuple[str, ...] = ()
+    alone: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    baselines: tuple[str, ...] = ()
+
+    def untwinned(self) -> Job:
+        """The same without twins."""
+        return Job(self.course, tuple(t for t in self.tasks if t.twin is None))
 
 
 @dataclass(frozen=True)
@@ -75,15 +84,7 @@ def entries_of(target: str) -> list[Entry]:
         ScenarioError: for a file that cannot be read.
     """
     if target.endswith((".yaml", ".yml")):
-        path = Path(target)
-        if not path.is_file():
-            raise BadInput(f"there is no file {target}; wanted a suite or a scenario in YAML")
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise ScenarioError(f"{target}: cannot be read: {reason}") from None
-        if "entries" in read_yaml(text, target)[0]:
+        if "entries" in _data(target):
             return list(read_suite(target)[0].entries)
         return [Entry.model_validate({"scenario": target})]
     if target in suite_names():
@@ -95,6 +96,30 @@ def entries_of(target: str) -> list[Entry]:
         f"unknown suite or scenario '{target}'; known suites are {listed(suite_names())}, known scenarios are "
         f"{listed(scenario_names())}{nearest(target, known)}"
     )
+
+
+def baselines_of(target: str) -> tuple[str, ...]:
+    """The drivers that a suite, by name or file, is held against; none for anything else."""
+    if target in suite_names() or (target.endswith((".yaml", ".yml")) and "entries" in _data(target)):
+        return tuple(read_suite(target)[0].baselines)
+    return ()
+
+
+def _data(target: str) -> Mapping[str, Any]:
+    """A file's plain data; text that cannot be read is an error of one sentence.
+
+    Raises:
+        BadInput, ScenarioError: see `entries_of`.
+    """
+    path = Path(target)
+    if not path.is_file():
+        raise BadInput(f"there is no file {target}; wanted a suite or a scenario in YAML")
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ScenarioError(f"{target}: cannot be read: {reason}") from None
+    return read_yaml(text, target)[0]
 
 
 def plan(targets: Sequence[str], wanted: Wanted) -> tuple[list[Job], list[Unreadable]]:
@@ -113,7 +138,7 @@ def plan(targets: Sequence[str], wanted: Wanted) -> tuple[list[Job], list[Unread
             unreadable += bad
             continue
         try:
-            entries = entries_of(target)
+            entries, baselines = entries_of(target), baselines_of(target)
         except ScenarioError as error:
             unreadable.append(Unreadable(target, wanted.split or EVERY, str(error).split("\n")[0]))
             continue
@@ -125,7 +150,7 @@ def plan(targets: Sequence[str], wanted: Wanted) -> tuple[list[Job], list[Unread
                 where = "" if str(error).startswith(entry.scenario) or entry.scenario == target else f"{target}: "
                 unreadable.append(Unreadable(entry.scenario, split, where + str(error).split("\n")[0]))
                 continue
-            jobs.append(_job(scenario, entry, wanted))
+            jobs.append(replace(_job(scenario, entry, wanted), baselines=baselines))
     if unreadable and not jobs:
         raise ScenarioError(unreadable[0].error)
     return jobs, unreadable
@@ -135,14 +160,23 @@ def _job(scenario: Scenario, entry: Entry, wanted: Wanted) -> Job:
     try:
         split, twins = wanted.split or entry.split, wanted.twins or entry.twins
         scenario.split(split)
-        if twins is not None:
-            scenario.proposition(twins)
+        flipped = () if twins is None else flipped_by(scenario, twins)
     except ValueError as error:
         raise BadInput(str(error)) from None
     seeds = _seeds(wanted, entry.episodes)
-    kinds = (None,) if twins is None else (None, twins)
-    tasks = tuple(Task(s, r, k) for r in range(wanted.repetitions) for s in seeds for k in kinds)
-    return Job(ScenarioCourse(scenario, split), tasks, twins)
+    missing = _missing(scenario, split, seeds, flipped) if twins == ALL else {}
+    kinds = {s: (None, *(n for n in flipped if i not in missing.get(n, ()))) for i, s in enumerate(seeds)}
+    tasks = tuple(Task(s, r, k) for r in range(wanted.repetitions) for s in seeds for k in kinds[s])
+    alone = {n: (len(where), next(iter(where.values()))) for n, where in missing.items()}
+    return Job(ScenarioCourse(scenario, split), tasks, flipped, alone)
+
+
+def _missing(scenario: Scenario, split: str, seeds: range, names: Sequence[str]) -> dict[str, dict[int, str]]:
+    """Twins that there are not: proposition -> place of the episode -> why."""
+    try:
+        return unflippable(scenario, (sample(scenario, s, split) for s in seeds), names)
+    except FileNotFoundError:  # no episode can be drawn without its map, and the rows will say so
+        return {}
 
 
 def first_seed(seed: int) -> int:
@@ -172,5 +206,5 @@ def _routes(target: str, wanted: Wanted) -> tuple[list[Job], list[Unreadable]]:
     except ScenarioError as error:
         return [], [Unreadable(name, ROUTES, str(error).split("\n")[0])]
     tasks = tuple(Task(s, r) for r in range(wanted.repetitions) for s in _seeds(wanted, 1))
-    jobs = [Job(RouteCourse(route), tasks, None) for route in routes]
+    jobs = [Job(RouteCourse(route), tasks) for route in routes]
     return jobs, [Unreadable(name, f"route {b.id}", b.error) for b in bad]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dagger.console import table
+from scenarios.suite import ALL
 from sim.metrics import KINDS_HERE, per_km
 from sim.statistics import bootstrap, wilson
 
@@ -60,7 +61,7 @@ def score(row: Brief, name: str) -> float:
     return row.scores[SCORES.index(name)]
 
 
-def summary(scenario: str, split: str, rows: Sequence[Brief], twins: str | None = None) -> dict[str, Any]:
+def summary(scenario: str, split: str, rows: Sequence[Brief], twins: Sequence[str] = ()) -> dict[str, Any]:
     """Shares and means over all episodes; one that could not be driven agrees with nothing and scores nothing.
 
     Twins stand beside the episodes: they count in `twins` alone. Intervals are of 95 %, with the episode as the unit:
@@ -98,38 +99,65 @@ def failures(made: Mapping[str, Any]) -> int:
     return sum(made[name] for name in ("errors", "skipped", "killed", "hung"))
 
 
-def twin_consistency(rows: Iterable[Brief], proposition: str) -> dict[str, Any]:
-    """Whether the turn flips between an episode and its twin exactly where the rule's decision does.
+def twin_consistency(rows: Iterable[Brief], propositions: Sequence[str]) -> dict[str, Any]:
+    """Whether the decision flips between an episode and its twins exactly where the rule's does.
 
-    A pair is consistent when both cars left the junction and differ in their way as their rule's decisions do; a pair
-    of which one was not driven, or came to no junction's end, is not consistent.
+    A pair is consistent when both cars showed a decision and differ in it as their rule's decisions do; a pair of which
+    one was not driven, or showed nothing, is not consistent. Where there are several propositions, an episode without a
+    twin in one of them makes no pair: it cannot flip alone there.
 
     Returns:
-        Pairs, the share that is consistent with its interval; and how many flipped, of those that should and of those
-        that should not.
+        Pairs, the share that is consistent with its interval; how many flipped and how many held, of those that should
+        and of those that should not; with several propositions, the same for each.
     """
     pairs: dict[tuple[Any, int], dict[str | None, Brief]] = {}
     for row in rows:
-        if row.twin in (None, proposition):
+        if row.twin is None or row.twin in propositions:
             pairs.setdefault((row.seed, row.repetition), {})[row.twin] = row
-    flips = {True: [0, 0], False: [0, 0]}  # should flip -> [did, of]
-    consistent, first = [], []
+    counts = {name: _Pairs() for name in propositions}
+    every = _Pairs()
     for pair in pairs.values():
-        a, b = pair.get(None), pair.get(proposition)
+        for name in propositions:
+            if len(propositions) == 1 or name in pair:
+                for tallied in (counts[name], every):
+                    tallied.add(pair.get(None), pair.get(name), next(iter(pair.values())))
+    single = len(propositions) == 1
+    made = {"proposition": propositions[0] if single else ALL, **every.figures()}
+    return made if single else made | {"each": {name: tallied.figures() for name, tallied in counts.items()}}
+
+
+class _Pairs:
+    """Episodes and their twins, counted."""
+
+    def __init__(self) -> None:
+        self.consistent: list[bool] = []
+        self.first: list[Brief] = []
+        self.flipped = {True: [0, 0], False: [0, 0]}  # should flip -> [did, of]
+        self.held = [0, 0]
+
+    def add(self, a: Brief | None, b: Brief | None, first: Brief) -> None:
+        """Count a pair, of which one may be missing."""
         good = False
         if a is not None and b is not None and a.wanted is not None and b.wanted is not None:
             should, did = a.wanted != b.wanted, a.branch != b.branch
             both = a.branch is not None and b.branch is not None
-            flips[should][0] += int(both and did)
-            flips[should][1] += 1
+            self.flipped[should][0] += int(both and did)
+            self.flipped[should][1] += 1
             good = both and did == should
-        consistent.append(good)
-        first.append(next(iter(pair.values())))
-    return {
-        "proposition": proposition, "pairs": len(consistent), "consistent": _share(consistent),
-        "interval": _interval(consistent, first),
-        "flipped_where_it_should": flips[True], "flipped_where_it_should_not": flips[False],
-    }  # fmt: skip
+            if not should:
+                self.held[0] += int(good)
+                self.held[1] += 1
+        self.consistent.append(good)
+        self.first.append(first)
+
+    def figures(self) -> dict[str, Any]:
+        """What they come to."""
+        return {
+            "pairs": len(self.consistent), "consistent": _share(self.consistent),
+            "interval": _interval(self.consistent, self.first),
+            "flipped_where_it_should": self.flipped[True], "flipped_where_it_should_not": self.flipped[False],
+            "held_where_it_should": self.held,
+        }  # fmt: skip
 
 
 def _share(values: Sequence[bool]) -> float:
