@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from scenarios.rules.evaluate import evaluate
-from scenarios.rules.logic import all_cells, equivalent, valuation_of
+from scenarios.rules.logic import all_cells, valuation_of
 from scenarios.rules.syntax import Choose, Decide, Name, Rule, decisions
 from scenarios.spec import Scenario
 from sim.types import Action, Observation
@@ -53,7 +53,7 @@ class NearestNeighbour:
         return Action(self._steer[nearest], self._acceleration[nearest]), memory
 
 
-def best_single_proposition(scenario: Scenario, cells: Sequence[tuple[bool, ...]]) -> dict[str, Any]:
+def best_single_proposition(scenario: Scenario, cells: Sequence[tuple[bool, ...]]) -> dict[str, Any] | None:
     """The rule of at most one proposition, other than the scenario's own, that does best in its worst cell.
 
     Args:
@@ -61,19 +61,22 @@ def best_single_proposition(scenario: Scenario, cells: Sequence[tuple[bool, ...]
 
     Returns:
         "value": share of agreement in the worst cell (0 or 1: rules are certain), ties broken by the mean over
-        cells; "rule": its text; "mean": over cells; "interval": None.
+        cells; "rule": its text; "mean": over cells; "interval": None. None for a rule that says one thing only.
     """
     names = scenario.proposition_names
-    wanted = evaluate(scenario.rule, valuation_of(names, cells))
+    wanted, everywhere = evaluate(scenario.rule, valuation_of(names, cells)), valuation_of(names, every_cell(scenario))
+    own = evaluate(scenario.rule, everywhere)
     ways = [Decide(d) for d in decisions(scenario.rule)]
     rules: list[Rule] = list(ways)
     rules += [Choose(condition=Name(n), then=a, otherwise=b) for n in names for a in ways for b in ways if a != b]
     found: list[tuple[float, float, str]] = []
     for rule in rules:
-        if equivalent(rule, scenario.rule):
+        if (evaluate(rule, everywhere) == own).all():  # the scenario's own, however it is written
             continue
         right = evaluate(rule, valuation_of(names, cells)) == wanted
         found.append((float(right.min()), float(right.mean()), str(rule)))
+    if not found:
+        return None
     value, mean, text = max(found)
     return {"value": value, "interval": None, "rule": text, "mean": mean}
 
