@@ -44,7 +44,7 @@ def turns(scenario: Scenario) -> bool:
 
 
 def columns(scenario: Scenario) -> tuple[str, ...]:
-    """The decisions that tables have a column for: what the rule says; at a junction every turn, for all can be taken."""
+    """The decisions that tables have a column for: what the rule says; where it says turns, every turn can be taken."""
     wanted = {*said(scenario), *(TURNS if turns(scenario) else ())}
     return tuple(d for d in DECISIONS if d in wanted)
 
@@ -60,7 +60,7 @@ def place(scenario: Scenario) -> str:
 
 
 def control(scenario: Scenario) -> str:
-    """What twins of different decisions differ in: "acceleration" where the rule only says how fast, else "steering"."""
+    """What twins of different decisions differ in: "acceleration" where the rule says how fast, else "steering"."""
     return "acceleration" if all(d.split(" ")[0] in _PACE for d in said(scenario)) else "steering"
 
 

@@ -43,7 +43,7 @@ test_split.__test__ = False  # type: ignore[attr-defined]  # not a test, whateve
 
 
 def by_cells(scenario: Scenario, split: str, per_cell: int, first_seed: int) -> list[Episode]:
-    """Fresh episodes, `per_cell` (within MOST_DRIVEN) in every cell of the relevant propositions that a split admits."""
+    """Fresh episodes, `per_cell` (within MOST_DRIVEN) in every cell of the relevant propositions that the split has."""
     places = [scenario.proposition_names.index(n) for n in relevant(scenario)]
     groups: dict[Cell, list[Cell]] = {}
     for cell in cells(scenario, split):

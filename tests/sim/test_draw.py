@@ -223,7 +223,7 @@ def test_nothing_on_a_frame_lies_over_anything_else(size: tuple[int, int]) -> No
 def test_only_who_arrives_by_the_rules_way_is_said_to_have_obeyed() -> None:
     good = ending("arrived", "left", "left")
     bad = ending("arrived", "left", "right")
-    assert (good[0], bad[0]) == ("arrived, the rule's way", "arrived, not the rule's way") and good[1] != bad[1]
+    assert (good[0], bad[0]) == ("arrived, as the rule asks", "arrived, not as the rule asks") and good[1] != bad[1]
     assert ending("arrived", "", "left")[0] == "arrived" and "collision" in ending("collision", "left", "left")[0]
     with pytest.raises(ValueError, match="known are running"):
         ending("lost")
