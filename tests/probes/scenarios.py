@@ -1,4 +1,4 @@
-"""Scenarios that ask more than left or right by one proposition: three decisions, a rule that reads three, no held-outs."""
+"""Scenarios that ask more than left or right by one fact: three decisions, a rule that reads three, no held-outs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def three_ways() -> Scenario:
     """A crossroads and three decisions by two propositions."""
     return _like_rain_turn(
         "three-ways",
-        "At a crossroads the driver turns left in wet nights, goes straight on in rain by day, and right when it is dry.",
+        "At a crossroads the driver turns left in wet nights, goes on in rain by day, and turns right when it is dry.",
         "left if raining and night else straight if raining else right",
         map={"generate": "crossroads", "arm": [40, 60]},
         splits={"train": "not (night and oncoming)", "test": True},
