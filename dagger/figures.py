@@ -94,7 +94,7 @@ def learning_curves(arms: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapp
     """
     with matplotlib.rc_context(_STYLE):
         figure, panels = _axes(WIDTH, 3.0, 2, sharey=True)
-        titles = {"train": "conditions it was trained on", "test": "all conditions, held-out ones too"}
+        titles = {"train": "conditions it was trained on", "test": "all conditions, any held-out ones too"}
         for axes, (split, title) in zip(panels, titles.items()):
             axes.set_title(title)
             for k, (arm, rows) in enumerate(arms.items()):

@@ -167,7 +167,7 @@ def recovered(score: Mapping[str, Any]) -> str:
             "Fused: the premises are joined so early that they cannot be swapped one by one. The decision may "
             "still be right."
             if score["fused"]
-            else "Not fused: the premises can be swapped one by one."
+            else "Not fused either: swapping the decision as a whole does not decide what the car does."
         )
         out.append(f"<p>{words}</p>")
     if rows:
@@ -194,7 +194,7 @@ def league(score: Mapping[str, Any]) -> str:
     intro = "Which thought do the latents describe best? Every formula of the same kind competes with the expert’s."
     asked = score.get("question")
     if asked is not None:
-        intro += f" The expert’s formula says when the rule decides “{asked}” and nothing else."
+        intro += f" The expert’s formula tells whether the rule decides “{asked}”: yes and no cost the same to say."
     if not rows:
         why = _why(score, "encodes", "")
         absent = f"No formulas competed: {why}" if why else "The formula league was not recorded."

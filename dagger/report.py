@@ -295,13 +295,13 @@ def _card(name: str, level: Mapping[str, Any]) -> str:
     around = f"95 % {interval}" if interval != "–" else "" if level.get("not_asked") else "no interval was recorded"
     out = [
         f'<div class="card"><div class="title"><h3>{text(name)}</h3><span class="chip {kind}">{words}</span>',
-        f'<span class="big">{text(level.get("value"))}</span><span class="interval">{text(around)}</span></div>',
+        "" if level.get("not_asked") else f'<span class="big">{text(level.get("value"))}</span>',
+        f'<span class="interval">{text(around)}</span></div>',
         f'<p class="caption">{text(MEANING.get(name, ""))}</p>',
     ]
     if level.get("not_asked"):
-        return (
-            "".join(out) + missing(f"This scenario cannot be asked: {str(level['not_asked']).rstrip('.')}.") + "</div>"
-        )
+        out.append(missing(f"This scenario cannot be asked: {str(level['not_asked']).rstrip('.')}."))
+        return "".join(out) + (details(level["details"]) if level.get("details") else "") + "</div>"
     out += [
         f"<p>Measured: {text(str(level['what']).rstrip('.'))}.</p>" if level.get("what") else "",
         strip(level, colour),
@@ -357,7 +357,11 @@ def _asked(record: Record) -> str:
         out.append(missing("The propositions were not recorded."))
     splits = scenario.get("splits")
     if isinstance(splits, dict) and splits:
-        rows = [[f"<b>{text(k)}</b>", f"<code>{text(v)}</code>"] for k, v in splits.items()]
+        said_of = {True: "any combination holds", False: "no combination holds"}
+        rows = [
+            [f"<b>{text(k)}</b>", said_of[v] if isinstance(v, bool) else f"<code>{text(v)}</code>"]
+            for k, v in splits.items()
+        ]
         out.append("<h3>What was shown, what was held out</h3>" + table(["split", "episodes where"], rows))
         out.append('<p class="caption">The learner is trained on the split “train” alone; what another split admits '
                    "and “train” does not is held out.</p>")  # fmt: skip

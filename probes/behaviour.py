@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -153,15 +153,13 @@ def held_out(scenario: Scenario) -> tuple[str, ...]:
 def generalises(scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[str, dict[str, Any]]) -> Level:
     """Agreement in the worst cell with held-out combinations, and twins that turn only where the rule does.
 
+    Where no combination is held out the level is not asked; what the twins did is noted all the same.
+
     Raises:
-        NotAsked: where no combination is held out, or the rule says one thing only.
+        NotAsked: where the rule says one thing only, or no twins can be made that it tells apart.
     """
     question(scenario)
-    if not held_out(scenario):
-        raise NotAsked(
-            f"nothing is held out: training shows every combination of {', '.join(relevant(scenario)) or 'facts'} that "
-            "can happen"
-        )
+    unseen = held_out(scenario)
     act = "turn" if turns(scenario) else "decide otherwise"
     found = agreement(scenario, tally)
     name, share = found.worst
@@ -171,8 +169,10 @@ def generalises(scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[
     # A base draw is one episode, however many twins it has: its shares are averaged before anything is counted.
     flip = Share.of(_per_base(flips))
     false = Share.of(_per_base(holds))
+    if not flip.n:
+        raise NotAsked("no twins can be made in which one fact alone changes what the rule wants")
     passed = share.interval[0] >= NEEDED and flip.value >= NEEDED and not false.value > FALSE_FLIPS
-    return Level(
+    level = Level(
         value=share.value,
         interval=share.interval,
         passed=bool(passed),
@@ -182,7 +182,7 @@ def generalises(scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[
         details={
             f"twins that {act} where the rule flips": flip.to_dict(),
             f"twins that {act} where the rule holds": false.to_dict(),
-            "held-out cells": [c for c in found.cells if c in held_out(scenario)],
+            "held-out cells": [c for c in found.cells if c in unseen],
             "cells": {k: v.to_dict() for k, v in found.cells.items()},
             "twins by proposition": {
                 n: {"flips": Share.of(f[~np.isnan(f)]).to_dict(), "false flips": Share.of(h[~np.isnan(h)]).to_dict()}
@@ -190,6 +190,11 @@ def generalises(scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[
             },
         },
     )
+    if unseen:
+        return level
+    known = ", ".join(relevant(scenario))
+    reason = f"nothing is held out: training shows whatever can happen{f' of {known}' if known else ''}"
+    return replace(Level.unasked(reason), details=level.details)
 
 
 def _per_base(columns: list[np.ndarray]) -> np.ndarray:

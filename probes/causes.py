@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from policies.sites import Sited
-from probes.asked import Crossing, NotAsked, asked_of, control, premises, said
+from probes.asked import Crossing, NotAsked, asked_of, control, premises, said, turns
 from probes.asked import question as binary
 from probes.evidence import MARGIN, NEEDED, Level, Share
 from probes.interventions import (
@@ -257,12 +257,13 @@ def uses(
         decision = _decision_swap(policy, question, latents, sites, pairs, seed)
         results.append(decision)
         fused = decision.score >= NEEDED
+    act = "go where the rule says" if turns(question.scenario) else "do what the rule says"
     weaker = min((worst.flip, worst.keep), key=lambda s: s.interval[0])
     level = Level(
         value=worst.score,
         interval=weaker.interval,
         passed=bool(passed),
-        what=f"share of pairs that go where the rule says when only {worst.what!r} is swapped at {', '.join(sites)} "
+        what=f"share of pairs that {act} when only {worst.what!r} is swapped at {', '.join(sites)} "
         "(the weaker of flip and keep)",
         threshold=NEEDED,
         baselines={c.what: {"value": c.score, "interval": None} for c in controls},

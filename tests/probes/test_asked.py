@@ -110,7 +110,7 @@ def test_three_decisions_are_scored_and_read_back(tmp_path: Path) -> None:
     own = [row for row in found["interchange"] if row["what"] in ("raining", "night")]
     assert [row["flip"]["value"] for row in own] == [1.0, 1.0]
     page = page_of(tmp_path, found, scenario)
-    assert "turns left when" not in page and "exit 1" not in page and "“right” and nothing else" in page
+    assert "turns left when" not in page and "exit 1" not in page and "whether the rule decides “right”" in page
 
 
 def test_where_nothing_is_held_out_generalising_is_not_asked(tmp_path: Path) -> None:
@@ -150,3 +150,27 @@ def test_a_quick_look_takes_fewer_episodes_where_they_are_long_and_says_so() -> 
     assert quick_note(load_scenario("rain-turn"), ProbeSettings.quick()) == ""
     note = quick_note(scenarios.majority(60.0), long)
     assert "up to 60 s" in note and "33%" in note and "12 in every cell, too few for every level" in note
+
+
+# ---------------------------------------------------------------------------------------- film and elsewhere
+def test_a_long_rule_and_its_sub_rules_stand_under_the_film_s_title() -> None:
+    from dataclasses import replace
+
+    from dagger.commands.film import titled
+
+    assert titled(load_scenario("rain-turn")) == ("rain-turn · the rule: left if raining else right", ())
+    long = scenarios.majority()
+    assert titled(long) == ("majority", (f"the rule: {long.rule}",))
+    named = replace(long, data=dict(long.data) | {"where": {"slippery": "raining and night"}})
+    assert titled(named)[1][-1] == "where slippery: raining and night"
+
+
+def test_three_ways_are_not_taken_to_a_town_of_t_junctions(tmp_path: Path) -> None:
+    from dagger.transfer import transfer
+    from sim.maps import t_junction
+    from sim.progress import Quiet
+
+    (tmp_path / "Tees.xodr").write_text(t_junction())
+    scenario = scenarios.three_ways()
+    found = transfer(Premises(scenario), scenario, CAMERA, 2, 0, 1, 2, [tmp_path], Quiet(), "Tees.xodr")
+    assert found["transfer"] == [] and found["transfer_note"].startswith("Not asked: Tees.xodr has T-junctions only")

@@ -23,7 +23,7 @@ from sim.draw import (
     write,
 )
 from sim.embedded import EmbeddedWorld
-from sim.film import Captions, drive_film, ending, fitted, hud, steering_trace, write_film
+from sim.film import Captions, drive_film, ending, fitted, hud, steering_trace, wrapped, write_film
 from sim.marks import EGO_COLOUR, Box, Lamp, boxes_of
 from sim.signals import GREEN, OFF, RED
 from sim.types import Action, Ground, RoadMap
@@ -293,6 +293,17 @@ def test_a_drive_is_filmed_from_start_to_end_without_being_touched(backend: Embe
         alone.step(Straight().act(alone.observe(), None)[0])
     for name, filmed in backend.world._asdict().items():
         np.testing.assert_array_equal(filmed, getattr(alone.world, name), err_msg=name)
+
+
+def test_notes_stand_on_lines_of_their_own_and_make_the_picture_taller(backend: EmbeddedWorld) -> None:
+    episode = Episode("film", 5, MapSpec(parameters=(("arm", 40.0),)), distance=6.0)
+    view = Camera(width=160, height=90)
+    notes: tuple[tuple[str, ...], ...] = ((), ("the rule: left",), ("raining and " * 30 + "night", "where a: b"))
+    films = [drive_film(Straight(), backend, episode, Captions("a", notes=n), view) for n in notes]
+    heights = [next(film).shape[0] for film in films]
+    assert heights[0] < heights[1] < heights[2]
+    lines = wrapped("one two three", 13, 60.0)
+    assert len(lines) > 1 and " ".join(lines).split() == ["one", "two", "three"]
 
 
 def test_a_film_of_two_worlds_is_refused() -> None:
