@@ -127,7 +127,10 @@ def scorecard(score: Mapping[str, Any]) -> Table:
     rows = []
     for name, level in (score.get("levels") or {}).items():
         passed = level.get("passed")
-        word = Text("–", "dim") if passed is None else Text("passed", "green") if passed else Text("not passed", "red")
+        unknown = "not asked" if level.get("not_asked") else "–"
+        word = (
+            Text(unknown, "dim") if passed is None else Text("passed", "green") if passed else Text("not passed", "red")
+        )
         baselines = []
         for key, other in (level.get("baselines") or {}).items():
             value = other.get("value") if isinstance(other, Mapping) else other

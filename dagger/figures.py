@@ -94,7 +94,7 @@ def learning_curves(arms: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapp
     """
     with matplotlib.rc_context(_STYLE):
         figure, panels = _axes(WIDTH, 3.0, 2, sharey=True)
-        titles = {"train": "conditions it was trained on", "test": "all conditions, held-out ones too"}
+        titles = {"train": "conditions it was trained on", "test": "all conditions, any held-out ones too"}
         for axes, (split, title) in zip(panels, titles.items()):
             axes.set_title(title)
             for k, (arm, rows) in enumerate(arms.items()):
@@ -185,14 +185,15 @@ _MARKS = (("untrained", "D", ORANGE, "untrained network"), ("pixels", "s", "#6e5
 # ------------------------------------------------------------------------------------------------------ the maps
 def heat_map(
     values: Sequence[Sequence[float | None]], sites: Sequence[str], stations: Sequence[float], title: str,
-    threshold: float | None = None, colour: str = TEAL,
+    threshold: float | None = None, colour: str = TEAL, place: str = "junction",
 ) -> str:  # fmt: skip
     """Sites (rows, the last on top) x stations (columns), the number in every cell.
 
     Args:
         values: (sites, stations); None where nothing is defined: hatched.
-        stations: [m] from the junction's edge.
+        stations: [m] from the edge of the place of decision.
         threshold: cells under it are greyed.
+        place: what that place is called.
 
     Raises:
         ValueError: when the table's shape is not (sites, stations).
@@ -224,12 +225,12 @@ def heat_map(
         axes.tick_params(length=0, labelcolor=INK)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        axes.set_xlabel("metres from the junction's edge (before it: negative)")
+        axes.set_xlabel(f"metres from the {place}'s edge (before it: negative)")
         edge = np.interp(0.0, stations, range(len(stations))) if len(stations) > 1 else math.nan
         if len(stations) > 1 and min(stations) < 0 < max(stations):
             edge = edge - 0.5 if 0.0 in stations else edge
             axes.axvline(edge, color=INK, lw=1.2, ls=(0, (2, 2)))
-            axes.text(edge, len(sites) - 0.42, "the junction begins", ha="center", va="bottom", color=INK)
+            axes.text(edge, len(sites) - 0.42, f"the {place} begins", ha="center", va="bottom", color=INK)
         return _svg(figure, title)
 
 

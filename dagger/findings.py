@@ -46,15 +46,15 @@ def learning(metrics: Sequence[Mapping[str, Any]]) -> str:
     heads = ["arm", "round", "labels", "last loss", *share, *share]
     groups = [("", 4), ("conditions it was trained on", 4), ("all conditions", 4)]
     caption = (
-        "Share of closed-loop episodes (the learner alone drives) in which the car took the way that the rule asks for "
-        "and got there in one piece, over the number of labels seen. Bands: 95 % (Wilson). Both arms start from the "
+        "Share of closed-loop episodes (the learner alone drives) in which the car did what the rule asks for "
+        "and arrived in one piece, over the number of labels seen. Bands: 95 % (Wilson). Both arms start from the "
         "same round 0 and meet the same episodes after it. In behaviour cloning the expert drives them; in DAgger the "
         "learner drives more of them from round to round, and the expert labels whatever it ran into."
     )
     under = (
         "Labels: ticks for which the expert said what it would do. Last loss: negative log-likelihood of these, which "
-        "falls below 0 where the learner is sure. Obeys: took the rule’s way and arrived. Arrives: by any way. "
-        "Progress: share of the way covered, on average. n: episodes driven."
+        "falls below 0 where the learner is sure. Obeys: did as the rule says and arrived. Arrives: whatever it "
+        "decided. Progress: share of the way covered, on average. n: episodes driven."
     )
     return section(
         "Learning",
@@ -66,47 +66,73 @@ def learning(metrics: Sequence[Mapping[str, Any]]) -> str:
 
 
 # ------------------------------------------------------------------------------------------- the rule, recovered
-def _way(decision: Any) -> str:
+def _way(decision: Any, inks: Mapping[str, str]) -> str:
     if decision is None:
         return '<span class="way undecided">undecided</span>'
-    kind = decision if decision in ("left", "right", "straight") else "other"
-    return f'<span class="way {kind}">{text(decision)}</span>'
+    if decision in _WAY_COLOURS:
+        return f'<span class="way {decision}">{text(decision)}</span>'
+    look = f"border-bottom:3px solid {inks.get(decision, _NO_WAY)}"
+    return f'<span class="way other" style="{look}">{text(decision)}</span>'
 
 
 _WAY_COLOURS = {"left": "#1f6fb2", "right": "#d97706", "straight": "#5b8c2a"}
+_MORE_COLOURS = ("#1f6fb2", "#d97706", "#5b8c2a", "#8a4fbf", "#0f8a8a", "#c2186b", "#7a5230", "#49566b", "#b8a000")
+_NO_WAY = "#c3c7ce"  # of episodes that showed no decision
+
+
+def _ways(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The decisions that the expert took or that occurred, and their colours; a turn has its own, "none" is last."""
+    found = list(dict.fromkeys(way for row in rows for way in (row.get("counts") or {})))
+    wanted = {row.get("expert") for row in rows}
+    used = [w for w in found if w == "none" or w in wanted or any((row.get("counts") or {}).get(w) for row in rows)]
+    others = [c for c in _MORE_COLOURS if c not in {_WAY_COLOURS.get(way) for way in used}]
+    free = iter(others * (1 + len(used) // len(others)))
+    return {way: _NO_WAY if way == "none" else _WAY_COLOURS.get(way) or next(free) for way in used}
 
 
 def _truth_table(truth: Mapping[str, Any]) -> str:
     names = [str(n) for n in truth.get("names") or []]
-    ways = list(dict.fromkeys(way for row in truth["rows"] for way in (row.get("counts") or {})))
-    rows = []
+    inks = _ways(truth["rows"])
+    ways, rows = list(inks), []
     for row in truth["rows"]:
         counts = row.get("counts") or {}
         total = sum(counts.values())
         bar = "".join(
-            f'<i style="flex:{counts.get(way, 0)};background:{_WAY_COLOURS.get(way, "#a3a9b3")}"></i>'
+            f'<i style="flex:{counts.get(way, 0)};background:{inks[way]}"></i>'
             for way in ways if counts.get(way)
         )  # fmt: skip
         agree = row.get("decided") == row.get("expert")
         mark = "" if row.get("decided") is None else "&nbsp;✓" if agree else "&nbsp;✗&nbsp;differs"
         rows.append(
             [f"<b>{'yes' if v else 'no'}</b>" if v else "no" for v in row.get("cell") or []]
-            + [_way(row.get("expert")), f"<span style='white-space:nowrap'>{_way(row.get('decided'))}{mark}</span>"]
+            + [
+                _way(row.get("expert"), inks),
+                f"<span style='white-space:nowrap'>{_way(row.get('decided'), inks)}{mark}</span>",
+            ]
             + [text(counts.get(way, 0)) for way in ways]
             + [f'<div class="stack">{bar}</div>' if total else "no evidence"]
         )
     heads = [*names, "the expert", "the learner", *ways, "share of each"]
-    groups = [("facts of the world", len(names)), ("decision", 2), ("the learner’s episodes, by the way taken",
-              len(ways) + 1)]  # fmt: skip
+    groups = [
+        ("facts of the world", len(names)),
+        ("decision", 2),
+        ("the learner’s episodes, by decision", len(ways) + 1),
+    ]
     return table(heads, rows, range(len(names) + 2, len(names) + 2 + len(ways)), "tight", groups)
 
 
-def _colour_key(ways: Sequence[str]) -> str:
-    def square(way: str) -> str:
-        look = f"width:12px;height:12px;margin-right:5px;background:{_WAY_COLOURS.get(way, '#a3a9b3')}"
+def _colour_key(inks: Mapping[str, str]) -> str:
+    def square(way: str, ink: str) -> str:
+        look = f"width:12px;height:12px;margin-right:5px;background:{ink}"
         return f'<span class="swatch" style="{look}"></span>{text(way)}'
 
-    return "Bars: " + " &nbsp; ".join(square(way) for way in ways) + ". "
+    return "Bars: " + " &nbsp; ".join(square(way, ink) for way, ink in inks.items()) + ". "
+
+
+def _why(score: Mapping[str, Any], level: str, otherwise: str = "the level was not measured.") -> str:
+    """Why a level was not asked, as the end of a sentence; `otherwise` where it was."""
+    reason = ((score.get("levels") or {}).get(level) or {}).get("not_asked")
+    return f"this scenario cannot be asked, for {str(reason).rstrip('.')}." if reason else otherwise
 
 
 def recovered(score: Mapping[str, Any]) -> str:
@@ -120,37 +146,41 @@ def recovered(score: Mapping[str, Any]) -> str:
         out.append(f'<p>The rule that the learner’s decisions give back:</p><p class="rule">{rule}</p>')
     else:
         out.append(missing("No rule was recovered: " + (
-            f"{undecided} of {len(rows)} cells stayed undecided." if undecided else "the level was not measured."
+            f"{undecided} of {len(rows)} cells stayed undecided." if undecided else _why(score, "recovered")
         )))  # fmt: skip
     forms = score.get("forms") or {}
     if any(forms.values()):
         names = {"sop": "sum of products (either of these cases …)", "anf": "algebraic normal form (exclusive or of …)"}
         lines = [[text(names.get(k, k)), f"<code>{text(v)}</code>"] for k, v in forms.items() if v]
-        out.append(table(["it turns left when, as a", "formula"], lines, look="narrow"))
+        out.append(table(["when it decides what, as a", "formula"], lines, look="narrow"))
     same = score.get("equivalent")
-    if same is None:
+    if same is None and _why(score, "recovered", "") == "":
         out.append(missing("Whether it is equivalent to the expert's rule was not decided."))
     elif score.get("recovered_rule"):
-        words = "Logically the same as the expert’s rule (proved by a SAT solver)"
+        whole = len(rows) >= 2 ** len(truth.get("names") or [])
+        words = "Logically the same as the expert’s rule (" + (
+            "proved by a SAT solver)" if whole else "in every combination of facts that can happen)"
+        )
         out.append(f"<p>{words}: <b>{text(bool(same))}</b>.</p>")
     if score.get("fused") is not None:
         words = (
             "Fused: the premises are joined so early that they cannot be swapped one by one. The decision may "
             "still be right."
             if score["fused"]
-            else "Not fused: the premises can be swapped one by one."
+            else "Not fused either: swapping the decision as a whole does not decide what the car does."
         )
         out.append(f"<p>{words}</p>")
     if rows:
-        ways = list(dict.fromkeys(way for row in rows for way in (row.get("counts") or {})))
         out.append(_truth_table(truth))
         caption = (
             "One row per combination of facts (a cell). The same draws of the world are set to every combination in "
-            "turn, the learner drives each, and the counts say which way it went. A cell with too little evidence "
-            "stays undecided rather than being guessed; “none” means that no way was taken in one piece."
+            "turn, the learner drives each, and the counts say what it decided. A cell with too little evidence "
+            "stays undecided rather than being guessed; “none” means that no decision was shown in one piece."
         )
-        out.append(f'<p class="caption">{_colour_key(ways)}{caption}</p>')
-    else:
+        if len(rows) < 2 ** len(truth.get("names") or []):
+            caption += " Combinations that cannot happen have no row."
+        out.append(f'<p class="caption">{_colour_key(_ways(rows))}{caption}</p>')
+    elif not _why(score, "recovered", ""):
         out.append(missing("The truth table was not recorded."))
     return section(
         "The rule, read back", "What the learner does in every combination of facts, beside the expert.", *out
@@ -162,8 +192,13 @@ def league(score: Mapping[str, Any]) -> str:
     """The formulas by what an online code saves on them."""
     rows = score.get("league") or []
     intro = "Which thought do the latents describe best? Every formula of the same kind competes with the expert’s."
+    asked = score.get("question")
+    if asked is not None:
+        intro += f" The expert’s formula tells whether the rule decides “{asked}”: yes and no cost the same to say."
     if not rows:
-        return section("Formula league", intro, missing("The formula league was not recorded."))
+        why = _why(score, "encodes", "")
+        absent = f"No formulas competed: {why}" if why else "The formula league was not recorded."
+        return section("Formula league", intro, missing(absent))
     random = score.get("random_compression") or None
     caption = (
         "Minimum description length: an online code predicts, episode by episode, whether a formula is true, knowing "
@@ -211,6 +246,9 @@ def maps(score: Mapping[str, Any]) -> str:
     if not sites or not stations:
         return section(title, intro, missing("The maps of layers and places were not recorded."))
     about = f" of “{found['proposition']}”" if found.get("proposition") else ""
+    asked = f" of “{score['question']}”" if score.get("question") else about
+    place, controlled = str(score.get("place") or "junction"), str(found.get("control") or "steering")
+    alike = "steer alike" if controlled == "steering" else "accelerate alike"
     out = []
     limit = found.get("readable_threshold")
     known = "; ".join(f"{site}: {_SITES[site]}" for site in sites if site in _SITES)
@@ -223,22 +261,24 @@ def maps(score: Mapping[str, Any]) -> str:
             else "What shuffled labels would reach was not recorded, so no cell can be called significant."
         )
         out.append(figure(
-            figures.heat_map(found["readable"], sites, stations, f"What can be read{about}", limit),
+            figures.heat_map(found["readable"], sites, stations, f"What can be read{asked}", limit, place=place),
             "Share of bits that a code of the expert’s formula saves at each layer and place: 1 is free to read, 0 no "
             "better than a coin. " + known + chance,
         ))  # fmt: skip
     else:
-        out.append(missing("What can be read where was not recorded."))
+        why = _why(score, "encodes", "")
+        out.append(missing(f"What can be read where: {why}" if why else "What can be read where was not recorded."))
     if found.get("used"):
         out.append(figure(
-            figures.heat_map(found["used"], sites, stations, f"What is used{about}", colour="#a8326b"),
-            "Share of the steering difference between two twin worlds that is carried over when the latent of "
+            figures.heat_map(found["used"], sites, stations, f"What is used{about}", colour="#a8326b", place=place),
+            f"Share of the difference in {controlled} between two twin worlds that is carried over when the latent of "
             "this layer is swapped at this place alone: 1 means all of it, 0 none, above 1 more than all. Hatched: not "
-            "defined there, because the twins steer alike or the place was not reached. Readable but not used means: "
+            f"defined there, because the twins {alike} or the place was not reached. Readable but not used means: "
             "known, but no part of the decision.",
         ))  # fmt: skip
     else:
-        out.append(missing("What is used where was not recorded."))
+        why = _why(score, "uses", "")
+        out.append(missing(f"What is used where: {why}" if why else "What is used where was not recorded."))
     return section(title, intro, *out)
 
 
@@ -247,7 +287,9 @@ def interchange(score: Mapping[str, Any]) -> str:
     rows = score.get("interchange") or []
     intro = "The latents of two twin worlds are exchanged, fact by fact, while the car drives."
     if not rows:
-        return section("Swapping thoughts", intro, missing("Interchange interventions were not recorded."))
+        why = _why(score, "uses", "")
+        absent = f"Nothing was swapped: {why}" if why else "Interchange interventions were not recorded."
+        return section("Swapping thoughts", intro, missing(absent))
 
     def cells(row: Mapping[str, Any], which: str) -> list[str]:
         part = row.get(which) or {}
@@ -255,11 +297,11 @@ def interchange(score: Mapping[str, Any]) -> str:
 
     body = [[f"<b>{text(r.get('what'))}</b>", *cells(r, "flip"), *cells(r, "keep")] for r in rows]
     heads = ["what is swapped", "share", "95 % interval", "pairs", "share", "95 % interval", "pairs"]
-    groups = [("", 1), ("turns when it should (flip)", 3), ("stays when it should (keep)", 3)]
+    groups = [("", 1), ("changes when it should (flip)", 3), ("stays when it should (keep)", 3)]
     caption = (
         "Two numbers, never their mean: a swap that does nothing keeps every decision, and one that breaks everything "
         "may flip them all. Rows that name a random variable, a wrong formula or an untrained net are controls, which "
-        "should turn nothing; the full swap exchanges the whole latent and is the most that a swap can do. In "
+        "should change nothing; the full swap exchanges the whole latent and is the most that a swap can do. In "
         "brackets: the fact in which the two worlds differ."
     )
     numbers = table(heads, body, range(1, 7), "tight", groups)
@@ -267,21 +309,29 @@ def interchange(score: Mapping[str, Any]) -> str:
 
 
 # ------------------------------------------------------------------------------------------------------- twins
-def twins(record: Mapping[str, np.ndarray] | None, camera: tuple[int, int] | None = None) -> str:
+def twins(
+    record: Mapping[str, np.ndarray] | None, camera: tuple[int, int] | None = None, unasked: str = ""
+) -> str:  # fmt: skip
     """The film strip of a twin pair, its steering and its ways.
 
     Args:
         record: what twins.npz holds.
         camera: width and height of what the learner sees [px], where that is known.
+        unasked: why the scenario has no such twins, where it has none.
     """
     intro = (
         "Two worlds that differ in one fact and in nothing else; and then the first world again, while the part of the "
         "latent that says this fact is taken from the other one, tick by tick."
     )
+    if record is None and unasked:
+        return section("A pair of twins", intro, missing(f"None were recorded: {unasked}."))
     if record is None:
         return section("A pair of twins", intro, missing("This section was not recorded: the run has no twins.npz."))
     labels = [str(v) for v in record.get("labels", ())]
+    place = str(record.get("place", "junction"))
     out = []
+    if said := _twins_said(record, labels):
+        out.append(said)
     if "frames" in record and len(labels):
         places = [f"{'+' if p > 0 else ''}{float(p):g} m".replace("-", "−") for p in record.get("places", ())]
         rows = []
@@ -295,7 +345,7 @@ def twins(record: Mapping[str, np.ndarray] | None, camera: tuple[int, int] | Non
         under = "".join(f"<td>{text(p)}</td>" for p in places)
         caption = (
             f"The road from the learner’s own camera{_sharper(record['frames'].shape, camera)}, at the same distances "
-            "from the junction’s edge (before it: negative); a car that ended earlier shows its last picture."
+            f"from the {place}’s edge (before it: negative); a car that ended earlier shows its last picture."
         )
         out.append(figure(f'<table class="film">{"".join(rows)}<tr><th></th>{under}</tr></table>', caption))
     else:
@@ -315,6 +365,21 @@ def twins(record: Mapping[str, np.ndarray] | None, camera: tuple[int, int] | Non
     else:
         out.append(missing("The paths and steering of the twins were not recorded."))
     return section("A pair of twins", intro, *out)
+
+
+def _twins_said(record: Mapping[str, np.ndarray], labels: Sequence[str]) -> str:
+    """What holds in all rows, and what the rule wants of each beside what the car did, where that was recorded."""
+    if "wanted" not in record or "decided" not in record:
+        return ""
+    given = ", ".join(str(v) for v in record.get("given", ()))
+    inks = {str(v): _NO_WAY for v in record["wanted"]}
+    inks |= dict(zip((w for w in inks if w not in _WAY_COLOURS), _MORE_COLOURS[3:]))
+    rows = []
+    for label, wanted, decided in zip(labels, record["wanted"], record["decided"]):
+        mark = "&nbsp;✓" if str(wanted) == str(decided) else "&nbsp;✗"
+        rows.append([f"<b>{text(label)}</b>", _way(str(wanted), inks), f"{_way(str(decided), inks)}{mark}"])
+    shared = f'<p class="caption">In all of them: {text(given)}.</p>' if given else ""
+    return table(["world", "the rule’s decision", "what the car did"], rows, look="tight narrow") + shared
 
 
 def _sharper(shape: Sequence[int], camera: tuple[int, int] | None) -> str:

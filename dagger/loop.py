@@ -75,9 +75,15 @@ class TrainSettings:
     camera: Camera = field(default_factory=Camera)
 
     @classmethod
-    def quick(cls) -> TrainSettings:
-        """Less of everything, for a first look."""
-        return cls(episodes=120, rounds=1, per_round=40, evaluation=12, fit=FitSettings(learning_rate=1.2e-3))
+    def quick(cls, share: float = 1.0) -> TrainSettings:
+        """Less of everything, for a first look.
+
+        Args:
+            share: of the episodes, where these are long (`probes.scorecard.quick_share`).
+        """
+        usual = {"episodes": (120, 40), "per_round": (40, 16), "evaluation": (12, 4)}  # and the least of each
+        counts: dict[str, Any] = {k: max(least, round(share * n)) for k, (n, least) in usual.items()}
+        return cls(rounds=1, fit=FitSettings(learning_rate=1.2e-3), **counts)
 
 
 class Loop:

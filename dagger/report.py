@@ -38,21 +38,21 @@ BRIEFLY = {
     "imitates": "drives as the rule says",
     "generalises": "also in conditions it was never shown",
     "encodes": "the rule’s facts lie in the network",
-    "uses": "and they steer the car",
+    "uses": "and they decide what the car does",
     "recovered": "so that the rule can be read back",
 }
 MEANING = {
-    "imitates": "Does the car go where the rule says, in every combination of conditions (a cell)? The worst cell "
+    "imitates": "Does the car do what the rule says, in every combination of conditions (a cell)? The worst cell "
     "counts, so that a rare one cannot hide behind the common ones.",
     "generalises": "When one fact of the world is flipped and nothing else changes, does the decision change exactly "
     "when the rule says so, under conditions never demonstrated too? The share is the worst cell’s; the twins must "
-    "also turn where the rule turns (flips), and hardly ever where it does not (false flips).",
+    "also change where the rule does (flips), and hardly ever where it does not (false flips).",
     "encodes": "Of all formulas about the world, is the expert's the one that the network's latents describe in the "
     "fewest bits, and better than an untrained network or the bare pixels allow? (Latents are the numbers that the "
     "network passes on from one layer, or one tick, to the next.)",
     "uses": "If only the piece of the latent that says this fact is swapped with that of a twin world, does the car "
-    "really turn the other way, and does it stay put when the rule says that nothing should change? The swap must also "
-    "do clearly better than swaps that should do nothing.",
+    "really decide otherwise, and does it keep to its decision when the rule says that nothing should change? The swap "
+    "must also do clearly better than swaps that should do nothing.",
     "recovered": "Is the rule that is read back from twin worlds logically the same as the expert's, in every "
     "combination of facts (a cell of the truth table)?",
 }
@@ -77,7 +77,7 @@ LIMITS = (
     "Swaps are linear and of low rank by choice. A network that carries a fact in a twisted form counts as not using "
     "it; a net that fuses its premises early can fail the swap and still be right.",
     "The episode is the unit of every interval. One training seed says nothing about the next seed; run several.",
-    "The world is simple: one junction, one decision, facts that a small camera can show.",
+    "The world is simple: one place, one decision, facts that a small camera can show.",
 )
 
 
@@ -176,15 +176,16 @@ def verdict_sentence(score: Mapping[str, Any]) -> str:
         return "This run has no scorecard yet, so nothing can be said about what the learner acquired."
     names = list(dict.fromkeys([*MEANING, *levels]))
     passed = [name for name in names if (levels.get(name) or {}).get("passed")]
-    unknown = [name for name in names if (levels.get(name) or {}).get("passed") is None]
-    failed = [name for name in names if name not in passed and name not in unknown]
+    unasked = [name for name in names if (levels.get(name) or {}).get("not_asked")]
+    unknown = [n for n in names if (levels.get(n) or {}).get("passed") is None and n not in unasked]
+    failed = [name for name in names if name not in passed and name not in unknown and name not in unasked]
     rule = f"the hidden rule “{score['rule']}”" if score.get("rule") else "the hidden rule"
     if len(passed) == len(names):
         whole = f"all {len(names)} levels of evidence are passed"
         return f"From behaviour alone the learner came to implement {rule}: {whole}."
     rest = [
         f"{_listed(which)} {'was' if len(which) == 1 else 'were'} {how}"
-        for which, how in ((failed, "not passed"), (unknown, "not measured"))
+        for which, how in ((failed, "not passed"), (unknown, "not measured"), (unasked, "not asked"))
         if which
     ]
     if len(failed) == len(names):
@@ -202,6 +203,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def _state(level: Mapping[str, Any]) -> tuple[str, str]:
     passed = level.get("passed")
+    if level.get("not_asked"):
+        return "", "not asked"
     return ("", "not measured") if passed is None else ("pass", "passed") if passed else ("fail", "not passed")
 
 
@@ -289,11 +292,17 @@ def _card(name: str, level: Mapping[str, Any]) -> str:
     kind, words = _state(level)
     colour = {"pass": "#0f7b6c", "fail": "#b23a3a"}.get(kind, "#676e7a")
     interval = interval_text(level.get("interval"))
-    around = f"95 % {interval}" if interval != "–" else "no interval was recorded"
+    around = f"95 % {interval}" if interval != "–" else "" if level.get("not_asked") else "no interval was recorded"
     out = [
         f'<div class="card"><div class="title"><h3>{text(name)}</h3><span class="chip {kind}">{words}</span>',
-        f'<span class="big">{text(level.get("value"))}</span><span class="interval">{text(around)}</span></div>',
+        "" if level.get("not_asked") else f'<span class="big">{text(level.get("value"))}</span>',
+        f'<span class="interval">{text(around)}</span></div>',
         f'<p class="caption">{text(MEANING.get(name, ""))}</p>',
+    ]
+    if level.get("not_asked"):
+        out.append(missing(f"This scenario cannot be asked: {str(level['not_asked']).rstrip('.')}."))
+        return "".join(out) + (details(level["details"]) if level.get("details") else "") + "</div>"
+    out += [
         f"<p>Measured: {text(str(level['what']).rstrip('.'))}.</p>" if level.get("what") else "",
         strip(level, colour),
     ]
@@ -337,6 +346,9 @@ def _asked(record: Record) -> str:
     if isinstance(propositions, dict) and propositions:
         rows = [[f"<b>{text(k)}</b>", f"<code>{text(v)}</code>"] for k, v in propositions.items()]
         out.append("<h3>What the driver knows</h3>" + table(["proposition", "is true when"], rows))
+        if isinstance(sub_rules := scenario.get("where"), dict) and sub_rules:
+            rows = [[f"<b>{text(k)}</b>", f"<code>{text(v)}</code>"] for k, v in sub_rules.items()]
+            out.append("<h3>What it concludes on the way</h3>" + table(["sub-rule", "is true when"], rows))
     elif names := (score.get("truth_table") or {}).get("names"):
         out.append(
             f"<p>Propositions: {text(', '.join(str(n) for n in names))}. How each is computed was not recorded.</p>"
@@ -345,7 +357,11 @@ def _asked(record: Record) -> str:
         out.append(missing("The propositions were not recorded."))
     splits = scenario.get("splits")
     if isinstance(splits, dict) and splits:
-        rows = [[f"<b>{text(k)}</b>", f"<code>{text(v)}</code>"] for k, v in splits.items()]
+        said_of = {True: "any combination holds", False: "no combination holds"}
+        rows = [
+            [f"<b>{text(k)}</b>", said_of[v] if isinstance(v, bool) else f"<code>{text(v)}</code>"]
+            for k, v in splits.items()
+        ]
         out.append("<h3>What was shown, what was held out</h3>" + table(["split", "episodes where"], rows))
         out.append('<p class="caption">The learner is trained on the split “train” alone; what another split admits '
                    "and “train” does not is held out.</p>")  # fmt: skip
@@ -403,11 +419,16 @@ def _limits() -> str:
     return section(findings.TITLES[-1], "Read before quoting.", f"<ul>{items}</ul>")
 
 
+def _twins(record: Record) -> str:
+    reason = ((record.score.get("levels") or {}).get("uses") or {}).get("not_asked")
+    return findings.twins(record.twins, _camera(record), str(reason or ""))
+
+
 def _sections(record: Record) -> tuple[str, ...]:
     """The page, top to bottom."""
     score = record.score
     return (
-        _verdict(record), _asked(record), findings.twins(record.twins, _camera(record)), findings.learning(record.rows),
+        _verdict(record), _asked(record), _twins(record), findings.learning(record.rows),
         findings.recovered(score), findings.league(score), findings.maps(score), findings.interchange(score),
         findings.transfer(score), _made(record), _limits(),
     )  # fmt: skip

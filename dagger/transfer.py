@@ -8,6 +8,7 @@ from typing import Any
 
 from policies.base import Policy
 from policies.closed_loop import drive
+from scenarios.plan import plan
 from scenarios.rules.logic import describe_cell
 from scenarios.sample import batch
 from scenarios.spec import Scenario
@@ -15,6 +16,7 @@ from sim.config import Camera
 from sim.progress import Progress
 from sim.road import find_file
 from sim.statistics import wilson
+from sim.types import DECISIONS
 
 TOWN = "Town02.xodr"
 SEEDS = 5_000_000  # apart from the seeds of training, evaluation and probes
@@ -47,6 +49,10 @@ def transfer(
         return {"transfer": [], "transfer_note": note}
     if scenario.map.file == town:
         return {"transfer": [], "transfer_note": f"The scenario itself is in {town}; there is nowhere to transfer to."}
+    said = {DECISIONS[d] for d in plan(scenario).decision.values()}
+    if scenario.map.kind != "t" or not said <= {"left", "right"}:
+        note = f"Not asked: {town} has T-junctions only, and this rule decides at another kind of place."
+        return {"transfer": [], "transfer_note": note}
     progress.stage(f"{town}: driving {episodes} episodes elsewhere", episodes)
     elsewhere = scenario.with_map({"file": town, "junction": "t"})
     first = seed * 10_000_000 + SEEDS

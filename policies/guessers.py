@@ -12,7 +12,7 @@ from scenarios.guesses import LeakGuess, best_single
 from scenarios.rules.evaluate import evaluate
 from scenarios.sample import valuation
 from scenarios.spec import EVERY, Scenario
-from sim.config import Episode
+from sim.config import Episode, Trial
 from sim.rollout import Truth
 from sim.types import Action
 
@@ -25,18 +25,23 @@ class Guesser:
     Args:
         guess: n episodes -> (n,) int, decisions.
         manner: how it drives.
+        trial: how decisions show; None for ways out of a junction.
     """
 
     needs = "state"
 
-    def __init__(self, guess: Callable[[Sequence[Episode]], np.ndarray], manner: Manner | None = None) -> None:
-        self.guess = guess
-        self.manner = manner
+    def __init__(
+        self,
+        guess: Callable[[Sequence[Episode]], np.ndarray],
+        manner: Manner | None = None,
+        trial: Trial | None = None,
+    ) -> None:
+        self.guess, self.manner, self.trial = guess, manner, trial
 
     @classmethod
     def leak_only(cls, scenario: Scenario, manner: Manner | None = None) -> Guesser:
         """Guesses from all that chance chose but the evidence; see `scenarios.guesses.LeakGuess`."""
-        return cls(LeakGuess(scenario), manner)
+        return cls(LeakGuess(scenario), manner, scenario.trial)
 
     @classmethod
     def best_single(cls, scenario: Scenario, split: str = EVERY, manner: Manner | None = None) -> Guesser:
@@ -47,7 +52,7 @@ class Guesser:
             held = [valuation(scenario, e) for e in episodes]
             return evaluate(rule, {n: np.array([v[n] for v in held], bool) for n in names})
 
-        return cls(guess, manner)
+        return cls(guess, manner, scenario.trial)
 
     def begin(self, worlds: int) -> np.ndarray:
         """(worlds, 1 + D) float32: the decision once it is guessed, then what the hands remember."""
@@ -71,4 +76,4 @@ class Guesser:
         return action, np.concatenate([decided[:, None], hands], 1)
 
     def _hands(self, decided: np.ndarray) -> Expert:
-        return Expert(lambda *_: decided, self.manner)
+        return Expert(lambda *_: decided, self.manner, self.trial)

@@ -52,7 +52,7 @@ class NearestNeighbour:
         return Action(self._steer[nearest], self._acceleration[nearest]), memory
 
 
-def best_single_proposition(scenario: Scenario, cells: Sequence[tuple[bool, ...]]) -> dict[str, Any]:
+def best_single_proposition(scenario: Scenario, cells: Sequence[tuple[bool, ...]]) -> dict[str, Any] | None:
     """The rule of at most one proposition, other than the scenario's own, that does best in its worst cell.
 
     Args:
@@ -60,9 +60,11 @@ def best_single_proposition(scenario: Scenario, cells: Sequence[tuple[bool, ...]
 
     Returns:
         "value": share of agreement in the worst cell (0 or 1: rules are certain), ties broken by the mean over
-        cells; "rule": its text; "mean": over cells; "interval": None.
+        cells; "rule": its text; "mean": over cells; "interval": None. None for a rule that says one thing only.
     """
     judged = [(str(rule), agreement(scenario, rule, cells)) for rule in single_rules(scenario)]
+    if not judged:
+        return None
     value, mean, text = max((float(right.min()), float(right.mean()), text) for text, right in judged)
     return {"value": value, "interval": None, "rule": text, "mean": mean}
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from policies.base import Policy
 from policies.closed_loop import Cell, Tally
+from probes.asked import Crossing, NotAsked, columns, question, turns
 from probes.evidence import FALSE_FLIPS, NEEDED, Level, Share, cell_name
 from probes.recover import Recovered, recover
 from scenarios.rules.evaluate import evaluate
-from scenarios.rules.logic import all_cells, valuation_of
+from scenarios.rules.logic import valuation_of
 from scenarios.rules.syntax import names as names_in
-from scenarios.sample import cells, factorial, sample
+from scenarios.sample import cells, sample
 from scenarios.spec import EVERY, Scenario
 from sim.config import Episode
-from sim.types import DECISIONS, OUTCOME
+from sim.types import DECISION, DECISIONS, NO_BRANCH, OUTCOME
+
+MOST_DRIVEN = 2560  # episodes of one split: 160 in each of 16 cells, and fewer a cell where there are more of them
 
 
 def relevant(scenario: Scenario) -> tuple[str, ...]:
@@ -32,15 +34,21 @@ def test_split(scenario: Scenario) -> str:
     return "test" if "test" in scenario.splits else EVERY
 
 
+def train_split(scenario: Scenario) -> str:
+    """The split that is trained on: "train" where the scenario has one."""
+    return "train" if "train" in scenario.splits else EVERY
+
+
 test_split.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever its name makes pytest think
 
 
 def by_cells(scenario: Scenario, split: str, per_cell: int, first_seed: int) -> list[Episode]:
-    """Fresh episodes, `per_cell` in every cell of the relevant propositions that the split admits."""
-    columns = [scenario.proposition_names.index(n) for n in relevant(scenario)]
+    """Fresh episodes, `per_cell` (within MOST_DRIVEN) in every cell of the relevant propositions that the split has."""
+    places = [scenario.proposition_names.index(n) for n in relevant(scenario)]
     groups: dict[Cell, list[Cell]] = {}
     for cell in cells(scenario, split):
-        groups.setdefault(tuple(cell[c] for c in columns), []).append(cell)
+        groups.setdefault(tuple(cell[c] for c in places), []).append(cell)
+    per_cell = min(per_cell, max(1, MOST_DRIVEN // len(groups)))
     found: list[Episode] = []
     for group in groups.values():
         for i in range(per_cell):
@@ -84,27 +92,30 @@ def imitates(scenario: Scenario, tally: Tally, baselines: dict[str, dict[str, An
 # ------------------------------------------------------------------------------------------------ twins
 @dataclass(frozen=True)
 class Twins:
-    """A full factorial: every base episode under every setting of the propositions.
+    """A factorial: every base episode under every setting of the propositions that can happen.
 
     Args:
-        names: the propositions that were set.
-        settings: (C, k) bool.
-        way: (n, C) the branch taken in one piece, -1 otherwise.
+        crossing: the propositions that were set, and their C settings.
+        way: (n, C) the decision shown in one piece, -1 otherwise.
         wanted: (n, C) the rule's decision.
     """
 
-    names: tuple[str, ...]
-    settings: np.ndarray
+    crossing: Crossing
     way: np.ndarray
     wanted: np.ndarray
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The propositions that were set."""
+        return self.crossing.names
+
     def flips(self, proposition: int) -> tuple[np.ndarray, np.ndarray]:
-        """For one proposition: per base episode, the share of its twin pairs that turned the other way, where the
-        rule flips (n,) and where it holds (n,); nan where a base has no such pair."""
-        off = np.flatnonzero(~self.settings[:, proposition])
-        partner = self.settings.copy()
-        partner[:, proposition] = True
-        on = [int(np.flatnonzero((self.settings == partner[c]).all(1))[0]) for c in off]
+        """For one proposition: per base episode, the share of its twin pairs that decided otherwise, where the rule
+        flips (n,) and where it holds (n,); nan where a base has no such pair."""
+        at = {setting: c for c, setting in enumerate(self.crossing.settings)}
+        pairs = [(c, at[other]) for setting, c in at.items()
+                 if not setting[proposition] and (other := self.crossing.partner(setting, proposition))]  # fmt: skip
+        off, on = [c for c, _ in pairs], [c for _, c in pairs]
         a, b = self.way[:, off], self.way[:, on]
         changes = self.wanted[:, off] != self.wanted[:, on]
         turned = (a != b) & (a >= 0) & (b >= 0)
@@ -117,20 +128,39 @@ def _mean_where(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.where(count > 0, (values & mask).sum(1) / np.maximum(count, 1), np.nan)
 
 
-def twin_episodes(scenario: Scenario, count: int, names: Sequence[str], first_seed: int) -> list[list[Episode]]:
-    """`count` base draws of all cells, each under every setting of `names`."""
-    return [factorial(scenario, sample(scenario, first_seed + i, EVERY), names) for i in range(count)]
+def twin_episodes(crossing: Crossing, count: int, first_seed: int) -> list[list[Episode]]:
+    """`count` base draws of all cells, each under every setting.
+
+    Raises:
+        NotAsked: where a twin cannot be drawn.
+    """
+    return [crossing.draw(first_seed + i) for i in range(count)]
 
 
-def twins_of(scenario: Scenario, names: tuple[str, ...], tally: Tally, count: int) -> Twins:
+def twins_of(crossing: Crossing, tally: Tally, count: int) -> Twins:
     """Shape the tally of `twin_episodes` (base by base) into a factorial."""
-    settings = np.array(all_cells(len(names)), bool).reshape(-1, len(names))
-    way = np.where(tally.outcome == OUTCOME["arrived"], tally.branch, -1).reshape(count, len(settings))
-    return Twins(names, settings, way, tally.wanted.reshape(count, len(settings)))
+    shape = (count, len(crossing.settings))
+    way = np.where(tally.outcome == OUTCOME["arrived"], tally.branch, NO_BRANCH)
+    return Twins(crossing, way.reshape(shape), tally.wanted.reshape(shape))
+
+
+def held_out(scenario: Scenario) -> tuple[str, ...]:
+    """The cells of the relevant propositions that the test split admits and the training split does not."""
+    test, train = _split_cells(scenario, test_split(scenario)), set(_split_cells(scenario, train_split(scenario)))
+    return tuple(c for c in test if c not in train)
 
 
 def generalises(scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[str, dict[str, Any]]) -> Level:
-    """Agreement in the worst cell with held-out combinations, and twins that turn only where the rule does."""
+    """Agreement in the worst cell with held-out combinations, and twins that turn only where the rule does.
+
+    Where no combination is held out the level is not asked; what the twins did is noted all the same.
+
+    Raises:
+        NotAsked: where the rule says one thing only, or no twins can be made that it tells apart.
+    """
+    question(scenario)
+    unseen = held_out(scenario)
+    act = "turn" if turns(scenario) else "decide otherwise"
     found = agreement(scenario, tally)
     name, share = found.worst
     pairs = [twins.flips(p) for p in range(len(twins.names))]
@@ -139,9 +169,10 @@ def generalises(scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[
     # A base draw is one episode, however many twins it has: its shares are averaged before anything is counted.
     flip = Share.of(_per_base(flips))
     false = Share.of(_per_base(holds))
-    held_out = [c for c in found.cells if c not in _train_cells(scenario)]
+    if not flip.n:
+        raise NotAsked("no twins can be made in which one fact alone changes what the rule wants")
     passed = share.interval[0] >= NEEDED and flip.value >= NEEDED and not false.value > FALSE_FLIPS
-    return Level(
+    level = Level(
         value=share.value,
         interval=share.interval,
         passed=bool(passed),
@@ -149,9 +180,9 @@ def generalises(scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[
         threshold=NEEDED,
         baselines=baselines,
         details={
-            "twins that turn where the rule flips": flip.to_dict(),
-            "twins that turn where the rule holds": false.to_dict(),
-            "held-out cells": held_out,
+            f"twins that {act} where the rule flips": flip.to_dict(),
+            f"twins that {act} where the rule holds": false.to_dict(),
+            "held-out cells": [c for c in found.cells if c in unseen],
             "cells": {k: v.to_dict() for k, v in found.cells.items()},
             "twins by proposition": {
                 n: {"flips": Share.of(f[~np.isnan(f)]).to_dict(), "false flips": Share.of(h[~np.isnan(h)]).to_dict()}
@@ -159,6 +190,11 @@ def generalises(scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[
             },
         },
     )
+    if unseen:
+        return level
+    known = ", ".join(relevant(scenario))
+    reason = f"nothing is held out: training shows whatever can happen{f' of {known}' if known else ''}"
+    return replace(Level.unasked(reason), details=level.details)
 
 
 def _per_base(columns: list[np.ndarray]) -> np.ndarray:
@@ -169,21 +205,25 @@ def _per_base(columns: list[np.ndarray]) -> np.ndarray:
     return np.nanmean(stacked[kept], 1)
 
 
-def _train_cells(scenario: Scenario) -> set[str]:
+def _split_cells(scenario: Scenario, split: str) -> tuple[str, ...]:
     names = relevant(scenario)
-    columns = [scenario.proposition_names.index(n) for n in names]
-    split = "train" if "train" in scenario.splits else EVERY
-    return {cell_name(names, tuple(c[i] for i in columns)) for c in cells(scenario, split)}
+    places = [scenario.proposition_names.index(n) for n in names]
+    return tuple(dict.fromkeys(cell_name(names, tuple(c[i] for i in places)) for c in cells(scenario, split)))
 
 
 # -------------------------------------------------------------------------------------------- the truth table
+def counted(twins: Twins) -> tuple[str, ...]:
+    """The decisions that a truth table counts: those of the rule, and any other that was shown."""
+    wanted = set(columns(twins.crossing.scenario)) | {DECISIONS[d] for d in np.unique(twins.way) if d != NO_BRANCH}
+    return tuple(d for d in DECISIONS if d in wanted)
+
+
 def truth_table_of(twins: Twins) -> Recovered:
     """What the interventions on the world say of every cell."""
-    counts = {
-        tuple(bool(v) for v in setting): tuple(int((twins.way[:, c] == d).sum()) for d in (*range(len(DECISIONS)), -1))
-        for c, setting in enumerate(twins.settings)
-    }
-    return recover(twins.names, counts)
+    known, crossing = counted(twins), twins.crossing
+    indices = (*(DECISION[d] for d in known), NO_BRANCH)
+    counts = {s: tuple(int((twins.way[:, c] == d).sum()) for d in indices) for c, s in enumerate(crossing.settings)}
+    return recover(twins.names, counts, known, None if crossing.full else crossing.settings)
 
 
 def table_rows(scenario: Scenario, found: Recovered) -> list[dict[str, Any]]:
@@ -196,7 +236,7 @@ def table_rows(scenario: Scenario, found: Recovered) -> list[dict[str, Any]]:
                 "cell": list(verdict.cell),
                 "expert": DECISIONS[expert],
                 "decided": None if verdict.decision is None else DECISIONS[verdict.decision],
-                "counts": dict(zip((*DECISIONS, "none"), verdict.counts)),
+                "counts": dict(zip((*found.counted, "none"), verdict.counts)),
             }
         )
     return rows

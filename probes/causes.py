@@ -1,4 +1,4 @@
-"""`uses`: does the car turn the other way when only what a latent says of one premise is swapped?
+"""`uses`: does the car decide otherwise when only what a latent says of one premise is swapped?
 
 For a premise p, a base setting c and a source setting d, the policy should do what the rule says of c with p as in d.
 Where that differs from what the rule says of c itself the pair must *flip*, else it must *keep*.  A net that holds
@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from policies.sites import Sited
+from probes.asked import Crossing, NotAsked, asked_of, control, premises, said, turns
+from probes.asked import question as binary
 from probes.evidence import MARGIN, NEEDED, Level, Share
 from probes.interventions import (
     Factorial,
@@ -31,16 +33,15 @@ from probes.interventions import (
 )
 from probes.trace import STATIONS
 from scenarios.rules.evaluate import evaluate
-from scenarios.rules.logic import Cell, all_cells, valuation_of
-from scenarios.rules.syntax import names as names_in
-from scenarios.sample import factorial, sample
-from scenarios.spec import EVERY, Scenario
+from scenarios.rules.logic import Cell, valuation_of
+from scenarios.spec import Scenario
 from sim.config import Camera, Episode
 from sim.rollout import look
-from sim.types import DECISION, NO_BRANCH
+from sim.types import DECISION, Action
 
 INTERACTION = 0.2  # share of a premise's own effect from which on its interaction with another is taken out
-NOTICEABLE = 0.02  # [rad] of steering difference between twins below which there is nothing to be carried
+# What twins must differ in by so much before there is anything to be carried: [rad], [m/s^2].
+NOTICEABLE = {"steering": 0.02, "acceleration": 0.2}
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,13 @@ class Question:
 
     Args:
         scenario: of the episodes.
-        names: the propositions that are set: the rule's, and one that it does not mention.
-        rule_names: those of the rule.
+        crossing: the propositions that are set: the rule's, and one that it does not mention.
+        rule_names: those that the rule leans on.
         camera, threads, search: of the worlds.
     """
 
     scenario: Scenario
-    names: tuple[str, ...]
+    crossing: Crossing
     rule_names: tuple[str, ...]
     camera: Camera
     threads: int
@@ -63,15 +64,22 @@ class Question:
 
     @classmethod
     def of(cls, scenario: Scenario, camera: Camera, threads: int, search: tuple[Path, ...]) -> Question:
-        """The propositions to set for a scenario."""
-        used = tuple(n for n in scenario.proposition_names if n in names_in(scenario.rule))
-        idle = tuple(n for n in scenario.proposition_names if n not in used)
-        return cls(scenario, used + idle[:1], used, camera, threads, search)
+        """The propositions to set for a scenario.
+
+        Raises:
+            NotAsked: where the rule leans on none, or one cannot be set.
+        """
+        return cls(scenario, asked_of(scenario), premises(scenario), camera, threads, search)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The propositions that are set."""
+        return self.crossing.names
 
     @property
     def cells(self) -> list[Cell]:
         """The settings, in the order of the truth table."""
-        return all_cells(len(self.names))
+        return list(self.crossing.settings)
 
     def decide(self, cell: Cell) -> int:
         """What the rule says of a setting."""
@@ -79,7 +87,7 @@ class Question:
 
     def draw(self, seed: int) -> list[Episode]:
         """A fresh draw under every setting."""
-        return factorial(self.scenario, sample(self.scenario, seed, EVERY), self.names)
+        return self.crossing.draw(seed)
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ class Pair:
 
 
 def pairs_for(question: Question, premise: str | None, count: int, first_seed: int) -> tuple[list[Pair], list[Pair]]:
-    """`count` pairs that must flip and `count` that must keep, each from its own draw.
+    """`count` pairs that must flip (what the rule wants changes) and `count` that must keep, each from its own draw.
 
     Args:
         premise: which is swapped; None swaps the rule's decision as a whole.
@@ -104,15 +112,16 @@ def pairs_for(question: Question, premise: str | None, count: int, first_seed: i
     cells = question.cells
     column = None if premise is None else question.names.index(premise)
 
+    def mixed(base: Cell, source: Cell) -> Cell:
+        return source if column is None else tuple(source[i] if i == column else v for i, v in enumerate(base))
+
     def expected(base: Cell, source: Cell) -> int:
-        if column is None:
-            return question.decide(source)
-        return question.decide(tuple(source[i] if i == column else v for i, v in enumerate(base)))
+        return question.decide(mixed(base, source))
 
     kinds: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
     for b, base in enumerate(cells):
         for s, source in enumerate(cells):
-            if s != b:
+            if s != b and mixed(base, source) in cells:  # a counterfactual that can happen
                 kinds[expected(base, source) != question.decide(base)].append((b, s))
     for flip, found in ((True, flips), (False, keeps)):
         for i in range(count if kinds[flip] else 0):
@@ -219,6 +228,9 @@ def uses(
     blank = study(untrained, question, max(4, draws // 4), seed)
     for number, premise in enumerate(question.rule_names):
         flips, keeps = pairs_for(question, premise, pairs, seed + 10_000 * (number + 1))
+        if not (flips and keeps):
+            missing = "flips" if keeps else "keeps"
+            raise NotAsked(f"no twins can be made in which swapping '{premise}' alone {missing} what the rule wants")
         # With one premise a swap of everything is the ceiling; with more it brings the others along.
         whole = f"full swap ({premise})" + (", the ceiling" if len(question.rule_names) == 1 else "")
         swaps = {
@@ -245,12 +257,13 @@ def uses(
         decision = _decision_swap(policy, question, latents, sites, pairs, seed)
         results.append(decision)
         fused = decision.score >= NEEDED
+    act = "go where the rule says" if turns(question.scenario) else "do what the rule says"
     weaker = min((worst.flip, worst.keep), key=lambda s: s.interval[0])
     level = Level(
         value=worst.score,
         interval=weaker.interval,
         passed=bool(passed),
-        what=f"share of pairs that go where the rule says when only {worst.what!r} is swapped at {', '.join(sites)} "
+        what=f"share of pairs that {act} when only {worst.what!r} is swapped at {', '.join(sites)} "
         "(the weaker of flip and keep)",
         threshold=NEEDED,
         baselines={c.what: {"value": c.score, "interval": None} for c in controls},
@@ -263,8 +276,11 @@ def uses(
 def _decision_swap(
     policy: Sited, question: Question, latents: dict[str, Factorial], sites: Sequence[str], pairs: int, seed: int
 ) -> Interchange:
-    left = np.array([question.decide(c) == DECISION["left"] for c in question.cells])
-    swap = [leading(s, latents[s].effect_of(left), "decision") for s in sites]
+    words = said(question.scenario)
+    if len(words) == 2:  # one difference says which of two
+        words = (binary(question.scenario),)
+    wanted = [np.array([question.decide(c) == DECISION[word] for c in question.cells]) for word in words]
+    swap = [leading(s, np.concatenate([latents[s].effect_of(w) for w in wanted]), "decision") for s in sites]
     flips, keeps = pairs_for(question, None, pairs, seed + 90_000)
     return run_pairs(policy, question, flips, keeps, {"the decision as a whole": swap})[0]
 
@@ -272,16 +288,16 @@ def _decision_swap(
 def used_map(
     policy: Sited, question: Question, latents: dict[str, Factorial], draws: int, seed: int
 ) -> tuple[str, list[list[float | None]]]:
-    """Where along the way a swap at one site and one tick alone carries the twins' difference in steering.
+    """Where along the way a swap at one site and one tick alone carries what twins do differently (`asked.control`).
 
     Returns:
-        The premise, and (sites x stations) the regression of the swap's change in steering on the twin's; None where
-        twins steer alike, so that there is nothing to carry.
+        The premise, and (sites x stations) the regression of the swap's change in steering (or acceleration) on the
+        twin's; None where twins do alike, so that there is nothing to carry.
     """
-    premise = question.rule_names[0]
-    column = question.names.index(premise)
-    off = [i for i, c in enumerate(question.cells) if not c[column]]
-    on = [i for i, c in enumerate(question.cells) if c[column]]
+    premise, controlled = question.rule_names[0], control(question.scenario)
+    column, cells = question.names.index(premise), question.cells
+    off = [i for i, c in enumerate(cells) if not c[column] and question.crossing.partner(c, column)]
+    on = [cells.index(tuple(v or j == column for j, v in enumerate(cells[i]))) for i in off]
     episodes = [question.draw(seed + i) for i in range(draws)]
     flipped = [(off, on) if i % 2 else (on, off) for i in range(draws)]
     bases = [e[f[0][i % len(off)]] for i, (e, f) in enumerate(zip(episodes, flipped))]
@@ -299,17 +315,17 @@ def used_map(
         view = look(worlds.base, policy.needs, slots)
         before = memory[slots]
         action, after = policy.act(view, before)
-        wanted = there.steer - action.steer
+        wanted = _of(controlled, there) - _of(controlled, action)
         places = _stations(worlds, slots)
         np.add.at(square, places, wanted**2)
         np.add.at(count, places, 1)
         for i, (site, swap) in enumerate(swaps.items()):
             with policy.edit({site: lambda z, swap=swap, site=site: swap.swap(z, source[site])}):  # type: ignore[misc]  # noqa: B023
                 changed, _ = policy.act(view, before)
-            np.add.at(product[i], places, (changed.steer - action.steer) * wanted)
+            np.add.at(product[i], places, (_of(controlled, changed) - _of(controlled, action)) * wanted)
         memory[slots] = after
         worlds.step(slots, action)
-    there_is = (count > 0) & (np.sqrt(square / np.maximum(count, 1)) > NOTICEABLE)
+    there_is = (count > 0) & (np.sqrt(square / np.maximum(count, 1)) > NOTICEABLE[controlled])
     share = product / np.maximum(square, 1e-12)
     return premise, [[float(v) if ok else None for v, ok in zip(row, there_is)] for row in share]
 
@@ -321,6 +337,5 @@ def _stations(worlds: Shadowed, slots: np.ndarray) -> np.ndarray:
     return np.clip(np.searchsorted(np.array(STATIONS), away, side="right") - 1, 0, len(STATIONS) - 1)
 
 
-def way_name(branch: int) -> str:
-    """A branch in words."""
-    return "none" if branch == NO_BRANCH else {v: k for k, v in DECISION.items()}[branch]
+def _of(controlled: str, action: Action) -> np.ndarray:
+    return action.steer if controlled == "steering" else action.acceleration

@@ -51,6 +51,7 @@ class Level:
         threshold: that the lower bound must reach, if it is one number.
         baselines: name -> {"value", "interval"} in the same quantity.
         details: whatever else was measured.
+        not_asked: why the scenario cannot be asked this; "" where it was asked.
     """
 
     value: float | None
@@ -60,10 +61,19 @@ class Level:
     threshold: float | None = None
     baselines: dict[str, dict[str, Any]] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+    not_asked: str = ""
+
+    @classmethod
+    def unasked(cls, reason: str) -> Level:
+        """A level that was not asked: no value, and neither passed nor failed."""
+        return cls(None, None, None, f"not asked: {reason}", not_asked=reason)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
+        """Plain data; `not_asked` only where it says something."""
+        data = asdict(self)
+        if not self.not_asked:
+            del data["not_asked"]
+        return data
 
 
 def cell_name(names: tuple[str, ...], cell: tuple[bool, ...]) -> str:

@@ -10,6 +10,7 @@ Alignments Between Interpretable Causal Variables and Distributed Neural Represe
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,14 +215,30 @@ class Factorial:
 
     def main_effect(self, column: int) -> np.ndarray:
         """(F, D): what proposition number `column` changes, averaged over the settings of the others."""
-        on = self.table[:, column]
-        return self.latents[:, on].mean(1) - self.latents[:, ~on].mean(1)
+        on, paired = self.table[:, column], self._whole((column,))
+        return self.latents[:, on & paired].mean(1) - self.latents[:, ~on & paired].mean(1)
 
     def interaction(self, one: int, other: int) -> np.ndarray:
         """(F, D): how far what one proposition changes hangs on another, on the scale of `main_effect`."""
-        sign = np.where(self.table[:, one] == self.table[:, other], 1.0, -1.0)
-        effect: np.ndarray = 2.0 * (self.latents * sign[:, None]).mean(1)
+        paired = self._whole((one, other))
+        if not paired.any():  # they are never set apart: nothing is known of how they work together
+            return np.zeros_like(self.latents[:, 0])
+        sign = np.where(self.table[:, one] == self.table[:, other], 1.0, -1.0) * paired
+        effect: np.ndarray = 2.0 * (self.latents * sign[:, None]).mean(1) * (len(paired) / paired.sum())
         return effect
+
+    def _whole(self, columns: tuple[int, ...]) -> np.ndarray:
+        """(C,) bool: settings of which all others exist that differ in these columns; all of a full table."""
+        known = {tuple(row) for row in self.table.tolist()}
+
+        def all_there(row: list[bool]) -> bool:
+            for values in itertools.product((False, True), repeat=len(columns)):
+                at = dict(zip(columns, values))
+                if tuple(at.get(i, v) for i, v in enumerate(row)) not in known:
+                    return False
+            return True
+
+        return np.array([all_there(row) for row in self.table.tolist()], bool)
 
     def effect_of(self, value: np.ndarray) -> np.ndarray:
         """(F, D): mean latent where `value` (C,) bool holds minus where it does not: a formula's effect."""

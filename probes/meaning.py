@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 
 from policies.sites import Sited
+from probes.asked import NotAsked, formula, place
 from probes.controls import gain, pixel_features, random_labels
 from probes.evidence import Level
 from probes.mdl import FormulaScore, common_size, matched, online_codelength, rank_formulas
-from probes.trace import DECISION_STATION, Trace
+from probes.trace import STATIONS, Trace
 from scenarios.rules.evaluate import evaluate_formula
-from scenarios.rules.logic import equivalent, formulas_of_two, when
-from scenarios.rules.syntax import Formula, Not, names
+from scenarios.rules.logic import equivalent, formulas_of_two
+from scenarios.rules.syntax import Formula, Not
 from scenarios.sample import valuation
 from scenarios.spec import Scenario
 from sim.config import Episode
-from sim.types import DECISIONS
 
+FEWEST = 5  # episodes of its rarer class without which the true formula is not coded
+RARE = 0.125  # share of its rarer class below which another formula is left out of the league: all are cut to one size
 RANDOM_LABELLINGS = 20
 MAP_BLOCKS = (0.12, 0.25, 0.5, 1.0)  # coarser than the league's: a map is 24 codes of 40 labellings each
 PERMUTATIONS = 39  # for the map's threshold: the highest of 39 has a chance of 1 in 40 of being beaten
@@ -46,21 +48,29 @@ def site_asked(policy: Sited) -> str:
     return policy.recurrent_sites[-1] if policy.recurrent_sites else next(iter(policy.sites))
 
 
-def true_formula(scenario: Scenario) -> Formula:
-    """When the rule says the first of its decisions: the formula that is to be found."""
-    formula = when(scenario.rule, DECISIONS[0])
-    return formula if names(formula) else when(scenario.rule, DECISIONS[1])
-
-
 def tables(scenario: Scenario, episodes: list[Episode]) -> dict[str, np.ndarray]:
-    """Every formula of at most two propositions, and the true one, with its truth in every episode (n,)."""
+    """Every formula of at most two propositions, and the true one, with its truth in every episode (n,).
+
+    Left out is what is hardly ever true, or hardly ever false, in these episodes.
+
+    Raises:
+        NotAsked: where that holds of the true formula, or there is none.
+    """
     values = [valuation(scenario, e) for e in episodes]
     columns = {n: np.array([v[n] for v in values], bool) for n in scenario.proposition_names}
-    truth = true_formula(scenario)
+    truth = formula(scenario)
     league = formulas_of_two(scenario.proposition_names)
     if not any(_same(f, truth) for f in league):
         league.append(truth)
-    return {str(f): evaluate_formula(f, columns) for f in league}
+    found = {str(f): evaluate_formula(f, columns) for f in league}
+    own = name_of_truth(scenario)
+    rarer = {name: int(min(table.sum(), (~table).sum())) for name, table in found.items()}
+    if rarer[own] < FEWEST:
+        raise NotAsked(
+            f"'{own}' has {rarer[own]} of {len(episodes)} episodes in its rarer class, and {FEWEST} at least are "
+            "wanted; trace more episodes (--probe.traced)"
+        )
+    return {name: table for name, table in found.items() if name == own or rarer[name] >= RARE * len(episodes)}
 
 
 def _same(a: Formula, b: Formula) -> bool:
@@ -69,7 +79,7 @@ def _same(a: Formula, b: Formula) -> bool:
 
 def name_of_truth(scenario: Scenario) -> str:
     """How the league spells the true formula (or its negation, whose code is the same)."""
-    truth = true_formula(scenario)
+    truth = formula(scenario)
     for f in formulas_of_two(scenario.proposition_names):
         if _same(f, truth):
             return str(f)
@@ -83,17 +93,25 @@ def encodes(
 
     Returns:
         The level, the league (rows of plain data, best first) and the compression of random labels.
+
+    Raises:
+        NotAsked: where there is no formula to be found, too few episodes tell it, or no place to ask for it.
     """
-    site = site_asked(policy)
-    latents = trace.at(site)
+    site, station = site_asked(policy), trace.undecided_at
+    if station is None:
+        raise NotAsked(
+            f"the drives show their decision before latents are read ({abs(STATIONS[0]):g} m before the "
+            f"{place(scenario)} at the earliest)"
+        )
+    latents = trace.at(site, station)
     formulas = tables(scenario, episodes)
     truth = name_of_truth(scenario)
     other = next((s for s in trace.latents if s == f"{passenger}:{site}"), None)
     other = other or next(s for s in trace.latents if s.startswith(f"{passenger}:"))
     features = {
         "trained": latents,
-        "untrained": trace.at(other),
-        "pixels": pixel_features(trace.images, latents.shape[1]),
+        "untrained": trace.at(other, station),
+        "pixels": pixel_features(trace.pictures[station], latents.shape[1]),
     }
     scores: dict[str, dict[str, FormulaScore]] = {
         who: {s.name: s for s in rank_formulas(x, formulas, np.random.default_rng([seed, 1]))}
@@ -118,7 +136,7 @@ def encodes(
         interval=interval,
         passed=bool(rank == 1 and interval[0] > 0),
         what=f"bits an episode that the true formula's code at {site!r} saves over the best baseline "
-        f"({abs(DECISION_STATION):g} m before the junction); it must also rank first",
+        f"({abs(station):g} m before the {place(scenario)}); it must also rank first",
         threshold=0.0,
         baselines={},
         details={

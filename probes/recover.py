@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 from scenarios.rules.logic import Cell, all_cells, anf, describe_cell, equivalent, rule_from_table, truth_table, when
 from scenarios.rules.syntax import Choose, Rule, names
-from sim.types import DECISIONS
+from sim.types import DECISION, TURNS
 
 Z = 1.959963984540054  # two-sided 95 %
 LEAST_SHARE = 0.8  # of the majority, for a cell to count as decided
-Outcomes = Mapping[Cell, Sequence[int]]  # cell -> (n_left, n_right, n_straight, n_none)
+Outcomes = Mapping[Cell, Sequence[int]]  # cell -> how many runs came to each decision, and last to none
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class CellVerdict:
 
     Args:
         cell: the setting of the propositions.
-        counts: runs that went each way of DECISIONS, and last those that took none.
-        decision: index into DECISIONS; None where undecided.
+        counts: runs that came to each of the decisions that were counted, and last those that came to none.
+        decision: index into `sim.types.DECISIONS`; None where undecided.
         share: of the majority among all runs, those without a way included; 0 without runs.
         lower, upper: Wilson 95 % interval of that share; (0, 1) without runs.
     """
@@ -48,11 +48,12 @@ class Recovered:
 
     Args:
         propositions: names, in the order of a cell's entries.
-        cells: the verdict on every cell, false before true.
-        rule: the minimal rule; None while a cell is undecided.
+        cells: the verdict on every cell that can happen, false before true.
+        rule: the minimal rule; None while a cell is undecided. What cannot happen may be decided either way.
         sop: its conditions as sums of products, "decision: formula" joined by "; ".
         anf: the same as algebraic normal forms.
         used: the propositions that the rule needs; the others had no say.
+        counted: the decisions that a cell's counts are of.
     """
 
     propositions: tuple[str, ...]
@@ -61,6 +62,7 @@ class Recovered:
     sop: str | None
     anf: str | None
     used: tuple[str, ...]
+    counted: tuple[str, ...] = TURNS
 
     @property
     def undecided(self) -> tuple[str, ...]:
@@ -73,8 +75,15 @@ class Recovered:
         return self.rule is not None
 
     def same_as(self, rule: Rule) -> bool:
-        """Whether the recovered rule is SAT-equivalent to `rule`; False while a cell is undecided."""
-        return self.rule is not None and equivalent(self.rule, rule)
+        """Whether the recovered rule is SAT-equivalent to `rule`; False while a cell is undecided.
+
+        Where some cells cannot happen: whether it decides alike in all that can.
+        """
+        if self.rule is None:
+            return False
+        if len(self.cells) < 2 ** len(self.propositions):
+            return not self.disagreements(rule)
+        return equivalent(self.rule, rule)
 
     def disagreements(self, rule: Rule) -> tuple[str, ...]:
         """The decided cells, in words, in which `rule` decides otherwise.
@@ -112,41 +121,49 @@ def wilson(hits: int, runs: int, z: float = Z) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def recover(propositions: Sequence[str], outcomes: Outcomes) -> Recovered:
-    """Read a rule from how often each way was taken in each cell.
+def recover(
+    propositions: Sequence[str],
+    outcomes: Outcomes,
+    counted: Sequence[str] = TURNS,
+    possible: Sequence[Cell] | None = None,
+) -> Recovered:
+    """Read a rule from how often each decision was taken in each cell.
 
     Args:
         propositions: names, in the order of a cell's entries.
-        outcomes: cell -> (n_left, n_right, n_straight, n_none); a cell left out is undecided.
+        outcomes: cell -> a count for each of `counted`, and last of the runs that came to none; a cell left out is
+            undecided.
+        counted: the decisions that runs were counted by, out of `sim.types.DECISIONS`.
+        possible: the cells that can happen; None is all of them.
 
     Raises:
         ValueError: for a cell of another length, or counts that are none.
     """
     columns = tuple(propositions)
-    cells = all_cells(len(columns))
+    cells = all_cells(len(columns)) if possible is None else list(possible)
     for cell, counts in outcomes.items():
         if len(cell) != len(columns):
             raise ValueError(f"cell {cell} has {len(cell)} values; wanted one for each of {columns}")
-        if len(counts) != len(DECISIONS) + 1 or min(counts) < 0:
+        if len(counts) != len(counted) + 1 or min(counts) < 0:
             raise ValueError(
-                f"cell {cell} has counts {tuple(counts)}; wanted (left, right, straight, none), none below 0"
+                f"cell {cell} has counts {tuple(counts)}; wanted ({', '.join(counted)}, none), none below 0"
             )
-    nothing = (0,) * (len(DECISIONS) + 1)
-    verdicts = tuple(_verdict(cell, tuple(int(n) for n in outcomes.get(cell, nothing))) for cell in cells)
+    nothing = (0,) * (len(counted) + 1)
+    verdicts = tuple(_verdict(cell, tuple(int(n) for n in outcomes.get(cell, nothing)), counted) for cell in cells)
     if any(v.decision is None for v in verdicts):
-        return Recovered(columns, verdicts, None, None, None, ())
-    rule = rule_from_table(columns, {v.cell: v.decision for v in verdicts})
+        return Recovered(columns, verdicts, None, None, None, (), tuple(counted))
+    rule = rule_from_table(columns, {v.cell: v.decision for v in verdicts}, undecided_free=possible is not None)
     sums, normal = _formulas(rule)
-    return Recovered(columns, verdicts, rule, sums, normal, names(rule))
+    return Recovered(columns, verdicts, rule, sums, normal, names(rule), tuple(counted))
 
 
-def _verdict(cell: Cell, counts: tuple[int, ...]) -> CellVerdict:
-    runs, ways = sum(counts), counts[: len(DECISIONS)]
+def _verdict(cell: Cell, counts: tuple[int, ...], counted: Sequence[str]) -> CellVerdict:
+    runs, ways = sum(counts), counts[:-1]
     majority = max(range(len(ways)), key=lambda d: ways[d])
     lower, upper = wilson(ways[majority], runs)
     share = ways[majority] / runs if runs else 0.0
     decided = lower > 0.5 and share >= LEAST_SHARE
-    return CellVerdict(cell, counts, majority if decided else None, share, lower, upper)
+    return CellVerdict(cell, counts, DECISION[counted[majority]] if decided else None, share, lower, upper)
 
 
 def _formulas(rule: Rule) -> tuple[str, str]:

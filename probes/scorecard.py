@@ -1,17 +1,19 @@
 """The scorecard: five levels of evidence about one policy, one vector, never one number.
 
 imitates     goes the rule's way in every cell of the training split
-generalises  in held-out combinations too, and turns on twins exactly where the rule does
+generalises  in held-out combinations too, and decides otherwise on twins exactly where the rule does
 encodes      its latent explains the rule better than any other formula, and training made it so
-uses         swapping one premise inside turns the car
+uses         swapping one premise inside changes what the car does
 recovered    interventions on the world give a complete truth table, equivalent to the rule
+
+What a scenario cannot be asked (`probes.asked`) is neither passed nor failed: its level says why it was not asked.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +23,7 @@ from policies.base import Policy
 from policies.closed_loop import Tally, drive
 from policies.learner import Learner, LearnerSettings, build, untrained_twin
 from policies.sites import Sited
+from probes.asked import Crossing, NotAsked, control, crossed, place, question, read_at_junction
 from probes.baselines import NearestNeighbour, best_single_proposition
 from probes.behaviour import (
     agreement,
@@ -29,6 +32,7 @@ from probes.behaviour import (
     imitates,
     table_rows,
     test_split,
+    train_split,
     truth_table_of,
     twin_episodes,
     twins_of,
@@ -36,19 +40,20 @@ from probes.behaviour import (
 from probes.causes import Question, study, used_map, uses
 from probes.evidence import LEVELS, Level
 from probes.interventions import Factorial
-from probes.meaning import encodes, readable
+from probes.meaning import encodes, readable, tables
 from probes.recover import Recovered
-from probes.trace import trace
+from probes.trace import DECISION_STATION, STATIONS, trace
 from probes.twins import record_twins as _record
-from scenarios.rules.logic import all_cells
-from scenarios.sample import cells, sample, under
-from scenarios.spec import EVERY, Scenario
+from scenarios.sample import cells
+from scenarios.spec import Scenario
 from sim.config import Camera, Episode
 from sim.progress import Progress, Quiet
 
 # Where the scorecard's own draws begin; training's lie far below (dagger.loop).
 SEEDS = 2_000_000
-MOST_SET = 4  # propositions that a full factorial sets: 16 twins of every draw
+MOST_SET = 4  # propositions that a full factorial sets, unless the rule names more: 16 twins of every draw
+EARLY = tuple(s for s in STATIONS if s <= DECISION_STATION)  # where a decision that is no way out is asked for
+QUICK_SECONDS = 20.0  # time limit up to which a quick look takes all its episodes; of longer ones it takes fewer
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,21 @@ class ProbeSettings:
     worlds: int = 128
 
     @classmethod
-    def quick(cls) -> ProbeSettings:
-        """Just enough for every level to be able to pass."""
-        return cls(per_cell=36, baseline_per_cell=6, draws=12, traced=96, fitted=6, pairs=36, remembered=2000)
+    def quick(cls, time_limit: float = QUICK_SECONDS) -> ProbeSettings:
+        """Just enough for every level to be able to pass; where episodes are long, fewer, for it to end in minutes.
+
+        Args:
+            time_limit: of an episode [s]; up to QUICK_SECONDS nothing is taken away.
+        """
+        few = cls(per_cell=36, baseline_per_cell=6, draws=12, traced=96, fitted=6, pairs=36, remembered=2000)
+        share = quick_share(time_limit)
+        least = {"per_cell": 8, "baseline_per_cell": 3, "draws": 4, "traced": 64, "fitted": 4, "pairs": 8}
+        return replace(few, **{k: max(n, round(share * vars(few)[k])) for k, n in least.items()})
+
+
+def quick_share(time_limit: float) -> float:
+    """The share of its usual episodes that a quick look takes of a scenario with this time limit [s]."""
+    return min(1.0, QUICK_SECONDS / time_limit)
 
 
 class Shown(Protocol):
@@ -137,28 +154,37 @@ class Scoring:
         """The whole scorecard as plain data."""
         levels: dict[str, Level] = {}
         levels["imitates"] = self._timed("imitates", self._imitates)
-        levels["generalises"], found = self._timed("generalises", self._generalises)
+        levels["generalises"], found, levels["recovered"] = self._timed("generalises", self._generalises)
         levels["encodes"], league, random, where = self._timed("encodes", self._encodes)
-        question = Question.of(self.scenario, self.camera, self.threads, self.search)
-        levels["uses"], swaps, fused, used = self._timed("uses", lambda: self._uses(question))
-        levels["recovered"] = self._recovered(found)
+        levels["uses"], swaps, fused, used = self._timed("uses", self._uses)
+        recovered: dict[str, Any] = {
+            "recovered_rule": None, "forms": {}, "equivalent": None, "truth_table": {},
+        } if found is None else {
+            "recovered_rule": None if found.rule is None else str(found.rule),
+            "forms": {"sop": found.sop, "anf": found.anf},
+            "equivalent": found.same_as(self.scenario.rule),
+            "truth_table": {"names": list(found.propositions), "rows": table_rows(self.scenario, found)},
+        }  # fmt: skip
         return {
             "scenario": self.scenario.name,
             "rule": str(self.scenario.rule),
             "checkpoint": checkpoint,
             "verdict": [name for name in LEVELS if levels[name].passed],
             "levels": {name: levels[name].to_dict() for name in LEVELS},
-            "recovered_rule": None if found.rule is None else str(found.rule),
-            "forms": {"sop": found.sop, "anf": found.anf},
-            "equivalent": found.same_as(self.scenario.rule),
+            "recovered_rule": recovered["recovered_rule"],
+            "forms": recovered["forms"],
+            "equivalent": recovered["equivalent"],
             "fused": fused,
-            "truth_table": {"names": list(found.propositions), "rows": table_rows(self.scenario, found)},
+            "truth_table": recovered["truth_table"],
             "league": league,
             "random_compression": random,
             "maps": {
-                "sites": list(where.sites), "stations": list(where.stations), "readable": where.saved.tolist(),
-                "readable_threshold": where.threshold, "used": used[1], "proposition": used[0],
+                "sites": list(self.policy.sites), "stations": list(STATIONS),
+                "readable": None if where is None else where.saved.tolist(),
+                "readable_threshold": None if where is None else where.threshold,
+                "used": used[1], "proposition": used[0], "control": control(self.scenario),
             },
+            "question": self._question(), "place": place(self.scenario),
             "interchange": [s.to_dict() for s in swaps],
             "settings": asdict(self.settings),
             "seed": self.seed,
@@ -190,49 +216,65 @@ class Scoring:
             tally = self._drive(policy, episodes, f"{split} split: {name}")
             _, share = agreement(self.scenario, tally).worst
             found[name] = {"value": share.value, "interval": list(share.interval)}
-        found["best other single proposition"] = best_single_proposition(self.scenario, cells(self.scenario, split))
+        if (best := best_single_proposition(self.scenario, cells(self.scenario, split))) is not None:
+            found["best other single proposition"] = best
         return found
 
-    def _set_names(self) -> tuple[str, ...]:
-        """The propositions that interventions set: the rule's, and others up to MOST_SET, in the scenario's order."""
-        used = Question.of(self.scenario, self.camera, self.threads, self.search).rule_names
-        idle = [n for n in self.scenario.proposition_names if n not in used]
-        chosen = {*used, *idle[: max(0, MOST_SET - len(used))]}
-        return tuple(n for n in self.scenario.proposition_names if n in chosen)
+    def _crossing(self) -> Crossing:
+        """What interventions on the world set: the rule's propositions, and others up to MOST_SET."""
+        return crossed(self.scenario, MOST_SET)
+
+    def _question(self) -> str | None:
+        try:
+            return question(self.scenario)
+        except NotAsked:
+            return None
 
     def _imitates(self) -> Level:
-        split = "train" if "train" in self.scenario.splits else EVERY
+        split = train_split(self.scenario)
         episodes = by_cells(self.scenario, split, self.settings.per_cell, self._first)
         tally = self._drive(self.policy, episodes, "imitates: driving the training split")
         return imitates(self.scenario, tally, self._baselines(split, self._first + 100_000))
 
-    def _generalises(self) -> tuple[Level, Recovered]:
+    def _generalises(self) -> tuple[Level, Recovered | None, Level]:
+        """The level, the rule that twins give back, and the level of that."""
+        try:
+            crossing = self._crossing()
+            groups = twin_episodes(crossing, self.settings.draws, self._first + 300_000)
+        except NotAsked as reason:
+            return Level.unasked(str(reason)), None, Level.unasked(str(reason))
         split = test_split(self.scenario)
         episodes = by_cells(self.scenario, split, self.settings.per_cell, self._first + 200_000)
         tally = self._drive(self.policy, episodes, "generalises: driving the test split")
-        names = self._set_names()
-        groups = twin_episodes(self.scenario, self.settings.draws, names, self._first + 300_000)
         flat = [e for group in groups for e in group]
-        twins = twins_of(self.scenario, names, self._drive(self.policy, flat, "generalises: twins"), len(groups))
-        level = generalises(self.scenario, tally, twins, self._baselines(split, self._first + 400_000))
-        return level, truth_table_of(twins)
+        twins = twins_of(crossing, self._drive(self.policy, flat, "generalises: twins"), len(groups))
+        found = truth_table_of(twins)
+        try:
+            level = generalises(self.scenario, tally, twins, self._baselines(split, self._first + 400_000))
+        except NotAsked as reason:
+            level = Level.unasked(str(reason))
+        return level, found, self._recovered(found)
 
-    def _encodes(self) -> tuple[Level, list[dict[str, Any]], dict[str, float], Any]:
+    def _encodes(self) -> tuple[Level, list[dict[str, Any]], dict[str, float] | None, Any]:
+        try:
+            return self._encoded()
+        except NotAsked as reason:
+            return Level.unasked(str(reason)), [], None, None
+
+    def _encoded(self) -> tuple[Level, list[dict[str, Any]], dict[str, float], Any]:
         # Set by twins, not drawn: what a scenario lets go together always (a shortcut) must come apart here.
-        names = self._set_names()
-        settings = all_cells(len(names))
+        question(self.scenario)
+        crossing = self._crossing()
+        settings = crossing.settings
         episodes = [
-            under(
-                self.scenario,
-                sample(self.scenario, self._first + 500_000 + i, EVERY),
-                dict(zip(names, settings[i % len(settings)])),
-            )
-            for i in range(self.settings.traced)
+            crossing.under(self._first + 500_000 + i, settings[i % len(settings)]) for i in range(self.settings.traced)
         ]
+        tables(self.scenario, episodes)  # before anybody drives
         self.progress.stage("encodes: reading latents", len(episodes))
         read = trace(
             self.policy, self.scenario, episodes, self.camera, self.settings.worlds, self.threads, self.search,
             self.progress.advance, {"untrained": self.untrained},
+            pictured=(DECISION_STATION,) if read_at_junction(self.scenario) else EARLY,
         )  # fmt: skip
         self.progress.stage("encodes: coding every formula", 2)
         level, league, random = encodes(self.policy, self.scenario, episodes, read, self.seed)
@@ -241,7 +283,13 @@ class Scoring:
         self.progress.advance(1)
         return level, league, random, where
 
-    def _uses(self, question: Question) -> tuple[Level, Any, bool | None, Any]:
+    def _uses(self) -> tuple[Level, Any, bool | None, Any]:
+        try:
+            return self._swapped(Question.of(self.scenario, self.camera, self.threads, self.search))
+        except NotAsked as reason:
+            return Level.unasked(str(reason)), [], None, (None, None)
+
+    def _swapped(self, question: Question) -> tuple[Level, Any, bool | None, Any]:
         stages = 1 + 3 * len(question.rule_names) + 1
         self.progress.stage("uses: swapping latents in closed loop", stages)
         level, swaps, fused, latents = uses(
@@ -254,9 +302,10 @@ class Scoring:
         return level, swaps, fused, used
 
     def twins(self, path: Path) -> None:
-        """Write twins.npz: one draw dry, in real rain, and dry with the rain swapped in inside (after `card`)."""
-        question = Question.of(self.scenario, self.camera, self.threads, self.search)
-        _record(self.policy, question, self._studied, path, self._first + 950_000)
+        """Write twins.npz after `card`, as `record_twins` does; nothing where the scenario has no such twins."""
+        if self._studied:
+            asked = Question.of(self.scenario, self.camera, self.threads, self.search)
+            _record(self.policy, asked, self._studied, path, self._first + 950_000)
 
     def _recovered(self, found: Recovered) -> Level:
         same = found.same_as(self.scenario.rule)
@@ -273,7 +322,7 @@ class Scoring:
             baselines={},
             details={
                 "rule": None if found.rule is None else str(found.rule),
-                "cells": len(all_cells(len(found.propositions))),
+                "cells": len(rows),
                 "undecided cells": len(undecided), "propositions that it needs": list(found.used),
             },
         )  # fmt: skip
@@ -339,8 +388,12 @@ def record_twins(
     search: tuple[Path, ...] = (),
     draws: int = 16,
 ) -> None:
-    """Write twins.npz: one draw dry, in real rain, and dry with the rain swapped in inside."""
-    question = Question.of(scenario, camera, threads, search)
+    """Write twins.npz: a draw, its twin in one premise, and the first with that premise swapped in inside.
+
+    Raises:
+        NotAsked: where the scenario has no such twins.
+    """
+    asked = Question.of(scenario, camera, threads, search)
     first = seed * 10_000_000 + SEEDS + 900_000
-    latents = study(policy, question, draws, first)
-    _record(policy, question, latents, path, first + 50_000)
+    latents = study(policy, asked, draws, first)
+    _record(policy, asked, latents, path, first + 50_000)

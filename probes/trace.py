@@ -1,5 +1,7 @@
 """Reads latents while a policy drives, at stations along its way: so many metres before or after the junction begins.
 
+What is said here of a junction holds of any place of decision, which begins and ends somewhere along the way as well.
+
 Ticks are no common clock (a slow car is elsewhere at the same tick); places are.
 """
 
@@ -19,11 +21,12 @@ from sim.config import Camera, Episode
 from sim.embedded import EmbeddedWorld
 from sim.rollout import in_chunks, look, rollout
 from sim.state import State
-from sim.types import OUTCOME, Action
+from sim.types import NO_BRANCH, OUTCOME, Action
 
 Labels = Callable[[State], Mapping[str, np.ndarray]]  # from a state of B worlds: name -> (B, ...)
 STATIONS: tuple[float, ...] = (-20.0, -15.0, -10.0, -6.0, -3.0, 0.0, 3.0, 6.0)  # [m] from the junction's edge
 DECISION_STATION = -3.0  # where the decision is taken but not yet seen: the latent that `encodes` is asked of
+BEFORE = 0.95  # share of the drives that must not have shown their decision where latents are asked for it
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,9 @@ class Trace:
         latents: site -> (n, S, D) float32; at a station that was never reached the last latent before it stands.
             A passenger's sites are called "passenger:site".
         reached: (n, S) bool.
-        images: (n, H, W, 3) uint8, what the camera showed at the decision station.
+        pictures: station -> (n, H, W, 3) uint8, what the camera showed there: at the decision station, and before it
+            where that was asked for.
+        shown: (n, S) bool: the drive had shown its decision when it came by.
         branch, outcome: (n,).
         labels: name -> (n, S, ...), what was true when those latents were computed, of what `trace` was asked to note.
     """
@@ -43,10 +48,27 @@ class Trace:
     stations: np.ndarray
     latents: dict[str, np.ndarray]
     reached: np.ndarray
-    images: np.ndarray
+    pictures: dict[float, np.ndarray]
+    shown: np.ndarray
     branch: np.ndarray
     outcome: np.ndarray
     labels: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def images(self) -> np.ndarray:
+        """(n, H, W, 3) uint8, what the camera showed at the decision station."""
+        return self.pictures[DECISION_STATION]
+
+    @property
+    def undecided_at(self) -> float | None:
+        """The last of the pictured stations that nearly every drive passes before it shows its decision; None: none."""
+        decided = self.branch != NO_BRANCH
+        for station in sorted(self.pictures, reverse=True):
+            k = int(np.flatnonzero(self.stations == station)[0])
+            before = self.reached[decided, k] & ~self.shown[decided, k]
+            if not decided.any() or before.mean() >= BEFORE:
+                return station
+        return None
 
     def at(self, site: str, station: float = DECISION_STATION) -> np.ndarray:
         """(n, D) latents of a site at one station.
@@ -72,6 +94,7 @@ def trace(
     on_done: Callable[[float], None] | None = None,
     passengers: Mapping[str, Sited] | None = None,
     labels: Labels | None = None,
+    pictured: Sequence[float] = (DECISION_STATION,),
 ) -> Trace:
     """Let `policy` drive `episodes` and read every site at every station.
 
@@ -79,17 +102,19 @@ def trace(
         passengers: policies that see all that the driver sees and touch nothing: an untrained twin would never reach
             the junction by itself, and has to be probed on the same views.
         labels: what else to note at every station, such as whether a light is red: what a probe may be asked to read.
+        pictured: the stations of which pictures are kept, the decision station among them.
     """
     parts: list[Trace] = []
     for chunk in in_chunks(episodes, worlds):
-        parts.append(_trace_chunk(policy, passengers or {}, scenario, chunk, camera, threads, search, labels))
+        parts.append(_trace_chunk(policy, passengers or {}, scenario, chunk, camera, threads, search, labels, pictured))
         if on_done is not None:
             on_done(len(chunk))
     return Trace(
         stations=parts[0].stations,
         latents={site: np.concatenate([p.latents[site] for p in parts]) for site in parts[0].latents},
         reached=np.concatenate([p.reached for p in parts]),
-        images=np.concatenate([p.images for p in parts]),
+        pictures={station: np.concatenate([p.pictures[station] for p in parts]) for station in parts[0].pictures},
+        shown=np.concatenate([p.shown for p in parts]),
         branch=np.concatenate([p.branch for p in parts]),
         outcome=np.concatenate([p.outcome for p in parts]),
         labels={name: np.concatenate([p.labels[name] for p in parts]) for name in parts[0].labels},
@@ -140,16 +165,16 @@ def _trace_chunk(
     threads: int,
     search: Sequence[Path],
     labels: Labels | None,
+    pictured: Sequence[float],
 ) -> Trace:
     n, stations = len(chunk), np.array(STATIONS)
-    decision = STATIONS.index(DECISION_STATION)
     backend = EmbeddedWorld(n, camera, room_for(scenario), threads=threads, search=search)
     car = _Carrying(policy, passengers, backend, labels)
     latents = {site: np.zeros((n, len(stations), width), np.float32) for site, width in car.widths.items()}
     true: dict[str, np.ndarray] = {}
     reached = np.zeros((n, len(stations)), bool)
-    images = np.zeros((n, camera.height, camera.width, 3), np.uint8)
-    pictured = np.zeros(n, bool)
+    shown = np.zeros((n, len(stations)), bool)
+    pictures = {station: np.zeros((n, camera.height, camera.width, 3), np.uint8) for station in pictured}
 
     def on_tick(tick: int, slots: np.ndarray) -> None:
         # The latents of this tick were computed where ego was before the step; half a metre at most.
@@ -163,14 +188,16 @@ def _trace_chunk(
                     fresh = ~reached[slots, k]
                     kept[slots[fresh], k] = now[name][fresh]
         arrived = away[:, None] >= stations
-        new = slots[arrived[:, decision] & ~pictured[slots]]
-        if len(new):
-            images[new] = backend.observe(new).camera
-            pictured[new] = True
+        for station, images in pictures.items():
+            k = STATIONS.index(station)
+            if len(new := slots[arrived[:, k] & ~reached[slots, k]]):
+                images[new] = backend.observe(new).camera
+        shown[slots] |= arrived & ~reached[slots] & (world.branch[slots] != NO_BRANCH)[:, None]
         reached[slots] |= arrived
 
     trajectory = rollout(backend, car, chunk, on_tick)
-    missing = np.flatnonzero(~pictured)
-    if len(missing):  # it never came so far: what it saw last is what there is
-        images[missing] = backend.observe(missing).camera
-    return Trace(stations, latents, reached, images, trajectory.branch, trajectory.outcome, true)
+    for station, images in pictures.items():
+        missing = np.flatnonzero(~reached[:, STATIONS.index(station)])
+        if len(missing):  # it never came so far: what it saw last is what there is
+            images[missing] = backend.observe(missing).camera
+    return Trace(stations, latents, reached, pictures, shown, trajectory.branch, trajectory.outcome, true)

@@ -206,7 +206,7 @@ def steering_trace(
     def pen(x: float, y: float) -> tuple[int, int]:
         return round(x * SHARPNESS), round(y * SHARPNESS)
 
-    for second in range(0, int(seconds) + 1, 2):
+    for second in range(0, int(seconds) + 1, 2 if seconds <= 60 else 10):
         x = left + second * across
         cv2.line(big, pen(x, top), pen(x, height - bottom), (233, 235, 238), 1)
     for y in (top, height - bottom):
@@ -227,7 +227,8 @@ def steering_trace(
         ),
         Text("0°", left - gap, middle, small_size, FAINT, anchor="rm"),
     ]
-    labels = range(0, int(seconds) + 1, 2 if across > 18 * scale else 4)
+    apart = next((n for n in (2, 4, 10, 20, 30, 60) if n * across > 36 * scale), 120)  # so that no two labels touch
+    labels = range(0, int(seconds) + 1, apart)
     texts += [Text(f"{s} s", left + s * across, height - 7 * scale, small_size, FAINT, anchor="ms") for s in labels]
     return write(small, texts)
 
@@ -240,6 +241,7 @@ class Captions:
     Args:
         title: one line on top, such as the scenario and its rule.
         subtitle: under it, such as who drives.
+        notes: what stands below the title, such as a long rule and its parts: each on lines of its own.
         propositions: world -> name -> value in its row 0.
         wanted: world -> the decision that the rule asks for in its row 0.
     """
@@ -248,6 +250,7 @@ class Captions:
     subtitle: str = ""
     propositions: Callable[[World], Mapping[str, bool]] = lambda world: {}
     wanted: Callable[[World], str] = lambda world: ""
+    notes: tuple[str, ...] = ()
 
 
 def drive_film(
@@ -329,7 +332,7 @@ def ending(outcome: str, wanted: str = "", taken: str = "") -> tuple[str, Colour
         return failed[outcome], NO
     if not (wanted and taken):
         return "arrived", YES
-    return ("arrived, the rule's way", YES) if wanted == taken else ("arrived, not the rule's way", NO)
+    return ("arrived, as the rule asks", YES) if wanted == taken else ("arrived, not as the rule asks", NO)
 
 
 def fitted(words: str, x: float, y: float, size: int, room: float, colour: Colour, bold: bool = False) -> Text:
@@ -343,13 +346,28 @@ def fitted(words: str, x: float, y: float, size: int, room: float, colour: Colou
     return Text(words, x, y, size, colour, bold)
 
 
+def wrapped(words: str, size: int, room: float) -> list[str]:
+    """A sentence on as many lines as it needs to keep to `room` [px]; a word is never broken."""
+    lines: list[str] = []
+    for word in words.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word if not lines else f"    {word}")
+    return lines
+
+
 def _compose(
     road: np.ndarray, seen: np.ndarray, above: np.ndarray, steers: np.ndarray, tick: float, captions: Captions,
     end: tuple[str, Colour], scale: float,
 ) -> np.ndarray:  # fmt: skip
     """Lay the parts on one page, the column as wide as the map on the right; letters and margins grow by `scale`."""
     edge, head, label, title, small, low = (round(size * scale) for size in (12, 62, 22, 20, 13, 12))
-    column, first, second = above.shape[1], 30 * scale, 51 * scale  # the lines of the head
+    column, first, step = above.shape[1], 30 * scale, 19 * scale  # the lines of the head
+    lines = [line for note in captions.notes for line in wrapped(note, small, road.shape[1] + column)]
+    second = 51 * scale + step * len(lines)
+    head += round(step * len(lines))
     large = cv2.resize(seen, (column, round(seen.shape[0] * column / seen.shape[1])), interpolation=cv2.INTER_NEAREST)
     right = road.shape[1] + 2 * edge
     height = head + max(road.shape[0] + edge + round(120 * scale), large.shape[0] + above.shape[0] + 2 * label) + edge
@@ -369,6 +387,7 @@ def _compose(
     room = width - 3 * edge
     return write(page, [
         fitted(captions.title, edge, first, title, room - text_width(clock, title), INK, bold=True),
+        *(Text(line, edge, 51 * scale + step * i, small, INK) for i, line in enumerate(lines)),
         fitted(captions.subtitle, edge, second, small, room - text_width(words, small, True), FAINT),
         Text(clock, width - edge, first, title, FAINT, anchor="rs"),
         Text(words, width - edge, second, small, colour, bold=True, anchor="rs"),

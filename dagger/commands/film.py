@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tyro
@@ -16,6 +17,8 @@ from scenarios.rules.logic import Cell, describe_cell
 from scenarios.rules.parse import listed, nearest
 from scenarios.spec import Scenario
 
+IN_TITLE = 72  # letters of a rule that still stand in the title
+
 
 @dataclass(frozen=True)
 class Options:
@@ -23,7 +26,7 @@ class Options:
 
     Args:
         scenario: a name out of `dagger scenarios`, or a path that ends in .yaml.
-        driver: expert, idle, left, right, straight, a checkpoint or run folder, or module:callable.
+        driver: expert, idle, a decision such as left or go, a checkpoint or run folder, or module:callable.
         out: the film, in H.264; a name that ends in .mp4.
         cell: which conditions, as in "raining=true,night=false"; what is not named is left to chance.
         split: conditions to draw from: one of the scenario's splits, or "every".
@@ -86,6 +89,15 @@ def choose_cell(scenario: Scenario, split: str, text: str, seed: int) -> Cell | 
     return fitting[seed % len(fitting)]
 
 
+def titled(scenario: Scenario) -> tuple[str, tuple[str, ...]]:
+    """The film's title and the lines under it: a short rule stands in the title, a long one and its sub-rules below."""
+    definitions: Mapping[str, Any] = scenario.data.get("where", {})  # the named sub-rules, as the file has them
+    rule = f"the rule: {scenario.rule}"
+    if not definitions and len(rule) <= IN_TITLE:
+        return f"{scenario.name} · {rule}", ()
+    return scenario.name, (rule, *(f"where {name}: {text}" for name, text in definitions.items()))
+
+
 def short_name(driver: str) -> str:
     """A driver's name for a caption: of a path only its end, which is what tells checkpoints apart."""
     parts = Path(driver).parts
@@ -116,10 +128,11 @@ def main(options: Options) -> int:
     def wanted(world: World) -> str:
         return DECISIONS[int(evaluate(scenario.rule, truth_of(scenario, world))[0])]
 
+    title, notes = titled(scenario)
     captions = Captions(
-        f"{scenario.name} · the rule: {scenario.rule}",
+        title,
         f"driver: {short_name(driver.name)}  ·  seed {options.seed}  ·  green: what is true of this world",
-        lambda world: {k: bool(v[0]) for k, v in truth_of(scenario, world).items()}, wanted,
+        lambda world: {k: bool(v[0]) for k, v in truth_of(scenario, world).items()}, wanted, notes,
     )  # fmt: skip
     search = (options.maps,) if options.maps else ()
     backend = EmbeddedWorld(1, driver.camera, room_for(scenario), search=search)

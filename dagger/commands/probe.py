@@ -10,8 +10,9 @@ from pathlib import Path
 import tyro
 
 from dagger.console import Bars, output, scorecard
-from dagger.options import BadInput, check_seed, given
+from dagger.options import BadInput, check_seed, given, parse, read_config
 from probes.scorecard import ProbeSettings
+from scenarios.spec import load_scenario
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Options:
         out: the JSON file; by default scorecard-CHECKPOINT.json in the run folder, or beside the checkpoint.
         seed: of episodes and statistics.
         threads: of the simulator and of the network.
-        quick: fewer episodes, wider intervals.
+        quick: fewer episodes, wider intervals; fewer still where the scenario's episodes may last longer than 20 s.
         maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
         config: YAML file of these options; flags given here win over it.
         probe: what the scorecard measures.
@@ -48,38 +49,57 @@ class Options:
 
 
 def starting(arguments: Sequence[str]) -> Options:
-    """Defaults; the checkpoint has none."""
+    """Defaults; the checkpoint has none. Those of --quick go by the scenario, which the checkpoint may have to name."""
     options = Options(checkpoint=tyro.MISSING)
     if given("--quick", arguments) is None:
         return options
-    return replace(options, quick=True, probe=ProbeSettings.quick())
+    options = replace(options, quick=True, probe=ProbeSettings.quick())
+    if {"-h", "--help"} & set(arguments):
+        return options
+    config = given("--config", arguments)
+    asked = parse(Options, arguments, "dagger probe", read_config(Path(config), options) if config else options)
+    try:
+        limit = load_scenario(asked.scenario or str(_place_of(asked.checkpoint)[2])).time_limit
+    except (ValueError, OSError):  # whoever reads them next says what is wrong with them
+        return options
+    return replace(options, probe=ProbeSettings.quick(limit))
+
+
+def _place_of(checkpoint: Path) -> tuple[Path, Path | None, str | None]:
+    """The checkpoint's own folder, the run that it is of, and the scenario that it was trained on, as far as known."""
+    from dagger.drivers import find_checkpoint
+
+    if not checkpoint.is_dir():
+        raise BadInput(f"there is no checkpoint folder {checkpoint}; wanted one with policy.json, or a run")
+    place = find_checkpoint(checkpoint)
+    run = place.parent.parent if place.parent.name == "checkpoints" else None
+    copy = run / "scenario.yaml" if run is not None else None
+    if copy is not None and copy.is_file():
+        return place, run, str(copy)
+    return place, run, json.loads((place / "policy.json").read_text()).get("about", {}).get("scenario")
 
 
 def main(options: Options) -> int:
     """Score, print, write."""
     import torch
 
-    from dagger.commands.run import as_plain, learned_from, remembered
-    from dagger.drivers import camera_of, find_checkpoint
+    from dagger.commands.run import as_plain, learned_from, quick_note, remembered
+    from dagger.drivers import camera_of
     from dagger.report import verdict_sentence
     from dagger.runs import write_atomically
     from policies.checkpoint import load_policy
     from probes.scorecard import score
-    from scenarios.spec import load_scenario
 
-    if not options.checkpoint.is_dir():
-        raise BadInput(f"there is no checkpoint folder {options.checkpoint}; wanted one with policy.json, or a run")
-    place = find_checkpoint(options.checkpoint)
+    place, run, trained_on = _place_of(options.checkpoint)
     learner, about = load_policy(place)
-    run = place.parent.parent if place.parent.name == "checkpoints" else None
-    copy = run / "scenario.yaml" if run is not None else None
-    trained_on = str(copy) if copy is not None and copy.is_file() else about.get("scenario")
     if options.scenario is None and not trained_on:
         raise BadInput(f"checkpoint {place} does not say what it was trained on; name it with --scenario")
     scenario = load_scenario(options.scenario or str(trained_on))
     scenario = scenario if options.rule is None else scenario.with_rule(options.rule)
     if about.get("scenario_digest") not in (None, scenario.digest()):
         print(f"note: trained on another scenario ({about.get('scenario')}: {about.get('rule')})")
+    if options.quick and (note := quick_note(scenario, options.probe)):
+        print(note)
     torch.set_num_threads(options.threads)
     camera, search = camera_of(about), (options.maps,) if options.maps else ()
     with Bars() as bars:

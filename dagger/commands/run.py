@@ -24,10 +24,12 @@ from dagger.runs import RunFolder, plain, write_atomically
 from dagger.transfer import transfer
 from policies.checkpoint import load_policy
 from policies.learner import Learner
-from probes.scorecard import ProbeSettings, frames_of
+from probes.evidence import NEEDED
+from probes.scorecard import QUICK_SECONDS, ProbeSettings, frames_of, quick_share
 from scenarios.reading import Lines
 from scenarios.spec import Scenario, load_scenario
 from sim.config import Camera
+from sim.statistics import wilson
 
 RUNS = Path("runs")
 TRANSFER, TRANSFER_QUICK = 128, 48  # episodes
@@ -46,7 +48,8 @@ class Options:
         config: YAML file of these options, as in "train: {rounds: 4}"; flags given here win over it.
         out: the run folder; by default runs/SCENARIO-SEED, with -2, -3, ... when that is taken.
         seed: of episodes, weights and batches; the same command and seed give the same checkpoints, to the byte.
-        quick: less of everything, for a first look in about a minute.
+        quick: less of everything, for a first look in about a minute; where the scenario's episodes may last longer
+            than 20 s, fewer of them, so that it still ends in minutes.
         resume: go on with a run that was interrupted: that in --out, else the newest of this scenario and seed.
         maps: folder of OpenDRIVE files such as Town02.xodr; otherwise HOMUNCULUS_MAPS names it.
         train: what is demonstrated and learned.
@@ -73,7 +76,7 @@ def starting(arguments: Sequence[str]) -> Options:
     """Defaults: those of --quick where it is asked for, those that a run was begun with where --resume names it."""
     options = Options()
     if given("--quick", arguments) is not None or _quick_in(given("--config", arguments)):
-        options = replace(options, quick=True, train=TrainSettings.quick(), probe=ProbeSettings.quick())
+        options = quickened(options, _time_limit(arguments))
     if given("--resume", arguments) is None or {"-h", "--help"} & set(arguments):
         return options
     config = given("--config", arguments)
@@ -86,6 +89,36 @@ def starting(arguments: Sequence[str]) -> Options:
     known = {k: begun[k] for k in ("seed", "quick", "train", "probe") if k in begun}
     known["rule"] = begun["scenario"]["rule"]  # as it was typed, for a rule given with --rule is part of the run
     return replace(overlay(options, known, Lines(str(file))), scenario=_source_of(folder))
+
+
+def quickened(options: Options, time_limit: float) -> Options:
+    """Options of a quick look at a scenario whose episodes last up to `time_limit` [s]."""
+    train, probe = TrainSettings.quick(quick_share(time_limit)), ProbeSettings.quick(time_limit)
+    return replace(options, quick=True, train=train, probe=probe)
+
+
+def _time_limit(arguments: Sequence[str]) -> float:
+    """That of the scenario which the command line names [s]; what is wrong with either is said where it is read."""
+    if {"-h", "--help"} & set(arguments):
+        return QUICK_SECONDS
+    config = given("--config", arguments)
+    asked = parse(Options, arguments, "dagger run", read_config(Path(config), Options()) if config else Options())
+    try:
+        return load_scenario(asked.scenario).time_limit
+    except ValueError:
+        return QUICK_SECONDS
+
+
+def quick_note(scenario: Scenario, settings: ProbeSettings) -> str:
+    """What a quick look takes less of because the scenario's episodes are long; "" where it takes nothing less."""
+    share = quick_share(scenario.time_limit)
+    if share == 1.0:
+        return ""
+    few = "" if wilson(settings.per_cell, settings.per_cell)[0] >= NEEDED else ", too few for every level to be passed"
+    return (
+        f"quick: episodes last up to {scenario.time_limit:g} s, so {share:.0%} of the usual episodes are driven "
+        f"({settings.per_cell} in every cell{few})"
+    )
 
 
 def _quick_in(config: str | None) -> bool:
@@ -141,6 +174,8 @@ def main(options: Options) -> int:
     }  # fmt: skip
     run = RunFolder(folder, settings, options.resume)
     print(f"{scenario.name}: {scenario.rule}  →  {folder}", flush=True)
+    if options.quick and (note := quick_note(scenario, options.probe)):
+        print(note, flush=True)
     _note_origin(run, options)
     if not (folder / "scenario.yaml").exists():
         write_atomically(folder / "scenario.yaml", yaml.safe_dump(dict(scenario.data), sort_keys=False))
@@ -197,7 +232,7 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
                 learner, scenario, train.camera, count, options.seed, train.threads, train.worlds, search, bars
             )
         write_atomically(card, json.dumps(score, indent=1, default=as_plain) + "\n")
-    if not (folder / "twins.npz").exists():
+    if not (folder / "twins.npz").exists() and not (score["levels"].get("uses") or {}).get("not_asked"):
         from probes.scorecard import record_twins
 
         bars.stage("twins: one world, one fact flipped", 1)

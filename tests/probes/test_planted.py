@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from policies.closed_loop import drive
+from probes.asked import Crossing
 from probes.behaviour import truth_table_of, twin_episodes, twins_of
 from probes.causes import Question, pairs_for, run_pairs, sites_swapped, study
 from probes.interventions import leading
@@ -44,10 +45,10 @@ def test_a_fused_rule_does_not_pass_for_one_that_holds_its_premises(xor: Scenari
 
 
 def recovered_from(mind: PlantedMind, scenario: Scenario) -> Recovered:
-    names = scenario.proposition_names
-    groups = twin_episodes(scenario, 16, names, 4_000_000)
+    crossing = Crossing.of(scenario, scenario.proposition_names)
+    groups = twin_episodes(crossing, 16, 4_000_000)
     flat = [e for group in groups for e in group]
-    return truth_table_of(twins_of(scenario, names, drive(mind, scenario, flat), len(groups)))
+    return truth_table_of(twins_of(crossing, drive(mind, scenario, flat), len(groups)))
 
 
 def test_interventions_read_the_rule_back_from_registers_and_from_a_fused_rule(xor: Scenario) -> None:

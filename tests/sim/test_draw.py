@@ -23,7 +23,7 @@ from sim.draw import (
     write,
 )
 from sim.embedded import EmbeddedWorld
-from sim.film import Captions, drive_film, ending, fitted, hud, steering_trace, write_film
+from sim.film import Captions, drive_film, ending, fitted, hud, steering_trace, wrapped, write_film
 from sim.marks import EGO_COLOUR, Box, Lamp, boxes_of
 from sim.signals import GREEN, OFF, RED
 from sim.types import Action, Ground, RoadMap
@@ -223,7 +223,7 @@ def test_nothing_on_a_frame_lies_over_anything_else(size: tuple[int, int]) -> No
 def test_only_who_arrives_by_the_rules_way_is_said_to_have_obeyed() -> None:
     good = ending("arrived", "left", "left")
     bad = ending("arrived", "left", "right")
-    assert (good[0], bad[0]) == ("arrived, the rule's way", "arrived, not the rule's way") and good[1] != bad[1]
+    assert (good[0], bad[0]) == ("arrived, as the rule asks", "arrived, not as the rule asks") and good[1] != bad[1]
     assert ending("arrived", "", "left")[0] == "arrived" and "collision" in ending("collision", "left", "left")[0]
     with pytest.raises(ValueError, match="known are running"):
         ending("lost")
@@ -293,6 +293,17 @@ def test_a_drive_is_filmed_from_start_to_end_without_being_touched(backend: Embe
         alone.step(Straight().act(alone.observe(), None)[0])
     for name, filmed in backend.world._asdict().items():
         np.testing.assert_array_equal(filmed, getattr(alone.world, name), err_msg=name)
+
+
+def test_notes_stand_on_lines_of_their_own_and_make_the_picture_taller(backend: EmbeddedWorld) -> None:
+    episode = Episode("film", 5, MapSpec(parameters=(("arm", 40.0),)), distance=6.0)
+    view = Camera(width=160, height=90)
+    notes: tuple[tuple[str, ...], ...] = ((), ("the rule: left",), ("raining and " * 30 + "night", "where a: b"))
+    films = [drive_film(Straight(), backend, episode, Captions("a", notes=n), view) for n in notes]
+    heights = [next(film).shape[0] for film in films]
+    assert heights[0] < heights[1] < heights[2]
+    lines = wrapped("one two three", 13, 60.0)
+    assert len(lines) > 1 and " ".join(lines).split() == ["one", "two", "three"]
 
 
 def test_a_film_of_two_worlds_is_refused() -> None:
