@@ -1,7 +1,8 @@
 """`dagger`: one console script, a module per command, each imported when it is called.
 
-Every command's options are a frozen dataclass (see `dagger.options`). Bad input ends in one sentence on stderr and
-exit status 2, an interruption in 130; HOMUNCULUS_TRACEBACK=1 shows where a sentence came from.
+Every command's options are a frozen dataclass (see `dagger.options`). Bad input ends in one sentence on stderr (in
+a rule or a proposition with its line and carets under the word) and exit status 2, an interruption in 130;
+HOMUNCULUS_TRACEBACK=1 shows where a sentence came from.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ArithmeticError) as error:
         if os.environ.get("HOMUNCULUS_TRACEBACK"):
             raise
-        return _say(f"dagger {name}: {_first_line(error)}", BAD)
+        return _say(f"dagger {name}: {_sentence(error)}", BAD)
 
 
 def _call(name: str, arguments: list[str]) -> int:
@@ -136,11 +137,14 @@ def command_line() -> str:
     return shlex.join(["dagger", *_typed.get()])
 
 
-def _first_line(error: BaseException) -> str:
+def _sentence(error: BaseException) -> str:
+    """The first line of an error, and the line of a rule with carets under a word where these come next."""
     text = str(error).strip() or type(error).__name__
     if isinstance(error, OSError) and error.strerror and error.filename and text.startswith("["):
         text = f"{error.filename}: {error.strerror}"
-    return text.split("\n")[0]
+    first, *more = text.split("\n")
+    pointed = len(more) >= 2 and set(more[1].strip()) == {"^"}
+    return "\n".join([first, *more[:2]]) if pointed else first
 
 
 def _say(sentence: str, status: int) -> int:

@@ -223,6 +223,10 @@ def _with(scenario: Scenario, episode: Episode, before: Mapping[str, bool], want
         tiers = [tuple(v for v in sorted(tier) if not worked.twin_draw(v).fixed) for tier in worked.tiers_of(p)]
         values |= p.conditions  # no words can be changed where no sign stands
         touched = tuple(q for q in scenario.propositions if worked.leans_on(q) & changed)
+        if any(q.timed for q in touched):  # to leave these as they were, their own times may have to change as well
+            wide = frozenset().union(*(worked.own_roots(q) for q in touched))
+            tiers.append(tuple(v for v in sorted(wide) if not worked.twin_draw(v).fixed))
+            touched = tuple(q for q in scenario.propositions if worked.leans_on(q) & (changed | wide))
         goal = tuple(target[q.name] for q in touched)
         # Keyed by what is wanted of these propositions alone: rain looks the same whatever else is flipped with it.
         key = [episode.seed, _crc(scenario.name), *(_crc(f"{q.name}={g}") for q, g in zip(touched, goal))]

@@ -45,7 +45,7 @@ GRAMMAR = (
 
     NAME: /[A-Za-z_][A-Za-z_0-9]*(\.[A-Za-z_0-9]+)*/
     NUMBER: /\d+(\.\d*)?([eE][+-]?\d+)?|\.\d+/
-    MEASURE.2: /(\d+(\.\d*)?([eE][+-]?\d+)?|\.\d+)[ \t]*(%|(?!(KEYWORDS)\b)[A-Za-z_]+(\/[A-Za-z]+)?)/
+    MEASURE.2: /(\d+(\.\d*)?([eE][+-]?\d+)?|\.\d+)[ \t]*(?![eE][+-]?\d)(%|(?!(KEYWORDS)\b)[A-Za-z_]+(\/[A-Za-z]+)?)/
     WORDS: /"[^"\n]*"/
     COMPARE: "<=" | ">=" | "==" | "!=" | "<" | ">"
     %ignore /[ \t\r\n]+/

@@ -71,6 +71,17 @@ def test_the_overview_imports_nothing_heavy() -> None:
     assert done.stdout.strip().endswith("set()")
 
 
+def test_a_mistake_in_a_rule_is_told_with_its_line_and_carets_under_the_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = "name: odd\npropositions:\n  raining: weather.precipitation > 20\nrule: left if rainng else right\n"
+    (tmp_path / "odd.yaml").write_text(rule)
+    assert cli.main(["scenarios", "odd.yaml"]) == 2
+    sentence, line, carets = capsys.readouterr().err.rstrip("\n").split("\n")
+    assert sentence.startswith("dagger scenarios: odd.yaml:4: rule: unknown proposition 'rainng'")
+    assert line[carets.index("^") : carets.rindex("^") + 1] == "rainng"
+
+
 @pytest.mark.parametrize("name", sorted(HELP))
 def test_help_names_the_options_and_ends_well(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([name, "--help"]) == 0

@@ -1,0 +1,109 @@
+"""The slow twin of `scenarios.rules.trace` and `.monitor`: one world, one tick at a time, the textbook's definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scenarios.rules.syntax import (
+    Always,
+    And,
+    Comparison,
+    Constant,
+    Formula,
+    Iff,
+    Implies,
+    Name,
+    Not,
+    Number,
+    Once,
+    Or,
+    Previously,
+    Since,
+    Window,
+    Wording,
+    Xor,
+)
+
+Past = Mapping[str, Sequence[Any]]  # variable -> its values at ticks 0, 1, ...
+
+
+def ages(window: Window | None, now: int, tick: float) -> list[int]:
+    """How many ticks ago the ticks of a window were, as far as there were any."""
+    return [
+        age for age in range(now + 1)
+        if window is None or window.first - 1e-9 <= age * tick <= window.last + 1e-9
+    ]  # fmt: skip
+
+
+def holds(tree: Formula, past: Past, now: int, tick: float) -> bool:
+    """Whether a condition holds at tick `now`."""
+
+    def at(part: Formula, when: int) -> bool:
+        return holds(part, past, when, tick)
+
+    match tree:
+        case Constant(value):
+            return value
+        case Name("junction"):
+            return past["ego.junctions"][now] > (past["ego.junctions"][now - 1] if now else 0)
+        case Name(name):
+            return bool(past[name][now])
+        case Wording(variable, sign, words):
+            return (past[variable][now] == words) == (sign == "==")
+        case Comparison(numbers, signs):
+            values = [number(n, past, now, tick) for n in numbers]
+            return all(_compare(s, a, b) for s, a, b in zip(signs, values, values[1:]))
+        case Not(operand):
+            return not at(operand, now)
+        case Previously(operand):
+            return now > 0 and at(operand, now - 1)
+        case Once(operand, window):
+            return any(at(operand, now - age) for age in ages(window, now, tick))
+        case Always(operand, window):
+            return all(at(operand, now - age) for age in ages(window, now, tick))
+        case Since(left, right, window):
+            return any(
+                at(right, now - age) and all(at(left, later) for later in range(now - age + 1, now + 1))
+                for age in ages(window, now, tick)
+            )
+    assert isinstance(tree, (And, Or, Xor, Implies, Iff))
+    left, right = at(tree.left, now), at(tree.right, now)
+    table = {
+        And: left and right, Or: left or right, Xor: left is not right, Implies: right or not left, Iff: left is right,
+    }  # fmt: skip
+    return table[type(tree)]
+
+
+def number(tree: Number, past: Past, now: int, tick: float) -> float:
+    """The value of a number at tick `now`."""
+    match tree.operation:
+        case "literal" | "measure":
+            return tree.operands[-1]
+        case "quantity":
+            return past[tree.operands[0]][now]
+        case "count" if len(tree.operands) > 1:
+            return sum(holds(o, past, now, tick) for o in tree.operands)
+        case "count" if tree.operands[0] == Name("junction"):
+            return past["ego.junctions"][now]
+        case "count":
+            truths = [False, *(holds(tree.operands[0], past, t, tick) for t in range(now + 1))]
+            return sum(new and not old for old, new in zip(truths, truths[1:]))
+    a, *b = (number(o, past, now, tick) for o in tree.operands)
+    match tree.operation:
+        case "add":
+            return a + b[0]
+        case "subtract":
+            return a - b[0]
+        case "multiply":
+            return a * b[0]
+        case "negative":
+            return -a
+        case "least":
+            return min(a, b[0])
+    assert tree.operation == "most"
+    return max(a, b[0])
+
+
+def _compare(sign: str, a: float, b: float) -> bool:
+    return {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}[sign]
