@@ -10,9 +10,11 @@ import tyro
 from rich.console import Console
 
 from dagger.console import Bars, output, table
+from scenarios.keys import options_of
 from scenarios.plan import admitted
 from scenarios.rules.logic import truth_table
 from scenarios.spec import Scenario, load_scenario, scenario_names
+from scenarios.ways import CALLED, ways_of
 from sim.types import DECISIONS
 
 
@@ -64,6 +66,14 @@ def map_of(scenario: Scenario) -> str:
     return str(scenario.map.generate or scenario.map.file)
 
 
+def _ways(scenario: Scenario) -> str:
+    """From each arm that ego may start on: the ways out of the place."""
+    known = ways_of(scenario.map)
+    return "; ".join(
+        f"from the {arm}: {', '.join(known[arm])}" for arm in dict.fromkeys(options_of(scenario.draws["ego.start"]))
+    )
+
+
 def _leaks(scenario: Scenario) -> tuple[str, str]:
     from scenarios.leaks import check_leaks
 
@@ -83,7 +93,8 @@ def _whole(console: Console, scenario: Scenario, leaks: str) -> None:
     """Everything about one scenario."""
     names = scenario.proposition_names
     console.print(f"{scenario.name}", style="bold", markup=False)
-    console.print(textwrap.fill(scenario.description, 100) + f"\n\nrule   {scenario.rule}\nmap    {map_of(scenario)}",
+    console.print(textwrap.fill(scenario.description, 100) + f"\n\nrule   {scenario.rule}\nmap    {map_of(scenario)}"
+                  f"\nplace  {CALLED[scenario.map.kind]}; {_ways(scenario)}",
                   markup=False)  # fmt: skip
     given = scenario.data.get("propositions", {})
     console.print(table(["proposition", "is true when"], [[n, str(given.get(n, ""))] for n in names]))
