@@ -97,9 +97,9 @@ def _route(picture: np.ndarray, route: Route, aside: float, colour: Colour, wind
     points = route.path.points[: round((min(route.junction_out + 9.0, route.path.length)) / 0.5) + 1].astype(float)
     strand = points[:, :2] + aside * np.column_stack([-np.sin(points[:, 2]), np.cos(points[:, 2])])
     _stroke(picture, window.pixels(strand), colour, 1.9 * SHARPNESS)
-    x, y, yaw = *strand[-1], points[-1, 2]
+    yaw = float(points[-1, 2])
     ahead, left = np.array([math.cos(yaw), math.sin(yaw)]), np.array([-math.sin(yaw), math.cos(yaw)])
-    tip = np.array([x, y]) + 1.3 * ahead
+    tip = strand[-1] + 1.3 * ahead
     corners = np.array([tip, tip - 2.6 * ahead + 1.1 * left, tip - 2.6 * ahead - 1.1 * left])
     cv2.fillPoly(picture, [np.round(window.pixels(corners) * 16).astype(np.int32)], colour, cv2.LINE_AA, shift=4)
     _bar(picture, *pose_at(route.path, route.junction_out), 1.6, colour, window)
