@@ -70,6 +70,8 @@ SHOTS: dict[str, Shot] = {
     "merge": Shot("A ramp gets a lane of its own, then runs into the next one.", "merge", (("arm", 60.0),)),
     "narrow_passage": Shot("One car at a time; eastbound traffic gives way.", "narrow_passage", (("arm", 35.0),)),
     "parking_bays": Shot("Bays to park in along the south kerb.", "parking_bays", (("arm", 25.0),)),
+    "exits": Shot("Side roads to be counted.", "exits", (("arm", 25.0), ("shift", 8.0), ("side", 60.0))),
+    "two_turns": Shot("A left or right, and then another one.", "two_turns", (("arm", 30.0), ("side", 25.0))),
     "crosswalk": Shot("A crosswalk from kerb to kerb.", "crosswalk", (("arm", 35.0),)),
 }  # fmt: skip
 

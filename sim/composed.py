@@ -163,8 +163,7 @@ def _stretch(graph: LaneGraph, opendrive: str, kind: str) -> Junction:
             while len(after := graph.successors_of(sink)):
                 sink = int(after[0])
             ways["west" if graph.points_of(lane)[0, 0] < 0.0 else "east"] = line_of(graph, _way(graph, lane, sink))
-    coming = _route(ways["west"], ("west", "east"), "straight", west, east)
-    against = _route(ways["east"], ("east", "west"), "straight", east, west)
+    coming, against = _over(ways["west"], "west", west, east), _over(ways["east"], "east", east, west)
     width = float(graph.width[graph.start[graph.lanes_of_kind("driving")[0]]])
     arms = {
         "west": Arm("west", *_parted(coming.path, coming.junction_in, against.path, against.junction_out), width),
@@ -172,9 +171,18 @@ def _stretch(graph: LaneGraph, opendrive: str, kind: str) -> Junction:
     }
     if kind == "passage":
         middle = 0.5 * (_halfway(coming) + _halfway(against))
-        coming = _route(_through(ways["west"], west, east, middle), ("west", "east"), "straight", west, east)
-        against = _route(_through(ways["east"], east, west, middle), ("east", "west"), "straight", east, west)
+        coming = _over(_through(ways["west"], west, east, middle), "west", west, east)
+        against = _over(_through(ways["east"], east, west, middle), "east", east, west)
     return _place(kind, arms, (coming,) if kind == "bays" else (coming, against))
+
+
+def _over(line: np.ndarray, origin: str, begin: Point, end: Point) -> Route:
+    """The route straight along a street, over the stretch between what lies abreast of two points."""
+    path, target = rounded_path(line), "east" if origin == "west" else "west"
+    ahead = (line[-1] - line[0]) / np.hypot(*(line[-1] - line[0]))
+    stations, along = np.arange(len(path.points)) * float(ROUTE_SPACING), (path.points[:, :2] - line[0]) @ ahead
+    ends = (float(np.interp((np.asarray(point) - line[0]) @ ahead, along, stations)) for point in (begin, end))
+    return Route(path, origin, target, DECISION["straight"], *ends)
 
 
 def _halfway(route: Route) -> np.ndarray:

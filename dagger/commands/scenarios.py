@@ -23,8 +23,10 @@ from dagger.catalogue import (
 from dagger.console import Bars, output, table
 from dagger.options import BadInput
 from scenarios.diagnosis import doubts, mistakes_in_file, told
+from scenarios.keys import options_of
 from scenarios.plan import admitted, plan
 from scenarios.spec import Scenario, ScenarioError, load_scenario, scenario_names
+from scenarios.ways import CALLED, ways_of
 from sim.types import DECISIONS
 
 
@@ -106,6 +108,14 @@ def _read(name: str) -> Scenario | None:
     return None
 
 
+def _ways(scenario: Scenario) -> str:
+    """From each arm that ego may start on: the ways out of the place."""
+    known = ways_of(scenario.map)
+    return "; ".join(
+        f"from the {arm}: {', '.join(known[arm])}" for arm in dict.fromkeys(options_of(scenario.draws["ego.start"]))
+    )
+
+
 def _leaks(scenario: Scenario) -> tuple[str, str]:
     from scenarios.leaks import check_leaks
 
@@ -131,6 +141,7 @@ def _whole(console: Console, scenario: Scenario, leaks: str) -> None:
         ("shown by", decision_point(scenario)),
         *([("tells", scenario.tells)] if scenario.tells else []),
         ("map", map_of(scenario)),
+        ("place", f"{CALLED[scenario.map.kind]}; {_ways(scenario)}"),
     ]
     wide = max(len(head) for head, _ in facts) + 2
     console.print(f"{scenario.name}", style="bold", markup=False)

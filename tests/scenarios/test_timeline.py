@@ -175,7 +175,7 @@ def test_a_twin_flips_one_proposition_and_leaves_the_others_and_ego_s_way(scenar
     for e in drawn:
         v = valuation(scenario, e)
         for name in scenario.proposition_names:
-            if name == "fresh" and not v["raining"] or name == "raining" and v["fresh"]:
+            if (name == "fresh" and not v["raining"]) or (name == "raining" and v["fresh"]):
                 continue  # fresh rain is rain: one cannot flip alone
             other = twin(scenario, e, name)
             assert valuation(scenario, other) == {**v, name: not v[name]}

@@ -1,0 +1,73 @@
+"""What places of decision offer, as far as a scenario's file tells it."""
+
+from __future__ import annotations
+
+import pytest
+
+from scenarios.models import MapModel
+from scenarios.sample import sample
+from scenarios.spec import ScenarioError, from_data
+from scenarios.ways import CALLED, arms_of, ways_of
+from sim.config import MapSpec
+from sim.maps import PLACES, RANGES
+from sim.road import load_map
+from sim.types import DECISIONS
+
+KINDS = [(kind, generate) for kind, generators in PLACES.items() for generate in generators]
+
+
+def _scenario(place, start="south", rule="straight", **more):
+    data = {"name": "place", "map": place, "ego": {"start": start}, "propositions": {"fast": "ego.speed > 1"}}
+    return from_data({**data, "rule": rule, **more})
+
+
+@pytest.mark.parametrize(("kind", "generate"), [*KINDS, ("t", "t_junction"), ("x", "crossroads")])
+def test_a_file_is_told_the_arms_and_the_ways_that_the_map_has(kind, generate):
+    model = MapModel.model_validate({"generate": generate, "junction": kind})
+    _, place = load_map(MapSpec(generate, kind=kind))
+    assert set(arms_of(model)) == set(place.arms)
+    assert ways_of(model).keys() == {route.origin for route in place.routes}
+    for arm, ways in ways_of(model).items():
+        assert sorted(ways) == sorted(DECISIONS[route.decision] for route in place.routes_from(arm))
+
+
+def test_a_generator_says_which_place_is_meant():
+    kinds = {generate: MapModel.model_validate({"generate": generate}).kind for generate in RANGES}
+    assert {generate: kind for generate, kind in kinds.items() if kind not in ("t", "x")} == {
+        "exits": "exits", "two_turns": "legs", "narrow_passage": "passage", "parking_bays": "bays",
+        "crosswalk": "street",
+    }  # fmt: skip
+    assert CALLED.keys() >= set(kinds.values())
+
+
+def test_of_drawn_exits_those_that_all_maps_have_may_be_named():
+    model = MapModel.model_validate({"generate": "exits", "exits": [2, 4]})
+    assert model.parameters["exits"].options == (2, 3, 4)
+    assert arms_of(model) == ("south", "north", "exit1", "exit2")
+    assert ways_of(model) == {"south": ("straight", "exit 1", "exit 2")}
+    whole = _scenario({"generate": "exits", "exits": [2, 4]})
+    assert {dict(sample(whole, seed).map.parameters)["exits"] for seed in range(30)} == {2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    ("place", "more", "told"),
+    [
+        ({"generate": "exits"}, {"rule": "left"}, "'left' is no way out of a road with exits from the south; ways from "
+         "there are straight, exit 1, exit 2, exit 3"),
+        ({"generate": "two_turns"}, {}, "'straight' is no way out of two turns in a row from the south"),
+        ({"generate": "narrow_passage"}, {}, "no way begins on the south of a narrow passage; ego may start on west, "
+         "east"),
+        ({"generate": "narrow_passage"}, {"start": "west", "rule": "right"}, "ways from there are straight"),
+        ({"generate": "t_junction", "junction": "bays"}, {}, "a map of t_junction has no place of kind 'bays'; wanted "
+         "one of parking_bays"),
+        ({"generate": "parking_bays", "bays": 9}, {"start": "west"}, "bays: found 9; wanted 6 at most"),
+        ({"generate": "exits", "exits": 2}, {"actors": [{"name": "a", "arm": "exit3"}]}, "a road with exits has no arm "
+         "'exit3'; known are south, north, exit1, exit2"),
+        ({"generate": "crosswalk"}, {"start": "west", "signs": [{"name": "s", "kind": "stop"}]}, "a street has no arm "
+         "'south'; known are west, east"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_a_place_is_refused_with_what_does(place, more, told):
+    with pytest.raises(ScenarioError) as error:
+        _scenario(place, **more)
+    assert told in str(error.value)
