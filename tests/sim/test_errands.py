@@ -50,11 +50,7 @@ def touching(backend: EmbeddedWorld, w: int) -> list[tuple[int, int]]:
     """Pairs of slots whose boxes overlap."""
     world = backend.world
     there = [i for i in range(world.kind.shape[1]) if world.kind[w, i]]
-    return [
-        (i, j)
-        for i, j in itertools.combinations(there, 2)
-        if boxes_touch(*_box(world, w, i), *_box(world, w, j))
-    ]
+    return [(i, j) for i, j in itertools.combinations(there, 2) if boxes_touch(*_box(world, w, i), *_box(world, w, j))]
 
 
 def _box(world, w: int, i: int):  # type: ignore[no-untyped-def]
