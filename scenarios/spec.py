@@ -305,7 +305,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
 
 def _propositions(model: FileModel, lines: Lines) -> tuple[Proposition, ...]:
     actors, signs = [a.name for a in model.actors], [s.name for s in model.signs]
-    options = {f"actors.{a.name}.kind": options_of(a.kind) for a in model.actors}
+    options = {f"actors.{a.name}.{k}": options_of(getattr(a, k)) for a in model.actors for k in ("kind", "turn")}
     options |= {f"signs.{s.name}.{k}": options_of(getattr(s, k)) for s in model.signs for k in ("kind", "text")}
     untold, traffic = untold_of(model), model.traffic is not None
     found: list[Proposition] = []

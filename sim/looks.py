@@ -228,14 +228,9 @@ def _barrier() -> list[Face]:
 
 def _raised_barrier() -> list[Face]:
     """The same housing with its boom upright."""
-    foot, low, x, y = 0.262, 0.2, 0.1, 0.72
-    boom: list[Point] = [(-x, y, 1), (-x, -y, 1), (-x, -y, low), (-x, y, low)]
-    ahead: list[Point] = [(x, -y, 1), (x, y, 1), (x, y, low), (x, -y, low)]
-    side: list[Point] = [(x, 0, 1), (-x, 0, 1), (-x, 0, low), (x, 0, low)]
-    return [
-        _face("raised_boom", boom), _face("raised_boom", ahead),
-        _face("raised_boom", side, flags=TWO_SIDED), *_post(-0.5, 0.5, foot),
-    ]  # fmt: skip
+    foot, low, y = 0.262, 0.2, 0.75
+    boom: list[Point] = [(0, y, 1), (0, -y, 1), (0, -y, low), (0, y, low)]
+    return [_face("raised_boom", boom, flags=FACING | TWO_SIDED | THIN), *_post(-0.5, 0.5, foot)]
 
 
 def _post(right: float, left: float, top: float) -> list[Face]:

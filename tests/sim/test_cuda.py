@@ -91,8 +91,8 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "footing": {"surface_at": (F, F, int32, BANK), "wheels_off": (F, F, F, F, F, F, int32, BANK, WHEELS)},
 }
-# Parts of `sim.crowd.advance`: they are compiled with it, as one launch, below.
-PARTS = {"flow", "lanechange", "rightofway", "walkers"}
+# Parts of `sim.crowd.advance` and `sim.errands.drive_errands`: they are compiled with these, as one launch each, below.
+PARTS = {"flow", "lanechange", "rightofway", "walkers", "errands", "queueing"}
 # These draw, row by row; for a GPU they want a driver of their own, pixel by pixel.
 DRAWING = {"birdseye", "boards", "depth", "faces", "objects", "rain", "shadows", "sky", "underfoot"}
 
@@ -151,7 +151,18 @@ def test_traffic_compiles_to_one_clean_launch_with_a_thread_a_world() -> None:
     from sim.roads import lay_out
 
     typed = [numba.typeof(made) for made in (empty_world(2, 2), empty_crowd(2, 2, scripts=True), lay_out([]))]
-    code = ptx(per_world(advance), (*typed, W, rows(int64, 1), F, int64))
+    code = ptx(per_world(advance), (*typed, W, rows(int64, 1), rows(F, 1), F, int64))
+    assert code.count(".entry") == 1 and "%tid.x" in code
+    assert not faults(code)
+
+
+@needs_compiler
+def test_errands_compile_to_one_clean_launch_with_a_thread_a_world() -> None:
+    from sim.embedded import empty_world
+    from sim.errands import drive_errands, empty_errands
+
+    typed = [numba.typeof(made) for made in (empty_world(2, 2), empty_errands(2, 2, tails=True))]
+    code = ptx(per_world(drive_errands), (*typed, W, rows(int64, 1), rows(F, 1), rows(F, 1), F, int64))
     assert code.count(".entry") == 1 and "%tid.x" in code
     assert not faults(code)
 

@@ -1,0 +1,183 @@
+"""Draws the pictures of actors with errands of the gallery: barriers and a ball, a queue, a cut-in, a tailgater.
+
+    python benchmarks/errands.py
+    python benchmarks/errands.py --out /folder/for/a/look
+
+Both places are made here; the same code draws the same pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from actors import MORNING, TURNS, page, seen
+from sheets import FOLDER, save
+
+from policies.expert import Fixed
+from sim.camera import render
+from sim.config import EGO, ActorSpec, Camera, Episode, MapSpec, Script, Simulation
+from sim.draw import FAINT, PAPER, Text, Window, top_down, write
+from sim.dynamics import stopping_speed
+from sim.embedded import EmbeddedWorld
+from sim.errands import EASE, LINE
+from sim.marks import boxes_of
+from sim.queueing import SERVED
+from sim.rollout import look
+from sim.types import Action
+
+STOPS = MapSpec("crossroads_stop", (("arm", 60.0),), kind="x")
+CROSSING = MapSpec("crossroads", (("arm", 60.0),), kind="x")
+# Name, kind, metres from the camera to its middle.
+BODIES_SHOWN = (
+    ("barrier", "barrier", 10.0), ("barrier, raised", "raised_barrier", 12.5), ("ball", "ball", 4.0),
+)  # fmt: skip
+SIDE, VIEW = 236, (236, 132)  # [px] of a map from above, and of ego's view below it
+GAP, EDGE, HEAD, ROW = 6, 14, 40, 22
+ROAD = Camera(width=VIEW[0] * 2, height=VIEW[1] * 2, fov=84.0)
+BEHIND = Camera(width=VIEW[0] * 2, height=VIEW[1] * 2, fov=84.0, forward=-0.7, yaw=180.0, pitch=-6.0)
+Drive = Callable[[EmbeddedWorld, int], Action]
+
+
+def kinds() -> np.ndarray:
+    """What may stand or roll on a road besides its users, from five sides."""
+    rows = [
+        (f"{name}\n{away:g} m away", [seen(kind, 0x808080, turn, away, 0.0, (168, 120)) for turn in TURNS.values()])
+        for name, kind, away in BODIES_SHOWN
+    ]
+    return page("Barriers and a ball", "34° wide", [name.strip() for name in TURNS], rows, 144)
+
+
+def strip(
+    title: str, note: str, episode: Episode, times: Sequence[float], texts: Sequence[str], drive: Drive,
+    camera: Camera = ROAD, ahead: float = 0.0, metres: float = 46.0,
+) -> np.ndarray:  # fmt: skip
+    """Moments of an episode from above, and below them through a camera of ego's.
+
+    Args:
+        times: of the moments [s]; texts: what is to be seen at each.
+        ahead: of ego's start, where the maps' middle is [m]; where it is 0, the maps follow ego.
+        metres: that a map shows.
+    """
+    backend = EmbeddedWorld(1, simulation=Simulation(actors=len(episode.actors) + 1))
+    backend.reset([episode])
+    world, tick = backend.world, backend.simulation.tick
+    yaw = float(world.yaw[0, 0])
+    start = float(world.x[0, 0]), float(world.y[0, 0])
+    columns = []
+    for k in range(round(times[-1] / tick) + 1):
+        if any(abs(k * tick - t) < tick / 2 for t in times):
+            x, y = (float(world.x[0, 0]), float(world.y[0, 0])) if ahead == 0.0 else start
+            centre = x + ahead * np.cos(yaw), y + ahead * np.sin(yaw)
+            window = Window(centre, metres, SIDE, SIDE, yaw)
+            above = top_down(backend.maps.maps[0], window, boxes_of(world, 0))
+            view = render(backend.maps.arrays, world, camera)[0]
+            columns.append((above, view.reshape(VIEW[1], 2, VIEW[0], 2, 3).mean((1, 3)).astype(np.uint8)))
+        backend.step(drive(backend, k))
+    return _laid_out(title, note, times, texts, columns)
+
+
+def _laid_out(
+    title: str, note: str, times: Sequence[float], texts: Sequence[str], columns: Sequence[tuple[np.ndarray, ...]]
+) -> np.ndarray:
+    high = HEAD + ROW + SIDE + GAP + VIEW[1] + EDGE
+    sheet = np.full((high, 2 * EDGE + len(columns) * (SIDE + GAP) - GAP, 3), PAPER, np.uint8)
+    words = [Text(title, EDGE, 28, 18, bold=True), Text(note, sheet.shape[1] - EDGE, 28, 13, FAINT, anchor="rs")]
+    for j, (time, text, (above, view)) in enumerate(zip(times, texts, columns)):
+        x = EDGE + j * (SIDE + GAP)
+        words += [Text(f"{time:g} s", x, HEAD + 14, 13, bold=True), Text(text, x + 54, HEAD + 14, 13)]
+        sheet[HEAD + ROW : HEAD + ROW + SIDE, x : x + SIDE] = above
+        sheet[HEAD + ROW + SIDE + GAP : high - EDGE, x : x + SIDE] = view
+    return write(sheet, words)
+
+
+def by(decision: str) -> Drive:
+    """Ego goes a way."""
+    driver = Fixed(decision)
+    return lambda backend, _: driver.act(look(backend, driver.needs, np.arange(1)), driver.begin(1))[0]
+
+
+def queue() -> np.ndarray:
+    """Four at an all-way stop; ego comes third."""
+    actors = (
+        ActorSpec("first", "car", 0x2F5F9A, "west", speed=7.0, turn="left", queue=True, lead=2.0),
+        ActorSpec("second", "van", 0xE4E4E0, "north", speed=7.0, turn="straight", queue=True, lead=1.0),
+        ActorSpec("fourth", "car", 0x2E7D5B, "east", speed=7.0, turn="right", queue=True, lead=-1.2),
+    )
+    episode = Episode("queue", 5, STOPS, distance=24.0, speed=6.0, weather=MORNING, actors=actors, time_limit=60.0)
+    waits = by("straight")
+
+    def drive(backend: EmbeddedWorld, tick: int) -> Action:
+        action = waits(backend, tick)
+        assert backend.errands is not None
+        world, edge = backend.world, backend.maps.arrays.junction_in[backend.world.route[0, 0]]
+        if backend.errands.line[0, 0, SERVED] < 0:
+            left = float(edge - world.route_s[0, 0]) - LINE - (EGO.length - EGO.overhang)
+            speed = float(world.speed[0, 0])
+            stop = float(stopping_speed(np.float32(speed), np.float32(max(left, 0.0)), EASE, np.float32(0.1)))
+            pull = (min(stop, speed + 0.15) - speed) / 0.1 if left > 0.1 else -3.0
+            action.acceleration[0] = min(pull, 1.5)
+        elif world.speed[0, 0] < 6.0:  # the others wait
+            action.acceleration[0] = 1.5
+        return action
+
+    texts = ("blue has come first", "blue turns left", "white goes straight on", "ego goes", "green goes last")
+    note = "crossroads_stop; turn, queue and lead of three actors; ego is orange"
+    return strip("First come, first served", note, episode, (5.0, 8.0, 13.0, 19.0, 25.0), texts, drive, ahead=30.0)
+
+
+def cut_in() -> np.ndarray:
+    """A parked car pulls out before ego, and brakes."""
+    script = Script(
+        ((5.0, 0.3), (11.0, 2.1), (17.0, 3.5), (25.0, 3.6), (32.0, 3.6)), within=25.0, speeds=(5.0, 6.5, 6.5, 3.0, 2.0)
+    )
+    actors = (
+        ActorSpec("it", "car", 0xC83848, "south", distance=38.0, side=3.6, script=script),
+        ActorSpec("before it", "van", 0x4C6A92, "south", distance=19.0, side=3.6),
+    )
+    episode = Episode(
+        "cut-in",
+        5,
+        MapSpec("crossroads", (("arm", 80.0),), kind="x"),
+        distance=67.0,
+        speed=7.0,
+        weather=MORNING,
+        actors=actors,
+        time_limit=60.0,
+    )
+    texts = ("red is parked", "pulls out", "is before ego", "brakes", "ego has slowed")
+    note = "a script with a speed for every leg, on cue when ego is within 25 m"
+    return strip("A cut-in", note, episode, (0.4, 2.6, 3.8, 5.4, 7.2), texts, by("straight"), metres=44.0)
+
+
+def tail() -> np.ndarray:
+    """Somebody drives behind ego, through its turn as well."""
+    actors = (ActorSpec("behind", "truck", 0x2F5F9A, follows=3.0),)
+    episode = Episode("tail", 5, CROSSING, distance=34.0, speed=7.0, weather=MORNING, actors=actors, time_limit=60.0,
+                      finish=40.0)  # fmt: skip
+    texts = ("3 m behind ego", "ego brakes", "ego turns", "so does who follows", "and goes on")
+    note = "follows: {gap: 3}; below: ego's view to the rear"
+    return strip("A tailgater", note, episode, (1.0, 4.2, 6.0, 7.8, 10.5), texts, by("left"), BEHIND, metres=40.0)
+
+
+PICTURES: dict[str, Callable[[], np.ndarray]] = {
+    "barriers.png": kinds,
+    "queue.png": queue,
+    "cut-in.png": cut_in,
+    "tailgater.png": tail,
+}
+
+
+def main() -> None:
+    """Draw the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=FOLDER, help="the folder that the pictures are written to")
+    options = parser.parse_args()
+    for name, draw in PICTURES.items():
+        save(draw(), options.out / name)
+
+
+if __name__ == "__main__":
+    main()

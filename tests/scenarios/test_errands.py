@@ -1,0 +1,112 @@
+"""Keys of actors with errands: how they are read, drawn, flipped, asked for, exported and refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from scenarios.openscenario import openscenario
+from scenarios.reading import ScenarioError
+from scenarios.rules.variables import value_on
+from scenarios.sample import sample, twin, valuation
+from scenarios.spec import from_text
+from sim.config import Episode, Simulation
+from sim.embedded import EmbeddedWorld
+from sim.types import Action
+
+GOOD = """
+name: sent
+map: {generate: crossroads_stop, arm: 60, junction: {kind: x}}
+weather: {precipitation: {choice: [0, 70]}}
+actors:
+  - {name: rival, arm: west, speed: 7, turn: {choice: [left, straight]}, queue: true, lead: {choice: [-2, 2]}, halt: [0, 1]}
+  - {name: behind, follows: {gap: [2, 4]}}
+  - name: cutter
+    distance: 40
+    side: 3.6
+    script: {near_junction: [30, 34], path: [[6, 0.3], [12, 2.1]], speeds: [5, 6]}
+propositions:
+  raining: weather.precipitation > 20
+  sooner: actors.rival.lead > 0
+  leftward: actors.rival.turn == "left"
+rule: left if sooner else right
+"""  # noqa: E501
+
+
+def test_new_keys_are_drawn_after_all_that_was_there_before() -> None:
+    names = [v for v, draw in from_text(GOOD).draws.items() if not draw.fixed]
+    last = [n for n in names if n.endswith((".turn", ".lead", ".halt", ".gap"))]
+    assert names[-len(last) :] == last and len(last) == 4
+    assert all(n.startswith(("weather.", "actors.cutter.script.")) for n in names[: -len(last)])
+
+
+@pytest.mark.parametrize("name", ["sooner", "leftward"])
+def test_a_twin_flips_one_key_of_an_errand_and_nothing_else(name: str) -> None:
+    scenario = from_text(GOOD)
+    for seed in range(6):
+        episode = sample(scenario, seed)
+        other = twin(scenario, episode, name)
+        before, after = valuation(scenario, episode), valuation(scenario, other)
+        assert {k for k in before if before[k] != after[k]} == {name}
+        changed = {"sooner": "lead", "leftward": "turn"}[name]
+        told, flipped = episode.to_dict(), other.to_dict()
+        assert told["actors"][0].pop(changed) != flipped["actors"][0].pop(changed)
+        assert told == flipped
+        assert Episode.from_dict(other.to_dict()) == other
+
+
+def test_a_running_world_tells_the_turn_and_who_has_halted_and_refuses_to_tell_a_lead() -> None:
+    scenario = from_text(GOOD)
+    episodes = [sample(scenario, seed) for seed in range(4)]
+    backend = EmbeddedWorld(4, simulation=Simulation(actors=4))
+    backend.reset(episodes)
+    names = ["rival", "behind", "cutter"]
+    halted = np.zeros(4, bool)
+    for _ in range(120):
+        turn = value_on(backend.world, "actors.rival.turn", names, [])
+        assert turn.tolist() == [e.actors[0].turn for e in episodes]
+        now = value_on(backend.world, "actors.rival.halted", names, [])
+        assert not (now & (np.abs(backend.world.speed[:, 1]) > 0.1)).any()
+        halted |= now
+        backend.step(Action(np.zeros(4, np.float32), np.full(4, -1.0, np.float32)))
+    assert halted.all()
+    assert value_on(backend.world, "actors.cutter.turn", names, []).tolist() == [""] * 4
+    with pytest.raises(ValueError, match=r"actors\.rival\.lead is told by a draw alone"):
+        value_on(backend.world, "actors.rival.lead", names, [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("turn: {choice: [left, straight]}, queue", "queue", "has halt and no turn"),
+        ("turn: {choice: [left, straight]}", "turn: back", "'back'"),
+        ("lead: {choice: [-2, 2]}", "lead: 1, distance: 9", "a lead and a distance"),
+        ("speed: 7", "speed: 0", "may have no speed"),
+        ("follows: {gap: [2, 4]}", "follows: {gap: 2}, distance: 4", "its distance means nothing"),
+        ("follows: {gap: [2, 4]}", "follows: {gap: 0.2}", "0.2"),
+        ("speeds: [5, 6]", "speeds: [5]", "found 1 speeds for a path of 2 points"),
+        ("speeds: [5, 6]", "speeds: [5, 60]", "60 m/s is out of bounds"),
+        ("near_junction: [30, 34]", "near_junction: 3, past: 2", "one cue, found near_junction and past"),
+        ('actors.rival.turn == "left"', "actors.rival.halted", "is told by a running world alone"),
+        ('actors.rival.turn == "left"', "actors.rival.speed > 3", "drives by others"),
+    ],
+)
+def test_a_mistake_in_an_errand_is_one_sentence(old: str, new: str, words: str) -> None:
+    assert old in GOOD
+    with pytest.raises(ScenarioError) as told:
+        from_text(GOOD.replace(old, new))
+    assert words in str(told.value)
+
+
+def test_openscenario_says_a_turn_and_refuses_what_it_has_no_word_for() -> None:
+    day = datetime(2024, 1, 1)
+    scenario = from_text(GOOD)
+    with pytest.raises(ValueError, match="actor rival has halt, which OpenSCENARIO 1.0 has no word for here"):
+        openscenario(scenario, sample(scenario, 0), "map.xodr", day)
+    bare = GOOD.replace(", queue: true, lead: {choice: [-2, 2]}, halt: [0, 1]", ", distance: [20, 30]")
+    bare = bare.replace("  - {name: behind, follows: {gap: [2, 4]}}\n", "").replace("actors.rival.lead > 0", "true")
+    bare = bare.replace("  sooner: true\n", "").replace("left if sooner", "left if leftward")
+    scenario = from_text(bare)
+    assert "actors.rival goes its way" in openscenario(scenario, sample(scenario, 0), "map.xodr", day)
