@@ -314,7 +314,7 @@ def picture() -> np.ndarray:
         for w, (axes, title) in enumerate(zip(page.subplots(len(tasks), 1), SHOWN)):
             draw_one(axes, title, tasks[w], run, w)
         page.supxlabel(
-            "lines: the way of the rear axle, from 1 on as planned; green forwards, red backwards; numbers: it stands\n"
+            "lines: the rear axle, from 1 on as planned; green forwards, red backwards; numbers: where ego stands\n"
             f"boxes: ego every {APART * TICK:g} s, as it was driven, filled where it stands in the end; dashed: bay",
             fontsize=9.5, color=paint(FAINT),
         )  # fmt: skip
