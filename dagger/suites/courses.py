@@ -17,6 +17,7 @@ from scenarios.sample import decision, sample, twin, valuation
 from scenarios.spec import Scenario, from_data
 from sim.bank import start_distance
 from sim.config import Episode, Simulation
+from sim.places import ways_of
 from sim.road import load_map, read_map
 from sim.routes import route_of
 from sim.types import DECISIONS, NO_BRANCH
@@ -136,13 +137,13 @@ class ScenarioCourse:
         return episode if task.twin is None else twin(self.scenario, episode, task.twin)
 
     def way(self, episode: Episode, search: Sequence[Path]) -> Way:
-        """To the junction, and on to the finish along the way that the rule decides for."""
+        """To the place, and on to the finish along the way that the rule decides for, or the only one."""
         decided = decision(self.scenario, episode)
         _, junction = load_map(episode.map, search)
-        routes = junction.routes_from(episode.arm)
+        routes = ways_of(episode, junction)
         before = start_distance([r.junction_in for r in routes], episode.distance)
         for route in routes:
-            if route.decision == decided:
+            if route.decision == decided or episode.trial is not None:
                 return Way(before, before + route.junction_out - route.junction_in + episode.finish)
         ways = [DECISIONS[r.decision] for r in routes]
         raise ValueError(f"the rule says {DECISIONS[decided]!r}, but the junction only offers {ways}")
@@ -156,7 +157,7 @@ class ScenarioCourse:
             "agrees": branch == wanted and outcome == "arrived",
             "cell": {name: bool(v) for name, v in valuation(self.scenario, episode).items()},
         }
-        return Verdict(row, branch not in (NO_BRANCH, wanted))
+        return Verdict(row, episode.trial is None and branch not in (NO_BRANCH, wanted))
 
 
 def _scenario_course(data: Mapping[str, Any], folder: Path | None, split: str) -> ScenarioCourse:
