@@ -14,6 +14,7 @@ from dagger.report import verdict_sentence, write_report
 from policies.learner import LearnerSettings
 from policies.sites import Sited
 from probes import asked
+from probes.causes import Question, pairs_for
 from probes.planted import Premises, RuleRegister, untrained
 from probes.recover import recover
 from probes.scorecard import ProbeSettings, score
@@ -85,10 +86,18 @@ def test_propositions_that_exclude_each_other_are_crossed_as_far_as_can_happen()
 
 def test_a_premise_that_another_one_excludes_is_flipped_in_draws_that_leave_it_free() -> None:
     scenario = asking.either_board()
-    crossing = asked.asked_of(scenario)
-    assert crossing.names == ("to_left",) and crossing.full and crossing.bases
+    crossing = asked.Crossing.of(scenario, ("to_left",))
+    assert crossing.full and crossing.bases and asked.asked_of(scenario).names == ("to_left", "to_right")
     for seed in range(4):
         assert [DECISIONS[decision(scenario, e)] for e in crossing.draw(seed)] == ["right", "left"]
+
+
+def test_swaps_are_asked_though_two_facts_exclude_each_other() -> None:
+    scenario = asking.either_board()
+    question = Question.of(scenario, CAMERA, 1, ())
+    flips, keeps = pairs_for(question, "to_left", 3, 0)
+    assert len(flips) == len(keeps) == 3
+    assert all(p.before != p.expected for p in flips) and all(p.before == p.expected for p in keeps)
 
 
 def test_a_rule_is_recovered_from_the_cells_that_can_happen() -> None:
