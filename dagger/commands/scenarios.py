@@ -83,10 +83,13 @@ def _whole(console: Console, scenario: Scenario, leaks: str) -> None:
     """Everything about one scenario."""
     names = scenario.proposition_names
     console.print(f"{scenario.name}", style="bold", markup=False)
-    console.print(textwrap.fill(scenario.description, 100) + f"\n\nrule   {scenario.rule}\nmap    {map_of(scenario)}",
-                  markup=False)  # fmt: skip
+    facts = f"\n\nrule   {scenario.rule_text}\nmap    {map_of(scenario)}"
+    console.print(textwrap.fill(scenario.description, 100) + facts, markup=False)
     given = scenario.data.get("propositions", {})
     console.print(table(["proposition", "is true when"], [[n, str(given.get(n, ""))] for n in names]))
+    if scenario.definitions:
+        rows = [[name, str(tree)] for name, tree in scenario.definitions.items()]
+        console.print(table(["where", "is"], [*rows, ["the rule", str(scenario.rule)]]))
     cells = {split: set(admitted(scenario, split)) for split in scenario.splits if split != "every"}
     heads = [*names, "decision", *cells]
     rows = [

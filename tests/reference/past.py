@@ -47,11 +47,11 @@ def holds(tree: Formula, past: Past, now: int, tick: float) -> bool:
         case Constant(value):
             return value
         case Name("junction"):
-            return past["ego.junctions"][now] > (past["ego.junctions"][now - 1] if now else 0)
+            return bool(past["ego.junctions"][now] > (past["ego.junctions"][now - 1] if now else 0))
         case Name(name):
             return bool(past[name][now])
         case Wording(variable, sign, words):
-            return (past[variable][now] == words) == (sign == "==")
+            return bool(past[variable][now] == words) is (sign == "==")
         case Comparison(numbers, signs):
             values = [number(n, past, now, tick) for n in numbers]
             return all(_compare(s, a, b) for s, a, b in zip(signs, values, values[1:]))

@@ -61,8 +61,8 @@ def arithmetic(inner):
 @st.composite
 def comparisons(draw, counted):
     variable = draw(st.sampled_from(NUMBERS))
-    count = st.lists(counted, min_size=1, max_size=3).map(lambda trees: Number("count", tuple(trees)))
-    leaf = st.one_of(st.just(Number("quantity", (variable,))), measures(variable), count)
+    few = [Number("count", tuple(draw(counted) for _ in range(n))) for n in range(1, draw(st.integers(1, 3)) + 1)]
+    leaf = st.one_of(st.just(Number("quantity", (variable,))), measures(variable), st.sampled_from(few))
     side = st.recursive(leaf, arithmetic, max_leaves=3)
     first = Number("quantity", (variable,))  # so that every measure has something to be compared with
     others = draw(st.lists(side, min_size=1, max_size=2))
