@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dagger.console import table
+from dagger.suites.tally import failures
 from scenarios.spec import Scenario
 
 WIDE = 140  # columns from which the words of a family stand in columns of their own
@@ -72,6 +73,8 @@ def show(console: Console, thoughts: Sequence[Thought], driver: str) -> None:
            "other than the hidden one." if baselines else ""), markup=False,
     )  # fmt: skip
     for thought in thoughts:
+        if failed := failures(thought.made):
+            console.print(f"{thought.family}: {failed} of its episodes and twins could not be driven", markup=False)
         for name, (episodes, why) in thought.alone.items():
             console.print(f"{thought.family}: '{name}' cannot flip alone in {episodes} of {thought.made['episodes']} "
                           f"episodes ({why})", markup=False)  # fmt: skip
