@@ -18,9 +18,10 @@ from policies.parking import WIDTH, Parker
 from policies.places import place_of
 from sim.composed import bays_of
 from sim.config import Trial
+from sim.road import junctions_of_kind
 from sim.rollout import Truth
 from sim.trials import ORDERS
-from sim.types import DECISION, DECISIONS, Action
+from sim.types import DECISION, DECISIONS, ROUTE_SPACING, Action
 
 BRAKING = 1.8  # [m/s^2] with which a line is come up to
 GRIP = 0.3  # [s] in which a speed that is too high is brought down
@@ -29,6 +30,7 @@ BEFORE = 1.0  # [m] before a line at which one comes to stand
 AT_LINE = 2.5  # [m] from it one stands there
 STANDS = 0.3  # [m/s]
 CLEAR = 1.0  # [m] that another's rear must be out of the place
+CHANGED = 0.8  # of the stretch after which a lane change is over
 UNDER = 1.0  # [m/s] below the speed that counts as slow
 
 
@@ -52,6 +54,8 @@ def hands_of(trial: Trial) -> Hands:
     """
     if trial.kind in ORDERS:
         return Turns(trial)
+    if trial.kind == "lane":
+        return Changes(trial)
     return Parks() if trial.kind == "bay" else Slows(trial)
 
 
@@ -171,3 +175,40 @@ class Parks:
         passing = control_by(seen.maps.arrays, thought.world, first_way(seen), manners)
         parking, after, _ = self.parker.act(seen.maps.arrays, thought.world, bays, memory)
         return parking.where(parks, passing), np.where(parks[:, None], after, memory)
+
+
+class Changes:
+    """Goes over to the lane that was decided for, along the trial's stretch, and stays there."""
+
+    width = 0
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """See `Hands.act`."""
+        front, trial = -place_of(seen).left[:, 0], self.trial
+        lane = np.array([int(DECISIONS[d][5:]) for d in thought.decision])
+        over = np.clip((front - trial.begin) / (CHANGED * (trial.end - trial.begin)), 0.0, 1.0)
+        aside = (lane - 1) * self._lane_widths(seen) * over * over * (3.0 - 2.0 * over)
+        # Everything moved to the right by what ego is to keep to the left: then its way is where its lane is.
+        heading = seen.maps.arrays.points[self._row(seen), 2]
+        dx, dy = (aside * np.sin(heading)).astype(np.float32), (aside * np.cos(heading)).astype(np.float32)
+        moved = thought.world._replace(x=thought.world.x + dx[:, None], y=thought.world.y - dy[:, None])
+        return control_by(seen.maps.arrays, moved, first_way(seen), manners), memory
+
+    @staticmethod
+    def _row(seen: Truth) -> np.ndarray:
+        """(S,) the row of the paths' points at which ego is."""
+        bank, route = seen.maps.arrays, seen.world.route[:, 0]
+        row = bank.path_start[route] + (seen.world.route_s[:, 0] / ROUTE_SPACING).astype(np.int64)
+        return np.clip(row, bank.path_start[route], bank.path_start[route + 1] - 1)
+
+    @staticmethod
+    def _lane_widths(seen: Truth) -> np.ndarray:
+        """(S,) [m] of the lane on which each ego starts."""
+        maps, world = seen.maps.maps, seen.world
+        places = [
+            junctions_of_kind(maps[world.map[i]], e.map.kind)[e.map.junction] for i, e in enumerate(seen.episodes)
+        ]
+        return np.array([place.arms[e.arm].lane_width for place, e in zip(places, seen.episodes)])
