@@ -228,7 +228,7 @@ def test_a_mistake_is_told_with_file_and_key(case: str):
 def test_named_rules_are_joined_turn_by_turn():
     text = LATE.replace("rule: left if slippery else right", "  first: left if wet else right\n"
                         "  second: right if told else left\nrule: first then second")  # fmt: skip
-    text = text.replace("generate: t_junction, arm: [60, 70]", "generate: crossroads")
+    text = text.replace("generate: t_junction, arm: [60, 70]", "generate: two_turns")
     found = from_text(text)
     assert found.rule_text == "first then second"
     assert str(found.rule) == (
