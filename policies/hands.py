@@ -15,20 +15,24 @@ from policies.controller import Manner
 from policies.mind import Thought
 from policies.moods import control_by
 from policies.parking import WIDTH, Parker
-from policies.places import place_of
+from policies.places import Place, place_of
 from sim.composed import bays_of
-from sim.config import Trial
+from sim.config import Simulation, Trial
 from sim.road import junctions_of_kind
+from sim.roads import GATE
 from sim.rollout import Truth
 from sim.trials import ORDERS
-from sim.types import DECISION, DECISIONS, ROUTE_SPACING, Action
+from sim.types import DECISION, DECISIONS, ROUTE_SPACING, Action, Bank
 
 BRAKING = 1.8  # [m/s^2] with which a line is come up to
 GRIP = 0.3  # [s] in which a speed that is too high is brought down
 HARDEST = 6.0  # [m/s^2]
 BEFORE = 1.0  # [m] before a line at which one comes to stand
 AT_LINE = 2.5  # [m] from it one stands there
-STANDS = 0.3  # [m/s]
+PAST = 0.5  # [m] behind which nobody stops for it any more
+NOWHERE = np.float32(-1e6)  # [m] along a way: a line that is behind
+STANDS = 0.1  # [m/s]
+TICK = Simulation().tick  # [s]
 CLEAR = 1.0  # [m] that another's rear must be out of the place
 CHANGED = 0.8  # of the stretch after which a lane change is over
 UNDER = 1.0  # [m/s] below the speed that counts as slow
@@ -70,6 +74,14 @@ def below(action: Action, speed: np.ndarray, limit: np.ndarray) -> Action:
     return replace(action, acceleration=np.minimum(action.acceleration, most))
 
 
+def halting(action: Action, speed: np.ndarray, room: np.ndarray) -> Action:
+    """The action with no more acceleration than still stops evenly within `room` (S,) [m]; see `stopping_speed`."""
+    half = 0.5 * BRAKING * TICK
+    then = np.maximum(np.sqrt(np.maximum(half**2 + 2.0 * (BRAKING * np.maximum(room, 0.0) - half * speed), 0.0)) - half, 0.0)
+    most = np.maximum((then - speed) / TICK, -HARDEST).astype(np.float32)
+    return replace(action, acceleration=np.minimum(action.acceleration, most))
+
+
 def coming_to(room: np.ndarray, then: float | np.ndarray = 0.0) -> np.ndarray:
     """The speed [m/s] from which one gets down to `then` within `room` [m]."""
     return np.sqrt(np.square(then) + 2.0 * BRAKING * np.maximum(room, 0.0))
@@ -78,55 +90,61 @@ def coming_to(room: np.ndarray, then: float | np.ndarray = 0.0) -> np.ndarray:
 class Turns:
     """Comes to a halt at the line, looks, and goes when it is its turn by the decision of that moment.
 
-    Who meets nobody rolls on. Memory: the decision made at the line plus one, and which slots have gone through.
+    Who meets nobody, and no stop sign, rolls on. It goes by turns and not by the law of the lines, so that it is left
+    alone by them, but for lights. Memory: the decision made at the line plus one, and how far every slot has come:
+    0 nobody knows of it, 1 it was seen, 2 it was in the place, 3 it is out of it.
     """
 
-    _GONE = 64  # room for slots
+    _SLOTS = 64
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
-        self.width = 1 + self._GONE
+        self.width = 1 + self._SLOTS
 
     def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
-        memory = memory.copy()
-        action = control_by(seen.maps.arrays, thought.world, first_way(seen), manners)
+        memory, bank = memory.copy(), seen.maps.arrays
+        lights = np.where(bank.gate_kind == GATE["light"], bank.gate_s, NOWHERE)
+        action = control_by(bank._replace(gate_s=lights), thought.world, first_way(seen), manners)
         place, speed = place_of(seen), seen.world.speed[:, 0]
-        slots = self._slots(seen)
-        named = np.zeros(place.left.shape, bool)
-        np.put_along_axis(named, slots, True, 1)
-        gone = self._gone(place, thought, named, memory)
+        stage = self._stages(place, thought, seen, memory[:, 1:])
         room = place.left[:, 0]
         there = (room < AT_LINE) & (speed < STANDS) | (room < 0)
         fresh = there & (memory[:, 0] == 0)
         memory[fresh, 0] = 1 + thought.decision[fresh]
-        chosen = memory[:, 0].astype(np.int64) - 1
-        met = (named & (thought.world.kind != 0)).any(1)
-        free = (chosen >= 0) & (gone >= self._before(chosen, slots.shape[1]))
-        held = ~free & met & (room > -0.5)
-        limit = np.where(held, coming_to(room - BEFORE), np.inf)
-        return below(action, speed, limit), memory
+        known = (stage > 0).sum(1)
+        before = np.minimum(self._before(memory[:, 0].astype(np.int64) - 1, known), known)
+        free = (memory[:, 0] > 0) & ((stage == 3).sum(1) >= before)
+        held = ~free & ((known > 0) | self._stop_sign(bank, seen.world.route[:, 0])) & (room > -PAST)
+        return halting(action, speed, np.where(held, room - BEFORE, np.inf)), memory
 
-    def _slots(self, seen: Truth) -> np.ndarray:
-        """(S, K) the slots of those whom the trial names."""
-        return np.array([[1 + [a.name for a in e.actors].index(n) for n in self.trial.actors] for e in seen.episodes])
+    def _stages(self, place: Place, thought: Thought, seen: Truth, memory: np.ndarray) -> np.ndarray:
+        """(S, K) how far those have come whom the trial names; writes it into the memory (S, slots)."""
+        slots = np.array([[1 + [a.name for a in e.actors].index(n) for n in self.trial.actors] for e in seen.episodes])
+        world = thought.world
 
-    def _gone(self, place, thought: Thought, named: np.ndarray, memory: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]
-        """(S,) how many of the named have been in the place and are out of it, or cannot be seen any more."""
-        n = named.shape[1]
-        here = thought.world.kind != 0
-        flags = memory[:, 1 : 1 + n]
-        out = (place.left - thought.world.length > CLEAR) & ~place.nearing
-        inside = here & (place.left < 0)
-        flags[:] = np.where(inside, 1.0, flags)
-        flags[:] = np.where((flags == 1) & (out | ~here), 2.0, flags)
-        return ((flags == 2) & named).sum(1)
+        def of(array: np.ndarray) -> np.ndarray:
+            return np.take_along_axis(array, slots, 1)
+
+        here, left = of(world.kind) != 0, of(place.left)
+        out = ~here | (left - of(world.length) > CLEAR) & ~of(place.nearing)
+        stage = np.maximum(of(memory), here)
+        stage = np.where(here & (left < 0), 2, np.where((stage == 2) & out, 3, stage))
+        np.put_along_axis(memory, slots, stage.astype(np.float32), 1)
+        return stage
 
     @staticmethod
-    def _before(decision: np.ndarray, most: int) -> np.ndarray:
-        """(S,) how many must have gone before ego may."""
+    def _stop_sign(bank: Bank, route: np.ndarray) -> np.ndarray:
+        """(S,) whether there is a stop sign on the way."""
+        stops = np.concatenate([[0], np.cumsum(bank.gate_kind == GATE["stop"])])
+        return stops[bank.gate_start[route + 1]] > stops[bank.gate_start[route]]
+
+    @staticmethod
+    def _before(decision: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """(S,) how many must have gone before ego may, of so many that are known of."""
         words = [DECISIONS[d] if d >= 0 else "go" for d in decision]
-        return np.array([int(w[6:]) - 1 if w.startswith("place ") else 0 if w == "go" else most for w in words])
+        ranks = [int(w[6:]) - 1 if w.startswith("place ") else 0 if w == "go" else n for w, n in zip(words, known)]
+        return np.array(ranks, np.int64).reshape(-1)
 
 
 class Slows:

@@ -21,13 +21,14 @@ from scenarios.rules.syntax import names
 from scenarios.rules.variables import call_of, drawn_in, value_on
 from scenarios.spec import Scenario
 from sim.config import Simulation
+from sim.errands import EASE, LINE
 from sim.rollout import Truth
 from sim.types import KIND, World
 
 AT_LINE = 3.0  # [m] from the edge at which who stands, or is over it, has arrived
 STANDS = 0.3  # [m/s]
 NEVER = 99.0  # [s] of who does not come
-SLOWEST = 2.0  # [m/s] that ego is thought to go on with
+SLOWEST = 1.0  # [m/s] that ego is thought to go on with
 _TICK = Simulation().tick
 _WALKER = KIND["walker"]
 
@@ -104,6 +105,12 @@ class _Values(dict[str, np.ndarray]):
         return self[variable]
 
 
+def _lasts(left: np.ndarray, pace: np.ndarray, halts: np.ndarray) -> np.ndarray:
+    """(S, N) how long [s] each takes to the place, `left` [m] away at `pace` [m/s]: at that pace, or to a halt there."""
+    rest = np.maximum(left - np.where(halts, LINE, 0.0), 0.0)
+    return rest / pace + np.where(halts, np.minimum(pace / (2.0 * EASE), rest / pace), 0.0)
+
+
 class Mind:
     """Thinks a scenario's rule on what it has seen.
 
@@ -119,6 +126,8 @@ class Mind:
         asked = names(scenario.rule)
         read = {v for p in scenario.propositions if p.name in asked for v in p.variables}
         # Weather is everywhere; whoever thinks of it alone need not look who is in sight, which costs 25 us a world.
+        halts = [a.halt is not None or bool(a.queue.ends[1]) for a in scenario.actors]
+        self.halting = np.array([True, *halts, *(False for _ in self.signs)])  # who stops at his line, as all know
         self.looks = scenario.trial is not None or any(v.startswith(("actors.", "signs.")) for v in read)
         self.own = 4 * self.slots + 1 if self.looks else 0
         self.timed = tuple(p for p in scenario.propositions if p.timed)
@@ -170,13 +179,13 @@ class Mind:
         n = self.slots
         left, speed = place.left[:, :n], now.speed[:, :n]
         time = now.tick.astype(np.float32) * _TICK
-        there = (now.kind[:, :n] != 0) & ((left <= 0) | ((left < AT_LINE) & (speed < STANDS)))
-        there[:, 0] = (left[:, 0] <= 0) | ((left[:, 0] < AT_LINE) & (speed[:, 0] < STANDS))
+        here = now.kind[:, :n] != 0
+        there = here & ((left <= 0) | ((left < AT_LINE) & (speed < STANDS)))
         np.copyto(kept.arrived, np.minimum(kept.arrived, time[:, None]), where=there)
-        comes = (now.kind[:, :n] != 0) & place.nearing[:, :n] & (speed > STANDS)
+        comes = here & place.nearing[:, :n] & (speed > STANDS)
         comes[:, 0] = True
-        pace = np.maximum(speed, np.where(np.arange(n) == 0, SLOWEST, STANDS))
-        foreseen = np.where(comes, time[:, None] + np.maximum(left, 0) / pace, time[:, None] + NEVER)
+        lasts = _lasts(left, np.maximum(speed, np.where(np.arange(n) == 0, SLOWEST, STANDS)), self.halting)
+        foreseen = time[:, None] + np.where(comes, lasts, NEVER)
         when = np.where(kept.arrived < NEVER * 1e2, kept.arrived, foreseen)
         leads = np.clip(when[:, :1] - when, -NEVER, NEVER)
         open_ = kept.settled[:, 0] == 0

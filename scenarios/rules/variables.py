@@ -7,7 +7,8 @@
     actors.<name>.speed     [m/s]
     actors.<name>.kind      "car", "van", ...
     actors.<name>.turn      "left", "right", "straight": the way that it takes, "" where it keeps to its lane
-    actors.<name>.lead      by how much it comes to the junction before ego nominally does [s]; told by draws alone
+    actors.<name>.lead      by how much it comes to the junction before ego nominally does [s]; told by draws alone;
+                            minus infinity for who is not there and never comes
     actors.<name>.halted    whether it stands within 6 m before its line; told by running worlds alone
     actors.<name>.distance  from ego's rear axle to the actor's [m]; endless where there is none
     signs.<name>.present    whether the sign stands in the world
@@ -58,7 +59,7 @@ _WALKER = KIND["walker"]
 HALTED_NEAR = 6.0  # [m] before its line who stands has halted
 _STANDS = 0.1  # [m/s]
 _ABSENT: dict[str, Any] = {
-    "speed": 0.0, "kind": "none", "text": "", "wear": 0.0, "distance": np.inf, "turn": "", "lead": 0.0,
+    "speed": 0.0, "kind": "none", "text": "", "wear": 0.0, "distance": np.inf, "turn": "", "lead": -np.inf,
     "halted": False,
 }  # fmt: skip
 _EXITS = tuple(i for i, word in enumerate(DECISIONS) if word.startswith("exit "))
