@@ -13,7 +13,7 @@ import numpy as np
 
 from policies.controller import Manner
 from policies.mind import Thought
-from policies.moods import control_by
+from policies.moods import HEED, control_by
 from policies.parking import WIDTH, Parker
 from policies.places import place_of
 from sim.composed import bays_of
@@ -29,6 +29,7 @@ BEFORE = 1.0  # [m] before a line at which one comes to stand
 AT_LINE = 2.5  # [m] from it one stands there
 STANDS = 0.3  # [m/s]
 CLEAR = 1.0  # [m] that another's rear must be out of the place
+EARLY = Manner.heed  # [m] from a line at which who reacts early heeds it
 UNDER = 1.0  # [m/s] below the speed that counts as slow
 
 
@@ -52,7 +53,8 @@ def hands_of(trial: Trial) -> Hands:
     """
     if trial.kind in ORDERS:
         return Turns(trial)
-    return Parks() if trial.kind == "bay" else Slows(trial)
+    known = {"bay": Parks, "reaction": Reacts}
+    return known[trial.kind]() if trial.kind in known else Slows(trial)
 
 
 def first_way(seen: Truth) -> np.ndarray:
@@ -150,6 +152,19 @@ class Slows:
         limit = np.where(stops, coming_to(trial.end - BEFORE - front), slow)
         on = slows & (front < trial.end) & ~(stops & (memory[:, 0] > 0))
         return below(action, speed, np.where(on, limit, np.inf)), memory
+
+
+class Reacts:
+    """Brakes for lines ahead as soon as they are seen, and only when they are near where that is the decision."""
+
+    width = 0
+
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """See `Hands.act`."""
+        late = thought.decision == DECISION["late"]
+        heeding = [(rows & (late == is_late), replace(manner, heed=HEED if is_late else EARLY))
+                   for rows, manner in manners for is_late in (False, True)]  # fmt: skip
+        return control_by(seen.maps.arrays, thought.world, first_way(seen), heeding), memory
 
 
 class Parks:
