@@ -13,7 +13,7 @@ import numpy as np
 
 from policies.controller import Manner
 from policies.mind import Thought
-from policies.moods import control_by
+from policies.moods import HEED, control_by
 from policies.parking import WIDTH, Parker
 from policies.places import Place, place_of
 from sim.composed import bays_of
@@ -35,6 +35,7 @@ STANDS = 0.1  # [m/s]
 TICK = Simulation().tick  # [s]
 CLEAR = 1.0  # [m] that another's rear must be out of the place
 CHANGED = 0.8  # of the stretch after which a lane change is over
+EARLY = Manner.heed  # [m] from a line at which who reacts early heeds it
 UNDER = 1.0  # [m/s] below the speed that counts as slow
 
 
@@ -60,7 +61,8 @@ def hands_of(trial: Trial) -> Hands:
         return Turns(trial)
     if trial.kind == "lane":
         return Changes(trial)
-    return Parks() if trial.kind == "bay" else Slows(trial)
+    known = {"bay": Parks, "reaction": Reacts}
+    return known[trial.kind]() if trial.kind in known else Slows(trial)
 
 
 def first_way(seen: Truth) -> np.ndarray:
@@ -77,7 +79,9 @@ def below(action: Action, speed: np.ndarray, limit: np.ndarray) -> Action:
 def halting(action: Action, speed: np.ndarray, room: np.ndarray) -> Action:
     """The action with no more acceleration than still stops evenly within `room` (S,) [m]; see `stopping_speed`."""
     half = 0.5 * BRAKING * TICK
-    then = np.maximum(np.sqrt(np.maximum(half**2 + 2.0 * (BRAKING * np.maximum(room, 0.0) - half * speed), 0.0)) - half, 0.0)
+    then = np.maximum(
+        np.sqrt(np.maximum(half**2 + 2.0 * (BRAKING * np.maximum(room, 0.0) - half * speed), 0.0)) - half, 0.0
+    )
     most = np.maximum((then - speed) / TICK, -HARDEST).astype(np.float32)
     return replace(action, acceleration=np.minimum(action.acceleration, most))
 
@@ -172,6 +176,19 @@ class Slows:
         limit = np.where(stops, coming_to(trial.end - BEFORE - front), slow)
         on = slows & (front < trial.end) & ~(stops & (memory[:, 0] > 0))
         return below(action, speed, np.where(on, limit, np.inf)), memory
+
+
+class Reacts:
+    """Brakes for lines ahead as soon as they are seen, and only when they are near where that is the decision."""
+
+    width = 0
+
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """See `Hands.act`."""
+        late = thought.decision == DECISION["late"]
+        heeding = [(rows & (late == is_late), replace(manner, heed=HEED if is_late else EARLY))
+                   for rows, manner in manners for is_late in (False, True)]  # fmt: skip
+        return control_by(seen.maps.arrays, thought.world, first_way(seen), heeding), memory
 
 
 class Parks:

@@ -21,6 +21,7 @@ from scenarios.rules.syntax import names
 from scenarios.rules.variables import call_of, drawn_in, value_on
 from scenarios.spec import Scenario
 from sim.config import Simulation
+from sim.drowsiness import LATE, drowsiness
 from sim.errands import EASE, LINE
 from sim.rollout import Truth
 from sim.types import KIND, World
@@ -211,7 +212,9 @@ class Mind:
         """What is known of a variable: (S,)."""
         if variable.endswith(".lead") and view.leads is not None:
             return view.leads[:, 1 + self.actors.index(variable.split(".")[1])]
-        if variable.startswith(("map.", "mood.")):  # the ground is there to be seen, and a mood is one's own
+        if variable == "mood.drowsy":  # one's own, from when it has come on
+            return drowsiness(seen.episodes, seen.world.tick) > LATE
+        if variable.startswith(("map.", "mood.")):  # the ground is there to be seen, and who is in a hurry knows it
             return np.array([drawn_in(e, variable) for e in seen.episodes])
         function = call_of(variable)[0]
         said = function == "number" or (variable.startswith("signs.") and not variable.endswith(".present"))

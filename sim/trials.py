@@ -35,6 +35,11 @@ _PARKED = 10  # ticks that ego must stand in a bay
 _ARRIVED = OUTCOME["arrived"]
 
 
+def backs_up(trial: Trial | None) -> bool:
+    """Whether the decisions of a trial are driven backwards, in part."""
+    return trial is not None and trial.kind == "bay"
+
+
 class Judge(Protocol):
     """Reads the decision of one world."""
 
