@@ -127,7 +127,8 @@ def test_a_file_with_several_mistakes_is_told_all_and_with_one_a_sentence(
     assert "two.yaml:11: splits.train" in said.err
     Path("one.yaml").write_text(HIDDEN.replace("if heavy", "if havy"))
     assert cli.main(["scenarios", "one.yaml"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3 and lines[2].strip() == "^^^^"  # the sentence, the line, the carets
 
 
 def test_what_loads_and_will_not_do_is_told_below(hidden: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
