@@ -21,7 +21,7 @@ from sim.config import Simulation, Trial
 from sim.roads import GATE
 from sim.rollout import Truth
 from sim.trials import ORDERS
-from sim.types import DECISION, DECISIONS, Action, Bank
+from sim.types import DECISION, DECISIONS, Action
 
 BRAKING = 1.8  # [m/s^2] with which a line is come up to
 GRIP = 0.3  # [s] in which a speed that is too high is brought down
@@ -86,8 +86,8 @@ def coming_to(room: np.ndarray, then: float | np.ndarray = 0.0) -> np.ndarray:
 class Turns:
     """Comes to a halt at the line, looks, and goes when it is its turn by the decision of that moment.
 
-    Who meets nobody, and no stop sign, rolls on. It goes by turns and not by the law of the lines, so that it is left
-    alone by them, but for lights. Memory: the decision made at the line plus one, and how far every slot has come:
+    It stops whoever is there, so that who comes later comes as the scenario says, and heeds no other line but lights.
+    Memory: the decision made at the line plus one, and how far every slot has come:
     0 nobody knows of it, 1 it was seen, 2 it was in the place, 3 it is out of it.
     """
 
@@ -111,7 +111,7 @@ class Turns:
         known = (stage > 0).sum(1)
         before = np.minimum(self._before(memory[:, 0].astype(np.int64) - 1, known), known)
         free = (memory[:, 0] > 0) & ((stage == 3).sum(1) >= before)
-        held = ~free & ((known > 0) | self._stop_sign(bank, seen.world.route[:, 0])) & (room > -PAST)
+        held = ~free & (room > -PAST)
         return halting(action, speed, np.where(held, room - BEFORE, np.inf)), memory
 
     def _stages(self, place: Place, thought: Thought, seen: Truth, memory: np.ndarray) -> np.ndarray:
@@ -128,12 +128,6 @@ class Turns:
         stage = np.where(here & (left < 0), 2, np.where((stage == 2) & out, 3, stage))
         np.put_along_axis(memory, slots, stage.astype(np.float32), 1)
         return stage
-
-    @staticmethod
-    def _stop_sign(bank: Bank, route: np.ndarray) -> np.ndarray:
-        """(S,) whether there is a stop sign on the way."""
-        stops = np.concatenate([[0], np.cumsum(bank.gate_kind == GATE["stop"])])
-        return stops[bank.gate_start[route + 1]] > stops[bank.gate_start[route]]
 
     @staticmethod
     def _before(decision: np.ndarray, known: np.ndarray) -> np.ndarray:

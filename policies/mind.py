@@ -2,7 +2,8 @@
 
 An actor is there for a mind once ego's camera had a free line of sight to it; what it does now counts while it is seen;
 a sign says its words once they could be read. `lead` is what a driver at a line goes by: how much earlier than itself
-another comes to the place of decision, foreseen from where all are and how fast, and settled once ego is there.
+another comes to the place of decision, foreseen from where all are and how fast.  Once ego is there it is settled, and
+where turns are taken so are the facts: the decision falls at the line.
 Memory is float32 (S, width) with the slot first; see `policies.base`.
 """
 
@@ -23,6 +24,7 @@ from scenarios.spec import Scenario
 from sim.config import Simulation
 from sim.errands import EASE, LINE
 from sim.rollout import Truth
+from sim.trials import ORDERS
 from sim.types import KIND, World
 
 AT_LINE = 3.0  # [m] from the edge at which who stands, or is over it, has arrived
@@ -70,6 +72,7 @@ class _Columns(NamedTuple):
     Args:
         seen: whether an actor or a sign was; read: whether a sign was.
         arrived: when at the place [s]; leads: as they are settled [s]; settled: (S, 1) whether they are.
+        facts: (S, P) the propositions as they were settled.
     """
 
     seen: np.ndarray
@@ -77,6 +80,7 @@ class _Columns(NamedTuple):
     arrived: np.ndarray
     leads: np.ndarray
     settled: np.ndarray
+    facts: np.ndarray
 
 
 class _View(NamedTuple):
@@ -128,8 +132,9 @@ class Mind:
         # Weather is everywhere; whoever thinks of it alone need not look who is in sight, which costs 25 us a world.
         halts = [a.halt is not None or bool(a.queue.ends[1]) for a in scenario.actors]
         self.halting = np.array([True, *halts, *(False for _ in self.signs)])  # who stops at his line, as all know
+        self.by_turns = scenario.trial is not None and scenario.trial.kind in ORDERS
         self.looks = scenario.trial is not None or any(v.startswith(("actors.", "signs.")) for v in read)
-        self.own = 4 * self.slots + 1 if self.looks else 0
+        self.own = 4 * self.slots + 1 + len(scenario.propositions) if self.looks else 0
         self.timed = tuple(p for p in scenario.propositions if p.timed)
         self.monitor = Monitor([p.tree for p in self.timed])
         self.width = self.own + self.monitor.width
@@ -143,20 +148,22 @@ class Mind:
 
     def _columns(self, memory: np.ndarray) -> _Columns:
         n = self.slots
-        return _Columns(*(memory[:, k * n : (k + 1) * n] for k in range(4)), memory[:, 4 * n : 4 * n + 1])
+        parts = (memory[:, k * n : (k + 1) * n] for k in range(4))
+        return _Columns(*parts, memory[:, 4 * n : 4 * n + 1], memory[:, 4 * n + 1 : self.own])
 
     def think(self, seen: Truth, memory: np.ndarray) -> Thought:
         """See `Thinker.think`."""
         memory = memory.copy()
-        if not self.looks:
-            view = _View(seen.world, seen.world, seen.world, None)
-        else:
-            kept = self._columns(memory)
-            view = self._look(seen, kept)
-            if self.scenario.trial is not None:
-                self._foresee(place_of(seen), view.now, kept)
-                view = view._replace(leads=kept.leads.copy())
+        kept = self._columns(memory)
+        settled = kept.settled > 0
+        view = self._look(seen, kept) if self.looks else _View(seen.world, seen.world, seen.world, None)
+        if self.scenario.trial is not None:
+            self._foresee(place_of(seen), view.now, kept)
+            view = view._replace(leads=kept.leads.copy())
         facts = self._facts(seen, view, memory)
+        if self.by_turns:  # it falls at the line, by what is true then
+            kept.facts[:] = np.where(settled, kept.facts, np.column_stack(list(facts.values())))
+            facts = {name: kept.facts[:, k] > 0 for k, name in enumerate(facts)}
         return Thought(np.asarray(evaluate(self.scenario.rule, facts)), facts, view.now, view.leads, memory)
 
     def _look(self, seen: Truth, kept: _Columns) -> _View:

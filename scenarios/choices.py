@@ -80,7 +80,7 @@ def untold_of(model: FileModel) -> dict[str, str]:
         if named.script is not None:
             told = "follows a script, so that no draw can say what it is when the decision falls"
             found[f"actors.{named.name}.speed"] = f"{told}; wanted 'actors.{named.name}.present'"
-        elif named.follows is not None or named.halt is not None or named.lead is not None or named.queue.ends[1]:
+        elif named.follows is not None or named.halt is not None or named.queue.ends[1]:
             told = "drives by others, so that no draw can say what it is when the decision falls"
             found[f"actors.{named.name}.speed"] = f"{told}; wanted 'actors.{named.name}.present'"
         told = "is told by a running world alone, and no draw can say it"

@@ -107,9 +107,9 @@ def short_name(driver: str) -> str:
 def main(options: Options) -> int:
     """Drive, film, and print the file's path."""
     from dagger.drivers import choose_driver
-    from scenarios.environment import room_for, truth_of
+    from scenarios.environment import room_for
     from scenarios.rules.evaluate import evaluate
-    from scenarios.sample import sample
+    from scenarios.sample import sample, valuation
     from scenarios.spec import load_scenario
     from sim.embedded import EmbeddedWorld
     from sim.film import FILM_CAMERA, Captions, drive_film, write_film
@@ -125,14 +125,21 @@ def main(options: Options) -> int:
     driver = choose_driver(options.driver)
     episode = sample(scenario, options.seed, options.split, cell)
 
+    drawn, way_out = valuation(scenario, episode), scenario.trial is None
+
+    def facts(world: World) -> dict[str, bool]:
+        """What is true now; what is true when the decision falls, where a moment does not tell or it falls early."""
+        now = {p.name: bool(p.on_world(world)[0]) for p in scenario.propositions if p.momentary and way_out}
+        return drawn | now
+
     def wanted(world: World) -> str:
-        return DECISIONS[int(evaluate(scenario.rule, truth_of(scenario, world))[0])]
+        return DECISIONS[int(evaluate(scenario.rule, {k: np.array([v]) for k, v in facts(world).items()})[0])]
 
     title, notes = titled(scenario)
     captions = Captions(
         title,
         f"driver: {short_name(driver.name)}  ·  seed {options.seed}  ·  green: what is true of this world",
-        lambda world: {k: bool(v[0]) for k, v in truth_of(scenario, world).items()}, wanted, notes,
+        facts, wanted, notes,
     )  # fmt: skip
     search = (options.maps,) if options.maps else ()
     backend = EmbeddedWorld(1, driver.camera, room_for(scenario), search=search)

@@ -106,6 +106,11 @@ def number_in(words: str, behind: str = "") -> int:
     return int(found[1]) if found else 0
 
 
+def told_by_draws_alone(variable: str) -> bool:
+    """Whether no arrays of a running world tell a variable."""
+    return variable.endswith(".lead") or variable.startswith(("map.", "mood."))
+
+
 def of_words(words: Any, value: Callable[[str], Any]) -> Any:
     """A function of words for a text or for texts (B,)."""
     if not np.ndim(words):
