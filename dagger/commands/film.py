@@ -101,14 +101,14 @@ def titled(scenario: Scenario) -> tuple[str, tuple[str, ...]]:
     return scenario.name, (rule, *(f"where {name}: {text}" for name, text in definitions.items()))
 
 
-def with_sub_rules(scenario: Scenario, truths: Mapping[str, Any]) -> dict[str, bool]:
-    """What is true of one world, for its chips: proposition -> (1,), and behind them the sub-rules that are formulas."""
-    found = {name: bool(value[0]) for name, value in truths.items()}
+def with_sub_rules(scenario: Scenario, truths: Mapping[str, bool]) -> dict[str, bool]:
+    """What is true of one world, for its chips: the propositions, and behind them the sub-rules that are formulas."""
+    found = dict(truths)
     for name, tree in scenario.definitions.items():
         if isinstance(tree, Formula):
             whole = expanded(tree, scenario.definitions)
             if not is_timed(whole):
-                found[name] = bool(compile_formula(whole, of_valuation)({k: bool(v[0]) for k, v in truths.items()}))
+                found[name] = bool(compile_formula(whole, of_valuation)(truths))
     return found
 
 
@@ -123,8 +123,9 @@ def main(options: Options) -> int:
     from dagger.drivers import choose_driver
     from scenarios.environment import room_for
     from scenarios.rules.evaluate import evaluate
-    from scenarios.sample import sample, valuation
+    from scenarios.sample import sample
     from scenarios.spec import load_scenario
+    from scenarios.watching import Watch
     from sim.embedded import EmbeddedWorld
     from sim.film import FILM_CAMERA, Captions, drive_film, write_film
     from sim.types import DECISIONS, World
@@ -139,12 +140,10 @@ def main(options: Options) -> int:
     driver = choose_driver(options.driver)
     episode = sample(scenario, options.seed, options.split, cell)
 
-    drawn, way_out = valuation(scenario, episode), scenario.trial is None
+    watch = Watch(scenario, episode)
 
     def facts(world: World) -> dict[str, bool]:
-        """What is true now; what is true when the decision falls, where a moment does not tell or it falls early."""
-        now = {p.name: bool(p.on_world(world)[0]) for p in scenario.propositions if p.momentary and way_out}
-        return drawn | now
+        return watch.facts(world, backend.maps.arrays)
 
     def wanted(world: World) -> str:
         return DECISIONS[int(evaluate(scenario.rule, {k: np.array([v]) for k, v in facts(world).items()})[0])]
@@ -153,7 +152,7 @@ def main(options: Options) -> int:
     captions = Captions(
         title,
         f"driver: {short_name(driver.name)}  ·  seed {options.seed}  ·  green: what is true of this world",
-        lambda world: with_sub_rules(scenario, facts(world)), wanted, notes,
+        lambda world: with_sub_rules(scenario, {k: [v] for k, v in facts(world).items()}), wanted, notes,
     )  # fmt: skip
     search = (options.maps,) if options.maps else ()
     backend = EmbeddedWorld(1, driver.camera, room_for(scenario), search=search)
