@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from dagger.catalogue import rule_in_short
 from dagger.console import table
 from dagger.suites.tally import failures
 from scenarios.spec import Scenario
@@ -35,7 +36,7 @@ class Thought:
     @classmethod
     def of(cls, scenario: Scenario, made: Mapping[str, Any], alone: Mapping[str, tuple[int, str]]) -> Thought:
         """A scenario's row."""
-        return cls(scenario.name, " ".join(str(scenario.data["rule"]).split()), scenario.tells, made, alone)
+        return cls(scenario.name, rule_in_short(scenario), scenario.tells, made, alone)
 
     def figures(self, baselines: Sequence[str]) -> list[str]:
         """Episodes, success, rule accuracy; twins that flip and that hold; rule accuracy of the baselines."""
