@@ -141,7 +141,7 @@ class Mind:
         asked = names(scenario.rule)
         read = {v for p in scenario.propositions if p.name in asked for v in p.variables}
         # Weather is everywhere; whoever thinks of it alone need not look who is in sight, which costs 25 us a world.
-        halts = [a.halt is not None or bool(a.queue.ends[1]) for a in scenario.actors]
+        halts = [a.halt is not None or a.patience is not None or bool(a.queue.ends[1]) for a in scenario.actors]
         self.halting = np.array([True, *halts, *(False for _ in self.signs)])  # who stops at his line, as all know
         self.by_turns = scenario.trial is not None and scenario.trial.kind in ORDERS
         self.looks = scenario.trial is not None or any(v.startswith(("actors.", "signs.")) for v in read)

@@ -64,7 +64,7 @@ def untold_of(model: FileModel) -> dict[str, str]:
         if variable.startswith("changes."):
             told = "is yet to come, and no driver can know it; wanted what is there"
             found[variable] = f"{told}, such as 'weather.precipitation > 20'"
-        elif variable.endswith((".halt", ".queue", ".follows.gap")):
+        elif variable.endswith((".halt", ".queue", ".patience", ".follows.gap")):
             actor = variable.split(".")[1]
             found[variable] = f"is how the actor drives, which no world shows; wanted 'actors.{actor}.turn'"
         elif ".script." in variable:
@@ -80,7 +80,7 @@ def untold_of(model: FileModel) -> dict[str, str]:
         if named.script is not None:
             told = "follows a script, so that no draw can say what it is when the decision falls"
             found[f"actors.{named.name}.speed"] = f"{told}; wanted 'actors.{named.name}.present'"
-        elif named.follows is not None or named.halt is not None or named.queue.ends[1]:
+        elif any(x is not None for x in (named.follows, named.halt, named.patience)) or named.queue.ends[1]:
             told = "drives by others, so that no draw can say what it is when the decision falls"
             found[f"actors.{named.name}.speed"] = f"{told}; wanted 'actors.{named.name}.present'"
         told = "is told by a running world alone, and no draw can say it"

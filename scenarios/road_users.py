@@ -20,7 +20,7 @@ _POINTS = f"wanted 1 to {MOST_POINTS - 1} points [forward, left], in metres from
 
 
 _CUES = ("after", "within", "near_junction", "past")
-LATER = ("turn", "halt", "queue", "lead")  # keys of an actor that came later: they are drawn last
+LATER = ("turn", "halt", "queue", "lead", "patience")  # keys of an actor that came later: they are drawn last
 
 
 class ScriptModel(Model):
@@ -116,6 +116,7 @@ class ActorModel(Model):
     halt: Draw | None = None
     queue: Draw = Fixed(ActorSpec.queue)
     lead: Draw | None = None
+    patience: Draw | None = None
     follows: FollowsModel | None = None
     bay: int = Field(0, ge=0, le=20, strict=True)
     numbers: ClassVar[dict[str, tuple[float, float]]] = {
@@ -124,6 +125,7 @@ class ActorModel(Model):
         "speed": (0.0, EGO.max_speed),
         "halt": (0.0, LONGEST),
         "lead": (-LONGEST, LONGEST),
+        "patience": (0.0, LONGEST),
     }
     words: ClassVar[dict[str, tuple[str, ...]]] = {"kind": tuple(BODIES), "arm": ARMS, "lane": LANES, "turn": TURNS}
 
@@ -155,12 +157,14 @@ class ActorModel(Model):
     def _check_errand(self) -> ActorModel:
         given = self.model_fields_set
         turns, follows = "turn" in given, self.follows is not None
-        for key in ("halt", "queue", "lead"):
+        for key in ("halt", "queue", "lead", "patience"):
             if key in given and not turns:
                 raise ValueError(f"the actor '{self.name}' has {key} and no turn; wanted turn: left, right or straight")
         for key in ("script", "follows"):
             if getattr(self, key) is not None and turns:
                 raise ValueError(f"the actor '{self.name}' has a turn and {key}; wanted one of them")
+        if self.patience is not None and self.queue.ends[1]:
+            raise ValueError(f"the actor '{self.name}' has patience and a queue; wanted one of them")
         if self.script is not None and follows:
             raise ValueError(f"the actor '{self.name}' has a script and follows; wanted one of them")
         if turns and self.speed.ends[0] <= 0.0:

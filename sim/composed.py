@@ -151,11 +151,17 @@ def _place(kind: str, arms: dict[str, Arm], routes: Sequence[Route]) -> Junction
 
 # ----------------------------------------------------------------------------------------------- a single street
 def _stretch(graph: LaneGraph, opendrive: str, kind: str) -> Junction:
-    """A stretch of a straight street from west to east: one route "straight" each way that is driven over it."""
+    """A stretch of a straight street from west to east: one route "straight" each way that is driven over it.
+
+    A passage begins where who drives through it leaves his lane.
+    """
     root = ET.fromstring(opendrive.encode())
     element = root.find("road")
     assert element is not None
-    west, east = (_on_road(element, s, 0.0)[:2] for s in _ends_of(element, kind))
+    begin, end = _ends_of(element, kind)
+    around = _ASIDE if kind == "passage" else 0.0  # who waits for another to come out of a gap stands clear of his way
+    gap = [_on_road(element, s, 0.0)[:2] for s in (begin, end)]
+    west, east = (_on_road(element, s, 0.0)[:2] for s in (begin - around, end + around))
     ways = {}
     for lane in graph.lanes_of_kind("driving").tolist():
         if not _before(graph, lane):
@@ -171,8 +177,8 @@ def _stretch(graph: LaneGraph, opendrive: str, kind: str) -> Junction:
     }
     if kind == "passage":
         middle = 0.5 * (_halfway(coming) + _halfway(against))
-        coming = _over(_through(ways["west"], west, east, middle), "west", west, east)
-        against = _over(_through(ways["east"], east, west, middle), "east", east, west)
+        coming = _over(_through(ways["west"], *gap, middle), "west", west, east)
+        against = _over(_through(ways["east"], *gap[::-1], middle), "east", east, west)
     return _place(kind, arms, (coming,) if kind == "bays" else (coming, against))
 
 

@@ -212,6 +212,8 @@ class ActorSpec:
             does not stop enters the junction then. Its distance follows, see `sim.dispatch`. None: it starts where
             `distance` says.
         follows: it drives behind ego at this gap [m], wherever ego goes; arm, lane, distance and speed mean nothing.
+        patience: it stops at its line for ego, where that is near or in the place: until ego has come out of it, or has
+            stood at its own line for so long [s]. None: it does not.
         bay: it stands parked in the map's bay of that number, counted from 1 as ego passes them; 0 where in none.
     """
 
@@ -231,6 +233,7 @@ class ActorSpec:
     lead: float | None = None
     follows: float | None = None
     bay: int = 0
+    patience: float | None = None
 
     @property
     def sent(self) -> bool:
@@ -408,7 +411,7 @@ class Episode:
         return cls(**data)
 
 
-_LATER = ("script", "turn", "halt", "queue", "lead", "follows", "bay")
+_LATER = ("script", "turn", "halt", "queue", "lead", "follows", "bay", "patience")
 _DEFAULTS = {f.name: f.default for f in fields(ActorSpec)}
 
 

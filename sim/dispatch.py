@@ -28,6 +28,7 @@ from sim.errands import (
     LATE,
     LINE,
     OUT,
+    PATIENCE,
     SENT,
     STOP,
     TAIL,
@@ -56,7 +57,7 @@ def check_errand(spec: ActorSpec, episode: Episode, junction: Junction, tick: fl
         ValueError: for a way that the junction does not have, keys that want others, or a lead that has passed when the
             episode begins.
     """
-    told = [k for k in ("halt", "lead") if getattr(spec, k) is not None] + (["queue"] if spec.queue else [])
+    told = [k for k in ("halt", "lead", "patience") if getattr(spec, k) is not None] + (["queue"] if spec.queue else [])
     if told and not spec.turn:
         raise ValueError(f"actor {spec.name} has {told[0]} and no turn; wanted turn: left, right or straight")
     if not spec.sent:
@@ -126,7 +127,7 @@ def send(
     route, body = way_of(spec, junction), BODIES[spec.kind]
     front = body.length - body.overhang
     stop, edge = route.junction_in - LINE - front, route.junction_in - front
-    halts = spec.halt is not None or spec.queue
+    halts = spec.halt is not None or spec.queue or spec.patience is not None
     s, speed, enters = _start(spec, episode, junction, route, stop if halts else None, edge, tick)
     x, y, yaw = pose_at(route.path, s)
     set_body(world, w, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour)
@@ -134,6 +135,7 @@ def send(
     drive[[ALONG, CRUISE, STOP, EDGE]] = s, spec.speed, stop, edge
     drive[[OUT, HALT]] = route.junction_out + body.overhang, (spec.halt or 0.0) if halts else -1.0
     drive[[ENTERS, ENTRY]] = enters, speed
+    drive[PATIENCE] = -1.0 if spec.patience is None else spec.patience
     errands.path[w, i] = maps.path(road_map, route.path, route)
     errands.heading[w, i] = pose_at(route.path, route.junction_in - LINE)[2]
     errands.line[w, i, SERVED] = -1
@@ -144,6 +146,8 @@ def send(
     else:
         errands.role[w, i] = SENT
         world.speed[w, i] = speed
+    if spec.patience is not None:
+        errands.line[w, 0, MEMBER] = 1
     if spec.queue:
         errands.line[w, i, MEMBER] = errands.line[w, 0, MEMBER] = 1
         errands.line[w, 0, SERVED] = -1

@@ -23,8 +23,9 @@ from sim.types import OUTCOME, ROUTE_SPACING
 NOBODY, SENT, TAIL, LATE = range(4)  # roles: a sent actor, a tailgater, a sent actor who is yet to come in
 # Columns of `Errands.drive` [m, m/s, s]: along the path, likes to drive, where its rear axle is when its front is at
 # the line, at the junction's edge, and when its rear has left the junction; how long it stands at its line (below 0: it
-# does not stop), when it comes in and how fast; GAP is a tailgater's.
-ALONG, CRUISE, STOP, EDGE, OUT, HALT, ENTERS, ENTRY = range(8)
+# does not stop), when it comes in and how fast, how long it waits for ego (below 0: it does not); GAP is a tailgater's.
+# Of ego ALONG is how far its front has come from its edge.
+ALONG, CRUISE, STOP, EDGE, OUT, HALT, ENTERS, ENTRY, PATIENCE = range(9)
 GAP = ENTRY
 LINE = 1.0  # [m] from a line to the junction's edge
 AWAY = 1e4  # [m] east of the world: where those are who have left, and who are yet to come in
@@ -38,6 +39,7 @@ ROOM = np.float32(0.3)  # [m] kept beside one's own path
 NEAR_LINE = np.float32(1.0)  # [m] before its line who stands has come to it
 EGO_NEAR = np.float32(5.0)  # [m] .. for ego, who knows no line of ours
 EGO_BESIDE = np.float32(3.0)  # [m] off one of its ways ego is still on it
+EGO_COMES = np.float32(28.0)  # [m] from its edge: who is patient stops for ego
 STOPPED = np.float32(0.1)  # [m/s]
 TRAIL = 512  # points of ego's trail
 TAIL_ROOM = np.float32(1.0)  # [m] that a tailgater never goes under
@@ -51,7 +53,7 @@ _RUNNING = OUTCOME["running"]
 class Errands(NamedTuple):
     """State of the sent, beside `World` and with its slots.
 
-    role (B, N) i32; path (B, N) i32 row of the bank's paths; drive (B, N, 8) f32 and line (B, N, 4) i32, the columns
+    role (B, N) i32; path (B, N) i32 row of the bank's paths; drive (B, N, 9) f32 and line (B, N, 4) i32, the columns
     above and of `sim.queueing`, in which ego has slot 0; heading (B, N) f32 towards the junction [rad];
     busy (B,) i32 how many are to be driven; turn (B,) i32 who has his turn; trail (B, TRAIL, 4) f32 x, y, yaw of ego's
     rear axle every ROUTE_SPACING metres, trailed (B,) i32 how many there are; trail is (1, ...) where nobody tailgates.
@@ -72,7 +74,7 @@ def empty_errands(worlds: int, slots: int, tails: bool = False) -> Errands:
     """Nobody is sent."""
     whole = np.int32
     return Errands(
-        np.zeros((worlds, slots), whole), np.full((worlds, slots), -1, whole), np.zeros((worlds, slots, 8), np.float32),
+        np.zeros((worlds, slots), whole), np.full((worlds, slots), -1, whole), np.zeros((worlds, slots, 9), np.float32),
         np.zeros((worlds, slots, 4), whole), np.zeros((worlds, slots), np.float32), np.zeros(worlds, whole),
         np.full(worlds, -1, whole), np.zeros((worlds if tails else 1, TRAIL, 4), np.float32), np.zeros(worlds, whole),
     )  # fmt: skip
@@ -203,6 +205,19 @@ def come_in(w, i, n, now, points, first, role, drive, x, y, yaw, speed, length, 
 
 
 @kernel(inline=True)
+def lets_ego(w, i, tick, dt, line, drive, speed):  # type: ignore[no-untyped-def]
+    """Whether i, who is patient, stops or goes on standing at its line for ego."""
+    phase = line[w, 0, PHASE]
+    if phase == LEFT or drive[w, i, PATIENCE] < _0:
+        return False
+    if line[w, i, PHASE] == COMING:
+        return phase != COMING or drive[w, 0, ALONG] > -EGO_COMES
+    since = max(line[w, 0, CAME], line[w, i, CAME])
+    offered = phase == WAITING and abs(speed[w, 0]) < STOPPED
+    return not (offered and np.float32(tick - since) * dt >= drive[w, i, PATIENCE] - np.float32(1e-4))
+
+
+@kernel(inline=True)
 def keep_to_line(w, i, n, tick, dt, turn, line, drive, speed):  # type: ignore[no-untyped-def]
     """Note where i is in the process of passing its line; returns how far it may go [m]."""
     s, phase = drive[w, i, ALONG], line[w, i, PHASE]
@@ -213,10 +228,15 @@ def keep_to_line(w, i, n, tick, dt, turn, line, drive, speed):  # type: ignore[n
         left = NO_GAP
     elif phase == COMING and speed[w, i] < STOPPED and left < NEAR_LINE:
         line[w, i, PHASE], line[w, i, CAME] = WAITING, tick
+    elif phase == COMING and drive[w, i, PATIENCE] >= _0:
+        # where it begins to brake for its line, and from there on, it drives on once it need not stop for ego
+        near = left - speed[w, i] * dt - NEAR_LINE < HALF * speed[w, i] * speed[w, i] / EASE
+        if near and not lets_ego(w, i, tick, dt, line, drive, speed):
+            line[w, i, PHASE], line[w, i, CAME] = GOING, tick
     elif phase == WAITING:
         stood = np.float32(tick - line[w, i, CAME]) * dt >= drive[w, i, HALT] - np.float32(1e-4)
         mine = line[w, i, MEMBER] == 0 or (line[w, i, SERVED] >= 0 and not blocked(w, i, n, tick, dt, line, speed))
-        if stood and mine:
+        if stood and mine and not lets_ego(w, i, tick, dt, line, drive, speed):
             line[w, i, PHASE] = GOING
     if line[w, i, PHASE] >= GOING:
         left = NO_GAP
@@ -226,7 +246,7 @@ def keep_to_line(w, i, n, tick, dt, turn, line, drive, speed):  # type: ignore[n
 
 
 @kernel(inline=True)
-def watch_ego(w, tick, line, speed, length, overhang, route, route_s, route_offset, junction_in, junction_out):  # type: ignore[no-untyped-def]
+def watch_ego(w, tick, line, drive, speed, length, overhang, route, route_s, route_offset, junction_in, junction_out):  # type: ignore[no-untyped-def]
     """Note where ego is in the process of passing its line."""
     front = length[w, 0] - overhang[w, 0]
     phase = line[w, 0, PHASE]
@@ -235,6 +255,7 @@ def watch_ego(w, tick, line, speed, length, overhang, route, route_s, route_offs
         if q < 0 or abs(route_offset[w, r]) > EGO_BESIDE:
             continue
         left = junction_in[q] - route_s[w, r] - front
+        drive[w, 0, ALONG] = -left
         if phase == COMING and left < EGO_NEAR and abs(speed[w, 0]) < STOPPED:
             phase = WAITING
             line[w, 0, CAME] = tick
@@ -336,7 +357,7 @@ def drive_errands(world, errands, points, path_start, junction_in, junction_out,
             continue
         tick = world.tick[w]
         if line[w, 0, MEMBER] != 0:
-            watch_ego(w, tick, line, speed, length, overhang, world.route, world.route_s, world.route_offset,
+            watch_ego(w, tick, line, drive, speed, length, overhang, world.route, world.route_s, world.route_offset,
                       junction_in, junction_out)  # fmt: skip
             give_turn(w, n, tick, dt, turn, line, errands.heading, speed)
         if errands.trailed[w] > 0:

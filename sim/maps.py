@@ -42,6 +42,7 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
     "merge": {"lanes": (1, 3), "acceleration": (30.0, 300.0), "arm": (30.0, 300.0), "lane_width": _WIDTH},
     "narrow_passage": {
         "passage": (5.0, 100.0), "gap": (2.6, 4.0), "arm": (30.0, 200.0), "taper": (5.0, 20.0), "lane_width": _WIDTH,
+        "signs": (0, 1),
     },
     "parking_bays": {
         "bays": (1, 20), "bay": (5.0, 8.0), "depth": (2.0, 2.8), "arm": (15.0, 200.0), "lane_width": _WIDTH,
@@ -59,6 +60,7 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
 }  # fmt: skip
 WHOLE = frozenset({
     "arms", "blocks_x", "blocks_y", "lanes", "seed", "bays", "exits", "short_1", "short_2", "short_3", "short_4",
+    "signs",
 })  # fmt: skip  # these are whole numbers
 
 # Kind of a place of decision beyond the single junction (`sim.composed`) -> the generators whose maps have one; of the

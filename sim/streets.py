@@ -102,7 +102,12 @@ def _goes_on(strip: Strip, other: int | None, first: bool, last: bool) -> Strip:
 
 
 def narrow_passage(
-    passage: float = 25.0, gap: float = 3.2, arm: float = 50.0, taper: float = 8.0, lane_width: float = 3.5
+    passage: float = 25.0,
+    gap: float = 3.2,
+    arm: float = 50.0,
+    taper: float = 8.0,
+    lane_width: float = 3.5,
+    signs: float = 1,
 ) -> str:
     """A two-way street whose south side is built out, so that over a length only one car fits through.
 
@@ -115,6 +120,7 @@ def narrow_passage(
         arm: length of the street on either side, tapers included [m].
         taper: length over which it narrows, and widens again [m].
         lane_width: elsewhere [m].
+        signs: 0 leaves out the two signs.
     """
     root, element = _straight("narrow_passage", 2.0 * arm + passage)
     stations = (arm - taper, arm, arm + passage, arm + passage + taper)
@@ -131,8 +137,9 @@ def narrow_passage(
     centre = ((0.0, "broken"), (stations[0], "none"), (stations[3], "broken"))
     section(element, [drives, gutter, built_out], [drives, gutter, Strip("sidewalk", PAVEMENT)], centre=centre)
     aside = lane_width + GUTTER + _SIGN
-    signal(element, 1, "208", (stations[0], -aside), (-1, -1))
-    signal(element, 2, "308", (stations[3], aside), (1, 1))
+    if signs:
+        signal(element, 1, "208", (stations[0], -aside), (-1, -1))
+        signal(element, 2, "308", (stations[3], aside), (1, 1))
     return text_of(root)
 
 

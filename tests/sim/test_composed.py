@@ -71,15 +71,16 @@ def test_a_passage_is_driven_in_the_middle_of_its_gap_from_either_side(gap, tape
     kerb = 3.5 - gap  # the built-out side's; the other one is at 3.5
     for arm, sign in (("west", 1.0), ("east", -1.0)):
         (route,) = place.routes_from(arm)
-        assert _at(route, route.junction_in)[0] == pytest.approx(-15.0 * sign, abs=0.02)
-        assert _at(route, route.junction_out)[0] == pytest.approx(15.0 * sign, abs=0.02)
+        # it begins where one leaves one's lane, so that who waits stands clear of who comes out
+        assert _at(route, route.junction_in)[0] == pytest.approx(-32.0 * sign, abs=0.02)
+        assert _at(route, route.junction_out)[0] == pytest.approx(32.0 * sign, abs=0.02)
         inside = np.abs(route.path.points[:, 0]) < 15.0
         assert route.path.points[inside, 1] == pytest.approx(0.5 * (kerb + 3.5), abs=0.03)
         outside = np.abs(route.path.points[:, 0]) > 33.0
         assert route.path.points[outside, 1] == pytest.approx(-HALF * sign, abs=0.01)
         # a path may end up to a step short of its line
-        assert place.arms[arm].inbound.points[-1, 0] == pytest.approx(-15.0 * sign, abs=0.5)
-        assert place.arms[arm].outbound.points[0, 0] == pytest.approx(-15.0 * sign, abs=0.1)
+        assert place.arms[arm].inbound.points[-1, 0] == pytest.approx(-32.0 * sign, abs=0.5)
+        assert place.arms[arm].outbound.points[0, 0] == pytest.approx(-32.0 * sign, abs=0.1)
 
 
 def test_bays_are_the_parking_spaces_of_the_map_in_the_order_of_the_way():
