@@ -121,14 +121,13 @@ def short_name(driver: str) -> str:
 def main(options: Options) -> int:
     """Drive, film, and print the file's path."""
     from dagger.drivers import choose_driver
+    from policies.expert import Expert
+    from policies.onlooker import Onlooker
     from scenarios.environment import room_for
-    from scenarios.rules.evaluate import evaluate
     from scenarios.sample import sample
     from scenarios.spec import load_scenario
-    from scenarios.watching import Watch
     from sim.embedded import EmbeddedWorld
     from sim.film import FILM_CAMERA, Captions, drive_film, write_film
-    from sim.types import DECISIONS, World
 
     width, height = read_size(options.size)
     if options.out.suffix != ".mp4":
@@ -140,22 +139,15 @@ def main(options: Options) -> int:
     driver = choose_driver(options.driver)
     episode = sample(scenario, options.seed, options.split, cell)
 
-    watch = Watch(scenario, episode)
-
-    def facts(world: World) -> dict[str, bool]:
-        return watch.facts(world, backend.maps.arrays)
-
-    def wanted(world: World) -> str:
-        return DECISIONS[int(evaluate(scenario.rule, {k: np.array([v]) for k, v in facts(world).items()})[0])]
-
+    search = (options.maps,) if options.maps else ()
+    backend = EmbeddedWorld(1, driver.camera, room_for(scenario), search=search)
+    onlooker = Onlooker(Expert.of(scenario), backend)
     title, notes = titled(scenario)
     captions = Captions(
         title,
-        f"driver: {short_name(driver.name)}  ·  seed {options.seed}  ·  green: what is true of this world",
-        lambda world: with_sub_rules(scenario, {k: [v] for k, v in facts(world).items()}), wanted, notes,
+        f"driver: {short_name(driver.name)}  ·  seed {options.seed}  ·  green: true, as far as an expert knows by now",
+        lambda world: with_sub_rules(scenario, onlooker.facts(world)), onlooker.wanted, notes,
     )  # fmt: skip
-    search = (options.maps,) if options.maps else ()
-    backend = EmbeddedWorld(1, driver.camera, room_for(scenario), search=search)
     policy = driver.of(scenario, options.split)
     view = replace(FILM_CAMERA, width=width, height=height)
     fps = round(1 / backend.simulation.tick)
