@@ -73,7 +73,9 @@ def below(action: Action, speed: np.ndarray, limit: np.ndarray) -> Action:
 def halting(action: Action, speed: np.ndarray, room: np.ndarray) -> Action:
     """The action with no more acceleration than still stops evenly within `room` (S,) [m]; see `stopping_speed`."""
     half = 0.5 * BRAKING * TICK
-    then = np.maximum(np.sqrt(np.maximum(half**2 + 2.0 * (BRAKING * np.maximum(room, 0.0) - half * speed), 0.0)) - half, 0.0)
+    then = np.maximum(
+        np.sqrt(np.maximum(half**2 + 2.0 * (BRAKING * np.maximum(room, 0.0) - half * speed), 0.0)) - half, 0.0
+    )
     most = np.maximum((then - speed) / TICK, -HARDEST).astype(np.float32)
     return replace(action, acceleration=np.minimum(action.acceleration, most))
 
