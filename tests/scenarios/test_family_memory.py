@@ -166,7 +166,7 @@ def test_the_leader_turns_before_the_weather_does_and_ego_comes_after_both() -> 
     episodes = [sample(scenario, s, "test", tuple(cell.values())) for s in range(FEW)]
     known, turned, edge = first_ticks(scenario, episodes, "leader_left")
     assert (known > 30).all(), "which way it will take is not known before it turns"
-    assert (known + 20 < turned).all() and (turned + 15 < edge).all()
+    assert (known + 15 < turned).all() and (turned + 15 < edge).all()
 
 
 def test_a_crawling_truck_makes_the_board_older_than_in_training() -> None:
