@@ -102,7 +102,7 @@ def titled(scenario: Scenario) -> tuple[str, tuple[str, ...]]:
 
 
 def with_sub_rules(scenario: Scenario, truths: Mapping[str, Any]) -> dict[str, bool]:
-    """What is true of one world, for its chips: proposition -> (1,), and behind them the sub-rules that are formulas."""
+    """What is true of one world, for its chips: the propositions (1,) each, and behind them sub-rules on them."""
     found = {name: bool(value[0]) for name, value in truths.items()}
     for name, tree in scenario.definitions.items():
         if isinstance(tree, Formula):
