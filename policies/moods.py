@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from policies.controller import Manner, control
-from sim.config import Episode, Mood, Simulation
+from sim.config import HURRY, Episode, Mood, Simulation
 from sim.types import Action, Bank, World
 
 FALLS = 4.0  # [s] in which alertness is lost
@@ -21,7 +21,6 @@ WEAVE = 0.022  # [rad] of the front wheels, at most
 PERIODS = (2.3, 3.7)  # [s] of two swings that never fall together
 HEED = 10.0  # [m] from a line at which who is drowsy begins to brake for it
 ANGRY = 0.5  # of 1 that is anger
-HURRY = 1.3  # times the speed
 _TICK = Simulation().tick
 CALM = Mood()
 
