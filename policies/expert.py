@@ -16,6 +16,8 @@ from policies.controller import Manner
 from policies.hands import Hands, Manners, hands_of
 from policies.mind import Mind, Thinker, Thought
 from policies.moods import angrier, control_by, manners_of
+from scenarios.rules.evaluate import evaluate_formula
+from scenarios.rules.syntax import Formula
 from scenarios.spec import Scenario
 from sim.config import Trial
 from sim.drowsiness import drowsiness
@@ -71,7 +73,7 @@ class Expert:
         decide: (world rows) -> (S,) decisions, or a thinker that keeps a memory.
         manner: how it drives.
         trial: how the decision shows; None for ways out of a junction.
-        angered_by: the proposition that provokes it; "" for none.
+        provocation: what angers it while it holds, over propositions; None for nothing.
         moody: whether episodes may give it a mood.
     """
 
@@ -82,10 +84,10 @@ class Expert:
         decide: Callable[[World], np.ndarray] | Thinker,
         manner: Manner | None = None,
         trial: Trial | None = None,
-        angered_by: str = "",
+        provocation: Formula | None = None,
         moody: bool = False,
     ) -> None:
-        self.angered_by, self.moody = angered_by, moody
+        self.provocation, self.moody = provocation, moody
         self.mind: Thinker = decide if hasattr(decide, "think") else Reflex(decide)  # type: ignore[assignment, arg-type]
         self.manner = manner or Manner()
         self.hands: Hands | None = None if trial is None else hands_of(trial)
@@ -93,8 +95,7 @@ class Expert:
     @classmethod
     def of(cls, scenario: Scenario, manner: Manner | None = None) -> Expert:
         """The expert who thinks the scenario's rule."""
-        mood = scenario.mood
-        return cls(Mind(scenario), manner, scenario.trial, mood.angered_by if mood else "", mood is not None)
+        return cls(Mind(scenario), manner, scenario.trial, scenario.provocation, scenario.mood is not None)
 
     @classmethod
     def of_route(cls, manner: Manner | None = None) -> Expert:
@@ -138,8 +139,8 @@ class Expert:
         n = len(seen.slots)
         if not self.moody:
             return np.zeros(n, np.float32), anger, [(np.ones(n, bool), self.manner)]
-        if self.angered_by:
-            anger = angrier(anger[:, 0], thought.facts[self.angered_by])[:, None]
+        if self.provocation is not None:
+            anger = angrier(anger[:, 0], evaluate_formula(self.provocation, thought.facts))[:, None]
         drowsy = drowsiness(seen.episodes, seen.world.tick)
         hurry = np.array([e.mood is not None and e.mood.hurry for e in seen.episodes], bool)
         return np.maximum(drowsy, anger[:, 0]), anger, manners_of(self.manner, drowsy, anger[:, 0], hurry)

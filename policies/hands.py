@@ -76,12 +76,17 @@ def below(action: Action, speed: np.ndarray, limit: np.ndarray) -> Action:
     return replace(action, acceleration=np.minimum(action.acceleration, most))
 
 
-def halting(action: Action, speed: np.ndarray, room: np.ndarray) -> Action:
-    """The action with no more acceleration than still stops evenly within `room` (S,) [m]; see `stopping_speed`."""
-    half = 0.5 * BRAKING * TICK
-    then = np.maximum(
-        np.sqrt(np.maximum(half**2 + 2.0 * (BRAKING * np.maximum(room, 0.0) - half * speed), 0.0)) - half, 0.0
-    )
+def halting(action: Action, speed: np.ndarray, room: np.ndarray, manners: Manners) -> Action:
+    """The action with no more acceleration than still stops evenly within `room` (S,) [m], each braking as is its way.
+
+    As `sim.dynamics.stopping_speed` has it.
+    """
+    braking = np.full(len(speed), BRAKING)
+    for rows, manner in manners:
+        braking[rows] = manner.braking
+    half = 0.5 * braking * TICK
+    least = np.sqrt(np.maximum(half**2 + 2.0 * (braking * np.maximum(room, 0.0) - half * speed), 0.0))
+    then = np.maximum(least - half, 0.0)
     most = np.maximum((then - speed) / TICK, -HARDEST).astype(np.float32)
     return replace(action, acceleration=np.minimum(action.acceleration, most))
 
@@ -120,7 +125,7 @@ class Turns:
         before = np.minimum(self._before(memory[:, 0].astype(np.int64) - 1, known), known)
         free = (memory[:, 0] > 0) & ((stage == 3).sum(1) >= before)
         held = ~free & (room > -PAST)
-        return halting(action, speed, np.where(held, room - BEFORE, np.inf)), memory
+        return halting(action, speed, np.where(held, room - BEFORE, np.inf), manners), memory
 
     def _stages(self, place: Place, thought: Thought, seen: Truth, memory: np.ndarray) -> np.ndarray:
         """(S, K) how far those have come whom the trial names; writes it into the memory (S, slots)."""

@@ -12,14 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from policies.controller import Manner, control
-from sim.config import Simulation
+from sim.config import HURRY, Simulation
 from sim.drowsiness import LATE
 from sim.types import Action, Bank, World
 
 RISES, PASSES = 1.0, 60.0  # [s] time constants of anger
 HEED = 10.0  # [m] from a line at which who is drowsy begins to brake for it
 ANGRY = 0.5  # of 1 that is anger
-HURRY = 1.3  # times the speed
 _TICK = Simulation().tick
 
 

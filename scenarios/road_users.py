@@ -182,7 +182,7 @@ class ActorModel(Model):
 class MoodModel(Model):
     """How the demonstrator is; the fields of `sim.config.Mood`, each a draw, and what angers it.
 
-    `angered_by` names a proposition or an earlier sub-rule: while it holds, anger rises (`policies.moods`).
+    `angered_by` names a proposition or a formula of `where:`; while it holds, anger rises (`policies.moods`).
     """
 
     drowsy: Draw = Fixed(Mood.drowsy)

@@ -109,6 +109,13 @@ class Scenario:
         return str(parse_rule(self.data["rule"], None, self.definitions))
 
     @property
+    def provocation(self) -> Formula | None:
+        """What angers the demonstrator, over propositions; None where nothing does."""
+        if self.mood is None or not self.mood.angered_by:
+            return None
+        return expanded(Name(self.mood.angered_by), self.definitions)  # type: ignore[return-value]
+
+    @property
     def proposition_names(self) -> tuple[str, ...]:
         """The propositions' names, in the order of a cell's entries."""
         return tuple(p.name for p in self.propositions)
@@ -269,8 +276,9 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
             )
         if not 0.0 < share < 1.0:
             raise lines.error(("balance", name), f"found {share}; wanted a share between 0 and 1, both excluded")
-    if model.mood is not None and (angers := model.mood.angered_by) not in ("", *known):
-        told = f"unknown proposition '{angers}'; known are {listed(known)}{nearest(angers, known)}"
+    formulas = (*known, *(name for name, tree in defined.items() if isinstance(tree, Formula)))
+    if model.mood is not None and (angers := model.mood.angered_by) not in ("", *formulas):
+        told = f"unknown proposition '{angers}'; known are {listed(formulas)}{nearest(angers, formulas)}"
         raise lines.error(("mood", "angered_by"), told)
     for name in model.evidence:
         if name not in known:

@@ -323,6 +323,9 @@ class Mood:
     hurry: bool = False
 
 
+HURRY = 1.3  # times the speed of others that one in a hurry likes to drive
+
+
 @dataclass(frozen=True)
 class Episode:
     """One concrete draw from a scenario: everything a backend needs to start a world.

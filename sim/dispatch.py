@@ -1,7 +1,7 @@
 """Sends actors on their errands: which way, from where and when, so that they come when the episode says.
 
 A lead counts from when ego *nominally* comes to its line: from its start speed it pulls with min(1.5, 7 - v) m/s^2
-towards 7 m/s and brakes with 1.8 m/s^2 to a stop with its front at the line.  The actor's own run is worked out with
+towards 7 m/s (9.1 in a hurry) and brakes with 1.8 m/s^2 to a stop with its front at the line.  The actor's own run is worked out with
 the law that drives it (`sim.errands.free_run`), and its start is moved until it comes in time; where its lane is too
 short it comes in later, at the lane's beginning.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.bank import MapBank, start_distance
-from sim.config import BODIES, EGO, VEHICLES, ActorSpec, Episode
+from sim.config import BODIES, EGO, HURRY, VEHICLES, ActorSpec, Episode
 from sim.errands import (
     ALONG,
     AWAY,
@@ -98,17 +98,18 @@ def way_of(spec: ActorSpec, junction: Junction) -> Route:
 def nominal_arrival(episode: Episode, junction: Junction, tick: float) -> float:
     """When ego nominally stands with its front at its line [s], see above."""
     distance = start_distance([r.junction_in for r in junction.routes_from(episode.arm)], episode.distance)
-    return nominal_time(distance - (EGO.length - EGO.overhang) - LINE, episode.speed, tick)
+    cruise = NOMINAL_SPEED * (HURRY if episode.mood is not None and episode.mood.hurry else 1.0)
+    return nominal_time(distance - (EGO.length - EGO.overhang) - LINE, episode.speed, tick, cruise)
 
 
 @functools.lru_cache(maxsize=4096)
-def nominal_time(left: float, speed: float, tick: float) -> float:
+def nominal_time(left: float, speed: float, tick: float, cruise: float = NOMINAL_SPEED) -> float:
     """When ego, at `speed` [m/s] and `left` [m] before its stop, nominally stands there [s]."""
     time = 0.0
     while left > 0.02 and (speed > 0.1 or left > 0.5):
         half = 0.5 * NOMINAL_BRAKING * tick  # see `sim.dynamics.stopping_speed`
         last = math.sqrt(max(half * half + 2.0 * (NOMINAL_BRAKING * left - half * speed), 0.0)) - half
-        wanted = max(min(speed + min(NOMINAL_PULL, NOMINAL_SPEED - speed) * tick, last), 0.0)
+        wanted = max(min(speed + min(NOMINAL_PULL, cruise - speed) * tick, last), 0.0)
         left -= 0.5 * (speed + wanted) * tick
         speed, time = wanted, time + tick
     return time
