@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from policies.expert import Expert
-from policies.mind import Mind
+from policies.mind import Mind, _View
 from scenarios.environment import room_for
 from scenarios.leaks import check_leaks
 from scenarios.plan import plan
 from scenarios.sample import batch, cells, decision, sample, twin, valuation
-from scenarios.spec import EVERY, load_scenario, scenario_names
+from scenarios.spec import EVERY, Scenario, from_text, load_scenario, scenario_names
 from sim.boards import SIGN, look_of
+from sim.config import Episode
 from sim.embedded import EmbeddedWorld
 from sim.rollout import Truth
 from sim.signs import Face
@@ -93,16 +95,14 @@ class Veil:
         return replace(found, world=world._replace(kind=kind, look=look, x=x))
 
 
-@pytest.mark.parametrize("name", AT_HAND)
-def test_the_expert_decides_alike_when_all_that_it_has_not_seen_is_taken_away(name: str) -> None:
-    scenario = load_scenario(name)
-    episodes = batch(scenario, range(4), "test")
+def veiled(scenario: Scenario, expert: Expert, episodes: Sequence[Episode]) -> tuple[bool, int]:
+    """Whether a driver does alike with and without what it has not seen, and how often something was taken away."""
     backend = EmbeddedWorld(len(episodes), None, room_for(scenario))
     backend.reset(episodes)
-    expert, veil = Expert.of(scenario), Veil()
+    veil, slots = Veil(), np.arange(len(episodes))
     looks = Mind(scenario).looks  # who thinks of the weather alone minds everybody, seen or not, in traffic
     memory = guarded = expert.begin(len(episodes))
-    hidden = 0
+    hidden, alike = 0, True
     for _ in range(round(min(scenario.time_limit, LONGEST) / backend.simulation.tick)):
         whole = truth(backend)
         bare = veil.over(whole)
@@ -110,11 +110,39 @@ def test_the_expert_decides_alike_when_all_that_it_has_not_seen_is_taken_away(na
         label, other = expert.label(whole, memory), expert.label(bare, guarded)
         memory, guarded = label.memory, other.memory
         running = backend.world.outcome == OUTCOME["running"]
-        assert (label.decision == other.decision)[running].all(), backend.world.tick
+        pairs = [(label.decision, other.decision)]
         if looks:
-            assert np.array_equal(label.action.steer[running], other.action.steer[running])
-            assert np.array_equal(label.action.acceleration[running], other.action.acceleration[running])
-        backend.step(label.action.spread(np.arange(len(episodes)), len(episodes)))
+            pairs += [(getattr(label.action, k), getattr(other.action, k)) for k in ("steer", "acceleration")]
+        alike &= all(np.array_equal(a[running], b[running]) for a, b in pairs)
+        backend.step(label.action.spread(slots, len(slots)))
         if not running.any():
             break
+    return alike, hidden
+
+
+@pytest.mark.parametrize("name", AT_HAND)
+def test_the_expert_does_alike_when_all_that_it_has_not_seen_is_taken_away(name: str) -> None:
+    scenario = load_scenario(name)
+    alike, hidden = veiled(scenario, Expert.of(scenario), batch(scenario, range(4), "test"))
+    assert alike
     assert hidden or not scenario.signs
+
+
+BEHIND_HOUSES = """\
+name: around-the-corner
+map: {generate: t_junction, arm: 60}
+ego: {start: south, distance: 30}
+actors: [{name: truck, kind: truck, arm: west, lane: outbound, distance: 40, present: {choice: [true, false]}}]
+propositions: {truck: actors.truck.present}
+rule: left if truck else right
+"""
+
+
+@pytest.mark.parametrize("text", [BEHIND_HOUSES, "sign-and-weather"])
+def test_who_sees_through_houses_or_reads_from_afar_is_caught(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = from_text(text) if "name" in text else load_scenario(text)
+    episodes = batch(scenario, range(8), EVERY)
+    honest, hidden = veiled(scenario, Expert.of(scenario), episodes)
+    assert honest and hidden
+    monkeypatch.setattr(Mind, "_look", lambda self, seen, kept: _View(seen.world, seen.world, seen.world, None))
+    assert not veiled(scenario, Expert.of(scenario), episodes)[0]
