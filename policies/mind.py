@@ -121,7 +121,7 @@ class _Values(dict[str, np.ndarray]):
 
 
 def _lasts(left: np.ndarray, pace: np.ndarray, halts: np.ndarray) -> np.ndarray:
-    """(S, N) how long [s] each takes to the place, `left` [m] away at `pace` [m/s]: at that pace, or to a halt there."""
+    """(S, N) how long [s] each takes to the place, `left` [m] away: at its `pace` [m/s], or to a halt there."""
     rest = np.maximum(left - np.where(halts, LINE, 0.0), 0.0)
     return rest / pace + np.where(halts, np.minimum(pace / (2.0 * EASE), rest / pace), 0.0)
 
