@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from dagger.catalogue import rule_in_short
 from policies.expert import Expert
 from policies.onlooker import Onlooker
 from scenarios.environment import room_for
@@ -44,10 +45,11 @@ ABOVE = (COLUMN - SMALL[0] - EDGE, SMALL[1])  # [px] of the map
 SPAN = 46.0  # [m] of it, along ego's way
 LONGEST, FPS, HOLD = 10.0, 5, 1.5  # [s] of a film before it holds its last picture; pictures a second; [s]
 MOST = 400_000  # bytes of a film
+LINES = 9  # of text beside a family's moments
 SEEDS = 40  # among which a clear one is looked for
 BRIGHT, CLEAR = 6.0, 8.0  # [degrees] of the sun above, and [%] of fog below which a picture is easy to read
-# Which proposition is flipped where the first that flips the decision is not the clearest, and in which seed.
-CHOSEN: dict[str, tuple[str, int]] = {}
+# Which proposition is flipped where the first that flips the decision is not the clearest, and in which seed (-1: any).
+CHOSEN: dict[str, tuple[str, int]] = {"raging-driver": ("cut_in", -1), "gap-acceptance": ("wet", -1)}
 
 
 @dataclass(frozen=True)
@@ -261,11 +263,12 @@ def sheet_row(scenario: Scenario, moments: Sequence[Moment]) -> np.ndarray:
     """A family's row: its name and rule, and four moments with captions."""
     wide, tall, side = 264, round(264 * CHASE.height / CHASE.width), 250
     page = np.full((tall + 30, side + 4 * (wide + EDGE), 3), PAPER, np.uint8)
-    rule = " ".join(str(scenario.data["rule"]).split())
     texts = [fitted(scenario.name, EDGE, 22, 17, side - 2 * EDGE, INK, bold=True)]
     room = side - 2 * EDGE
-    lines = [*wrapped(scenario.description, 12, room), "", *wrapped(rule, 11, room)]
-    texts += [Text(line, EDGE, 44 + 15 * i, 12 if i < len(lines) else 11, INK) for i, line in enumerate(lines[:9])]
+    lines = [*wrapped(scenario.description, 12, room), "", *wrapped(rule_in_short(scenario), 12, room)]
+    if len(lines) > LINES:
+        lines[LINES - 1 :] = ["    ..."]
+    texts += [Text(line, EDGE, 44 + 15 * i, 12, INK) for i, line in enumerate(lines)]
     for k, (words, moment) in enumerate(key_moments(moments)):
         x = side + k * (wide + EDGE)
         page[4 : 4 + tall, x : x + wide] = cv2.resize(moment.road, (wide, tall), interpolation=cv2.INTER_AREA)
