@@ -109,7 +109,7 @@ def test_what_the_driver_knows_at_the_junction_is_what_the_draw_says(scenario: S
     episodes = short(scenario, range(40, 40 + FEW))
     drawn, known = [valuation(scenario, e) for e in episodes], {}
     for backend, label in labels_of(scenario, episodes):
-        for w in np.flatnonzero((backend.world.branch == NO_BRANCH)):
+        for w in np.flatnonzero(backend.world.branch == NO_BRANCH):
             known[int(w)] = {name: bool(facts[w]) for name, facts in label.facts.items()}
     for w, facts in known.items():
         for name in names(scenario.rule):
