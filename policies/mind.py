@@ -162,14 +162,15 @@ class Mind:
         n = self.slots
         parts = (memory[:, k * n : (k + 1) * n] for k in range(_PARTS))
         rest = _PARTS * n
-        return _Columns(*parts, memory[:, rest : rest + 1], memory[:, rest + 1 : self.own])
+        return _Columns._make([*parts, memory[:, rest : rest + 1], memory[:, rest + 1 : self.own]])
 
     def think(self, seen: Truth, memory: np.ndarray) -> Thought:
         """See `Thinker.think`."""
         memory = memory.copy()
         kept = self._columns(memory)
         settled = kept.settled > 0
-        view = self._look(seen, kept) if self.looks else _View(*[seen.world] * 3, kept.turned, None)
+        world = seen.world
+        view = self._look(seen, kept) if self.looks else _View(world, world, world, kept.turned, None)
         if self.scenario.trial is not None:
             self._foresee(place_of(seen), view.now, kept)
             view = view._replace(leads=kept.leads.copy())
