@@ -106,7 +106,8 @@ def queue() -> np.ndarray:
         ActorSpec("second", "van", 0xE4E4E0, "north", speed=7.0, turn="straight", queue=True, lead=1.0),
         ActorSpec("fourth", "car", 0x2E7D5B, "east", speed=7.0, turn="right", queue=True, lead=-1.2),
     )
-    episode = Episode("queue", 5, STOPS, distance=24.0, speed=6.0, weather=MORNING, actors=actors, time_limit=60.0)
+    episode = Episode("queue", 5, STOPS, distance=24.0, speed=6.0, weather=MORNING, actors=actors, time_limit=60.0,
+                      finish=45.0)  # fmt: skip
     waits = by("straight")
 
     def drive(backend: EmbeddedWorld, tick: int) -> Action:
@@ -125,7 +126,7 @@ def queue() -> np.ndarray:
 
     texts = ("blue has come first", "blue turns left", "white goes straight on", "ego goes", "green goes last")
     note = "crossroads_stop; turn, queue and lead of three actors; ego is orange"
-    return strip("First come, first served", note, episode, (5.0, 8.0, 13.0, 19.0, 25.0), texts, drive, ahead=30.0)
+    return strip("First come, first served", note, episode, (5.0, 8.0, 13.0, 20.0, 28.0), texts, drive, ahead=30.0)
 
 
 def cut_in() -> np.ndarray:

@@ -110,7 +110,7 @@ def _bar(
 ) -> None:  # fmt: skip
     """A bar across a lane."""
     left = np.array([-math.sin(yaw), math.cos(yaw)]) * half
-    _stroke(picture, window.pixels(np.array([[x, y] + left, [x, y] - left])), colour, 2.6 * SHARPNESS)
+    _stroke(picture, window.pixels(np.array([x, y]) + np.array([left, -left])), colour, 2.6 * SHARPNESS)
 
 
 def _stroke(picture: np.ndarray, points: np.ndarray, colour: Colour, width: float) -> None:

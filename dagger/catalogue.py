@@ -15,6 +15,7 @@ from dagger.runs import write_atomically
 from scenarios.diagnosis import flipping, held_out
 from scenarios.leaks import check_leaks
 from scenarios.plan import admitted, plan
+from scenarios.rules.syntax import Rule
 from scenarios.spec import EVERY, Scenario
 from sim.types import DECISIONS
 
@@ -24,13 +25,14 @@ SAID = 4  # combinations that are named one by one
 FILMS = ("gif", "mp4", "jpg", "png")  # in docs/films, the first that is there
 # How a decision is read, by the kind of `decision:` in a file.
 READ: Mapping[str, str] = {
-    "junction": "the way out of the junction",
-    "order": "go: ego entered the place before all the named actors; else wait",
-    "place": "place k: k - 1 of the named actors entered before ego",
-    "slow": "slow: ego's speed fell below a threshold within a stretch of the way; else go",
-    "reaction": "early or late: where ego began to brake",
-    "bay": "bay k: ego stands in the k-th bay",
-    "lane": "lane k: the lane that ego is in at a station",
+    "order": "go: ego enters the place before {actors}; else wait",
+    "yield": "go: ego enters the place before {actors}; else yield",
+    "place": "place k: k - 1 of {actors} enter the place before ego",
+    "slow": "slow: ego is slower than {below} m/s {stretch}; else go",
+    "stop": "stop: ego stands still {stretch}; else go",
+    "reaction": "early: ego is slower than {below} m/s {stretch}; else late",
+    "bay": "bay k: ego comes to stand in the k-th bay; go: it drives past them all",
+    "lane": "lane k: the lane in which ego is {end} m from the place, counted from its own to the left",
 }
 Figures = dict[str, Any]  # of a leak check
 
@@ -43,13 +45,13 @@ def decision_words(scenario: Scenario) -> list[str]:
 
 def decision_point(scenario: Scenario) -> str:
     """How a drive shows its decision."""
-    said = scenario.data.get("decision", "junction")
-    if isinstance(said, str):
-        return READ.get(said, said)
-    kind = str(said["kind"]) if "kind" in said else next((k for k in said if k in READ), "")
-    rest = said[kind] if isinstance(said.get(kind), Mapping) else {k: v for k, v in said.items() if k != "kind"}
-    settings = ", ".join(f"{k} {_plain(v)}" for k, v in rest.items())
-    return "; ".join(part for part in (READ.get(kind, kind), settings) if part)
+    trial = scenario.trial
+    if trial is None:
+        return "the way out that ego takes"
+    ends = [f"{abs(x):g} m {'before' if x < 0 else 'behind'}" for x in (trial.begin, trial.end)]
+    stretch = f"somewhere from {ends[0]} to {ends[1]} the edge of the place"
+    actors = " and ".join(part for part in (", ".join(trial.actors[:-1]), *trial.actors[-1:]) if part)
+    return READ[trial.kind].format(actors=actors, stretch=stretch, below=f"{trial.below:g}", end=f"{-trial.end:g}")
 
 
 def sub_rules(scenario: Scenario) -> dict[str, str]:
@@ -65,6 +67,17 @@ def map_of(scenario: Scenario) -> str:
 def rule_of(scenario: Scenario) -> str:
     """The rule as the file has it, in one line."""
     return " ".join(str(scenario.data["rule"]).split())
+
+
+def rule_in_short(scenario: Scenario) -> str:
+    """The rule as the file has it; where that is but names of sub-rules, with what these are."""
+    text = rule_of(scenario)
+    said = [(name, str(tree)) for name, tree in scenario.definitions.items() if isinstance(tree, Rule)]
+    named = [(name, tree) for name, tree in said if name in text.split()]
+    if text == (named[0][0] if len(named) == 1 else ""):
+        return named[0][1]
+    bare = set(text.split()) <= {"then", *(name for name, _ in named)}
+    return f"{text}, where {'; '.join(f'{name}: {tree}' for name, tree in named)}" if bare and named else text
 
 
 def flips(scenario: Scenario) -> dict[str, str]:

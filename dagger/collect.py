@@ -14,7 +14,7 @@ from policies.base import Policy
 from policies.expert import Expert
 from sim.backend import Backend
 from sim.config import Episode
-from sim.rollout import MOVING, Truth, in_chunks, look, rollout
+from sim.rollout import MOVING, Trajectory, Truth, in_chunks, look, rollout
 from sim.types import Action
 
 
@@ -114,11 +114,7 @@ def collect(
                         "valid": np.array([e["label"].valid[i] for e, i in rows], bool),
                         "beta": np.full(ticks, beta, np.float32),
                         "decision": np.array([e["label"].decision[i] for e, i in rows], np.int8),
-                        **(
-                            {"mood": np.array([e["label"].mood[i] for e, i in rows], np.float32)}
-                            if expert.moody
-                            else {}
-                        ),
+                        **_more(expert, trajectory, w, rows),
                     },
                     propositions={
                         name: np.array([e["label"].facts[name][i] for e, i in rows], bool)
@@ -134,6 +130,13 @@ def collect(
     return found
 
 
-def _moods(rows: list[tuple[dict[str, Any], int]]) -> dict[str, np.ndarray]:
-    """How the expert was at every tick, which nobody but the record is told."""
-    return {"mood": np.array([entry["label"].mood[i] for entry, i in rows], np.float32)}
+def _more(expert: Expert, trajectory: Trajectory, w: int, rows: list[tuple[dict[str, Any], int]]) -> dict[str, Any]:
+    """What only some scenarios write down of world w: how the expert was at every tick, and the gears."""
+    found = {}
+    if expert.moody:
+        found["mood"] = np.array([e["label"].mood[i] for e, i in rows], np.float32)
+    if trajectory.reverse is not None:
+        found["executed_reverse"] = trajectory.reverse[w, : len(rows)]
+        gears = [e["label"].action.reverse for e, _ in rows]
+        found["expert_reverse"] = np.array([False if g is None else g[i] for g, (_, i) in zip(gears, rows)], bool)
+    return found

@@ -26,6 +26,9 @@ TICK_FIELDS: dict[str, type] = {
     "expert_steer": np.float32, "expert_acceleration": np.float32,
     "expert_used": np.bool_, "valid": np.bool_, "beta": np.float32, "decision": np.int8,
 }  # fmt: skip
+# Of scenarios that have them: the expert's mood, which no learner is shown, and the gears where somebody backs up.
+# A shard without them has no such columns.
+MORE_FIELDS: dict[str, type] = {"mood": np.float32, "executed_reverse": np.bool_, "expert_reverse": np.bool_}
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Demonstration:
         map_sha256: digest of the compiled map.
         moving: MOVING name -> (T, N) float32, the state in which each action was taken.
         weather: (T, 14) float32.
-        ticks: TICK_FIELDS name -> (T,).
+        ticks: TICK_FIELDS name -> (T,), and those of MORE_FIELDS that the scenario has.
         propositions: name -> (T,) bool.
         outcome, branch: at the end.
     """
@@ -67,7 +70,7 @@ class Demonstration:
         return int(self.ticks["valid"].sum())
 
 
-def _schema() -> pa.Schema:
+def _schema(more: Sequence[str]) -> pa.Schema:
     arrow = {np.float32: pa.float32(), np.bool_: pa.bool_(), np.int8: pa.int8()}
     fields = [
         pa.field("episode", pa.string()), pa.field("driver", pa.string()), pa.field("round", pa.int32()),
@@ -77,7 +80,8 @@ def _schema() -> pa.Schema:
         pa.field("propositions", pa.map_(pa.string(), pa.list_(pa.bool_()))),
     ]  # fmt: skip
     fields += [pa.field(name, pa.list_(pa.float32())) for name in MOVING]
-    fields += [pa.field(name, pa.list_(arrow[kind])) for name, kind in TICK_FIELDS.items()]
+    ticks = TICK_FIELDS | {name: MORE_FIELDS[name] for name in more}
+    fields += [pa.field(name, pa.list_(arrow[kind])) for name, kind in ticks.items()]
     return pa.schema(fields, metadata={"format": str(FORMAT)})
 
 
@@ -89,7 +93,7 @@ def _row(d: Demonstration) -> dict[str, object]:
         "actors": d.moving["x"].shape[1], "weather": d.weather.ravel(),
         "propositions": [(name, values.tolist()) for name, values in sorted(d.propositions.items())],
         **{name: d.moving[name].ravel() for name in MOVING},
-        **{name: d.ticks[name] for name in TICK_FIELDS},
+        **{name: d.ticks[name] for name in (*TICK_FIELDS, *MORE_FIELDS) if name in d.ticks},
     }  # fmt: skip
 
 
@@ -98,6 +102,7 @@ def _demonstration(row: dict[str, pa.Scalar]) -> Demonstration:
         return row[name].values.to_numpy(zero_copy_only=False).astype(kind)
 
     actors = row["actors"].as_py()
+    ticks = TICK_FIELDS | {name: kind for name, kind in MORE_FIELDS.items() if name in row and row[name].is_valid}
     return Demonstration(
         episode=Episode.from_dict(json.loads(row["episode"].as_py())),
         driver=row["driver"].as_py(),
@@ -106,7 +111,7 @@ def _demonstration(row: dict[str, pa.Scalar]) -> Demonstration:
         map_sha256=row["map_sha256"].as_py(),
         moving={name: array(name, np.float32).reshape(-1, actors) for name in MOVING},
         weather=array("weather", np.float32).reshape(-1, 14),
-        ticks={name: array(name, kind) for name, kind in TICK_FIELDS.items()},
+        ticks={name: array(name, kind) for name, kind in ticks.items()},
         propositions={name: np.array(values, bool) for name, values in row["propositions"].as_py()},
         outcome=row["outcome"].as_py(),
         branch=row["branch"].as_py(),
@@ -172,7 +177,8 @@ class DemonstrationStore:
         if any(e["tag"] == tag for e in self.entries()):
             raise ValueError(f"{self.folder} already has a shard {tag!r}; shards are only ever added")
         name = f"{tag}.arrow"
-        table = pa.Table.from_pylist([_row(d) for d in demonstrations], schema=_schema())
+        more = [name for name in MORE_FIELDS if any(name in d.ticks for d in demonstrations)]
+        table = pa.Table.from_pylist([_row(d) for d in demonstrations], schema=_schema(more))
         temporary = self.folder / f".{name}.part"
         with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -163,7 +164,7 @@ def league(rows: Sequence[Mapping[str, Any]], random: Mapping[str, Any] | None) 
             words.append("random labels")
         figure.legend(keys, words, loc="outside upper left", ncols=len(keys), handlelength=1.4, handletextpad=0.5,
                       columnspacing=1.3, fontsize=WORDS - 0.5)  # fmt: skip
-        axes.set_yticks(places, [str(r.get("formula", "?")) for r in ordered])
+        axes.set_yticks(places, [textwrap.fill(str(r.get("formula", "?")), 36) for r in ordered])
         for tick, row in zip(axes.get_yticklabels(), ordered):
             tick.set_color(INK)
             tick.set_fontweight("bold" if row.get("true") else "normal")

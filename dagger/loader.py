@@ -18,8 +18,9 @@ from dagger.demonstrations import Demonstration
 from sim.camera import render
 from sim.config import Camera, Simulation
 from sim.embedded import EmbeddedWorld
+from sim.gears import along_heading
 from sim.rollout import MOVING
-from sim.types import World
+from sim.types import Action, World
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Batch:
     """S windows of L ticks.
 
     Args:
-        camera: (S, L, H, W, 3) uint8; speed, steer, acceleration: (S, L) float32.
+        camera: (S, L, H, W, 3) uint8; speed, steer, acceleration: (S, L) float32; the last as in `sim.gears` where
+            somebody backs up.
         valid: (S, L) bool: the tick exists and its label may be learned from.
     """
 
@@ -129,6 +131,8 @@ class RenderingLoader:
             name: np.concatenate([d.ticks[name] for d in demonstrations])
             for name in ("expert_steer", "expert_acceleration", "valid")
         }
+        if any("expert_reverse" in d.ticks for d in demonstrations):
+            self._ticks["expert_acceleration"] = self._along_heading()
         if before is not None and not self._goes_on_from(before):
             raise ValueError("the loader before has other demonstrations or another camera; its frames cannot be used")
         shape = (camera.height, camera.width, 3)
@@ -144,6 +148,13 @@ class RenderingLoader:
             a.episode == b.episode and all(np.array_equal(a.moving[k], b.moving[k]) for k in MOVING)
             for a, b in zip(mine, before.demonstrations)
         )
+
+    def _along_heading(self) -> np.ndarray:
+        """(ticks,) the expert's pedal where it backs up: as the learner is to say it (`sim.gears`)."""
+        none = [np.zeros(len(d), bool) for d in self.demonstrations]
+        gears = np.concatenate([d.ticks.get("expert_reverse", n) for d, n in zip(self.demonstrations, none)])
+        asked = Action(self._ticks["expert_steer"], self._ticks["expert_acceleration"], gears)
+        return along_heading(asked, self._moving["speed"][:, 0])
 
     @staticmethod
     def _padded(d: Demonstration, name: str, actors: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from scenarios.spec import Scenario
 from sim.config import Camera
 from sim.embedded import EmbeddedWorld
 from sim.progress import Progress, Quiet
+from sim.trials import backs_up
 
 ARMS = ("dagger", "cloning")
 # Seeds of episodes live in ranges that never meet: training, evaluation after a round, and (in probes) the scorecard.
@@ -198,7 +199,8 @@ class Loop:
             demonstrations, settings.camera, self.threads, settings.cache_mb * 2**20, self.search, before
         )
         self._loaders[arm] = loader
-        learner = build(settings.learner, self.seed) if learner is None else learner
+        if learner is None:
+            learner = build(replace(settings.learner, backs=backs_up(self.scenario.trial)), self.seed)
         epochs = settings.round_epochs if i else settings.epochs
         labels = sum(d.labels for d in demonstrations)
         progress.stage(f"{name}: fitting {labels:,} labels, {epochs} epochs", 1.0)

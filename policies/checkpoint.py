@@ -106,6 +106,9 @@ def _load(path: Path, names: tuple[str, str]) -> tuple[dict[str, Tensor], dict[s
 
 
 # ---------------------------------------------------------------------------------------------------- policies
+_LATER = ("backs",)  # settings that came later: left out where they are off, so that older checkpoints are the same
+
+
 def save_policy(path: str | Path, learner: Learner, about: Mapping[str, Any]) -> None:
     """Write a learner to the folder `path`, replacing one that is there.
 
@@ -113,7 +116,8 @@ def save_policy(path: str | Path, learner: Learner, about: Mapping[str, Any]) ->
         about: where it comes from (scenario, rule, seed, round, ...): plain JSON. Leave times and absolute paths out,
             or identical runs no longer give identical bytes.
     """
-    facts = {"settings": asdict(learner.settings), "about": dict(about)}
+    settings = {k: v for k, v in asdict(learner.settings).items() if k not in _LATER or v}
+    facts = {"settings": settings, "about": dict(about)}
     _save(Path(path), POLICY, learner.state_dict(), facts)
 
 
@@ -126,7 +130,7 @@ def load_policy(path: str | Path) -> tuple[Learner, dict[str, Any]]:
     path = Path(path)
     tensors, facts = _load(path, POLICY)
     given, known = facts.get("settings"), [f.name for f in fields(LearnerSettings)]
-    if not isinstance(given, dict) or set(given) != set(known):
+    if not isinstance(given, dict) or not set(known) - set(_LATER) <= set(given) <= set(known):
         found = sorted(given) if isinstance(given, dict) else given
         raise CheckpointError(f"checkpoint {path} has settings {found}; wanted {sorted(known)}")
     try:

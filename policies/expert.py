@@ -8,18 +8,19 @@ no occluded fact.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from policies.controller import Manner
 from policies.hands import Hands, Manners, hands_of
 from policies.mind import Mind, Thinker, Thought
-from policies.moods import angrier, control_by, drowsiness, manners_of, weave
+from policies.moods import angrier, control_by, manners_of
 from scenarios.rules.evaluate import evaluate_formula
 from scenarios.rules.syntax import Formula
 from scenarios.spec import Scenario
 from sim.config import Trial
+from sim.drowsiness import drowsiness
 from sim.rollout import Truth
 from sim.types import DECISION, DECISIONS, NO_BRANCH, Action, World
 
@@ -130,9 +131,6 @@ class Expert:
         else:
             action, after = self.hands.act(seen, thought, manners, after)
             valid = np.abs(seen.world.route_offset[:, 0]) < COMMITTED
-        if self.moody:
-            swing = weave(seen.episodes, seen.world.tick, drowsiness(seen.episodes, seen.world.tick))
-            action = replace(action, steer=action.steer + swing)
         after = np.concatenate([thought.memory, anger, after], 1)
         return Label(action, thought.decision, valid, thought.facts, mood, after)
 

@@ -13,15 +13,16 @@ import numpy as np
 
 from policies.controller import Manner
 from policies.mind import Thought
-from policies.moods import control_by
+from policies.moods import HEED, control_by
 from policies.parking import WIDTH, Parker
 from policies.places import Place, place_of
 from sim.composed import bays_of
 from sim.config import Simulation, Trial
+from sim.road import junctions_of_kind
 from sim.roads import GATE
 from sim.rollout import Truth
 from sim.trials import ORDERS
-from sim.types import DECISION, DECISIONS, Action
+from sim.types import DECISION, DECISIONS, ROUTE_SPACING, Action
 
 BRAKING = 1.8  # [m/s^2] with which a line is come up to
 GRIP = 0.3  # [s] in which a speed that is too high is brought down
@@ -33,6 +34,8 @@ NOWHERE = np.float32(-1e6)  # [m] along a way: a line that is behind
 STANDS = 0.1  # [m/s]
 TICK = Simulation().tick  # [s]
 CLEAR = 1.0  # [m] that another's rear must be out of the place
+CHANGED = 0.8  # of the stretch after which a lane change is over
+EARLY = Manner.heed  # [m] from a line at which who reacts early heeds it
 UNDER = 1.0  # [m/s] below the speed that counts as slow
 
 
@@ -56,7 +59,10 @@ def hands_of(trial: Trial) -> Hands:
     """
     if trial.kind in ORDERS:
         return Turns(trial)
-    return Parks() if trial.kind == "bay" else Slows(trial)
+    if trial.kind == "lane":
+        return Changes(trial)
+    known = {"bay": Parks, "reaction": Reacts}
+    return known[trial.kind]() if trial.kind in known else Slows(trial)
 
 
 def first_way(seen: Truth) -> np.ndarray:
@@ -171,6 +177,19 @@ class Slows:
         return below(action, speed, np.where(on, limit, np.inf)), memory
 
 
+class Reacts:
+    """Brakes for lines ahead as soon as they are seen, and only when they are near where that is the decision."""
+
+    width = 0
+
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """See `Hands.act`."""
+        late = thought.decision == DECISION["late"]
+        heeding = [(rows & (late == is_late), replace(manner, heed=HEED if is_late else EARLY))
+                   for rows, manner in manners for is_late in (False, True)]  # fmt: skip
+        return control_by(seen.maps.arrays, thought.world, first_way(seen), heeding), memory
+
+
 class Parks:
     """Parks in the bay that was decided for; drives past all of them where the decision is to go on."""
 
@@ -190,3 +209,40 @@ class Parks:
         passing = control_by(seen.maps.arrays, thought.world, first_way(seen), manners)
         parking, after, _ = self.parker.act(seen.maps.arrays, thought.world, bays, memory)
         return parking.where(parks, passing), np.where(parks[:, None], after, memory)
+
+
+class Changes:
+    """Goes over to the lane that was decided for, along the trial's stretch, and stays there."""
+
+    width = 0
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """See `Hands.act`."""
+        front, trial = -place_of(seen).left[:, 0], self.trial
+        lane = np.array([int(DECISIONS[d][5:]) for d in thought.decision])
+        over = np.clip((front - trial.begin) / (CHANGED * (trial.end - trial.begin)), 0.0, 1.0)
+        aside = (lane - 1) * self._lane_widths(seen) * over * over * (3.0 - 2.0 * over)
+        # Everything moved to the right by what ego is to keep to the left: then its way is where its lane is.
+        heading = seen.maps.arrays.points[self._row(seen), 2]
+        dx, dy = (aside * np.sin(heading)).astype(np.float32), (aside * np.cos(heading)).astype(np.float32)
+        moved = thought.world._replace(x=thought.world.x + dx[:, None], y=thought.world.y - dy[:, None])
+        return control_by(seen.maps.arrays, moved, first_way(seen), manners), memory
+
+    @staticmethod
+    def _row(seen: Truth) -> np.ndarray:
+        """(S,) the row of the paths' points at which ego is."""
+        bank, route = seen.maps.arrays, seen.world.route[:, 0]
+        row = bank.path_start[route] + (seen.world.route_s[:, 0] / ROUTE_SPACING).astype(np.int64)
+        return np.clip(row, bank.path_start[route], bank.path_start[route + 1] - 1)
+
+    @staticmethod
+    def _lane_widths(seen: Truth) -> np.ndarray:
+        """(S,) [m] of the lane on which each ego starts."""
+        maps, world = seen.maps.maps, seen.world
+        places = [
+            junctions_of_kind(maps[world.map[i]], e.map.kind)[e.map.junction] for i, e in enumerate(seen.episodes)
+        ]
+        return np.array([place.arms[e.arm].lane_width for place, e in zip(places, seen.episodes)])

@@ -21,6 +21,7 @@ from policies.encoders import ENCODERS, to_pixels
 from policies.heads import Mixture, MixtureHead
 from policies.memory import MEMORIES
 from policies.sites import Sited
+from sim.gears import geared
 from sim.types import Action, Observation
 
 SPEED_SCALE = 10.0  # [m/s] that count as 1 inside
@@ -39,6 +40,7 @@ class LearnerSettings:
         image: height and width of the camera's pictures [px].
         width: of the embedding; memory_width: of the recurrent state; head_width: of the head's hidden layer.
         mixtures: components of the action's distribution.
+        backs: whether its acceleration says the gear as well (`sim.gears`), for scenarios in which somebody backs up.
 
     Raises:
         ValueError: naming the field, its value and what was wanted.
@@ -51,6 +53,7 @@ class LearnerSettings:
     memory_width: int = 64
     head_width: int = 64
     mixtures: int = 3
+    backs: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
@@ -196,6 +199,8 @@ class Learner(Sited, nn.Module):
         finally:
             if trained:
                 self.train()
+        if self.settings.backs:
+            return geared(controls[:, 0].copy(), controls[:, 1], np.asarray(observation.speed, np.float32)), memory
         return Action(steer=controls[:, 0].copy(), acceleration=controls[:, 1].copy()), memory
 
 

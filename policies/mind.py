@@ -1,9 +1,10 @@
 """What a demonstrator knows and thinks: facts that its eyes could give it, kept in memory, and the rule on them.
 
-An actor is there for a mind once ego's camera had a free line of sight to it; what it does now counts while it is seen;
-a sign says its words once they could be read. `lead` is what a driver at a line goes by: how much earlier than itself
-another comes to the place of decision, foreseen from where all are and how fast.  Once ego is there it is settled, and
-where turns are taken so are the facts: the decision falls at the line.
+An actor is there for a mind once ego's camera had a free line of sight to it; what it does now counts while it is seen,
+and which way it turns once that has shown; a sign says its words once they could be read, and then for good. `lead` is
+what a driver at a line goes by: how much earlier than itself another comes to the place of decision, foreseen from
+where all are and how fast.  Once ego is there it is settled, and where turns are taken so are the facts: the decision
+falls at the line.
 Memory is float32 (S, width) with the slot first; see `policies.base`.
 """
 
@@ -22,16 +23,20 @@ from scenarios.rules.syntax import names
 from scenarios.rules.variables import call_of, drawn_in, value_on
 from scenarios.spec import Scenario
 from sim.config import Simulation
+from sim.drowsiness import LATE, drowsiness
 from sim.errands import EASE, LINE
 from sim.rollout import Truth
 from sim.trials import ORDERS
-from sim.types import KIND, World
+from sim.types import DECISIONS, KIND, World
 
 AT_LINE = 3.0  # [m] from the edge at which who stands, or is over it, has arrived
 STANDS = 0.3  # [m/s]
 NEVER = 99.0  # [s] of who does not come
 SLOWEST = 1.0  # [m/s] that ego is thought to go on with
+TURNED = 0.35  # [rad] off its first heading at which one is seen to turn
 _TICK = Simulation().tick
+_PARTS = 8  # of a memory row that are (S, N)
+_HALF = 1 << 16
 _WALKER = KIND["walker"]
 
 
@@ -70,13 +75,18 @@ class _Columns(NamedTuple):
     """Parts of a memory row, each (S, N) but the last.
 
     Args:
-        seen: whether an actor or a sign was; read: whether a sign was.
+        seen: the kind of an actor or a sign that was, else 0; low, high: halves of its look; read: whether a sign was.
+        heading: at first sight [rad]; turned: 1 + the way that an actor was seen to take (an index into DECISIONS).
         arrived: when at the place [s]; leads: as they are settled [s]; settled: (S, 1) whether they are.
         facts: (S, P) the propositions as they were settled.
     """
 
     seen: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     read: np.ndarray
+    heading: np.ndarray
+    turned: np.ndarray
     arrived: np.ndarray
     leads: np.ndarray
     settled: np.ndarray
@@ -88,12 +98,13 @@ class _View(NamedTuple):
 
     Args:
         now: with whoever is in view; there: with whoever was ever seen, at a stand where he is not in view.
-        said: with the signs that were read; leads: (S, N) [s], see `Thought`.
+        said: with the signs that were read; turned: (S, N), see `_Columns`; leads: (S, N) [s], see `Thought`.
     """
 
     now: World
     there: World
     said: World
+    turned: np.ndarray
     leads: np.ndarray | None
 
 
@@ -110,7 +121,7 @@ class _Values(dict[str, np.ndarray]):
 
 
 def _lasts(left: np.ndarray, pace: np.ndarray, halts: np.ndarray) -> np.ndarray:
-    """(S, N) how long [s] each takes to the place, `left` [m] away at `pace` [m/s]: at that pace, or to a halt there."""
+    """(S, N) how long [s] each takes to the place, `left` [m] away: at its `pace` [m/s], or to a halt there."""
     rest = np.maximum(left - np.where(halts, LINE, 0.0), 0.0)
     return rest / pace + np.where(halts, np.minimum(pace / (2.0 * EASE), rest / pace), 0.0)
 
@@ -134,7 +145,8 @@ class Mind:
         self.halting = np.array([True, *halts, *(False for _ in self.signs)])  # who stops at his line, as all know
         self.by_turns = scenario.trial is not None and scenario.trial.kind in ORDERS
         self.looks = scenario.trial is not None or any(v.startswith(("actors.", "signs.")) for v in read)
-        self.own = 4 * self.slots + 1 + len(scenario.propositions) if self.looks else 0
+        self.watches = self.looks and any(v.endswith(".turn") for p in scenario.propositions for v in p.variables)
+        self.own = _PARTS * self.slots + 1 + len(scenario.propositions) if self.looks else 0
         self.timed = tuple(p for p in scenario.propositions if p.timed)
         self.monitor = Monitor([p.tree for p in self.timed])
         self.width = self.own + self.monitor.width
@@ -148,15 +160,16 @@ class Mind:
 
     def _columns(self, memory: np.ndarray) -> _Columns:
         n = self.slots
-        parts = (memory[:, k * n : (k + 1) * n] for k in range(4))
-        return _Columns(*parts, memory[:, 4 * n : 4 * n + 1], memory[:, 4 * n + 1 : self.own])
+        parts = (memory[:, k * n : (k + 1) * n] for k in range(_PARTS))
+        rest = _PARTS * n
+        return _Columns(*parts, memory[:, rest : rest + 1], memory[:, rest + 1 : self.own])
 
     def think(self, seen: Truth, memory: np.ndarray) -> Thought:
         """See `Thinker.think`."""
         memory = memory.copy()
         kept = self._columns(memory)
         settled = kept.settled > 0
-        view = self._look(seen, kept) if self.looks else _View(seen.world, seen.world, seen.world, None)
+        view = self._look(seen, kept) if self.looks else _View(*[seen.world] * 3, kept.turned, None)
         if self.scenario.trial is not None:
             self._foresee(place_of(seen), view.now, kept)
             view = view._replace(leads=kept.leads.copy())
@@ -171,15 +184,30 @@ class Mind:
         state, world, n = seen.state, seen.world, self.slots
         in_view = np.ones(world.kind.shape, bool)
         in_view[:, 1:] = state.actors.visible | state.signs.pictured
-        kept.seen[:] = np.maximum(kept.seen, in_view[:, :n])
+        here = in_view[:, :n] & (world.kind[:, :n] != 0)
+        kept.heading[:] = np.where(here & (kept.seen == 0), world.yaw[:, :n], kept.heading)
+        kept.seen[:] = np.where(here, world.kind[:, :n], kept.seen)
+        kept.low[:] = np.where(here, world.look[:, :n] % _HALF, kept.low)  # a float32 holds no whole look
+        kept.high[:] = np.where(here, world.look[:, :n] // _HALF, kept.high)
         kept.read[:, 1:] = np.maximum(kept.read[:, 1:], state.signs.readable[:, : n - 1])
-        known = in_view.copy()
-        known[:, :n] = kept.seen > 0
-        read = np.zeros(world.kind.shape, bool)
-        read[:, :n] = kept.read > 0
-        there = world._replace(kind=np.where(known, world.kind, 0), speed=np.where(in_view, world.speed, np.float32(0)))
-        said = world._replace(kind=np.where(read, world.kind, 0))
-        return _View(world._replace(kind=np.where(in_view, world.kind, 0)), there, said, None)
+        if self.watches:
+            self._watch(place_of(seen), world, here, kept)
+        now = world._replace(kind=np.where(in_view, world.kind, 0))
+        kind, look = now.kind.copy(), world.look.copy()
+        kind[:, :n] = kept.seen
+        look[:, :n] = kept.high.astype(look.dtype) * _HALF + kept.low.astype(look.dtype)
+        there = now._replace(kind=kind, look=look, speed=np.where(in_view, world.speed, np.float32(0)))
+        said = np.zeros_like(kind)
+        said[:, :n] = np.where(kept.read > 0, kept.seen, 0)
+        return _View(now, there, there._replace(kind=said), kept.turned, None)
+
+    def _watch(self, place: Place, world: World, here: np.ndarray, kept: _Columns) -> None:
+        """Note which way those take who are `here` (S, N) in view: a bend shows early, straight on past the middle."""
+        n = self.slots
+        sent = here & (world.path[:, :n] <= -2)
+        bent = np.abs(np.sin(0.5 * (world.yaw[:, :n] - kept.heading))) > np.sin(0.5 * TURNED)
+        past = (place.left[:, :n] < 0) & ~place.nearing[:, :n]
+        kept.turned[:] = np.where(sent & (bent | past), -1 - world.path[:, :n], kept.turned)
 
     def _foresee(self, place: Place, now: World, kept: _Columns) -> None:
         """When everybody comes to the place, and from that by how much before ego; settled once ego is there."""
@@ -218,7 +246,12 @@ class Mind:
         """What is known of a variable: (S,)."""
         if variable.endswith(".lead") and view.leads is not None:
             return view.leads[:, 1 + self.actors.index(variable.split(".")[1])]
-        if variable.startswith(("map.", "mood.")):  # the ground is there to be seen, and a mood is one's own
+        if variable.endswith(".turn") and self.looks:
+            turned = view.turned[:, 1 + self.actors.index(variable.split(".")[1])].astype(int)
+            return np.array(["", *DECISIONS])[turned]
+        if variable == "mood.drowsy":  # one's own, from when it has come on
+            return drowsiness(seen.episodes, seen.world.tick) > LATE
+        if variable.startswith(("map.", "mood.")):  # the ground is there to be seen, and who is in a hurry knows it
             return np.array([drawn_in(e, variable) for e in seen.episodes])
         function = call_of(variable)[0]
         said = function == "number" or (variable.startswith("signs.") and not variable.endswith(".present"))

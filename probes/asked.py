@@ -236,14 +236,18 @@ def _crossed(scenario: Scenario, most: int, rule_first: bool) -> Crossing:
     found = Crossing.of(scenario, used)
     if (reason := _unsettable(found)) is not None:
         raise NotAsked(reason)
-    for name in (n for n in scenario.proposition_names if n not in used):
+    idle, partial = [n for n in scenario.proposition_names if n not in used], found
+    for name in idle:
         if len(found.names) >= most:
             break
         wanted = {*found.names, name}
         order = (*found.names, name) if rule_first else tuple(n for n in scenario.proposition_names if n in wanted)
         larger = Crossing.of(scenario, order)
-        if len(larger.settings) == 2 * len(found.settings) and _unsettable(larger) is None:
-            found = larger
+        if len(larger.settings) > len(partial.settings) and _unsettable(larger) is None:
+            partial = larger  # better than none, where nothing can be set freely beside the rule's propositions
+            found = larger if len(larger.settings) == 2 * len(found.settings) else found
+    if rule_first and found.names == used:
+        found = partial
     if not found.names:
         raise NotAsked("no proposition can be set, so there are no twins")
     return found

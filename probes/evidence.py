@@ -13,6 +13,12 @@ LEVELS: tuple[str, ...] = ("imitates", "generalises", "encodes", "uses", "recove
 NEEDED = 0.90  # lower bound of what must agree
 FALSE_FLIPS = 0.05  # most twins that may turn where the rule holds
 MARGIN = 0.15  # how far above the best control an interchange must stand
+QUICK_SECONDS = 20.0  # time limit up to which a quick look takes all its episodes; of longer ones it takes fewer
+
+
+def quick_share(time_limit: float) -> float:
+    """The share of its usual episodes that a quick look takes of a scenario with this time limit [s]."""
+    return min(1.0, QUICK_SECONDS / time_limit)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from probes.behaviour import (
     twins_of,
 )
 from probes.causes import Question, study, used_map, uses
-from probes.evidence import LEVELS, Level
+from probes.evidence import LEVELS, QUICK_SECONDS, Level, quick_share
 from probes.interventions import Factorial
 from probes.meaning import encodes, readable, tables
 from probes.recover import Recovered
@@ -53,7 +53,6 @@ from sim.progress import Progress, Quiet
 SEEDS = 2_000_000
 MOST_SET = 4  # propositions that a full factorial sets, unless the rule names more: 16 twins of every draw
 EARLY = tuple(s for s in STATIONS if s <= DECISION_STATION)  # where a decision that is no way out is asked for
-QUICK_SECONDS = 20.0  # time limit up to which a quick look takes all its episodes; of longer ones it takes fewer
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,6 @@ class ProbeSettings:
         share = quick_share(time_limit)
         least = {"per_cell": 8, "baseline_per_cell": 3, "draws": 4, "traced": 64, "fitted": 4, "pairs": 8}
         return replace(few, **{k: max(n, round(share * vars(few)[k])) for k, n in least.items()})
-
-
-def quick_share(time_limit: float) -> float:
-    """The share of its usual episodes that a quick look takes of a scenario with this time limit [s]."""
-    return min(1.0, QUICK_SECONDS / time_limit)
 
 
 class Shown(Protocol):

@@ -7,6 +7,7 @@
     decision: {slow: {from: -25, to: 0, below: 4}}      slow: under 4 m/s somewhere there; else go
     decision: {stop: {from: -8, to: 0}}                 stop: stands still there; else go
     decision: {reaction: {from: -16, to: -12, below: 5.5}}   early: has slowed there already; else late
+    decision: {lane: {from: -45, to: -8}}               lane 1 to 3: changed to there, from ego's own on to the left
     decision: bay                                       bay 1 to 6: where it parks; go: nowhere
 
 Metres are along ego's way from the edge of the place of decision on, negative before it, and ego's front is meant.
@@ -21,7 +22,7 @@ from pydantic import Field, model_validator
 from scenarios.keys import Model
 from scenarios.rules.parse import listed, nearest
 from sim.config import EGO, Trial
-from sim.trials import ORDERS, SPEEDS, TRIALS
+from sim.trials import ORDERS, SPEEDS, STRETCHES, TRIALS
 
 WAY_OUT = "junction"
 KINDS = (WAY_OUT, *TRIALS)
@@ -68,10 +69,10 @@ class DecisionModel(Model):
             if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
                 raise ValueError(f"{kind}: found {value!r}; wanted a list of actors, such as [west, north]")
             return {"kind": kind, "actors": tuple(value)}
-        if kind in SPEEDS:
+        if kind in STRETCHES:
             if not isinstance(value, dict):
                 raise ValueError(f"{kind}: found {value!r}; wanted a stretch, such as {{from: -25, to: 0, below: 4}}")
-            if kind != "stop" and "below" not in value:
+            if kind in SPEEDS and kind != "stop" and "below" not in value:
                 raise ValueError(f"{kind}: the stretch lacks below; wanted a speed [m/s], such as below: 4")
             return {"kind": kind, "stretch": value}
         if value is not None:

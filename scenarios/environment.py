@@ -17,6 +17,7 @@ from scenarios.spec import Scenario, load_scenario
 from sim.config import Camera, Simulation
 from sim.embedded import EmbeddedWorld
 from sim.env import DriveEnv, Fleet
+from sim.trials import backs_up
 from sim.types import World
 
 DRIVE = "homunculus/Drive-v0"
@@ -35,10 +36,10 @@ def room_for(scenario: Scenario) -> Simulation:
 
 def _parts(
     scenario: str | Path | Scenario, split: str, worlds: int, camera: Camera | None, threads: int
-) -> tuple[EmbeddedWorld, Any]:
+) -> tuple[EmbeddedWorld, Any, bool]:
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     backend = EmbeddedWorld(worlds, camera, room_for(loaded), threads=threads, sensors=loaded.sensors)
-    return backend, lambda seed: sample(loaded, seed, split)
+    return backend, lambda seed: sample(loaded, seed, split), backs_up(loaded.trial)
 
 
 def make_drive(
@@ -48,8 +49,8 @@ def make_drive(
     render_mode: str | None = None,
 ) -> DriveEnv:
     """One world of a scenario (a library name, a file, or a loaded one) as a `gymnasium.Env`."""
-    backend, draw = _parts(scenario, split, 1, camera, 1)
-    return DriveEnv(backend, draw, render_mode)
+    backend, draw, backs = _parts(scenario, split, 1, camera, 1)
+    return DriveEnv(backend, draw, render_mode, backs)
 
 
 def make_fleet(
@@ -61,8 +62,8 @@ def make_fleet(
     render_mode: str | None = None,
 ) -> Fleet:
     """`num_envs` worlds of a scenario as a `gymnasium.vector.VectorEnv`."""
-    backend, draw = _parts(scenario, split, num_envs, camera, threads)
-    return Fleet(backend, draw, render_mode)
+    backend, draw, backs = _parts(scenario, split, num_envs, camera, threads)
+    return Fleet(backend, draw, render_mode, backs)
 
 
 def register() -> None:

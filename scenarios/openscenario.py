@@ -99,7 +99,10 @@ def openscenario(
             others: waits for his turn, comes at his time, follows ego.
     """
     for actor in episode.actors:
-        if idle := [k for k in ("halt", "lead", "patience", "follows") if getattr(actor, k) is not None] + ["queue"] * actor.queue:
+        if (
+            idle := [k for k in ("halt", "lead", "patience", "follows") if getattr(actor, k) is not None]
+            + ["queue"] * actor.queue
+        ):
             raise ValueError(
                 f"actor {actor.name} has {idle[0]}, which OpenSCENARIO 1.0 has no word for here; wanted an actor with "
                 "turn alone, a speed or none"

@@ -125,7 +125,7 @@ BODIES: dict[str, Vehicle] = {
                        max_braking=1.0, max_speed=1.0),
     "raised_barrier": Vehicle(length=0.3, width=0.2, height=4.2, wheelbase=0.15, overhang=0.15, max_acceleration=1.0,
                               max_braking=1.0, max_speed=1.0),
-    "ball": Vehicle(length=0.3, width=0.3, height=0.3, wheelbase=0.15, overhang=0.15, max_acceleration=1.0,
+    "ball": Vehicle(length=0.5, width=0.5, height=0.5, wheelbase=0.2, overhang=0.25, max_acceleration=1.0,
                     max_braking=1.0, max_speed=10.0),
 }  # fmt: skip
 BOOM_POST = 1.65  # [m] to the right of a barrier's middle: where its post stands

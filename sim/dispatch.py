@@ -1,9 +1,9 @@
 """Sends actors on their errands: which way, from where and when, so that they come when the episode says.
 
 A lead counts from when ego *nominally* comes to its line: from its start speed it pulls with min(1.5, 7 - v) m/s^2
-towards 7 m/s (9.1 in a hurry) and brakes with 1.8 m/s^2 to a stop with its front at the line.  The actor's own run is worked out with
-the law that drives it (`sim.errands.free_run`), and its start is moved until it comes in time; where its lane is too
-short it comes in later, at the lane's beginning.
+towards 7 m/s (9.1 in a hurry) and brakes with 1.8 m/s^2 to a stop with its front at the line.  The actor's own run is
+worked out with the law that drives it (`sim.errands.free_run`), and its start is moved until it comes in time; where
+its lane is too short it comes in later, at the lane's beginning.
 """
 
 from __future__ import annotations

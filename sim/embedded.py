@@ -18,6 +18,7 @@ from sim.composed import parked_in
 from sim.config import BODIES, Camera, Episode, SignSpec, Simulation
 from sim.crowd import advance, empty_crowd, widened, with_scripts
 from sim.dispatch import check_errand, send
+from sim.drowsiness import weave
 from sim.errands import Errands, clear, drive_errands, empty_errands, grown
 from sim.footing import DRIVES
 from sim.forecast import check_changes, weather_table
@@ -278,7 +279,7 @@ class EmbeddedWorld:
             )
         bank, dt, substeps = self.maps.arrays, np.float32(self.simulation.tick), self.simulation.substeps
         judged = [w for w in self._trials if self.world.outcome[w] == RUNNING]
-        asked = (steer, acceleration, reverse)
+        asked = (self._with_weave(steer), acceleration, reverse)
         self._move_others(bank, dt)
         if self._sent:
             self._drive_errands(bank, dt)
@@ -293,6 +294,14 @@ class EmbeddedWorld:
         for w in judged:
             self._trials[w].look(self.world, bank, w)
         self._change_weather()
+
+    def _with_weave(self, steer: np.ndarray) -> np.ndarray:
+        """What the wheels are asked for: drowsy hands add to it."""
+        drowsy = [w for w, e in enumerate(self.episodes) if e is not None and e.mood is not None and e.mood.drowsy]
+        if drowsy:
+            steer = steer.copy()
+            steer[drowsy] += weave([self.episodes[w] for w in drowsy], self.world.tick[drowsy])  # type: ignore[misc]
+        return steer
 
     def _change_weather(self) -> None:
         """The weather of each world's own tick, where it changes at all; looked up and never added up."""

@@ -2,8 +2,9 @@
 
 Observation: {"camera": (H, W, 3) uint8, "speed": (1,) float32 [m/s]}, and an entry for each of the backend's sensors
 (`sim.sensors`) by its name.  Action: (2,) float32 in [-1, 1]: steer as a share of the greatest wheel angle (positive to
-the left) and acceleration as a share of the greatest acceleration or braking.  The reward is progress towards arrival,
-whichever branch is taken: the hidden rule is nobody's reward.
+the left) and acceleration as a share of the greatest acceleration or braking.  Where an environment `backs`, that is
+along the heading and says the gear as well (`sim.gears`), and speeds may be below 0.  The reward is progress towards
+arrival, whichever branch is taken: the hidden rule is nobody's reward.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from gymnasium.vector.utils import batch_space
 
 from sim.backend import Backend
 from sim.config import EGO, Camera, Episode
+from sim.gears import STANDS, geared
 from sim.rollout import progress
 from sim.sensors import RESERVED, Sensor
 from sim.types import DECISIONS, OUTCOME, OUTCOMES, Action
@@ -28,8 +30,13 @@ CRASHES = ("collision", "off_road")
 CRASH_PENALTY = 1.0  # subtracted on collision and on leaving the road; covering the whole way earns 1
 
 
-def observation_space(camera: Camera, sensors: Mapping[str, Sensor] | None = None) -> gym.spaces.Dict:
+def observation_space(
+    camera: Camera, sensors: Mapping[str, Sensor] | None = None, backs: bool = False
+) -> gym.spaces.Dict:
     """Space of one world's observation.
+
+    Args:
+        backs: whether ego may drive backwards.
 
     Raises:
         ValueError: for a sensor named as an entry that every observation has.
@@ -39,7 +46,7 @@ def observation_space(camera: Camera, sensors: Mapping[str, Sensor] | None = Non
         raise ValueError(f"a sensor is named {taken[0]!r}; every observation has {', '.join(RESERVED)} already")
     spaces: dict[str, gym.spaces.Space[Any]] = {
         "camera": gym.spaces.Box(0, 255, (camera.height, camera.width, 3), np.uint8),
-        "speed": gym.spaces.Box(0.0, EGO.max_speed, (1,), np.float32),
+        "speed": gym.spaces.Box(-EGO.max_reverse_speed if backs else 0.0, EGO.max_speed, (1,), np.float32),
     }
     for name, f in found.items():
         spaces[name] = gym.spaces.Box(f.low, f.high, f.shape, f.dtype)
@@ -51,17 +58,19 @@ def action_space() -> gym.spaces.Box:
     return gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
 
 
-def to_action(normalised: np.ndarray) -> Action:
-    """(B, 2) in [-1, 1] -> SI."""
+def to_action(normalised: np.ndarray, speed: np.ndarray | None = None) -> Action:
+    """(B, 2) in [-1, 1] -> SI; with the speeds (B,) [m/s] of cars that may back up, the acceleration says the gear."""
     asked = np.clip(np.asarray(normalised, np.float32).reshape(-1, 2), -1.0, 1.0)
-    forward = np.where(asked[:, 1] > 0, EGO.max_acceleration, EGO.max_braking)
+    steer = asked[:, 0] * np.float32(EGO.max_steer)
+    rolls = 1.0 if speed is None else np.where(np.abs(speed) < STANDS, np.sign(asked[:, 1]), np.sign(speed))
+    forward = np.where(asked[:, 1] * rolls > 0, EGO.max_acceleration, EGO.max_braking)
     acceleration = (asked[:, 1] * forward).astype(np.float32)
-    return Action(steer=asked[:, 0] * np.float32(EGO.max_steer), acceleration=acceleration)
+    return Action(steer, acceleration) if speed is None else geared(steer, acceleration, speed)
 
 
-def _observation(backend: Backend) -> dict[str, np.ndarray]:
-    seen = backend.observe()
-    found = {"camera": seen.camera, "speed": np.clip(seen.speed[:, None], 0.0, EGO.max_speed).astype(np.float32)}
+def _observation(backend: Backend, backs: bool) -> dict[str, np.ndarray]:
+    seen, least = backend.observe(), -EGO.max_reverse_speed if backs else 0.0
+    found = {"camera": seen.camera, "speed": np.clip(seen.speed[:, None], least, EGO.max_speed).astype(np.float32)}
     return found | backend.sense() if _sensors(backend) else found  # type: ignore[attr-defined]
 
 
@@ -86,18 +95,19 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         backend: of one world.
         draw: what episode a seed stands for.
         render_mode: None or "rgb_array" (the camera's picture).
+        backs: whether ego may drive backwards, see above.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012 (Gymnasium's own convention)
 
-    def __init__(self, backend: Backend, draw: Draw, render_mode: str | None = None) -> None:
+    def __init__(self, backend: Backend, draw: Draw, render_mode: str | None = None, backs: bool = False) -> None:
         if backend.worlds != 1:
             raise ValueError(f"DriveEnv was given a backend of {backend.worlds} worlds; it drives exactly 1")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode={render_mode!r}; known are None and {self.metadata['render_modes']}")
-        self.backend, self.draw, self.render_mode = backend, draw, render_mode
+        self.backend, self.draw, self.render_mode, self.backs = backend, draw, render_mode, backs
         # Gymnasium types the space of a dictionary observation by the dictionary, its own Dict space does not fit.
-        self.observation_space = observation_space(backend.camera, _sensors(backend))  # type: ignore[assignment]
+        self.observation_space = observation_space(backend.camera, _sensors(backend), backs)  # type: ignore[assignment]
         self.action_space = action_space()
         self._covered = 0.0
 
@@ -113,7 +123,7 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """One tick. Terminates on arrival, collision and leaving the road; truncates when the time is up."""
-        self.backend.step(to_action(action))
+        self.backend.step(to_action(action, self.backend.world.speed[:, 0] if self.backs else None))
         info = _truth(self.backend, 0)
         reward = info["progress"] - self._covered - CRASH_PENALTY * (info["outcome"] in CRASHES)
         self._covered = info["progress"]
@@ -129,7 +139,7 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         self.backend.close()
 
     def _seen(self) -> dict[str, np.ndarray]:
-        return {name: array[0] for name, array in _observation(self.backend).items()}
+        return {name: array[0] for name, array in _observation(self.backend, self.backs).items()}
 
 
 class Fleet(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
@@ -142,14 +152,15 @@ class Fleet(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
         backend: of B worlds.
         draw: what episode a seed stands for.
         render_mode: None or "rgb_array" (a tuple of the cameras' pictures).
+        backs: whether ego may drive backwards, see above.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10, "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
 
-    def __init__(self, backend: Backend, draw: Draw, render_mode: str | None = None) -> None:
-        self.backend, self.draw, self.render_mode = backend, draw, render_mode
+    def __init__(self, backend: Backend, draw: Draw, render_mode: str | None = None, backs: bool = False) -> None:
+        self.backend, self.draw, self.render_mode, self.backs = backend, draw, render_mode, backs
         self.num_envs = backend.worlds
-        self.single_observation_space = observation_space(backend.camera, _sensors(backend))
+        self.single_observation_space = observation_space(backend.camera, _sensors(backend), backs)
         self.single_action_space = action_space()
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
@@ -173,7 +184,7 @@ class Fleet(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
             if seeds[i] is not None:
                 self._chances[i] = gym.utils.seeding.np_random(seeds[i])[0]
         self._start(np.flatnonzero(mask))
-        return _observation(self.backend), self._info()
+        return _observation(self.backend, self.backs), self._info()
 
     def _start(self, slots: np.ndarray) -> None:
         episodes = [self.draw(int(self._chances[i].integers(2**31))) for i in slots]
@@ -195,7 +206,7 @@ class Fleet(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
     ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One tick in every world, except those that ended last tick: they start anew."""
         fresh = np.flatnonzero(self._ended)
-        self.backend.step(to_action(actions))
+        self.backend.step(to_action(actions, self.backend.world.speed[:, 0] if self.backs else None))
         if len(fresh):
             self._start(fresh)
         outcome = self.backend.world.outcome
@@ -207,7 +218,7 @@ class Fleet(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
         terminated = crashed | (outcome == OUTCOME["arrived"]) | (outcome == OUTCOME["deviated"])
         truncated = outcome == OUTCOME["timeout"]
         self._ended = terminated | truncated
-        return _observation(self.backend), reward, terminated, truncated, self._info()
+        return _observation(self.backend, self.backs), reward, terminated, truncated, self._info()
 
     def render(self) -> tuple[np.ndarray, ...] | None:
         """The cameras' pictures when render_mode is "rgb_array"."""

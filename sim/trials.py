@@ -23,14 +23,21 @@ TRIALS: dict[str, tuple[str, ...]] = {
     "slow": ("slow", "go"),
     "stop": ("stop", "go"),
     "reaction": ("early", "late"),
+    "lane": tuple(d for d in DECISIONS if d.startswith("lane ")),
     "bay": (*(d for d in DECISIONS if d.startswith("bay ")), "go"),
 }
+STRETCHES = ("slow", "stop", "reaction", "lane")  # kinds that look at a stretch of ego's way
 ORDERS, SPEEDS = ("order", "yield", "place"), ("slow", "stop", "reaction")  # kinds, by what they read
 _FRONT = EGO.length - EGO.overhang  # [m] from the rear axle to the front bumper
 _STANDS = 0.05  # [m/s]
 SLACK = 0.2  # [m] that a parked car's corners may stand over the edge of a bay
 _PARKED = 10  # ticks that ego must stand in a bay
 _ARRIVED = OUTCOME["arrived"]
+
+
+def backs_up(trial: Trial | None) -> bool:
+    """Whether the decisions of a trial are driven backwards, in part."""
+    return trial is not None and trial.kind == "bay"
 
 
 class Judge(Protocol):
@@ -54,8 +61,11 @@ def judge_of(episode: Episode, road_map: RoadMap, junction: Junction | Route) ->
         raise ValueError(f"unknown kind of trial {trial.kind!r}; known are {', '.join(TRIALS)}")
     if trial.kind in ORDERS:
         return Order(trial, episode, junction)
+    edge = ways_of(episode, junction)[0].junction_in
     if trial.kind in SPEEDS:
-        return Slowing(trial, ways_of(episode, junction)[0].junction_in)
+        return Slowing(trial, edge)
+    if trial.kind == "lane":
+        return Lane(trial, edge, junction.arms[episode.arm].lane_width)
     from sim.composed import bays_of  # late: it asks for the whole of the lane graph
 
     bays = bays_of(road_map)
@@ -121,6 +131,21 @@ class Slowing:
                 self.shown = self.words[1]
             elif front > self.begin and world.speed[w, 0] < self.below:
                 self.shown = self.words[0]
+        world.branch[w] = self.shown
+
+
+class Lane:
+    """Which lane ego is in where the stretch ends, counted to the left from that of its way."""
+
+    def __init__(self, trial: Trial, edge: float, width: float) -> None:
+        self.end, self.width = edge + trial.end, width
+        self.shown = NO_BRANCH
+
+    def look(self, world: World, bank: Bank, w: int) -> None:
+        """See `Judge.look`."""
+        if self.shown == NO_BRANCH and float(world.route_s[w, 0]) + _FRONT > self.end:
+            lane = 1 + round(float(world.route_offset[w, 0]) / self.width)
+            self.shown = DECISION.get(f"lane {lane}", NO_BRANCH)
         world.branch[w] = self.shown
 
 

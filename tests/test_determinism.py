@@ -153,6 +153,8 @@ class Watching:
         self.pictures.append({int(w): shown[i] for i, w in enumerate(seen.slots)})
         return self.expert.act(seen, memory)
 
+    moody = False
+
     def label(self, seen: Truth, memory: np.ndarray | None = None):  # type: ignore[no-untyped-def]
         self.act(seen, self.begin(len(seen.slots)))
         return self.expert.label(seen, memory)

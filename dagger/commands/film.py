@@ -13,8 +13,11 @@ import tyro
 
 from dagger.console import Bars
 from dagger.options import BadInput
+from scenarios.rules.evaluate import compile_formula, of_valuation
 from scenarios.rules.logic import Cell, describe_cell
-from scenarios.rules.parse import listed, nearest
+from scenarios.rules.parse import expanded, listed, nearest
+from scenarios.rules.syntax import Formula
+from scenarios.rules.walks import is_timed
 from scenarios.spec import Scenario
 
 IN_TITLE = 72  # letters of a rule that still stand in the title
@@ -92,10 +95,21 @@ def choose_cell(scenario: Scenario, split: str, text: str, seed: int) -> Cell | 
 def titled(scenario: Scenario) -> tuple[str, tuple[str, ...]]:
     """The film's title and the lines under it: a short rule stands in the title, a long one and its sub-rules below."""
     definitions: Mapping[str, Any] = scenario.data.get("where", {})  # the named sub-rules, as the file has them
-    rule = f"the rule: {scenario.rule}"
+    rule = f"the rule: {scenario.rule_text}"
     if not definitions and len(rule) <= IN_TITLE:
         return f"{scenario.name} · {rule}", ()
     return scenario.name, (rule, *(f"where {name}: {text}" for name, text in definitions.items()))
+
+
+def with_sub_rules(scenario: Scenario, truths: Mapping[str, bool]) -> dict[str, bool]:
+    """What is true of one world, for its chips: the propositions, and behind them the sub-rules that are formulas."""
+    found = dict(truths)
+    for name, tree in scenario.definitions.items():
+        if isinstance(tree, Formula):
+            whole = expanded(tree, scenario.definitions)
+            if not is_timed(whole):
+                found[name] = bool(compile_formula(whole, of_valuation)(truths))
+    return found
 
 
 def short_name(driver: str) -> str:
@@ -107,13 +121,13 @@ def short_name(driver: str) -> str:
 def main(options: Options) -> int:
     """Drive, film, and print the file's path."""
     from dagger.drivers import choose_driver
+    from policies.expert import Expert
+    from policies.onlooker import Onlooker
     from scenarios.environment import room_for
-    from scenarios.rules.evaluate import evaluate
-    from scenarios.sample import sample, valuation
+    from scenarios.sample import sample
     from scenarios.spec import load_scenario
     from sim.embedded import EmbeddedWorld
     from sim.film import FILM_CAMERA, Captions, drive_film, write_film
-    from sim.types import DECISIONS, World
 
     width, height = read_size(options.size)
     if options.out.suffix != ".mp4":
@@ -125,24 +139,15 @@ def main(options: Options) -> int:
     driver = choose_driver(options.driver)
     episode = sample(scenario, options.seed, options.split, cell)
 
-    drawn, way_out = valuation(scenario, episode), scenario.trial is None
-
-    def facts(world: World) -> dict[str, bool]:
-        """What is true now; what is true when the decision falls, where a moment does not tell or it falls early."""
-        now = {p.name: bool(p.on_world(world)[0]) for p in scenario.propositions if p.momentary and way_out}
-        return drawn | now
-
-    def wanted(world: World) -> str:
-        return DECISIONS[int(evaluate(scenario.rule, {k: np.array([v]) for k, v in facts(world).items()})[0])]
-
+    search = (options.maps,) if options.maps else ()
+    backend = EmbeddedWorld(1, driver.camera, room_for(scenario), search=search)
+    onlooker = Onlooker(Expert.of(scenario), backend)
     title, notes = titled(scenario)
     captions = Captions(
         title,
-        f"driver: {short_name(driver.name)}  ·  seed {options.seed}  ·  green: what is true of this world",
-        facts, wanted, notes,
+        f"driver: {short_name(driver.name)}  ·  seed {options.seed}  ·  green: true, as far as an expert knows by now",
+        lambda world: with_sub_rules(scenario, onlooker.facts(world)), onlooker.wanted, notes,
     )  # fmt: skip
-    search = (options.maps,) if options.maps else ()
-    backend = EmbeddedWorld(1, driver.camera, room_for(scenario), search=search)
     policy = driver.of(scenario, options.split)
     view = replace(FILM_CAMERA, width=width, height=height)
     fps = round(1 / backend.simulation.tick)

@@ -24,8 +24,8 @@ from dagger.runs import RunFolder, plain, write_atomically
 from dagger.transfer import transfer
 from policies.checkpoint import load_policy
 from policies.learner import Learner
-from probes.evidence import NEEDED
-from probes.scorecard import QUICK_SECONDS, ProbeSettings, frames_of, quick_share
+from probes.evidence import NEEDED, QUICK_SECONDS, quick_share
+from probes.scorecard import ProbeSettings, frames_of
 from scenarios.reading import Lines
 from scenarios.spec import Scenario, load_scenario
 from sim.config import Camera

@@ -9,7 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from dagger.catalogue import rule_in_short
 from dagger.console import table
+from dagger.suites.tally import failures
 from scenarios.spec import Scenario
 
 WIDE = 140  # columns from which the words of a family stand in columns of their own
@@ -34,7 +36,7 @@ class Thought:
     @classmethod
     def of(cls, scenario: Scenario, made: Mapping[str, Any], alone: Mapping[str, tuple[int, str]]) -> Thought:
         """A scenario's row."""
-        return cls(scenario.name, " ".join(str(scenario.data["rule"]).split()), scenario.tells, made, alone)
+        return cls(scenario.name, rule_in_short(scenario), scenario.tells, made, alone)
 
     def figures(self, baselines: Sequence[str]) -> list[str]:
         """Episodes, success, rule accuracy; twins that flip and that hold; rule accuracy of the baselines."""
@@ -72,6 +74,8 @@ def show(console: Console, thoughts: Sequence[Thought], driver: str) -> None:
            "other than the hidden one." if baselines else ""), markup=False,
     )  # fmt: skip
     for thought in thoughts:
+        if failed := failures(thought.made):
+            console.print(f"{thought.family}: {failed} of its episodes and twins could not be driven", markup=False)
         for name, (episodes, why) in thought.alone.items():
             console.print(f"{thought.family}: '{name}' cannot flip alone in {episodes} of {thought.made['episodes']} "
                           f"episodes ({why})", markup=False)  # fmt: skip

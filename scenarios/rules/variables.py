@@ -294,6 +294,14 @@ def _of_sent(world: World, slot: int, variable: str) -> np.ndarray:
     return sent & before & (np.abs(world.speed[:, slot]) < _STANDS)
 
 
+def values_on(
+    world: World, variables: Sequence[str], actors: Sequence[str], signs: Sequence[str], bank: Bank | None = None,
+    seen: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """The values of many variables in B running worlds now, such as a Monitor's step asks for; see `value_on`."""
+    return {v: value_on(world, v, actors, signs, bank, seen) for v in variables}
+
+
 def _on_sign(world: World, slot: int, attribute: str) -> np.ndarray:
     """What the signs in a slot show: (B,)."""
     looks, row = np.unique(np.where(world.kind[:, slot] == SIGN, world.look[:, slot], -1), return_inverse=True)

@@ -23,7 +23,7 @@ class ProbeSettings:
     remembered: int = 9
 
     @classmethod
-    def quick(cls) -> ProbeSettings:
+    def quick(cls, time_limit: float = 20.0) -> ProbeSettings:
         """Fewer."""
         return cls(pairs=32)
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from dagger import cli
-from dagger.catalogue import DRAWS, decision_point, leaks_of, page, read_leaks, renewed
+from dagger.catalogue import DRAWS, READ, decision_point, leaks_of, page, read_leaks, renewed, rule_in_short
 from scenarios.spec import Scenario, from_data, load_scenario, scenario_names
+from sim.config import Trial
+from sim.trials import TRIALS
 from tests.architecture import ROOT
 
 DOCS = ROOT / "docs"
@@ -82,12 +84,32 @@ def test_a_section_says_what_the_file_says(hidden: Scenario) -> None:
 def test_sub_rules_and_ways_of_reading_a_decision_are_shown(hidden: Scenario) -> None:
     from dataclasses import replace
 
-    more = dict(hidden.data) | {"where": {"slippery": "raining or heavy"}, "decision": {"kind": "slow", "below": 3}}
-    told = replace(hidden, data=more)
-    assert decision_point(told).startswith("slow: ego's speed fell") and decision_point(told).endswith("below 3")
+    told = replace(
+        hidden,
+        data=dict(hidden.data) | {"where": {"slippery": "raining or heavy"}},
+        trial=Trial("slow", begin=-25.0, end=3.0, below=3.0),
+    )
+    assert decision_point(told) == (
+        "slow: ego is slower than 3 m/s somewhere from 25 m before to 3 m behind the edge of the place; else go"
+    )
     assert "- **where** `slippery`: `raining or heavy`" in page([told], {}, Path())
-    assert decision_point(hidden) == "the way out of the junction"
-    assert decision_point(replace(hidden, data=more | {"decision": {"slow": {"below": 3}}})) == decision_point(told)
+    assert decision_point(hidden) == "the way out that ego takes"
+    assert "before west, north and east" in decision_point(
+        replace(told, trial=Trial("order", ("west", "north", "east")))
+    )
+    assert set(READ) == set(TRIALS)
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("rain-turn", "left if raining else right"),
+        ("count-junctions", "exit 3 if three else exit 2 if two else exit 1"),  # its only name is told at once
+        ("nested-route", "to_school if school else to_harbour"),
+    ],
+)
+def test_a_rule_in_short_says_more_than_a_bare_name(name: str, short: str) -> None:
+    assert rule_in_short(load_scenario(name)) == short
 
 
 def test_many_combinations_are_folded() -> None:
@@ -127,7 +149,8 @@ def test_a_file_with_several_mistakes_is_told_all_and_with_one_a_sentence(
     assert "two.yaml:11: splits.train" in said.err
     Path("one.yaml").write_text(HIDDEN.replace("if heavy", "if havy"))
     assert cli.main(["scenarios", "one.yaml"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3 and lines[2].strip() == "^^^^"  # the sentence, the line, the carets
 
 
 def test_what_loads_and_will_not_do_is_told_below(hidden: Scenario, capsys: pytest.CaptureFixture[str]) -> None:

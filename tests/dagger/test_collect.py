@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from dagger.collect import collect
-from dagger.demonstrations import Demonstration
+from dagger.demonstrations import TICK_FIELDS, Demonstration, DemonstrationStore
+from dagger.loader import RenderingLoader
 from dagger.schedule import BetaSchedule
 from policies.expert import Expert
 from scenarios.environment import room_for
@@ -155,3 +157,31 @@ def test_the_rows_of_a_truth_are_the_running_worlds(scenario: Scenario) -> None:
         on_done=done.append,
     )  # fmt: skip
     assert done == [3, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [("drowsy-driver", {"mood"}), ("parallel-parking", {"executed_reverse", "expert_reverse"}), ("rain-turn", set())],
+)
+def test_moods_and_gears_are_kept_where_there_are_some_and_nowhere_else(
+    name: str, fields: set[str], tmp_path: Path
+) -> None:
+    scenario = load_scenario(name)
+    found = collected(scenario, None, BetaSchedule(), count=4, worlds=4, round_=0)
+    store = DemonstrationStore(tmp_path)
+    store.append(found, "round-0")
+    for before, after in zip(found, store.read()):
+        assert set(after.ticks) - set(TICK_FIELDS) == fields
+        for field in fields:
+            np.testing.assert_array_equal(after.ticks[field], before.ticks[field])
+    if name == "drowsy-driver":
+        moods = [d.ticks["mood"].max() for d in found]
+        assert [m > 0 for m in moods] == [d.episode.mood is not None and d.episode.mood.drowsy for d in found]
+
+
+def test_a_learner_of_one_who_backs_up_is_told_to_push_backwards() -> None:
+    scenario = load_scenario("parallel-parking")
+    found = collected(scenario, None, BetaSchedule(), count=2, worlds=2, round_=0)
+    batch_ = RenderingLoader(found, SMALL).batch(np.array([0]), np.array([0]), len(found[0]))
+    backwards = found[0].ticks["expert_reverse"] & (found[0].ticks["expert_acceleration"] > 0)
+    assert backwards.any() and (batch_.acceleration[0][backwards] < 0).all()

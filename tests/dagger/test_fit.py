@@ -42,7 +42,6 @@ def loader() -> RenderingLoader:
         Fixed("left"),
         None,
         episodes,
-        lambda world: {"p": world.tick > 0},
         BetaSchedule(),
         0,
         "expert",

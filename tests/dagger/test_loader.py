@@ -32,7 +32,6 @@ def demonstrations() -> list[Demonstration]:
         Fixed("left"),
         None,
         episodes,
-        lambda world: {"p": world.tick > 0},
         BetaSchedule(),
         0,
         "expert",
@@ -155,8 +154,7 @@ def test_traffic_lights_walkers_and_scripts_are_redrawn_to_the_byte(tmp_path: Pa
     for number, vehicles in enumerate((6, 3)):
         episodes = [busy(seed, vehicles) for seed in (1, 2, 3)]
         backend = started(episodes)
-        truth = lambda world: {"p": world.tick > 0}  # noqa: E731
-        found = collect(backend, Fixed("left"), None, episodes, truth, BetaSchedule(), 0, "expert")
+        found = collect(backend, Fixed("left"), None, episodes, BetaSchedule(), 0, "expert")
         backend.reset(episodes)
         pictures = [backend.observe().camera]
 

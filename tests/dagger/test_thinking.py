@@ -144,6 +144,7 @@ def test_the_table_fits_and_breaks_no_word(width: int) -> None:
         "episodes": 200, "success": 0.995, "agreement": 0.99, "interval": [0.961, 0.998],
         "twins": {"flipped_where_it_should": [199, 200], "held_where_it_should": [400, 400]},
         "baselines": {"leak-only": {"agreement": 0.48}, "best-single": {"agreement": 0.75}},
+        "errors": 1, "skipped": 2, "killed": 0, "hung": 0,
     }  # fmt: skip
     tells = "held-out combinations and contexts; irrelevant propositions, recombined sub-goals and permuted arrivals"
     thought = Thought("occluded-pedestrian", "slow if cue since previously crossing else go", tells, figures, {})
@@ -152,5 +153,6 @@ def test_the_table_fits_and_breaks_no_word(width: int) -> None:
     lines = stream.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     words = stream.getvalue().split()
+    assert "occluded-pedestrian: 3 of its episodes and twins could not be driven" in " ".join(words)
     wanted = "occluded-pedestrian 0.995 0.990 199/200 400/400 0.480 0.750 [0.961, 0.998]".split() + tells.split()
     assert not set(wanted) - set(words), "a word was broken or cut"

@@ -225,20 +225,30 @@ def test_jitter_is_constant_over_time_and_differs_between_sequences() -> None:
 
 
 def test_a_rule_seen_early_is_learned_and_remembered(rng: np.random.Generator) -> None:
-    """A thin bright line on the first tick decides the steer on the last one, three dark ticks later."""
+    """A thin bright line on the first tick decides the steer on the last one, three dark ticks later.
+
+    How long it gropes before the loss falls hangs on the last bits of the processor's arithmetic (100 to 400 steps in
+    six trials), so it may try until it can, within a bound.
+    """
     # One component: with several and a sharp floor the weights settle much later (docs/log.md).
     learner = build(replace(SMALL, mixtures=1), seed=1)
     optimiser = torch.optim.Adam(learner.parameters(), 1e-3)
-    for _ in range(150):
+
+    def right(count: int) -> float:
+        camera, speed, steer = flashes(rng, count)
+        controls, _ = drive(learner, camera, speed)
+        return float(np.mean(np.sign(controls[:, -1, 0]) == np.sign(steer[:, -1].numpy())))
+
+    for step in range(1000):
+        if step % 50 == 0 and right(64) > 0.98:
+            break
         camera, speed, steer = flashes(rng, 32)
         loss = learner.loss(camera, speed, steer, torch.zeros_like(steer), last_tick(steer))
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         optimiser.step()
-    camera, speed, steer = flashes(rng, 64)
-    controls, _ = drive(learner, camera, speed)
-    assert np.mean(np.sign(controls[:, -1, 0]) == np.sign(steer[:, -1].numpy())) > 0.95
+    assert right(256) > 0.95
 
 
 def flashes(rng: np.random.Generator, worlds: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -14,6 +14,7 @@ from dagger.report import verdict_sentence, write_report
 from policies.learner import LearnerSettings
 from policies.sites import Sited
 from probes import asked
+from probes.causes import Question, pairs_for
 from probes.planted import Premises, RuleRegister, untrained
 from probes.recover import recover
 from probes.scorecard import ProbeSettings, score
@@ -23,7 +24,7 @@ from scenarios.spec import Scenario, load_scenario
 from sim.config import Camera
 from sim.types import DECISIONS
 from tests.dagger.run_folders import write_run
-from tests.probes import scenarios
+from tests.probes import asking
 
 CAMERA = Camera(width=48, height=32)
 SMALL = LearnerSettings(image=(32, 48), width=16, memory_width=16, head_width=16)
@@ -57,7 +58,7 @@ def test_of_two_decisions_the_first_in_the_text_is_asked_for(rule: str, word: st
 
 
 def test_of_three_decisions_the_best_balanced_is_asked_for() -> None:
-    scenario = scenarios.three_ways()
+    scenario = asking.three_ways()
     assert asked.said(scenario) == ("left", "straight", "right")
     assert asked.question(scenario) == "right" and str(asked.formula(scenario)) == "not raining"
 
@@ -74,7 +75,7 @@ def test_a_rule_that_names_a_proposition_without_need_does_not_lean_on_it() -> N
 
 # -------------------------------------------------------------------------------------------------- twins
 def test_propositions_that_exclude_each_other_are_crossed_as_far_as_can_happen() -> None:
-    scenario = scenarios.either_board()
+    scenario = asking.either_board()
     crossing = asked.Crossing.of(scenario, scenario.proposition_names)
     assert crossing.settings == ((False, False), (False, True), (True, False)) and not crossing.full
     assert crossing.partner((False, True), 0) is None and crossing.partner((False, False), 0) == (True, False)
@@ -84,15 +85,23 @@ def test_propositions_that_exclude_each_other_are_crossed_as_far_as_can_happen()
 
 
 def test_a_premise_that_another_one_excludes_is_flipped_in_draws_that_leave_it_free() -> None:
-    scenario = scenarios.either_board()
-    crossing = asked.asked_of(scenario)
-    assert crossing.names == ("to_left",) and crossing.full and crossing.bases
+    scenario = asking.either_board()
+    crossing = asked.Crossing.of(scenario, ("to_left",))
+    assert crossing.full and crossing.bases and asked.asked_of(scenario).names == ("to_left", "to_right")
     for seed in range(4):
         assert [DECISIONS[decision(scenario, e)] for e in crossing.draw(seed)] == ["right", "left"]
 
 
+def test_swaps_are_asked_though_two_facts_exclude_each_other() -> None:
+    scenario = asking.either_board()
+    question = Question.of(scenario, CAMERA, 1, ())
+    flips, keeps = pairs_for(question, "to_left", 3, 0)
+    assert len(flips) == len(keeps) == 3
+    assert all(p.before != p.expected for p in flips) and all(p.before == p.expected for p in keeps)
+
+
 def test_a_rule_is_recovered_from_the_cells_that_can_happen() -> None:
-    scenario = scenarios.either_board()
+    scenario = asking.either_board()
     possible = all_cells(2)[:3]
     counts = {cell: (9, 0, 0, 0) if cell[0] else (0, 9, 0, 0) for cell in possible}
     assert recover(("to_left", "to_right"), counts).rule is None
@@ -102,7 +111,7 @@ def test_a_rule_is_recovered_from_the_cells_that_can_happen() -> None:
 
 # ------------------------------------------------------------------------------------------------ scorecards
 def test_three_decisions_are_scored_and_read_back(tmp_path: Path) -> None:
-    scenario = scenarios.three_ways()
+    scenario = asking.three_ways()
     found = card(Premises(scenario), scenario)
     assert found["equivalent"] and found["levels"]["recovered"]["passed"] and found["question"] == "right"
     assert {way for row in found["truth_table"]["rows"] for way in row["counts"]} == {*asked.columns(scenario), "none"}
@@ -114,10 +123,10 @@ def test_three_decisions_are_scored_and_read_back(tmp_path: Path) -> None:
 
 
 def test_where_nothing_is_held_out_generalising_is_not_asked(tmp_path: Path) -> None:
-    scenario = scenarios.right_at_night()
+    scenario = asking.right_at_night()
     found = card(RuleRegister(scenario), scenario)
     level = found["levels"]["generalises"]
-    assert level["passed"] is None and "nothing is held out" in level["not_asked"]
+    assert level["passed"] is None and "nothing is held out" in level["not_asked"] and level["details"]
     assert "generalises" not in found["verdict"] and found["recovered_rule"] == "right if night else left"
     assert [row["formula"] for row in found["league"] if row["true"]] == ["night"]
     assert "generalises was not asked" in verdict_sentence(found)
@@ -126,7 +135,7 @@ def test_where_nothing_is_held_out_generalising_is_not_asked(tmp_path: Path) -> 
 
 
 def test_a_rule_that_says_one_thing_is_asked_for_no_thought(tmp_path: Path) -> None:
-    scenario = scenarios.constant()
+    scenario = asking.constant()
     found = card(RuleRegister(scenario), scenario)
     unasked = {name for name, level in found["levels"].items() if level.get("not_asked")}
     assert unasked == {"generalises", "encodes", "uses"} and found["question"] is None
@@ -135,7 +144,7 @@ def test_a_rule_that_says_one_thing_is_asked_for_no_thought(tmp_path: Path) -> N
 
 
 def test_a_majority_of_three_among_four_propositions_is_scored() -> None:
-    scenario = scenarios.majority(20.0)
+    scenario = asking.majority(20.0)
     found = card(Premises(scenario), scenario)
     assert found["equivalent"] and len(found["truth_table"]["rows"]) == 16
     true = [row["formula"] for row in found["league"] if row["true"]]
@@ -148,7 +157,7 @@ def test_a_quick_look_takes_fewer_episodes_where_they_are_long_and_says_so() -> 
     long = ProbeSettings.quick(60.0)
     assert long.per_cell == 12 and TrainSettings.quick(1 / 3).episodes == 40
     assert quick_note(load_scenario("rain-turn"), ProbeSettings.quick()) == ""
-    note = quick_note(scenarios.majority(60.0), long)
+    note = quick_note(asking.majority(60.0), long)
     assert "up to 60 s" in note and "33%" in note and "12 in every cell, too few for every level" in note
 
 
@@ -159,7 +168,7 @@ def test_a_long_rule_and_its_sub_rules_stand_under_the_film_s_title() -> None:
     from dagger.commands.film import titled
 
     assert titled(load_scenario("rain-turn")) == ("rain-turn · the rule: left if raining else right", ())
-    long = scenarios.majority()
+    long = asking.majority()
     assert titled(long) == ("majority", (f"the rule: {long.rule}",))
     named = replace(long, data=dict(long.data) | {"where": {"slippery": "raining and night"}})
     assert titled(named)[1][-1] == "where slippery: raining and night"
@@ -171,6 +180,6 @@ def test_three_ways_are_not_taken_to_a_town_of_t_junctions(tmp_path: Path) -> No
     from sim.progress import Quiet
 
     (tmp_path / "Tees.xodr").write_text(t_junction())
-    scenario = scenarios.three_ways()
+    scenario = asking.three_ways()
     found = transfer(Premises(scenario), scenario, CAMERA, 2, 0, 1, 2, [tmp_path], Quiet(), "Tees.xodr")
     assert found["transfer"] == [] and found["transfer_note"].startswith("Not asked: Tees.xodr has T-junctions only")

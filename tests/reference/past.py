@@ -1,7 +1,8 @@
-"""The slow twin of `scenarios.rules.trace` and `.monitor`: one world, one tick at a time, the textbook's definitions."""
+"""The slow twin of `scenarios.rules.trace` and `.monitor`: one world, one tick at a time, textbook definitions."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,11 +47,11 @@ def holds(tree: Formula, past: Past, now: int, tick: float) -> bool:
         case Constant(value):
             return value
         case Name("junction"):
-            return past["ego.junctions"][now] > (past["ego.junctions"][now - 1] if now else 0)
+            return bool(past["ego.junctions"][now] > (past["ego.junctions"][now - 1] if now else 0))
         case Name(name):
             return bool(past[name][now])
         case Wording(variable, sign, words):
-            return (past[variable][now] == words) == (sign == "==")
+            return bool(past[variable][now] == words) is (sign == "==")
         case Comparison(numbers, signs):
             values = [number(n, past, now, tick) for n in numbers]
             return all(_compare(s, a, b) for s, a, b in zip(signs, values, values[1:]))
@@ -88,7 +89,7 @@ def number(tree: Number, past: Past, now: int, tick: float) -> float:
             return past["ego.junctions"][now]
         case "count":
             truths = [False, *(holds(tree.operands[0], past, t, tick) for t in range(now + 1))]
-            return sum(new and not old for old, new in zip(truths, truths[1:]))
+            return sum(new and not old for old, new in itertools.pairwise(truths))
     a, *b = (number(o, past, now, tick) for o in tree.operands)
     match tree.operation:
         case "add":

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scenarios.rules.syntax import And, Choose, Constant, Decide, Formula, Iff, Implies, Name, Not, Or, Rule, Xor
+from scenarios.rules.syntax import (
+    And,
+    Choose,
+    Comparison,
+    Constant,
+    Decide,
+    Formula,
+    Iff,
+    Implies,
+    Name,
+    Not,
+    Number,
+    Or,
+    Rule,
+    Xor,
+)
 
 
 def truth(formula: Formula, situation: Mapping[str, bool]) -> bool:
@@ -15,6 +30,11 @@ def truth(formula: Formula, situation: Mapping[str, bool]) -> bool:
         return situation[formula.name]
     if isinstance(formula, Not):
         return not truth(formula.operand, situation)
+    if isinstance(formula, Comparison):
+        values = [_number(n, situation) for n in formula.numbers]
+        pairs = zip(formula.signs, values, values[1:])
+        return all({"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}[s]
+                   for s, a, b in pairs)  # fmt: skip
     assert isinstance(formula, (And, Or, Xor, Implies, Iff))
     left, right = truth(formula.left, situation), truth(formula.right, situation)
     if isinstance(formula, And):
@@ -26,6 +46,16 @@ def truth(formula: Formula, situation: Mapping[str, bool]) -> bool:
     if isinstance(formula, Implies):
         return right if left else True
     return left is right
+
+
+def _number(number: Number, situation: Mapping[str, bool]) -> float:
+    """How many hold in one situation, and arithmetic on that."""
+    if number.operation == "count":
+        return sum(truth(o, situation) for o in number.operands)
+    if number.operation == "literal":
+        return float(number.operands[0])
+    a, b = (_number(o, situation) for o in number.operands)
+    return {"add": a + b, "subtract": a - b, "multiply": a * b, "most": max(a, b)}[number.operation]
 
 
 def verdict(rule: Rule, situation: Mapping[str, bool]) -> str:

@@ -103,7 +103,7 @@ def test_a_mistake_in_an_errand_is_one_sentence(old: str, new: str, words: str) 
 def test_openscenario_says_a_turn_and_refuses_what_it_has_no_word_for() -> None:
     day = datetime(2024, 1, 1)
     scenario = from_text(GOOD)
-    with pytest.raises(ValueError, match="actor rival has halt, which OpenSCENARIO 1.0 has no word for here"):
+    with pytest.raises(ValueError, match=r"actor rival has halt, which OpenSCENARIO 1\.0 has no word for here"):
         openscenario(scenario, sample(scenario, 0), "map.xodr", day)
     bare = GOOD.replace(", queue: true, lead: {choice: [-2, 2]}, halt: [0, 1]", ", distance: [20, 30]")
     bare = bare.replace("  - {name: behind, follows: {gap: [2, 4]}}\n", "").replace("actors.rival.lead > 0", "true")

@@ -11,17 +11,47 @@ from hypothesis import strategies as st
 
 from scenarios.rules import logic
 from scenarios.rules.evaluate import evaluate, evaluate_formula
-from scenarios.rules.parse import RuleError, check_name, parse_formula, parse_rule
-from scenarios.rules.syntax import And, Choose, Constant, Decide, Iff, Implies, Name, Not, Or, Xor, decisions, names
-from sim.types import DECISIONS
+from scenarios.rules.parse import RuleError, check_name, expanded, parse_formula, parse_rule
+from scenarios.rules.syntax import (
+    And,
+    Choose,
+    Comparison,
+    Constant,
+    Decide,
+    Iff,
+    Implies,
+    Join,
+    Name,
+    Not,
+    Number,
+    Or,
+    Xor,
+    decisions,
+    names,
+    without_joins,
+)
+from sim.types import DECISIONS, TURNS
 from tests.reference.rules import truth, verdict
 
 NAMES = ("raining", "night", "oncoming", "iffy")
+
+
+@st.composite
+def countings(draw, inner):
+    """A comparison of how many formulas hold, such as `count(raining, night) + 1 > 2`."""
+    count = st.lists(inner, min_size=2, max_size=3).map(lambda trees: Number("count", tuple(trees)))
+    literal = st.integers(0, 4).map(lambda n: Number("literal", (float(n),)))
+    sums = st.tuples(st.sampled_from(["add", "subtract", "multiply", "most"]), count, literal)
+    side = st.one_of(count, literal, sums.map(lambda t: Number(t[0], t[1:])))
+    sign = st.sampled_from(["<", "<=", ">", ">=", "==", "!="])
+    return Comparison((draw(count), draw(side)), (draw(sign),))
+
 
 formulas = st.recursive(
     st.one_of(st.sampled_from(NAMES).map(Name), st.booleans().map(Constant)),
     lambda inner: st.one_of(
         inner.map(Not),
+        countings(inner),
         st.tuples(st.sampled_from([And, Or, Xor, Implies, Iff]), inner, inner).map(lambda t: t[0](t[1], t[2])),
     ),
     max_leaves=8,
@@ -31,12 +61,45 @@ rules = st.recursive(
     lambda inner: st.tuples(inner, formulas, inner).map(lambda t: Choose(*t)),
     max_leaves=4,
 )
+turns = st.recursive(
+    st.sampled_from(TURNS).map(Decide),
+    lambda inner: st.tuples(inner, formulas, inner).map(lambda t: Choose(*t)),
+    max_leaves=3,
+)
+pairs = st.tuples(turns, turns).filter(lambda t: not all(isinstance(r, Decide) for r in t)).map(lambda t: Join(*t))
 CELLS = logic.all_cells(len(NAMES))
 
 
 @given(rules)
 def test_a_printed_rule_reads_back_as_itself(rule):
     assert parse_rule(str(rule), NAMES) == rule
+
+
+@given(pairs)
+def test_a_printed_pair_of_turns_reads_back_as_itself_and_decides_both(pair):
+    assert parse_rule(str(pair), NAMES) == pair
+    table = logic.truth_table(pair, NAMES)
+    first, second = logic.truth_table(pair.first, NAMES), logic.truth_table(pair.second, NAMES)
+    assert all(DECISIONS[d] == f"{DECISIONS[first[c]]} then {DECISIONS[second[c]]}" for c, d in table.items())
+    assert logic.equivalent(pair, without_joins(pair))
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_every_decision_can_be_written(decision):
+    assert parse_rule(decision) == Decide(decision)
+    assert parse_rule(f"{decision} if raining else left").then == Decide(decision)
+
+
+def test_names_of_rules_and_formulas_are_kept_and_expanded():
+    defined = {"wet": parse_formula("a or b"), "first": parse_rule("left if c else right")}
+    defined["slippery"] = parse_formula("wet and c", None, defined)
+    rule = parse_rule("first then left if slippery else exit 2", list("abc"), defined)
+    assert str(rule) == "first then left if slippery else exit 2" and names(rule) == ("slippery",)
+    whole = expanded(rule, defined)
+    assert str(whole) == "(left then left if c else right then left) if (a or b) and c else exit 2"
+    assert decisions(whole) == ("left then left", "right then left", "exit 2")
+    with pytest.raises(RuleError, match=r"'slippery' is true or false, not a rule; wanted a decision here"):
+        parse_rule("slippery if a else left", list("abc"), defined)
 
 
 @given(formulas)
@@ -47,7 +110,7 @@ def test_a_printed_formula_reads_back_as_itself(formula):
 @given(formulas)
 def test_no_pair_of_printed_brackets_can_be_left_out(formula):
     text = str(formula)
-    opened = [i for i, c in enumerate(text) if c == "("]
+    opened = [i for i, c in enumerate(text) if c == "(" and text[max(i - 1, 0)] in " ("]  # not those of a count
     for start in opened:
         depth, end = 0, start
         for end in range(start, len(text)):
@@ -203,6 +266,14 @@ def test_the_minimal_forms_are_the_textbook_ones(text, sop, anf):
     assert str(logic.anf(formula)) == anf
     if sop is not None:
         assert sorted(str(logic.simplified(formula)).split()) == sorted(sop.split())
+
+
+def test_a_majority_has_its_textbook_forms():
+    formula = parse_formula("count(a, b, c) >= 2")
+    assert str(logic.anf(formula)) == "a and b xor a and c xor b and c"
+    assert logic.equivalent(formula, parse_formula("a and b or a and c or b and c"))
+    assert not logic.equivalent(formula, parse_formula("count(a, b, c) == 2"))
+    assert logic.equivalent(parse_formula("count(a, b) == 1"), parse_formula("a xor b"))
 
 
 @settings(max_examples=30)

@@ -12,7 +12,7 @@ from scenarios.plan import plan
 from scenarios.rules.monitor import Monitor
 from scenarios.rules.predicates import parse_proposition
 from scenarios.rules.timeline import CRUISE, _Course, drive, layout_of, on_the_way
-from scenarios.rules.variables import drawn_in, number_in, says, value_in, value_on
+from scenarios.rules.variables import drawn_in, number_in, says, value_in, value_on, values_on
 from scenarios.sample import batch, decision, sample, twin, valuation
 from scenarios.spec import ScenarioError, from_text
 from sim.config import ActorSpec, SignSpec, WeatherChange
@@ -95,19 +95,23 @@ def test_a_monitor_of_a_driven_world_ends_as_the_draw_says():
     signs = (SignSpec("board", text="DETOUR", distance=12.0),)
     changes = (WeatherChange(1.0, 0.5, (("precipitation", 60.0),), "front"),)
     e = replace(episode(distance=36.0, speed=6.0, signs=signs), changes=changes)
-    texts = ('once sign("DETOUR")', "once[2s, 3s] weather.precipitation < 20", 'once[0s, 0.5s] sign("DETOUR")')
+    texts = (
+        'once sign("DETOUR")',
+        "once[2s, 3s] weather.precipitation < 20",
+        'once[0s, 2.5s] sign("DETOUR")',
+        'once[0s, 2.8s] sign("DETOUR")',
+    )
     propositions = [parse_proposition("p", text, (), ("board",)) for text in texts]
     trees = [p.tree for p in propositions]
     backend, monitor = started([e]), Monitor(trees)
     memory, steer = monitor.begin(1), np.zeros(1, np.float32)
     while backend.world.route_s[0, 0] < backend.maps.arrays.junction_in[backend.world.route[0, 0]]:
-        values = {v: value_on(backend.world, v, [], ["board"]) for v in monitor.reads}
-        truths, memory = monitor.step(values, memory)
+        truths, memory = monitor.step(values_on(backend.world, monitor.reads, [], ["board"]), memory)
         gain = np.minimum(1.5, CRUISE - backend.world.speed[:, 0]).astype(np.float32)
         backend.step(Action(steer, gain))
-    assert tuple(bool(t[0]) for t in truths) == on_the_way(e, trees) == (True, False, False)
-    assert [p.on_episode(e) for p in propositions] == [True, False, False]
-    with pytest.raises(ValueError, match="asks of the past .* which one moment does not tell; ask a Monitor"):
+    assert tuple(bool(t[0]) for t in truths) == on_the_way(e, trees) == (True, False, False, True)
+    assert [p.on_episode(e) for p in propositions] == [True, False, False, True]
+    with pytest.raises(ValueError, match=r"asks of the past .* which one moment does not tell; ask a Monitor"):
         propositions[0].on_world(backend.world)
 
 
@@ -129,7 +133,7 @@ def test_number_reads_a_board_that_is_there_and_no_junction_lies_before_the_firs
     assert value_on(backend.world, "ego.junctions", [], [], backend.maps.arrays).tolist() == [0, 0]
     beyond = backend.world._replace(route_s=backend.world.route_s + np.array([[0], [60]], np.float32))
     assert value_on(beyond, "ego.junctions", [], [], backend.maps.arrays).tolist() == [0, 1]
-    with pytest.raises(ValueError, match="ego.junctions hangs on the ways of the map; give the bank"):
+    with pytest.raises(ValueError, match=r"ego.junctions hangs on the ways of the map; give the bank"):
         value_on(backend.world, "ego.junctions", [], [])
 
 
@@ -200,7 +204,7 @@ def test_a_twin_changes_the_words_alone_where_that_will_do_and_when_it_rains_onl
 BAD = {
     "a circle": ("wet: raining or dark", "wet: slippery or dark", "where.wet: 'wet' and 'slippery' need each other"),
     "itself": ("wet: raining or dark", "wet: wet or dark", "'wet' needs itself; wanted no circle"),
-    "below": ("slippery: wet and told", "slippery: wet and last\n  last: told", "'last' is defined below; wanted it ab"),
+    "below": ("slippery: wet and told", "slippery: wet and last\n  last: told", "'last' is defined below; wanted"),
     "taken": ("slippery: wet", "told: wet", "where.told: 'told' is a proposition already; wanted another name"),
     "a keyword": ("slippery: wet", "once: wet", "the name 'once' is a word of the rule language"),
     "unknown": ("slippery: wet and", "slippery: wett and", "unknown proposition 'wett'; known are raining, told"),
@@ -224,7 +228,7 @@ def test_a_mistake_is_told_with_file_and_key(case: str):
 def test_named_rules_are_joined_turn_by_turn():
     text = LATE.replace("rule: left if slippery else right", "  first: left if wet else right\n"
                         "  second: right if told else left\nrule: first then second")  # fmt: skip
-    text = text.replace("generate: t_junction, arm: [60, 70]", "generate: crossroads")
+    text = text.replace("generate: t_junction, arm: [60, 70]", "generate: two_turns")
     found = from_text(text)
     assert found.rule_text == "first then second"
     assert str(found.rule) == (

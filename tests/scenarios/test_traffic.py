@@ -235,7 +235,7 @@ BAD_FILES = {
     "shares of more than all": ("[0.1, 0.3]", "[0.1, 0.9]", 5, ["vans 0.9 + trucks 0.1 + bicycles 0.1 = 1.1"]),
     "lights by a formula": ("lights: {choice: [true, false]}", "lights: raining", 9, ["'raining' is neither true nor"]),
     "traffic that is a number": ("traffic:\n", "traffic: 5\nnever:\n", 5, ["found 5", "vehicles, walkers"]),
-    "two cues": ("{within: [15, 20],", "{within: [15, 20], after: 2,", 16, ["one cue, found after and within", "metres to ego"]),
+    "two cues": ("{within: [15, 20],", "{within: [15, 20], after: 2,", 16, ["found after and within", "metres to ego"]),
     "no cue": ("{within: [15, 20], ", "{", 16, ["one cue, found none", "after: seconds"]),
     "no path": ("path: [[0, 4], [0, 8.5]], ", "", 16, ["actors.0.script.path", "missing"]),
     "an empty path": ("[[0, 4], [0, 8.5]]", "[]", 16, ["found 0 points", "1 to 7 points"]),

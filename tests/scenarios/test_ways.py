@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
 import pytest
 
 from scenarios.models import MapModel
+from scenarios.openscenario import openscenario
+from scenarios.route_export import export_routes
+from scenarios.rules.syntax import Decide
 from scenarios.sample import sample
 from scenarios.spec import ScenarioError, from_data
 from scenarios.ways import CALLED, arms_of, ways_of
 from sim.config import MapSpec
 from sim.maps import PLACES, RANGES
+from sim.places import pose_at
 from sim.road import load_map
+from sim.routes import route_of
 from sim.types import DECISIONS
 
 KINDS = [(kind, generate) for kind, generators in PLACES.items() for generate in generators]
@@ -71,3 +81,30 @@ def test_what_does_not_fit_a_place_is_refused_with_what_does(place, more, told):
     with pytest.raises(ScenarioError) as error:
         _scenario(place, **more)
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("generate", "decided"), [("exits", "exit 2"), ("two_turns", "left then right"), ("two_turns", "right then right")]
+)
+def test_a_way_with_several_turnings_is_exported_as_a_route_that_leads_the_same_way(generate, decided):
+    scenario = _scenario({"generate": generate, "junction": "t"}, rule="right")
+    kind = MapModel.model_validate({"generate": generate}).kind
+    # rules of two words are the rule language's affair: here the tree is what counts
+    scenario = replace(scenario, rule=Decide(decided), data={**scenario.data, "rule": decided})
+    episode = replace(sample(scenario, 3), map=MapSpec(generate, kind=kind), time_limit=60.0)
+    (read,) = _routes_read(export_routes([(scenario, episode)]).text)
+    road_map, place = load_map(episode.map)
+    wanted = next(r for r in place.routes_from("south") if DECISIONS[r.decision] == decided)
+    line = route_of(road_map, read).path.points[:, :2]
+    away = np.hypot(*(line[:, None] - wanted.path.points[None, :, :2]).transpose(2, 0, 1)).min(1)
+    assert away.max() < 0.6
+    text = openscenario(scenario, episode, "map.xodr", datetime(2026, 1, 1))
+    points = [(float(p.get("x")), float(p.get("y"))) for p in ET.fromstring(text.encode()).iter("WorldPosition")]
+    end = pose_at(wanted.path, wanted.junction_out + episode.finish)
+    assert min(np.hypot(x - end[0], y - end[1]) for x, y in points) < 0.1
+
+
+def _routes_read(text):
+    """Keypoints of every route of a route file, in our frame."""
+    routes = ET.fromstring(text.encode()).iter("route")
+    return [[(float(p.get("x")), -float(p.get("y"))) for p in route.iter("position")] for route in routes]
