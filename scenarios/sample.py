@@ -220,9 +220,12 @@ def _with(scenario: Scenario, episode: Episode, before: Mapping[str, bool], want
         if target[p.name] == before[p.name]:
             continue
         changed = worked.roots_of(p)
-        tiers = [tuple(v for v in sorted(tier) if not worked.twin_draw(v).fixed) for tier in worked.tiers_of(p)]
         values |= p.conditions  # no words can be changed where no sign stands
         touched = tuple(q for q in scenario.propositions if worked.leans_on(q) & changed)
+        # drawn with it is whatever is not yet as wanted: what flips as well, and what shows now that an actor has come
+        off = [q for q, truth in zip(touched, worked.truths(touched, values)) if bool(truth) != target[q.name]]
+        also = frozenset().union(*(worked.own_roots(q) for q in off if not q.timed))
+        tiers = [tuple(v for v in sorted(tier | also) if not worked.twin_draw(v).fixed) for tier in worked.tiers_of(p)]
         if any(q.timed for q in touched):  # to leave these as they were, their own times may have to change as well
             wide = frozenset().union(*(worked.own_roots(q) for q in touched))
             tiers.append(tuple(v for v in sorted(wide) if not worked.twin_draw(v).fixed))

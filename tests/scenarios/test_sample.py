@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import itertools
 import os
 from dataclasses import replace
 
@@ -215,3 +216,19 @@ def test_a_town_scenario_draws_different_junctions_of_the_town():
     found = {e.map.junction for e in batch(scenario, range(60))}
     count = sampling.count_junctions(sample(scenario, 0).map)
     assert count > 1 and found <= set(range(count)) and len(found) > 1
+
+
+def test_propositions_of_one_actor_can_be_set_together_whatever_held_before() -> None:
+    scenario = from_text("""
+name: oncoming
+map: {generate: crossroads}
+actors: [{name: other, arm: north, kind: {choice: [car, truck]}, turn: straight, speed: {choice: [4, 8]},
+          lead: {choice: [-6, 2]}, present: {choice: [true, false]}}]
+propositions: {truck: actors.other.kind == "truck", soon: actors.other.lead > 0, fast: actors.other.speed > 6}
+rule: left if truck and soon else right if fast else straight
+""")
+    for seed in range(12):
+        base = sample(scenario, seed, "test")
+        for setting, episode in zip(itertools.product((False, True), repeat=3),
+                                    factorial(scenario, base, scenario.proposition_names)):  # fmt: skip
+            assert tuple(valuation(scenario, episode).values()) == setting

@@ -12,7 +12,7 @@ import pytest
 from sim.config import BODIES, ActorSpec, Episode, MapSpec, Script, Simulation
 from sim.dispatch import nominal_arrival, nominal_time
 from sim.embedded import EmbeddedWorld
-from sim.errands import AWAY, EDGE, STOP
+from sim.errands import ALONG, AWAY, EDGE, STOP
 from sim.geometry import boxes_touch
 from sim.queueing import CAME, GOING, LEFT, PATIENCE, PHASE
 from sim.road import load_map
@@ -326,3 +326,51 @@ def test_a_barrier_ends_an_episode_its_raised_boom_and_a_ball_do_not() -> None:
     assert backend.world.outcome.tolist() == [2, 0, 0]
     assert set(kinds) <= set(BODIES)
     assert (STOP, EDGE) == (2, 3)
+
+
+# ----------------------------------------------------------------------------------------------------- patience
+PASSAGE = MapSpec("narrow_passage", (("arm", 60.0), ("passage", 10.0)), kind="passage")
+
+
+def in_passage(ego: float, **keys: object) -> EmbeddedWorld:
+    """Ego stands `ego` metres before a passage, and somebody comes from the other end."""
+    actor = sent("other", "east", distance=36.0, patience=2.0, **keys)
+    return world_of(Episode("p", 1, PASSAGE, "west", ego, 0.0, actors=(actor,), time_limit=60.0, way="straight"))
+
+
+def passing(backend: EmbeddedWorld, ticks: int = 200) -> tuple[int, float]:
+    """The tick at which the actor enters the passage, -1 for never, and its least speed before that [m/s]."""
+    slowest = np.inf
+    for tick in range(ticks):
+        backend.step(still(1))
+        assert backend.errands is not None
+        if backend.errands.drive[0, 1, ALONG] >= backend.errands.drive[0, 1, EDGE]:
+            return tick, slowest
+        slowest = min(slowest, float(backend.world.speed[0, 1]))
+    return -1, slowest
+
+
+def test_who_is_patient_does_not_stop_for_an_ego_that_is_far_away() -> None:
+    _, slowest = passing(in_passage(40.0))
+    assert slowest > 6.5
+
+
+def test_who_is_patient_stops_for_ego_and_goes_when_that_has_stood_long_enough() -> None:
+    backend = in_passage(6.0)
+    tick, slowest = passing(backend)
+    assert slowest < 0.1
+    assert backend.errands is not None
+    stood = TICK * (tick - backend.errands.line[0, 1, CAME])
+    assert 2.0 < stood < 2.0 + 2.5  # and it has yet to roll a metre
+    longer, _ = passing(in_passage(6.0, halt=5.0))
+    assert longer > tick + 20
+
+
+def test_who_is_patient_waits_for_ever_for_an_ego_that_stands_off_its_line() -> None:
+    tick, slowest = passing(in_passage(20.0), 300)
+    assert tick == -1 and slowest < 0.1
+
+
+def test_patience_without_a_turn_is_refused() -> None:
+    with pytest.raises(ValueError, match="has patience and no turn"):
+        world_of(Episode("p", 1, PASSAGE, "west", 30.0, actors=(ActorSpec("x", arm="east", patience=2.0),)))
