@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from dagger.catalogue import rule_in_short
 from policies.expert import Expert
 from policies.onlooker import Onlooker
 from scenarios.environment import room_for
@@ -42,12 +43,13 @@ OURS = 0xD9482B  # colour of ego, which its own camera never sees
 COLUMN, EDGE, SMALL = CHASE.width, 10, (144, 96)  # [px] of a world, between all, and of what its learner sees
 ABOVE = (COLUMN - SMALL[0] - EDGE, SMALL[1])  # [px] of the map
 SPAN = 46.0  # [m] of it, along ego's way
-LONGEST, FPS, HOLD = 10.0, 6, 1.5  # [s] of a film before it holds its last picture; pictures a second; [s]
+LONGEST, FPS, HOLD = 10.0, 5, 1.5  # [s] of a film before it holds its last picture; pictures a second; [s]
 MOST = 400_000  # bytes of a film
+LINES = 9  # of text beside a family's moments
 SEEDS = 40  # among which a clear one is looked for
 BRIGHT, CLEAR = 6.0, 8.0  # [degrees] of the sun above, and [%] of fog below which a picture is easy to read
-# Which proposition is flipped where the first that flips the decision is not the clearest, and in which seed.
-CHOSEN: dict[str, tuple[str, int]] = {}
+# Which proposition is flipped where the first that flips the decision is not the clearest, and in which seed (-1: any).
+CHOSEN: dict[str, tuple[str, int]] = {"raging-driver": ("cut_in", -1), "gap-acceptance": ("wet", -1)}
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,12 @@ class Moment:
     """One tick of one world.
 
     Args:
-        time: [s]; road, seen, above: pictures; facts: as known; wanted, taken: decisions; outcome: out of OUTCOMES.
+        time: [s]; speed: [m/s]; road, seen, above: pictures; facts: as known; wanted, taken: decisions; outcome: out
+            of OUTCOMES.
     """
 
     time: float
+    speed: float
     road: np.ndarray
     seen: np.ndarray
     above: np.ndarray
@@ -136,7 +140,7 @@ def watched(scenario: Scenario, episode: Episode) -> Iterator[Moment]:
                          lamps=lamps_of(maps.arrays, world, 0))  # fmt: skip
         outcome = OUTCOMES[int(world.outcome[0])]
         yield Moment(
-            int(world.tick[0]) * tick, render(maps.arrays, with_ourselves(world), CHASE)[0],
+            int(world.tick[0]) * tick, float(world.speed[0, 0]), render(maps.arrays, with_ourselves(world), CHASE)[0],
             backend.observe().camera[0], above, dict(onlooker.facts(world)), onlooker.wanted(world),
             "" if world.branch[0] == NO_BRANCH else DECISIONS[int(world.branch[0])], outcome,
         )  # fmt: skip
@@ -153,7 +157,10 @@ def column(moment: Moment, said: str, size: tuple[int, int]) -> np.ndarray:
         said: what is so in this world; size: height and width of the page [px].
     """
     page = np.full((*size, 3), PAPER, np.uint8)
-    texts = [Text(said, 0, 13, 13, INK, bold=True), Text(f"{moment.time:.1f} s", COLUMN, 13, 12, FAINT, anchor="rs")]
+    texts = [
+        Text(said, 0, 13, 13, INK, bold=True),
+        Text(f"{moment.speed * 3.6:.0f} km/h  ·  {moment.time:.1f} s", COLUMN, 13, 12, INK, anchor="rs"),
+    ]
     top = 20
     page[top : top + CHASE.height, :COLUMN] = moment.road
     low = top + CHASE.height + EDGE
@@ -165,8 +172,8 @@ def column(moment: Moment, said: str, size: tuple[int, int]) -> np.ndarray:
         wide = round(text_width(words, 12, value)) + 18
         if x + wide > COLUMN:
             x, y = 0, y + 26
-        rounded_box(page, (x, y), (wide, 22), 11, YES if value else INK, 0.95 if value else 0.35)
-        texts.append(Text(words, x + 9, y + 11.5, 12, WHITE if value else PALE, bold=value, anchor="lm"))
+        rounded_box(page, (x, y), (wide, 22), 11, YES if value else PALE, 0.95 if value else 1.0)
+        texts.append(Text(words, x + 9, y + 11.5, 12, WHITE if value else FAINT, bold=value, anchor="lm"))
         x += wide + 6
     colour = INK if not moment.taken else YES if moment.taken == moment.wanted else NO
     rounded_box(page, (0, size[0] - 30), (COLUMN, 28), 10, colour, 0.85)
@@ -213,16 +220,16 @@ def film(scenario: Scenario, proposition: str, pair: Sequence[Sequence[Moment]])
     return pictures
 
 
-def write_webp(path: Path, pictures: Sequence[np.ndarray]) -> str:
-    """Write an animated WebP of at most MOST bytes: a lower quality first, then smaller pictures.
+def write_small(path: Path, pictures: Sequence[np.ndarray]) -> str:
+    """Write an animated WebP of at most MOST bytes, in as good a quality and as large as that allows.
 
     Raises:
         ValueError: where even the worst is too large.
     """
-    for share in (1.0, 0.85, 0.7, 0.6):
+    for share in (1.0, 0.85, 0.7, 0.6, 0.5):
         small = [Image.fromarray(p).resize((round(p.shape[1] * share), round(p.shape[0] * share)), Image.LANCZOS)
                  if share < 1 else Image.fromarray(p) for p in pictures]  # fmt: skip
-        for quality in (60, 40, 25, 15):
+        for quality in (45, 25, 12):
             durations = [round(1000 / FPS)] * (len(small) - 1) + [round(1000 * HOLD)]
             data = io.BytesIO()
             small[0].save(data, "WEBP", save_all=True, append_images=small[1:], duration=durations, loop=0,
@@ -256,11 +263,12 @@ def sheet_row(scenario: Scenario, moments: Sequence[Moment]) -> np.ndarray:
     """A family's row: its name and rule, and four moments with captions."""
     wide, tall, side = 264, round(264 * CHASE.height / CHASE.width), 250
     page = np.full((tall + 30, side + 4 * (wide + EDGE), 3), PAPER, np.uint8)
-    rule = " ".join(str(scenario.data["rule"]).split())
     texts = [fitted(scenario.name, EDGE, 22, 17, side - 2 * EDGE, INK, bold=True)]
     room = side - 2 * EDGE
-    lines = [*wrapped(scenario.description, 12, room), "", *wrapped(rule, 11, room)]
-    texts += [Text(line, EDGE, 44 + 15 * i, 12 if i < len(lines) else 11, INK) for i, line in enumerate(lines[:9])]
+    lines = [*wrapped(scenario.description, 12, room), "", *wrapped(rule_in_short(scenario), 12, room)]
+    if len(lines) > LINES:
+        lines[LINES - 1 :] = ["    ..."]
+    texts += [Text(line, EDGE, 44 + 15 * i, 12, INK) for i, line in enumerate(lines)]
     for k, (words, moment) in enumerate(key_moments(moments)):
         x = side + k * (wide + EDGE)
         page[4 : 4 + tall, x : x + wide] = cv2.resize(moment.road, (wide, tall), interpolation=cv2.INTER_AREA)
@@ -287,7 +295,7 @@ def main() -> None:
         scenario = load_scenario(name)
         proposition, *pair = pair_of(scenario)
         driven = [list(watched(scenario, episode)) for episode in pair]
-        print(write_webp(options.out / "films" / f"{scenario.name}.webp", film(scenario, proposition, driven)))
+        print(write_small(options.out / "films" / f"{scenario.name}.webp", film(scenario, proposition, driven)))
         rows.append(sheet_row(scenario, driven[0]))
     path = options.out / "images" / "families.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)

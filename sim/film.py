@@ -351,7 +351,7 @@ def wrapped(words: str, size: int, room: float) -> list[str]:
     lines: list[str] = []
     for word in words.split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size) <= room:
+        if lines and text_width(longer, size) <= room:  # the indent of a later line among it
             lines[-1] = longer
         else:
             lines.append(word if not lines else f"    {word}")
