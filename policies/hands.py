@@ -6,6 +6,7 @@ exceeded on the way, met at a comfortable braking. Memory is float32 (S, width),
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -59,10 +60,8 @@ def hands_of(trial: Trial) -> Hands:
     """
     if trial.kind in ORDERS:
         return Turns(trial)
-    if trial.kind == "lane":
-        return Changes(trial)
-    known = {"bay": Parks, "reaction": Reacts}
-    return known[trial.kind]() if trial.kind in known else Slows(trial)
+    kinds: dict[str, Callable[[], Hands]] = {"lane": lambda: Changes(trial), "bay": Parks, "reaction": Reacts}
+    return kinds[trial.kind]() if trial.kind in kinds else Slows(trial)
 
 
 def first_way(seen: Truth) -> np.ndarray:

@@ -177,8 +177,8 @@ def _stretch(graph: LaneGraph, opendrive: str, kind: str) -> Junction:
     }
     if kind == "passage":
         middle = 0.5 * (_halfway(coming) + _halfway(against))
-        coming = _over(_through(ways["west"], *gap, middle), "west", west, east)
-        against = _over(_through(ways["east"], *gap[::-1], middle), "east", east, west)
+        coming = _over(_through(ways["west"], gap[0], gap[1], middle), "west", west, east)
+        against = _over(_through(ways["east"], gap[1], gap[0], middle), "east", east, west)
     return _place(kind, arms, (coming,) if kind == "bays" else (coming, against))
 
 
