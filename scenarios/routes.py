@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scenarios.assembly import identify_map
 from scenarios.markup import Element, read_xml
 from scenarios.models import weather_bounds
 from scenarios.reading import ScenarioError
 from scenarios.rules.parse import listed
-from scenarios.sample import identify_map
 from sim.carla.frames import carla_from_ours_location, ours_from_carla_location
 from sim.config import Episode, MapSpec, Weather
 from sim.maps import GENERATORS
