@@ -111,7 +111,7 @@ def valuation(scenario: Scenario, episode: Episode) -> dict[str, bool]:
     The start would say nothing of rain that comes on the way; when ego will be at the junction, nobody knows before it
     has driven. So a change counts as over by then, and a scenario is to be written so that it is.
     """
-    return {p.name: p.onepisode_of(episode) for p in scenario.propositions}
+    return {p.name: p.on_episode(episode) for p in scenario.propositions}
 
 
 def decision(scenario: Scenario, episode: Episode) -> int:
