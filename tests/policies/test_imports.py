@@ -7,7 +7,14 @@ import sys
 
 from tests.architecture import ROOT, modules
 
-KNOWING = ("policies.closed_loop", "policies.expert", "policies.guessers", "policies.hands", "policies.mind")
+KNOWING = (
+    "policies.closed_loop",
+    "policies.expert",
+    "policies.guessers",
+    "policies.hands",
+    "policies.mind",
+    "policies.onlooker",
+)
 
 
 def test_everything_but_the_expert_and_its_tally_is_loaded_without_scenarios() -> None:
