@@ -22,7 +22,7 @@ from sim.types import DECISIONS
 DRAWS = 600  # episodes of the leak check
 FEW = 8  # rows of a truth table that are shown unfolded
 SAID = 4  # combinations that are named one by one
-FILMS = ("gif", "mp4", "jpg", "png")  # in docs/films, the first that is there
+FILM = "films/{}.webp"  # beside the page; `python benchmarks/families.py` makes them
 # How a decision is read, by the kind of `decision:` in a file.
 READ: Mapping[str, str] = {
     "order": "go: ego enters the place before {actors}; else wait",
@@ -183,7 +183,8 @@ def page(scenarios: Sequence[Scenario], leaks: Mapping[str, Figures], folder: Pa
 
 def _section(scenario: Scenario, leaks: Figures | None, folder: Path) -> str:
     """One scenario."""
-    film = next((f"films/{scenario.name}.{e}" for e in FILMS if (folder / f"films/{scenario.name}.{e}").exists()), None)
+    film = FILM.format(scenario.name)
+    shown = f"![a world of {scenario.name} beside its twin]({film})" if (folder / film).exists() else ""
     carried = ", ".join(f"{name} ({type(s).__name__})" for name, s in scenario.sensors.items())
     facts = [
         f"- **rule**: `{rule_of(scenario)}`",
@@ -194,9 +195,8 @@ def _section(scenario: Scenario, leaks: Figures | None, folder: Path) -> str:
         f"- **map**: `{map_of(scenario)}`",
         f"- **sensors**: {carried or 'the camera and the speed'}",
         f"- **what could leak**: {_leaks_in_words(leaks)}",
-        *([f"- **film**: [{film}]({film})"] if film else []),
     ]
-    parts = [f"## {scenario.name}", scenario.description, "\n".join(facts), _propositions(scenario), _splits(scenario),
+    parts = [f"## {scenario.name}", scenario.description, shown, "\n".join(facts), _propositions(scenario), _splits(scenario),
              _truth_table(scenario)]  # fmt: skip
     return "\n\n".join(p for p in parts if p)
 

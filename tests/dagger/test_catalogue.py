@@ -71,10 +71,10 @@ def test_the_leak_check_is_run_only_where_something_has_changed(monkeypatch: pyt
 
 def test_a_section_says_what_the_file_says(hidden: Scenario) -> None:
     Path("films").mkdir()
-    Path("films/thick-rain.gif").touch()
+    Path("films/thick-rain.webp").touch()
     said = page([hidden], {}, Path())
     assert "| [thick-rain](#thick-rain) | `left if heavy else right` | a drizzle |" in said
-    assert "[films/thick-rain.gif](films/thick-rain.gif)" in said
+    assert "![a world of thick-rain beside its twin](films/thick-rain.webp)" in said
     assert "| `heavy` | `weather.precipitation > 60` | many streaks \\| long ones | in 2 of 3 combinations |" in said
     assert "| train | `not (raining and not heavy)` | raining, not heavy |" in said
     assert "| no | no | right | x | x |" in said and "| no | yes |" not in said, "what cannot happen is left out"
