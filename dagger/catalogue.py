@@ -197,8 +197,8 @@ def _section(scenario: Scenario, leaks: Figures | None, folder: Path) -> str:
         f"- **what could leak**: {_leaks_in_words(leaks)}",
     ]
     parts = [
-        f"## {scenario.name}", scenario.description, shown, "\n".join(facts), _propositions(scenario), _splits(scenario),
-        _truth_table(scenario),
+        f"## {scenario.name}", scenario.description, shown, "\n".join(facts),
+        _propositions(scenario), _splits(scenario), _truth_table(scenario),
     ]  # fmt: skip
     return "\n\n".join(p for p in parts if p)
 
