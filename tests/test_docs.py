@@ -319,7 +319,7 @@ def test_the_supported_pythons_are_those_of_the_package() -> None:
 def test_the_pictures_are_what_is_drawn_today() -> None:
     from benchmarks.pictures import FOLDER, PICTURES, SCENARIO
 
-    shown = {Path(link).name for page in PAGES for link in _links(page) if link.endswith(".png")}
+    shown = {Path(link).name for page in PAGES for link in _links(page) if link.endswith((".png", ".jpg"))}
     assert {p.name for p in FOLDER.iterdir()} == shown, "pictures that no page shows, or the other way round"
     assert {f"docs/images/{name}" for name in PICTURES} <= set(_links(PAGES[0]))
     for name, draw in PICTURES.items():
