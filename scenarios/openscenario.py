@@ -95,18 +95,10 @@ def openscenario(
         search: folders in which map files are looked up.
 
     Raises:
-        ValueError, FileNotFoundError: for an episode that cannot be placed on its map, or in which somebody drives by
-            others: waits for his turn, comes at his time, follows ego.
+        ValueError, FileNotFoundError: for an episode that cannot be placed on its map, whose decision is no way out, or
+            in which somebody drives by others: waits for his turn, comes at his time, follows ego.
     """
-    for actor in episode.actors:
-        if (
-            idle := [k for k in ("halt", "lead", "patience", "follows") if getattr(actor, k) is not None]
-            + ["queue"] * actor.queue
-        ):
-            raise ValueError(
-                f"actor {actor.name} has {idle[0]}, which OpenSCENARIO 1.0 has no word for here; wanted an actor with "
-                "turn alone, a speed or none"
-            )
+    _check_sayable(episode)
     backend = EmbeddedWorld(1, simulation=room_for(scenario), search=search)
     backend.reset([episode])
     _, junction = load_map(episode.map, search)
@@ -300,6 +292,22 @@ def environment(weather: Weather) -> ET.Element:
         _e("RoadCondition", _e("Properties", *told), frictionScaleFactor=1.0),
         name="weather",
     )  # fmt: skip
+
+
+def _check_sayable(episode: Episode) -> None:
+    """Refuse what a file of OpenSCENARIO 1.0 cannot say."""
+    if episode.trial is not None:
+        raise ValueError(
+            f"the decision of {episode.scenario} shows by {episode.trial.kind}, and a file of OpenSCENARIO 1.0 has a way "
+            "alone; wanted a scenario whose decision is the way out"
+        )
+    for actor in episode.actors:
+        idle = [k for k in ("halt", "lead", "patience", "follows") if getattr(actor, k) is not None]
+        if idle := idle + ["queue"] * actor.queue:
+            raise ValueError(
+                f"actor {actor.name} has {idle[0]}, which OpenSCENARIO 1.0 has no word for here; wanted an actor with "
+                "turn alone, a speed or none"
+            )
 
 
 def time_of_day(weather: Weather) -> datetime:

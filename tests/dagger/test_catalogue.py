@@ -134,7 +134,7 @@ def test_the_list_and_one_whole_show_what_is_for_people(hidden: Scenario, capsys
     assert "tells: a held-out context" in said and "left, right" in said
     assert cli.main(["scenarios", "thick.yaml"]) == 0
     said = capsys.readouterr().out
-    for text in ("a drizzle", "many streaks", "in 2 of 3 combinations", "the way out of the junction", "cannot happen"):
+    for text in ("a drizzle", "many streaks", "in 2 of 3 combinations", "the way out that ego takes", "cannot happen"):
         assert text in said
     assert "to be mended" not in said
 

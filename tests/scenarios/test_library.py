@@ -144,5 +144,7 @@ def test_who_sees_through_houses_or_reads_from_afar_is_caught(text: str, monkeyp
     episodes = batch(scenario, range(8), EVERY)
     honest, hidden = veiled(scenario, Expert.of(scenario), episodes)
     assert honest and hidden
-    monkeypatch.setattr(Mind, "_look", lambda self, seen, kept: _View(seen.world, seen.world, seen.world, None))
+    monkeypatch.setattr(
+        Mind, "_look", lambda self, seen, kept: _View(seen.world, seen.world, seen.world, kept.turned, None)
+    )
     assert not veiled(scenario, Expert.of(scenario), episodes)[0]

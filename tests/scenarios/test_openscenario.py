@@ -75,7 +75,19 @@ def scenario_of(name: str) -> Scenario:
     return scenario
 
 
-@pytest.fixture(scope="module", params=[*scenario_names(), "detour"])
+SAYABLE = [name for name in scenario_names() if load_scenario(name).trial is None]
+
+
+@pytest.mark.parametrize("name", sorted(set(scenario_names()) - set(SAYABLE)))
+def test_a_decision_that_is_no_way_out_is_refused_in_a_sentence(name: str) -> None:
+    scenario = load_scenario(name)
+    with pytest.raises(
+        ValueError, match=rf"the decision of {name} shows by \w+, .* wanted a scenario whose decision is"
+    ):
+        openscenario(scenario, sample(scenario, 0, "every"), "map.xodr", DATE)
+
+
+@pytest.fixture(scope="module", params=[*SAYABLE, "detour"])
 def drawn(request: pytest.FixtureRequest) -> list[tuple[Scenario, Episode, str]]:
     """Some episodes of a scenario, and what is written of them."""
     scenario = scenario_of(request.param)
