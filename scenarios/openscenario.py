@@ -298,8 +298,8 @@ def _check_sayable(episode: Episode) -> None:
     """Refuse what a file of OpenSCENARIO 1.0 cannot say."""
     if episode.trial is not None:
         raise ValueError(
-            f"the decision of {episode.scenario} shows by {episode.trial.kind}, and a file of OpenSCENARIO 1.0 has a way "
-            "alone; wanted a scenario whose decision is the way out"
+            f"the decision of {episode.scenario} shows by {episode.trial.kind}, and OpenSCENARIO 1.0 has ways alone; "
+            "wanted a scenario whose decision is the way out"
         )
     for actor in episode.actors:
         idle = [k for k in ("halt", "lead", "patience", "follows") if getattr(actor, k) is not None]
