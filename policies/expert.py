@@ -63,7 +63,7 @@ class Reflex:
 
     def think(self, seen: Truth, memory: np.ndarray) -> Thought:
         """See `policies.mind.Thinker`."""
-        return Thought(np.asarray(self.decide(seen.world)), {}, seen.world, None, memory)
+        return Thought(np.asarray(self.decide(seen.world)), {}, seen.world, memory)
 
 
 class Expert:

@@ -16,10 +16,9 @@ from policies.controller import Manner
 from policies.mind import Thought
 from policies.moods import HEED, control_by
 from policies.parking import WIDTH, Parker
-from policies.places import Place, place_of
+from policies.places import Place, junction_of, place_of
 from sim.composed import bays_of
 from sim.config import Simulation, Trial
-from sim.road import junctions_of_kind
 from sim.roads import GATE
 from sim.rollout import Truth
 from sim.trials import ORDERS
@@ -99,15 +98,13 @@ class Turns:
     """Comes to a halt at the line, looks, and goes when it is its turn by the decision of that moment.
 
     It stops whoever is there, so that who comes later comes as the scenario says, and heeds no other line but lights.
-    Memory: the decision made at the line plus one, and how far every slot has come:
+    Memory: the decision made at the line plus one, and how far each whom the trial names has come:
     0 nobody knows of it, 1 it was seen, 2 it was in the place, 3 it is out of it.
     """
 
-    _SLOTS = 64
-
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
-        self.width = 1 + self._SLOTS
+        self.width = 1 + len(trial.actors)
 
     def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
@@ -127,7 +124,7 @@ class Turns:
         return halting(action, speed, np.where(held, room - BEFORE, np.inf), manners), memory
 
     def _stages(self, place: Place, thought: Thought, seen: Truth, memory: np.ndarray) -> np.ndarray:
-        """(S, K) how far those have come whom the trial names; writes it into the memory (S, slots)."""
+        """(S, K) how far those have come whom the trial names; writes it into the memory (S, K)."""
         slots = np.array([[1 + [a.name for a in e.actors].index(n) for n in self.trial.actors] for e in seen.episodes])
         world = thought.world
 
@@ -136,9 +133,9 @@ class Turns:
 
         here, left = of(world.kind) != 0, of(place.left)
         out = ~here | (left - of(world.length) > CLEAR) & ~of(place.nearing)
-        stage = np.maximum(of(memory), here)
+        stage = np.maximum(memory, here)
         stage = np.where(here & (left < 0), 2, np.where((stage == 2) & out, 3, stage))
-        np.put_along_axis(memory, slots, stage.astype(np.float32), 1)
+        memory[:] = stage
         return stage
 
     @staticmethod
@@ -240,8 +237,4 @@ class Changes:
     @staticmethod
     def _lane_widths(seen: Truth) -> np.ndarray:
         """(S,) [m] of the lane on which each ego starts."""
-        maps, world = seen.maps.maps, seen.world
-        places = [
-            junctions_of_kind(maps[world.map[i]], e.map.kind)[e.map.junction] for i, e in enumerate(seen.episodes)
-        ]
-        return np.array([place.arms[e.arm].lane_width for place, e in zip(places, seen.episodes)])
+        return np.array([junction_of(seen, i).arms[e.arm].lane_width for i, e in enumerate(seen.episodes)])

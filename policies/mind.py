@@ -27,7 +27,7 @@ from sim.drowsiness import LATE, drowsiness
 from sim.errands import EASE, LINE
 from sim.rollout import Truth
 from sim.trials import ORDERS
-from sim.types import DECISIONS, KIND, World
+from sim.types import DECISIONS, World
 
 AT_LINE = 3.0  # [m] from the edge at which who stands, or is over it, has arrived
 STANDS = 0.3  # [m/s]
@@ -37,7 +37,6 @@ TURNED = 0.35  # [rad] off its first heading at which one is seen to turn
 _TICK = Simulation().tick
 _PARTS = 8  # of a memory row that are (S, N)
 _HALF = 1 << 16
-_WALKER = KIND["walker"]
 
 
 @dataclass(frozen=True)
@@ -48,14 +47,12 @@ class Thought:
         decision: (S,) int, indices into DECISIONS.
         facts: proposition -> (S,) bool, as the driver knows them.
         world: the rows as the driver sees them: what is hidden is not there.
-        leads: (S, N) [s] by which whoever is in a slot comes to the place before ego; see NEVER.
         memory: afterwards.
     """
 
     decision: np.ndarray
     facts: dict[str, np.ndarray]
     world: World
-    leads: np.ndarray | None
     memory: np.ndarray
 
 
@@ -98,7 +95,8 @@ class _View(NamedTuple):
 
     Args:
         now: with whoever is in view; there: with whoever was ever seen, at a stand where he is not in view.
-        said: with the signs that were read; turned: (S, N), see `_Columns`; leads: (S, N) [s], see `Thought`.
+        said: with the signs that were read; turned: (S, N), see `_Columns`; leads: (S, N) [s] by which
+            whoever is in a slot comes to the place before ego, see NEVER.
     """
 
     now: World
@@ -140,10 +138,10 @@ class Mind:
         self.slots = 1 + len(self.actors) + len(self.signs)
         asked = names(scenario.rule)
         read = {v for p in scenario.propositions if p.name in asked for v in p.variables}
-        # Weather is everywhere; whoever thinks of it alone need not look who is in sight, which costs 25 us a world.
         halts = [a.halt is not None or a.patience is not None or bool(a.queue.ends[1]) for a in scenario.actors]
         self.halting = np.array([True, *halts, *(False for _ in self.signs)])  # who stops at his line, as all know
         self.by_turns = scenario.trial is not None and scenario.trial.kind in ORDERS
+        # Weather is everywhere; whoever thinks of it alone need not look who is in sight, which costs 25 us a world.
         self.looks = scenario.trial is not None or any(v.startswith(("actors.", "signs.")) for v in read)
         self.watches = self.looks and any(v.endswith(".turn") for p in scenario.propositions for v in p.variables)
         self.own = _PARTS * self.slots + 1 + len(scenario.propositions) if self.looks else 0
@@ -178,7 +176,7 @@ class Mind:
         if self.by_turns:  # it falls at the line, by what is true then
             kept.facts[:] = np.where(settled, kept.facts, np.column_stack(list(facts.values())))
             facts = {name: kept.facts[:, k] > 0 for k, name in enumerate(facts)}
-        return Thought(np.asarray(evaluate(self.scenario.rule, facts)), facts, view.now, view.leads, memory)
+        return Thought(np.asarray(evaluate(self.scenario.rule, facts)), facts, view.now, memory)
 
     def _look(self, seen: Truth, kept: _Columns) -> _View:
         """What is in view at this moment, and what is known of earlier ones, which is kept."""

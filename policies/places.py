@@ -9,6 +9,7 @@ import numpy as np
 from sim.road import junctions_of_kind
 from sim.rollout import Truth
 from sim.trials import circle_of, fronts
+from sim.types import Junction
 
 _CIRCLES: dict[tuple[object, ...], tuple[float, float, float]] = {}
 
@@ -19,12 +20,10 @@ class Place(NamedTuple):
     Args:
         left: (S, N) metres from a front bumper to the place, below 0 within it; of ego along its way.
         nearing: (S, N) bool, heads for it.
-        beyond: (S,) metres that ego's rear axle is behind the end of the place, along its way.
     """
 
     left: np.ndarray
     nearing: np.ndarray
-    beyond: np.ndarray
 
 
 def place_of(seen: Truth) -> Place:
@@ -38,7 +37,13 @@ def place_of(seen: Truth) -> Place:
     route = world.route[:, 0]
     front = world.length[:, 0] - world.overhang[:, 0]
     left[:, 0] = bank.junction_in[route] - world.route_s[:, 0] - front
-    return Place(left, nearing, world.route_s[:, 0] - bank.junction_out[route])
+    return Place(left, nearing)
+
+
+def junction_of(seen: Truth, row: int) -> Junction:
+    """The place of decision of a row's episode."""
+    spec = seen.episodes[row].map
+    return junctions_of_kind(seen.maps.maps[seen.world.map[row]], spec.kind)[spec.junction]
 
 
 def _circle(seen: Truth, row: int) -> tuple[float, float, float]:
@@ -46,6 +51,5 @@ def _circle(seen: Truth, row: int) -> tuple[float, float, float]:
     episode, road_map = seen.episodes[row], seen.maps.maps[seen.world.map[row]]
     key = (road_map.digest, episode.map.kind, episode.map.junction, episode.arm, episode.way)
     if key not in _CIRCLES:
-        junction = junctions_of_kind(road_map, episode.map.kind)[episode.map.junction]
-        _CIRCLES[key] = circle_of(junction, episode)
+        _CIRCLES[key] = circle_of(junction_of(seen, row), episode)
     return _CIRCLES[key]

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from scenarios.guesses import agreement, single_rules
-from scenarios.rules.logic import all_cells
 from scenarios.spec import Scenario
 from sim.types import Action, Observation
 
@@ -67,8 +66,3 @@ def best_single_proposition(scenario: Scenario, cells: Sequence[tuple[bool, ...]
         return None
     value, mean, text = max((float(right.min()), float(right.mean()), text) for text, right in judged)
     return {"value": value, "interval": None, "rule": text, "mean": mean}
-
-
-def every_cell(scenario: Scenario) -> list[tuple[bool, ...]]:
-    """All cells over the scenario's propositions."""
-    return all_cells(len(scenario.proposition_names))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from policies.base import Policy
 from policies.closed_loop import Cell, Tally
 from probes.asked import Crossing, NotAsked, columns, question, turns
 from probes.evidence import FALSE_FLIPS, NEEDED, Level, Share, cell_name
@@ -240,8 +239,3 @@ def table_rows(scenario: Scenario, found: Recovered) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def policy_name(policy: Policy) -> str:
-    """What a policy is called in tables."""
-    return type(policy).__name__

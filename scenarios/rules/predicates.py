@@ -24,7 +24,7 @@ from scenarios.rules.evaluate import compiled, compiled_number
 from scenarios.rules.grammar import RuleError, point_at
 from scenarios.rules.syntax import JUNCTIONS, Formula, Number
 from scenarios.rules.timeline import on_the_way
-from scenarios.rules.variables import call_of, conditions_of, told_by_draws_alone, value_in, value_on
+from scenarios.rules.variables import call_of, conditions_of, value_in, value_on
 from scenarios.rules.walks import is_timed, read_now, reads
 from sim.config import Episode
 from sim.types import World
@@ -58,11 +58,6 @@ class Proposition:
     def timed(self) -> bool:
         """Whether it asks of the past, so that a moment does not tell its truth."""
         return is_timed(self.tree)
-
-    @property
-    def momentary(self) -> bool:
-        """Whether the arrays of a running world tell its truth; else its draw and its driver alone know."""
-        return not self.timed and not any(told_by_draws_alone(v) for v in self.variables)
 
     @property
     def conditions(self) -> dict[str, Any]:

@@ -106,11 +106,6 @@ def number_in(words: str, behind: str = "") -> int:
     return int(found[1]) if found else 0
 
 
-def told_by_draws_alone(variable: str) -> bool:
-    """Whether no arrays of a running world tell a variable."""
-    return variable.endswith(".lead") or variable.startswith(("map.", "mood."))
-
-
 def of_words(words: Any, value: Callable[[str], Any]) -> Any:
     """A function of words for a text or for texts (B,)."""
     if not np.ndim(words):
@@ -292,14 +287,6 @@ def _of_sent(world: World, slot: int, variable: str) -> np.ndarray:
         return np.where(sent, np.array(TURNS)[np.where(sent, -2 - world.path[:, slot], 0)], _ABSENT["turn"])
     before = (world.path_s[:, slot] > -1.0) & (world.path_s[:, slot] < HALTED_NEAR)
     return sent & before & (np.abs(world.speed[:, slot]) < _STANDS)
-
-
-def values_on(
-    world: World, variables: Sequence[str], actors: Sequence[str], signs: Sequence[str], bank: Bank | None = None,
-    seen: np.ndarray | None = None,
-) -> dict[str, np.ndarray]:  # fmt: skip
-    """The values of many variables in B running worlds now, such as a Monitor's step asks for; see `value_on`."""
-    return {v: value_on(world, v, actors, signs, bank, seen) for v in variables}
 
 
 def _on_sign(world: World, slot: int, attribute: str) -> np.ndarray:

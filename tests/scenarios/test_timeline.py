@@ -12,7 +12,7 @@ from scenarios.plan import plan
 from scenarios.rules.monitor import Monitor
 from scenarios.rules.predicates import parse_proposition
 from scenarios.rules.timeline import CRUISE, _Course, drive, layout_of, on_the_way
-from scenarios.rules.variables import drawn_in, number_in, says, value_in, value_on, values_on
+from scenarios.rules.variables import drawn_in, number_in, says, value_in, value_on
 from scenarios.sample import batch, decision, sample, twin, valuation
 from scenarios.spec import ScenarioError, from_text
 from sim.config import ActorSpec, SignSpec, WeatherChange
@@ -106,7 +106,7 @@ def test_a_monitor_of_a_driven_world_ends_as_the_draw_says():
     backend, monitor = started([e]), Monitor(trees)
     memory, steer = monitor.begin(1), np.zeros(1, np.float32)
     while backend.world.route_s[0, 0] < backend.maps.arrays.junction_in[backend.world.route[0, 0]]:
-        truths, memory = monitor.step(values_on(backend.world, monitor.reads, [], ["board"]), memory)
+        truths, memory = monitor.step({v: value_on(backend.world, v, [], ["board"]) for v in monitor.reads}, memory)
         gain = np.minimum(1.5, CRUISE - backend.world.speed[:, 0]).astype(np.float32)
         backend.step(Action(steer, gain))
     assert tuple(bool(t[0]) for t in truths) == on_the_way(e, trees) == (True, False, False, True)
