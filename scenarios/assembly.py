@@ -120,7 +120,7 @@ def replaced(episode: Episode, values: Mapping[str, Any]) -> Episode:
     return replace(
         episode,
         weather=replace(episode.weather, **of("weather.")),
-        actors=tuple(_changed(a, of(f"actors.{a.name}.")) for a in episode.actors),
+        actors=tuple(replace(a, **of(f"actors.{a.name}.")) for a in episode.actors),
         signs=tuple(replace(s, **of(f"signs.{s.name}.")) for s in episode.signs),
         changes=changes,
         traffic=replace(episode.traffic, **of("traffic.")) if episode.traffic else None,
@@ -128,17 +128,6 @@ def replaced(episode: Episode, values: Mapping[str, Any]) -> Episode:
         mood=replace(episode.mood, **of("mood.")) if episode.mood else None,
         **of("ego."),
     )
-
-
-def _changed(actor: ActorSpec, values: Mapping[str, Any]) -> ActorSpec:
-    """The actor with some of its variables changed, its script's and its gap among them."""
-    own = {k: x for k, x in values.items() if "." not in k}
-    scripted = {k.removeprefix("script."): x for k, x in values.items() if k.startswith("script.")}
-    if scripted and actor.script is not None:
-        own["script"] = replace(actor.script, **scripted)
-    if "follows.gap" in values:
-        own["follows"] = values["follows.gap"]
-    return replace(actor, **own)
 
 
 def _turned(change: WeatherChange, new: Mapping[str, Any]) -> WeatherChange:

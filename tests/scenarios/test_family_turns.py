@@ -147,7 +147,7 @@ def test_in_the_passage_one_comes_out_before_the_other_goes_in() -> None:
     for _ in range(400):
         truth = look(backend, "state", slots)
         inside = place_of(truth).left + 1.0 < 0  # their fronts are in by more than a metre
-        both += int((inside[:, 0] & inside[:, 1] & (place_of(truth).beyond < 0)).sum())
+        both += int((inside[:, 0] & inside[:, 1] & (truth.state.routes.to_junction_end[:, 0] > 0)).sum())
         action, memory = expert.act(truth, memory)
         backend.step(action)
     assert both == 0
