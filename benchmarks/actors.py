@@ -8,13 +8,11 @@ Both places are made here; the same code draws the same pixels.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
-from sheets import FOLDER, save
+from sheets import draw_all
 
 from sim.camera import render
 from sim.config import BODIES, ActorSpec, Camera, Episode, MapSpec, Simulation, Weather
@@ -194,14 +192,5 @@ PICTURES: dict[str, Callable[[], np.ndarray]] = {
 }
 
 
-def main() -> None:
-    """Draw the sheets."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=FOLDER, help="the folder that the pictures are written to")
-    options = parser.parse_args()
-    for name, draw in PICTURES.items():
-        save(draw(), options.out / name)
-
-
 if __name__ == "__main__":
-    main()
+    draw_all(PICTURES, __doc__)

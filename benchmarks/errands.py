@@ -8,13 +8,11 @@ Both places are made here; the same code draws the same pixels.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 from actors import MORNING, TURNS, page, seen
-from sheets import FOLDER, save
+from sheets import draw_all
 
 from policies.expert import Fixed
 from sim.camera import render
@@ -171,14 +169,5 @@ PICTURES: dict[str, Callable[[], np.ndarray]] = {
 }
 
 
-def main() -> None:
-    """Draw the pictures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=FOLDER, help="the folder that the pictures are written to")
-    options = parser.parse_args()
-    for name, draw in PICTURES.items():
-        save(draw(), options.out / name)
-
-
 if __name__ == "__main__":
-    main()
+    draw_all(PICTURES, __doc__)

@@ -8,14 +8,12 @@ The same code draws the same pixels.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from sheets import draw_all
 
 from policies.expert import Expert
 from scenarios.environment import room_for
@@ -28,7 +26,6 @@ from sim.embedded import EmbeddedWorld
 from sim.rollout import rollout
 from sim.types import WEATHER_INDEX, World
 
-FOLDER = Path(__file__).parent.parent / "docs" / "images"
 VIEW = Camera(width=640, height=360, fov=90.0)
 SHOWN = (352, 198)  # [px] a picture drawn at VIEW's size is averaged down to this, so that the file stays small
 GAP, EDGE = 8, 14  # between pictures, around the page [px]
@@ -131,17 +128,5 @@ def _page(title: str, note: str, pictures: list[np.ndarray], told: list[tuple[st
 PICTURES: dict[str, Callable[[], np.ndarray]] = {"weather-kinds.png": every, "weather-change.png": change}
 
 
-def main() -> None:
-    """Draw both."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=FOLDER, help="the folder that the pictures are written to")
-    options = parser.parse_args()
-    for name, draw in PICTURES.items():
-        picture = draw()
-        Image.fromarray(picture & 0xFE).save(options.out / name, optimize=True)
-        size = (options.out / name).stat().st_size / 1000
-        print(f"{options.out / name}  {picture.shape[1]} x {picture.shape[0]}  {size:.0f} kB")
-
-
 if __name__ == "__main__":
-    main()
+    draw_all(PICTURES, __doc__, mask=0xFE)
