@@ -50,6 +50,7 @@ COMMANDS: dict[str, Command] = {
     "report": Command("dagger.commands.report", "write a run's report.html anew"),
     "scenarios": Command("dagger.commands.scenarios", "list the scenarios, show one whole, or export an episode",
                          {"export": "dagger.commands.export"}),
+    "serve": Command("dagger.commands.serve", "be a CARLA without Unreal: our world behind CARLA's ports"),
     "bench": Command("dagger.commands.bench", "measure how fast everything is on this machine"),
 }  # fmt: skip
 

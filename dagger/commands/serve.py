@@ -1,0 +1,74 @@
+"""`dagger serve`: be a CARLA 0.9.16 for whoever has its Python package: our world behind its two ports."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from dagger.console import output
+from dagger.options import BadInput
+
+
+@dataclass(frozen=True)
+class Options:
+    """Serve the embedded world to clients of CARLA 0.9.16, without Unreal and without a GPU.
+
+    `carla.Client(host, port)` connects as it would to CARLA. Pictures and physics are this house's own.
+
+    Args:
+        port: of the RPC; streams have the next one. 0 takes whichever are free.
+        map: a generator, an OpenDRIVE file, or the name of one in the folder of --maps.
+        host: address to listen on; 0.0.0.0 lets in other machines, and whoever comes may do everything.
+        maps: folder of OpenDRIVE files such as Town02.xodr.
+        verbose: say what clients do wrong and which methods they ask for that are unknown.
+        config: YAML file of these options; flags given here win over it.
+    """
+
+    port: int = 2000
+    map: str = "grid_town"
+    host: str = "127.0.0.1"
+    maps: Path | None = None
+    verbose: bool = False
+    config: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse ports that cannot be."""
+        if not 0 <= self.port <= 65534:
+            raise BadInput(f"--port was given {self.port}; wanted 0 to 65534")
+
+
+def main(options: Options) -> int:
+    """Serve until interrupted."""
+    import os
+
+    from sim.carla.server.rpc import Refused
+    from sim.carla.server.serve import Server, map_named, run
+
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s")
+    search = [Path(os.environ["HOMUNCULUS_MAPS"])] if os.environ.get("HOMUNCULUS_MAPS") else []
+    try:
+        road_map = map_named(options.map, search)
+    except Refused as error:
+        raise BadInput(f"--map: {error}") from error
+
+    def ready(server: Server) -> None:
+        output().print(f"serving {server.map_name} on {options.host}:{server.port} (streams on {server.stream_port})")
+
+    def ended(server: Server) -> None:
+        if server.unknown:
+            names = ", ".join(f"{name} ({n})" for name, n in server.unknown.most_common())
+            output().print(f"methods that were asked for and are unknown: {names}")
+        if server.streams.dropped:
+            output().print(f"frames that slow readers lost: {server.streams.dropped}")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        run(road_map, f"Carla/Maps/{Path(options.map).stem}", options.host, options.port, search, ready, ended)
+    except KeyboardInterrupt:
+        output().print("stopped")
+    return 0

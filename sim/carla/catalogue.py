@@ -1,0 +1,118 @@
+"""Which actors there are: CARLA's blueprint ids and attributes, and which of our bodies each of them has.
+
+Both ends read it: the server offers these blueprints, the client asks for them. A blueprint of CARLA's that is not
+here is not known to the server; some of ours are not known to CARLA (`OURS`).
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+BOOL, INT, FLOAT, STRING, COLOUR = 1, 2, 3, 4, 5  # CARLA's ActorAttributeType
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute of a blueprint.
+
+    Args:
+        id: its name. type: BOOL, INT, FLOAT, STRING or COLOUR. value: by default, as text.
+        recommended: values that CARLA proposes. modifiable: whether a client may set it.
+    """
+
+    id: str
+    type: int
+    value: str
+    recommended: tuple[str, ...] = ()
+    modifiable: bool = True
+
+    def packed(self) -> list[Any]:
+        """As it travels."""
+        return [self.id, self.type, self.value, list(self.recommended or (self.value,)), self.modifiable, False]
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """One kind of actor.
+
+    Args:
+        id: CARLA's. body: one of `sim.config.BODIES`, "sign" for a board, "" for what has no body.
+        attributes: in the order in which they travel.
+    """
+
+    id: str
+    body: str = ""
+    attributes: tuple[Attribute, ...] = ()
+
+    def packed(self, number: int) -> list[Any]:
+        """As an ActorDefinition."""
+        return [number, self.id, ",".join(self.id.split(".")), [a.packed() for a in self.attributes]]
+
+
+def _fixed(name: str, kind: int, value: str) -> Attribute:
+    return Attribute(name, kind, value, modifiable=False)
+
+
+def _role(name: str = "") -> Attribute:
+    return Attribute("role_name", STRING, name)
+
+
+_PALETTE = ("180,30,30", "30,70,160", "225,225,225", "35,35,38", "120,125,130", "40,110,60")
+
+
+def _vehicle(name: str, body: str, base: str, generation: int = 2, special: str = "") -> Blueprint:
+    wheels = "2" if base in ("bicycle", "motorcycle") else "4"
+    attributes = (
+        Attribute("color", COLOUR, _PALETTE[sum(map(ord, name)) % len(_PALETTE)], _PALETTE),
+        Attribute("driver_id", INT, "0"),
+        _role("autopilot"),
+        Attribute("sticky_control", BOOL, "true"),
+        Attribute("terramechanics", BOOL, "false"),
+        # how far from where it is asked for a vehicle is put, at most, to either side [m]
+        Attribute("spawn_jitter", FLOAT, "0.05"),
+        _fixed("object_type", STRING, ""),
+        _fixed("base_type", STRING, base),
+        _fixed("special_type", STRING, special),
+        _fixed("number_of_wheels", INT, wheels),
+        _fixed("generation", INT, str(generation)),
+        _fixed("has_lights", BOOL, "false" if base == "bicycle" else "true"),
+        _fixed("has_dynamic_doors", BOOL, "false"),
+    )
+    return Blueprint(f"vehicle.{name}", body, attributes)
+
+
+def _camera(name: str) -> Blueprint:
+    return Blueprint(f"sensor.camera.{name}", "", (
+        Attribute("image_size_x", INT, "800"), Attribute("image_size_y", INT, "600"), Attribute("fov", FLOAT, "90.0"),
+        Attribute("sensor_tick", FLOAT, "0.0"), Attribute("rain_seed", INT, "0"), _role("front"),
+    ))  # fmt: skip
+
+
+_CARS = ("tesla.model3", "lincoln.mkz_2020", "audi.tt", "mini.cooper_s", "nissan.patrol_2021", "dodge.charger_2020")
+BLUEPRINTS: dict[str, Blueprint] = {b.id: b for b in (
+    *(_vehicle(name, "car", "car") for name in _CARS),
+    _vehicle("mercedes.sprinter", "van", "van"),
+    _vehicle("carlamotors.firetruck", "truck", "truck", special="emergency"),
+    _vehicle("bh.crossbike", "bicycle", "bicycle", 1),
+    *(Blueprint(f"walker.pedestrian.{n:04d}", "walker", (
+        Attribute("is_invincible", BOOL, "false"), Attribute("speed", FLOAT, "1.4", ("0.0", "1.4", "3.0")),
+        Attribute("color", COLOUR, _PALETTE[n % len(_PALETTE)], _PALETTE), _role("pedestrian"),
+        _fixed("gender", STRING, "female" if n % 2 else "male"), _fixed("age", STRING, "adult"),
+        _fixed("generation", INT, "2"),
+    )) for n in range(1, 5)),
+    *(Blueprint(f"static.prop.{name}", body, (
+        Attribute("color", COLOUR, colour), _role("prop"), _fixed("size", STRING, "small"),
+    )) for name, body, colour in (
+        ("trafficcone01", "cone", "230,100,30"), ("streetbarrier", "barrier", "220,40,40"),
+        ("raisedbarrier", "raised_barrier", "220,40,40"), ("ball", "ball", "220,40,40"),
+    )),
+    _camera("rgb"),
+)}  # fmt: skip
+
+
+@functools.lru_cache(maxsize=1)
+def definitions() -> list[list[Any]]:
+    """Every blueprint as an ActorDefinition."""
+    return [b.packed(n) for n, b in enumerate(BLUEPRINTS.values(), start=1)]

@@ -1,0 +1,1 @@
+"""A CARLA that needs no Unreal: the embedded world behind CARLA 0.9.16's RPC and streaming ports."""

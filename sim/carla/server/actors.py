@@ -1,0 +1,138 @@
+"""Who is there: every actor with its description, its place in a snapshot and, where it has a body, its row there."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sim.carla.server import wire
+
+NOBODY = 0  # no parent, or no such actor
+NO_ROW = -1
+MOURNED = 4096  # boxes of so many destroyed actors are kept: the Traffic Manager asks for them a moment later
+NO_BOX = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], 0]
+
+
+@dataclass
+class Actor:
+    """One actor.
+
+    Args:
+        id: for ever. type: blueprint id. attributes: name -> text. described: as an ActorDescription travels.
+        parent: id, NOBODY for none. box: BoundingBox as it travels, in the actor's own frame.
+        tags: CityObjectLabels. stream: id of its measurements, 0 for none; token: of that stream, or nothing.
+        body: which of the bodies it has; row: in `Fleet`, NO_ROW for who has none.
+        place: transform as it travels: in the world, or relative to the parent.
+        sensor: what measures, if it does.
+        facts: values of the fields of its snapshot record that no array says.
+    """
+
+    id: int
+    type: str
+    attributes: dict[str, str]
+    described: list[Any]
+    parent: int = NOBODY
+    box: list[Any] = field(default_factory=lambda: list(NO_BOX))
+    tags: bytes = b""
+    stream: int = 0
+    token: bytes = b""
+    body: str = ""
+    row: int = NO_ROW
+    place: list[Any] = field(default_factory=lambda: [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    rigid: bool = True
+    sensor: Any = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def packed(self) -> list[Any]:
+        """As an Actor travels."""
+        return [self.id, self.parent, self.described, self.box, self.tags, self.token]
+
+
+def composed(outer: list[Any], inner: list[Any]) -> list[Any]:
+    """A transform that is relative to another, in the frame that this one is in; both as they travel."""
+    (x, y, z), (pitch, yaw, roll) = outer
+    (a, b, c), (ipitch, iyaw, iroll) = inner
+    if pitch == 0.0 and roll == 0.0:  # whoever stands on the ground
+        cos, sin = math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
+        return [[x + a * cos - b * sin, y + a * sin + b * cos, z + c], [ipitch, yaw + iyaw, iroll]]
+    rotation = turned(outer[1]) @ turned(inner[1])
+    offset = turned(outer[1]) @ np.array([a, b, c])
+    pitch = math.degrees(math.asin(max(-1.0, min(1.0, rotation[2, 0]))))
+    yaw = math.degrees(math.atan2(rotation[1, 0], rotation[0, 0]))
+    roll = math.degrees(math.atan2(-rotation[2, 1], rotation[2, 2]))
+    return [[x + float(offset[0]), y + float(offset[1]), z + float(offset[2])], [pitch, yaw, roll]]
+
+
+def turned(rotation: list[float]) -> np.ndarray:
+    """(3, 3) matrix of a CARLA rotation (pitch, yaw, roll in degrees): columns are forward, right and up."""
+    pitch, yaw, roll = (math.radians(a) for a in rotation)
+    cp, sp, cy, sy, cr, sr = (f(a) for a in (pitch, yaw, roll) for f in (math.cos, math.sin))
+    return np.array([
+        [cp * cy, cy * sp * sr - sy * cr, -cy * sp * cr - sy * sr],
+        [cp * sy, sy * sp * sr + cy * cr, -sy * sp * cr + cy * sr],
+        [sp, -cp * sr, cp * cr],
+    ])  # fmt: skip
+
+
+class Table:
+    """All actors, in the order of their births, and their records in the next snapshot.
+
+    Attributes:
+        records: (capacity, 119) uint8, of which the first `len(table)` rows count.
+        graves: boxes of those who are gone, by id.
+    """
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, Actor] = {}
+        self.index: dict[int, int] = {}  # id -> row of records
+        self.records = np.zeros((64, wire.VEHICLE_RECORD.itemsize), np.uint8)
+        self.graves: dict[int, list[Any]] = {}
+        self.changes = 0  # counts births and deaths, for whoever keeps lists of rows
+
+    def __len__(self) -> int:
+        return len(self.by_id)
+
+    def add(self, actor: Actor) -> None:
+        """A birth."""
+        n = len(self.by_id)
+        if n == len(self.records):
+            self.records = np.concatenate([self.records, np.zeros_like(self.records)])
+        self.by_id[actor.id], self.index[actor.id] = actor, n
+        self.records[n] = 0
+        self.vehicles["id"][n], self.vehicles["state"][n] = actor.id, wire.ACTIVE
+        self.changes += 1
+
+    def remove(self, actor: Actor) -> None:
+        """A death; whoever is behind moves up."""
+        n = self.index.pop(actor.id)
+        del self.by_id[actor.id]
+        self.records[n : len(self.by_id)] = self.records[n + 1 : len(self.by_id) + 1].copy()
+        for other, i in self.index.items():
+            if i > n:
+                self.index[other] = i - 1
+        self.graves[actor.id] = actor.box
+        if len(self.graves) > MOURNED:
+            del self.graves[next(iter(self.graves))]
+        self.changes += 1
+
+    @property
+    def vehicles(self) -> np.ndarray:
+        """The records by the names of a vehicle's."""
+        return self.records.view(wire.VEHICLE_RECORD)[:, 0]
+
+    @property
+    def lights(self) -> np.ndarray:
+        """The records by the names of a traffic light's."""
+        return self.records.view(wire.LIGHT_RECORD)[:, 0]
+
+    @property
+    def walkers(self) -> np.ndarray:
+        """The records by the names of a walker's."""
+        return self.records.view(wire.WALKER_RECORD)[:, 0]
+
+    def packed(self) -> bytes:
+        """The records as they travel."""
+        return self.records[: len(self.by_id)].tobytes()

@@ -1,0 +1,60 @@
+"""Commands of a batch: the methods of the same effect, by their numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.carla.server import wire
+from sim.carla.server.registry import METHODS
+from sim.carla.server.rpc import Refused
+
+SPAWN, DESTROY = 0, 1
+# By their numbers: which method does it; its arguments are the command's.
+COMMANDS: dict[int, str] = {
+    1: "destroy_actor", 2: "apply_control_to_vehicle", 3: "apply_ackermann_control_to_vehicle",
+    4: "apply_control_to_walker", 5: "apply_physics_control", 6: "set_actor_transform",
+    8: "set_actor_target_velocity", 9: "set_actor_target_angular_velocity", 10: "add_actor_impulse",
+    11: "add_actor_force", 12: "add_actor_angular_impulse", 13: "add_actor_torque", 14: "set_actor_simulate_physics",
+    15: "set_actor_enable_gravity", 17: "show_vehicle_debug_telemetry", 18: "set_vehicle_light_state",
+    19: "set_actor_location", 20: "console_command", 21: "set_traffic_light_state",
+}  # fmt: skip
+BY_THE_CLIENT = 16  # SetAutopilot: the client has registered the vehicle with its own Traffic Manager
+
+
+def apply(server: Any, command: list[Any], newborn: int = 0) -> list[Any]:
+    """Do one command; a Response<uint32> with the actor's id, or with what went wrong.
+
+    Args:
+        newborn: the actor just spawned, whom commands that follow a birth mean by 0.
+    """
+    try:
+        ((number, body),) = command
+        if number == SPAWN:
+            return wire.value(_spawn(server, body))
+        actor = body[0] or newborn
+        if number != BY_THE_CLIENT:
+            method = METHODS.get(COMMANDS.get(number, ""))
+            if method is None:
+                raise Refused(f"there is no command {number} in a batch")
+            arguments = body[1:]
+            if number == 18:  # flags stand by themselves here
+                arguments = [[arguments[0]]]
+            done = method.call(server, actor, *arguments)
+            if number == DESTROY and not done:
+                raise Refused(f"actor {actor} does not exist (any longer)")
+        return wire.value(actor)
+    except Refused as error:
+        return wire.refusal(str(error))
+    except (ValueError, TypeError, IndexError, KeyError) as error:
+        return wire.refusal(f"command {command!r:.200} cannot be read: {error}")
+
+
+def _spawn(server: Any, body: list[Any]) -> int:
+    description, place, parent, attachment, _, after = body
+    if parent[0]:
+        actor = server.world.spawn(description, place, parent[1], attachment not in (1, 2))
+    else:  # the attachment is then whatever was in the client's memory
+        actor = server.world.spawn(description, place)
+    for command in after:
+        apply(server, command, actor.id)
+    return int(actor.id)

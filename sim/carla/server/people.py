@@ -1,0 +1,95 @@
+"""Methods about actors: who is there, births, deaths, places, controls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.carla.server.actors import NO_BOX, NO_ROW
+from sim.carla.server.fleet import CONTROLS
+from sim.carla.server.registry import served
+
+SPRING_ARM = (1, 2)
+
+
+@served("get_spectator", "value")
+def get_spectator(server: Any) -> list[Any]:
+    """The spectator, whom nobody sees."""
+    return list(server.world.spectator.packed())
+
+
+@served("get_actors_by_id", "value")
+def get_actors_by_id(server: Any, numbers: list[int]) -> list[Any]:
+    """Descriptions of actors; unknown ones are left out."""
+    known = server.world.table.by_id
+    return [known[n].packed() for n in numbers if n in known]
+
+
+@served("spawn_actor", "value")
+def spawn_actor(server: Any, description: list[Any], place: list[Any]) -> Any:
+    """A new actor."""
+    return server.born(server.world.spawn(description, place))
+
+
+@served("spawn_actor_with_parent", "value")
+def spawn_actor_with_parent(
+    server: Any, description: list[Any], place: list[Any], parent: int, attachment: int, socket: str = ""
+) -> Any:
+    """A new actor that another one carries."""
+    return server.born(server.world.spawn(description, place, parent, attachment not in SPRING_ARM))
+
+
+@served("destroy_actor", "value")
+def destroy_actor(server: Any, number: int) -> bool:
+    """Take an actor away."""
+    return bool(server.world.destroy(number))
+
+
+@served("set_actor_transform")
+def set_actor_transform(server: Any, number: int, place: list[Any]) -> None:
+    """Put an actor somewhere else."""
+    server.world.put(server.world.actor(number), place)
+
+
+@served("set_actor_location")
+def set_actor_location(server: Any, number: int, location: list[float]) -> None:
+    """Put an actor somewhere else, looking where it looks."""
+    actor = server.world.actor(number)
+    server.world.put(actor, [location, server.world.place_of(actor)[1]])
+
+
+@served("set_actor_target_velocity")
+def set_actor_target_velocity(server: Any, number: int, velocity: list[float]) -> None:
+    """The velocity that a body has from the next tick on."""
+    server.world.fleet.push(server.world.body(number).row, velocity)
+
+
+@served("set_actor_simulate_physics")
+def set_actor_simulate_physics(server: Any, number: int, on: bool) -> None:
+    """Whether physics moves an actor, or it stands where it is put."""
+    actor = server.world.actor(number)
+    if actor.row != NO_ROW:
+        server.world.fleet.set_physical(actor.row, bool(on))
+
+
+@served("get_actor_bounding_box", "value")
+def get_actor_bounding_box(server: Any, number: int) -> list[Any]:
+    """The box of an actor, also of one that has just gone."""
+    actor = server.world.table.by_id.get(number)
+    return list(actor.box if actor is not None else server.world.table.graves.get(number, NO_BOX))
+
+
+@served("apply_control_to_vehicle")
+def apply_control_to_vehicle(server: Any, number: int, control: list[Any]) -> None:
+    """Pedals and wheel, kept until others come."""
+    actor = server.world.body(number)
+    fleet = server.world.fleet
+    for name, value in zip(CONTROLS, control):
+        fleet.controls[name][actor.row] = value
+
+
+@served("apply_batch", "bare")
+def apply_batch(server: Any, commands: list[Any], tick: bool = False) -> list[Any]:
+    """Many commands at once, each with its own answer."""
+    from sim.carla.server.batches import apply
+
+    return [apply(server, command) for command in commands]

@@ -1,0 +1,171 @@
+"""The streaming port: whoever connects names a stream and is then sent its frames, each with its length before it.
+
+A reader that is too slow loses the oldest of the frames that wait for it, which is counted, and holds up nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections import deque
+from typing import cast
+
+WAITING = 8  # frames that wait for a slow reader at most
+BUFFERED = 1 << 20  # [bytes] handed to the socket before a reader counts as slow
+PATIENCE = 0.25  # [s] that a tick waits for whoever has just asked for a stream's token and has not subscribed yet
+_LENGTH = struct.Struct("<I")
+
+
+class Stream:
+    """The readers of one stream, and those who are on their way."""
+
+    def __init__(self) -> None:
+        self.sessions: set[Session] = set()
+        self.promised: deque[float] = deque()  # when tokens were given out that nobody has come with yet
+
+
+class Streams:
+    """All streams of a server.
+
+    Attributes:
+        dropped: frames that slow readers have lost.
+    """
+
+    def __init__(self) -> None:
+        self._streams: dict[int, Stream] = {}
+        self._next = 1
+        self._arrived = asyncio.Event()
+        self.dropped = 0
+
+    def open(self) -> int:
+        """Id of a new stream."""
+        number, self._next = self._next, self._next + 1
+        self._streams[number] = Stream()
+        return number
+
+    def close(self, number: int) -> None:
+        """End a stream: its readers are let go."""
+        stream = self._streams.pop(number, None)
+        for session in list(stream.sessions) if stream else ():
+            session.end()
+
+    def close_all(self) -> None:
+        """End every stream."""
+        for number in list(self._streams):
+            self.close(number)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._streams
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def listens(self, number: int) -> bool:
+        """Whether anybody reads the stream, or is about to."""
+        stream = self._streams.get(number)
+        return stream is not None and bool(stream.sessions or stream.promised)
+
+    def promise(self, number: int) -> None:
+        """Somebody has been given the stream's token and will come."""
+        if (stream := self._streams.get(number)) is not None:
+            stream.promised.append(asyncio.get_running_loop().time())
+
+    async def settle(self) -> None:
+        """Wait, PATIENCE at most, until whoever was given a token reads: a client's `listen()` returns before that."""
+        loop = asyncio.get_running_loop()
+        while waiting := [s for s in self._streams.values() if s.promised]:
+            left = min(s.promised[0] for s in waiting) + PATIENCE - loop.time()
+            if left <= 0.0:
+                for stream in waiting:  # whoever does not come in time has changed its mind
+                    while stream.promised and stream.promised[0] + PATIENCE <= loop.time():
+                        stream.promised.popleft()
+                continue
+            self._arrived.clear()
+            try:
+                await asyncio.wait_for(self._arrived.wait(), left)
+            except asyncio.TimeoutError:
+                continue
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether `settle` would have to wait."""
+        return any(s.promised for s in self._streams.values())
+
+    def send(self, number: int, frame: bytes) -> None:
+        """Give a frame to all readers of a stream."""
+        stream = self._streams.get(number)
+        for session in tuple(stream.sessions) if stream else ():
+            session.send(frame)
+
+    def joined(self, number: int, session: Session) -> bool:
+        """A reader has come; False where there is no such stream."""
+        stream = self._streams.get(number)
+        if stream is None:
+            return False
+        stream.sessions.add(session)
+        if stream.promised:
+            stream.promised.popleft()
+        self._arrived.set()
+        return True
+
+    def left(self, number: int, session: Session) -> None:
+        """A reader has gone."""
+        if (stream := self._streams.get(number)) is not None:
+            stream.sessions.discard(session)
+
+
+class Session(asyncio.Protocol):
+    """One reader's connection."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams, self._stream = streams, 0
+        self._begin = b""
+        self._waiting: deque[bytes] = deque()
+        self._slow = False
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A socket is there; which stream it wants comes next."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=BUFFERED)
+
+    def data_received(self, data: bytes) -> None:
+        """Four bytes name the stream; a client says nothing after that."""
+        if self._stream or self._transport is None:
+            return
+        self._begin += data
+        if len(self._begin) >= _LENGTH.size:
+            (self._stream,) = _LENGTH.unpack_from(self._begin)
+            if not self._streams.joined(self._stream, self):
+                self._transport.close()
+
+    def send(self, frame: bytes) -> None:
+        """Write a frame, or let it wait where the reader is slow."""
+        if self._slow:
+            if len(self._waiting) >= WAITING:
+                self._waiting.popleft()
+                self._streams.dropped += 1
+            self._waiting.append(frame)
+        elif self._transport is not None:
+            self._transport.write(_LENGTH.pack(len(frame)) + frame)
+
+    def pause_writing(self) -> None:
+        """The reader does not keep up."""
+        self._slow = True
+
+    def resume_writing(self) -> None:
+        """The reader has caught up: whatever waits goes out."""
+        self._slow = False
+        while self._waiting and not self._slow:
+            self.send(self._waiting.popleft())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The reader has gone."""
+        self._streams.left(self._stream, self)
+        self._transport = None
+        self._waiting.clear()
+
+    def end(self) -> None:
+        """Let the reader go."""
+        if self._transport is not None:
+            self._transport.close()

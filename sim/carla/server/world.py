@@ -1,0 +1,281 @@
+"""A served world: one map, its actors and its weather, which a tick moves on and tells all readers about."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sim.bank import MapBank
+from sim.carla.catalogue import BLUEPRINTS, Blueprint
+from sim.carla.opendrive import text_for_carla
+from sim.carla.server import wire
+from sim.carla.server.actors import NO_ROW, NOBODY, Actor, Table, composed
+from sim.carla.server.fleet import CONTROLS, Fleet
+from sim.carla.server.rpc import Refused
+from sim.carla.server.sensors import SENSORS
+from sim.carla.server.streams import Streams
+from sim.config import Weather
+from sim.types import RoadMap
+
+REAL_TIME = 0.05  # [s] of a tick where the server ticks by itself and nobody has said how long one is
+SETTINGS: list[Any] = [False, False, [False], True, 0.01, 10, 0.0, False, 3000.0, 2000.0, True]
+SYNCHRONOUS, DELTA = 0, 2  # places in the settings
+_SPEED_LIMIT = 50.0  # [km/h] where a map says nothing
+
+
+class ServedWorld:
+    """Everything that a server holds about its world.
+
+    Args:
+        road_map: what it begins with.
+        streams: where measurements go; port: of those streams.
+
+    Attributes:
+        before_tick, after_tick: called in every tick with the world, before bodies move and once they have.
+    """
+
+    def __init__(self, road_map: RoadMap, streams: Streams, port: int) -> None:
+        self.streams, self.port = streams, port
+        streams.open()  # the world's own stream, wire.WORLD_STREAM
+        self.settings: list[Any] = list(SETTINGS)
+        self.frame, self.elapsed, self.episode, self.delta = 0, 0.0, 0, 0.0
+        self.before_tick: list[Callable[[ServedWorld], None]] = []
+        self.after_tick: list[Callable[[ServedWorld], None]] = []
+        self._next_id = 1
+        self._news = 0
+        self.load(road_map)
+
+    # --------------------------------------------------------------------------------------------------- map
+    def load(self, road_map: RoadMap) -> None:
+        """Begin anew on a map: nobody is left, the clock goes on."""
+        text = text_for_carla(road_map.opendrive, road_map.name)
+        for actor in list(self.table.by_id.values()) if self.episode else ():
+            self._silence(actor)
+        self.road_map, self.opendrive = road_map, text
+        self.maps = MapBank()
+        self.maps.add(road_map)
+        self.episode += 1
+        self.elapsed = 0.0
+        self.table, self.fleet = Table(), Fleet()
+        self.weather = [float(v) for v in Weather().array()]
+        self._rows_of = -1
+        self._news |= wire.MAP_CHANGED
+        self.spectator = self._admit("spectator", [], NOBODY)
+        self.set_weather(self.weather)
+
+    def set_weather(self, weather: list[float]) -> None:
+        """CARLA's fourteen numbers, in the order of WEATHER_FIELDS."""
+        if len(weather) != 14 or not all(math.isfinite(v) for v in weather):
+            raise Refused(f"the weather is {weather}; wanted 14 finite numbers")
+        self.weather = [float(v) for v in weather]
+        self.fleet.world.weather[0] = self.weather
+
+    # ------------------------------------------------------------------------------------------------- actors
+    def actor(self, number: Any) -> Actor:
+        """The actor of an id.
+
+        Raises:
+            Refused: where there is none.
+        """
+        found = self.table.by_id.get(number)
+        if found is None:
+            raise Refused(f"actor {number} does not exist (any longer)")
+        return found
+
+    def body(self, number: Any) -> Actor:
+        """The actor of an id, which has a body."""
+        actor = self.actor(number)
+        if actor.row == NO_ROW:
+            raise Refused(f"actor {number} is a {actor.type}, which has no body")
+        return actor
+
+    def _admit(self, kind: str, attributes: list[list[Any]], parent: int, number: int = 0) -> Actor:
+        """A new actor without a body; `attributes` as they travel."""
+        described = [number, kind, attributes]
+        actor = Actor(self._next_id, kind, {a[0]: a[2] for a in attributes}, described, parent)
+        self._next_id += 1
+        self.table.add(actor)
+        return actor
+
+    def spawn(self, description: list[Any], place: list[Any], parent: int = NOBODY, rigid: bool = True) -> Actor:
+        """A new actor of a blueprint.
+
+        Args:
+            description: ActorDescription; place: Transform, relative to the parent if there is one.
+
+        Raises:
+            Refused: for an unknown blueprint or parent, or where something stands already.
+        """
+        number, kind, attributes = description
+        blueprint = BLUEPRINTS.get(kind)
+        if blueprint is None:
+            raise Refused(
+                f"there is no blueprint {kind!r}; the library has {len(BLUEPRINTS)}, see get_blueprint_library()"
+            )
+        if parent != NOBODY:
+            self.actor(parent)
+        told = {a[0]: a for a in attributes}
+        full = [told.get(a.id, [a.id, a.type, a.value]) for a in blueprint.attributes]
+        return self._embody(blueprint, [number, kind, full], place, parent, rigid)
+
+    def _embody(self, blueprint: Blueprint, described: list[Any], place: list[Any], parent: int, rigid: bool) -> Actor:
+        values = {a[0]: a[2] for a in described[2]}
+        sensor = SENSORS[blueprint.id](values) if blueprint.id in SENSORS else None  # refuses wrong values
+        actor = self._admit(described[1], described[2], parent, described[0])
+        actor.rigid, actor.sensor = rigid, sensor
+        actor.place = [[float(v) for v in part] for part in place]
+        if blueprint.body:
+            self._give_body(actor, blueprint, values)
+        if sensor is not None and sensor.number is not None:
+            actor.stream = self.streams.open()
+            actor.token = wire.token(actor.stream, self.port)
+        self._rows_of = -1
+        return actor
+
+    def _give_body(self, actor: Actor, blueprint: Blueprint, values: dict[str, str]) -> None:
+        red, green, blue = (int(v) & 255 for v in values.get("color", "128,128,128").split(","))
+        actor.body = blueprint.body
+        actor.row = self.fleet.add(blueprint.body, red << 16 | green << 8 | blue)
+        world = self.fleet.world
+        length, width, height = (float(a[0, actor.row]) for a in (world.length, world.width, world.height))
+        actor.box = [[0.0, 0.0, height / 2], [length / 2, width / 2, height / 2], [0.0, 0.0, 0.0], actor.id]
+        where = (
+            actor.place if actor.parent == NOBODY else composed(self.place_of(self.actor(actor.parent)), actor.place)
+        )
+        jitter = float(values.get("spawn_jitter", "0") or 0)
+        if jitter and actor.parent == NOBODY:
+            where = aside(where, jitter, actor.id)
+        self.fleet.put(actor.row, where)
+
+    def destroy(self, number: int) -> bool:
+        """Take an actor away; its children go on without it. False where there is no such actor."""
+        actor = self.table.by_id.get(number)
+        if actor is None or actor is self.spectator or actor.type.startswith("traffic."):
+            return False
+        self._silence(actor)
+        if actor.row != NO_ROW:
+            self.fleet.remove(actor.row)
+        self.table.remove(actor)
+        self._rows_of = -1
+        for other in [a for a in self.table.by_id.values() if a.parent == number]:
+            self.destroy(other.id)
+        return True
+
+    def _silence(self, actor: Actor) -> None:
+        if actor.stream:
+            self.streams.close(actor.stream)
+
+    def place_of(self, actor: Actor) -> list[Any]:
+        """Where an actor is in the world, as it travels."""
+        if actor.row != NO_ROW:
+            at, yaw, _ = self.fleet.places(np.array([actor.row]))
+            return [at[0].tolist(), [0.0, float(yaw[0]), 0.0]]
+        if actor.parent != NOBODY and (parent := self.table.by_id.get(actor.parent)) is not None:
+            return composed(self.place_of(parent), actor.place)
+        return actor.place
+
+    def put(self, actor: Actor, place: list[Any]) -> None:
+        """Teleport an actor, whoever it is."""
+        if actor.row != NO_ROW:
+            self.fleet.put(actor.row, place)
+        actor.place = [[float(v) for v in part] for part in place]
+
+    # --------------------------------------------------------------------------------------------------- time
+    @property
+    def synchronous(self) -> bool:
+        """Whether time waits for a client."""
+        return bool(self.settings[SYNCHRONOUS])
+
+    @property
+    def step_length(self) -> float:
+        """How long a tick is [s]."""
+        fixed = self.settings[DELTA]
+        return float(fixed[1]) if fixed[0] and fixed[1] > 0.0 else REAL_TIME
+
+    def tick(self, delta: float | None = None) -> int:
+        """Move on, and tell everybody; returns the number of the frame."""
+        self.delta = self.step_length if delta is None else delta
+        for call in self.before_tick:
+            call(self)
+        self.fleet.step(self.delta)
+        self.frame += 1
+        self.elapsed += self.delta
+        for call in self.after_tick:
+            call(self)
+        self._write_records()
+        for actor in self._measuring():
+            if self.streams.listens(actor.stream) and (frame := actor.sensor.frame(self, actor)) is not None:
+                self.streams.send(actor.stream, frame)
+        self.announce()
+        return self.frame
+
+    def announce(self) -> None:
+        """Send the snapshot."""
+        self.streams.send(
+            wire.WORLD_STREAM,
+            wire.snapshot(
+                self.frame, self.elapsed, self.episode, time.monotonic(), self.delta, self._news, self.table.packed()
+            ),
+        )
+        self._news = 0
+
+    def _measuring(self) -> list[Actor]:
+        self._lists()
+        return self._sensors
+
+    def _lists(self) -> None:
+        """Who has a body and who measures: looked up again when somebody was born or died."""
+        if self._rows_of == self.table.changes:
+            return
+        actors = list(self.table.by_id.values())
+        self._sensors = [a for a in actors if a.stream]
+        bodies = [a for a in actors if a.row != NO_ROW]
+        self._body_rows = np.array([a.row for a in bodies], np.int64)
+        self._body_records = np.array([self.table.index[a.id] for a in bodies], np.int64)
+        driven = [a for a in bodies if a.type.startswith("vehicle.")]
+        self._driven_rows = np.array([a.row for a in driven], np.int64)
+        self._driven_records = np.array([self.table.index[a.id] for a in driven], np.int64)
+        self._bodiless = [(self.table.index[a.id], a) for a in actors if a.row == NO_ROW]
+        self._rows_of = self.table.changes
+
+    def _write_records(self) -> None:
+        self._lists()
+        records = self.table.vehicles
+        if len(self._body_rows):
+            at, yaw, velocity = self.fleet.places(self._body_rows)
+            here = self._body_records
+            before = records["velocity"][here]
+            records["location"][here], records["velocity"][here] = at, velocity
+            turn = np.zeros((len(here), 3), np.float32)
+            turn[:, 1] = yaw
+            records["rotation"][here] = turn
+            turn[:, 1], turn[:, 2] = 0.0, np.degrees(-self.fleet.turning[self._body_rows])
+            records["turning"][here] = turn
+            records["acceleration"][here] = (velocity - before) / np.float32(self.delta)
+        if len(self._driven_rows):
+            rows, here = self._driven_rows, self._driven_records
+            for name in CONTROLS:
+                records[name][here] = self.fleet.controls[name][rows]
+        for n, actor in self._bodiless:
+            place = self.place_of(actor)
+            records["location"][n], records["rotation"][n] = place
+
+    def new_records(self) -> None:
+        """Write the records of everybody as they are, without a tick."""
+        self._write_records()
+
+
+def aside(place: list[Any], most: float, number: int) -> list[Any]:
+    """A place a little to one side, by chance that the actor's id decides.
+
+    Agents that ask whether somebody is ahead at an angle of more than 0 degrees do not see who is exactly ahead.
+    """
+    share = ((number * 2654435761) & 0xFFFF) / 0xFFFF  # Knuth's multiplicative hash
+    offset = most * (share + 0.2) / 1.2 * (1.0 if number % 2 else -1.0)
+    (x, y, z), (pitch, yaw, roll) = place
+    cos, sin = math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
+    return [[x - sin * offset, y + cos * offset, z], [pitch, yaw, roll]]
