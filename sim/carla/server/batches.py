@@ -13,7 +13,8 @@ SPAWN, DESTROY = 0, 1
 COMMANDS: dict[int, str] = {
     1: "destroy_actor", 2: "apply_control_to_vehicle", 3: "apply_ackermann_control_to_vehicle",
     4: "apply_control_to_walker", 5: "apply_physics_control", 6: "set_actor_transform",
-    8: "set_actor_target_velocity", 9: "set_actor_target_angular_velocity", 10: "add_actor_impulse",
+    7: "set_walker_state", 8: "set_actor_target_velocity", 9: "set_actor_target_angular_velocity",
+    10: "add_actor_impulse",
     11: "add_actor_force", 12: "add_actor_angular_impulse", 13: "add_actor_torque", 14: "set_actor_simulate_physics",
     15: "set_actor_enable_gravity", 17: "show_vehicle_debug_telemetry", 18: "set_vehicle_light_state",
     19: "set_actor_location", 20: "console_command", 21: "set_traffic_light_state",

@@ -17,14 +17,21 @@ from sim.carla.control import action_of
 from sim.config import BODIES, VEHICLES, Vehicle
 from sim.dynamics import drive, grip_of, limits_of
 from sim.embedded import empty_world
-from sim.geometry import wrap
+from sim.geometry import HALF, boxes_touch, wrap
 from sim.kernel import kernel
-from sim.types import KIND, World
+from sim.obstacles import CELL
+from sim.stepping import struck_scenery
+from sim.types import KIND, Action, Bank, World
 from sim.weather import wetness_of
 
 SUBSTEP = 0.05  # [s] of a tick that is integrated at once
 ROWS = 16
-CONTROLS = ("throttle", "steer", "brake", "hand_brake", "reverse")
+_0, _CELL, _BALL = np.float32(0.0), np.float32(CELL), KIND["ball"]
+CONTROLS = {
+    "throttle": np.float32, "steer": np.float32, "brake": np.float32, "hand_brake": np.bool_, "reverse": np.bool_,
+    "manual": np.bool_, "gear": np.int32,
+}  # fmt: skip
+# in the order of a VehicleControl
 
 
 @kernel
@@ -43,6 +50,86 @@ def move(moving, x, y, yaw, speed, steer, acceleration, wheelbase, weather, stee
         acceleration[i] = (speed[i] - before) / dt
 
 
+@kernel
+def meet(moving, before, x, y, yaw, speed, length, width, overhang, kind, physical, bank, hits):
+    """Stop the vehicles in rows `moving` that have run into something; list who has just begun to.
+
+    Whoever first touches something stays where it is then, within it by less than a tick's way, and stands; from there
+    it may only go away from it.
+
+    Args:
+        before: (3, N) x, y, yaw of everybody a tick ago.
+        hits: (K, 3) float64, written: the row, the row that it met (-1 for scenery), its speed until then [m/s].
+
+    Returns:
+        How many there are.
+    """
+    n = 0
+    for k in range(moving.shape[0]):
+        i = moving[k]
+        middle = HALF * length[i] - overhang[i]
+        cos, sin = math.cos(yaw[i]), math.sin(yaw[i])
+        cx, cy = x[i] + middle * cos, y[i] + middle * sin
+        bc, bs = math.cos(before[2, i]), math.sin(before[2, i])
+        bx, by = before[0, i] + middle * bc, before[1, i] + middle * bs
+        for j in range(1, kind.shape[0]):
+            if j == i or kind[j] == 0 or kind[j] == _BALL:
+                continue
+            dx, dy = x[j] - cx, y[j] - cy
+            near = length[i] + length[j]
+            if dx * dx + dy * dy > near * near:
+                continue
+            cj, sj = math.cos(yaw[j]), math.sin(yaw[j])
+            centre = HALF * length[j] - overhang[j]
+            ox, oy = x[j] + centre * cj, y[j] + centre * sj
+            if not boxes_touch(cx, cy, cos, sin, length[i], width[i], ox, oy, cj, sj, length[j], width[j]):
+                continue
+            cb, sb = math.cos(before[2, j]), math.sin(before[2, j])
+            px, py = before[0, j] + centre * cb, before[1, j] + centre * sb
+            already = boxes_touch(bx, by, bc, bs, length[i], width[i], px, py, cb, sb, length[j], width[j])
+            if not already and n < hits.shape[0]:
+                hits[n, 0], hits[n, 1], hits[n, 2] = i, j, speed[i]
+                n += 1
+                speed[i] = _0
+                if physical[j]:
+                    speed[j] = _0
+            elif already and (cx - bx) * (ox - cx) + (cy - by) * (oy - cy) > _0:
+                x[i], y[i], yaw[i] = before[0, i], before[1, i], before[2, i]
+                speed[i] = _0
+        if struck_scenery(cx, cy, cos, sin, length[i], width[i], 0, bank) != 0:
+            if struck_scenery(bx, by, bc, bs, length[i], width[i], 0, bank) == 0:
+                if n < hits.shape[0]:
+                    hits[n, 0], hits[n, 1], hits[n, 2] = i, -1, speed[i]
+                    n += 1
+                speed[i] = _0
+            elif deeper(cx, cy, cos, sin, length[i], width[i], bx, by, bank):
+                x[i], y[i], yaw[i] = before[0, i], before[1, i], before[2, i]
+                speed[i] = _0
+    return n
+
+
+@kernel(inline=True)
+def deeper(x, y, cos, sin, length, width, bx, by, bank):
+    """Whether a box that moved from bx, by to x, y went towards any piece of scenery that it touches."""
+    column = int(np.floor((x - bank.cell_origin[0, 0]) / _CELL))
+    row = int(np.floor((y - bank.cell_origin[0, 1]) / _CELL))
+    towards = False
+    if 0 <= row < bank.cell_shape[0, 0] and 0 <= column < bank.cell_shape[0, 1]:
+        cell = row * bank.cell_shape[0, 1] + column
+        for k in range(bank.cell_start[cell], bank.cell_start[cell + 1]):
+            b, i = bank.boxes, bank.cell_items[k]
+            if boxes_touch(x, y, cos, sin, length, width, b[i, 0], b[i, 1], b[i, 2], b[i, 3], b[i, 4], b[i, 5]):
+                # towards the nearest point of a long wall, not towards its middle
+                ax, ay = b[i, 0] - x, b[i, 1] - y
+                u, v = ax * b[i, 2] + ay * b[i, 3], ay * b[i, 2] - ax * b[i, 3]
+                u = u - min(max(u, -HALF * b[i, 4]), HALF * b[i, 4])
+                v = v - min(max(v, -HALF * b[i, 5]), HALF * b[i, 5])
+                nx, ny = u * b[i, 2] - v * b[i, 3], u * b[i, 3] + v * b[i, 2]
+                if (x - bx) * nx + (y - by) * ny > _0:
+                    towards = True
+    return towards
+
+
 class Fleet:
     """The bodies of a served world.
 
@@ -53,14 +140,17 @@ class Fleet:
         physical: (N,) bool, whether it is moved by physics; vehicle: (N,) bool.
         limits: (N, ...) float32, `sim.dynamics.limits_of` each.
         bodies: row -> its `Vehicle`.
+        contacts: rows that began to touch in the last tick, -1 for scenery, and the speed that ended there [m/s].
     """
 
     def __init__(self) -> None:
+        self.contacts: list[tuple[int, int, float]] = []
+        self._hits = np.zeros((64, 3))
         self.world = empty_world(1, ROWS)
         self._free: list[int] = []
         self._used = 1
         self.middle = np.zeros(ROWS, np.float32)
-        self.controls = {name: np.zeros(ROWS, bool if name in CONTROLS[3:] else np.float32) for name in CONTROLS}
+        self.controls = {name: np.zeros(ROWS, kind) for name, kind in CONTROLS.items()}
         self.physical, self.vehicle = np.zeros(ROWS, bool), np.zeros(ROWS, bool)
         self.limits = np.tile(limits_of(VEHICLES["car"]), (ROWS, 1))
         self.most = np.zeros((3, ROWS), np.float32)  # of acceleration, braking and steering
@@ -68,6 +158,9 @@ class Fleet:
         self.turning = np.zeros(ROWS, np.float32)  # yaw rate as last seen or asked for [rad/s]
         self.bodies: dict[int, Vehicle] = {}
         self._moving: np.ndarray | None = None
+        self._answer: Action | None = None
+        self._ways = np.zeros(0, np.float32)
+        self.touched = True  # whether controls or limits have changed
 
     def add(self, body: str, look: int) -> int:
         """Row of a new body; it stands where `put` puts it.
@@ -104,6 +197,7 @@ class Fleet:
         """Other limits of a row."""
         self.bodies[i] = vehicle
         self.limits[i] = limits_of(vehicle)
+        self.touched = True
         self.most[:, i] = vehicle.max_acceleration, vehicle.max_braking, vehicle.max_steer
 
     def remove(self, i: int) -> None:
@@ -125,6 +219,7 @@ class Fleet:
             self._grow()
         for array in self.controls.values():
             array[i] = 0
+        self.touched = True
         self.pushed[:, i], self.turning[i] = np.nan, 0.0
         self._moving = None
         return i
@@ -158,8 +253,9 @@ class Fleet:
         """Set the velocity that a body has from the next tick on, as CARLA has it [m/s]."""
         self.pushed[:, i] = velocity[0], -velocity[1]
 
-    def step(self, dt: float) -> None:
-        """Move on by a tick [s]."""
+    def step(self, dt: float, bank: Bank) -> None:
+        """Move on by a tick [s] on the first map of a bank."""
+        self.contacts = []
         if self._moving is None:
             self._moving = np.flatnonzero(self.physical).astype(np.int64)
         world = self.world
@@ -171,17 +267,32 @@ class Fleet:
             self.pushed[:, pushed] = np.nan
         if not len(self._moving):
             return
-        c = self.controls
-        able = replace(VEHICLES["car"], max_acceleration=self.most[0], max_braking=self.most[1], max_steer=self.most[2])  # type: ignore[arg-type]
-        asked = action_of(c["throttle"], c["brake"], c["steer"], c["hand_brake"], c["reverse"], able, world.speed[0])
-        before = world.yaw[0].copy()
+        asked = self._asked()
+        before = np.stack([world.x[0], world.y[0], world.yaw[0]])
         move(
             self._moving, world.x[0], world.y[0], world.yaw[0], world.speed[0], world.steer[0], world.acceleration[0],
             world.wheelbase[0], world.weather[0], asked.steer, asked.acceleration, asked.reverse, self.limits,
             np.float32(dt), max(1, round(dt / SUBSTEP)),
         )  # fmt: skip
-        turn = world.yaw[0] - before
+        n = meet(
+            self._moving, before, world.x[0], world.y[0], world.yaw[0], world.speed[0], world.length[0],
+            world.width[0], world.overhang[0], world.kind[0], self.physical, bank, self._hits,
+        )  # fmt: skip
+        self.contacts = [(int(i), int(j), float(v)) for i, j, v in self._hits[:n]]
+        turn = world.yaw[0] - before[2]
         self.turning = np.where(self.physical, np.arctan2(np.sin(turn), np.cos(turn)) / np.float32(dt), self.turning)
+
+    def _asked(self) -> Action:
+        """What pedals and wheels ask for; worked out again when they, or the ways in which cars roll, have changed."""
+        ways = np.sign(self.world.speed[0])
+        if self._answer is None or self.touched or (ways != self._ways).any():
+            c = self.controls
+            able = replace(
+                VEHICLES["car"], max_acceleration=self.most[0], max_braking=self.most[1], max_steer=self.most[2]
+            )  # type: ignore[arg-type]
+            pedals = c["throttle"], c["brake"], c["steer"], c["hand_brake"], c["reverse"]
+            self._answer, self._ways, self.touched = action_of(*pedals, able, self.world.speed[0]), ways, False
+        return self._answer
 
     def places(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of some rows, in CARLA's frame: location (K, 3) [m], yaw (K,) [deg], velocity (K, 3) of the middle [m/s]."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sim.carla.server.actors import NO_BOX, NO_ROW
-from sim.carla.server.fleet import CONTROLS
 from sim.carla.server.registry import served
+from sim.carla.server.rpc import Refused
 
 SPRING_ARM = (1, 2)
 
@@ -82,9 +83,15 @@ def get_actor_bounding_box(server: Any, number: int) -> list[Any]:
 def apply_control_to_vehicle(server: Any, number: int, control: list[Any]) -> None:
     """Pedals and wheel, kept until others come."""
     actor = server.world.body(number)
-    fleet = server.world.fleet
-    for name, value in zip(CONTROLS, control):
-        fleet.controls[name][actor.row] = value
+    if not actor.type.startswith("vehicle."):
+        raise Refused(f"actor {number} is a {actor.type}; wanted a vehicle")
+    if not all(math.isfinite(v) for v in control):
+        raise Refused(f"vehicle {number} was given the control {control}; finite numbers are wanted")
+    server.world.ackermann.discard(number)
+    controls = server.world.fleet.controls
+    for name, value in zip(controls, control):
+        controls[name][actor.row] = value
+    server.world.fleet.touched = True
 
 
 @served("apply_batch", "bare")

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from sim import maps
-from sim.carla.server import batches, episodes, people  # noqa: F401  (they register their methods)
+from sim.carla.server import (  # noqa: F401  (they register their methods)
+    batches,
+    episodes,
+    people,
+    sundries,
+    traffic,
+    vehicles,
+    walkers,
+)
 from sim.carla.server.actors import Actor
 from sim.carla.server.registry import METHODS
 from sim.carla.server.rpc import Connection, Refused
@@ -39,6 +47,7 @@ class Server:
         self.unknown: Counter[str] = Counter()
         self.connections: set[Connection] = set()
         self.pending: RoadMap | None = None
+        self.managers: dict[int, str] = {}  # ports of Traffic Managers, which live in clients, and their hosts
         self.port = self.stream_port = 0
         self.world: ServedWorld
         self._clock: asyncio.Task[None] | None = None

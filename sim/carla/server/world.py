@@ -15,16 +15,21 @@ from sim.carla.opendrive import text_for_carla
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, NOBODY, Actor, Table, composed
 from sim.carla.server.fleet import CONTROLS, Fleet
+from sim.carla.server.lights import NOON, lights_of
+from sim.carla.server.limits import SpeedLimits
 from sim.carla.server.rpc import Refused
 from sim.carla.server.sensors import SENSORS
 from sim.carla.server.streams import Streams
+from sim.carla.server.vehicles import mass_of, pedals_for
+from sim.carla.server.walkers import walk
 from sim.config import Weather
+from sim.lanes import lane_graph
 from sim.types import RoadMap
 
 REAL_TIME = 0.05  # [s] of a tick where the server ticks by itself and nobody has said how long one is
 SETTINGS: list[Any] = [False, False, [False], True, 0.01, 10, 0.0, False, 3000.0, 2000.0, True]
 SYNCHRONOUS, DELTA = 0, 2  # places in the settings
-_SPEED_LIMIT = 50.0  # [km/h] where a map says nothing
+LOOKED_UP = 5  # ticks between two looks at a vehicle's speed limit
 
 
 class ServedWorld:
@@ -35,6 +40,8 @@ class ServedWorld:
         streams: where measurements go; port: of those streams.
 
     Attributes:
+        contacts: of this tick: who, whom (NOBODY for scenery), the impulse upon who [N s] in CARLA's frame.
+        drawings: until when [s], and what.
         before_tick, after_tick: called in every tick with the world, before bodies move and once they have.
     """
 
@@ -61,10 +68,20 @@ class ServedWorld:
         self.episode += 1
         self.elapsed = 0.0
         self.table, self.fleet = Table(), Fleet()
+        self.fleet.world.clock[0] = NOON
         self.weather = [float(v) for v in Weather().array()]
         self._rows_of = -1
+        self._limit_rows = np.zeros(0, np.int64)
+        self.ackermann: set[int] = set()  # ids of those who are driven so; who keeps a speed; who walks
+        self.constant: set[int] = set()
+        self.walking: set[int] = set()
+        self.drawings: list[tuple[float, list[Any]]] = []
+        self.contacts: list[tuple[int, int, list[float]]] = []
         self._news |= wire.MAP_CHANGED
         self.spectator = self._admit("spectator", [], NOBODY)
+        graph = lane_graph(road_map.opendrive, road_map.name)
+        self.lights = lights_of(graph, self.maps.arrays.scenery, self._admit, self.table)
+        self.limits = SpeedLimits(graph)
         self.set_weather(self.weather)
 
     def set_weather(self, weather: list[float]) -> None:
@@ -160,6 +177,8 @@ class ServedWorld:
         if actor.row != NO_ROW:
             self.fleet.remove(actor.row)
         self.table.remove(actor)
+        for group in (self.ackermann, self.constant, self.walking):
+            group.discard(number)
         self._rows_of = -1
         for other in [a for a in self.table.by_id.values() if a.parent == number]:
             self.destroy(other.id)
@@ -183,6 +202,8 @@ class ServedWorld:
         if actor.row != NO_ROW:
             self.fleet.put(actor.row, place)
         actor.place = [[float(v) for v in part] for part in place]
+        if actor.row == NO_ROW and actor.parent == NOBODY:
+            self._write_place(actor)
 
     # --------------------------------------------------------------------------------------------------- time
     @property
@@ -201,7 +222,12 @@ class ServedWorld:
         self.delta = self.step_length if delta is None else delta
         for call in self.before_tick:
             call(self)
-        self.fleet.step(self.delta)
+        self.contacts = []
+        self._before_moving()
+        self.lights.advance(self.delta)
+        self.lights.show(self.maps.arrays.scenery)
+        self.fleet.step(self.delta, self.maps.arrays)
+        self._after_moving()
         self.frame += 1
         self.elapsed += self.delta
         for call in self.after_tick:
@@ -212,6 +238,34 @@ class ServedWorld:
                 self.streams.send(actor.stream, frame)
         self.announce()
         return self.frame
+
+    def _before_moving(self) -> None:
+        for number in self.ackermann:
+            actor = self.table.by_id[number]
+            pedals_for(self.fleet, actor.row, actor.facts["ackermann"], self.delta)
+        self._keep_constant()
+        walk(self, self.delta)
+
+    def _keep_constant(self) -> None:
+        for number in self.constant:
+            actor = self.table.by_id[number]
+            self.fleet.world.speed[0, actor.row] = actor.facts["constant"]
+
+    def _after_moving(self) -> None:
+        """Who has met whom, by their ids; and whoever is carried follows."""
+        self._keep_constant()
+        if self.fleet.contacts:
+            owner = {a.row: a for a in self.table.by_id.values() if a.row != NO_ROW}
+            for i, j, speed in self.fleet.contacts:
+                self._meet(owner[i], owner.get(j), speed)
+
+    def _meet(self, who: Actor, other: Actor | None, speed: float) -> None:
+        yaw = float(self.fleet.world.yaw[0, who.row])
+        pushed = -mass_of(who) * speed
+        impulse = [pushed * math.cos(yaw), -pushed * math.sin(yaw), 0.0]
+        self.contacts.append((who.id, NOBODY if other is None else other.id, impulse))
+        if other is not None:
+            self.contacts.append((other.id, who.id, [-v for v in impulse]))
 
     def announce(self) -> None:
         """Send the snapshot."""
@@ -239,7 +293,10 @@ class ServedWorld:
         driven = [a for a in bodies if a.type.startswith("vehicle.")]
         self._driven_rows = np.array([a.row for a in driven], np.int64)
         self._driven_records = np.array([self.table.index[a.id] for a in driven], np.int64)
-        self._bodiless = [(self.table.index[a.id], a) for a in actors if a.row == NO_ROW]
+        self._carried = [(self.table.index[a.id], a) for a in actors if a.row == NO_ROW and a.parent != NOBODY]
+        for a in actors:
+            if a.row == NO_ROW and a.parent == NOBODY:  # whoever stands by itself moves only when it is put somewhere
+                self._write_place(a)
         self._rows_of = self.table.changes
 
     def _write_records(self) -> None:
@@ -260,9 +317,29 @@ class ServedWorld:
             rows, here = self._driven_rows, self._driven_records
             for name in CONTROLS:
                 records[name][here] = self.fleet.controls[name][rows]
-        for n, actor in self._bodiless:
-            place = self.place_of(actor)
-            records["location"][n], records["rotation"][n] = place
+            self._write_traffic(records, rows, here)
+        self.lights.write(self.table)
+        for n, actor in self._carried:
+            records["location"][n], records["rotation"][n] = self.place_of(actor)
+
+    def _write_place(self, actor: Actor) -> None:
+        n = self.table.index[actor.id]
+        self.table.vehicles["location"][n], self.table.vehicles["rotation"][n] = actor.place
+
+    def _write_traffic(self, records: np.ndarray, rows: np.ndarray, here: np.ndarray) -> None:
+        """What the road tells vehicles: the limit, and the light that they stand before."""
+        world = self.fleet.world
+        x, y, yaw = world.x[0, rows], world.y[0, rows], world.yaw[0, rows]
+        if len(self._limit_rows) != len(rows) or self.frame % LOOKED_UP == 0 or (self._limit_rows != rows).any():
+            self._limits, self._limit_rows = self.limits.at(x, y) * 3.6, rows
+            records["speed_limit"][here] = self._limits
+        if not self.lights.all:
+            return
+        cos, sin = np.cos(yaw), np.sin(yaw)
+        front = world.length[0, rows] - world.overhang[0, rows]
+        found = self.lights.before(x + front * cos, y + front * sin, cos, sin)
+        state, number = self.lights.ids(found)
+        records["light_state"][here], records["light_id"][here], records["has_light"][here] = state, number, found >= 0
 
     def new_records(self) -> None:
         """Write the records of everybody as they are, without a tick."""

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+import cv2
 import numpy as np
 
 from sim.camera import render
@@ -82,9 +83,7 @@ class RgbCamera:
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
         """(H, W, 4) uint8 of what the carrier's camera sees."""
         rgb = render(world.maps.arrays, world.fleet.world, camera)[0]
-        out = np.full((self.height, self.width, 4), 255, np.uint8)
-        out[..., :3] = rgb[..., ::-1]
-        return out
+        return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA)
 
     def mounted(self, world: Any, actor: Actor) -> tuple[Camera, Actor | None]:
         """The renderer's camera, and whose body carries it; None for one that stands by itself."""

@@ -1,0 +1,227 @@
+"""Traffic lights and signs of a served map: actors of their own, what lights show, and who stands before which.
+
+Lights follow the plans of `sim.signals` on the clock of the world. One whose state or times a client has set goes on by
+itself from there, each state for its time, until it is reset. Cameras draw lights from the plans in the bank's scenery:
+there every light is given a plan that shows what it shows now, whatever the time.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from sim.carla.server.actors import Actor, Table
+from sim.lanes import LIGHTS, LIMIT, STOP, YIELD, LaneGraph
+from sim.signals import GREEN, OFF, RED, YELLOW, YELLOW_TIME, junction_of, light_state, plan, plans_of
+
+BEFORE, BEHIND = 8.0, 1.0  # [m] of a lane before and behind the stop line in which a light is a vehicle's
+SAME_WAY = 0.7  # cosine of the angle between a vehicle and a lane that it drives
+NEXT = {GREEN: YELLOW, YELLOW: RED, RED: GREEN, OFF: OFF}
+NOON = 60_000  # [ms] the clock that pictures are drawn by, and plans that show one colour then
+ALWAYS = {RED: plan(100, 0, 1), YELLOW: plan(100, 58, 1), GREEN: plan(100, 60, 1), OFF: 0}
+_state = light_state.py_func  # a call of the compiled one from here costs ten times as much
+_TURN = 90.0  # [deg] that CARLA turns a light's actor against its signal
+
+
+class Light:
+    """One light.
+
+    Args:
+        actor: of it. plan: see `sim.signals`. group: which lights are switched together.
+
+    Attributes:
+        times: state -> how long it lasts [s], once the light goes by itself.
+        alone: whether it does; state, elapsed [s]: of the light; frozen: whether it stands still.
+    """
+
+    def __init__(self, actor: Actor, plan: int, group: int) -> None:
+        self.actor, self.plan, self.group = actor, plan, group
+        period, green = plan >> 14 & 127, plan & 127
+        self._usual = {GREEN: float(green), YELLOW: float(YELLOW_TIME), RED: float(period - green - YELLOW_TIME)}
+        self.reset()
+
+    def reset(self) -> None:
+        """Follow the plan again."""
+        self.times = dict(self._usual) | {OFF: math.inf}
+        self.alone = self.frozen = False
+        self.state, self.elapsed = OFF, 0.0
+
+    def set(self, state: int) -> None:
+        """Show a state from now on, for its time."""
+        self.alone = True
+        self.state, self.elapsed = state, 0.0
+
+    def advance(self, clock: int, delta: float) -> None:
+        """Move on by `delta` [s], to the clock's time [ms]."""
+        if self.frozen:
+            return
+        if not self.alone:
+            state = int(_state(self.plan, clock))
+            self.elapsed = self.elapsed + delta if state == self.state else 0.0
+            self.state = state
+            return
+        self.elapsed += delta
+        if self.elapsed >= self.times[self.state] - 1e-6:
+            self.state, self.elapsed = NEXT[self.state], 0.0
+
+
+class Lights:
+    """The lights of a map.
+
+    Args:
+        lights: in the order of the map's signals. graph: its lanes.
+        rows: of the bank's scenery that draw them, in the same order.
+
+    Attributes:
+        frozen: whether all stand still. clock: [ms].
+    """
+
+    def __init__(self, lights: list[Light], gates: np.ndarray, owners: np.ndarray, rows: np.ndarray) -> None:
+        self.all = lights
+        self.by_id = {light.actor.id: light for light in lights}
+        self.frozen, self.clock = False, 0
+        self._gates, self._owners, self._rows = gates, owners, rows
+        self._shown: list[int] = []
+        self._states = np.zeros(len(lights), np.int64)
+        self._closed = np.zeros(len(owners), bool)
+        self._written, self._places, self._set_up = -1, np.zeros(0, np.int64), [(False, False)]
+        self.news = True  # whether times were set that no snapshot has told
+        self._ids = np.array([light.actor.id for light in lights], np.uint32)
+
+    def advance(self, delta: float) -> None:
+        """Move on by `delta` [s]."""
+        if not self.frozen:
+            self.clock = (self.clock + round(delta * 1000)) % (127 * 126 * 1000 * 60)
+            for light in self.all:
+                light.advance(self.clock, delta)
+
+    def show(self, scenery: np.ndarray) -> None:
+        """Let the bank's scenery show what the lights show."""
+        states = [light.state for light in self.all]
+        if states != self._shown:
+            scenery[self._rows, 7] = [ALWAYS[s] for s in states]
+            self._shown = states
+            self._states = np.array(states, np.int64)
+            self._closed = ((self._states == RED) | (self._states == YELLOW))[self._owners]
+
+    def write(self, table: Table) -> None:
+        """Write the lights' part of the snapshot."""
+        if not self.all:
+            return
+        if self._written != table.changes:
+            self._places = np.array([table.index[light.actor.id] for light in self.all])
+            self._written = table.changes
+        records, here = table.lights, self._places
+        records["elapsed"][here] = [light.elapsed for light in self.all]
+        records["shows"][here] = self._states
+        if (set_up := [(light.frozen or self.frozen, light.alone) for light in self.all]) != self._set_up:
+            records["frozen"][here] = [frozen for frozen, _ in set_up]
+            self._set_up = set_up
+        if self.news:
+            for name, state in (("green", GREEN), ("yellow", YELLOW), ("red", RED)):
+                records[name][here] = [light.times[state] for light in self.all]
+            self.news = False
+
+    def reset(self) -> None:
+        """All follow their plans again, from their beginning."""
+        self.clock, self.frozen, self.news = 0, False, True
+        for light in self.all:
+            light.reset()
+            light.advance(0, 0.0)
+
+    def group(self, light: Light) -> list[Light]:
+        """The lights of one junction."""
+        return [other for other in self.all if other.group == light.group]
+
+    def before(self, x: np.ndarray, y: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
+        """(K,) index of the light that each vehicle's front stands before, -1 for none, as for one that is green.
+
+        Args:
+            x, y: (K,) of the front [m]; cos, sin: of its heading.
+        """
+        found = np.full(len(x), -1)
+        if not self._closed.any():
+            return found
+        gx, gy, gc, gs, half = self._gates.T
+        dx, dy = x[:, None] - gx, y[:, None] - gy
+        along, across = dx * gc + dy * gs, dy * gc - dx * gs
+        near = (-BEFORE < along) & (along < BEHIND) & (abs(across) < half)
+        near &= cos[:, None] * gc + sin[:, None] * gs > SAME_WAY
+        near &= self._closed
+        who = near.any(1)
+        found[who] = self._owners[near[who].argmax(1)]
+        return found
+
+    def ids(self, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """State and actor id of lights by their index, as `before` gives it; GREEN and 0 where there is none."""
+        none = found < 0
+        return np.where(none, GREEN, self._states[found]), np.where(none, 0, self._ids[found])
+
+
+def lights_of(graph: LaneGraph, scenery: np.ndarray, admit: Any, table: Table) -> Lights:
+    """Make the actors of a map's signals, and the lights among them.
+
+    Args:
+        scenery: of the bank, which ends with the lights' rows; admit: makes an actor of a type.
+    """
+    plans = plans_of(graph)
+    lights: list[Light] = []
+    gates: list[tuple[float, ...]] = []
+    owners: list[int] = []
+    for g, kind in enumerate(graph.signal_types):
+        is_light = kind in LIGHTS
+        name = "traffic.traffic_light" if is_light else _sign(kind, float(graph.signal_value[g]))
+        if name is None:
+            continue
+        actor = admit(name, [], 0)
+        x, y, yaw = (float(v) for v in graph.signal_pose[g])
+        actor.place = [[x, -y, 0.0], [0.0, -math.degrees(yaw) + (_TURN if is_light else 0.0), 0.0]]
+        stops = _stops(graph, g)
+        if stops:
+            actor.box = _trigger(actor, stops[0])
+        sign_id = str(graph.signal_ids[g]).encode()[:32]
+        record = table.lights[table.index[actor.id]]
+        record["sign_id"] = sign_id
+        actor.tags = bytes([7 if is_light else 8])
+        if is_light:
+            record["pole"] = 0
+            junction = junction_of(graph, g)
+            owners += [len(lights)] * len(stops)
+            gates += [(sx, sy, math.cos(syaw), math.sin(syaw), 0.45 * width) for sx, sy, syaw, width in stops]
+            lights.append(Light(actor, int(plans[g]), junction if junction >= 0 else -1 - g))
+    rows = np.arange(len(scenery) - len(lights), len(scenery))
+    made = Lights(lights, np.array(gates, np.float64).reshape(-1, 5), np.array(owners, np.int64), rows)
+    made.reset()
+    return made
+
+
+def _sign(kind: str, value: float) -> str | None:
+    if kind == LIMIT:
+        return f"traffic.speed_limit.{round(value)}"
+    return {STOP: "traffic.stop", YIELD: "traffic.yield"}.get(kind)
+
+
+def _stops(graph: LaneGraph, signal: int) -> list[tuple[float, float, float, float]]:
+    """x, y, yaw and width of the lanes that a signal is for, where one stops for it."""
+    found = []
+    for lane, at in graph.governed_by(signal):
+        points = graph.points_of(lane)
+        k = round(at / max(float(graph.length[lane]), 1e-6) * (len(points) - 1)) if graph.junction[lane] < 0 else 0
+        x, y, yaw = (float(v) for v in points[min(k, len(points) - 1)])
+        found.append((x, y, yaw, float(graph.width[graph.start[lane] + min(k, len(points) - 1)])))
+    return found
+
+
+def _trigger(actor: Actor, stop: tuple[float, float, float, float]) -> list[Any]:
+    """The volume before a stop line, as a box in the actor's own frame."""
+    x, y, yaw, width = stop
+    middle = (BEHIND - BEFORE) / 2.0
+    at = x + middle * math.cos(yaw), -(y + middle * math.sin(yaw))
+    (px, py, _), (_, degrees, _) = actor.place
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    dx, dy = at[0] - px, at[1] - py
+    half = [(BEFORE + BEHIND) / 2.0, 0.45 * width, 1.0]
+    turn = -math.degrees(yaw) - degrees
+    return [[dx * cos + dy * sin, dy * cos - dx * sin, 1.0], half, [0.0, turn, 0.0], actor.id]

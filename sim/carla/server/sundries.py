@@ -1,0 +1,52 @@
+"""Methods that concern neither actors nor time: drawings, recordings, and what only Unreal has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.carla.server.registry import ignored, refused, served
+
+GRAVITY = 9.81  # [m/s^2] as CARLA's inertial sensors have it
+DRAWINGS = 10_000  # that are kept at most
+
+
+@served("draw_debug_shape")
+def draw_debug_shape(server: Any, shape: list[Any]) -> None:
+    """Keep a drawing for as long as it is said to live; pictures do not show it."""
+    life, persistent = float(shape[2]), bool(shape[3])
+    until = float("inf") if persistent or life <= 0.0 else server.world.elapsed + life
+    drawings = server.world.drawings
+    drawings[:] = [d for d in drawings if d[0] > server.world.elapsed][-DRAWINGS + 1 :]
+    drawings.append((until, shape))
+
+
+@served("get_imui_gravity", "value")
+def get_imui_gravity(server: Any) -> float:
+    """Gravity as inertial sensors have it."""
+    return GRAVITY
+
+
+ignored("set_imui_gravity", "gravity is what it is")
+ignored("load_map_layer", "a map has one layer")
+ignored("unload_map_layer", "a map has one layer")
+ignored("update_lights_state", "there are no street lights to switch")
+ignored("update_day_night_cycle", "lamps follow the sun by themselves")
+ignored("enable_environment_objects", "what stands on a map stays there")
+for _name, _why in (
+    ("replay_file", "recordings are not played"), ("request_file", "no file is asked for that was not listed"),
+    ("get_navigation_mesh", "walkers have no navigation mesh"),
+    ("set_replayer_time_factor", "recordings are not played"),
+    ("set_replayer_ignore_hero", "recordings are not played"),
+    ("set_replayer_ignore_spectator", "recordings are not played"),
+    ("stop_replayer", "recordings are not played"), ("show_recorder_file_info", "nothing is recorded"),
+    ("show_recorder_collisions", "nothing is recorded"), ("show_recorder_actors_blocked", "nothing is recorded"),
+    ("start_recorder", "nothing is recorded; keep the snapshots that a client gets"),
+    ("apply_color_texture_to_objects", "pictures have textures of their own"),
+    ("console_command", "there is no Unreal console"),
+):  # fmt: skip
+    refused(_name, _why, "value" if _name not in ("console_command", "apply_color_texture_to_objects") else "void")
+ignored("stop_recorder", "nothing is recorded")
+for _name in ("get_actor_component_names", "get_actor_bone_names", "get_actor_bone_world_transforms",
+              "get_actor_bone_relative_transforms", "get_actor_socket_names", "get_actor_socket_world_transforms",
+              "get_actor_socket_relative_transforms"):  # fmt: skip
+    ignored(_name, "bodies have no components, bones or sockets", "value", [])

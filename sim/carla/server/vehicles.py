@@ -1,0 +1,208 @@
+"""Methods about vehicles beyond pedals and wheel: physics, lamps, doors, other controllers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from sim.carla.server.actors import Actor
+from sim.carla.server.registry import ignored, refused, served
+from sim.carla.server.rpc import Refused
+from sim.config import BODIES, Vehicle
+
+MASS = {"car": 1500.0, "van": 2400.0, "truck": 9000.0, "bicycle": 90.0, "walker": 75.0}  # [kg]
+RADIUS = {"bicycle": 0.34, "truck": 0.5}  # [m] of a wheel; 0.33 where nothing is said
+_STEER, _MASS = 2, 11  # places in a wheel's and a vehicle's physics
+
+
+def mass_of(actor: Actor) -> float:
+    """What an actor weighs [kg]."""
+    return float(actor.facts.get("mass", MASS.get(actor.body, 20.0)))
+
+
+def _vehicle(server: Any, number: int) -> Actor:
+    actor: Actor = server.world.body(number)
+    if not actor.type.startswith("vehicle."):
+        raise Refused(f"actor {number} is a {actor.type}; wanted a vehicle")
+    return actor
+
+
+def physics_of(server: Any, actor: Actor) -> list[Any]:
+    """A VehiclePhysicsControl that says what this world's vehicles can do."""
+    if "physics" in actor.facts:
+        return list(actor.facts["physics"])
+    vehicle: Vehicle = server.world.fleet.bodies[actor.row]
+    radius, mass = RADIUS.get(actor.body, 0.33), mass_of(actor)
+    wheels = 2 if actor.attributes.get("number_of_wheels") == "2" else 4
+    torque = mass * vehicle.max_acceleration * radius  # at the wheels, through a gear of 1
+    brake = mass * vehicle.max_braking * radius / wheels
+    axles = (vehicle.wheelbase, 0.0)
+    made = []
+    for k in range(wheels):
+        front = k < wheels // 2
+        side = 0.0 if wheels == 2 else (-0.5 if k % 2 == 0 else 0.5) * 0.85 * vehicle.width
+        cx, cy, degrees = _rear(server, actor)
+        ahead = axles[0] if front else axles[1]
+        cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+        at = [100.0 * (cx + ahead * cos - side * sin), 100.0 * (cy + ahead * sin + side * cos), 100.0 * radius]
+        steer = math.degrees(vehicle.max_steer) if front else 0.0
+        made.append([1.0, 0.25, steer, 100.0 * radius, brake, 0.0 if front else 2.0 * brake, 2.0, 17.0, 1000.0, at])
+    return [
+        [[0.0, torque], [5000.0, torque]], 5000.0, 1.0, 0.15, 2.0, 0.35, True, 0.5, 10.0, 1.0, [[1.0, 0.5, 0.65]], mass,
+        0.3, [vehicle.wheelbase / 2.0 - _middle(vehicle), 0.0, 0.3], [[0.0, 1.0], [100.0, 1.0]], made, True,
+    ]  # fmt: skip
+
+
+def _middle(vehicle: Vehicle) -> float:
+    return vehicle.length / 2.0 - vehicle.overhang
+
+
+def _rear(server: Any, actor: Actor) -> tuple[float, float, float]:
+    """The rear axle in CARLA's frame: x, y [m], yaw [deg]."""
+    world = server.world.fleet.world
+    return float(world.x[0, actor.row]), -float(world.y[0, actor.row]), -math.degrees(world.yaw[0, actor.row])
+
+
+@served("get_physics_control", "value")
+def get_physics_control(server: Any, number: int) -> list[Any]:
+    """What a vehicle weighs, how far its wheels turn, how hard it pulls and brakes."""
+    return physics_of(server, _vehicle(server, number))
+
+
+@served("apply_physics_control")
+def apply_physics_control(server: Any, number: int, control: list[Any]) -> None:
+    """Set the mass and how far the wheels turn; the rest is kept and means nothing here."""
+    actor = _vehicle(server, number)
+    if len(control) < 16 or not control[15]:
+        raise Refused(f"the physics of vehicle {number} have no wheels; wanted all fields of VehiclePhysicsControl")
+    steer = max(float(wheel[_STEER]) for wheel in control[15])
+    if not 0.0 <= steer <= 80.0 or not float(control[_MASS]) > 0.0:
+        raise Refused(
+            f"max_steer_angle {steer} and mass {control[_MASS]} were given; wanted 0 to 80 degrees, above 0 kg"
+        )
+    actor.facts["physics"], actor.facts["mass"] = list(control), float(control[_MASS])
+    fleet = server.world.fleet
+    fleet.set_limits(actor.row, replace(fleet.bodies[actor.row], max_steer=math.radians(steer)))
+
+
+@served("get_vehicle_light_state", "value")
+def get_vehicle_light_state(server: Any, number: int) -> list[int]:
+    """Which of its lamps a vehicle says are on."""
+    return [int(_vehicle(server, number).facts.get("lamps", 0))]
+
+
+@served("set_vehicle_light_state")
+def set_vehicle_light_state(server: Any, number: int, flags: list[int]) -> None:
+    """Switch a vehicle's lamps; they are kept, and pictures do not show them."""
+    _vehicle(server, number).facts["lamps"] = int(flags[0])
+
+
+@served("get_vehicle_light_states", "value")
+def get_vehicle_light_states(server: Any) -> list[list[int]]:
+    """The lamps of all vehicles."""
+    return [
+        [a.id, int(a.facts.get("lamps", 0))] for a in server.world.table.by_id.values() if a.type.startswith("vehicle.")
+    ]
+
+
+@served("get_wheel_steer_angle", "value")
+def get_wheel_steer_angle(server: Any, number: int, wheel: int) -> float:
+    """Angle of a front wheel [deg], positive to the right; 0 of a rear one."""
+    actor = _vehicle(server, number)
+    return -math.degrees(float(server.world.fleet.world.steer[0, actor.row])) if wheel in (0, 1) else 0.0
+
+
+@served("get_telemetry_data", "value")
+def get_telemetry_data(server: Any, number: int) -> list[Any]:
+    """Speed, pedals and wheel; there is no engine and there are no tyres to tell about."""
+    actor = _vehicle(server, number)
+    fleet = server.world.fleet
+    steer, throttle, brake = (float(fleet.controls[n][actor.row]) for n in ("steer", "throttle", "brake"))
+    speed = float(fleet.world.speed[0, actor.row])
+    return [speed, steer, throttle, brake, 0.0, -1 if speed < 0 else 1, 0.0, [[0.0] * 11 for _ in range(4)]]
+
+
+# ---------------------------------------------------------------------------------------------- ackermann control
+_GAINS = [0.15, 0.0, 0.25, 0.01, 0.0, 0.01]
+
+
+@served("apply_ackermann_control_to_vehicle")
+def apply_ackermann_control_to_vehicle(server: Any, number: int, control: list[float]) -> None:
+    """Wheel angle, speed and acceleration to keep until pedals are pressed; jerk and the wheel's speed mean nothing."""
+    _vehicle(server, number).facts["ackermann"] = [float(v) for v in control]
+    server.world.ackermann.add(number)
+
+
+@served("get_ackermann_controller_settings", "value")
+def get_ackermann_controller_settings(server: Any, number: int) -> list[float]:
+    """Gains, as they were set."""
+    return list(_vehicle(server, number).facts.get("gains", _GAINS))
+
+
+@served("apply_ackermann_controller_settings")
+def apply_ackermann_controller_settings(server: Any, number: int, gains: list[float]) -> None:
+    """Keep gains; what is asked for is reached without a controller."""
+    _vehicle(server, number).facts["gains"] = [float(v) for v in gains]
+
+
+def pedals_for(fleet: Any, row: int, control: list[float], dt: float) -> None:
+    """Set pedals and wheel of a row to what Ackermann control asks for in a tick of `dt` [s]."""
+    steer, _, speed, acceleration, _ = control
+    vehicle = fleet.bodies[row]
+    now = float(fleet.world.speed[0, row])
+    least = acceleration if acceleration > 0.0 else vehicle.max_acceleration
+    asked = (speed - now) / dt
+    pull = float(np.clip(asked, -vehicle.max_braking, least))
+    backwards = speed < 0.0 or (speed == 0.0 and now < 0.0)
+    pedal = -pull if backwards else pull
+    fleet.controls["steer"][row] = np.clip(steer / vehicle.max_steer, -1.0, 1.0)
+    fleet.controls["throttle"][row] = max(pedal, 0.0) / vehicle.max_acceleration
+    fleet.controls["brake"][row] = max(-pedal, 0.0) / vehicle.max_braking
+    fleet.touched = True
+    fleet.controls["reverse"][row], fleet.controls["hand_brake"][row] = backwards, False
+
+
+# -------------------------------------------------------------------------------------------- forces, velocities
+@served("enable_actor_constant_velocity")
+def enable_actor_constant_velocity(server: Any, number: int, velocity: list[float]) -> None:
+    """Keep a vehicle at a speed along its own axis, whatever its pedals say."""
+    server.world.body(number).facts["constant"] = float(velocity[0])
+    server.world.constant.add(number)
+
+
+@served("disable_actor_constant_velocity")
+def disable_actor_constant_velocity(server: Any, number: int) -> None:
+    """Let the pedals speak again."""
+    server.world.constant.discard(number)
+
+
+@served("add_actor_impulse")
+def add_actor_impulse(server: Any, number: int, impulse: list[float]) -> None:
+    """Change a body's speed by an impulse [N s]; what pushes sideways the tyres take up."""
+    actor = server.world.body(number)
+    fleet = server.world.fleet
+    _, _, now = fleet.places(np.array([actor.row]))
+    fleet.push(actor.row, [float(v) + float(i) / mass_of(actor) for v, i in zip(now[0], impulse)])
+
+
+@served("add_actor_force")
+def add_actor_force(server: Any, number: int, force: list[float]) -> None:
+    """Push a body for one tick [N]."""
+    add_actor_impulse(server, number, [float(f) * server.world.step_length for f in force])
+
+
+for _name in ("add_actor_impulse_at_location", "add_actor_force_at_location", "add_actor_angular_impulse",
+              "add_actor_torque", "set_actor_target_angular_velocity"):  # fmt: skip
+    ignored(_name, "bodies stand upright and turn only as their wheels say")
+for _name in ("set_actor_enable_gravity", "set_actor_collisions", "set_actor_dead"):
+    ignored(_name, "the world is flat, and whoever is solid stays solid")
+for _name in ("open_vehicle_door", "close_vehicle_door", "show_vehicle_debug_telemetry", "set_wheel_steer_direction",
+              "set_wheel_pitch_angle"):  # fmt: skip
+    ignored(_name, "pictures would not show it")
+ignored("get_wheel_pitch_angle", "wheels do not pitch", "value", 0.0)
+for _name in ("enable_carsim", "use_carsim_road", "enable_chrono_physics", "restore_physx_physics"):
+    refused(_name, "there is one kind of physics, the kinematic bicycle")
+assert set(MASS) <= set(BODIES)

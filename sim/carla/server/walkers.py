@@ -1,0 +1,58 @@
+"""Methods about walkers, who go where they are told at the speed that they are told."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sim.carla.server.actors import Actor
+from sim.carla.server.registry import refused, served
+from sim.carla.server.rpc import Refused
+
+
+def _walker(server: Any, number: int) -> Actor:
+    actor: Actor = server.world.body(number)
+    if not actor.type.startswith("walker."):
+        raise Refused(f"actor {number} is a {actor.type}; wanted a walker")
+    return actor
+
+
+@served("apply_control_to_walker")
+def apply_control_to_walker(server: Any, number: int, control: list[Any]) -> None:
+    """Direction and speed, kept until others come; nobody jumps."""
+    actor = _walker(server, number)
+    direction, speed = [float(v) for v in control[0]], float(control[1])
+    if not all(math.isfinite(v) for v in (*direction, speed)):
+        raise Refused(f"walker {number} was told to go {direction} at {speed}; finite numbers are wanted")
+    actor.facts["walk"] = direction, speed, bool(control[2])
+    row = server.world.table.walkers[server.world.table.index[number]]
+    row["direction"], row["speed"], row["jump"] = direction, speed, bool(control[2])
+    server.world.walking.add(number)
+
+
+@served("set_walker_state")
+def set_walker_state(server: Any, number: int, place: list[Any], speed: float) -> None:
+    """Put a walker somewhere, with a speed that its legs show."""
+    actor = _walker(server, number)
+    server.world.put(actor, place)
+    yaw = math.radians(place[1][1])
+    server.world.fleet.push(actor.row, [speed * math.cos(yaw), speed * math.sin(yaw), 0.0])
+
+
+def walk(world: Any, delta: float) -> None:
+    """Move everybody on who walks, by `delta` [s]."""
+    for number in world.walking:
+        actor = world.table.by_id[number]
+        (dx, dy, _), speed, _ = actor.facts["walk"]
+        length = math.hypot(dx, dy)
+        arrays, row = world.fleet.world, actor.row
+        arrays.speed[0, row] = speed if length > 0.0 else 0.0
+        if length == 0.0 or speed == 0.0:
+            continue
+        arrays.yaw[0, row] = math.atan2(-dy, dx)
+        arrays.x[0, row] += delta * speed * dx / length
+        arrays.y[0, row] -= delta * speed * dy / length
+
+
+for _name in ("get_bones_transform", "set_bones_transform", "blend_pose", "get_pose_from_animation"):
+    refused(_name, "walkers are drawn from pictures and have no bones")
