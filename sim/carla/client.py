@@ -168,7 +168,8 @@ class CarlaWorld:
     def observe(self, slots: np.ndarray | None = None) -> Observation:
         """What the servers' cameras showed after the last tick; see `Backend.observe`."""
         chosen = self._chosen(slots)
-        camera = np.stack([self._sessions[w].picture for w in chosen])
+        shape = (len(chosen), self.camera.height, self.camera.width, 3)
+        camera = np.array([self._sessions[w].picture for w in chosen], np.uint8).reshape(shape)
         return Observation(camera=camera, speed=self.world.speed[chosen, 0].copy())
 
     def _chosen(self, slots: np.ndarray | None) -> list[int]:
