@@ -234,8 +234,9 @@ class ServedWorld:
             call(self)
         self._write_records()
         for actor in self._measuring():
-            if self.streams.listens(actor.stream) and (frame := actor.sensor.frame(self, actor)) is not None:
-                self.streams.send(actor.stream, frame)
+            if self.streams.listens(actor.stream):
+                for frame in actor.sensor.frames(self, actor):
+                    self.streams.send(actor.stream, frame)
         self.announce()
         return self.frame
 
