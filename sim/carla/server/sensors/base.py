@@ -1,10 +1,10 @@
-"""What every sensor of a served world shares: attributes that are numbers, when it is due, noise, and who carries it."""
+"""What sensors of a served world share: attributes that are numbers, when one is due, noise, and who carries it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Sensor:
     """
 
     number: int | None = None
-    limits: dict[str, tuple[float, float]] = {}
+    limits: ClassVar[dict[str, tuple[float, float]]] = {}
 
     def __init__(self, attributes: Mapping[str, str]) -> None:
         self.values = {name: _number(name, attributes[name], low, high) for name, (low, high) in self.limits.items()}

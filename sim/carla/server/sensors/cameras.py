@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, Actor
 from sim.carla.server.sensors.base import Sensor, bearer, unseen
 from sim.config import Camera
-from sim.depth import depth_image, semantic_image, to_carla_depth
+from sim.depth import depth_image, owner_image, semantic_image, to_carla_depth
 
 _ABOUT = struct.Struct("<IIf")
 _EXACT = 5  # decimals [m, deg] of a mount: float32 on the wire gives back those that were meant
@@ -31,7 +31,11 @@ STEEPEST = 60.0  # .. [deg] up or down: what the renderer can do
 class ImageSensor(Sensor):
     """What all cameras share: the size of a picture, the mount, and the carrier that is put where the camera is."""
 
-    limits = {"image_size_x": (2, 4096), "image_size_y": (2, 4096), "fov": (5.0, 150.0)}
+    limits: ClassVar[dict[str, tuple[float, float]]] = {
+        "image_size_x": (2, 4096),
+        "image_size_y": (2, 4096),
+        "fov": (5.0, 150.0),
+    }
 
     def __init__(self, attributes: Mapping[str, str]) -> None:
         super().__init__(attributes)
@@ -93,7 +97,7 @@ class RgbCamera(ImageSensor):
     """Pictures as people know them."""
 
     number = wire.SENSOR_NUMBER["rgb"]
-    limits = {**ImageSensor.limits, "rain_seed": (-(2.0**31), 2.0**32)}
+    limits: ClassVar[dict[str, tuple[float, float]]] = {**ImageSensor.limits, "rain_seed": (-(2.0**31), 2.0**32)}
 
     def __init__(self, attributes: Mapping[str, str]) -> None:
         super().__init__(attributes)
@@ -124,6 +128,21 @@ class SemanticCamera(ImageSensor):
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
         """Tags in red, nothing in green and blue."""
         out = np.zeros((self.height, self.width, 4), np.uint8)
+        out[..., 2] = semantic_image(world.maps, world.fleet.world, camera)[0, ..., 0]
+        out[..., 3] = 255
+        return out
+
+
+class InstanceCamera(ImageSensor):
+    """Tags in red, and in green and blue the actor's id modulo 65536, its lower byte in green; 0 for scenery."""
+
+    number = wire.SENSOR_NUMBER["instance"]
+
+    def draw(self, world: Any, camera: Camera) -> np.ndarray:
+        """What, and who."""
+        out = np.empty((self.height, self.width, 4), np.uint8)
+        ids = world.owners()[owner_image(world.maps, world.fleet.world, camera)[0]]
+        out[..., 0], out[..., 1] = ids >> 8 & 255, ids & 255
         out[..., 2] = semantic_image(world.maps, world.fleet.world, camera)[0, ..., 0]
         out[..., 3] = 255
         return out
