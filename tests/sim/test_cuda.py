@@ -24,6 +24,7 @@ from numba import boolean, float32, int32, int64
 import sim.cuda
 from sim.bank import MapBank
 from sim.cuda import THREADS, blocks, device, per_world, ptx
+from sim.embedded import empty_world
 from sim.kernel import kernel
 
 needs_compiler = pytest.mark.skipif(
@@ -40,6 +41,7 @@ F, W = float32, rows(float32)  # a number, and one for every actor of every worl
 KINDS = rows(int32)
 BANK = numba.typeof(MapBank().arrays)
 WHEELS = rows(boolean, 1)
+WORLD = numba.typeof(empty_world(1, 2))
 
 # Every `@kernel(inline=True)` of the step, with the types that the step calls it with.
 SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
@@ -75,6 +77,8 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
         "struck_actor": (int64, int64, W, W, W, W, W, W, KINDS, F, F),
         "count_lines": (int64, int64, F, rows(int32, 1), rows(int32, 1), rows(int32, 1)),
         "outcome_of": (int64, int64, boolean, boolean, boolean),
+        "follow_paths": (int64, int64, WORLD, BANK, F),
+        "judge": (int64, int64, F, F, F, F, BANK, WORLD, W, WHEELS),
         "lines_passed": (int32, F, F, F, int32, rows(int64, 1), rows(F, 1), rows(int32, 1), rows(int32, 1)),
     },
     "egocentric": {
