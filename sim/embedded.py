@@ -31,7 +31,7 @@ from sim.sensors import Sensor, sense
 from sim.signals import LIGHTS_OFF
 from sim.signs import face_of
 from sim.state import State, state_of
-from sim.stepping import ANYWHERE, EGO_LIMITS, RUNNING, TIMEOUT, step_worlds
+from sim.stepping import ANYWHERE, EGO_LIMITS, OTHERS, RUNNING, TIMEOUT, VERDICT, WHOLE, step_worlds
 from sim.trials import Judge, judge_of
 from sim.types import (
     NO_BRANCH,
@@ -262,6 +262,16 @@ class EmbeddedWorld:
 
     def step(self, action: Action) -> None:
         """Advance every running world one tick; see `Backend.step`."""
+        asked = self.asked(action)
+        self._move_crowd()
+        self._do(WHOLE, asked)
+
+    def asked(self, action: Action) -> Action:
+        """What the pedals and wheels of a step are asked for: the action, and what drowsy hands add to it.
+
+        Raises:
+            ValueError: see `Backend.step`.
+        """
         steer = np.ascontiguousarray(action.steer, np.float32)
         acceleration = np.ascontiguousarray(action.acceleration, np.float32)
         if steer.shape != (self.worlds,) or acceleration.shape != (self.worlds,):
@@ -277,23 +287,42 @@ class EmbeddedWorld:
             raise ValueError(
                 f"action of world {w} is steer={steer[w]}, acceleration={acceleration[w]}; finite numbers are wanted"
             )
+        return Action(self._with_weave(steer), acceleration, reverse)
+
+    def move_others(self) -> None:
+        """The first half of a step whose ego somebody else moves: all others go on, as they see ego."""
+        self._move_crowd()
+        self._do(OTHERS)
+
+    def judge(self) -> None:
+        """The second half: ego's motion stands in `world`; what has become of every running world is said."""
+        self._do(VERDICT)
+
+    def _do(self, parts: int, asked: Action | None = None) -> None:
+        """Parts of the kernel's step, and after its verdict what hangs on that."""
         bank, dt, substeps = self.maps.arrays, np.float32(self.simulation.tick), self.simulation.substeps
-        judged = [w for w in self._trials if self.world.outcome[w] == RUNNING]
-        asked = (self._with_weave(steer), acceleration, reverse)
-        self._move_others(bank, dt)
-        if self._sent:
-            self._drive_errands(bank, dt)
+        nothing = np.zeros(self.worlds, np.float32)
+        asked = asked or Action(nothing, nothing, nothing > 0)
+        judged = [w for w in self._trials if self.world.outcome[w] == RUNNING] if parts & VERDICT else []
         over_worlds(
             lambda start, stop: step_worlds(
-                bank, self.world, self._goal, EGO_LIMITS, DRIVES, *asked, dt, substeps, start, stop
+                bank, self.world, self._goal, EGO_LIMITS, DRIVES, asked.steer, asked.acceleration, asked.reverse, dt,
+                substeps, parts, start, stop,
             ),
             self.worlds,
             self.threads,
             least=256,  # a step is so short that fewer worlds do not pay for a thread
-        )
+        )  # fmt: skip
         for w in judged:
             self._trials[w].look(self.world, bank, w)
-        self._change_weather()
+        if parts & VERDICT:
+            self._change_weather()
+
+    def _move_crowd(self) -> None:
+        bank, dt = self.maps.arrays, np.float32(self.simulation.tick)
+        self._move_others(bank, dt)
+        if self._sent:
+            self._drive_errands(bank, dt)
 
     def _with_weave(self, steer: np.ndarray) -> np.ndarray:
         """What the wheels are asked for: drowsy hands add to it."""

@@ -27,6 +27,8 @@ ALONG_ROUTE = np.float32(np.pi / 3)  # [rad] between the car's heading and the r
 HALT_SPEED = np.float32(0.1)  # [m/s] and ..
 HALT_BEFORE = np.float32(5.0)  # .. [m] before a stop line: who is slower there has stopped (CARLA: 0.1 m/s within 4 m)
 OPEN_LIGHT, RED_LIGHT, STOP_LINE, NEAR_STOP = 1, 2, 4, 8
+OTHERS, DRIVE, VERDICT = 1, 2, 4  # parts of a step, in their order; somebody else may move ego instead of DRIVE
+WHOLE = OTHERS | DRIVE | VERDICT
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
 RUNNING, ARRIVED, COLLISION, OFF_ROAD, TIMEOUT, DEVIATED = (
@@ -133,12 +135,13 @@ def outcome_of(struck, off, arrived, strayed, late):  # type: ignore[no-untyped-
 
 
 @kernel
-def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse, dt, substeps, start, stop):  # type: ignore[no-untyped-def]
-    """Move worlds start .. stop on by one tick.
+def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse, dt, substeps, parts, start, stop):  # type: ignore[no-untyped-def]
+    """Move worlds start .. stop on by one tick, or do some parts of that.
 
     Args:
         goal: (B, 2) metres beyond the junction to arrive, off the route to end.
         limits: `limits_of` ego; drivable: by SURFACES; steer_asked, pedal, reverse: (B,) of ego.
+        parts: a sum of OTHERS, DRIVE and VERDICT.
     """
     x, y, yaw, speed = world.x, world.y, world.yaw, world.speed
     steer, acceleration = world.steer, world.acceleration
@@ -150,17 +153,21 @@ def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse
         if world.outcome[w] != RUNNING:
             continue
         # Others first: they react to where ego is now, as ego's own action did.
-        for i in range(1, n):
+        for i in range(1, n if parts & OTHERS else 0):
             if kind[w, i] != 0 and path[w, i] >= 0:
                 follow(w, i, n, dt, points, path_start, x, y, yaw, speed, steer, acceleration,
                        length, width, wheelbase, overhang, kind, path, path_s, target_speed)  # fmt: skip
-        before = speed[w, 0]
-        ex, ey, eyaw, ev, delta = drive(
-            x[w, 0], y[w, 0], yaw[w, 0], before, steer[w, 0], acceleration[w, 0], steer_asked[w], pedal[w], reverse[w],
-            grip_of(wetness_of(world.weather[w])), limits, wheelbase[w, 0], dt, substeps,
-        )  # fmt: skip
-        x[w, 0], y[w, 0], yaw[w, 0], speed[w, 0], steer[w, 0] = ex, ey, wrap(eyaw), ev, delta
-        acceleration[w, 0] = (ev - before) / dt
+        ex, ey, eyaw, ev = x[w, 0], y[w, 0], yaw[w, 0], speed[w, 0]
+        if parts & DRIVE:
+            before = ev
+            ex, ey, eyaw, ev, delta = drive(
+                ex, ey, eyaw, before, steer[w, 0], acceleration[w, 0], steer_asked[w], pedal[w], reverse[w],
+                grip_of(wetness_of(world.weather[w])), limits, wheelbase[w, 0], dt, substeps,
+            )  # fmt: skip
+            x[w, 0], y[w, 0], yaw[w, 0], speed[w, 0], steer[w, 0] = ex, ey, wrap(eyaw), ev, delta
+            acceleration[w, 0] = (ev - before) / dt
+        if not parts & VERDICT:
+            continue
         world.tick[w] += 1
         cos, sin = np.cos(eyaw), np.sin(eyaw)
 
