@@ -262,12 +262,12 @@ class EmbeddedWorld:
 
     def step(self, action: Action) -> None:
         """Advance every running world one tick; see `Backend.step`."""
-        asked = self.asked(action)
+        asked = self.checked(action)
         self._move_crowd()
         self._do(WHOLE, asked)
 
-    def asked(self, action: Action) -> Action:
-        """What the pedals and wheels of a step are asked for: the action, and what drowsy hands add to it.
+    def checked(self, action: Action) -> Action:
+        """What a step is asked for in every world, with what drowsy hands add; all three parts are there.
 
         Raises:
             ValueError: see `Backend.step`.
@@ -290,13 +290,21 @@ class EmbeddedWorld:
         return Action(self._with_weave(steer), acceleration, reverse)
 
     def move_others(self) -> None:
-        """The first half of a step whose ego somebody else moves: all others go on, as they see ego."""
+        """The first part of a tick: everybody but ego goes on, as they see ego where it is.
+
+        For whoever moves ego by other means, and then calls `judge`; `step` does all of it.
+        """
         self._move_crowd()
         self._do(OTHERS)
 
     def judge(self) -> None:
-        """The second half: ego's motion stands in `world`; what has become of every running world is said."""
+        """The last part of a tick: what has become of ego wherever it is now, and the weather of the new tick."""
         self._do(VERDICT)
+
+    def coming_weather(self, w: int) -> np.ndarray | None:
+        """(14,) the weather of world w a tick from now; None where it does not change."""
+        table = self._changing.get(w)
+        return None if table is None else table[min(self.world.tick[w] + 1, len(table) - 1)]
 
     def _do(self, parts: int, asked: Action | None = None) -> None:
         """Parts of the kernel's step, and after its verdict what hangs on that."""

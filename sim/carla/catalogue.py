@@ -1,7 +1,7 @@
 """Which actors there are: CARLA's blueprint ids and attributes, and which of our bodies each of them has.
 
 Both ends read it: the server offers these blueprints, the client asks for them. A blueprint of CARLA's that is not
-here is not known to the server; some of ours are not known to CARLA (`OURS`).
+here is not known to the server; some of ours are not known to CARLA (`SUBSTITUTES`).
 """
 
 from __future__ import annotations
@@ -90,6 +90,18 @@ def _camera(name: str) -> Blueprint:
     ))  # fmt: skip
 
 
+BOARD = "static.prop.board"  # a sign beside the road, by the words of `sim.config.SignSpec`; CARLA has none
+# The blueprints that our own bodies go by.
+OF_BODY: dict[str, str] = {
+    "car": "vehicle.tesla.model3", "van": "vehicle.mercedes.sprinter", "truck": "vehicle.carlamotors.firetruck",
+    "bicycle": "vehicle.bh.crossbike", "walker": "walker.pedestrian.0001", "cone": "static.prop.trafficcone01",
+    "barrier": "static.prop.streetbarrier", "raised_barrier": "static.prop.raisedbarrier", "ball": "static.prop.ball",
+}  # fmt: skip
+# What stands for them where a server does not know them, as CARLA 0.9.16 does not know ours.
+SUBSTITUTES: dict[str, str] = {
+    "static.prop.raisedbarrier": "static.prop.streetbarrier", "static.prop.ball": "static.prop.trafficcone02",
+    BOARD: "static.prop.streetsign",
+}  # fmt: skip
 _CARS = ("tesla.model3", "lincoln.mkz_2020", "audi.tt", "mini.cooper_s", "nissan.patrol_2021", "dodge.charger_2020")
 BLUEPRINTS: dict[str, Blueprint] = {b.id: b for b in (
     *(_vehicle(name, "car", "car") for name in _CARS),
@@ -107,6 +119,10 @@ BLUEPRINTS: dict[str, Blueprint] = {b.id: b for b in (
     )) for name, body, colour in (
         ("trafficcone01", "cone", "230,100,30"), ("streetbarrier", "barrier", "220,40,40"),
         ("raisedbarrier", "raised_barrier", "220,40,40"), ("ball", "ball", "220,40,40"),
+    )),
+    Blueprint(BOARD, "sign", (
+        Attribute("kind", STRING, "text"), Attribute("text", STRING, "DETOUR"), Attribute("colour", STRING, "white"),
+        Attribute("font", STRING, "plain"), Attribute("wear", FLOAT, "0.0"), _role("prop"),
     )),
     _camera("rgb"),
 )}  # fmt: skip

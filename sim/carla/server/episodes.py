@@ -81,6 +81,7 @@ async def load_new_episode(server: Any, name: str, reset_settings: bool, layers:
     """Another map, or with an empty name the same one anew."""
     road_map, shown = await asyncio.to_thread(server.find_map, name)
     server.load(road_map, shown, bool(reset_settings))
+    await asyncio.sleep(server.pause_clock())
 
 
 @served("copy_opendrive_to_file")

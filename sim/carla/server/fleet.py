@@ -24,7 +24,6 @@ from sim.stepping import struck_scenery
 from sim.types import KIND, Action, Bank, World
 from sim.weather import wetness_of
 
-SUBSTEP = 0.05  # [s] of a tick that is integrated at once
 ROWS = 16
 _0, _CELL, _BALL = np.float32(0.0), np.float32(CELL), KIND["ball"]
 CONTROLS = {
@@ -253,8 +252,8 @@ class Fleet:
         """Set the velocity that a body has from the next tick on, as CARLA has it [m/s]."""
         self.pushed[:, i] = velocity[0], -velocity[1]
 
-    def step(self, dt: float, bank: Bank) -> None:
-        """Move on by a tick [s] on the first map of a bank."""
+    def step(self, dt: float, bank: Bank, substeps: int) -> None:
+        """Move on by a tick of `dt` [s], in so many steps, on the first map of a bank."""
         self.contacts = []
         if self._moving is None:
             self._moving = np.flatnonzero(self.physical).astype(np.int64)
@@ -272,7 +271,7 @@ class Fleet:
         move(
             self._moving, world.x[0], world.y[0], world.yaw[0], world.speed[0], world.steer[0], world.acceleration[0],
             world.wheelbase[0], world.weather[0], asked.steer, asked.acceleration, asked.reverse, self.limits,
-            np.float32(dt), max(1, round(dt / SUBSTEP)),
+            np.float32(dt), substeps,
         )  # fmt: skip
         n = meet(
             self._moving, before, world.x[0], world.y[0], world.yaw[0], world.speed[0], world.length[0],

@@ -13,6 +13,7 @@ from typing import cast
 WAITING = 8  # frames that wait for a slow reader at most
 BUFFERED = 1 << 20  # [bytes] handed to the socket before a reader counts as slow
 PATIENCE = 0.25  # [s] that a tick waits for whoever has just asked for a stream's token and has not subscribed yet
+LINGER = 30.0  # [s] that readers of a stream that has ended stay connected
 _LENGTH = struct.Struct("<I")
 
 
@@ -44,15 +45,25 @@ class Streams:
         return number
 
     def close(self, number: int) -> None:
-        """End a stream: its readers are let go."""
+        """End a stream: its readers hear nothing more, and close by themselves what their clients have stopped.
+
+        A client's reader whose socket is closed under it connects again, and crashes its process if it is stopped in
+        that moment; so sockets are closed here only once nobody can be stopping any longer.
+        """
         stream = self._streams.pop(number, None)
         for session in list(stream.sessions) if stream else ():
-            session.end()
+            self.dismiss(session)
+
+    def dismiss(self, session: Session) -> None:
+        """Close a reader's socket after LINGER seconds, if its client has not."""
+        asyncio.get_running_loop().call_later(LINGER, session.end)
 
     def close_all(self) -> None:
-        """End every stream."""
-        for number in list(self._streams):
-            self.close(number)
+        """End every stream, and every reader at once."""
+        for stream in self._streams.values():
+            for session in list(stream.sessions):
+                session.end()
+        self._streams.clear()
 
     def __contains__(self, number: int) -> bool:
         return number in self._streams
@@ -137,7 +148,7 @@ class Session(asyncio.Protocol):
         if len(self._begin) >= _LENGTH.size:
             (self._stream,) = _LENGTH.unpack_from(self._begin)
             if not self._streams.joined(self._stream, self):
-                self._transport.close()
+                self._streams.dismiss(self)
 
     def send(self, frame: bytes) -> None:
         """Write a frame, or let it wait where the reader is slow."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sim.bank import MapBank
+from sim.boards import POST, look_of
 from sim.carla.catalogue import BLUEPRINTS, Blueprint
 from sim.carla.opendrive import text_for_carla
 from sim.carla.server import wire
@@ -22,13 +23,15 @@ from sim.carla.server.sensors import SENSORS
 from sim.carla.server.streams import Streams
 from sim.carla.server.vehicles import mass_of, pedals_for
 from sim.carla.server.walkers import walk
-from sim.config import Weather
+from sim.config import SignSpec, Weather
+from sim.depth import TAG_OF_KIND
 from sim.lanes import lane_graph
+from sim.signs import Face, face_of
 from sim.types import RoadMap
 
 REAL_TIME = 0.05  # [s] of a tick where the server ticks by itself and nobody has said how long one is
 SETTINGS: list[Any] = [False, False, [False], True, 0.01, 10, 0.0, False, 3000.0, 2000.0, True]
-SYNCHRONOUS, DELTA = 0, 2  # places in the settings
+SYNCHRONOUS, DELTA, SUBSTEPPING = 0, 2, 3  # places in the settings
 LOOKED_UP = 5  # ticks between two looks at a vehicle's speed limit
 
 
@@ -154,16 +157,20 @@ class ServedWorld:
         return actor
 
     def _give_body(self, actor: Actor, blueprint: Blueprint, values: dict[str, str]) -> None:
-        red, green, blue = (int(v) & 255 for v in values.get("color", "128,128,128").split(","))
+        if blueprint.body == "sign":
+            face, wear = sign_of(values)
+            actor.row = self.fleet.add_board(look_of(face, wear), face.panel[1] + face.panel[2], POST)
+        else:
+            actor.row = self.fleet.add(blueprint.body, look_from(values["color"]))
         actor.body = blueprint.body
-        actor.row = self.fleet.add(blueprint.body, red << 16 | green << 8 | blue)
+        actor.tags = bytes([int(TAG_OF_KIND[self.fleet.world.kind[0, actor.row]])])
         world = self.fleet.world
         length, width, height = (float(a[0, actor.row]) for a in (world.length, world.width, world.height))
         actor.box = [[0.0, 0.0, height / 2], [length / 2, width / 2, height / 2], [0.0, 0.0, 0.0], actor.id]
         where = (
             actor.place if actor.parent == NOBODY else composed(self.place_of(self.actor(actor.parent)), actor.place)
         )
-        jitter = float(values.get("spawn_jitter", "0") or 0)
+        jitter = float(values.get("spawn_jitter", "0"))
         if jitter and actor.parent == NOBODY:
             where = aside(where, jitter, actor.id)
         self.fleet.put(actor.row, where)
@@ -217,6 +224,11 @@ class ServedWorld:
         fixed = self.settings[DELTA]
         return float(fixed[1]) if fixed[0] and fixed[1] > 0.0 else REAL_TIME
 
+    def _substeps(self) -> int:
+        """Steps of physics in a tick, as the settings have them."""
+        substepping, longest, most = self.settings[SUBSTEPPING : SUBSTEPPING + 3]
+        return max(1, min(int(most), math.ceil(self.delta / longest - 1e-6))) if substepping and longest > 0.0 else 1
+
     def tick(self, delta: float | None = None) -> int:
         """Move on, and tell everybody; returns the number of the frame."""
         self.delta = self.step_length if delta is None else delta
@@ -226,7 +238,7 @@ class ServedWorld:
         self._before_moving()
         self.lights.advance(self.delta)
         self.lights.show(self.maps.arrays.scenery)
-        self.fleet.step(self.delta, self.maps.arrays)
+        self.fleet.step(self.delta, self.maps.arrays, self._substeps())
         self._after_moving()
         self.frame += 1
         self.elapsed += self.delta
@@ -344,6 +356,36 @@ class ServedWorld:
     def new_records(self) -> None:
         """Write the records of everybody as they are, without a tick."""
         self._write_records()
+
+
+def sign_of(values: dict[str, str]) -> tuple[Face, float]:
+    """What a board's attributes paint, and how worn it is.
+
+    Raises:
+        Refused: for words that no sign has.
+    """
+    try:
+        wear = float(values["wear"])
+        return face_of(
+            SignSpec("board", values["kind"], values["text"], values["colour"], values["font"], wear=wear)
+        ), wear
+    except ValueError as error:
+        raise Refused(str(error)) from error
+
+
+def look_from(colour: str) -> int:
+    """Packed 0xRRGGBB of a colour as CARLA writes it, such as "255,0,0".
+
+    Raises:
+        Refused: for what is no colour.
+    """
+    try:
+        red, green, blue = (int(v) for v in colour.split(","))
+    except ValueError as error:
+        raise Refused(f"{colour!r} is no colour; wanted three numbers such as 255,0,0") from error
+    if not all(0 <= v <= 255 for v in (red, green, blue)):
+        raise Refused(f"{colour!r} is no colour; wanted numbers of 0 to 255")
+    return red << 16 | green << 8 | blue
 
 
 def aside(place: list[Any], most: float, number: int) -> list[Any]:

@@ -1,0 +1,347 @@
+"""One CARLA server that holds one of our worlds: connecting, a stage on its map, ticks, and leaving nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import queue
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sim.boards import SIGN
+from sim.carla.cast import Cast, place_of, pose_from
+from sim.carla.control import control_of
+from sim.carla.opendrive import text_for_carla
+from sim.config import EGO, Camera, Episode, Simulation
+from sim.lanes import LIGHTS, lane_graph
+from sim.signals import light_state, plans_of
+from sim.types import Action, RoadMap, World
+
+ATTEMPTS = 4  # at connecting, and at setting an episode up again
+BACK_OFF = 0.5  # [s] before the second attempt; twice as long before each later one
+_FAR = 1e4  # [m] away from the map: where those wait who have left it
+_state = light_state.py_func
+
+
+class Lost(Exception):
+    """The server, or somebody on it, is gone."""
+
+
+class Session:
+    """One server.
+
+    Args:
+        host, port: of it. timeout: of every call [s].
+        camera: on ego. simulation: the tick.
+
+    Attributes:
+        picture: (H, W, 3) uint8 RGB, what ego's camera showed after the last tick.
+        faults: what went wrong and was mended, in the order of events.
+    """
+
+    def __init__(self, host: str, port: int, timeout: float, camera: Camera, simulation: Simulation) -> None:
+        self.host, self.port, self._timeout = host, port, timeout
+        self._camera_settings, self._simulation = camera, simulation
+        self.faults: list[str] = []
+        self.picture = np.zeros((camera.height, camera.width, 3), np.uint8)
+        self._digest = ""
+        self._actors: dict[int, int] = {}  # row -> id
+        self._keys: dict[int, tuple[int, int]] = {}  # row -> kind and look of who plays it
+        self._sent: dict[int, tuple[float, float, float, float]] = {}
+        self._sensors: list[Any] = []
+        self._pictures: queue.Queue[Any] = queue.Queue()
+        self._lights: list[tuple[int, Any]] = []
+        self._shown: list[int] = []
+        self.cast: Cast
+        self._client: Any = None
+        self._world: Any = None
+
+    # -------------------------------------------------------------------------------------------- connecting
+    def connect(self) -> None:
+        """Find the server, and take over its clock.
+
+        Raises:
+            ConnectionError: when it does not answer.
+        """
+        import carla
+
+        pause = BACK_OFF
+        for attempt in range(ATTEMPTS):
+            try:
+                client = carla.Client(self.host, self.port)
+                client.set_timeout(self._timeout)
+                version, mine = client.get_server_version(), client.get_client_version()
+                if version != mine:
+                    raise ValueError(f"{self} is CARLA {version}; this client speaks {mine} only")
+                self._client, self._world = client, client.get_world()
+                self._before = self._world.get_settings()
+                self.cast = Cast(self._world.get_blueprint_library())
+                return
+            except RuntimeError as error:
+                if attempt == ATTEMPTS - 1:
+                    raise ConnectionError(f"no CARLA server answers at {self} ({error})") from error
+            time.sleep(pause)
+            pause *= 2.0
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def _load(self, road_map: RoadMap) -> None:
+        import carla
+
+        if self._digest != road_map.digest:
+            # our own server compiles the very text; Unreal's parser wants it repaired
+            text = road_map.opendrive if self.cast.ours else text_for_carla(road_map.opendrive, road_map.name)
+            self._world = self._client.generate_opendrive_world(text, carla.OpendriveGenerationParameters())
+            self._digest = road_map.digest
+            self._actors.clear()
+            self._sensors.clear()
+            graph = lane_graph(road_map.opendrive, road_map.name)
+            plans = plans_of(graph)
+            wanted = {str(graph.signal_ids[g]): int(plans[g]) for g, k in enumerate(graph.signal_types) if k in LIGHTS}
+            self._own_clock()
+            self._world.tick()
+            lights = {
+                light.get_opendrive_id(): light for light in self._world.get_actors().filter("traffic.traffic_light*")
+            }
+            self._lights = [(plan, lights[name]) for name, plan in wanted.items() if name in lights]
+            if self._lights:
+                self._world.freeze_all_traffic_lights(True)
+        self._own_clock()
+
+    def _own_clock(self) -> None:
+        settings = self._world.get_settings()
+        settings.synchronous_mode = True
+        settings.fixed_delta_seconds = self._simulation.tick
+        settings.substepping = True
+        settings.max_substeps = self._simulation.substeps
+        settings.max_substep_delta_time = self._simulation.tick / self._simulation.substeps
+        self._world.apply_settings(settings)
+
+    # ------------------------------------------------------------------------------------------------- a stage
+    def start(self, episode: Episode, road_map: RoadMap, world: World, w: int) -> None:
+        """Set up what world w of the book says, and take the first picture.
+
+        Raises:
+            Lost: when the server does not do its part.
+        """
+        import carla
+
+        with _lost():
+            self._load(road_map)
+            self._strike()
+            self._world.set_weather(carla.WeatherParameters(*(float(v) for v in world.weather[w])))
+            self._shown = []
+            for i in np.flatnonzero(world.kind[w]):
+                self._enter(episode, world, w, int(i))
+            self._set_lights(int(world.clock[w]))
+            self._mount(episode)
+            frame = self._world.tick(self._timeout)
+            self._look(frame)
+            yaw, speed = float(world.yaw[w, 0]), float(world.speed[w, 0])
+            ego = self._actors[0]
+            self._apply([
+                carla.command.ApplyTargetVelocity(
+                    ego, carla.Vector3D(speed * math.cos(yaw), -speed * math.sin(yaw), 0.0)
+                ),
+                carla.command.SetSimulatePhysics(ego, True),
+            ])  # fmt: skip
+
+    def _enter(self, episode: Episode, world: World, w: int, i: int) -> None:
+        """Bring row i on: it stands where the book has it, moved by nobody's physics."""
+        import carla
+
+        signs = [s for s in episode.signs]
+        first = 1 + len(episode.actors)
+        sign = signs[i - first] if world.kind[w, i] == SIGN else None
+        x, y, degrees = place_of(world, w, i)
+        place = carla.Transform(carla.Location(x, y, 0.0), carla.Rotation(yaw=degrees))
+        actor = self._world.spawn_actor(self.cast.actor(world, w, i, sign), place)
+        self._actors[i], self._keys[i] = actor.id, (int(world.kind[w, i]), int(world.look[w, i]))
+        if actor.type_id.startswith(("vehicle.", "walker.")):
+            actor.set_simulate_physics(False)
+        self._sent[i] = (math.nan,) * 4
+
+    def _mount(self, episode: Episode) -> None:
+        """Ego's camera."""
+        import carla
+
+        c = self._camera_settings
+        about = {
+            "image_size_x": c.width, "image_size_y": c.height, "fov": c.fov, "sensor_tick": 0.0,
+            "rain_seed": episode.seed & 0x7FFFFFFF,
+        }  # fmt: skip
+        middle = EGO.length / 2.0 - EGO.overhang
+        place = carla.Transform(
+            carla.Location(c.forward - middle, -c.left, c.up), carla.Rotation(pitch=c.pitch, yaw=-c.yaw)
+        )
+        ego = self._world.get_actor(self._actors[0])
+        sensor = self._world.spawn_actor(self.cast.blueprint("sensor.camera.rgb", about), place, attach_to=ego)
+        self._pictures = queue.Queue()
+        sensor.listen(self._pictures.put)
+        self._sensors.append(sensor)
+
+    def _look(self, frame: int) -> None:
+        """Take the picture of a frame.
+
+        Raises:
+            Lost: when none comes in time.
+        """
+        until = time.monotonic() + self._timeout
+        while True:
+            try:
+                image = self._pictures.get(timeout=max(until - time.monotonic(), 0.001))
+            except queue.Empty:
+                raise Lost(f"no picture of frame {frame} within {self._timeout:g} s") from None
+            if image.frame == frame:
+                break
+        raw = np.frombuffer(image.raw_data, np.uint8).reshape(image.height, image.width, 4)
+        self.picture = np.ascontiguousarray(raw[..., 2::-1])
+
+    # --------------------------------------------------------------------------------------------------- ticks
+    def tick(
+        self, episode: Episode, world: World, w: int, action: Action, weather: np.ndarray | None
+    ) -> None:  # fmt: skip
+        """Ask ego for an action, put the others where the book has them, and write what has come of it into the book.
+
+        Args:
+            weather: (14,) of the tick that comes, None where it stays.
+
+        Raises:
+            Lost: when the server, or ego on it, is gone.
+        """
+        import carla
+
+        with _lost():
+            control = control_of(action, EGO)
+            pedals = carla.VehicleControl(
+                float(control.throttle[0]), float(control.steer[0]), float(control.brake[0]), False,
+                bool(control.reverse[0]),
+            )  # fmt: skip
+            self._apply([carla.command.ApplyVehicleControl(self._actors[0], pedals), *self._moves(episode, world, w)])
+            self._set_lights(int(world.clock[w]))
+            if weather is not None:
+                self._world.set_weather(carla.WeatherParameters(*(float(v) for v in weather)))
+            frame = self._world.tick(self._timeout)
+            self._read(world, w)
+            self._look(frame)
+
+    def _moves(self, episode: Episode, world: World, w: int) -> list[Any]:
+        """Commands that put everybody but ego where the book has them."""
+        import carla
+
+        commands = []
+        for i in range(1, world.kind.shape[1]):
+            key = (int(world.kind[w, i]), int(world.look[w, i]))
+            if key[0] == 0:
+                if i in self._actors and self._keys[i][0] != 0:  # it has left the map, and may come back
+                    far = carla.Transform(carla.Location(_FAR, _FAR, 0.0))
+                    commands.append(carla.command.ApplyTransform(self._actors[i], far))
+                    self._keys[i] = (0, self._keys[i][1])
+                continue
+            if i in self._actors and self._keys[i] == (0, key[1]):
+                self._keys[i] = key
+            elif self._keys.get(i) != key:  # somebody else has come in its place
+                if i in self._actors:
+                    commands.append(carla.command.DestroyActor(self._actors.pop(i)))
+                self._enter(episode, world, w, i)
+            x, y, degrees = place_of(world, w, i)
+            speed = float(world.speed[w, i])
+            if self._sent.get(i) != (x, y, degrees, speed):
+                yaw = math.radians(degrees)
+                place = carla.Transform(carla.Location(x, y, 0.0), carla.Rotation(yaw=degrees))
+                velocity = carla.Vector3D(speed * math.cos(yaw), speed * math.sin(yaw), 0.0)
+                commands.append(carla.command.ApplyTransform(self._actors[i], place))
+                commands.append(carla.command.ApplyTargetVelocity(self._actors[i], velocity))
+                self._sent[i] = (x, y, degrees, speed)
+        return commands
+
+    def _read(self, world: World, w: int) -> None:
+        """Write the snapshot's poses into the book: ego's and those of all who have moved."""
+        snapshot = self._world.get_snapshot()
+        for i, number in self._actors.items():
+            if i != 0 and (self._keys[i][0] == 0 or world.speed[w, i] == 0.0):
+                continue
+            found = snapshot.find(number)
+            if found is None:
+                raise Lost(f"actor {number}, which plays row {i}, is gone")
+            place = found.get_transform()
+            middle = float(world.length[w, i]) / 2.0 - float(world.overhang[w, i])
+            x, y, yaw = pose_from(place.location.x, place.location.y, place.rotation.yaw, middle)
+            world.x[w, i], world.y[w, i], world.yaw[w, i] = x, y, yaw
+            if i == 0:
+                velocity = found.get_velocity()
+                speed = np.float32(velocity.x * math.cos(yaw) - velocity.y * math.sin(yaw))
+                world.acceleration[w, 0] = (speed - world.speed[w, 0]) / np.float32(self._simulation.tick)
+                world.speed[w, 0] = speed
+                world.steer[w, 0] = self._wheel(number)
+
+    def _wheel(self, ego: int) -> float:
+        """The angle of ego's front wheels, as ours [rad]."""
+        import carla
+
+        actor = self._world.get_actor(ego)
+        return -math.radians(actor.get_wheel_steer_angle(carla.VehicleWheelLocation.FL_Wheel))
+
+    def _set_lights(self, clock: int) -> None:
+        """Let the server's lights show what the book's clock [ms] says."""
+        import carla
+
+        states = [int(_state(plan, clock)) for plan, _ in self._lights]
+        if states == self._shown:
+            return
+        names = [carla.TrafficLightState.Red, carla.TrafficLightState.Yellow, carla.TrafficLightState.Green]
+        for k, (_, light) in enumerate(self._lights):
+            if k >= len(self._shown) or self._shown[k] != states[k]:
+                light.set_state(names[states[k]] if states[k] < len(names) else carla.TrafficLightState.Off)
+        self._shown = states
+
+    def _apply(self, commands: Sequence[Any]) -> None:
+        for answer in self._client.apply_batch_sync(list(commands), False):
+            if answer.error:
+                raise Lost(answer.error)
+
+    # -------------------------------------------------------------------------------------------------- the end
+    def _strike(self) -> None:
+        """Take everybody off the stage."""
+        import carla
+
+        for sensor in self._sensors:
+            sensor.stop()
+        gone = [s.id for s in self._sensors] + list(self._actors.values())
+        if gone:
+            self._client.apply_batch_sync([carla.command.DestroyActor(n) for n in gone], False)
+        self._sensors.clear()
+        self._actors.clear()
+        self._keys.clear()
+        self._sent.clear()
+
+    def forget(self) -> None:
+        """Take nothing for granted that was on the server: it may be another one."""
+        self._digest, self._shown = "", []
+        self._sensors.clear()
+        self._actors.clear()
+
+    def close(self) -> None:
+        """Leave the server as it was, if it is still there."""
+        if self._client is None:
+            return
+        with contextlib.suppress(RuntimeError):
+            self._strike()
+            if self._lights:
+                self._world.reset_all_traffic_lights()
+                self._world.freeze_all_traffic_lights(False)
+            self._world.apply_settings(self._before)
+        self._client = self._world = None
+
+
+@contextlib.contextmanager
+def _lost() -> Any:
+    """Time-outs and errors of the server, as the client has them, by our name."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise Lost(str(error)) from error

@@ -1,0 +1,30 @@
+"""Worlds on CARLA servers keep the Backend contract: the real client, the real wire, `dagger serve` at the other end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import ClassVar
+
+import pytest
+
+from sim.carla.client import CarlaWorld
+from sim.testing import BackendConformance
+from tests.servers import served
+from tests.worlds import SMALL
+
+
+class TestCarla(BackendConformance):
+    """Three servers, which all tests use in turn: each must leave them so that the next one can."""
+
+    servers: ClassVar[list[tuple[str, int]]] = []
+
+    @pytest.fixture(scope="class", autouse=True)
+    def three_servers(self) -> Iterator[None]:
+        """Servers for at most three worlds."""
+        with ExitStack() as stack:
+            type(self).servers = [("127.0.0.1", stack.enter_context(served())[0]) for _ in range(3)]
+            yield
+
+    def make_backend(self, worlds: int) -> CarlaWorld:
+        return CarlaWorld(worlds, SMALL, servers=self.servers)
