@@ -72,6 +72,8 @@ class EmbeddedWorld:
         sensors: what every ego carries besides, by name; `sense` reads them.
     """
 
+    redraws = True
+
     def __init__(
         self,
         worlds: int,
@@ -99,6 +101,16 @@ class EmbeddedWorld:
         self.crowd = empty_crowd(worlds, slots)
         self.errands: Errands | None = None  # until somebody is sent
         self.world.outcome[:] = TIMEOUT  # nothing runs before the first reset
+
+    @property
+    def faults(self) -> list[str]:
+        """None: nothing here fails and is mended."""
+        return []
+
+    @property
+    def notes(self) -> list[str]:
+        """None: this is the embedded world."""
+        return []
 
     def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
         """Start `episodes` in `slots`; see `Backend.reset`."""

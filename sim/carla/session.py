@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import queue
+import socket
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -71,6 +72,8 @@ class Session:
         pause = BACK_OFF
         for attempt in range(ATTEMPTS):
             try:
+                with socket.create_connection((self.host, self.port), self._timeout):
+                    pass  # a port that nobody listens on says so at once; the client would wait
                 client = carla.Client(self.host, self.port)
                 client.set_timeout(self._timeout)
                 version, mine = client.get_server_version(), client.get_client_version()
@@ -80,7 +83,7 @@ class Session:
                 self._before = self._world.get_settings()
                 self.cast = Cast(self._world.get_blueprint_library())
                 return
-            except RuntimeError as error:
+            except (RuntimeError, OSError) as error:
                 if attempt == ATTEMPTS - 1:
                     raise ConnectionError(f"no CARLA server answers at {self} ({error})") from error
             time.sleep(pause)
@@ -154,9 +157,8 @@ class Session:
         """Bring row i on: it stands where the book has it, moved by nobody's physics."""
         import carla
 
-        signs = [s for s in episode.signs]
         first = 1 + len(episode.actors)
-        sign = signs[i - first] if world.kind[w, i] == SIGN else None
+        sign = episode.signs[i - first] if world.kind[w, i] == SIGN else None
         x, y, degrees = place_of(world, w, i)
         place = carla.Transform(carla.Location(x, y, 0.0), carla.Rotation(yaw=degrees))
         actor = self._world.spawn_actor(self.cast.actor(world, w, i, sign), place)
