@@ -125,11 +125,11 @@ class CarlaWorld:
 
     def step(self, action: Action) -> None:
         """Advance every running world one tick; see `Backend.step`."""
-        steer, pedal, reverse = self._book.checked(action)
+        checked = self._book.checked(action)
         running = np.flatnonzero(self.world.outcome == RUNNING)
         self._book.move_others()
         for w in running:
-            asked = Action(steer[w : w + 1], pedal[w : w + 1], reverse[w : w + 1])
+            asked = Action(*(part[w : w + 1] for part in (checked.steer, checked.acceleration, checked.reverse)))
             episode = self._book.episodes[w]
             assert episode is not None
 
