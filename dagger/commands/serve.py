@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,12 +78,6 @@ def main(options: Options) -> int:
         if server.streams.dropped:
             output().print(f"frames that slow readers lost: {server.streams.dropped}")
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        run(road_map, f"Carla/Maps/{Path(options.map).stem}", options.host, options.port, search, ready, ended)
-    except KeyboardInterrupt:
-        output().print("stopped")
+    run(road_map, f"Carla/Maps/{Path(options.map).stem}", options.host, options.port, search, ready, ended)
+    output().print("stopped")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -248,11 +249,13 @@ def run(
     """
 
     async def main() -> None:
-        server = Server(road_map, name, search)
+        server, over = Server(road_map, name, search), asyncio.Event()
         await server.start(host, port)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, over.set)
         ready(server)
         try:
-            await asyncio.Event().wait()
+            await over.wait()
         finally:
             await server.stop()
             ended(server)
