@@ -58,7 +58,12 @@ class Cast:
             return self.blueprint(BOARD, about)
         look = int(world.look[w, i])
         colour = f"{look >> 16 & 255},{look >> 8 & 255},{look & 255}"
-        about = {"color": colour, "spawn_jitter": 0, "role_name": "hero" if i == 0 else "autopilot"}
+        about = {
+            "color": colour,
+            "spawn_jitter": 0,
+            "spawn_overlap": True,
+            "role_name": "hero" if i == 0 else "autopilot",
+        }
         return self.blueprint(OF_BODY[KINDS[kind]], about)
 
     def _note(self, words: str) -> None:

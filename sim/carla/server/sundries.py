@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sim.carla.server.registry import ignored, refused, served
@@ -12,9 +13,10 @@ DRAWINGS = 10_000  # that are kept at most
 
 @served("draw_debug_shape")
 def draw_debug_shape(server: Any, shape: list[Any]) -> None:
-    """Keep a drawing for as long as it is said to live; pictures do not show it."""
-    life, persistent = float(shape[2]), bool(shape[3])
-    until = float("inf") if persistent or life <= 0.0 else server.world.elapsed + life
+    """Keep a drawing for its time, for ever at 0 and for a tick below; pictures do not show it."""
+    life = float(shape[2])
+    world = server.world
+    until = math.inf if life == 0.0 else world.elapsed + (life if life > 0.0 else world.step_length)
     drawings = server.world.drawings
     drawings[:] = [d for d in drawings if d[0] > server.world.elapsed][-DRAWINGS + 1 :]
     drawings.append((until, shape))
