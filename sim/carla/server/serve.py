@@ -14,6 +14,7 @@ from sim.carla.server import (  # noqa: F401  (they register their methods)
     batches,
     episodes,
     people,
+    recorder,
     sundries,
     traffic,
     vehicles,
