@@ -41,15 +41,18 @@ def _imu(out, yaw, speed, steer, acceleration, wheelbase, weather):
         out[w, 6] = min(max(compass, _0), _F(2.0) * PI)
 
 
-def imu(world: World) -> np.ndarray:
+def imu(world: World, row: int = 0) -> np.ndarray:
     """(B, 7) float32 by IMU's names: acceleration with gravity [m/s^2], turning [rad/s], compass [rad] in 0..2 pi.
+
+    Of ego, or of whoever is in another row.
 
     A standing car feels (0, 0, 9.81), as CARLA's does. The rear axle cannot slip, so what it feels sideways is speed
     times yaw rate, at this moment and not as a mean over ticks, and no more than the tyres hold.
     Compass: between north and the car's nose, clockwise.
     """
     out = np.empty((len(world.tick), len(IMU)), np.float32)
-    _imu(out, world.yaw, world.speed, world.steer, world.acceleration, world.wheelbase, world.weather)
+    rows = (world.yaw, world.speed, world.steer, world.acceleration, world.wheelbase)
+    _imu(out, *(rows if row == 0 else (np.ascontiguousarray(a[:, row:]) for a in rows)), world.weather)
     return out
 
 
@@ -87,3 +90,11 @@ def gnss(maps: list[RoadMap], world: World) -> np.ndarray:
     reference = np.array([geo_reference(m) for m in maps] or [NOWHERE])
     _gnss(out, reference, world.map, world.x, world.y)
     return out
+
+
+def geolocation(road_map: RoadMap, x: float, y: float) -> tuple[float, float]:
+    """Latitude and longitude [deg] of a place on a map [m], as `gnss` has it."""
+    out = np.empty((1, 3))
+    at = np.array([[x]]), np.array([[y]])  # float64: whoever asks may know better than a float32
+    _gnss(out, np.array([geo_reference(road_map)]), np.zeros(1, np.int32), *at)
+    return float(out[0, 0]), float(out[0, 1])

@@ -31,6 +31,10 @@ class Cast:
         self.notes: list[str] = []
         self.ours = BOARD in self._known
 
+    def knows(self, name: str) -> bool:
+        """Whether the server has a blueprint of this id."""
+        return name in self._known
+
     def blueprint(self, name: str, attributes: Mapping[str, Any]) -> Any:
         """A blueprint by its id, or what stands for it, with those of the attributes that it knows.
 

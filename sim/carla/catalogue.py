@@ -7,48 +7,10 @@ here is not known to the server; some of ours are not known to CARLA (`SUBSTITUT
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import Any
 
-BOOL, INT, FLOAT, STRING, COLOUR = 1, 2, 3, 4, 5  # CARLA's ActorAttributeType
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """One attribute of a blueprint.
-
-    Args:
-        id: its name. type: BOOL, INT, FLOAT, STRING or COLOUR. value: by default, as text.
-        recommended: values that CARLA proposes. modifiable: whether a client may set it.
-    """
-
-    id: str
-    type: int
-    value: str
-    recommended: tuple[str, ...] = ()
-    modifiable: bool = True
-
-    def packed(self) -> list[Any]:
-        """As it travels."""
-        return [self.id, self.type, self.value, list(self.recommended or (self.value,)), self.modifiable, False]
-
-
-@dataclass(frozen=True)
-class Blueprint:
-    """One kind of actor.
-
-    Args:
-        id: CARLA's. body: one of `sim.config.BODIES`, "sign" for a board, "" for what has no body.
-        attributes: in the order in which they travel.
-    """
-
-    id: str
-    body: str = ""
-    attributes: tuple[Attribute, ...] = ()
-
-    def packed(self, number: int) -> list[Any]:
-        """As an ActorDefinition."""
-        return [number, self.id, ",".join(self.id.split(".")), [a.packed() for a in self.attributes]]
+from sim.carla.blueprints import BOOL, COLOUR, FLOAT, INT, STRING, Attribute, Blueprint
+from sim.carla.sensor_blueprints import SENSOR_BLUEPRINTS
 
 
 def _fixed(name: str, kind: int, value: str) -> Attribute:
@@ -84,13 +46,6 @@ def _vehicle(name: str, body: str, base: str, generation: int, special: str) -> 
         _fixed("has_dynamic_doors", BOOL, "false"),
     )
     return Blueprint(f"vehicle.{name}", body, attributes)
-
-
-def _camera(name: str) -> Blueprint:
-    return Blueprint(f"sensor.camera.{name}", "", (
-        Attribute("image_size_x", INT, "800"), Attribute("image_size_y", INT, "600"), Attribute("fov", FLOAT, "90.0"),
-        Attribute("sensor_tick", FLOAT, "0.0"), Attribute("rain_seed", INT, "0"), _role("front"),
-    ))  # fmt: skip
 
 
 BOARD = "static.prop.board"  # a sign beside the road, by the words of `sim.config.SignSpec`; CARLA has none
@@ -157,7 +112,7 @@ BLUEPRINTS: dict[str, Blueprint] = {b.id: b for b in (
         Attribute("kind", STRING, "text"), Attribute("text", STRING, "DETOUR"), Attribute("colour", STRING, "white"),
         Attribute("font", STRING, "plain"), Attribute("wear", FLOAT, "0.0"), _role("prop"),
     )),
-    _camera("rgb"),
+    *SENSOR_BLUEPRINTS,
 )}  # fmt: skip
 
 

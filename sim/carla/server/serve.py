@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sim import maps
+from sim.carla.catalogue import OF_BODY
 from sim.carla.server import (  # noqa: F401  (they register their methods)
     batches,
     episodes,
     people,
     recorder,
     sundries,
+    surroundings,
     traffic,
     vehicles,
     walkers,
@@ -23,6 +26,7 @@ from sim.carla.server import (  # noqa: F401  (they register their methods)
 from sim.carla.server.actors import Actor
 from sim.carla.server.registry import METHODS
 from sim.carla.server.rpc import Connection, Refused
+from sim.carla.server.sensors import SENSORS
 from sim.carla.server.spawns import spawn_points
 from sim.carla.server.streams import Session, Streams
 from sim.carla.server.world import SETTINGS, ServedWorld
@@ -65,6 +69,7 @@ class Server:
             OSError: where a port is taken.
         """
         loop = asyncio.get_running_loop()
+        warm_up(self._first)
         rpc = await loop.create_server(lambda: Connection(METHODS, self, self.unknown), host, port)
         self.port = rpc.sockets[0].getsockname()[1]
         self._servers.append(rpc)
@@ -215,6 +220,22 @@ def map_named(name: str, search: Sequence[Path]) -> RoadMap:
     )
 
 
+def warm_up(road_map: RoadMap) -> None:
+    """Tick a world that nobody sees, with a vehicle that carries every sensor.
+
+    Kernels that were never called on this machine are compiled at their first call, which takes longer than a client
+    waits.
+    """
+    world = ServedWorld(road_map, Streams(), 0)
+    nowhere = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    car = world.spawn([0, OF_BODY["car"], []], nowhere)
+    for name in SENSORS:
+        world.spawn([0, name, []], nowhere, car.id)
+    world.tick()
+    for actor in [a for a in world.table.by_id.values() if a.stream]:
+        actor.sensor.frames(world, actor)
+
+
 def run(
     road_map: RoadMap, name: str, host: str, port: int, search: Sequence[Path], ready: Callable[[Server], None],
     ended: Callable[[Server], None] = lambda server: None,
@@ -229,11 +250,13 @@ def run(
     """
 
     async def main() -> None:
-        server = Server(road_map, name, search)
+        server, over = Server(road_map, name, search), asyncio.Event()
         await server.start(host, port)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, over.set)
         ready(server)
         try:
-            await asyncio.Event().wait()
+            await over.wait()
         finally:
             await server.stop()
             ended(server)

@@ -33,7 +33,6 @@ ignored("load_map_layer", "a map has one layer")
 ignored("unload_map_layer", "a map has one layer")
 ignored("update_lights_state", "there are no street lights to switch")
 ignored("update_day_night_cycle", "lamps follow the sun by themselves")
-ignored("enable_environment_objects", "what stands on a map stays there")
 for _name, _why in (
     ("request_file", "no file is asked for that was not listed"),
     ("get_navigation_mesh", "walkers have no navigation mesh"),

@@ -274,8 +274,9 @@ class ServedWorld:
         if self.recording is not None:
             self.recording.write(self)
         for actor in self._measuring():
-            if self.streams.listens(actor.stream) and (frame := actor.sensor.frame(self, actor)) is not None:
-                self.streams.send(actor.stream, frame)
+            if self.streams.listens(actor.stream):
+                for frame in actor.sensor.frames(self, actor):
+                    self.streams.send(actor.stream, frame)
         self.announce()
         return self.frame
 
@@ -333,6 +334,13 @@ class ServedWorld:
         self._lists()
         return self._sensors
 
+    def owners(self) -> np.ndarray:
+        """(N,) uint32, the actor in every row of the fleet; 0 for none."""
+        self._lists()
+        out = np.zeros(self.fleet.world.kind.shape[1], np.uint32)
+        out[self._body_rows] = self._body_ids
+        return out
+
     def _lists(self) -> None:
         """Who has a body and who measures: looked up again when somebody was born or died."""
         if self._rows_of == self.table.changes:
@@ -341,6 +349,7 @@ class ServedWorld:
         self._sensors = [a for a in actors if a.stream]
         bodies = [a for a in actors if a.row != NO_ROW]
         self._body_rows = np.array([a.row for a in bodies], np.int64)
+        self._body_ids = np.array([a.id for a in bodies], np.uint32)
         self._body_records = np.array([self.table.index[a.id] for a in bodies], np.int64)
         driven = [a for a in bodies if a.type.startswith("vehicle.")]
         self._driven_rows = np.array([a.row for a in driven], np.int64)

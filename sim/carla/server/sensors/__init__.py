@@ -1,7 +1,7 @@
 """What measures in a served world: a class for every sensor blueprint, by its id.
 
 A sensor is made of its blueprint's attributes and refuses those that cannot be. `number` is its number on the wire,
-None where the client works it out by itself; `frame(world, actor)` is the whole frame to send, or None for no news.
+None where the client works it out by itself; `frames(world, actor)` are the whole frames to send of a tick.
 """
 
 from __future__ import annotations
@@ -9,6 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sim.carla.server.sensors.cameras import RgbCamera
+from sim.carla.server.sensors.cameras import DepthCamera, InstanceCamera, RgbCamera, SemanticCamera
+from sim.carla.server.sensors.events import Collision, LaneInvasion, Obstacle
+from sim.carla.server.sensors.lidars import Lidar, SemanticLidar
+from sim.carla.server.sensors.radar import Radar
+from sim.carla.server.sensors.states import Gnss, Imu
 
-SENSORS: dict[str, Callable[[Mapping[str, str]], Any]] = {"sensor.camera.rgb": RgbCamera}
+SENSORS: dict[str, Callable[[Mapping[str, str]], Any]] = {
+    "sensor.camera.rgb": RgbCamera, "sensor.camera.depth": DepthCamera,
+    "sensor.camera.semantic_segmentation": SemanticCamera, "sensor.camera.instance_segmentation": InstanceCamera,
+    "sensor.lidar.ray_cast": Lidar,
+    "sensor.lidar.ray_cast_semantic": SemanticLidar, "sensor.other.radar": Radar, "sensor.other.gnss": Gnss,
+    "sensor.other.imu": Imu, "sensor.other.collision": Collision, "sensor.other.obstacle": Obstacle,
+    "sensor.other.lane_invasion": LaneInvasion,
+}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Cameras of a served world: the house's own renderer, from wherever a camera is mounted.
+"""Cameras of a served world: the house's own renderers, from wherever a camera is mounted.
 
 The renderer's camera stands on a body with yaw and pitch and without roll, and sees a flat world from above it. One
 that is mounted within its parent's box does not see its parent.
@@ -9,16 +9,17 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 
 from sim.camera import render
 from sim.carla.server import wire
-from sim.carla.server.actors import NO_ROW, NOBODY, Actor
-from sim.carla.server.rpc import Refused
+from sim.carla.server.actors import NO_ROW, Actor
+from sim.carla.server.sensors.base import Sensor, bearer, unseen
 from sim.config import Camera
+from sim.depth import depth_image, owner_image, semantic_image, to_carla_depth
 
 _ABOUT = struct.Struct("<IIf")
 _EXACT = 5  # decimals [m, deg] of a mount: float32 on the wire gives back those that were meant
@@ -27,75 +28,59 @@ LOWEST = 0.06  # [m] above the ground, and ..
 STEEPEST = 60.0  # .. [deg] up or down: what the renderer can do
 
 
-class RgbCamera:
-    """Pictures as people know them."""
+class ImageSensor(Sensor):
+    """What all cameras share: the size of a picture, the mount, and the carrier that is put where the camera is."""
 
-    number: int | None = wire.SENSOR_NUMBER["rgb"]
+    limits: ClassVar[dict[str, tuple[float, float]]] = {
+        "image_size_x": (2, 4096),
+        "image_size_y": (2, 4096),
+        "fov": (5.0, 150.0),
+    }
 
     def __init__(self, attributes: Mapping[str, str]) -> None:
-        try:
-            self.width, self.height = int(attributes["image_size_x"]), int(attributes["image_size_y"])
-            self.fov, self.seed = float(attributes["fov"]), int(attributes["rain_seed"])
-            self.period = float(attributes["sensor_tick"])
-        except ValueError as error:
-            raise Refused(f"a camera's attributes cannot be read: {error}") from error
-        if not (2 <= self.width <= 4096 and 2 <= self.height <= 4096 and 5.0 <= self.fov <= 150.0):
-            raise Refused(
-                f"a camera of {self.width} x {self.height} px and {self.fov} degrees was asked for; "
-                "wanted 2 to 4096 px and 5 to 150 degrees"
-            )
+        super().__init__(attributes)
+        self.width, self.height = int(self.values["image_size_x"]), int(self.values["image_size_y"])
+        self.fov, self.seed = self.values["fov"], 0
         self._first: int | None = None
-        self._due = 0.0
         self._mount: tuple[Any, Camera] | None = None
 
-    def frame(self, world: Any, actor: Actor) -> bytes | None:
-        """The picture of this tick, or None where it is not due."""
+    def frames(self, world: Any, actor: Actor) -> list[bytes]:
+        """The picture of this tick, where it is due."""
         if self._first is None:
             self._first = world.frame
-        if self.period > 0.0 and world.elapsed + 1e-6 < self._due:
-            return None
-        self._due = world.elapsed + self.period
-        place = world.place_of(actor)
-        head = wire.header(self.number, world.frame, world.elapsed, (*place[0], *place[1]))
-        return head + _ABOUT.pack(self.width, self.height, self.fov) + self.picture(world, actor).tobytes()
+        return super().frames(world, actor)
+
+    def measure(self, world: Any, actor: Actor) -> bytes:
+        """Size and pixels."""
+        return _ABOUT.pack(self.width, self.height, self.fov) + self.picture(world, actor).tobytes()
 
     def picture(self, world: Any, actor: Actor) -> np.ndarray:
         """(H, W, 4) uint8, BGRA."""
-        fleet = world.fleet
-        w = fleet.world
+        w = world.fleet.world
         camera, parent = self.mounted(world, actor)
-        hidden = parent.row if parent is not None and _inside(parent, actor.place[0]) else NO_ROW
         if parent is not None:
             for name in ("x", "y", "yaw", "speed"):
                 getattr(w, name)[0, 0] = getattr(w, name)[0, parent.row]
         else:
-            fleet.put(0, actor.place)
-        kind = w.kind[0, hidden] if hidden != NO_ROW else 0
-        if hidden != NO_ROW:
-            w.kind[0, hidden] = 0
+            world.fleet.put(0, world.place_of(actor))
+            w.speed[0, 0] = 0.0
         w.seed[0], w.tick[0] = self.seed & 0xFFFFFFFF, world.frame - (self._first or 0)
-        try:
+        with unseen(world, parent.row if parent is not None and _inside(parent, actor.place[0]) else NO_ROW):
             return self.draw(world, camera)
-        finally:
-            if hidden != NO_ROW:
-                w.kind[0, hidden] = kind
 
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
-        """(H, W, 4) uint8 of what the carrier's camera sees."""
-        rgb = render(world.maps.arrays, world.fleet.world, camera)[0]
-        return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA)
+        """(H, W, 4) uint8, BGRA, of what the carrier's camera sees."""
+        raise NotImplementedError
 
     def mounted(self, world: Any, actor: Actor) -> tuple[Camera, Actor | None]:
         """The renderer's camera, and whose body carries it; None for one that stands by itself."""
-        parent = world.table.by_id.get(actor.parent) if actor.parent != NOBODY else None
-        if parent is not None and parent.row == NO_ROW:
-            parent = None
-        key = (tuple(map(tuple, actor.place)), None if parent is None else parent.id)
+        parent = bearer(world, actor)
+        place = actor.place if parent is not None else world.place_of(actor)
+        key = (tuple(map(tuple, place)), None if parent is None else parent.id)
         if self._mount is None or self._mount[0] != key:
-            (x, y, z), (pitch, yaw, _) = actor.place
+            (x, y, z), (pitch, yaw, _) = place
             if parent is None:  # the carrier stands where the camera is and looks where it looks
-                x = y = yaw = 0.0
-                forward = 0.0
+                y = yaw = forward = 0.0
             else:
                 forward = x + float(world.fleet.middle[parent.row])
             camera = Camera(
@@ -106,6 +91,61 @@ class RgbCamera:
             )  # fmt: skip
             self._mount = key, camera
         return self._mount[1], parent
+
+
+class RgbCamera(ImageSensor):
+    """Pictures as people know them."""
+
+    number = wire.SENSOR_NUMBER["rgb"]
+    limits: ClassVar[dict[str, tuple[float, float]]] = {**ImageSensor.limits, "rain_seed": (-(2.0**31), 2.0**32)}
+
+    def __init__(self, attributes: Mapping[str, str]) -> None:
+        super().__init__(attributes)
+        self.seed = int(self.values["rain_seed"])
+
+    def draw(self, world: Any, camera: Camera) -> np.ndarray:
+        """Colours."""
+        rgb = render(world.maps.arrays, world.fleet.world, camera)[0]
+        return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA)
+
+
+class DepthCamera(ImageSensor):
+    """Metres along the view's axis, as CARLA's 24 bits."""
+
+    number = wire.SENSOR_NUMBER["depth"]
+
+    def draw(self, world: Any, camera: Camera) -> np.ndarray:
+        """The lowest byte in red."""
+        metres = depth_image(world.maps, world.fleet.world, camera)[0, ..., 0]
+        return cv2.cvtColor(to_carla_depth(metres), cv2.COLOR_RGB2BGRA)
+
+
+class SemanticCamera(ImageSensor):
+    """The CityObjectLabel of every pixel, in red."""
+
+    number = wire.SENSOR_NUMBER["semantic"]
+
+    def draw(self, world: Any, camera: Camera) -> np.ndarray:
+        """Tags in red, nothing in green and blue."""
+        out = np.zeros((self.height, self.width, 4), np.uint8)
+        out[..., 2] = semantic_image(world.maps, world.fleet.world, camera)[0, ..., 0]
+        out[..., 3] = 255
+        return out
+
+
+class InstanceCamera(ImageSensor):
+    """Tags in red, and in green and blue the actor's id modulo 65536, its lower byte in green; 0 for scenery."""
+
+    number = wire.SENSOR_NUMBER["instance"]
+
+    def draw(self, world: Any, camera: Camera) -> np.ndarray:
+        """What, and who."""
+        out = np.empty((self.height, self.width, 4), np.uint8)
+        ids = world.owners()[owner_image(world.maps, world.fleet.world, camera)[0]]
+        out[..., 0], out[..., 1] = ids >> 8 & 255, ids & 255
+        out[..., 2] = semantic_image(world.maps, world.fleet.world, camera)[0, ..., 0]
+        out[..., 3] = 255
+        return out
 
 
 def _inside(parent: Actor, at: list[float]) -> bool:

@@ -1,0 +1,124 @@
+"""What sensors of a served world share: attributes that are numbers, when one is due, noise, and who carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import numpy as np
+
+from sim.carla.server import wire
+from sim.carla.server.actors import NO_ROW, NOBODY, Actor
+from sim.carla.server.rpc import Refused
+from sim.depth import TAGS
+
+_SOON = 1e-6  # [s] by which a sum of ticks may miss the moment that is meant
+_UNKNOWN = "static.unknown"
+
+
+class Sensor:
+    """A sensor that measures every `sensor_tick` seconds, or in every tick.
+
+    Args:
+        attributes: of its blueprint, as text.
+
+    Attributes:
+        number: on the wire, None where the client works it out by itself.
+        limits: attribute -> least and greatest value; what is not finite or lies beyond is refused.
+        period: seconds between two measurements, 0 for every tick; span: what this measurement covers [s].
+        random: what noise is drawn from, seeded by `noise_seed`.
+    """
+
+    number: int | None = None
+    limits: ClassVar[dict[str, tuple[float, float]]] = {}
+
+    def __init__(self, attributes: Mapping[str, str]) -> None:
+        self.values = {name: _number(name, attributes[name], low, high) for name, (low, high) in self.limits.items()}
+        self.period = _number("sensor_tick", attributes.get("sensor_tick", "0"), 0.0, 1e6)
+        self.random = np.random.default_rng(int(_number("noise_seed", attributes.get("noise_seed", "0"), 0.0, 2.0**31)))
+        self.span = 0.0
+        self._due, self._last = 0.0, -1.0
+
+    def frames(self, world: Any, actor: Actor) -> list[bytes]:
+        """What is to be sent of this tick, each with its header."""
+        if not self.is_due(world):
+            return []
+        found = self.measure(world, actor)
+        return [] if found is None else [self.head(world, actor) + found]
+
+    def is_due(self, world: Any) -> bool:
+        """Whether it measures now; says so once a tick."""
+        now = world.elapsed
+        if now < self._last:  # a world begun anew
+            self._due = 0.0
+        if self.period > 0.0:
+            if now + _SOON < self._due:
+                return False
+            self._due = self._due + self.period if self._due + self.period > now + _SOON else now + self.period
+            self.span = world.delta if self._last < 0.0 else now - self._last
+        else:
+            self.span = world.delta
+        self._last = now
+        return True
+
+    def measure(self, world: Any, actor: Actor) -> bytes | None:
+        """The body of this tick's frame, or None for no news."""
+        raise NotImplementedError
+
+    def head(self, world: Any, actor: Actor) -> bytes:
+        """The header of a frame of this tick."""
+        place = world.place_of(actor)
+        return wire.header(self.number or 0, world.frame, world.elapsed, (*place[0], *place[1]))
+
+    def noise(self, names: tuple[str, ...]) -> np.ndarray:
+        """(K,) noise of so many standard deviations; draws nothing where all are 0."""
+        deviation = np.array([self.values[n] for n in names])
+        return self.random.normal(size=len(names)) * deviation if deviation.any() else deviation
+
+
+def _number(name: str, text: str, low: float, high: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise Refused(f"{name} is {text!r}; wanted a number from {low:g} to {high:g}")
+    return value
+
+
+def truth(name: str, text: str) -> bool:
+    """An attribute that is true or false.
+
+    Raises:
+        Refused: for anything else.
+    """
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise Refused(f"{name} is {text!r}; wanted true or false")
+    return text.lower() in ("true", "1")
+
+
+def bearer(world: Any, actor: Actor) -> Actor | None:
+    """Who carries a sensor with a body of its own; None for one that stands by itself."""
+    parent = world.table.by_id.get(actor.parent) if actor.parent != NOBODY else None
+    return parent if parent is not None and parent.row != NO_ROW else None
+
+
+@contextmanager
+def unseen(world: Any, row: int) -> Iterator[None]:
+    """A body that is not there for a while; NO_ROW for nobody."""
+    kinds = world.fleet.world.kind
+    kind = kinds[0, row] if row != NO_ROW else 0
+    if row != NO_ROW:
+        kinds[0, row] = 0
+    try:
+        yield
+    finally:
+        if row != NO_ROW:
+            kinds[0, row] = kind
+
+
+def scenery_as_actor(tag: int) -> list[Any]:
+    """What stands on a map, as the Actor that CARLA makes up for it: type `static.` and the name of its tag."""
+    name = f"static.{TAGS[tag].lower()}" if 0 < tag < len(TAGS) else _UNKNOWN
+    return [0, NOBODY, [0, name, []], [[0.0] * 3, [0.0] * 3, [0.0] * 3, 0], bytes([tag]), b""]
