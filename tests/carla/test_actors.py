@@ -165,7 +165,7 @@ def test_every_command_of_a_batch_is_understood(alone: Any, port: int) -> None:
         c.DestroyActor(driver),
     ]  # fmt: skip
     assert [answer.error for answer in alone.apply_batch_sync(commands, False)] == [""] * len(commands)
-    # those that the client cannot send from Python, as they travel: telemetry, place, console, light, and one that there is not
+    # those that the client cannot send from Python, as they travel, and one that there is not
     raw = [
         [[17, [walker.id, True]]],
         [[19, [walker.id, [FAR, 22.0, 0.0]]]],
