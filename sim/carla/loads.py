@@ -19,6 +19,9 @@ class Server:
 
     Args:
         command: that starts it and says "serving ... on HOST:PORT"; by default `dagger serve`.
+
+    Attributes:
+        port: of its RPC. pid: of its process.
     """
 
     def __init__(self, command: tuple[str, ...] = ("-m", "dagger.cli", "serve", "--port", "0")) -> None:
@@ -26,6 +29,7 @@ class Server:
             [sys.executable, "-u", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         assert self._process.stdout is not None
+        self.pid = self._process.pid
         said = []
         for line in self._process.stdout:
             said.append(line)

@@ -47,6 +47,9 @@ def _check(blueprint: Blueprint, attribute: Attribute, value: str) -> None:
         raise Refused(f"{attribute.id} of {blueprint.id} is {value!r}; wanted {_TYPES[attribute.type]}")
 
 
+FARTHEST = 1e6  # [m] from the origin that anybody may be put; float32 has steps of 6 cm there
+
+
 def truth_of(value: str) -> bool:
     """Whether a BOOL attribute is set."""
     return value.lower() in ("true", "1")
@@ -56,11 +59,11 @@ def place_from(place: list[Any]) -> list[list[float]]:
     """A transform in floats.
 
     Raises:
-        Refused: for what is not six finite numbers.
+        Refused: for what is not six numbers, or beyond FARTHEST.
     """
     numbers = [[float(v) for v in part] for part in place]
-    if [len(part) for part in numbers] != [3, 3] or not all(math.isfinite(v) for part in numbers for v in part):
-        raise Refused(f"the place {place} cannot be; wanted x, y, z and pitch, yaw, roll in finite numbers")
+    if [len(part) for part in numbers] != [3, 3] or not all(abs(v) < FARTHEST for part in numbers for v in part):
+        raise Refused(f"the place {place} cannot be; wanted x, y, z and pitch, yaw, roll, all below {FARTHEST:g}")
     return numbers
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from sim.boards import SIGN
 from sim.carla.control import action_of
 from sim.carla.server.contacts import meet, touching
+from sim.carla.server.rpc import Refused
 from sim.config import BODIES, VEHICLES, Vehicle
 from sim.dynamics import drive, grip_of, limits_of
 from sim.embedded import empty_world
@@ -24,6 +25,7 @@ from sim.types import KIND, Action, Bank, World
 from sim.weather import wetness_of
 
 ROWS = 16
+FASTEST = 1e4  # [m/s] that anybody may be pushed to
 CONTROLS = {
     "throttle": np.float32, "steer": np.float32, "brake": np.float32, "hand_brake": np.bool_, "reverse": np.bool_,
     "manual": np.bool_, "gear": np.int32,
@@ -183,7 +185,13 @@ class Fleet:
         return int(touching(but, x, y, yaw, length, width, *arrays))
 
     def push(self, i: int, velocity: list[float]) -> None:
-        """Set the velocity that a body has from the next tick on, as CARLA has it [m/s]."""
+        """Set the velocity that a body has from the next tick on, as CARLA has it [m/s].
+
+        Raises:
+            Refused: for what is no velocity.
+        """
+        if not all(math.isfinite(v) and abs(v) < FASTEST for v in velocity):
+            raise Refused(f"the velocity {velocity} was asked for; wanted three numbers below {FASTEST:g} m/s")
         self.pushed[:, i] = velocity[0], -velocity[1]
 
     def step(self, dt: float, bank: Bank, substeps: int) -> None:

@@ -16,6 +16,7 @@ from sim.carla.server import (  # noqa: F401  (they register their methods)
     batches,
     episodes,
     people,
+    recorder,
     sundries,
     surroundings,
     traffic,

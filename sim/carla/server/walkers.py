@@ -51,7 +51,11 @@ def walk(world: Any, delta: float) -> None:
             continue
         before = float(arrays.x[0, row]), float(arrays.y[0, row])
         within = world.fleet.met(row) >= 0
-        arrays.yaw[0, row] = math.atan2(-dy, dx)
+        yaw, before, middle = math.atan2(-dy, dx), float(arrays.yaw[0, row]), float(world.fleet.middle[row])
+        # it turns about its middle, not about what would be its rear axle
+        arrays.x[0, row] += middle * (math.cos(before) - math.cos(yaw))
+        arrays.y[0, row] += middle * (math.sin(before) - math.sin(yaw))
+        arrays.yaw[0, row] = yaw
         arrays.x[0, row] += delta * speed * dx / length
         arrays.y[0, row] -= delta * speed * dy / length
         if not within and world.fleet.solid[row] and world.fleet.met(row) >= 0:

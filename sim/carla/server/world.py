@@ -56,6 +56,7 @@ class ServedWorld:
         self.before_tick: list[Callable[[ServedWorld], None]] = []
         self.after_tick: list[Callable[[ServedWorld], None]] = []
         self._next_id = 1
+        self.recording: Any = None  # a `recorder.Recording`, while one is made
         self._news = 0
         self.load(road_map)
 
@@ -63,6 +64,9 @@ class ServedWorld:
     def load(self, road_map: RoadMap) -> None:
         """Begin anew on a map: nobody is left, the clock goes on."""
         text = text_for_carla(road_map.opendrive, road_map.name)
+        if self.recording is not None:
+            self.recording.close()
+            self.recording = None
         for actor in list(self.table.by_id.values()) if self.episode else ():
             self._silence(actor)
         self.road_map, self.opendrive = road_map, text
@@ -267,6 +271,8 @@ class ServedWorld:
         for call in self.after_tick:
             call(self)
         self._write_records()
+        if self.recording is not None:
+            self.recording.write(self)
         for actor in self._measuring():
             if self.streams.listens(actor.stream):
                 for frame in actor.sensor.frames(self, actor):
