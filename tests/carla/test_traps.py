@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ from typing import Any
 import carla
 import pytest
 
+from sim.carla.server.wire import SENSOR_NUMBER
 from tests.carla.test_serve import a_car, synchronous
 from tests.servers import Raw
 
@@ -126,6 +129,22 @@ def test_a_fixed_tick_is_told_exactly_where_time_goes_on_by_itself(client: Any) 
     second = world.wait_for_tick()
     assert second.frame == first.frame + 1
     assert second.timestamp.delta_seconds == 0.03125
+
+
+def test_every_view_of_the_world_has_a_stream_of_its_own_number(port: int) -> None:
+    # A client that gives up its view of an episode while it reads a snapshot ends the reader of that number: if the
+    # next view's had the same, that one would be gone, and the client would crash.
+    wire = Raw(port)
+    numbers = [int.from_bytes(wire.value("get_episode_info")[1][0][:4], "little") for _ in range(3)]
+    assert len(set(numbers)) == 3
+    for number in numbers:
+        token = wire.value("get_sensor_token", number)[0]
+        assert int.from_bytes(token[:4], "little") == number
+        with wire.subscribe(number, int.from_bytes(token[4:6], "little")) as reader:
+            wire.value("tick_cue")
+            length, kind, _ = struct.unpack("<IQQ", reader.recv(20, socket.MSG_WAITALL))
+            assert kind == SENSOR_NUMBER["world"] and length > 48
+    wire.socket.close()
 
 
 def test_a_client_that_loads_maps_again_and_again_lives(port: int) -> None:

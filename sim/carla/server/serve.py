@@ -35,7 +35,6 @@ from sim.road import compiled, read_map
 from sim.types import RoadMap
 
 OPENDRIVE = "OpenDriveMap"  # what CARLA calls a map that came as text
-HUSH = 0.04  # [s] of silence before and after a client is told of a new map
 HEARD = 0.01  # [s] from a snapshot to answers about who is new in it: it comes on another connection
 log = logging.getLogger("homunculus.serve")
 
@@ -61,7 +60,6 @@ class Server:
         self._expected: list[asyncio.Future[None]] = []
         self._servers: list[asyncio.Server] = []
         self._points: list[Any] | None = None
-        self._quiet_until = 0.0
 
     async def start(self, host: str, port: int) -> None:
         """Open both ports, the second one above the first, or wherever there is room where `port` is 0.
@@ -103,24 +101,13 @@ class Server:
         elif self._clock is None:
             self._clock = asyncio.ensure_future(self._run())
 
-    def pause_clock(self) -> float:
-        """How long to wait before a new map is said to be there [s]; nothing ticks by itself until after that.
-
-        A client that hears of it gives up its view of the old episode. If it is reading a snapshot in that moment, it
-        frees what it is about to read with, and crashes.
-        """
-        self._quiet_until = asyncio.get_running_loop().time() + 2.0 * HUSH
-        return HUSH
-
     async def _run(self) -> None:
         """Ticks of real time; each is as long as it is said to be."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
             due = max(due + self.world.step_length, loop.time() - 1.0)  # a second late at most, then it lets go
-            await asyncio.sleep(max(0.0, due - loop.time(), self._quiet_until - loop.time()))
-            if loop.time() < self._quiet_until:  # a map has come in the meantime
-                continue
+            await asyncio.sleep(max(0.0, due - loop.time()))
             try:
                 self.world.tick()
             except Exception:
