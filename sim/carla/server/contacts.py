@@ -12,7 +12,7 @@ from sim.obstacles import CELL
 from sim.stepping import struck_scenery
 from sim.types import KIND
 
-_0, _CELL, _BALL = np.float32(0.0), np.float32(CELL), KIND["ball"]
+_0, _1, _CELL, _BALL = np.float32(0.0), np.float32(1.0), np.float32(CELL), KIND["ball"]
 _PUSH = np.float32(1.0)  # [m/s] at which bodies that are in each other come out
 
 
@@ -21,7 +21,8 @@ def meet(moving, before, x, y, yaw, speed, length, width, overhang, kind, physic
     """Stop the vehicles in rows `moving` that have run into something; list who has just begun to.
 
     Whoever first touches something stays where it is then, within it by less than a tick's way, and stands. From there
-    it gets no deeper, and is pushed out slowly; so is the other one where physics moves it, and nobody else ever is.
+    it gets no deeper: it may slide along the other one, and is pushed out slowly; so is that one where physics moves
+    it, and nobody else ever is.
 
     Args:
         before: (3, N) x, y, yaw of everybody a tick ago. solid: (N,) bool, whether somebody can be run into at all.
@@ -58,12 +59,10 @@ def meet(moving, before, x, y, yaw, speed, length, width, overhang, kind, physic
                 if physical[j]:
                     speed[j] = _0
                 continue
-            if depth > was:
-                back(i, before, x, y, yaw, speed, nx, ny)
-                if physical[j]:
-                    back(j, before, x, y, yaw, speed, -nx, -ny)
-            way = min(depth, _PUSH * dt)
+            slide(i, yaw, speed, nx, ny)
+            way = min(depth, max(depth - was, _0) + _PUSH * dt)
             if physical[j]:
+                slide(j, yaw, speed, -nx, -ny)
                 way = HALF * way
                 x[j], y[j] = x[j] + way * nx, y[j] + way * ny
             x[i], y[i] = x[i] - way * nx, y[i] - way * ny
@@ -92,11 +91,11 @@ def meet_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, hit
 
 
 @kernel(inline=True)
-def back(i, before, x, y, yaw, speed, nx, ny):
-    """Let row i stand where it was before, unless it has moved against nx, ny."""
-    if (x[i] - before[0, i]) * nx + (y[i] - before[1, i]) * ny >= _0:
-        x[i], y[i], yaw[i] = before[0, i], before[1, i], before[2, i]
-        speed[i] = _0
+def slide(i, yaw, speed, nx, ny):
+    """Leave row i of its speed what goes along somebody who is in its way at nx, ny."""
+    against = math.cos(yaw[i]) * nx + math.sin(yaw[i]) * ny
+    if speed[i] * against > _0:
+        speed[i] = speed[i] * (_1 - against * against)
 
 
 @kernel
