@@ -107,7 +107,10 @@ def _call(name: str, arguments: list[str]) -> int:
         if not maps.is_dir():
             raise ValueError(f"--maps {maps} is no folder; wanted one with OpenDRIVE files such as Town02.xodr")
         os.environ["HOMUNCULUS_MAPS"] = str(maps)  # one way to look up maps, for whatever draws or compiles them
-    status: int = module.main(options)
+    from dagger.backends import chosen_worlds
+
+    with chosen_worlds(options):
+        status: int = module.main(options)
     return status
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dagger.demonstrations import Demonstration
+from dagger.demonstrations import Demonstration, packed
 from dagger.schedule import BetaSchedule
 from policies.base import Policy
 from policies.expert import Expert
@@ -62,7 +62,10 @@ class Mixed:
         else:
             proposal, memory = self.learner.act(look(self.backend, self.learner.needs, seen.slots), memory)
             action = label.action.where(by_expert, proposal)
-        self.log.append({"slots": seen.slots, "label": label, "by_expert": by_expert, "weather": seen.world.weather})
+        entry = {"slots": seen.slots, "label": label, "by_expert": by_expert, "weather": seen.world.weather}
+        if not self.backend.redraws:
+            entry["frames"] = [packed(picture) for picture in self.backend.observe(seen.slots).camera]
+        self.log.append(entry)
         return action, memory
 
 
@@ -123,6 +126,7 @@ def collect(
                     outcome=int(trajectory.outcome[w]),
                     branch=int(trajectory.branch[w]),
                     versions=dict(versions or {}),
+                    frames=() if backend.redraws else tuple(e["frames"][i] for e, i in rows),
                 )
             )
         if on_done is not None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 
@@ -28,6 +29,8 @@ TICK_FIELDS: dict[str, type] = {
 }  # fmt: skip
 # Of scenarios that have them: the expert's mood, which no learner is shown, and the gears where somebody backs up.
 # A shard without them has no such columns.
+FRAMES = "frames"  # the column of stored pictures
+JPEG_QUALITY = 95
 MORE_FIELDS: dict[str, type] = {"mood": np.float32, "executed_reverse": np.bool_, "expert_reverse": np.bool_}
 
 
@@ -46,6 +49,7 @@ class Demonstration:
         ticks: TICK_FIELDS name -> (T,), and those of MORE_FIELDS that the scenario has.
         propositions: name -> (T,) bool.
         outcome, branch: at the end.
+        frames: T pictures as JPEG, from a backend whose pictures cannot be redrawn; none where they can.
     """
 
     episode: Episode
@@ -60,6 +64,7 @@ class Demonstration:
     outcome: int
     branch: int
     versions: dict[str, str] = field(default_factory=dict)
+    frames: tuple[bytes, ...] = ()
 
     def __len__(self) -> int:
         return len(self.weather)
@@ -70,7 +75,7 @@ class Demonstration:
         return int(self.ticks["valid"].sum())
 
 
-def _schema(more: Sequence[str]) -> pa.Schema:
+def _schema(more: Sequence[str], frames: bool = False) -> pa.Schema:
     arrow = {np.float32: pa.float32(), np.bool_: pa.bool_(), np.int8: pa.int8()}
     fields = [
         pa.field("episode", pa.string()), pa.field("driver", pa.string()), pa.field("round", pa.int32()),
@@ -82,6 +87,8 @@ def _schema(more: Sequence[str]) -> pa.Schema:
     fields += [pa.field(name, pa.list_(pa.float32())) for name in MOVING]
     ticks = TICK_FIELDS | {name: MORE_FIELDS[name] for name in more}
     fields += [pa.field(name, pa.list_(arrow[kind])) for name, kind in ticks.items()]
+    if frames:
+        fields.append(pa.field(FRAMES, pa.list_(pa.binary())))
     return pa.schema(fields, metadata={"format": str(FORMAT)})
 
 
@@ -94,6 +101,7 @@ def _row(d: Demonstration) -> dict[str, object]:
         "propositions": [(name, values.tolist()) for name, values in sorted(d.propositions.items())],
         **{name: d.moving[name].ravel() for name in MOVING},
         **{name: d.ticks[name] for name in (*TICK_FIELDS, *MORE_FIELDS) if name in d.ticks},
+        **({FRAMES: list(d.frames)} if d.frames else {}),
     }  # fmt: skip
 
 
@@ -116,7 +124,28 @@ def _demonstration(row: dict[str, pa.Scalar]) -> Demonstration:
         outcome=row["outcome"].as_py(),
         branch=row["branch"].as_py(),
         versions=json.loads(row["versions"].as_py()),
+        frames=tuple(row[FRAMES].as_py()) if FRAMES in row and row[FRAMES].is_valid else (),
     )
+
+
+def packed(picture: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB as JPEG."""
+    good, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not good:
+        raise ValueError(f"a picture of shape {picture.shape} cannot be stored as JPEG")
+    return data.tobytes()
+
+
+def unpacked(data: bytes) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of a stored picture.
+
+    Raises:
+        ValueError: for what is no picture.
+    """
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError(f"a stored picture of {len(data)} bytes cannot be decoded")
+    return np.ascontiguousarray(picture[..., ::-1])
 
 
 def sha256_of(path: Path) -> str:
@@ -178,7 +207,9 @@ class DemonstrationStore:
             raise ValueError(f"{self.folder} already has a shard {tag!r}; shards are only ever added")
         name = f"{tag}.arrow"
         more = [name for name in MORE_FIELDS if any(name in d.ticks for d in demonstrations)]
-        table = pa.Table.from_pylist([_row(d) for d in demonstrations], schema=_schema(more))
+        table = pa.Table.from_pylist(
+            [_row(d) for d in demonstrations], schema=_schema(more, any(d.frames for d in demonstrations))
+        )
         temporary = self.folder / f".{name}.part"
         with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dagger.demonstrations import Demonstration
+from dagger.demonstrations import Demonstration, unpacked
 from sim.camera import render
 from sim.config import Camera, Simulation
 from sim.embedded import EmbeddedWorld
@@ -121,6 +121,9 @@ class RenderingLoader:
                     f"demonstration {w} was recorded on map {d.map_sha256[:12]}…, but its map now compiles to "
                     f"{here[:12]}…: its pictures can no longer be redrawn"
                 )
+        self._stored = any(d.frames for d in demonstrations)
+        if self._stored and not all(d.frames for d in demonstrations):
+            raise ValueError("some demonstrations have stored pictures and some have none; train on one kind alone")
         self.lengths = np.array([len(d) for d in demonstrations])
         self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
         self._moving = {
@@ -180,12 +183,23 @@ class RenderingLoader:
     def draw(self, episode: np.ndarray, tick: np.ndarray) -> np.ndarray:
         """(n, H, W, 3) uint8: the frames at tick `tick` of demonstration `episode`."""
         if self._cache is None:
-            return render(self._backend.maps.arrays, self.world(episode, tick), self.camera, threads=self.threads)
+            return self._pictures(episode, tick)
         flat = self._starts[episode] + tick
         if len(new := self._cache.missing(flat)):
-            world = self.world(episode[new], tick[new])
-            self._cache.put(flat[new], render(self._backend.maps.arrays, world, self.camera, threads=self.threads))
+            self._cache.put(flat[new], self._pictures(episode[new], tick[new]))
         return self._cache.get(flat)
+
+    def _pictures(self, episode: np.ndarray, tick: np.ndarray) -> np.ndarray:
+        """(n, H, W, 3) uint8: redrawn from the state, or as they were stored where that cannot be."""
+        if not self._stored:
+            return render(self._backend.maps.arrays, self.world(episode, tick), self.camera, threads=self.threads)
+        found = np.stack([unpacked(self.demonstrations[e].frames[t]) for e, t in zip(episode, tick)])
+        if found.shape[1:] != (self.camera.height, self.camera.width, 3):
+            raise ValueError(
+                f"stored pictures are {found.shape[2]} x {found.shape[1]} px and cannot be redrawn; "
+                f"a camera of {self.camera.width} x {self.camera.height} px was asked for"
+            )
+        return found
 
     def batch(self, episode: np.ndarray, start: np.ndarray, length: int) -> Batch:
         """The windows that begin at tick `start` (S,) of `episode` (S,), `length` ticks each, masked at the end."""

@@ -36,8 +36,8 @@ from scenarios.environment import room_for
 from scenarios.sample import batch
 from scenarios.spec import Scenario
 from sim.config import Camera
-from sim.embedded import EmbeddedWorld
 from sim.progress import Progress, Quiet
+from sim.stage import at_once, new_worlds
 from sim.trials import backs_up
 
 ARMS = ("dagger", "cloning")
@@ -126,7 +126,7 @@ class Loop:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs 3 % of a step
         torch.set_num_threads(max(1, self.settings.threads // len(ARMS)))
         self._round("round", 0, self.progress)
-        if self.settings.threads < len(ARMS):
+        if self.settings.threads < len(ARMS) or at_once(self.settings.worlds) < self.settings.worlds:
             for arm in ARMS:
                 self._arm(arm, self.progress)
         else:
@@ -171,17 +171,22 @@ class Loop:
         # Both arms meet the same episodes in the same round; only who drives them differs.
         first = TRAIN_SEEDS + (0 if i == 0 else settings.episodes + (i - 1) * settings.per_round)
         episodes = batch(self.scenario, range(self._seed(first), self._seed(first) + count), "train")
-        backend = EmbeddedWorld(
-            min(settings.worlds, count), settings.camera, room_for(self.scenario), self.threads, self.search
-        )
         mixed = i > 0 and arm == "dagger"
         progress.stage(f"{name}: driving {count} episodes", count)
-        found = collect(
-            backend, self.expert, learner if mixed else None, episodes,
-            settings.beta, i if mixed else 0,
-            "dagger" if mixed else "expert", digest_of(learner) if mixed and learner else "", versions(),
-            on_done=progress.advance,
-        )  # fmt: skip
+        with new_worlds(
+            at_once(min(settings.worlds, count)), settings.camera, room_for(self.scenario), threads=self.threads,
+            search=self.search,
+        ) as backend:  # fmt: skip
+            found = collect(
+                backend, self.expert, learner if mixed else None, episodes,
+                settings.beta, i if mixed else 0,
+                "dagger" if mixed else "expert", digest_of(learner) if mixed and learner else "", versions(),
+                on_done=progress.advance,
+            )  # fmt: skip
+            if backend.notes or backend.faults:
+                said = {"notes": backend.notes, "faults": backend.faults}
+                with self._log:
+                    self.run.metrics.append(f"backend/{name}", said)
         with self._log:
             self.store.append(found, name)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,12 +21,13 @@ from dagger.loader import RenderingLoader
 from scenarios.environment import room_for
 from scenarios.sample import batch
 from scenarios.spec import load_scenario
+from sim.carla.loads import Server, ticking
 from sim.config import ActorSpec, Camera, Episode, MapSpec, Simulation, TrafficSpec, Weather
 from sim.embedded import EmbeddedWorld
 from sim.road import find_file
 from sim.types import OUTCOME, Action
 
-NAMES = ("step", "town", "camera", "gym", "loader", "training", "inference", "import", "compile")
+NAMES = ("step", "town", "camera", "gym", "loader", "training", "inference", "carla", "import", "compile")
 OTHERS = 16  # actors beside ego in the workload of state-only steps
 TICKS = 100  # of a state-only episode before all worlds start anew
 SCENE = "rain-turn"
@@ -64,6 +66,12 @@ def cases(name: str, worlds: Sequence[int], threads: int) -> list[Case]:
     if name == "inference":
         return [Case("learner acts", "images/s", None, b, n, functools.partial(acting, b, n), note="with its memory")
                 for b in worlds for n in counts]  # fmt: skip
+    if name == "carla":
+        aims = {"one vehicle": (2_000, "nothing else"), "one camera": (800, "a vehicle with a 200x88 picture a tick"),
+                "traffic": (300, "40 vehicles of a Traffic Manager, lights")}  # fmt: skip
+        return [Case(f"dagger serve, {load}", "ticks/s", aim, 1, 1, functools.partial(served, load),
+                     note=f"synchronous, CARLA's client in this process; {counted}")
+                for load, (aim, counted) in aims.items()]  # fmt: skip
     if name == "import":
         return [Case("import sim", "s", 1.0, 0, 1, lambda: started("import sim.embedded"), less=True,
                      note="new process, interpreter included"),
@@ -284,6 +292,15 @@ def acting(worlds: int, threads: int) -> Measure:
         return worlds
 
     return repeated(once)
+
+
+# ----------------------------------------------------------------------------------------------------- CARLA
+def served(load: str) -> Measure:
+    """Ticks of a served world, asked for by CARLA's own client; a server for each, which ends with the measurement."""
+    server = Server()
+    measure = repeated(ticking(server.port, load))
+    weakref.finalize(measure, server.close)
+    return measure
 
 
 # ----------------------------------------------------------------------------------------------------- start

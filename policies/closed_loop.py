@@ -13,8 +13,8 @@ from scenarios.environment import room_for
 from scenarios.sample import decision, valuation
 from scenarios.spec import Scenario
 from sim.config import Camera, Episode
-from sim.embedded import EmbeddedWorld
 from sim.rollout import Trajectory, in_chunks, rollout
+from sim.stage import at_once, new_worlds
 from sim.types import OUTCOME
 
 Cell = tuple[bool, ...]
@@ -82,11 +82,9 @@ def drive(
     if not episodes:
         raise ValueError(f"no episodes of {scenario.name} to drive")
     branch, outcome, progress, ticks = [], [], [], []
-    backend: EmbeddedWorld | None = None
-    for chunk in in_chunks(episodes, worlds):
-        if backend is None or backend.worlds != len(chunk):
-            backend = EmbeddedWorld(len(chunk), camera, room_for(scenario), threads=threads, search=search)
-        trajectory = rollout(backend, policy, chunk)
+    for chunk in in_chunks(episodes, at_once(worlds)):
+        with new_worlds(len(chunk), camera, room_for(scenario), threads=threads, search=search) as backend:
+            trajectory = rollout(backend, policy, chunk)
         branch.append(trajectory.branch)
         outcome.append(trajectory.outcome)
         progress.append(trajectory.progress)

@@ -19,14 +19,26 @@ class Backend(Protocol):
     `world` is the truth, live: its arrays change at the next `step` or `reset`; `world.copy()` keeps them.
     A world whose outcome is no longer "running" stands still until it is reset.  `sim.testing.BackendConformance`
     is the contract in executable form: a backend's test class inherits it.
+
+    `redraws`: whether `sim.camera.render` gives the backend's pictures from its `world` again, to the byte.  `faults`
+    and `notes`: what went wrong and was mended, and what is done in another way than in the embedded world.
     """
 
+    redraws: bool
     worlds: int
     simulation: Simulation
     camera: Camera
     maps: MapBank
     world: World
     episodes: list[Episode | None]
+
+    @property
+    def faults(self) -> list[str]:
+        """What went wrong and was mended, in the order of events."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What is done in another way than in the embedded world, each said once."""
 
     def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
         """Start `episodes` in the given slots (all slots when None), one each.

@@ -31,7 +31,7 @@ from sim.sensors import Sensor, sense
 from sim.signals import LIGHTS_OFF
 from sim.signs import face_of
 from sim.state import State, state_of
-from sim.stepping import ANYWHERE, EGO_LIMITS, RUNNING, TIMEOUT, follow_in, judge_in, step_worlds
+from sim.stepping import ANYWHERE, EGO_LIMITS, OTHERS, RUNNING, TIMEOUT, VERDICT, WHOLE, step_worlds
 from sim.trials import Judge, judge_of
 from sim.types import (
     NO_BRANCH,
@@ -72,6 +72,8 @@ class EmbeddedWorld:
         sensors: what every ego carries besides, by name; `sense` reads them.
     """
 
+    redraws = True
+
     def __init__(
         self,
         worlds: int,
@@ -99,6 +101,16 @@ class EmbeddedWorld:
         self.crowd = empty_crowd(worlds, slots)
         self.errands: Errands | None = None  # until somebody is sent
         self.world.outcome[:] = TIMEOUT  # nothing runs before the first reset
+
+    @property
+    def faults(self) -> list[str]:
+        """None: nothing here fails and is mended."""
+        return []
+
+    @property
+    def notes(self) -> list[str]:
+        """None: this is the embedded world."""
+        return []
 
     def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
         """Start `episodes` in `slots`; see `Backend.reset`."""
@@ -263,48 +275,14 @@ class EmbeddedWorld:
     def step(self, action: Action) -> None:
         """Advance every running world one tick; see `Backend.step`."""
         asked = self.checked(action)
-        bank, dt, substeps = self.maps.arrays, np.float32(self.simulation.tick), self.simulation.substeps
-        judged = [w for w in self._trials if self.world.outcome[w] == RUNNING]
-        self._move_others(bank, dt)
-        if self._sent:
-            self._drive_errands(bank, dt)
-        over_worlds(
-            lambda start, stop: step_worlds(
-                bank, self.world, self._goal, EGO_LIMITS, DRIVES, *asked, dt, substeps, start, stop
-            ),
-            self.worlds,
-            self.threads,
-            least=256,  # a step is so short that fewer worlds do not pay for a thread
-        )
-        for w in judged:
-            self._trials[w].look(self.world, bank, w)
-        self._change_weather()
+        self._move_crowd()
+        self._do(WHOLE, asked)
 
-    def move_others(self) -> None:
-        """The first part of a tick: everybody but ego goes on, as they see ego where it is.
-
-        For whoever moves ego by other means, and then calls `judge`; `step` does all of it.
-        """
-        bank, dt = self.maps.arrays, np.float32(self.simulation.tick)
-        self._move_others(bank, dt)
-        if self._sent:
-            self._drive_errands(bank, dt)
-        follow_in(bank, self.world, dt, 0, self.worlds)
-
-    def judge(self) -> None:
-        """The last part of a tick: what has become of ego wherever it is now, and the weather of the new tick."""
-        bank = self.maps.arrays
-        judged = [w for w in self._trials if self.world.outcome[w] == RUNNING]
-        judge_in(bank, self.world, self._goal, DRIVES, 0, self.worlds)
-        for w in judged:
-            self._trials[w].look(self.world, bank, w)
-        self._change_weather()
-
-    def checked(self, action: Action) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What an action asks of every ego's wheels, pedals and gear, (B,) each, with what drowsy hands add.
+    def checked(self, action: Action) -> Action:
+        """What a step is asked for in every world, with what drowsy hands add; all three parts are there.
 
         Raises:
-            ValueError: as `step`.
+            ValueError: see `Backend.step`.
         """
         steer = np.ascontiguousarray(action.steer, np.float32)
         acceleration = np.ascontiguousarray(action.acceleration, np.float32)
@@ -321,12 +299,50 @@ class EmbeddedWorld:
             raise ValueError(
                 f"action of world {w} is steer={steer[w]}, acceleration={acceleration[w]}; finite numbers are wanted"
             )
-        return self._with_weave(steer), acceleration, reverse
+        return Action(self._with_weave(steer), acceleration, reverse)
+
+    def move_others(self) -> None:
+        """The first part of a tick: everybody but ego goes on, as they see ego where it is.
+
+        For whoever moves ego by other means, and then calls `judge`; `step` does all of it.
+        """
+        self._move_crowd()
+        self._do(OTHERS)
+
+    def judge(self) -> None:
+        """The last part of a tick: what has become of ego wherever it is now, and the weather of the new tick."""
+        self._do(VERDICT)
 
     def coming_weather(self, w: int) -> np.ndarray | None:
         """(14,) the weather of world w a tick from now; None where it does not change."""
         table = self._changing.get(w)
         return None if table is None else table[min(self.world.tick[w] + 1, len(table) - 1)]
+
+    def _do(self, parts: int, asked: Action | None = None) -> None:
+        """Parts of the kernel's step, and after its verdict what hangs on that."""
+        bank, dt, substeps = self.maps.arrays, np.float32(self.simulation.tick), self.simulation.substeps
+        nothing = np.zeros(self.worlds, np.float32)
+        asked = asked or Action(nothing, nothing, nothing > 0)
+        judged = [w for w in self._trials if self.world.outcome[w] == RUNNING] if parts & VERDICT else []
+        over_worlds(
+            lambda start, stop: step_worlds(
+                bank, self.world, self._goal, EGO_LIMITS, DRIVES, asked.steer, asked.acceleration, asked.reverse, dt,
+                substeps, parts, start, stop,
+            ),
+            self.worlds,
+            self.threads,
+            least=256,  # a step is so short that fewer worlds do not pay for a thread
+        )  # fmt: skip
+        for w in judged:
+            self._trials[w].look(self.world, bank, w)
+        if parts & VERDICT:
+            self._change_weather()
+
+    def _move_crowd(self) -> None:
+        bank, dt = self.maps.arrays, np.float32(self.simulation.tick)
+        self._move_others(bank, dt)
+        if self._sent:
+            self._drive_errands(bank, dt)
 
     def _with_weave(self, steer: np.ndarray) -> np.ndarray:
         """What the wheels are asked for: drowsy hands add to it."""

@@ -27,6 +27,8 @@ ALONG_ROUTE = np.float32(np.pi / 3)  # [rad] between the car's heading and the r
 HALT_SPEED = np.float32(0.1)  # [m/s] and ..
 HALT_BEFORE = np.float32(5.0)  # .. [m] before a stop line: who is slower there has stopped (CARLA: 0.1 m/s within 4 m)
 OPEN_LIGHT, RED_LIGHT, STOP_LINE, NEAR_STOP = 1, 2, 4, 8
+OTHERS, DRIVE, VERDICT = 1, 2, 4  # parts of a step, in their order; somebody else may move ego instead of DRIVE
+WHOLE = OTHERS | DRIVE | VERDICT
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
 RUNNING, ARRIVED, COLLISION, OFF_ROAD, TIMEOUT, DEVIATED = (
@@ -132,89 +134,66 @@ def outcome_of(struck, off, arrived, strayed, late):  # type: ignore[no-untyped-
     return outcome
 
 
-@kernel(inline=True)
-def follow_paths(w, n, world, bank, dt):  # type: ignore[no-untyped-def]
-    """Move the followers of paths in world w on by one tick; they react to where ego is now, as its own action did."""
-    for i in range(1, n):
-        if world.kind[w, i] != 0 and world.path[w, i] >= 0:
-            follow(w, i, n, dt, bank.points, bank.path_start, world.x, world.y, world.yaw, world.speed, world.steer,
-                   world.acceleration, world.length, world.width, world.wheelbase, world.overhang, world.kind,
-                   world.path, world.path_s, world.target_speed)  # fmt: skip
-
-
-@kernel(inline=True)
-def judge(w, n, ex, ey, eyaw, ev, bank, world, goal, drivable):  # type: ignore[no-untyped-def]
-    """Say what has become of ego in world w, which has come to ex, ey, eyaw at speed ev in this tick."""
-    world.tick[w] += 1
-    cos, sin = np.cos(eyaw), np.sin(eyaw)
-    arrived, strayed, seen = False, False, 0
-    for r in range(world.route.shape[1]):
-        q = world.route[w, r]
-        if q < 0:
-            continue
-        s, offset, k = advance_along(bank.points, bank.path_start[q], bank.path_start[q + 1] - 1, world.route_s[w, r],
-                                     ex, ey)  # fmt: skip
-        if abs(offset) < ON_LANE:
-            seen |= lines_passed(q, world.route_s[w, r], s, world.length[w, 0] - world.overhang[w, 0], world.clock[w],
-                                 bank.gate_start, bank.gate_s, bank.gate_kind, bank.gate_plan)  # fmt: skip
-        world.route_s[w, r] = s
-        world.route_offset[w, r] = offset
-        points = bank.points
-        if s > bank.junction_out[q] and abs(offset) < ON_ROUTE and abs(wrap(eyaw - points[k, 2])) < ALONG_ROUTE:
-            world.branch[w] = bank.decision[q]
-            arrived = arrived or s > bank.junction_out[q] + goal[w, 0]
-        dx, dy = points[k, 0] - ex, points[k, 1] - ey
-        strayed = dx * dx + dy * dy > goal[w, 1] * goal[w, 1]
-    count_lines(w, seen, ev, world.red_lights, world.stop_signs, world.halted)
-
-    struck = struck_actor(w, n, world.x, world.y, world.yaw, world.length, world.width, world.overhang, world.kind, cos,
-                          sin)  # fmt: skip
-    length, width = world.length[w, 0], world.width[w, 0]
-    if struck == 0:
-        middle = HALF * length - world.overhang[w, 0]
-        struck = struck_scenery(ex + middle * cos, ey + middle * sin, cos, sin, length, width, world.map[w], bank)
-    off = wheels_off(ex, ey, cos, sin, world.wheelbase[w, 0], width, world.map[w], bank, drivable)
-    world.struck[w] = struck
-    world.outcome[w] = outcome_of(struck, off, arrived, strayed, world.tick[w] >= world.time_limit[w])
-
-
 @kernel
-def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse, dt, substeps, start, stop):  # type: ignore[no-untyped-def]
-    """Move worlds start .. stop on by one tick.
+def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse, dt, substeps, parts, start, stop):  # type: ignore[no-untyped-def]
+    """Move worlds start .. stop on by one tick, or do some parts of that.
 
     Args:
         goal: (B, 2) metres beyond the junction to arrive, off the route to end.
         limits: `limits_of` ego; drivable: by SURFACES; steer_asked, pedal, reverse: (B,) of ego.
+        parts: a sum of OTHERS, DRIVE and VERDICT.
     """
     x, y, yaw, speed = world.x, world.y, world.yaw, world.speed
     steer, acceleration = world.steer, world.acceleration
+    length, width, wheelbase, overhang = world.length, world.width, world.wheelbase, world.overhang
+    kind, path, path_s, target_speed = world.kind, world.path, world.path_s, world.target_speed
+    points, path_start = bank.points, bank.path_start
     n = x.shape[1]
     for w in range(start, stop):
         if world.outcome[w] != RUNNING:
             continue
-        follow_paths(w, n, world, bank, dt)
-        before = speed[w, 0]
-        ex, ey, eyaw, ev, delta = drive(
-            x[w, 0], y[w, 0], yaw[w, 0], before, steer[w, 0], acceleration[w, 0], steer_asked[w], pedal[w], reverse[w],
-            grip_of(wetness_of(world.weather[w])), limits, world.wheelbase[w, 0], dt, substeps,
-        )  # fmt: skip
-        x[w, 0], y[w, 0], yaw[w, 0], speed[w, 0], steer[w, 0] = ex, ey, wrap(eyaw), ev, delta
-        acceleration[w, 0] = (ev - before) / dt
-        judge(w, n, ex, ey, eyaw, ev, bank, world, goal, drivable)
+        # Others first: they react to where ego is now, as ego's own action did.
+        for i in range(1, n if parts & OTHERS else 0):
+            if kind[w, i] != 0 and path[w, i] >= 0:
+                follow(w, i, n, dt, points, path_start, x, y, yaw, speed, steer, acceleration,
+                       length, width, wheelbase, overhang, kind, path, path_s, target_speed)  # fmt: skip
+        ex, ey, eyaw, ev = x[w, 0], y[w, 0], yaw[w, 0], speed[w, 0]
+        if parts & DRIVE:
+            before = ev
+            ex, ey, eyaw, ev, delta = drive(
+                ex, ey, eyaw, before, steer[w, 0], acceleration[w, 0], steer_asked[w], pedal[w], reverse[w],
+                grip_of(wetness_of(world.weather[w])), limits, wheelbase[w, 0], dt, substeps,
+            )  # fmt: skip
+            x[w, 0], y[w, 0], yaw[w, 0], speed[w, 0], steer[w, 0] = ex, ey, wrap(eyaw), ev, delta
+            acceleration[w, 0] = (ev - before) / dt
+        if not parts & VERDICT:
+            continue
+        world.tick[w] += 1
+        cos, sin = np.cos(eyaw), np.sin(eyaw)
 
+        arrived, strayed, seen = False, False, 0
+        for r in range(world.route.shape[1]):
+            q = world.route[w, r]
+            if q < 0:
+                continue
+            s, offset, k = advance_along(points, path_start[q], path_start[q + 1] - 1, world.route_s[w, r], ex, ey)
+            if abs(offset) < ON_LANE:
+                seen |= lines_passed(q, world.route_s[w, r], s, length[w, 0] - overhang[w, 0], world.clock[w],
+                                     bank.gate_start, bank.gate_s, bank.gate_kind, bank.gate_plan)  # fmt: skip
+            world.route_s[w, r] = s
+            world.route_offset[w, r] = offset
+            if s > bank.junction_out[q] and abs(offset) < ON_ROUTE and abs(wrap(eyaw - points[k, 2])) < ALONG_ROUTE:
+                world.branch[w] = bank.decision[q]
+                arrived = arrived or s > bank.junction_out[q] + goal[w, 0]
+            dx, dy = points[k, 0] - ex, points[k, 1] - ey
+            strayed = dx * dx + dy * dy > goal[w, 1] * goal[w, 1]
+        count_lines(w, seen, ev, world.red_lights, world.stop_signs, world.halted)
 
-@kernel
-def follow_in(bank, world, dt, start, stop):  # type: ignore[no-untyped-def]
-    """The first part of `step_worlds`: the followers of paths in worlds start .. stop."""
-    for w in range(start, stop):
-        if world.outcome[w] == RUNNING:
-            follow_paths(w, world.x.shape[1], world, bank, dt)
-
-
-@kernel
-def judge_in(bank, world, goal, drivable, start, stop):  # type: ignore[no-untyped-def]
-    """The last part of `step_worlds`: what has become of egos in worlds start .. stop, wherever they have come to."""
-    for w in range(start, stop):
-        if world.outcome[w] == RUNNING:
-            judge(w, world.x.shape[1], world.x[w, 0], world.y[w, 0], world.yaw[w, 0], world.speed[w, 0], bank, world,
-                  goal, drivable)  # fmt: skip
+        struck = struck_actor(w, n, x, y, yaw, length, width, overhang, kind, cos, sin)
+        if struck == 0:
+            middle = HALF * length[w, 0] - overhang[w, 0]
+            struck = struck_scenery(ex + middle * cos, ey + middle * sin, cos, sin, length[w, 0], width[w, 0],
+                                    world.map[w], bank)  # fmt: skip
+        off = wheels_off(ex, ey, cos, sin, wheelbase[w, 0], width[w, 0], world.map[w], bank, drivable)
+        world.struck[w] = struck
+        world.outcome[w] = outcome_of(struck, off, arrived, strayed, world.tick[w] >= world.time_limit[w])

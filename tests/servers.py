@@ -3,15 +3,67 @@
 from __future__ import annotations
 
 import re
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import msgpack
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+class Raw:
+    """A client that speaks the wire itself, and may say what no client says.
+
+    Args:
+        port: of a server's RPC.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), 20)
+        self._unpacker = msgpack.Unpacker(raw=False)
+        self._calls = 0
+
+    def send(self, method: Any, *arguments: Any) -> int:
+        """Ask for something; the number of the call."""
+        self._calls += 1
+        self.socket.sendall(msgpack.packb([0, self._calls, method, [[False], *arguments]]))
+        return self._calls
+
+    def answer(self) -> list[Any]:
+        """What comes next: [1, number, error, result]."""
+        while True:
+            for found in self._unpacker:
+                return list(found)
+            data = self.socket.recv(1 << 16)
+            if not data:
+                raise ConnectionError("the server has let go")
+            self._unpacker.feed(data)
+
+    def call(self, method: Any, *arguments: Any) -> Any:
+        """Ask and wait: error and result."""
+        number = self.send(method, *arguments)
+        answer = self.answer()
+        assert answer[:2] == [1, number]
+        return answer[2], answer[3]
+
+    def value(self, method: str, *arguments: Any) -> Any:
+        """Ask for a value that must come."""
+        error, result = self.call(method, *arguments)
+        assert error is None and result[0][0] == 1, (method, error, result)
+        return result[0][1]
+
+    def subscribe(self, stream: int, port: int) -> socket.socket:
+        """A reader of a stream; `port` is that of the streams."""
+        made = socket.create_connection(("127.0.0.1", port), 20)
+        made.sendall(struct.pack("<I", stream))
+        return made
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tyro
+
 from dagger.console import Bars, output, table
 from dagger.options import BadInput
 from dagger.results import ResultsLog
@@ -55,8 +57,9 @@ class Options:
     Prints a table with the aims beside the figures, and adds the figures to a file of JSON lines.
 
     Args:
-        only: benchmarks to run: step, town, camera, gym, loader, training, inference, import, compile; all when none is
-            named, but for compile.
+        names: benchmarks to run: step, town, camera, gym, loader, training, inference, carla, import, compile; all when
+            none is named, but for compile.
+        only: the same, as a flag.
         seconds: spent on each repeat [s].
         repeats: of each benchmark; the median counts.
         worlds: batch sizes.
@@ -66,6 +69,7 @@ class Options:
         config: YAML file of these options; flags given here win over it.
     """
 
+    names: tyro.conf.Positional[tuple[str, ...]] = ()
     only: tuple[str, ...] = ()
     seconds: float = 0.5
     repeats: int = 5
@@ -90,10 +94,10 @@ def main(options: Options) -> int:
     """Measure, print, add to the file."""
     from dagger import measurements
 
-    known = measurements.NAMES
-    if odd := next((n for n in options.only if n not in known), None):
-        raise BadInput(f"--only names '{odd}'; known benchmarks are {listed(known)}{nearest(odd, known)}")
-    chosen = [n for n in known if (n in options.only if options.only else n != "compile") or
+    known, asked = measurements.NAMES, (*options.names, *options.only)
+    if odd := next((n for n in asked if n not in known), None):
+        raise BadInput(f"there is no benchmark '{odd}'; known are {listed(known)}{nearest(odd, known)}")
+    chosen = [n for n in known if (n in asked if asked else n != "compile") or
               (n == "compile" and options.cold)]  # fmt: skip
     cases = [case for name in chosen for case in measurements.cases(name, options.worlds, options.threads)]
     about = machine()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tyro
 
+from dagger.backends import PORT, check_backend
 from dagger.console import Bars, output, table
 from dagger.options import BadInput, check_seed
 
@@ -30,6 +31,9 @@ class Options:
         threads: of the simulator.
         rule: replaces the scenario's rule.
         maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
+        backend: where worlds run: embedded, in this process, or carla, on CARLA servers, a world each.
+        host: of the CARLA servers.
+        port: of each CARLA server.
         config: YAML file of these options; flags given here win over it.
     """
 
@@ -42,10 +46,14 @@ class Options:
     threads: int = 2
     rule: str | None = None
     maps: Path | None = None
+    backend: str = "embedded"
+    host: str = "127.0.0.1"
+    port: tuple[int, ...] = (PORT,)
     config: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be driven."""
+        check_backend(self.backend, self.port)
         check_seed(self.seed)
         for name in ("episodes", "worlds", "threads"):
             if (value := getattr(self, name)) < 1:
@@ -62,7 +70,7 @@ def main(options: Options) -> int:
     from scenarios.environment import room_for
     from scenarios.sample import batch
     from scenarios.spec import load_scenario
-    from sim.embedded import EmbeddedWorld
+    from sim.stage import at_once, new_worlds
 
     scenario = load_scenario(options.scenario)
     scenario = scenario if options.rule is None else scenario.with_rule(options.rule)
@@ -70,6 +78,7 @@ def main(options: Options) -> int:
     folder = options.out or Path("demonstrations") / f"{scenario.name}-{options.seed}"
     store = DemonstrationStore(folder)
     expert, search = Expert.of(scenario), (options.maps,) if options.maps else ()
+    said: list[str] = []
     with Bars() as bars:
         bars.stage(f"{scenario.name}: demonstrating {options.episodes} episodes", options.episodes)
         for start in range(0, options.episodes, SHARD):
@@ -77,19 +86,21 @@ def main(options: Options) -> int:
             first = options.seed * 10_000_000 + SEEDS
             tag = f"{scenario.name}-{scenario.digest()[:8]}-{options.split}-{first + start}-{first + stop}"
             if tag not in store.tags():
-                backend = EmbeddedWorld(
-                    min(options.worlds, stop - start), None, room_for(scenario), options.threads, search
-                )
                 episodes = batch(scenario, range(first + start, first + stop), options.split)
-                store.append(
-                    collect(
+                with new_worlds(
+                    at_once(min(options.worlds, stop - start)), None, room_for(scenario), threads=options.threads,
+                    search=search,
+                ) as backend:  # fmt: skip
+                    found = collect(
                         backend, expert, None, episodes, BetaSchedule(), 0,
                         "expert", versions=versions(), on_done=bars.advance,
-                    ),
-                    tag,
-                )  # fmt: skip
+                    )  # fmt: skip
+                    said += [*backend.notes, *backend.faults]
+                store.append(found, tag)
             else:
                 bars.advance(stop - start)
     rows = [[str(e["tag"]), str(e["episodes"]), str(e["ticks"]), str(e["labels"])] for e in store.entries()]
     output().print(table(["shard", "episodes", "ticks", "labels"], rows, str(folder), numbers=(1, 2, 3)))
+    for words in dict.fromkeys(said):
+        output().print(words)
     return 0

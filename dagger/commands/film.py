@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tyro
 
+from dagger.backends import PORT, check_backend
 from dagger.console import Bars
 from dagger.options import BadInput
 from scenarios.rules.evaluate import compile_formula, of_valuation
@@ -37,6 +38,9 @@ class Options:
         size: of the large picture [px], as in 640x360.
         rule: replaces the scenario's rule.
         maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
+        backend: where worlds run: embedded, in this process, or carla, on CARLA servers, a world each.
+        host: of the CARLA servers.
+        port: of each CARLA server.
         config: YAML file of these options; flags given here win over it.
     """
 
@@ -49,7 +53,14 @@ class Options:
     size: str = "640x360"
     rule: str | None = None
     maps: Path | None = None
+    backend: str = "embedded"
+    host: str = "127.0.0.1"
+    port: tuple[int, ...] = (PORT,)
     config: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a backend that there is not."""
+        check_backend(self.backend, self.port)
 
 
 def read_size(text: str) -> tuple[int, int]:
@@ -126,8 +137,8 @@ def main(options: Options) -> int:
     from scenarios.environment import room_for
     from scenarios.sample import sample
     from scenarios.spec import load_scenario
-    from sim.embedded import EmbeddedWorld
     from sim.film import FILM_CAMERA, Captions, drive_film, write_film
+    from sim.stage import new_worlds
 
     width, height = read_size(options.size)
     if options.out.suffix != ".mp4":
@@ -140,23 +151,24 @@ def main(options: Options) -> int:
     episode = sample(scenario, options.seed, options.split, cell)
 
     search = (options.maps,) if options.maps else ()
-    backend = EmbeddedWorld(1, driver.camera, room_for(scenario), search=search)
-    onlooker = Onlooker(Expert.of(scenario), backend)
-    title, notes = titled(scenario)
-    captions = Captions(
-        title,
-        f"driver: {short_name(driver.name)}  ·  seed {options.seed}  ·  green: true, as far as an expert knows by now",
-        lambda world: with_sub_rules(scenario, onlooker.facts(world)), onlooker.wanted, notes,
-    )  # fmt: skip
-    policy = driver.of(scenario, options.split)
-    view = replace(FILM_CAMERA, width=width, height=height)
-    fps = round(1 / backend.simulation.tick)
-    with Bars() as bars:
-        limit = episode.time_limit / backend.simulation.tick
-        bars.stage(f"filming {scenario.name}", limit)
-        frames = drive_film(policy, backend, episode, captions, view)
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        count = write_film(options.out, _counted(frames, bars.advance), fps)
+    with new_worlds(1, driver.camera, room_for(scenario), search=search) as backend:
+        onlooker = Onlooker(Expert.of(scenario), backend)
+        title, notes = titled(scenario)
+        told = "green: true, as far as an expert knows by now"
+        captions = Captions(
+            title,
+            f"driver: {short_name(driver.name)}  ·  seed {options.seed}  ·  {told}",
+            lambda world: with_sub_rules(scenario, onlooker.facts(world)), onlooker.wanted, notes,
+        )  # fmt: skip
+        policy = driver.of(scenario, options.split)
+        view = replace(FILM_CAMERA, width=width, height=height)
+        fps = round(1 / backend.simulation.tick)
+        with Bars() as bars:
+            limit = episode.time_limit / backend.simulation.tick
+            bars.stage(f"filming {scenario.name}", limit)
+            frames = drive_film(policy, backend, episode, captions, view)
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            count = write_film(options.out, _counted(frames, bars.advance), fps)
     print(f"{options.out}  ({count} frames, {count / fps:.1f} s)")
     return 0
 

@@ -15,6 +15,7 @@ import numpy as np
 import tyro
 import yaml
 
+from dagger.backends import PORT, check_backend
 from dagger.console import Bars, output, scorecard
 from dagger.demonstrations import Demonstration, DemonstrationStore
 from dagger.loader import RenderingLoader
@@ -45,6 +46,9 @@ class Options:
     Args:
         scenario: a name out of `dagger scenarios`, or a path that ends in .yaml.
         rule: replaces the scenario's rule, as in "left if raining and not night else right".
+        backend: where worlds run: embedded, in this process, or carla, on CARLA servers, a world each.
+        host: of the CARLA servers.
+        port: of each CARLA server.
         config: YAML file of these options, as in "train: {rounds: 4}"; flags given here win over it.
         out: the run folder; by default runs/SCENARIO-SEED, with -2, -3, ... when that is taken.
         seed: of episodes, weights and batches; the same command and seed give the same checkpoints, to the byte.
@@ -58,6 +62,9 @@ class Options:
 
     scenario: tyro.conf.Positional[str] = "rain-turn"
     rule: str | None = None
+    backend: str = "embedded"
+    host: str = "127.0.0.1"
+    port: tuple[int, ...] = (PORT,)
     config: Path | None = None
     out: Path | None = None
     seed: int = 0
@@ -69,6 +76,7 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse a seed whose episodes would have no number."""
+        check_backend(self.backend, self.port)
         check_seed(self.seed)
 
 
@@ -172,6 +180,8 @@ def main(options: Options) -> int:
         "scenario": dict(scenario.data), "scenario_digest": scenario.digest(), "rule": str(scenario.rule),
         "seed": options.seed, "quick": options.quick, "train": plain(options.train), "probe": plain(options.probe),
     }  # fmt: skip
+    if options.backend != "embedded":
+        settings["backend"] = options.backend
     run = RunFolder(folder, settings, options.resume)
     print(f"{scenario.name}: {scenario.rule}  →  {folder}", flush=True)
     if options.quick and (note := quick_note(scenario, options.probe)):

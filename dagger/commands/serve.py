@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ class Options:
         map: a generator, an OpenDRIVE file, or the name of one in the folder of --maps.
         host: address to listen on; 0.0.0.0 lets in other machines, and whoever comes may do everything.
         maps: folder of OpenDRIVE files such as Town02.xodr.
+        methods: print the table of all RPC methods, what is done about each, and end.
         verbose: say what clients do wrong and which methods they ask for that are unknown.
         config: YAML file of these options; flags given here win over it.
     """
@@ -30,6 +30,7 @@ class Options:
     map: str = "grid_town"
     host: str = "127.0.0.1"
     maps: Path | None = None
+    methods: bool = False
     verbose: bool = False
     config: Path | None = None
 
@@ -39,6 +40,17 @@ class Options:
             raise BadInput(f"--port was given {self.port}; wanted 0 to 65534")
 
 
+def table_of_methods() -> str:
+    """Every RPC method as a Markdown table: served ones first, then those without effect, then those refused."""
+    from sim.carla.server.registry import METHODS
+    from sim.carla.server.serve import Server  # noqa: F401  (with it all methods are registered)
+
+    order = ("served", "ignored", "refused")
+    rows = sorted(METHODS.values(), key=lambda m: (order.index(m.does), m.name))
+    lines = [f"| `{m.name}` | {m.does} | {m.says.rstrip('.')} |" for m in rows]
+    return "\n".join(["| RPC method | is | what it does, or why not |", "|---|---|---|", *lines])
+
+
 def main(options: Options) -> int:
     """Serve until interrupted."""
     import os
@@ -46,6 +58,9 @@ def main(options: Options) -> int:
     from sim.carla.server.rpc import Refused
     from sim.carla.server.serve import Server, map_named, run
 
+    if options.methods:
+        print(table_of_methods())
+        return 0
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s")
     search = [Path(os.environ["HOMUNCULUS_MAPS"])] if os.environ.get("HOMUNCULUS_MAPS") else []
     try:
@@ -63,12 +78,6 @@ def main(options: Options) -> int:
         if server.streams.dropped:
             output().print(f"frames that slow readers lost: {server.streams.dropped}")
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        run(road_map, f"Carla/Maps/{Path(options.map).stem}", options.host, options.port, search, ready, ended)
-    except KeyboardInterrupt:
-        output().print("stopped")
+    run(road_map, f"Carla/Maps/{Path(options.map).stem}", options.host, options.port, search, ready, ended)
+    output().print("stopped")
     return 0

@@ -18,6 +18,7 @@ from typing import Any
 import tyro
 import yaml
 
+from dagger.backends import PORT, check_backend
 from dagger.console import Bars, output
 from dagger.drivers import DriverChoice, choose_driver, code_version, one_thread
 from dagger.options import BadInput, check_seed, given, read_config
@@ -65,6 +66,9 @@ class Options:
         out: the folder; by default results/TARGET-DRIVER.
         resume: drive what is missing in the folder that --out names, with the options that it was begun with.
         maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
+        backend: where worlds run: embedded, in this process, or carla, on CARLA servers, a world each.
+        host: of the CARLA servers.
+        port: of each CARLA server.
         config: YAML file of these options; flags given here win over it.
     """
 
@@ -83,10 +87,19 @@ class Options:
     out: Path | None = None
     resume: bool = False
     maps: Path | None = None
+    backend: str = "embedded"
+    host: str = "127.0.0.1"
+    port: tuple[int, ...] = (PORT,)
     config: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be driven."""
+        check_backend(self.backend, self.port)
+        if self.backend == "carla" and (self.workers > 1 or self.isolate):
+            raise BadInput(
+                f"--workers was given {self.workers}; worlds on CARLA servers are driven from one process that is not "
+                "isolated: wanted 1, and a --port for each world"
+            )
         check_seed(self.seed)
         for name in ("seeds", "repetitions", "worlds", "workers", "threads"):
             value = getattr(self, name)

@@ -17,7 +17,6 @@ from dagger.drivers import DriverChoice
 from dagger.suites.courses import Course, Task, Way
 from policies.base import Policy
 from sim.config import Simulation
-from sim.embedded import EmbeddedWorld
 from sim.metrics import (
     driving_score,
     infractions_of,
@@ -28,6 +27,7 @@ from sim.metrics import (
     succeeded,
 )
 from sim.rollout import Trajectory, in_chunks, rollout
+from sim.stage import at_once, new_worlds
 from sim.types import OUTCOMES
 
 Row = dict[str, Any]
@@ -92,22 +92,20 @@ def _batches(
     course: Course, tasks: Sequence[Task], policy: Policy, driver: DriverChoice, settings: Settings,
     on_tick: Callable[[], None],
 ) -> Iterator[list[Row]]:  # fmt: skip
-    backend: EmbeddedWorld | None = None
-    for batch in in_chunks(tasks, settings.worlds):
+    for batch in in_chunks(tasks, at_once(settings.worlds)):
         began = time.perf_counter()
         try:  # before a driver is asked: a file that the driver misses is its own affair
             episodes = [course.episode(task, settings.search) for task in batch]
             ways = [course.way(episode, settings.search) for episode in episodes]
         except FileNotFoundError as error:
             raise NoMap(str(error)) from None
-        if backend is None or backend.worlds != len(batch):
-            backend = EmbeddedWorld(
-                len(batch), driver.camera, course.room(), threads=settings.threads, search=settings.search
-            )
-        trajectory = rollout(backend, policy, episodes, lambda tick, slots: on_tick())
+        room, threads, search = course.room(), settings.threads, settings.search
+        with new_worlds(len(batch), driver.camera, room, threads=threads, search=search) as backend:
+            trajectory = rollout(backend, policy, episodes, lambda tick, slots: on_tick())
+            mended = {"faults": backend.faults} if backend.faults else {}
         rows = [_row(course, task, alone(trajectory, w), ways[w]) for w, task in enumerate(batch)]
         wall = round((time.perf_counter() - began) / len(batch), 6)
-        yield [row | {"wall": wall} for row in rows]
+        yield [row | mended | {"wall": wall} for row in rows]
 
 
 def alone(trajectory: Trajectory, w: int) -> Trajectory:

@@ -31,6 +31,10 @@ class Cast:
         self.notes: list[str] = []
         self.ours = BOARD in self._known
 
+    def knows(self, name: str) -> bool:
+        """Whether the server has a blueprint of this id."""
+        return name in self._known
+
     def blueprint(self, name: str, attributes: Mapping[str, Any]) -> Any:
         """A blueprint by its id, or what stands for it, with those of the attributes that it knows.
 
@@ -58,7 +62,12 @@ class Cast:
             return self.blueprint(BOARD, about)
         look = int(world.look[w, i])
         colour = f"{look >> 16 & 255},{look >> 8 & 255},{look & 255}"
-        about = {"color": colour, "spawn_jitter": 0, "role_name": "hero" if i == 0 else "autopilot"}
+        about = {
+            "color": colour,
+            "spawn_jitter": 0,
+            "spawn_overlap": True,
+            "role_name": "hero" if i == 0 else "autopilot",
+        }
         return self.blueprint(OF_BODY[KINDS[kind]], about)
 
     def _note(self, words: str) -> None:

@@ -7,24 +7,39 @@ come back.  CARLA's numbers are float32 and its angles degrees: what comes back 
 
 from __future__ import annotations
 
+import math
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sim.bank import MapBank
-from sim.carla.session import ATTEMPTS, BACK_OFF, Lost, Session
+from sim.carla.instruments import Instruments, mount_of
+from sim.carla.session import ATTEMPTS, BACK_OFF, Lost, ServerLost, Session
 from sim.config import Camera, Episode, Simulation
 from sim.embedded import EmbeddedWorld
 from sim.sensors import Sensor, sense
 from sim.state import State
 from sim.stepping import RUNNING
-from sim.types import Action, Observation, World
+from sim.types import Action, Observation, RoadMap, World
 
 TIMEOUT = 20.0  # [s] of a call
+ELSEWHERE = 0.01  # [m] from where ego was: an episode that is played again has not come to the same
+
+
+class _Bar(NamedTuple):
+    """One thing that was done with a world: a tick, or with no action, ego put somewhere; the first one is its start.
+
+    Args:
+        before: the world alone, once the others had moved. weather: of the tick, None where it stayed.
+    """
+
+    before: World
+    action: Action | None = None
+    weather: np.ndarray | None = None
 
 
 class CarlaWorld:
@@ -40,7 +55,7 @@ class CarlaWorld:
 
     Raises:
         ValueError: for fewer servers than worlds, or a server of another version.
-        ConnectionError: when a server does not answer.
+        ServerLost: when a server does not answer.
     """
 
     redraws = False
@@ -60,11 +75,14 @@ class CarlaWorld:
             raise ValueError(f"{worlds} worlds want as many CARLA servers; {len(servers)} were named")
         self._book = EmbeddedWorld(worlds, camera, simulation, threads, search, sensors)
         self.worlds, self.threads = worlds, threads
-        self._sessions = [Session(*s, timeout, self.camera, self.simulation) for s in servers[:worlds]]
-        for session in self._sessions:
-            session.connect()
+        self._sessions = [
+            Session(*s, timeout, self.camera, self.simulation, self.sensors) for s in servers[:worlds]
+        ]  # fmt: skip
+        self._scores: list[list[_Bar]] = [[] for _ in range(worlds)]  # of each world, since its episode began
         # also when the program ends without closing it
         self._leave = weakref.finalize(self, _close, tuple(self._sessions))
+        for session in self._sessions:
+            session.connect()
 
     # ------------------------------------------------------------------------------------------ what the book says
     @property
@@ -99,16 +117,21 @@ class CarlaWorld:
 
     @property
     def faults(self) -> list[str]:
-        """What went wrong and was mended."""
+        """What went wrong, and how it was mended."""
         return [fault for session in self._sessions for fault in session.faults]
 
     @property
     def notes(self) -> list[str]:
         """What the servers do in another way than the embedded world."""
         said = [note for session in self._sessions for note in session.cast.notes]
-        if self.sensors:
-            said.append(f"sensors {', '.join(self.sensors)} are worked out from the server's truth, not by the server")
+        if mine := [name for name in self.sensors if self._mine(name)]:
+            said.append(f"{', '.join(mine)}: worked out from the server's truth, not measured by the server")
         return list(dict.fromkeys(said))
+
+    def _mine(self, name: str) -> bool:
+        """Whether a sensor is worked out here, because some server has none of its kind."""
+        mount = mount_of(self.sensors[name], self.simulation.tick)
+        return mount is None or not all(session.cast.knows(mount.blueprint) for session in self._sessions)
 
     # ---------------------------------------------------------------------------------------------------- running
     def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
@@ -116,60 +139,99 @@ class CarlaWorld:
         slots = list(range(self.worlds)) if slots is None else [int(w) for w in slots]
         self._book.reset(episodes, slots)
         for w in slots:
-            self._mend(w, lambda w=w: self._start(w))  # type: ignore[misc]
+            self._scores[w] = [_Bar(self._row(w))]
+            self._mend(w, lambda w=w: self._sessions[w].start(*self._staged(w), self.world, w))  # type: ignore[misc]
 
-    def _start(self, w: int) -> None:
-        episode = self._book.episodes[w]
+    def _row(self, w: int) -> World:
+        """World w alone, copied."""
+        return World(*(array[w : w + 1].copy() for array in self.world))
+
+    def _staged(self, w: int) -> tuple[Episode, RoadMap]:
+        """What is played in world w, and where."""
+        episode = self.episodes[w]
         assert episode is not None
-        self._sessions[w].start(episode, self.maps.maps[self.world.map[w]], self.world, w)
+        return episode, self.maps.maps[self.world.map[w]]
 
     def step(self, action: Action) -> None:
         """Advance every running world one tick; see `Backend.step`."""
-        steer, pedal, reverse = self._book.checked(action)
-        running = np.flatnonzero(self.world.outcome == RUNNING)
+        asked = self._book.checked(action)
         self._book.move_others()
-        for w in running:
-            asked = Action(steer[w : w + 1], pedal[w : w + 1], reverse[w : w + 1])
-            episode = self._book.episodes[w]
-            assert episode is not None
-
-            def tick(w: int = int(w), episode: Episode = episode, asked: Action = asked) -> None:
-                self._sessions[w].tick(episode, self.world, w, asked, self._book.coming_weather(w))
-
-            self._mend(int(w), tick, lambda w=int(w): self._start(w))  # type: ignore[misc]
+        for w in np.flatnonzero(self.world.outcome == RUNNING).tolist():
+            mine = Action(*(part[w : w + 1] for part in (asked.steer, asked.acceleration, asked.reverse)))
+            bar = _Bar(self._row(w), mine, self._book.coming_weather(w))
+            self._mend(w, lambda w=w, bar=bar: self._play(w, bar, self.world, w), again=True)  # type: ignore[misc]
+            self._scores[w].append(bar)
         self._book.judge()
 
-    def _mend(self, w: int, act: Callable[[], None], again: Callable[[], None] | None = None) -> None:
-        """Do something on a server; where that fails find the server again, set the stage as the book has it, go on.
+    def adopt(self, other: World) -> None:
+        """Put every ego where it is in another world of the same shape; see `EmbeddedWorld.adopt`.
+
+        It costs the servers a tick, which in a picture goes for the rain too: that of a shadow falls twice as fast.
+        """
+        self._book.adopt(other)
+        for w in range(self.worlds):
+            if self.episodes[w] is not None:
+                bar = _Bar(self._row(w))
+                self._mend(w, lambda w=w, bar=bar: self._play(w, bar, self.world, w), again=True)  # type: ignore[misc]
+                self._scores[w].append(bar)
+
+    def _play(self, w: int, bar: _Bar, into: World, row: int) -> None:
+        """What happened once in world w, on its server; what comes of it is written into a row of a world."""
+        session = self._sessions[w]
+        if bar.action is None:
+            session.put_ego(into, row)
+        else:
+            session.tick(self._staged(w)[0], into, row, bar.action, bar.weather)
+
+    def _again(self, w: int) -> None:
+        """Play a world's episode again from its start on a server that knows nothing of it, up to where it was.
+
+        A server whose physics do not bring ego to the same place has it put there.
+        """
+        first, *rest = self._scores[w]
+        session = self._sessions[w]
+        row = first.before
+        session.start(*self._staged(w), row, 0)
+        for bar in rest:
+            row = World(*(array.copy() for array in bar.before))
+            self._play(w, bar, row, 0)
+        off = math.hypot(row.x[0, 0] - self.world.x[w, 0], row.y[0, 0] - self.world.y[w, 0])
+        if off > ELSEWHERE:
+            session.faults.append(f"{session}: the second time ego came to another place, {off:.3g} m off; it was put")
+            session.put_ego(self.world, w)
+
+    def _mend(self, w: int, act: Callable[[], None], again: bool = False) -> None:
+        """Do something on a server; where that fails find the server again, and bring the world back to where it was.
+
+        Args:
+            again: whether the episode has begun, and is to be played again before `act`.
 
         Raises:
-            ConnectionError: when it does not come back.
+            ServerLost: when it does not come back.
         """
         session, pause = self._sessions[w], BACK_OFF
-        for attempt in range(ATTEMPTS):
+        for attempt in range(1, ATTEMPTS + 1):
             try:
+                if attempt > 1:
+                    session.forget()
+                    session.connect()
+                    if again:
+                        self._again(w)
                 act()
                 return
             except Lost as loss:
                 tick = int(self.world.tick[w])
-                session.faults.append(f"{session}: {loss}; set up again at tick {tick} (attempt {attempt + 1})")
-                if attempt == ATTEMPTS - 1:
-                    raise ConnectionError(f"the CARLA server at {session} does not come back: {loss}") from loss
+                session.faults.append(f"{session}: {loss} (attempt {attempt}); played again up to tick {tick}")
+                if attempt == ATTEMPTS:
+                    raise ServerLost(f"the CARLA server at {session} does not come back: {loss}") from loss
             time.sleep(pause)
             pause *= 2.0
-            session.forget()
-            session.connect()
-            try:
-                if again is not None:
-                    again()
-            except Lost:
-                continue
 
     def observe(self, slots: np.ndarray | None = None) -> Observation:
         """What the servers' cameras showed after the last tick; see `Backend.observe`."""
         chosen = self._chosen(slots)
         shape = (len(chosen), self.camera.height, self.camera.width, 3)
-        camera = np.array([self._sessions[w].picture for w in chosen], np.uint8).reshape(shape)
+        camera = np.array([self._instruments(w).picture for w in chosen], np.uint8).reshape(shape)
         return Observation(camera=camera, speed=self.world.speed[chosen, 0].copy())
 
     def _chosen(self, slots: np.ndarray | None) -> list[int]:
@@ -178,10 +240,26 @@ class CarlaWorld:
             raise ValueError(f"world {unknown[0]} has no episode yet; reset it before looking")
         return chosen
 
+    def _instruments(self, w: int) -> Instruments:
+        found = self._sessions[w].instruments
+        assert found is not None  # every reset and step leaves some, or raises
+        return found
+
     def sense(self, slots: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """What each ego's `sensors` would show in the state that the server says; see `EmbeddedWorld.sense`."""
+        """What each ego's `sensors` showed after the last tick; see `EmbeddedWorld.sense`.
+
+        The servers measure, but for what `notes` names: that is worked out from the state that they say.
+        """
         chosen = self._chosen(slots)
-        return sense(self.sensors, self.maps, World(*(a[chosen] for a in self.world)), self.threads)
+        measured = [self._instruments(w).readings() for w in chosen]
+        rows = World(*(a[chosen] for a in self.world))
+        mine = sense({k: s for k, s in self.sensors.items() if self._mine(k)}, self.maps, rows, self.threads)
+        found = {}
+        for name, sensor in self.sensors.items():
+            field = sensor.field()
+            theirs = [reading[name] for reading in measured] if name not in mine else None
+            found[name] = mine[name] if theirs is None else np.array(theirs, field.dtype).reshape(-1, *field.shape)
+        return found
 
     def state(self, slots: np.ndarray | None = None) -> State:
         """What is true of the worlds now, as the servers say; see `EmbeddedWorld.state`."""

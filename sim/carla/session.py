@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-import queue
+import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,23 @@ import numpy as np
 from sim.boards import SIGN
 from sim.carla.cast import Cast, place_of, pose_from
 from sim.carla.control import control_of
+from sim.carla.instruments import Instruments, Missing
 from sim.carla.opendrive import text_for_carla
 from sim.config import EGO, Camera, Episode, Simulation
 from sim.lanes import LIGHTS, lane_graph
+from sim.sensors import Sensor
 from sim.signals import light_state, plans_of
 from sim.types import Action, RoadMap, World
 
 ATTEMPTS = 4  # at connecting, and at setting an episode up again
 BACK_OFF = 0.5  # [s] before the second attempt; twice as long before each later one
+ROUNDING = 1e-3  # [m, rad] by which a pose may come back otherwise than it was sent, and still be the same
 _FAR = 1e4  # [m] away from the map: where those wait who have left it
 _state = light_state.py_func
+
+
+class ServerLost(ConnectionError):
+    """A server that does not answer, however often it is asked."""
 
 
 class Lost(Exception):
@@ -35,54 +42,60 @@ class Session:
 
     Args:
         host, port: of it. timeout: of every call [s].
-        camera: on ego. simulation: the tick.
+        camera: on ego. simulation: the tick. sensors: what else is on ego, by name.
 
     Attributes:
-        picture: (H, W, 3) uint8 RGB, what ego's camera showed after the last tick.
-        faults: what went wrong and was mended, in the order of events.
+        instruments: ego's camera and sensors, which have looked after the last tick.
+        faults: what went wrong, and what was done about it, in the order of events.
     """
 
-    def __init__(self, host: str, port: int, timeout: float, camera: Camera, simulation: Simulation) -> None:
+    def __init__(
+        self, host: str, port: int, timeout: float, camera: Camera, simulation: Simulation,
+        sensors: Mapping[str, Sensor] | None = None,
+    ) -> None:  # fmt: skip
         self.host, self.port, self._timeout = host, port, timeout
-        self._camera_settings, self._simulation = camera, simulation
+        self._camera_settings, self._simulation, self._carried = camera, simulation, dict(sensors or {})
         self.faults: list[str] = []
-        self.picture = np.zeros((camera.height, camera.width, 3), np.uint8)
+        self.instruments: Instruments | None = None
+        self._abandoned: list[Any] = []
         self._digest = ""
         self._actors: dict[int, int] = {}  # row -> id
         self._keys: dict[int, tuple[int, int]] = {}  # row -> kind and look of who plays it
         self._sent: dict[int, tuple[float, float, float, float]] = {}
-        self._sensors: list[Any] = []
-        self._pictures: queue.Queue[Any] = queue.Queue()
         self._lights: list[tuple[int, Any]] = []
         self._shown: list[int] = []
         self.cast: Cast
         self._client: Any = None
         self._world: Any = None
+        self._before: Any = None  # settings of the server as they were found
 
     # -------------------------------------------------------------------------------------------- connecting
     def connect(self) -> None:
         """Find the server, and take over its clock.
 
         Raises:
-            ConnectionError: when it does not answer.
+            ServerLost: when it does not answer. ValueError: when it is of another version.
         """
         import carla
 
         pause = BACK_OFF
         for attempt in range(ATTEMPTS):
             try:
+                with socket.create_connection((self.host, self.port), self._timeout):
+                    pass  # a port that nobody listens on says so at once; the client would wait
                 client = carla.Client(self.host, self.port)
                 client.set_timeout(self._timeout)
                 version, mine = client.get_server_version(), client.get_client_version()
                 if version != mine:
                     raise ValueError(f"{self} is CARLA {version}; this client speaks {mine} only")
                 self._client, self._world = client, client.get_world()
-                self._before = self._world.get_settings()
+                if self._before is None:
+                    self._before = self._world.get_settings()
                 self.cast = Cast(self._world.get_blueprint_library())
                 return
-            except RuntimeError as error:
+            except (RuntimeError, OSError) as error:
                 if attempt == ATTEMPTS - 1:
-                    raise ConnectionError(f"no CARLA server answers at {self} ({error})") from error
+                    raise ServerLost(f"no CARLA server answers at {self} ({error})") from error
             time.sleep(pause)
             pause *= 2.0
 
@@ -98,7 +111,6 @@ class Session:
             self._world = self._client.generate_opendrive_world(text, carla.OpendriveGenerationParameters())
             self._digest = road_map.digest
             self._actors.clear()
-            self._sensors.clear()
             graph = lane_graph(road_map.opendrive, road_map.name)
             plans = plans_of(graph)
             wanted = {str(graph.signal_ids[g]): int(plans[g]) for g, k in enumerate(graph.signal_types) if k in LIGHTS}
@@ -138,25 +150,51 @@ class Session:
             for i in np.flatnonzero(world.kind[w]):
                 self._enter(episode, world, w, int(i))
             self._set_lights(int(world.clock[w]))
-            self._mount(episode)
-            frame = self._world.tick(self._timeout)
-            self._look(frame)
-            yaw, speed = float(world.yaw[w, 0]), float(world.speed[w, 0])
-            ego = self._actors[0]
-            self._apply([
-                carla.command.ApplyTargetVelocity(
-                    ego, carla.Vector3D(speed * math.cos(yaw), -speed * math.sin(yaw), 0.0)
-                ),
-                carla.command.SetSimulatePhysics(ego, True),
-            ])  # fmt: skip
+            self.instruments = Instruments(
+                self._camera_settings, self._carried, self._simulation.tick, episode.seed, self.cast
+            )
+            self.instruments.mount(self._world, self._world.get_actor(self._actors[0]))
+            self._tick()
+            self._set_off(world, w)
+
+    def put_ego(self, world: World, w: int) -> None:
+        """Put ego where world w has it, with its speed, and look; the others stay where they are.
+
+        Raises:
+            Lost: when the server does not do its part.
+        """
+        import carla
+
+        ego = self._actors[0]
+        with _lost():
+            x, y, degrees = place_of(world, w, 0)
+            place = carla.Transform(carla.Location(x, y, 0.0), carla.Rotation(yaw=degrees))
+            self._apply([carla.command.SetSimulatePhysics(ego, False), carla.command.ApplyTransform(ego, place)])
+            self._tick()
+            self._set_off(world, w)
+
+    def _set_off(self, world: World, w: int) -> None:
+        """Let physics move ego from now on, which has the speed of world w."""
+        import carla
+
+        ego, yaw, speed = self._actors[0], float(world.yaw[w, 0]), float(world.speed[w, 0])
+        velocity = carla.Vector3D(speed * math.cos(yaw), -speed * math.sin(yaw), 0.0)
+        self._apply([carla.command.ApplyTargetVelocity(ego, velocity), carla.command.SetSimulatePhysics(ego, True)])
+
+    def _tick(self) -> None:
+        """One tick of the server, and all that was measured in it."""
+        assert self.instruments is not None
+        frame = self._world.tick(self._timeout)
+        try:
+            self.instruments.look(frame, self._timeout)
+        except Missing as error:
+            raise Lost(str(error)) from None
 
     def _enter(self, episode: Episode, world: World, w: int, i: int) -> None:
         """Bring row i on: it stands where the book has it, moved by nobody's physics."""
         import carla
 
-        signs = [s for s in episode.signs]
-        first = 1 + len(episode.actors)
-        sign = signs[i - first] if world.kind[w, i] == SIGN else None
+        sign = episode.signs[i - 1 - len(episode.actors)] if world.kind[w, i] == SIGN else None
         x, y, degrees = place_of(world, w, i)
         place = carla.Transform(carla.Location(x, y, 0.0), carla.Rotation(yaw=degrees))
         actor = self._world.spawn_actor(self.cast.actor(world, w, i, sign), place)
@@ -164,42 +202,6 @@ class Session:
         if actor.type_id.startswith(("vehicle.", "walker.")):
             actor.set_simulate_physics(False)
         self._sent[i] = (math.nan,) * 4
-
-    def _mount(self, episode: Episode) -> None:
-        """Ego's camera."""
-        import carla
-
-        c = self._camera_settings
-        about = {
-            "image_size_x": c.width, "image_size_y": c.height, "fov": c.fov, "sensor_tick": 0.0,
-            "rain_seed": episode.seed & 0x7FFFFFFF,
-        }  # fmt: skip
-        middle = EGO.length / 2.0 - EGO.overhang
-        place = carla.Transform(
-            carla.Location(c.forward - middle, -c.left, c.up), carla.Rotation(pitch=c.pitch, yaw=-c.yaw)
-        )
-        ego = self._world.get_actor(self._actors[0])
-        sensor = self._world.spawn_actor(self.cast.blueprint("sensor.camera.rgb", about), place, attach_to=ego)
-        self._pictures = queue.Queue()
-        sensor.listen(self._pictures.put)
-        self._sensors.append(sensor)
-
-    def _look(self, frame: int) -> None:
-        """Take the picture of a frame.
-
-        Raises:
-            Lost: when none comes in time.
-        """
-        until = time.monotonic() + self._timeout
-        while True:
-            try:
-                image = self._pictures.get(timeout=max(until - time.monotonic(), 0.001))
-            except queue.Empty:
-                raise Lost(f"no picture of frame {frame} within {self._timeout:g} s") from None
-            if image.frame == frame:
-                break
-        raw = np.frombuffer(image.raw_data, np.uint8).reshape(image.height, image.width, 4)
-        self.picture = np.ascontiguousarray(raw[..., 2::-1])
 
     # --------------------------------------------------------------------------------------------------- ticks
     def tick(
@@ -225,9 +227,8 @@ class Session:
             self._set_lights(int(world.clock[w]))
             if weather is not None:
                 self._world.set_weather(carla.WeatherParameters(*(float(v) for v in weather)))
-            frame = self._world.tick(self._timeout)
+            self._tick()
             self._read(world, w)
-            self._look(frame)
 
     def _moves(self, episode: Episode, world: World, w: int) -> list[Any]:
         """Commands that put everybody but ego where the book has them."""
@@ -260,10 +261,13 @@ class Session:
         return commands
 
     def _read(self, world: World, w: int) -> None:
-        """Write the snapshot's poses into the book: ego's and those of all who have moved."""
+        """Write the snapshot's poses into the book: ego's, and those of whoever is not where it was put.
+
+        Who is where the book has put it keeps the book's digits: rounded anew in every tick, it would drift.
+        """
         snapshot = self._world.get_snapshot()
         for i, number in self._actors.items():
-            if i != 0 and (self._keys[i][0] == 0 or world.speed[w, i] == 0.0):
+            if self._keys[i][0] == 0:
                 continue
             found = snapshot.find(number)
             if found is None:
@@ -271,13 +275,21 @@ class Session:
             place = found.get_transform()
             middle = float(world.length[w, i]) / 2.0 - float(world.overhang[w, i])
             x, y, yaw = pose_from(place.location.x, place.location.y, place.rotation.yaw, middle)
-            world.x[w, i], world.y[w, i], world.yaw[w, i] = x, y, yaw
             if i == 0:
-                velocity = found.get_velocity()
-                speed = np.float32(velocity.x * math.cos(yaw) - velocity.y * math.sin(yaw))
-                world.acceleration[w, 0] = (speed - world.speed[w, 0]) / np.float32(self._simulation.tick)
-                world.speed[w, 0] = speed
-                world.steer[w, 0] = self._wheel(number)
+                self._read_ego(found, world, w, x, y, yaw)
+                continue
+            off = abs(x - world.x[w, i]) + abs(y - world.y[w, i])
+            turned = abs(math.remainder(yaw - float(world.yaw[w, i]), 2.0 * math.pi))
+            if off > ROUNDING or turned > ROUNDING:
+                world.x[w, i], world.y[w, i], world.yaw[w, i] = x, y, yaw
+                self.faults.append(f"{self}: actor {number} in row {i} is {off:.3g} m from where it was put")
+
+    def _read_ego(self, found: Any, world: World, w: int, x: float, y: float, yaw: float) -> None:
+        velocity = found.get_velocity()
+        speed = np.float32(velocity.x * math.cos(yaw) - velocity.y * math.sin(yaw))
+        world.x[w, 0], world.y[w, 0], world.yaw[w, 0] = x, y, yaw
+        world.acceleration[w, 0] = (speed - world.speed[w, 0]) / np.float32(self._simulation.tick)
+        world.speed[w, 0], world.steer[w, 0] = speed, self._wheel(found.id)
 
     def _wheel(self, ego: int) -> float:
         """The angle of ego's front wheels, as ours [rad]."""
@@ -309,33 +321,51 @@ class Session:
         """Take everybody off the stage."""
         import carla
 
-        for sensor in self._sensors:
-            sensor.stop()
-        gone = [s.id for s in self._sensors] + list(self._actors.values())
+        gone = list(self._actors.values())
+        if self.instruments is not None:
+            gone = self.instruments.stop() + gone
+        self.instruments = None
         if gone:
             self._client.apply_batch_sync([carla.command.DestroyActor(n) for n in gone], False)
-        self._sensors.clear()
-        self._actors.clear()
-        self._keys.clear()
-        self._sent.clear()
+        self._clear()
+
+    def _clear(self) -> None:
+        for known in (self._actors, self._keys, self._sent):
+            known.clear()
 
     def forget(self) -> None:
-        """Take nothing for granted that was on the server: it may be another one."""
-        self._digest, self._shown = "", []
-        self._sensors.clear()
-        self._actors.clear()
+        """Take nothing for granted that was on the server: it may be another one.
+
+        CARLA's client may crash where a sensor stops listening whose server has gone, so none is told to.
+        """
+        self._abandoned.append((self._client, self._world, self.instruments, self._lights))
+        self._digest, self._shown, self._lights, self.instruments = "", [], [], None
+        self._clear()
 
     def close(self) -> None:
-        """Leave the server as it was, if it is still there."""
+        """Leave the server as it was, if it is still there: nobody on it, its lights and its clock as they were."""
         if self._client is None:
             return
-        with contextlib.suppress(RuntimeError):
-            self._strike()
-            if self._lights:
-                self._world.reset_all_traffic_lights()
-                self._world.freeze_all_traffic_lights(False)
-            self._world.apply_settings(self._before)
+        farewell: list[Callable[[], None]] = [self._strike]
+        if self._lights:
+            farewell += [
+                self._world.reset_all_traffic_lights, lambda: self._world.freeze_all_traffic_lights(False)
+            ]  # fmt: skip
+        farewell.append(lambda: self._world.apply_settings(self._before))
+        for part in farewell:
+            try:
+                part()
+            except RuntimeError as error:
+                self.faults.append(f"{self}: {error}; what is left there stays")
+                if not self._answers():
+                    break
         self._client = self._world = None
+
+    def _answers(self) -> bool:
+        """Whether the server is there at all."""
+        with contextlib.suppress(RuntimeError):
+            return bool(self._client.get_server_version())
+        return False
 
 
 @contextlib.contextmanager

@@ -108,7 +108,8 @@ POINT = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("cos", "<f4"), ("ac
 
 
 def test_a_full_circle_of_lidar_has_every_azimuth_and_hits_the_car_where_it_is(world: Any) -> None:
-    car, other, _ = two_cars(world)
+    car, other, place = two_cars(world)
+    other.set_transform(ahead_of(place, 15.0, right=4.0))  # to one side: a mirrored circle would miss it
     at = carla.Transform(carla.Location(x=0.0, z=0.8))
     for _ in range(2):  # the second circle is the first one again
         said = read(world, "sensor.lidar.ray_cast_semantic", at, car, ticks=2, **LIDAR)
@@ -124,7 +125,8 @@ def test_a_full_circle_of_lidar_has_every_azimuth_and_hits_the_car_where_it_is(w
             assert (np.diff(ray) > 0).all()
         hits = points[points["actor"] == other.id]
         assert len(hits) and (hits["tag"] == int(carla.CityObjectLabel.Car)).all()
-        straight = hits[(np.abs(hits["y"]) < 0.1) & (hits["z"] > -0.3)]
+        straight = hits[(np.abs(hits["y"] - 4.0) < 0.4) & (hits["z"] > -0.3)]
+        assert len(straight)
         assert straight["x"] == pytest.approx(15.0 - other.bounding_box.extent.x, abs=0.02)
         ground = points[np.abs(points["z"] + 0.8) < 1e-4]
         assert len(ground) and (ground["actor"] == 0).all()

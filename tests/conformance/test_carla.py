@@ -1,4 +1,4 @@
-"""Worlds on CARLA servers keep the Backend contract: the real client, the real wire, `dagger serve` at the other end."""
+"""Worlds on CARLA servers keep the Backend contract: the real client, the real wire, `dagger serve` at its end."""
 
 from __future__ import annotations
 

@@ -32,9 +32,10 @@ HELP = {
     "suite": ("--driver", "--seeds", "--split", "--worlds", "--threads", "--out"),
     "demos": ("--episodes", "--out", "--split"),
     "probe": ("--scenario", "--quick", "--probe.pairs"),
-    "film": ("--driver", "--cell", "--size", "--split", "--seed"),
+    "film": ("--backend", "--host", "--port", "--driver", "--cell", "--size", "--split", "--seed"),
     "report": ("run folder",),
     "scenarios": ("--leaks",),
+    "serve": ("--port", "--map", "--host", "--maps", "--methods", "--verbose"),
     "bench": ("--seconds", "--repeats", "--cold", "--only"),
 }
 

@@ -24,7 +24,6 @@ from numba import boolean, float32, int32, int64
 import sim.cuda
 from sim.bank import MapBank
 from sim.cuda import THREADS, blocks, device, per_world, ptx
-from sim.embedded import empty_world
 from sim.kernel import kernel
 
 needs_compiler = pytest.mark.skipif(
@@ -41,7 +40,6 @@ F, W = float32, rows(float32)  # a number, and one for every actor of every worl
 KINDS = rows(int32)
 BANK = numba.typeof(MapBank().arrays)
 WHEELS = rows(boolean, 1)
-WORLD = numba.typeof(empty_world(1, 2))
 
 # Every `@kernel(inline=True)` of the step, with the types that the step calls it with.
 SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
@@ -77,8 +75,6 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
         "struck_actor": (int64, int64, W, W, W, W, W, W, KINDS, F, F),
         "count_lines": (int64, int64, F, rows(int32, 1), rows(int32, 1), rows(int32, 1)),
         "outcome_of": (int64, int64, boolean, boolean, boolean),
-        "follow_paths": (int64, int64, WORLD, BANK, F),
-        "judge": (int64, int64, F, F, F, F, BANK, WORLD, W, WHEELS),
         "lines_passed": (int32, F, F, F, int32, rows(int64, 1), rows(F, 1), rows(int32, 1), rows(int32, 1)),
     },
     "egocentric": {
@@ -142,7 +138,7 @@ def test_the_whole_step_compiles_to_one_clean_launch_with_a_thread_a_world() -> 
 
     arrays = rows(F, 1)
     asked = arrays, arrays, WHEELS
-    signature = (BANK, numba.typeof(empty_world(2, 2)), W, arrays, WHEELS, *asked, F, int64, int64)
+    signature = (BANK, numba.typeof(empty_world(2, 2)), W, arrays, WHEELS, *asked, F, int64, int64, int64)
     code = ptx(per_world(step_worlds), signature)
     assert code.count(".entry") == 1 and "%tid.x" in code and "%ctaid.x" in code
     assert not faults(code)
@@ -216,7 +212,7 @@ from scenarios.spec import load_scenario
 from sim.cuda import per_world
 from sim.embedded import EmbeddedWorld
 from sim.footing import DRIVES
-from sim.stepping import EGO_LIMITS, step_worlds
+from sim.stepping import EGO_LIMITS, WHOLE, step_worlds
 from sim.types import Action
 
 scenario = load_scenario("rain-turn")
@@ -229,7 +225,7 @@ for tick in range(25):
     steer, push = np.float32(0.05) * np.arange(-2, 3, dtype=np.float32), np.ones(5, np.float32)
     here.step(Action(steer, push))
     arrays = there.maps.arrays, there.world, there._goal, EGO_LIMITS, DRIVES
-    launch[3, 2](*arrays, steer, push, np.zeros(5, bool), np.float32(0.1), 2, 5)  # six threads for five worlds
+    launch[3, 2](*arrays, steer, push, np.zeros(5, bool), np.float32(0.1), 2, WHOLE, 5)  # six threads for five worlds
 assert (np.abs(here.world.x - start)[:, 0] > 0.01).any()
 for name in ("x", "y", "yaw", "speed", "path_s", "route_s", "route_offset"):
     apart = np.abs(getattr(here.world, name) - getattr(there.world, name)).max()

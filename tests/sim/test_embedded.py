@@ -275,3 +275,18 @@ def test_a_shadow_takes_over_ego_and_nobody_else() -> None:
     assert other.world.x[0, 0] == one.world.x[0, 0] and other.world.tick[0] == 1
     assert other.world.kind[0, 1] == before.kind[0, 1] and other.world.x[0, 1] == before.x[0, 1]
     same(one.world, one.world)
+
+
+def test_a_step_in_halves_with_ego_moved_from_outside_is_a_step() -> None:
+    # What a world does whose ego drives elsewhere: others, then ego by whoever moves it, then the verdict.
+    whole, halves = (started([episode(3, actors=(ONCOMING, PARKED)), episode(4)]) for _ in range(2))
+    for _ in range(60):
+        action = Action(np.full(2, 0.03, np.float32), np.full(2, 0.5, np.float32))
+        whole.step(action)
+        halves.move_others()
+        for name in ("x", "y", "yaw", "speed", "steer", "acceleration"):
+            getattr(halves.world, name)[:, 0] = getattr(whole.world, name)[:, 0]
+        halves.judge()
+    assert (whole.world.outcome != OUTCOME["running"]).all()
+    for name, array in whole.world._asdict().items():
+        np.testing.assert_allclose(getattr(halves.world, name), array, atol=1e-5, err_msg=name)

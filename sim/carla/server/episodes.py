@@ -20,8 +20,9 @@ def version(server: Any) -> str:
 
 @served("get_episode_info", "value")
 def get_episode_info(server: Any) -> list[Any]:
-    """The episode and the token of the stream of snapshots."""
-    return [server.world.episode, [wire.token(wire.WORLD_STREAM, server.stream_port)]]
+    """The episode and the token of the stream of snapshots, by a number of its own for whoever asks."""
+    number = server.streams.alias(wire.WORLD_STREAM)
+    return [server.world.episode, [wire.token(number, server.stream_port)]]
 
 
 @served("get_sensor_token", "value")
@@ -81,7 +82,6 @@ async def load_new_episode(server: Any, name: str, reset_settings: bool, layers:
     """Another map, or with an empty name the same one anew."""
     road_map, shown = await asyncio.to_thread(server.find_map, name)
     server.load(road_map, shown, bool(reset_settings))
-    await asyncio.sleep(server.pause_clock())
 
 
 @served("copy_opendrive_to_file")

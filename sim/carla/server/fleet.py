@@ -14,18 +14,18 @@ import numpy as np
 
 from sim.boards import SIGN
 from sim.carla.control import action_of
+from sim.carla.server.contacts import meet, touching
+from sim.carla.server.rpc import Refused
 from sim.config import BODIES, VEHICLES, Vehicle
 from sim.dynamics import drive, grip_of, limits_of
 from sim.embedded import empty_world
-from sim.geometry import HALF, boxes_touch, wrap
+from sim.geometry import wrap
 from sim.kernel import kernel
-from sim.obstacles import CELL
-from sim.stepping import struck_scenery
 from sim.types import KIND, Action, Bank, World
 from sim.weather import wetness_of
 
 ROWS = 16
-_0, _CELL, _BALL = np.float32(0.0), np.float32(CELL), KIND["ball"]
+FASTEST = 1e4  # [m/s] that anybody may be pushed to
 CONTROLS = {
     "throttle": np.float32, "steer": np.float32, "brake": np.float32, "hand_brake": np.bool_, "reverse": np.bool_,
     "manual": np.bool_, "gear": np.int32,
@@ -49,86 +49,6 @@ def move(moving, x, y, yaw, speed, steer, acceleration, wheelbase, weather, stee
         acceleration[i] = (speed[i] - before) / dt
 
 
-@kernel
-def meet(moving, before, x, y, yaw, speed, length, width, overhang, kind, physical, bank, hits):
-    """Stop the vehicles in rows `moving` that have run into something; list who has just begun to.
-
-    Whoever first touches something stays where it is then, within it by less than a tick's way, and stands; from there
-    it may only go away from it.
-
-    Args:
-        before: (3, N) x, y, yaw of everybody a tick ago.
-        hits: (K, 3) float64, written: the row, the row that it met (-1 for scenery), its speed until then [m/s].
-
-    Returns:
-        How many there are.
-    """
-    n = 0
-    for k in range(moving.shape[0]):
-        i = moving[k]
-        middle = HALF * length[i] - overhang[i]
-        cos, sin = math.cos(yaw[i]), math.sin(yaw[i])
-        cx, cy = x[i] + middle * cos, y[i] + middle * sin
-        bc, bs = math.cos(before[2, i]), math.sin(before[2, i])
-        bx, by = before[0, i] + middle * bc, before[1, i] + middle * bs
-        for j in range(1, kind.shape[0]):
-            if j == i or kind[j] == 0 or kind[j] == _BALL:
-                continue
-            dx, dy = x[j] - cx, y[j] - cy
-            near = length[i] + length[j]
-            if dx * dx + dy * dy > near * near:
-                continue
-            cj, sj = math.cos(yaw[j]), math.sin(yaw[j])
-            centre = HALF * length[j] - overhang[j]
-            ox, oy = x[j] + centre * cj, y[j] + centre * sj
-            if not boxes_touch(cx, cy, cos, sin, length[i], width[i], ox, oy, cj, sj, length[j], width[j]):
-                continue
-            cb, sb = math.cos(before[2, j]), math.sin(before[2, j])
-            px, py = before[0, j] + centre * cb, before[1, j] + centre * sb
-            already = boxes_touch(bx, by, bc, bs, length[i], width[i], px, py, cb, sb, length[j], width[j])
-            if not already and n < hits.shape[0]:
-                hits[n, 0], hits[n, 1], hits[n, 2] = i, j, speed[i]
-                n += 1
-                speed[i] = _0
-                if physical[j]:
-                    speed[j] = _0
-            elif already and (cx - bx) * (ox - cx) + (cy - by) * (oy - cy) > _0:
-                x[i], y[i], yaw[i] = before[0, i], before[1, i], before[2, i]
-                speed[i] = _0
-        if struck_scenery(cx, cy, cos, sin, length[i], width[i], 0, bank) != 0:
-            if struck_scenery(bx, by, bc, bs, length[i], width[i], 0, bank) == 0:
-                if n < hits.shape[0]:
-                    hits[n, 0], hits[n, 1], hits[n, 2] = i, -1, speed[i]
-                    n += 1
-                speed[i] = _0
-            elif deeper(cx, cy, cos, sin, length[i], width[i], bx, by, bank):
-                x[i], y[i], yaw[i] = before[0, i], before[1, i], before[2, i]
-                speed[i] = _0
-    return n
-
-
-@kernel(inline=True)
-def deeper(x, y, cos, sin, length, width, bx, by, bank):
-    """Whether a box that moved from bx, by to x, y went towards any piece of scenery that it touches."""
-    column = int(np.floor((x - bank.cell_origin[0, 0]) / _CELL))
-    row = int(np.floor((y - bank.cell_origin[0, 1]) / _CELL))
-    towards = False
-    if 0 <= row < bank.cell_shape[0, 0] and 0 <= column < bank.cell_shape[0, 1]:
-        cell = row * bank.cell_shape[0, 1] + column
-        for k in range(bank.cell_start[cell], bank.cell_start[cell + 1]):
-            b, i = bank.boxes, bank.cell_items[k]
-            if boxes_touch(x, y, cos, sin, length, width, b[i, 0], b[i, 1], b[i, 2], b[i, 3], b[i, 4], b[i, 5]):
-                # towards the nearest point of a long wall, not towards its middle
-                ax, ay = b[i, 0] - x, b[i, 1] - y
-                u, v = ax * b[i, 2] + ay * b[i, 3], ay * b[i, 2] - ax * b[i, 3]
-                u = u - min(max(u, -HALF * b[i, 4]), HALF * b[i, 4])
-                v = v - min(max(v, -HALF * b[i, 5]), HALF * b[i, 5])
-                nx, ny = u * b[i, 2] - v * b[i, 3], u * b[i, 3] + v * b[i, 2]
-                if (x - bx) * nx + (y - by) * ny > _0:
-                    towards = True
-    return towards
-
-
 class Fleet:
     """The bodies of a served world.
 
@@ -137,6 +57,7 @@ class Fleet:
         middle: (N,) from the rear axle to the middle of the box [m].
         controls: CONTROLS name -> (N,), as they were given last.
         physical: (N,) bool, whether it is moved by physics; vehicle: (N,) bool.
+        solid: (N,) bool, whether it runs into others and they into it.
         limits: (N, ...) float32, `sim.dynamics.limits_of` each.
         bodies: row -> its `Vehicle`.
         contacts: rows that began to touch in the last tick, -1 for scenery, and the speed that ended there [m/s].
@@ -149,8 +70,9 @@ class Fleet:
         self._free: list[int] = []
         self._used = 1
         self.middle = np.zeros(ROWS, np.float32)
-        self.controls = {name: np.zeros(ROWS, kind) for name, kind in CONTROLS.items()}
+        self.controls: dict[str, np.ndarray] = {name: np.zeros(ROWS, kind) for name, kind in CONTROLS.items()}
         self.physical, self.vehicle = np.zeros(ROWS, bool), np.zeros(ROWS, bool)
+        self.solid = np.ones(ROWS, bool)
         self.limits = np.tile(limits_of(VEHICLES["car"]), (ROWS, 1))
         self.most = np.zeros((3, ROWS), np.float32)  # of acceleration, braking and steering
         self.pushed = np.full((2, ROWS), np.nan, np.float32)  # velocities asked for, in the world [m/s]
@@ -218,7 +140,7 @@ class Fleet:
             self._grow()
         for array in self.controls.values():
             array[i] = 0
-        self.touched = True
+        self.touched, self.solid[i] = True, True
         self.pushed[:, i], self.turning[i] = np.nan, 0.0
         self._moving = None
         return i
@@ -230,6 +152,7 @@ class Fleet:
         self.world = World(**fields)
         self.middle, self.turning = np.pad(self.middle, (0, n)), np.pad(self.turning, (0, n))
         self.physical, self.vehicle = np.pad(self.physical, (0, n)), np.pad(self.vehicle, (0, n))
+        self.solid = np.pad(self.solid, (0, n), constant_values=True)
         self.controls = {k: np.pad(a, (0, n)) for k, a in self.controls.items()}
         self.limits, self.most = np.pad(self.limits, ((0, n), (0, 0))), np.pad(self.most, ((0, 0), (0, n)))
         self.pushed = np.pad(self.pushed, ((0, 0), (0, n)), constant_values=np.nan)
@@ -248,8 +171,27 @@ class Fleet:
         world.x[0, i], world.y[0, i] = x - middle * math.cos(yaw), -y - middle * math.sin(yaw)
         world.yaw[0, i] = yaw
 
+    def met(self, i: int) -> int:
+        """A solid row that row i touches where it is, -1 for none."""
+        world = self.world
+        yaw, middle = float(world.yaw[0, i]), float(self.middle[i])
+        x, y = float(world.x[0, i]) + middle * math.cos(yaw), float(world.y[0, i]) + middle * math.sin(yaw)
+        return self.occupant(x, y, yaw, float(world.length[0, i]), float(world.width[0, i]), i)
+
+    def occupant(self, x: float, y: float, yaw: float, length: float, width: float, but: int = -1) -> int:
+        """A solid row, but one, that touches a box whose middle is at x, y [m]; -1 for none."""
+        w = self.world
+        arrays = w.x[0], w.y[0], w.yaw[0], w.length[0], w.width[0], w.overhang[0], w.kind[0], self.solid
+        return int(touching(but, x, y, yaw, length, width, *arrays))
+
     def push(self, i: int, velocity: list[float]) -> None:
-        """Set the velocity that a body has from the next tick on, as CARLA has it [m/s]."""
+        """Set the velocity that a body has from the next tick on, as CARLA has it [m/s].
+
+        Raises:
+            Refused: for what is no velocity.
+        """
+        if not all(math.isfinite(v) and abs(v) < FASTEST for v in velocity):
+            raise Refused(f"the velocity {velocity} was asked for; wanted three numbers below {FASTEST:g} m/s")
         self.pushed[:, i] = velocity[0], -velocity[1]
 
     def step(self, dt: float, bank: Bank, substeps: int) -> None:
@@ -275,7 +217,8 @@ class Fleet:
         )  # fmt: skip
         n = meet(
             self._moving, before, world.x[0], world.y[0], world.yaw[0], world.speed[0], world.length[0],
-            world.width[0], world.overhang[0], world.kind[0], self.physical, bank, self._hits,
+            world.width[0], world.overhang[0], world.kind[0], self.physical, self.solid, bank,
+            np.float32(dt), self._hits,
         )  # fmt: skip
         self.contacts = [(int(i), int(j), float(v)) for i, j, v in self._hits[:n]]
         turn = world.yaw[0] - before[2]

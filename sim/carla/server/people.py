@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.carla.server.actors import NO_BOX, NO_ROW
+from sim.carla.server.actors import NO_BOX, NO_ROW, NOBODY
 from sim.carla.server.registry import served
 from sim.carla.server.rpc import Refused
 
@@ -55,21 +55,44 @@ def set_actor_transform(server: Any, number: int, place: list[Any]) -> None:
 def set_actor_location(server: Any, number: int, location: list[float]) -> None:
     """Put an actor somewhere else, looking where it looks."""
     actor = server.world.actor(number)
-    server.world.put(actor, [location, server.world.place_of(actor)[1]])
+    turned = server.world.place_of(actor)[1] if actor.parent == NOBODY else actor.place[1]
+    server.world.put(actor, [location, turned])
 
 
 @served("set_actor_target_velocity")
 def set_actor_target_velocity(server: Any, number: int, velocity: list[float]) -> None:
     """The velocity that a body has from the next tick on."""
-    server.world.fleet.push(server.world.body(number).row, velocity)
+    server.world.fleet.push(server.world.body(number).row, _finite(number, velocity))
+
+
+@served("set_actor_target_angular_velocity")
+def set_actor_target_angular_velocity(server: Any, number: int, velocity: list[float]) -> None:
+    """The angular velocity that a body without physics says it has; one with physics turns as its wheels say."""
+    row = server.world.body(number).row
+    if not server.world.fleet.physical[row]:
+        server.world.fleet.turning[row] = -math.radians(_finite(number, velocity)[2])
+
+
+def _finite(number: int, vector: list[float]) -> list[float]:
+    if not all(math.isfinite(v) for v in vector):
+        raise Refused(f"actor {number} was given the vector {vector}; finite numbers are wanted")
+    return vector
 
 
 @served("set_actor_simulate_physics")
 def set_actor_simulate_physics(server: Any, number: int, on: bool) -> None:
-    """Whether physics moves an actor, or it stands where it is put."""
+    """Whether physics moves an actor, or it stands where it is put; whoever is carried stays so."""
     actor = server.world.actor(number)
     if actor.row != NO_ROW:
-        server.world.fleet.set_physical(actor.row, bool(on))
+        server.world.fleet.set_physical(actor.row, bool(on) and actor.parent == NOBODY)
+
+
+@served("set_actor_collisions")
+def set_actor_collisions(server: Any, number: int, on: bool) -> None:
+    """Whether an actor runs into others and they into it; whoever is carried does not."""
+    actor = server.world.actor(number)
+    if actor.row != NO_ROW:
+        server.world.fleet.solid[actor.row] = bool(on) and actor.parent == NOBODY
 
 
 @served("get_actor_bounding_box", "value")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sim import maps
+from sim.carla.catalogue import OF_BODY
 from sim.carla.server import (  # noqa: F401  (they register their methods)
     batches,
     episodes,
     people,
+    recorder,
     sundries,
     surroundings,
     traffic,
@@ -23,6 +26,7 @@ from sim.carla.server import (  # noqa: F401  (they register their methods)
 from sim.carla.server.actors import Actor
 from sim.carla.server.registry import METHODS
 from sim.carla.server.rpc import Connection, Refused
+from sim.carla.server.sensors import SENSORS
 from sim.carla.server.spawns import spawn_points
 from sim.carla.server.streams import Session, Streams
 from sim.carla.server.world import SETTINGS, ServedWorld
@@ -31,7 +35,7 @@ from sim.road import compiled, read_map
 from sim.types import RoadMap
 
 OPENDRIVE = "OpenDriveMap"  # what CARLA calls a map that came as text
-HUSH = 0.04  # [s] of silence before and after a client is told of a new map
+HEARD = 0.01  # [s] from a snapshot to answers about who is new in it: it comes on another connection
 log = logging.getLogger("homunculus.serve")
 
 
@@ -56,7 +60,6 @@ class Server:
         self._expected: list[asyncio.Future[None]] = []
         self._servers: list[asyncio.Server] = []
         self._points: list[Any] | None = None
-        self._quiet_until = 0.0
 
     async def start(self, host: str, port: int) -> None:
         """Open both ports, the second one above the first, or wherever there is room where `port` is 0.
@@ -65,6 +68,7 @@ class Server:
             OSError: where a port is taken.
         """
         loop = asyncio.get_running_loop()
+        warm_up(self._first)
         rpc = await loop.create_server(lambda: Connection(METHODS, self, self.unknown), host, port)
         self.port = rpc.sockets[0].getsockname()[1]
         self._servers.append(rpc)
@@ -92,18 +96,10 @@ class Server:
             if self._clock is not None:
                 self._clock.cancel()
                 self._clock = None
-            self._release()
+            waiting, self._expected = self._expected, []
+            _release(waiting)
         elif self._clock is None:
             self._clock = asyncio.ensure_future(self._run())
-
-    def pause_clock(self) -> float:
-        """How long to wait before a new map is said to be there [s]; nothing ticks by itself until after that.
-
-        A client that hears of it gives up its view of the old episode. If it is reading a snapshot in that moment, it
-        frees what it is about to read with, and crashes.
-        """
-        self._quiet_until = asyncio.get_running_loop().time() + 2.0 * HUSH
-        return HUSH
 
     async def _run(self) -> None:
         """Ticks of real time; each is as long as it is said to be."""
@@ -111,20 +107,13 @@ class Server:
         due = loop.time()
         while True:
             due = max(due + self.world.step_length, loop.time() - 1.0)  # a second late at most, then it lets go
-            await asyncio.sleep(max(0.0, due - loop.time(), self._quiet_until - loop.time()))
-            if loop.time() < self._quiet_until:  # a map has come in the meantime
-                continue
+            await asyncio.sleep(max(0.0, due - loop.time()))
             try:
                 self.world.tick()
             except Exception:
                 log.exception("a tick failed")
-            self._release()
-
-    def _release(self) -> None:
-        for future in self._expected:
-            if not future.done():
-                future.set_result(None)
-        self._expected.clear()
+            waiting, self._expected = self._expected, []
+            loop.call_later(HEARD, _release, waiting)
 
     def born(self, actor: Actor) -> Any:
         """The answer about a new actor: in asynchronous mode once a snapshot has shown it, else at once.
@@ -190,6 +179,12 @@ class Server:
         return self._points
 
 
+def _release(waiting: list[asyncio.Future[None]]) -> None:
+    for future in waiting:
+        if not future.done():
+            future.set_result(None)
+
+
 def map_named(name: str, search: Sequence[Path]) -> RoadMap:
     """A map by a generator's name, a file's path, or a file's name in one of the folders.
 
@@ -215,6 +210,22 @@ def map_named(name: str, search: Sequence[Path]) -> RoadMap:
     )
 
 
+def warm_up(road_map: RoadMap) -> None:
+    """Tick a world that nobody sees, with a vehicle that carries every sensor.
+
+    Kernels that were never called on this machine are compiled at their first call, which takes longer than a client
+    waits.
+    """
+    world = ServedWorld(road_map, Streams(), 0)
+    nowhere = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    car = world.spawn([0, OF_BODY["car"], []], nowhere)
+    for name in SENSORS:
+        world.spawn([0, name, []], nowhere, car.id)
+    world.tick()
+    for actor in [a for a in world.table.by_id.values() if a.stream]:
+        actor.sensor.frames(world, actor)
+
+
 def run(
     road_map: RoadMap, name: str, host: str, port: int, search: Sequence[Path], ready: Callable[[Server], None],
     ended: Callable[[Server], None] = lambda server: None,
@@ -229,11 +240,13 @@ def run(
     """
 
     async def main() -> None:
-        server = Server(road_map, name, search)
+        server, over = Server(road_map, name, search), asyncio.Event()
         await server.start(host, port)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, over.set)
         ready(server)
         try:
-            await asyncio.Event().wait()
+            await over.wait()
         finally:
             await server.stop()
             ended(server)

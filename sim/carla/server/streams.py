@@ -13,6 +13,7 @@ from typing import cast
 WAITING = 8  # frames that wait for a slow reader at most
 BUFFERED = 1 << 20  # [bytes] handed to the socket before a reader counts as slow
 PATIENCE = 0.25  # [s] that a tick waits for whoever has just asked for a stream's token and has not subscribed yet
+MOST_ALIASES = 65536  # so many clients may have come since one whose reader comes a second time
 LINGER = 30.0  # [s] that readers of a stream that has ended stay connected
 _LENGTH = struct.Struct("<I")
 
@@ -34,6 +35,7 @@ class Streams:
 
     def __init__(self) -> None:
         self._streams: dict[int, Stream] = {}
+        self._aliases: dict[int, int] = {}  # other numbers of streams -> their own
         self._next = 1
         self._arrived = asyncio.Event()
         self.dropped = 0
@@ -43,6 +45,21 @@ class Streams:
         number, self._next = self._next, self._next + 1
         self._streams[number] = Stream()
         return number
+
+    def alias(self, number: int) -> int:
+        """A new number by which a stream can be asked for, too; of those the latest MOST_ALIASES are known.
+
+        A client keeps its readers by their numbers. One that gives up a reader of snapshots for another of the same
+        number may end the new one in place of the old one, and then crashes.
+        """
+        other, self._next = self._next, self._next + 1
+        self._aliases[other] = number
+        if len(self._aliases) > MOST_ALIASES:
+            del self._aliases[next(iter(self._aliases))]
+        return other
+
+    def _find(self, number: int) -> Stream | None:
+        return self._streams.get(self._aliases.get(number, number))
 
     def close(self, number: int) -> None:
         """End a stream: its readers hear nothing more, and close by themselves what their clients have stopped.
@@ -66,7 +83,7 @@ class Streams:
         self._streams.clear()
 
     def __contains__(self, number: int) -> bool:
-        return number in self._streams
+        return self._find(number) is not None
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -78,7 +95,7 @@ class Streams:
 
     def promise(self, number: int) -> None:
         """Somebody has been given the stream's token and will come."""
-        if (stream := self._streams.get(number)) is not None:
+        if (stream := self._find(number)) is not None:
             stream.promised.append(asyncio.get_running_loop().time())
 
     async def settle(self) -> None:
@@ -110,7 +127,7 @@ class Streams:
 
     def joined(self, number: int, session: Session) -> bool:
         """A reader has come; False where there is no such stream."""
-        stream = self._streams.get(number)
+        stream = self._find(number)
         if stream is None:
             return False
         stream.sessions.add(session)
@@ -121,7 +138,7 @@ class Streams:
 
     def left(self, number: int, session: Session) -> None:
         """A reader has gone."""
-        if (stream := self._streams.get(number)) is not None:
+        if (stream := self._find(number)) is not None:
             stream.sessions.discard(session)
 
 

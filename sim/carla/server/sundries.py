@@ -1,7 +1,8 @@
-"""Methods that concern neither actors nor time: drawings, recordings, and what only Unreal has."""
+"""Methods that concern neither actors nor time: drawings, and what only Unreal has."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sim.carla.server.registry import ignored, refused, served
@@ -12,9 +13,10 @@ DRAWINGS = 10_000  # that are kept at most
 
 @served("draw_debug_shape")
 def draw_debug_shape(server: Any, shape: list[Any]) -> None:
-    """Keep a drawing for as long as it is said to live; pictures do not show it."""
-    life, persistent = float(shape[2]), bool(shape[3])
-    until = float("inf") if persistent or life <= 0.0 else server.world.elapsed + life
+    """Keep a drawing for its time, for ever at 0 and for a tick below; pictures do not show it."""
+    life = float(shape[2])
+    world = server.world
+    until = math.inf if life == 0.0 else world.elapsed + (life if life > 0.0 else world.step_length)
     drawings = server.world.drawings
     drawings[:] = [d for d in drawings if d[0] > server.world.elapsed][-DRAWINGS + 1 :]
     drawings.append((until, shape))
@@ -32,19 +34,12 @@ ignored("unload_map_layer", "a map has one layer")
 ignored("update_lights_state", "there are no street lights to switch")
 ignored("update_day_night_cycle", "lamps follow the sun by themselves")
 for _name, _why in (
-    ("replay_file", "recordings are not played"), ("request_file", "no file is asked for that was not listed"),
+    ("request_file", "no file is asked for that was not listed"),
     ("get_navigation_mesh", "walkers have no navigation mesh"),
-    ("set_replayer_time_factor", "recordings are not played"),
-    ("set_replayer_ignore_hero", "recordings are not played"),
-    ("set_replayer_ignore_spectator", "recordings are not played"),
-    ("stop_replayer", "recordings are not played"), ("show_recorder_file_info", "nothing is recorded"),
-    ("show_recorder_collisions", "nothing is recorded"), ("show_recorder_actors_blocked", "nothing is recorded"),
-    ("start_recorder", "nothing is recorded; keep the snapshots that a client gets"),
     ("apply_color_texture_to_objects", "pictures have textures of their own"),
     ("console_command", "there is no Unreal console"),
 ):  # fmt: skip
     refused(_name, _why, "value" if _name not in ("console_command", "apply_color_texture_to_objects") else "void")
-ignored("stop_recorder", "nothing is recorded")
 for _name in ("get_actor_component_names", "get_actor_bone_names", "get_actor_bone_world_transforms",
               "get_actor_bone_relative_transforms", "get_actor_socket_names", "get_actor_socket_world_transforms",
               "get_actor_socket_relative_transforms"):  # fmt: skip

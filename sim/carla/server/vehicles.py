@@ -15,7 +15,10 @@ from sim.config import BODIES, Vehicle
 
 MASS = {"car": 1500.0, "van": 2400.0, "truck": 9000.0, "bicycle": 90.0, "walker": 75.0}  # [kg]
 RADIUS = {"bicycle": 0.34, "truck": 0.5}  # [m] of a wheel; 0.33 where nothing is said
-_STEER, _MASS = 2, 11  # places in a wheel's and a vehicle's physics
+FINAL_RATIO = 4.0  # between the only gear and the wheels
+_CURVE, _FINAL, _GEARS, _MASS, _WHEELS = 0, 9, 10, 11, 15  # places in a vehicle's physics, and in a wheel's:
+_STEER, _RADIUS, _BRAKE = 2, 3, 4
+_SAME = 1e-4  # by less than this share two limits differ only by what the wire has rounded
 
 
 def mass_of(actor: Actor) -> float:
@@ -37,7 +40,7 @@ def physics_of(server: Any, actor: Actor) -> list[Any]:
     vehicle: Vehicle = server.world.fleet.bodies[actor.row]
     radius, mass = RADIUS.get(actor.body, 0.33), mass_of(actor)
     wheels = 2 if actor.attributes.get("number_of_wheels") == "2" else 4
-    torque = mass * vehicle.max_acceleration * radius  # at the wheels, through a gear of 1
+    torque = mass * vehicle.max_acceleration * radius / FINAL_RATIO
     brake = mass * vehicle.max_braking * radius / wheels
     axles = (vehicle.wheelbase, 0.0)
     made = []
@@ -51,8 +54,9 @@ def physics_of(server: Any, actor: Actor) -> list[Any]:
         steer = math.degrees(vehicle.max_steer) if front else 0.0
         made.append([1.0, 0.25, steer, 100.0 * radius, brake, 0.0 if front else 2.0 * brake, 2.0, 17.0, 1000.0, at])
     return [
-        [[0.0, torque], [5000.0, torque]], 5000.0, 1.0, 0.15, 2.0, 0.35, True, 0.5, 10.0, 1.0, [[1.0, 0.5, 0.65]], mass,
-        0.3, [vehicle.wheelbase / 2.0 - _middle(vehicle), 0.0, 0.3], [[0.0, 1.0], [100.0, 1.0]], made, True,
+        [[0.0, torque], [5000.0, torque]], 5000.0, 1.0, 0.15, 2.0, 0.35, True, 0.5, 10.0, FINAL_RATIO,
+        [[1.0, 0.5, 0.65]], mass, 0.3, [vehicle.wheelbase / 2.0 - _middle(vehicle), 0.0, 0.3],
+        [[0.0, 1.0], [100.0, 1.0]], made, True,
     ]  # fmt: skip
 
 
@@ -74,18 +78,42 @@ def get_physics_control(server: Any, number: int) -> list[Any]:
 
 @served("apply_physics_control")
 def apply_physics_control(server: Any, number: int, control: list[Any]) -> None:
-    """Set the mass and how far the wheels turn; the rest is kept and means nothing here."""
+    """Set the mass, how far the wheels turn, and by the torques how hard a vehicle pulls and brakes.
+
+    The greatest torque, through the first gear, is what full throttle pulls with at any speed; the brakes of all wheels
+    together are full brake. Whatever else there is, is kept and means nothing here.
+    """
     actor = _vehicle(server, number)
-    if len(control) < 16 or not control[15]:
-        raise Refused(f"the physics of vehicle {number} have no wheels; wanted all fields of VehiclePhysicsControl")
-    steer = max(float(wheel[_STEER]) for wheel in control[15])
-    if not 0.0 <= steer <= 80.0 or not float(control[_MASS]) > 0.0:
-        raise Refused(
-            f"max_steer_angle {steer} and mass {control[_MASS]} were given; wanted 0 to 80 degrees, above 0 kg"
-        )
+    limits = limits_from(number, control, server.world.fleet.bodies[actor.row])
     actor.facts["physics"], actor.facts["mass"] = list(control), float(control[_MASS])
-    fleet = server.world.fleet
-    fleet.set_limits(actor.row, replace(fleet.bodies[actor.row], max_steer=math.radians(steer)))
+    server.world.fleet.set_limits(actor.row, limits)
+
+
+def limits_from(number: int, control: list[Any], now: Vehicle) -> Vehicle:
+    """A vehicle with the limits that its physics say; those that are as good as they were stay as they were.
+
+    Raises:
+        Refused: for physics that no vehicle has.
+    """
+    if len(control) <= _WHEELS or not control[_WHEELS] or not control[_CURVE] or not control[_GEARS]:
+        raise Refused(f"the physics of vehicle {number} lack wheels, gears or a torque curve; wanted at least one each")
+    wheels, mass = control[_WHEELS], float(control[_MASS])
+    steer = max(float(wheel[_STEER]) for wheel in wheels)
+    radius = sum(float(wheel[_RADIUS]) for wheel in wheels) / len(wheels) / 100.0
+    engine = max(float(torque) for _, torque in control[_CURVE]) * float(control[_GEARS][0][0]) * float(control[_FINAL])
+    brakes = sum(float(wheel[_BRAKE]) for wheel in wheels)
+    if not (0.0 <= steer <= 80.0 and 0.0 < mass < math.inf and 0.0 < radius < math.inf):
+        raise Refused(
+            f"vehicle {number} was given max_steer_angle {steer:g}, mass {mass:g} and wheels of {radius:g} m; "
+            "wanted 0 to 80 degrees, above 0 kg and above 0 m"
+        )
+    if not (0.0 < engine < math.inf and 0.0 < brakes < math.inf):
+        raise Refused(f"vehicle {number} was given torques of {engine:g} and {brakes:g} N m; wanted more than 0")
+    wanted = {
+        "max_steer": math.radians(steer), "max_acceleration": engine / (mass * radius),
+        "max_braking": brakes / (mass * radius),
+    }  # fmt: skip
+    return replace(now, **{k: v for k, v in wanted.items() if abs(v - getattr(now, k)) > _SAME * v})
 
 
 @served("get_vehicle_light_state", "value")
@@ -195,10 +223,10 @@ def add_actor_force(server: Any, number: int, force: list[float]) -> None:
 
 
 for _name in ("add_actor_impulse_at_location", "add_actor_force_at_location", "add_actor_angular_impulse",
-              "add_actor_torque", "set_actor_target_angular_velocity"):  # fmt: skip
+              "add_actor_torque"):  # fmt: skip
     ignored(_name, "bodies stand upright and turn only as their wheels say")
-for _name in ("set_actor_enable_gravity", "set_actor_collisions", "set_actor_dead"):
-    ignored(_name, "the world is flat, and whoever is solid stays solid")
+for _name in ("set_actor_enable_gravity", "set_actor_dead"):
+    ignored(_name, "the world is flat, and nobody falls")
 for _name in ("open_vehicle_door", "close_vehicle_door", "show_vehicle_debug_telemetry", "set_wheel_steer_direction",
               "set_wheel_pitch_angle"):  # fmt: skip
     ignored(_name, "pictures would not show it")

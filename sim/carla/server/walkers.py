@@ -40,7 +40,7 @@ def set_walker_state(server: Any, number: int, place: list[Any], speed: float) -
 
 
 def walk(world: Any, delta: float) -> None:
-    """Move everybody on who walks, by `delta` [s]."""
+    """Move everybody on who walks, by `delta` [s]; nobody walks into anybody."""
     for number in world.walking:
         actor = world.table.by_id[number]
         (dx, dy, _), speed, _ = actor.facts["walk"]
@@ -49,9 +49,18 @@ def walk(world: Any, delta: float) -> None:
         arrays.speed[0, row] = speed if length > 0.0 else 0.0
         if length == 0.0 or speed == 0.0:
             continue
-        arrays.yaw[0, row] = math.atan2(-dy, dx)
+        before = float(arrays.x[0, row]), float(arrays.y[0, row])
+        within = world.fleet.met(row) >= 0
+        yaw, faced, middle = math.atan2(-dy, dx), float(arrays.yaw[0, row]), float(world.fleet.middle[row])
+        # it turns about its middle, not about what would be its rear axle
+        arrays.x[0, row] += middle * (math.cos(faced) - math.cos(yaw))
+        arrays.y[0, row] += middle * (math.sin(faced) - math.sin(yaw))
+        arrays.yaw[0, row] = yaw
         arrays.x[0, row] += delta * speed * dx / length
         arrays.y[0, row] -= delta * speed * dy / length
+        if not within and world.fleet.solid[row] and world.fleet.met(row) >= 0:
+            arrays.x[0, row], arrays.y[0, row] = before
+            arrays.speed[0, row] = 0.0
 
 
 for _name in ("get_bones_transform", "set_bones_transform", "blend_pose", "get_pose_from_animation"):

@@ -15,6 +15,7 @@ from sim.carla.catalogue import BLUEPRINTS, Blueprint
 from sim.carla.opendrive import text_for_carla
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, NOBODY, Actor, Table, composed
+from sim.carla.server.births import COLLISION, aside, attributes_of, look_from, place_from, sign_of, truth_of
 from sim.carla.server.fleet import CONTROLS, Fleet
 from sim.carla.server.lights import NOON, lights_of
 from sim.carla.server.limits import SpeedLimits
@@ -23,10 +24,9 @@ from sim.carla.server.sensors import SENSORS
 from sim.carla.server.streams import Streams
 from sim.carla.server.vehicles import mass_of, pedals_for
 from sim.carla.server.walkers import walk
-from sim.config import SignSpec, Weather
+from sim.config import BODIES, Weather
 from sim.depth import TAG_OF_KIND
 from sim.lanes import lane_graph
-from sim.signs import Face, face_of
 from sim.types import RoadMap
 
 REAL_TIME = 0.05  # [s] of a tick where the server ticks by itself and nobody has said how long one is
@@ -56,6 +56,8 @@ class ServedWorld:
         self.before_tick: list[Callable[[ServedWorld], None]] = []
         self.after_tick: list[Callable[[ServedWorld], None]] = []
         self._next_id = 1
+        self.table = Table()
+        self.recording: Any = None  # a `recorder.Recording`, while one is made
         self._news = 0
         self.load(road_map)
 
@@ -63,6 +65,9 @@ class ServedWorld:
     def load(self, road_map: RoadMap) -> None:
         """Begin anew on a map: nobody is left, the clock goes on."""
         text = text_for_carla(road_map.opendrive, road_map.name)
+        if self.recording is not None:
+            self.recording.close()
+            self.recording = None
         for actor in list(self.table.by_id.values()) if self.episode else ():
             self._silence(actor)
         self.road_map, self.opendrive = road_map, text
@@ -138,48 +143,68 @@ class ServedWorld:
             )
         if parent != NOBODY:
             self.actor(parent)
-        told = {a[0]: a for a in attributes}
-        full = [told.get(a.id, [a.id, a.type, a.value]) for a in blueprint.attributes]
-        return self._embody(blueprint, [number, kind, full], place, parent, rigid)
+        return self._embody(
+            blueprint, [number, kind, attributes_of(blueprint, attributes)], place_from(place), parent, rigid
+        )
 
     def _embody(self, blueprint: Blueprint, described: list[Any], place: list[Any], parent: int, rigid: bool) -> Actor:
         values = {a[0]: a[2] for a in described[2]}
         sensor = SENSORS[blueprint.id](values) if blueprint.id in SENSORS else None  # refuses wrong values
+        face = sign_of(values) if blueprint.body == "sign" else None
+        where = self._birthplace(blueprint, values, place, parent)
         actor = self._admit(described[1], described[2], parent, described[0])
-        actor.rigid, actor.sensor = rigid, sensor
-        actor.place = [[float(v) for v in part] for part in place]
+        actor.rigid, actor.sensor, actor.place = rigid, sensor, place
         if blueprint.body:
-            self._give_body(actor, blueprint, values)
+            self._give_body(actor, blueprint.body, values, face)
+            self.fleet.put(actor.row, where)
         if sensor is not None and sensor.number is not None:
             actor.stream = self.streams.open()
             actor.token = wire.token(actor.stream, self.port)
         self._rows_of = -1
         return actor
 
-    def _give_body(self, actor: Actor, blueprint: Blueprint, values: dict[str, str]) -> None:
-        if blueprint.body == "sign":
-            face, wear = sign_of(values)
-            actor.row = self.fleet.add_board(look_of(face, wear), face.panel[1] + face.panel[2], POST)
+    def _birthplace(self, blueprint: Blueprint, values: dict[str, str], place: list[Any], parent: int) -> list[Any]:
+        """Where in the world an actor will stand.
+
+        Raises:
+            Refused: where a vehicle or a walker would stand within somebody else.
+        """
+        if parent != NOBODY:
+            return composed(self.place_of(self.actor(parent)), place)
+        jitter = float(values.get("spawn_jitter", "0"))
+        where = aside(place, jitter, self._next_id) if jitter else place
+        body = BODIES.get(blueprint.body)
+        if body is None or blueprint.id.startswith("static.") or truth_of(values.get("spawn_overlap", "false")):
+            return where
+        (x, y, _), (_, yaw, _) = where
+        if self.fleet.occupant(x, -y, -math.radians(yaw), body.length, body.width) >= 0:
+            raise Refused(COLLISION)
+        return where
+
+    def _give_body(self, actor: Actor, body: str, values: dict[str, str], face: Any) -> None:
+        if face is not None:
+            board, wear = face
+            actor.row = self.fleet.add_board(look_of(board, wear), board.panel[1] + board.panel[2], POST)
         else:
-            actor.row = self.fleet.add(blueprint.body, look_from(values["color"]))
-        actor.body = blueprint.body
+            actor.row = self.fleet.add(body, look_from(values["color"]))
+        actor.body = body
         actor.tags = bytes([int(TAG_OF_KIND[self.fleet.world.kind[0, actor.row]])])
         world = self.fleet.world
         length, width, height = (float(a[0, actor.row]) for a in (world.length, world.width, world.height))
         actor.box = [[0.0, 0.0, height / 2], [length / 2, width / 2, height / 2], [0.0, 0.0, 0.0], actor.id]
-        where = (
-            actor.place if actor.parent == NOBODY else composed(self.place_of(self.actor(actor.parent)), actor.place)
-        )
-        jitter = float(values.get("spawn_jitter", "0"))
-        if jitter and actor.parent == NOBODY:
-            where = aside(where, jitter, actor.id)
-        self.fleet.put(actor.row, where)
+        if actor.parent != NOBODY:  # whoever is carried is moved by its carrier, through whatever is in the way
+            self.fleet.set_physical(actor.row, False)
+            self.fleet.solid[actor.row] = False
 
     def destroy(self, number: int) -> bool:
-        """Take an actor away; its children go on without it. False where there is no such actor."""
+        """Take an actor away; its children stay where they are then. False where there is no such actor."""
         actor = self.table.by_id.get(number)
         if actor is None or actor is self.spectator or actor.type.startswith("traffic."):
             return False
+        for child in [a for a in self.table.by_id.values() if a.parent == number]:
+            child.place, child.parent = self.place_of(child), NOBODY
+            if child.row != NO_ROW:
+                self.fleet.solid[child.row] = True
         self._silence(actor)
         if actor.row != NO_ROW:
             self.fleet.remove(actor.row)
@@ -187,8 +212,6 @@ class ServedWorld:
         for group in (self.ackermann, self.constant, self.walking):
             group.discard(number)
         self._rows_of = -1
-        for other in [a for a in self.table.by_id.values() if a.parent == number]:
-            self.destroy(other.id)
         return True
 
     def _silence(self, actor: Actor) -> None:
@@ -205,10 +228,14 @@ class ServedWorld:
         return actor.place
 
     def put(self, actor: Actor, place: list[Any]) -> None:
-        """Teleport an actor, whoever it is."""
-        if actor.row != NO_ROW:
-            self.fleet.put(actor.row, place)
-        actor.place = [[float(v) for v in part] for part in place]
+        """Teleport an actor, whoever it is; whoever is carried keeps that place relative to its carrier.
+
+        Raises:
+            Refused: for what is no place.
+        """
+        actor.place = place_from(place)
+        if actor.row != NO_ROW and actor.parent == NOBODY:
+            self.fleet.put(actor.row, actor.place)
         if actor.row == NO_ROW and actor.parent == NOBODY:
             self._write_place(actor)
 
@@ -245,6 +272,8 @@ class ServedWorld:
         for call in self.after_tick:
             call(self)
         self._write_records()
+        if self.recording is not None:
+            self.recording.write(self)
         for actor in self._measuring():
             if self.streams.listens(actor.stream):
                 for frame in actor.sensor.frames(self, actor):
@@ -267,10 +296,22 @@ class ServedWorld:
     def _after_moving(self) -> None:
         """Who has met whom, by their ids; and whoever is carried follows."""
         self._keep_constant()
+        self._lists()
+        for actor in self._riders:
+            self._follow(actor)
         if self.fleet.contacts:
             owner = {a.row: a for a in self.table.by_id.values() if a.row != NO_ROW}
             for i, j, speed in self.fleet.contacts:
                 self._meet(owner[i], owner.get(j), speed)
+
+    def _follow(self, actor: Actor) -> None:
+        """Put a body where its carrier has it."""
+        carrier = self.actor(actor.parent)
+        self.fleet.put(actor.row, composed(self.place_of(carrier), actor.place))
+        if carrier.row != NO_ROW:
+            arrays = self.fleet.world
+            along = math.cos(float(arrays.yaw[0, carrier.row] - arrays.yaw[0, actor.row]))
+            arrays.speed[0, actor.row] = arrays.speed[0, carrier.row] * along
 
     def _meet(self, who: Actor, other: Actor | None, speed: float) -> None:
         yaw = float(self.fleet.world.yaw[0, who.row])
@@ -314,6 +355,7 @@ class ServedWorld:
         driven = [a for a in bodies if a.type.startswith("vehicle.")]
         self._driven_rows = np.array([a.row for a in driven], np.int64)
         self._driven_records = np.array([self.table.index[a.id] for a in driven], np.int64)
+        self._riders = [a for a in bodies if a.parent != NOBODY]
         self._carried = [(self.table.index[a.id], a) for a in actors if a.row == NO_ROW and a.parent != NOBODY]
         for a in actors:
             if a.row == NO_ROW and a.parent == NOBODY:  # whoever stands by itself moves only when it is put somewhere
@@ -365,45 +407,3 @@ class ServedWorld:
     def new_records(self) -> None:
         """Write the records of everybody as they are, without a tick."""
         self._write_records()
-
-
-def sign_of(values: dict[str, str]) -> tuple[Face, float]:
-    """What a board's attributes paint, and how worn it is.
-
-    Raises:
-        Refused: for words that no sign has.
-    """
-    try:
-        wear = float(values["wear"])
-        return face_of(
-            SignSpec("board", values["kind"], values["text"], values["colour"], values["font"], wear=wear)
-        ), wear
-    except ValueError as error:
-        raise Refused(str(error)) from error
-
-
-def look_from(colour: str) -> int:
-    """Packed 0xRRGGBB of a colour as CARLA writes it, such as "255,0,0".
-
-    Raises:
-        Refused: for what is no colour.
-    """
-    try:
-        red, green, blue = (int(v) for v in colour.split(","))
-    except ValueError as error:
-        raise Refused(f"{colour!r} is no colour; wanted three numbers such as 255,0,0") from error
-    if not all(0 <= v <= 255 for v in (red, green, blue)):
-        raise Refused(f"{colour!r} is no colour; wanted numbers of 0 to 255")
-    return red << 16 | green << 8 | blue
-
-
-def aside(place: list[Any], most: float, number: int) -> list[Any]:
-    """A place a little to one side, by chance that the actor's id decides.
-
-    Agents that ask whether somebody is ahead at an angle of more than 0 degrees do not see who is exactly ahead.
-    """
-    share = ((number * 2654435761) & 0xFFFF) / 0xFFFF  # Knuth's multiplicative hash
-    offset = most * (share + 0.2) / 1.2 * (1.0 if number % 2 else -1.0)
-    (x, y, z), (pitch, yaw, roll) = place
-    cos, sin = math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
-    return [[x - sin * offset, y + cos * offset, z], [pitch, yaw, roll]]

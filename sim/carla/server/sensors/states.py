@@ -20,7 +20,11 @@ _STILL = 1e6  # bounds of biases and deviations
 
 
 class Gnss(Sensor):
-    """Latitude and longitude [deg] and altitude [m] of the sensor itself."""
+    """Latitude and longitude [deg] and altitude [m] of the sensor itself.
+
+    They are what the client's own `Map.transform_to_geolocation` says of its location: in 0.9.16 that takes CARLA's y,
+    which points south, for north.
+    """
 
     number = wire.SENSOR_NUMBER["gnss"]
     limits: ClassVar[dict[str, tuple[float, float]]] = {f"noise_{a}_{n}": (-_STILL if n == "bias" else 0.0, _STILL)

@@ -1,0 +1,101 @@
+"""Clients that keep a CARLA server busy: what its speed is measured with, and how one is started for that."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+DELTA = 0.05  # [s] of a tick
+VEHICLES = 40  # that a Traffic Manager drives
+SETTLING = 60  # ticks before anything is measured
+LOADS: tuple[str, ...] = ("one vehicle", "one camera", "traffic")
+
+
+class Server:
+    """A server of a process of its own, on whichever ports are free; ends with the block.
+
+    Args:
+        command: that starts it and says "serving ... on HOST:PORT"; by default `dagger serve`.
+
+    Attributes:
+        port: of its RPC. pid: of its process.
+    """
+
+    def __init__(self, command: tuple[str, ...] = ("-m", "dagger.cli", "serve", "--port", "0")) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-u", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert self._process.stdout is not None
+        self.pid = self._process.pid
+        said = []
+        for line in self._process.stdout:
+            said.append(line)
+            if found := re.search(r"serving .* on \S+:(\d+)", line):
+                self.port = int(found.group(1))
+                return
+        self.close()
+        raise ValueError(f"the server did not start: {''.join(said).strip()[-300:]}")
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.communicate(timeout=30)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+def ticking(port: int, load: str) -> Callable[[], int]:
+    """A call that ticks the server once and says that it did, with a load of LOADS upon it.
+
+    Raises:
+        ValueError: for an unknown load.
+    """
+    if load not in LOADS:
+        raise ValueError(f"there is no load {load!r}; known are {', '.join(LOADS)}")
+    import carla
+
+    client = carla.Client("127.0.0.1", port)
+    client.set_timeout(60.0)
+    world = client.get_world()
+    settings = world.get_settings()
+    settings.synchronous_mode, settings.fixed_delta_seconds = True, DELTA
+    world.apply_settings(settings)
+    blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
+    points = world.get_map().get_spawn_points()
+    kept: list[Any] = [client]
+    if load == "traffic":
+        manager = client.get_trafficmanager(port + 2)
+        manager.set_synchronous_mode(True)
+        manager.set_random_device_seed(1)
+        every = len(points) // VEHICLES
+        spawn, drive, born = carla.command.SpawnActor, carla.command.SetAutopilot, carla.command.FutureActor
+        commands = [spawn(blueprint, p).then(drive(born, True, manager.get_port())) for p in points[::every][:VEHICLES]]
+        answers = client.apply_batch_sync(commands, True)
+        if wrong := [a.error for a in answers if a.error]:
+            raise ValueError(f"{len(wrong)} of {VEHICLES} vehicles were not spawned: {wrong[0]}")
+        kept.append(manager)
+    else:
+        car = world.spawn_actor(blueprint, points[0])
+        kept.append(car)
+        if load == "one camera":
+            eye = world.get_blueprint_library().find("sensor.camera.rgb")
+            eye.set_attribute("image_size_x", "200")
+            eye.set_attribute("image_size_y", "88")
+            camera = world.spawn_actor(eye, carla.Transform(carla.Location(x=0.5, z=1.4)), attach_to=car)
+            camera.listen(lambda image: None)
+            kept.append(camera)
+    for _ in range(SETTLING):
+        world.tick()
+
+    def tick(alive: list[Any] = kept) -> int:  # what is kept must live as long as this may be called
+        world.tick()
+        return 1
+
+    return tick

@@ -1,0 +1,182 @@
+"""Recordings of a served world: a line of JSON for every birth and tick, and what can be read from them.
+
+They are this house's own, kept in its cache folder; CARLA cannot play them, and nor can this server.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from sim.carla.server.actors import NO_ROW
+from sim.carla.server.registry import refused, served
+from sim.carla.server.rpc import Refused
+from sim.kernel import cache_root
+
+FOLDER = "recordings"  # within the cache folder
+_LETTERS = {"h": "hero", "v": "vehicle.", "w": "walker.", "t": "traffic.traffic_light", "o": "other", "a": ""}
+
+
+def file_of(name: str) -> Path:
+    """Where a recording is kept: by the last part of its name, whatever folder a client has in mind.
+
+    Raises:
+        Refused: for a name that names no file.
+    """
+    short = Path(name).name
+    if short in ("", ".."):
+        raise Refused(f"{name!r} names no recording; wanted a file name such as drive.log")
+    return cache_root() / FOLDER / short
+
+
+class Recording:
+    """A recording that is being made.
+
+    Args:
+        name: of it. world: the served world, as it is.
+    """
+
+    def __init__(self, name: str, world: Any) -> None:
+        self.path = file_of(name)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: IO[str] = self.path.open("w")
+        self._known: set[int] = set()
+        self._say({"map": world.road_map.name, "tick": world.step_length})
+        self.write(world)
+
+    def _say(self, what: dict[str, Any]) -> None:
+        self._file.write(json.dumps(what, separators=(",", ":")) + "\n")
+
+    def write(self, world: Any) -> None:
+        """The world after a tick."""
+        people = world.table.by_id
+        for number in people.keys() - self._known:
+            actor = people[number]
+            self._say({"born": number, "type": actor.type, "role": actor.attributes.get("role_name", "")})
+        gone = sorted(self._known - people.keys())
+        self._known = set(people)
+        records = world.table.vehicles
+        places = {}
+        for number, actor in people.items():
+            if actor.row != NO_ROW:
+                n = world.table.index[number]
+                x, y = (round(float(v), 3) for v in records["location"][n][:2])
+                vx, vy = (round(float(v), 3) for v in records["velocity"][n][:2])
+                places[number] = [x, y, round(float(records["rotation"][n][1]), 3), vx, vy]
+        met = [[who, whom] for who, whom, _ in world.contacts]
+        self._say({"frame": world.frame, "time": round(world.elapsed, 6), "gone": gone, "met": met, "at": places})
+
+    def close(self) -> None:
+        """The recording is complete."""
+        self._file.close()
+
+
+def lines_of(name: str) -> Iterator[dict[str, Any]]:
+    """What a recording says, line by line.
+
+    Raises:
+        Refused: where there is none of that name.
+    """
+    path = file_of(name)
+    if not path.is_file():
+        known = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
+        raise Refused(f"there is no recording {path.name!r}; known are {', '.join(known) or 'none'}")
+    with path.open() as file:
+        for line in file:
+            if line.endswith("\n"):  # the last one may still be on its way
+                yield json.loads(line)
+
+
+def _stop(server: Any) -> None:
+    if server.world.recording is not None:
+        server.world.recording.close()
+        server.world.recording = None
+
+
+@served("start_recorder", "value")
+def start_recorder(server: Any, name: str, more: bool = False) -> str:
+    """Begin a recording, and answer where it is kept; a map that is loaded ends it."""
+    _stop(server)
+    server.world.recording = Recording(name, server.world)
+    return str(server.world.recording.path)
+
+
+@served("stop_recorder")
+def stop_recorder(server: Any) -> None:
+    """End the recording."""
+    _stop(server)
+
+
+@served("show_recorder_file_info", "value")
+def show_recorder_file_info(server: Any, name: str, everything: bool = False) -> str:
+    """Map, frames, duration and births of a recording; with everything, every tick of it."""
+    told: list[str] = []
+    frames, first, last, world = 0, 0.0, 0.0, ""
+    for line in lines_of(name):
+        if "map" in line:
+            world = line["map"]
+        elif "born" in line:
+            told.append(f" Create {line['born']}: {line['type']} {line['role']}".rstrip())
+        else:
+            first = line["time"] if frames == 0 else first
+            frames, last = frames + 1, line["time"]
+            told += [f" Destroy {number}" for number in line["gone"]]
+            told += [f" Collision {who} with {whom}" for who, whom in line["met"]]
+            if everything:
+                told.append(f"Frame {line['frame']} at {line['time']:g} s: {len(line['at'])} bodies")
+    about = [f"Map: {world}", *told, f"Frames: {frames}", f"Duration: {last - first:g} seconds"]
+    return "\n".join(about) + "\n"
+
+
+@served("show_recorder_collisions", "value")
+def show_recorder_collisions(server: Any, name: str, one: int | str = "a", other: int | str = "a") -> str:
+    """When two kinds of actors met in a recording, by CARLA's letters h, v, w, t, o and a."""
+    letters = [chr(c) if isinstance(c, int) else c for c in (one, other)]
+    for letter in letters:
+        if letter not in _LETTERS:
+            raise Refused(f"{letter!r} is no kind of actor; known are {', '.join(_LETTERS)}")
+    kinds: dict[int, tuple[str, str]] = {0: ("scenery", "")}
+    told = ["    Time     Types     Id Actor 1     Id Actor 2"]
+    for line in lines_of(name):
+        if "born" in line:
+            kinds[line["born"]] = line["type"], line["role"]
+        for pair in line.get("met", ()):
+            if all(_is(letter, *kinds[number]) for letter, number in zip(letters, pair)):
+                told.append(f"{line['time']:8.2f} {' '.join(letters)} " + " ".join(f"{n} {kinds[n][0]}" for n in pair))
+    return "\n".join(told) + "\n"
+
+
+def _is(letter: str, kind: str, role: str) -> bool:
+    if letter == "h":
+        return role == "hero"
+    if letter == "o":
+        return not kind.startswith(("vehicle.", "walker.", "traffic.traffic_light"))
+    return kind.startswith(_LETTERS[letter])
+
+
+@served("show_recorder_actors_blocked", "value")
+def show_recorder_actors_blocked(server: Any, name: str, seconds: float = 30.0, metres: float = 10.0) -> str:
+    """Who stayed within `metres` [m] for at least `seconds` [s] of a recording."""
+    since: dict[str, tuple[float, float, float]] = {}
+    longest: Counter[str] = Counter()
+    kinds: dict[str, str] = {}
+    for line in lines_of(name):
+        if "born" in line:
+            kinds[str(line["born"])] = line["type"]
+        for number, (x, y, *_) in line.get("at", {}).items():
+            t, px, py = since.setdefault(number, (line["time"], x, y))
+            if math.hypot(x - px, y - py) > metres:
+                since[number] = line["time"], x, y
+            else:
+                longest[number] = max(longest[number], line["time"] - t)
+    told = [f"{kinds[n]} {n}: {t:.2f} s" for n, t in longest.most_common() if t >= seconds]
+    return "\n".join(["    Actors that stood", *told]) + "\n"
+
+
+for _name in ("replay_file", "stop_replayer", "set_replayer_time_factor", "set_replayer_ignore_hero",
+              "set_replayer_ignore_spectator"):  # fmt: skip
+    refused(_name, "recordings are not played; they can be read", "value" if _name == "replay_file" else "void")

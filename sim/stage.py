@@ -1,0 +1,95 @@
+"""Where worlds run: in this process, unless a command has said that they run on servers.
+
+Whoever drives asks here for worlds.  It is one setting for a whole process, as the folder of maps is: what a run is
+about does not depend on it, and everybody who drives in it shares the servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from sim.backend import Backend
+from sim.config import Camera, Simulation
+from sim.embedded import EmbeddedWorld
+from sim.sensors import Sensor
+
+
+class Worlds(Protocol):
+    """Makes backends.
+
+    Attributes:
+        most: how many worlds there can be at once; None where nothing limits them.
+    """
+
+    most: int | None
+
+    def __call__(
+        self,
+        worlds: int,
+        camera: Camera | None = None,
+        simulation: Simulation | None = None,
+        *,
+        threads: int = 1,
+        search: Sequence[Path] = (),
+        sensors: Mapping[str, Sensor] | None = None,
+    ) -> Backend:
+        """A backend of so many worlds."""
+
+
+class EmbeddedWorlds:
+    """Makes worlds in this process."""
+
+    most: int | None = None
+
+    def __call__(
+        self,
+        worlds: int,
+        camera: Camera | None = None,
+        simulation: Simulation | None = None,
+        *,
+        threads: int = 1,
+        search: Sequence[Path] = (),
+        sensors: Mapping[str, Sensor] | None = None,
+    ) -> EmbeddedWorld:
+        """A backend of so many worlds."""
+        return EmbeddedWorld(worlds, camera, simulation, threads, search, sensors)
+
+
+_worlds: Worlds = EmbeddedWorlds()
+
+
+@contextmanager
+def running_on(worlds: Worlds) -> Iterator[Worlds]:
+    """Let `new_worlds` make its worlds so, within the block."""
+    global _worlds
+    before, _worlds = _worlds, worlds
+    try:
+        yield worlds
+    finally:
+        _worlds = before
+
+
+def at_once(wanted: int) -> int:
+    """How many worlds to drive at once, where `wanted` would be liked."""
+    return wanted if _worlds.most is None else max(1, min(wanted, _worlds.most))
+
+
+@contextmanager
+def new_worlds(
+    worlds: int,
+    camera: Camera | None = None,
+    simulation: Simulation | None = None,
+    *,
+    threads: int = 1,
+    search: Sequence[Path] = (),
+    sensors: Mapping[str, Sensor] | None = None,
+) -> Iterator[Backend]:
+    """Worlds to drive in, which are closed at the end of the block."""
+    backend = _worlds(worlds, camera, simulation, threads=threads, search=search, sensors=sensors)
+    try:
+        yield backend
+    finally:
+        backend.close()

@@ -1,0 +1,205 @@
+"""Whatever a client does, the server goes on, and tells the others what they ask."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import carla
+import pytest
+
+from dagger import cli
+from tests.carla.test_serve import a_car, synchronous
+from tests.servers import Raw, served
+
+WATCHING = """
+import sys, carla
+client = carla.Client("127.0.0.1", int(sys.argv[1]))
+client.set_timeout(20.0)
+world = client.get_world()
+blueprint = world.get_blueprint_library().find("sensor.camera.rgb")
+camera = world.spawn_actor(blueprint, carla.Transform(carla.Location(z=20.0)))
+camera.listen(lambda image: None)
+print("watching", flush=True)
+while True:
+    world.wait_for_tick()
+"""
+ASKING = """
+import sys, carla
+client = carla.Client("127.0.0.1", int(sys.argv[1]))
+client.set_timeout(30.0)
+world = client.get_world()
+blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
+points = world.get_map().get_spawn_points()
+for i in range(10):
+    car = world.spawn_actor(blueprint, points[(7 * int(sys.argv[2]) + i) % len(points)])
+    world.wait_for_tick()
+    assert car.get_transform().location.distance(points[(7 * int(sys.argv[2]) + i) % len(points)].location) < 3.0
+    assert car.destroy()
+print("done")
+"""
+
+
+def memory(process: subprocess.Popen[str]) -> float:
+    """What a process holds [MB]."""
+    pages = Path(f"/proc/{process.pid}/statm").read_text().split()[1]
+    return int(pages) * 4096 / 1e6
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"GET / HTTP/1.1\r\nHost: carla\r\n\r\n", b"\xc1" * 64, b"\x94\x00\x01\xa1x", b"\xff" * 1000, b"\x92\x01\x02",
+     b"\x94\x00\x01\x05\x90", b"\xdb\xff\xff\xff\xff" + b"x" * 64, b"\x91" * 5000],
+    ids=["http", "no msgpack", "half a call", "integers", "two of four", "no name", "4 GB announced", "deep"],
+)  # fmt: skip
+def test_bytes_that_are_no_calls_hurt_nobody_else(port: int, garbage: bytes) -> None:
+    odd, good = Raw(port), Raw(port)
+    odd.socket.sendall(garbage)
+    assert good.value("version") == "0.9.16"
+    odd.socket.settimeout(0.5)
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        odd.socket.recv(100)
+    odd.socket.close()
+    assert good.value("version") == "0.9.16"
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [("spawn_actor", ()), ("spawn_actor", (1, 2)), ("spawn_actor", ([1, "vehicle.tesla.model3", []], [])),
+     ("spawn_actor", ([1, "vehicle.tea.pot", []], [[0, 0, 0], [0, 0, 0]])), ("destroy_actor", ("x",)),
+     ("destroy_actor", (-1,)), ("apply_control_to_vehicle", (99, [0, 0, 0, False, False, False, 0])),
+     ("set_weather_parameters", ([float("nan")] * 14,)), ("set_weather_parameters", ("rain",)),
+     ("set_episode_settings", ([],)), ("load_new_episode", ("Atlantis", True, 0)), ("get_actors_by_id", (7,)),
+     ("copy_opendrive_to_file", ("<OpenDRIVE/>", [])), ("copy_opendrive_to_file", ("tea", [])),
+     ("apply_batch", ([[99, []]], False)), ("apply_batch", ("x", False)), ("tick_cue", (1, 2, 3)),
+     ("get_sensor_token", (10_000,)), ("set_traffic_light_state", (1, 77)), ("make_tea", ()), ({"a": 1}, ()),
+     ("cast_ray", ([0, 0], "x")), ("draw_debug_shape", ([],)), ("enable_actor_constant_velocity", (None, None))],
+)  # fmt: skip
+def test_a_call_that_cannot_be_is_answered_with_what_is_wrong(
+    port: int, method: Any, arguments: tuple[Any, ...]
+) -> None:
+    wire = Raw(port)
+    error, result = wire.call(method, *arguments)
+    wrong = error is not None or (isinstance(result, list) and result and result[0] != [False])
+    assert wrong, f"{method}{arguments} answered {error}, {result}"
+    assert wire.value("version") == "0.9.16", "the connection has suffered"
+    wire.socket.close()
+
+
+def test_nonsense_numbers_do_not_end_time(client: Any, port: int) -> None:
+    world = synchronous(client)
+    car = a_car(world)
+    world.tick()
+    wire = Raw(port)
+    for value in (float("nan"), float("inf"), -1e300):
+        wire.call("apply_control_to_vehicle", car.id, [value, value, 0.0, False, False, False, 0])
+        wire.call("set_actor_target_velocity", car.id, [value, 0.0, 0.0])
+        wire.call("set_actor_transform", car.id, [[value, 0.0, 0.0], [0.0, value, 0.0]])
+        wire.call("add_actor_impulse", car.id, [value, 0.0, 0.0])
+    frame = world.tick()
+    assert world.tick() == frame + 1
+    place = car.get_location()
+    assert abs(place.x) < 1e6 and abs(place.y) < 1e6
+
+
+def test_a_client_that_is_killed_in_mid_stream_is_not_missed(client: Any, port: int) -> None:
+    watcher = subprocess.Popen([sys.executable, "-c", WATCHING, str(port)], stdout=subprocess.PIPE, text=True)
+    assert watcher.stdout is not None and watcher.stdout.readline() == "watching\n"
+    world = client.get_world()
+    world.wait_for_tick()
+    watcher.send_signal(signal.SIGKILL)
+    watcher.wait()
+    frames = [world.wait_for_tick().frame for _ in range(5)]
+    assert frames == sorted(frames)
+    for camera in world.get_actors().filter("sensor.*"):
+        camera.destroy()
+
+
+def test_a_reader_that_does_not_read_loses_the_oldest_frames_and_holds_up_nobody() -> None:
+    with served("--map", "crossroads") as (port, process):
+        client = carla.Client("127.0.0.1", port)
+        client.set_timeout(20.0)
+        world = synchronous(client)
+        car = a_car(world)
+        blueprint = world.get_blueprint_library().find("sensor.camera.rgb")
+        blueprint.set_attribute("image_size_x", "400")
+        blueprint.set_attribute("image_size_y", "300")
+        camera = world.spawn_actor(blueprint, carla.Transform(carla.Location(x=1.0, z=1.4)), attach_to=car)
+        seen: list[int] = []
+        camera.listen(lambda image: seen.append(image.frame))
+        world.tick()
+        stream_port = port + 1
+        wire = Raw(port)
+        packed = wire.value("get_actors_by_id", [camera.id])[0][5]
+        number, stream_port = int.from_bytes(packed[:4], "little"), int.from_bytes(packed[4:6], "little")
+        sleeper = wire.subscribe(number, stream_port)
+        for _ in range(20):
+            world.tick()
+        before, began = memory(process), len(seen)
+        for _ in range(150):
+            world.tick()
+        time.sleep(0.5)
+        assert len(seen) - began >= 149, "the other reader has lost frames"
+        assert memory(process) - before < 60.0, "frames for the sleeper pile up"
+        sleeper.close()
+        camera.stop()
+        process.terminate()
+        said = process.communicate(timeout=20)[0]
+        assert "slow readers lost" in said
+
+
+def test_eight_clients_at_once(port: int) -> None:
+    clients = [
+        subprocess.Popen([sys.executable, "-c", ASKING, str(port), str(i)], stdout=subprocess.PIPE, text=True)
+        for i in range(8)
+    ]
+    assert [c.communicate(timeout=120)[0] for c in clients] == ["done\n"] * 8
+
+
+def test_births_and_deaths_leave_nothing_behind(port: int) -> None:
+    with served("--map", "crossroads") as (own, process):
+        wire = Raw(own)
+        settings = wire.value("get_episode_settings")
+        wire.value("set_episode_settings", [True, False, [True, 0.05], *settings[3:]])
+        cameras = [[6, "sensor.camera.rgb", []], [[0.0, 0.0, 2.0], [0.0, 0.0, 0.0]]]
+
+        def cycle() -> None:
+            car = wire.value("spawn_actor", [1, "vehicle.tesla.model3", []], [[0.0, 200.0, 0.0], [0.0, 0.0, 0.0]])[0]
+            wire.value("spawn_actor_with_parent", *cameras, car, 0, "")
+            wire.value("tick_cue")
+            assert wire.value("destroy_actor", car)
+
+        for _ in range(100):
+            cycle()
+        before = memory(process)
+        for _ in range(400):
+            cycle()
+        assert memory(process) - before < 8.0
+
+
+def test_a_port_that_is_taken_is_told_in_a_sentence(port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["serve", "--port", str(port)]) == cli.BAD
+    assert str(port) in capsys.readouterr().err
+
+
+def test_a_map_that_nobody_knows_is_told_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["serve", "--map", "Atlantis"]) == cli.BAD
+    said = capsys.readouterr().err
+    assert "Atlantis" in said and "grid_town" in said and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_when_it_is_told_to_and_lists_what_it_did_not_know(how: signal.Signals) -> None:
+    with served("--verbose", "--map", "crossroads") as (port, process):
+        wire = Raw(port)
+        wire.call("make_tea")
+        wire.call("make_tea")
+        process.send_signal(how)
+        said = process.communicate(timeout=20)[0]
+        assert process.returncode == 0
+        assert "make_tea (2)" in said and said.rstrip().endswith("stopped") and "Traceback" not in said

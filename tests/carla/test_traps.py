@@ -1,0 +1,194 @@
+"""What a client of CARLA relies upon without saying so: order, memory, races."""
+
+from __future__ import annotations
+
+import math
+import socket
+import struct
+import subprocess
+import sys
+import time
+from typing import Any
+
+import carla
+import pytest
+
+from sim.carla.server.wire import SENSOR_NUMBER
+from tests.carla.test_serve import a_car, synchronous
+from tests.servers import Raw
+
+DT = 0.05
+LOADING = """
+import sys, carla
+for _ in range(40):
+    client = carla.Client("127.0.0.1", int(sys.argv[1]))
+    client.set_timeout(20.0)
+    world = client.get_world()
+    client.load_world("crossroads")
+    client.get_world().get_settings()
+print("alive")
+"""
+
+
+def angle_ahead(car: Any, other: Any) -> float:
+    """The angle at which another car is ahead, as agents work it out: 0 is exactly ahead [deg]."""
+    place, target = car.get_transform(), other.get_location()
+    x, y = target.x - place.location.x, target.y - place.location.y
+    forward = place.get_forward_vector()
+    share = (forward.x * x + forward.y * y) / math.hypot(x, y)
+    return math.degrees(math.acos(max(-1.0, min(1.0, share))))
+
+
+def two_in_a_row(world: Any, **attributes: str) -> tuple[Any, Any]:
+    """Two cars that were asked for exactly behind one another, 20 m apart."""
+    blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
+    for name, value in attributes.items():
+        blueprint.set_attribute(name, value)
+    cars = [world.spawn_actor(blueprint, carla.Transform(carla.Location(x=x, y=300.0))) for x in (0.0, 20.0)]
+    world.tick()
+    return cars[0], cars[1]
+
+
+def test_what_was_sent_before_a_tick_is_done_before_it(client: Any) -> None:
+    world = synchronous(client)
+    car = a_car(world)
+    world.tick()
+    car.apply_control(carla.VehicleControl(throttle=1.0))
+    world.tick()
+    assert car.get_velocity().length() > 0.01
+
+
+def test_a_control_is_kept_for_ever_and_told_as_it_was_given(client: Any) -> None:
+    world = synchronous(client)
+    car = a_car(world)
+    world.tick()
+    given = carla.VehicleControl(throttle=0.37, steer=-1.0, gear=3, manual_gear_shift=True)
+    car.apply_control(given)
+    for _ in range(40):
+        world.tick()
+    assert car.get_control() == given
+    before = car.get_velocity().length()
+    world.tick()
+    assert car.get_velocity().length() > before
+
+
+def test_the_box_of_one_who_has_just_gone_is_still_told(client: Any, port: int) -> None:
+    world = synchronous(client)
+    car = a_car(world)
+    world.tick()
+    box, number = car.bounding_box, car.id
+    car.destroy()
+    extent = Raw(port).value("get_actor_bounding_box", number)[1]
+    assert extent == pytest.approx([box.extent.x, box.extent.y, box.extent.z])
+
+
+def test_who_is_driven_by_autopilot_at_once_is_driven(client: Any) -> None:
+    world = client.get_world()
+    manager = client.get_trafficmanager(8000 + client.get_world().id % 1000 + 40)
+    blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
+    points = world.get_map().get_spawn_points()
+    cars = []
+    for point in points[:: len(points) // 6][:6]:
+        cars.append(world.spawn_actor(blueprint, point))
+        cars[-1].set_autopilot(True, manager.get_port())
+    began = [car.get_location() for car in cars]
+    until = time.monotonic() + 20.0
+    while time.monotonic() < until:
+        time.sleep(0.25)
+        if all(car.get_location().distance(at) > 1.0 for car, at in zip(cars, began)):
+            break
+    moved = [car.get_location().distance(at) for car, at in zip(cars, began)]
+    for car in cars:
+        car.destroy()
+    manager.shut_down()  # its threads would use the episode that the next test gives up
+    assert min(moved) > 1.0, moved
+
+
+def test_a_car_straight_ahead_is_never_exactly_ahead(client: Any) -> None:
+    world = synchronous(client)
+    behind, before = two_in_a_row(world)
+    assert 0.0 < angle_ahead(behind, before) < 1.0
+    for car in (behind, before):
+        car.destroy()
+    assert angle_ahead(*two_in_a_row(world, spawn_jitter="0")) == 0.0, "the trap is no trap any longer"
+
+
+def test_settings_answer_with_the_frame_that_there_is(client: Any, port: int) -> None:
+    world = synchronous(client)
+    frame = world.tick()
+    wire = Raw(port)
+    assert wire.value("set_episode_settings", wire.value("get_episode_settings")) == frame
+
+
+def test_a_fixed_tick_is_told_exactly_where_time_goes_on_by_itself(client: Any) -> None:
+    world = client.get_world()
+    settings = world.get_settings()
+    settings.fixed_delta_seconds = 0.03125
+    world.apply_settings(settings)
+    first = world.wait_for_tick()
+    second = world.wait_for_tick()
+    assert second.frame == first.frame + 1
+    assert second.timestamp.delta_seconds == 0.03125
+
+
+def test_every_view_of_the_world_has_a_stream_of_its_own_number(port: int) -> None:
+    # A client that gives up its view of an episode while it reads a snapshot ends the reader of that number: if the
+    # next view's had the same, that one would be gone, and the client would crash.
+    wire = Raw(port)
+    numbers = [int.from_bytes(wire.value("get_episode_info")[1][0][:4], "little") for _ in range(3)]
+    assert len(set(numbers)) == 3
+    for number in numbers:
+        token = wire.value("get_sensor_token", number)[0]
+        assert int.from_bytes(token[:4], "little") == number
+        with wire.subscribe(number, int.from_bytes(token[4:6], "little")) as reader:
+            wire.value("tick_cue")
+            length, kind, _ = struct.unpack("<IQQ", reader.recv(20, socket.MSG_WAITALL))
+            assert kind == SENSOR_NUMBER["world"] and length > 48
+    wire.socket.close()
+
+
+def test_a_client_that_loads_maps_again_and_again_lives(port: int) -> None:
+    done = subprocess.run([sys.executable, "-c", LOADING, str(port)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "alive" in done.stdout, (done.returncode, done.stderr[-500:])
+
+
+def test_a_new_map_is_another_episode_without_anybody(client: Any) -> None:
+    world = synchronous(client)
+    before, car = world.id, a_car(world)
+    world.tick()
+    assert car.is_alive
+    world = client.load_world("t_junction")
+    assert world.id != before and world.get_map().name.endswith("t_junction")
+    assert not world.get_settings().synchronous_mode, "settings are reset unless the client says not to"
+    world.wait_for_tick()
+    assert len(world.get_actors().filter("vehicle.*")) == 0
+    again = client.reload_world()
+    assert again.get_map().name.endswith("t_junction") and again.id != world.id
+
+
+def test_red_holds_a_car_of_the_traffic_manager_and_green_lets_it_go(client: Any) -> None:
+    world = synchronous(client)
+    manager = client.get_trafficmanager(8000 + world.id % 1000 + 60)
+    manager.set_synchronous_mode(True)
+    light = world.get_actors().filter("traffic.traffic_light")[0]
+    world.freeze_all_traffic_lights(True)
+    for other in world.get_actors().filter("traffic.traffic_light"):
+        other.set_state(carla.TrafficLightState.Red)
+    (stop,) = light.get_stop_waypoints()[:1]
+    place = stop.previous(25.0)[0].transform
+    place.location.z = 0.3
+    car = world.spawn_actor(world.get_blueprint_library().find("vehicle.tesla.model3"), place)
+    world.tick()
+    car.set_autopilot(True, manager.get_port())
+    for _ in range(300):
+        world.tick()
+    assert car.get_velocity().length() < 0.1 and car.is_at_traffic_light()
+    assert car.get_traffic_light_state() == carla.TrafficLightState.Red
+    waited = car.get_location()
+    assert 5.0 < waited.distance(place.location) < 27.0
+    light.set_state(carla.TrafficLightState.Green)
+    for _ in range(150):
+        world.tick()
+    assert car.get_location().distance(waited) > 5.0
+    manager.shut_down()
+    world.freeze_all_traffic_lights(False)

@@ -1,0 +1,22 @@
+"""Programs that were not written for this server: they use CARLA's package as its tutorials do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import carla
+import pytest
+
+
+@pytest.fixture
+def town(client: Any) -> Iterator[Any]:
+    """A synchronous town, from which everything that a program has put there is taken away again."""
+    world = client.get_world()
+    settings = world.get_settings()
+    settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.05
+    world.apply_settings(settings)
+    yield world
+    left = [*world.get_actors().filter("vehicle.*"), *world.get_actors().filter("walker.*")]
+    left += list(world.get_actors().filter("sensor.*"))
+    client.apply_batch_sync([carla.command.DestroyActor(actor) for actor in left], True)
