@@ -22,7 +22,7 @@ from sim.carla.client import CarlaWorld
 from sim.carla.session import ServerLost
 from sim.config import ActorSpec, Camera, SignSpec
 from sim.embedded import EmbeddedWorld
-from sim.sensors import Birdseye, Depth, Gnss, Imu, Lidar, Rgb, Semantic, Speedometer
+from sim.sensors import Birdseye, Depth, Gnss, Imu, Lidar, Rgb, Semantic, Sensor, Speedometer
 from sim.testing import actions, same
 from sim.types import KIND
 from tests.servers import ROOT, served
@@ -201,7 +201,7 @@ def test_a_shadow_s_ego_is_where_the_other_world_s_is_and_sees_what_is_to_be_see
 
 
 # ------------------------------------------------------------------------------------------------------ sensors
-SENSORS = {
+SENSORS: dict[str, Sensor] = {
     "front": Rgb(Camera(width=40, height=24, yaw=20.0)), "far": Depth(Camera(width=40, height=24)),
     "what": Semantic(Camera(width=40, height=24)), "round": Lidar(rays=90, channels=4), "felt": Imu(), "where": Gnss(),
     "above": Birdseye(24, 24), "fast": Speedometer(),
