@@ -13,17 +13,19 @@ from sim.stepping import struck_scenery
 from sim.types import KIND
 
 _0, _CELL, _BALL = np.float32(0.0), np.float32(CELL), KIND["ball"]
+_PUSH = np.float32(1.0)  # [m/s] at which bodies that are in each other come out
 
 
 @kernel
-def meet(moving, before, x, y, yaw, speed, length, width, overhang, kind, physical, solid, bank, hits):
+def meet(moving, before, x, y, yaw, speed, length, width, overhang, kind, physical, solid, bank, dt, hits):
     """Stop the vehicles in rows `moving` that have run into something; list who has just begun to.
 
-    Whoever first touches something stays where it is then, within it by less than a tick's way, and stands; from there
-    it may only go away from it.
+    Whoever first touches something stays where it is then, within it by less than a tick's way, and stands. From there
+    it gets no deeper, and is pushed out slowly; so is the other one where physics moves it, and nobody else ever is.
 
     Args:
         before: (3, N) x, y, yaw of everybody a tick ago. solid: (N,) bool, whether somebody can be run into at all.
+        dt: length of the tick [s].
         hits: (K, 3) float64, written: the row, the row that it met (-1 for scenery), its speed until then, relative to
             whoever no physics moves [m/s].
 
@@ -35,46 +37,90 @@ def meet(moving, before, x, y, yaw, speed, length, width, overhang, kind, physic
         i = moving[k]
         if not solid[i]:
             continue
-        middle = HALF * length[i] - overhang[i]
-        cos, sin = math.cos(yaw[i]), math.sin(yaw[i])
-        cx, cy = x[i] + middle * cos, y[i] + middle * sin
-        bc, bs = math.cos(before[2, i]), math.sin(before[2, i])
-        bx, by = before[0, i] + middle * bc, before[1, i] + middle * bs
         for j in range(1, kind.shape[0]):
-            if j == i or kind[j] == 0 or kind[j] == _BALL or not solid[j]:
+            if j == i or kind[j] == 0 or kind[j] == _BALL or not solid[j] or (physical[j] and j < i):
                 continue
-            dx, dy = x[j] - cx, y[j] - cy
+            dx, dy = x[j] - x[i], y[j] - y[i]
             near = length[i] + width[i] + length[j] + width[j]
             if dx * dx + dy * dy > near * near:
                 continue
-            cj, sj = math.cos(yaw[j]), math.sin(yaw[j])
-            centre = HALF * length[j] - overhang[j]
-            ox, oy = x[j] + centre * cj, y[j] + centre * sj
-            if not boxes_touch(cx, cy, cos, sin, length[i], width[i], ox, oy, cj, sj, length[j], width[j]):
+            depth, nx, ny = overlap(i, j, x, y, yaw, length, width, overhang)
+            if depth < _0:
                 continue
-            cb, sb = math.cos(before[2, j]), math.sin(before[2, j])
-            px, py = before[0, j] + centre * cb, before[1, j] + centre * sb
-            already = boxes_touch(bx, by, bc, bs, length[i], width[i], px, py, cb, sb, length[j], width[j])
-            if not already and n < hits.shape[0]:
-                hits[n, 0], hits[n, 1] = i, j
-                hits[n, 2] = speed[i] if physical[j] else speed[i] - speed[j] * (cos * cj + sin * sj)
-                n += 1
+            was, _, _ = overlap(i, j, before[0], before[1], before[2], length, width, overhang)
+            if was < _0:
+                if n < hits.shape[0]:
+                    hits[n, 0], hits[n, 1], hits[n, 2] = i, j, speed[i]
+                    if not physical[j]:
+                        hits[n, 2] -= speed[j] * math.cos(yaw[i] - yaw[j])
+                    n += 1
                 speed[i] = _0
                 if physical[j]:
                     speed[j] = _0
-            elif already and (cx - bx) * (ox - cx) + (cy - by) * (oy - cy) > _0:
-                x[i], y[i], yaw[i] = before[0, i], before[1, i], before[2, i]
-                speed[i] = _0
-        if struck_scenery(cx, cy, cos, sin, length[i], width[i], 0, bank) != 0:
-            if struck_scenery(bx, by, bc, bs, length[i], width[i], 0, bank) == 0:
-                if n < hits.shape[0]:
-                    hits[n, 0], hits[n, 1], hits[n, 2] = i, -1, speed[i]
-                    n += 1
-                speed[i] = _0
-            elif deeper(cx, cy, cos, sin, length[i], width[i], bx, by, bank):
-                x[i], y[i], yaw[i] = before[0, i], before[1, i], before[2, i]
-                speed[i] = _0
+                continue
+            if depth > was:
+                back(i, before, x, y, yaw, speed, nx, ny)
+                if physical[j]:
+                    back(j, before, x, y, yaw, speed, -nx, -ny)
+            way = min(depth, _PUSH * dt)
+            if physical[j]:
+                way = HALF * way
+                x[j], y[j] = x[j] + way * nx, y[j] + way * ny
+            x[i], y[i] = x[i] - way * nx, y[i] - way * ny
+        n = meet_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, hits, n)
     return n
+
+
+@kernel(inline=True)
+def meet_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, hits, n):
+    """Stop row i where it has run into scenery; returns how many hits are listed then."""
+    middle = HALF * length[i] - overhang[i]
+    cos, sin = math.cos(yaw[i]), math.sin(yaw[i])
+    cx, cy = x[i] + middle * cos, y[i] + middle * sin
+    if struck_scenery(cx, cy, cos, sin, length[i], width[i], 0, bank) != 0:
+        bc, bs = math.cos(before[2, i]), math.sin(before[2, i])
+        bx, by = before[0, i] + middle * bc, before[1, i] + middle * bs
+        if struck_scenery(bx, by, bc, bs, length[i], width[i], 0, bank) == 0:
+            if n < hits.shape[0]:
+                hits[n, 0], hits[n, 1], hits[n, 2] = i, -1, speed[i]
+                n += 1
+            speed[i] = _0
+        elif deeper(cx, cy, cos, sin, length[i], width[i], bx, by, bank):
+            x[i], y[i], yaw[i] = before[0, i], before[1, i], before[2, i]
+            speed[i] = _0
+    return n
+
+
+@kernel(inline=True)
+def back(i, before, x, y, yaw, speed, nx, ny):
+    """Let row i stand where it was before, unless it has moved against nx, ny."""
+    if (x[i] - before[0, i]) * nx + (y[i] - before[1, i]) * ny >= _0:
+        x[i], y[i], yaw[i] = before[0, i], before[1, i], before[2, i]
+        speed[i] = _0
+
+
+@kernel
+def overlap(i, j, x, y, yaw, length, width, overhang):
+    """How deep the boxes of rows i and j are in each other [m], below 0 for not at all; the way out for j, x and y."""
+    ci, si, cj, sj = math.cos(yaw[i]), math.sin(yaw[i]), math.cos(yaw[j]), math.sin(yaw[j])
+    mi, mj = HALF * length[i] - overhang[i], HALF * length[j] - overhang[j]
+    dx, dy = x[j] + mj * cj - x[i] - mi * ci, y[j] + mj * sj - y[i] - mi * si
+    c, s = abs(ci * cj + si * sj), abs(ci * sj - si * cj)
+    along, across = HALF * (length[i] + length[j] * c + width[j] * s), HALF * (width[i] + length[j] * s + width[j] * c)
+    least, nx, ny = along - abs(dx * ci + dy * si), ci, si
+    other = across - abs(dy * ci - dx * si)
+    if other < least:
+        least, nx, ny = other, -si, ci
+    along, across = HALF * (length[j] + length[i] * c + width[i] * s), HALF * (width[j] + length[i] * s + width[i] * c)
+    other = along - abs(dx * cj + dy * sj)
+    if other < least:
+        least, nx, ny = other, cj, sj
+    other = across - abs(dy * cj - dx * sj)
+    if other < least:
+        least, nx, ny = other, -sj, cj
+    if dx * nx + dy * ny < _0:
+        nx, ny = -nx, -ny
+    return least, nx, ny
 
 
 @kernel(inline=True)

@@ -70,7 +70,7 @@ class Fleet:
         self._free: list[int] = []
         self._used = 1
         self.middle = np.zeros(ROWS, np.float32)
-        self.controls = {name: np.zeros(ROWS, kind) for name, kind in CONTROLS.items()}
+        self.controls: dict[str, np.ndarray] = {name: np.zeros(ROWS, kind) for name, kind in CONTROLS.items()}
         self.physical, self.vehicle = np.zeros(ROWS, bool), np.zeros(ROWS, bool)
         self.solid = np.ones(ROWS, bool)
         self.limits = np.tile(limits_of(VEHICLES["car"]), (ROWS, 1))
@@ -217,7 +217,8 @@ class Fleet:
         )  # fmt: skip
         n = meet(
             self._moving, before, world.x[0], world.y[0], world.yaw[0], world.speed[0], world.length[0],
-            world.width[0], world.overhang[0], world.kind[0], self.physical, self.solid, bank, self._hits,
+            world.width[0], world.overhang[0], world.kind[0], self.physical, self.solid, bank,
+            np.float32(dt), self._hits,
         )  # fmt: skip
         self.contacts = [(int(i), int(j), float(v)) for i, j, v in self._hits[:n]]
         turn = world.yaw[0] - before[2]

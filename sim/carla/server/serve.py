@@ -35,6 +35,7 @@ from sim.road import compiled, read_map
 from sim.types import RoadMap
 
 OPENDRIVE = "OpenDriveMap"  # what CARLA calls a map that came as text
+HEARD = 0.01  # [s] from a snapshot to answers about who is new in it: it comes on another connection
 log = logging.getLogger("homunculus.serve")
 
 
@@ -95,7 +96,8 @@ class Server:
             if self._clock is not None:
                 self._clock.cancel()
                 self._clock = None
-            self._release()
+            waiting, self._expected = self._expected, []
+            _release(waiting)
         elif self._clock is None:
             self._clock = asyncio.ensure_future(self._run())
 
@@ -110,13 +112,8 @@ class Server:
                 self.world.tick()
             except Exception:
                 log.exception("a tick failed")
-            self._release()
-
-    def _release(self) -> None:
-        for future in self._expected:
-            if not future.done():
-                future.set_result(None)
-        self._expected.clear()
+            waiting, self._expected = self._expected, []
+            loop.call_later(HEARD, _release, waiting)
 
     def born(self, actor: Actor) -> Any:
         """The answer about a new actor: in asynchronous mode once a snapshot has shown it, else at once.
@@ -180,6 +177,12 @@ class Server:
         if self._points is None:
             self._points = spawn_points(self.world.road_map)
         return self._points
+
+
+def _release(waiting: list[asyncio.Future[None]]) -> None:
+    for future in waiting:
+        if not future.done():
+            future.set_result(None)
 
 
 def map_named(name: str, search: Sequence[Path]) -> RoadMap:

@@ -51,10 +51,10 @@ def walk(world: Any, delta: float) -> None:
             continue
         before = float(arrays.x[0, row]), float(arrays.y[0, row])
         within = world.fleet.met(row) >= 0
-        yaw, before, middle = math.atan2(-dy, dx), float(arrays.yaw[0, row]), float(world.fleet.middle[row])
+        yaw, faced, middle = math.atan2(-dy, dx), float(arrays.yaw[0, row]), float(world.fleet.middle[row])
         # it turns about its middle, not about what would be its rear axle
-        arrays.x[0, row] += middle * (math.cos(before) - math.cos(yaw))
-        arrays.y[0, row] += middle * (math.sin(before) - math.sin(yaw))
+        arrays.x[0, row] += middle * (math.cos(faced) - math.cos(yaw))
+        arrays.y[0, row] += middle * (math.sin(faced) - math.sin(yaw))
         arrays.yaw[0, row] = yaw
         arrays.x[0, row] += delta * speed * dx / length
         arrays.y[0, row] -= delta * speed * dy / length

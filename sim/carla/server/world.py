@@ -56,6 +56,7 @@ class ServedWorld:
         self.before_tick: list[Callable[[ServedWorld], None]] = []
         self.after_tick: list[Callable[[ServedWorld], None]] = []
         self._next_id = 1
+        self.table = Table()
         self.recording: Any = None  # a `recorder.Recording`, while one is made
         self._news = 0
         self.load(road_map)

@@ -55,7 +55,8 @@ class Sensor:
         if self.period > 0.0:
             if now + _SOON < self._due:
                 return False
-            self._due = self._due + self.period if self._due + self.period > now + _SOON else now + self.period
+            missed = now - self._due > world.delta - _SOON  # nobody has listened for a while: it begins anew
+            self._due = max(now, self._due + self.period) if not missed else now + self.period
             self.span = world.delta if self._last < 0.0 else now - self._last
         else:
             self.span = world.delta

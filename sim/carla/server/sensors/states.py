@@ -33,6 +33,7 @@ class Gnss(Sensor):
     def measure(self, world: Any, actor: Actor) -> bytes:
         """Three doubles."""
         (x, y, z), _ = world.place_of(actor)
+        # CARLA 0.9.16 counts its own y northwards here, as its `Map.transform_to_geolocation` does
         place = np.array([*geolocation(world.road_map, x, y), z])
         place += [self.values[f"noise_{a}_bias"] for a in ("lat", "lon", "alt")]
         place += self.noise(("noise_lat_stddev", "noise_lon_stddev", "noise_alt_stddev"))
