@@ -26,11 +26,26 @@ class Backend(Protocol):
 
     redraws: bool
     worlds: int
-    simulation: Simulation
-    camera: Camera
-    maps: MapBank
-    world: World
-    episodes: list[Episode | None]
+
+    @property
+    def simulation(self) -> Simulation:
+        """Tick, substeps, and room for actors."""
+
+    @property
+    def camera(self) -> Camera:
+        """On every ego."""
+
+    @property
+    def maps(self) -> MapBank:
+        """Every map that was driven on."""
+
+    @property
+    def world(self) -> World:
+        """The truth, live."""
+
+    @property
+    def episodes(self) -> list[Episode | None]:
+        """What runs in every world."""
 
     @property
     def faults(self) -> list[str]:

@@ -157,7 +157,8 @@ class CarlaWorld:
         asked = self._book.checked(action)
         self._book.move_others()
         for w in np.flatnonzero(self.world.outcome == RUNNING).tolist():
-            mine = Action(*(part[w : w + 1] for part in (asked.steer, asked.acceleration, asked.reverse)))
+            assert asked.reverse is not None  # what is checked is whole
+            mine = Action(asked.steer[w : w + 1], asked.acceleration[w : w + 1], asked.reverse[w : w + 1])
             bar = _Bar(self._row(w), mine, self._book.coming_weather(w))
             self._mend(w, lambda w=w, bar=bar: self._play(w, bar, self.world, w), again=True)  # type: ignore[misc]
             self._scores[w].append(bar)

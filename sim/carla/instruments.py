@@ -44,11 +44,13 @@ class Missing(Exception):
     """A sensor has not measured in time."""
 
 
-def mount_of(sensor: Sensor, tick: float, seed: int = 0) -> Mount | None:
+def mount_of(
+    sensor: Sensor, tick: float, seed: int = 0, reference: tuple[float, float] = (0.0, 0.0)
+) -> Mount | None:  # fmt: skip
     """How a sensor is mounted on a server whose ticks are so long [s]; None for what CARLA has no sensor for.
 
     Args:
-        seed: of the rain in pictures.
+        seed: of the rain in pictures. reference: latitude and longitude of the map's origin [deg].
     """
     if isinstance(sensor, (Rgb, Depth, Semantic)):
         c, read = sensor.camera, {Rgb: rgb_from, Depth: depth_from, Semantic: tags_from}[type(sensor)]
@@ -68,7 +70,7 @@ def mount_of(sensor: Sensor, tick: float, seed: int = 0) -> Mount | None:
     if isinstance(sensor, Imu):
         return Mount("sensor.other.imu", {}, 0.0, 0.0, 0.0, 0.0, 0.0, lambda felt: imu_from(felt, sensor))
     if isinstance(sensor, Gnss):
-        return Mount("sensor.other.gnss", {}, 0.0, 0.0, 0.0, 0.0, 0.0, gnss_from)
+        return Mount("sensor.other.gnss", {}, 0.0, 0.0, 0.0, 0.0, 0.0, lambda fix: gnss_from(fix, reference))
     return None
 
 
@@ -114,9 +116,18 @@ def imu_from(felt: Any, sensor: Imu) -> np.ndarray:
     return np.clip(values, limits.low, limits.high)
 
 
-def gnss_from(fix: Any) -> np.ndarray:
-    """(3,) float64 latitude, longitude [deg], altitude [m]."""
-    return np.array([fix.latitude, fix.longitude, fix.altitude])
+def gnss_from(fix: Any, reference: tuple[float, float]) -> np.ndarray:
+    """(3,) float64 latitude, longitude [deg], altitude [m].
+
+    CARLA 0.9.16 takes its y, which points south, for north, so its fix is mirrored at the parallel of the map's origin:
+    back by the sphere's transverse Mercator projection (Snyder, Map Projections, 1987, 8-18 and 8-19) and there again.
+    """
+    middle, meridian = math.radians(reference[0]), math.radians(reference[1])
+    latitude, longitude = math.radians(fix.latitude), math.radians(fix.longitude) - meridian
+    east = math.atanh(math.cos(latitude) * math.sin(longitude))
+    north = 2.0 * middle - math.atan2(math.tan(latitude), math.cos(longitude))
+    latitude = math.degrees(math.asin(math.sin(north) / math.cosh(east)))
+    return np.array([latitude, reference[1] + math.degrees(math.atan(math.sinh(east) / math.cos(north))), fix.altitude])
 
 
 # --------------------------------------------------------------------------------------------------- listening
@@ -151,13 +162,14 @@ class Instruments:
 
     Args:
         camera: ego's own. sensors: the others, by name. tick: [s]. seed: of the rain in pictures.
-        cast: blueprints of the server.
+        cast: blueprints of the server. reference: latitude and longitude of the map's origin [deg].
     """
 
     def __init__(
-        self, camera: Camera, sensors: Mapping[str, Sensor], tick: float, seed: int, cast: Cast
+        self, camera: Camera, sensors: Mapping[str, Sensor], tick: float, seed: int, cast: Cast,
+        reference: tuple[float, float],
     ) -> None:  # fmt: skip
-        mounts = {name: mount_of(sensor, tick, seed) for name, sensor in sensors.items()}
+        mounts = {name: mount_of(sensor, tick, seed, reference) for name, sensor in sensors.items()}
         self.mounts: list[tuple[str, Mount]] = [
             (name, m) for name, m in mounts.items() if m is not None and cast.knows(m.blueprint)
         ]

@@ -17,6 +17,7 @@ from sim.carla.control import control_of
 from sim.carla.instruments import Instruments, Missing
 from sim.carla.opendrive import text_for_carla
 from sim.config import EGO, Camera, Episode, Simulation
+from sim.inertial import geo_reference
 from sim.lanes import LIGHTS, lane_graph
 from sim.sensors import Sensor
 from sim.signals import light_state, plans_of
@@ -151,7 +152,12 @@ class Session:
                 self._enter(episode, world, w, int(i))
             self._set_lights(int(world.clock[w]))
             self.instruments = Instruments(
-                self._camera_settings, self._carried, self._simulation.tick, episode.seed, self.cast
+                self._camera_settings,
+                self._carried,
+                self._simulation.tick,
+                episode.seed,
+                self.cast,
+                geo_reference(road_map),
             )
             self.instruments.mount(self._world, self._world.get_actor(self._actors[0]))
             self._tick()

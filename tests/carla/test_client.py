@@ -22,7 +22,7 @@ from sim.carla.client import CarlaWorld
 from sim.carla.session import ServerLost
 from sim.config import ActorSpec, Camera, SignSpec
 from sim.embedded import EmbeddedWorld
-from sim.sensors import Birdseye, Depth, Gnss, Imu, Lidar, Rgb, Semantic, Speedometer
+from sim.sensors import Birdseye, Depth, Gnss, Imu, Lidar, Rgb, Semantic, Sensor, Speedometer
 from sim.testing import actions, same
 from sim.types import KIND
 from tests.servers import ROOT, served
@@ -37,7 +37,7 @@ def port() -> Iterator[int]:
         yield port
 
 
-def world(port: int, timeout: float = 10.0, **more: Any) -> CarlaWorld:
+def world(port: int, timeout: float = 120.0, **more: Any) -> CarlaWorld:
     return CarlaWorld(1, SMALL, servers=[("127.0.0.1", port)], timeout=timeout, **more)
 
 
@@ -48,7 +48,7 @@ def drive(backend: Any, ticks: int) -> None:
 
 def undisturbed(port: int, ticks: int) -> tuple[Any, np.ndarray]:
     """Where a drive ends, and what it sees there, when nothing happens."""
-    with world(port) as backend:
+    with world(port, timeout=120.0) as backend:  # a server whose kernels are not compiled yet takes its time
         backend.reset([DRIVEN])
         drive(backend, ticks)
         assert backend.faults == []
@@ -59,7 +59,7 @@ def undisturbed(port: int, ticks: int) -> tuple[Any, np.ndarray]:
 def test_an_episode_goes_on_on_a_server_that_was_killed_and_started_anew() -> None:
     with served() as (port, first):
         wanted, picture = undisturbed(port, 14)
-        backend = world(port)
+        backend = world(port, timeout=4.0)
         backend.reset([DRIVEN])
         drive(backend, 7)
         first.kill()
@@ -105,6 +105,7 @@ def test_an_episode_goes_on_when_the_server_has_not_answered_in_time() -> None:
 
 def test_a_server_that_does_not_come_back_is_an_error_that_names_it() -> None:
     with served() as (port, process):
+        undisturbed(port, 1)
         backend = world(port, timeout=2.0)
         backend.reset([DRIVEN])
         process.kill()
@@ -201,7 +202,7 @@ def test_a_shadow_s_ego_is_where_the_other_world_s_is_and_sees_what_is_to_be_see
 
 
 # ------------------------------------------------------------------------------------------------------ sensors
-SENSORS = {
+SENSORS: dict[str, Sensor] = {
     "front": Rgb(Camera(width=40, height=24, yaw=20.0)), "far": Depth(Camera(width=40, height=24)),
     "what": Semantic(Camera(width=40, height=24)), "round": Lidar(rays=90, channels=4), "felt": Imu(), "where": Gnss(),
     "above": Birdseye(24, 24), "fast": Speedometer(),

@@ -19,7 +19,7 @@ from sim.backend import Backend
 from sim.carla.client import CarlaWorld
 from sim.config import Camera
 from sim.embedded import EmbeddedWorld
-from sim.rollout import look
+from sim.rollout import Truth, look
 from sim.types import OUTCOME, PER_WORLD
 from tests.servers import served
 
@@ -43,7 +43,9 @@ class Drive:
         self.backend, self.driver, self.memory = backend, driver, driver.begin(1)
 
     def step(self) -> None:
-        action, self.memory = self.driver.act(look(self.backend, "state", np.array([0])), self.memory)
+        seen = look(self.backend, "state", np.array([0]))
+        assert isinstance(seen, Truth)
+        action, self.memory = self.driver.act(seen, self.memory)
         self.backend.step(action)
 
 

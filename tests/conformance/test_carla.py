@@ -20,10 +20,11 @@ class TestCarla(BackendConformance):
     servers: ClassVar[list[tuple[str, int]]] = []
 
     @pytest.fixture(scope="class", autouse=True)
-    def three_servers(self) -> Iterator[None]:
+    @classmethod
+    def three_servers(cls) -> Iterator[None]:
         """Servers for at most three worlds."""
         with ExitStack() as stack:
-            type(self).servers = [("127.0.0.1", stack.enter_context(served())[0]) for _ in range(3)]
+            cls.servers = [("127.0.0.1", stack.enter_context(served())[0]) for _ in range(3)]
             yield
 
     def make_backend(self, worlds: int) -> CarlaWorld:
