@@ -24,6 +24,7 @@ from probes.interventions import (
     Factorial,
     Shadowed,
     Subspace,
+    bases_at_once,
     everything,
     interchange,
     leading,
@@ -36,7 +37,8 @@ from scenarios.rules.evaluate import evaluate
 from scenarios.rules.logic import Cell, valuation_of
 from scenarios.spec import Scenario
 from sim.config import Camera, Episode
-from sim.rollout import look
+from sim.rollout import in_chunks, look
+from sim.stage import most_at_once
 from sim.types import DECISION, Action
 
 INTERACTION = 0.2  # share of a premise's own effect from which on its interaction with another is taken out
@@ -67,8 +69,11 @@ class Question:
         """The propositions to set for a scenario.
 
         Raises:
-            NotAsked: where the rule leans on none, or one cannot be set.
+            NotAsked: where the rule leans on none, or one cannot be set, or there can be no two worlds side by side.
         """
+        if bases_at_once(1) == 0:
+            raise NotAsked(f"a car beside its twin wants two worlds at once, and there can be {most_at_once()}: "
+                           "one more --port names one more server")  # fmt: skip
         return cls(scenario, asked_of(scenario), premises(scenario), camera, threads, search)
 
     @property
@@ -302,32 +307,62 @@ def used_map(
     flipped = [(off, on) if i % 2 else (on, off) for i in range(draws)]
     bases = [e[f[0][i % len(off)]] for i, (e, f) in enumerate(zip(episodes, flipped))]
     twins = [e[f[1][i % len(off)]] for i, (e, f) in enumerate(zip(episodes, flipped))]
-    worlds = Shadowed(question.scenario, bases, [twins], question.camera, question.threads, question.search)
     swaps = {s: premise_subspace(latents[s], question, premise) for s in policy.sites}
+    chunks = in_chunks(list(zip(bases, twins)), max(1, bases_at_once(draws)))
+    found, first = [], 0
+    for chunk in chunks:
+        found.append(_carried(policy, question, chunk, swaps, controlled) + (first,))
+        first += len(chunk)
+    ticks, cars = (np.concatenate([part[k] + (part[4] if k else 0) for part in found]) for k in (0, 1))
+    order = np.lexsort((cars, ticks))  # sums are of floats: tick by tick, however the bases were parted
+    places, terms = np.concatenate([p[2] for p in found])[order], np.concatenate([p[3] for p in found], 1)[:, order]
     product = np.zeros((len(policy.sites), len(STATIONS)))
     square, count = np.zeros(len(STATIONS)), np.zeros(len(STATIONS))
-    memory, shadow_memory = policy.begin(draws), policy.begin(draws)
-    while len(slots := worlds.running()):
-        with policy.record() as tape:
-            there, after = policy.act(look(worlds.shadow, policy.needs, slots), shadow_memory[slots])
-        shadow_memory[slots] = after
-        source = {s: rows[-1] for s, rows in tape.ticks.items()}
-        view = look(worlds.base, policy.needs, slots)
-        before = memory[slots]
-        action, after = policy.act(view, before)
-        wanted = _of(controlled, there) - _of(controlled, action)
-        places = _stations(worlds, slots)
-        np.add.at(square, places, wanted**2)
-        np.add.at(count, places, 1)
-        for i, (site, swap) in enumerate(swaps.items()):
-            with policy.edit({site: lambda z, swap=swap, site=site: swap.swap(z, source[site])}):  # type: ignore[misc]  # noqa: B023
-                changed, _ = policy.act(view, before)
-            np.add.at(product[i], places, (_of(controlled, changed) - _of(controlled, action)) * wanted)
-        memory[slots] = after
-        worlds.step(slots, action)
+    np.add.at(square, places, terms[0] ** 2)
+    np.add.at(count, places, 1)
+    for i in range(len(swaps)):
+        np.add.at(product[i], places, terms[1 + i] * terms[0])
     there_is = (count > 0) & (np.sqrt(square / np.maximum(count, 1)) > NOTICEABLE[controlled])
     share = product / np.maximum(square, 1e-12)
     return premise, [[float(v) if ok else None for v, ok in zip(row, there_is)] for row in share]
+
+
+def _carried(
+    policy: Sited, question: Question, pairs: Sequence[tuple[Episode, Episode]], swaps: Mapping[str, Subspace],
+    controlled: str,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Drive bases beside their twins.
+
+    Returns:
+        For each of R ticks of a car: which tick (R,), which car (R,), which station (R,), and (1 + sites, R) what the
+        twin does differently, and what the car does differently with a swap at each site.
+    """
+    bases, twins = zip(*pairs)
+    memory, shadow_memory = policy.begin(len(bases)), policy.begin(len(bases))
+    ticks, cars, places, terms = [], [], [], []
+    with Shadowed(
+        question.scenario, bases, twins, question.camera, question.threads, question.search
+    ) as worlds:  # fmt: skip
+        while len(slots := worlds.running()):
+            with policy.record() as tape:
+                there, after = policy.act(look(worlds.shadow, policy.needs, slots), shadow_memory[slots])
+            shadow_memory[slots] = after
+            source = {s: rows[-1] for s, rows in tape.ticks.items()}
+            view = look(worlds.base, policy.needs, slots)
+            before = memory[slots]
+            action, after = policy.act(view, before)
+            differences = [_of(controlled, there) - _of(controlled, action)]
+            for site, swap in swaps.items():
+                with policy.edit({site: lambda z, swap=swap, site=site: swap.swap(z, source[site])}):  # type: ignore[misc]  # noqa: B023
+                    changed, _ = policy.act(view, before)
+                differences.append(_of(controlled, changed) - _of(controlled, action))
+            ticks.append(np.full(len(slots), len(ticks)))
+            cars.append(slots)
+            places.append(_stations(worlds, slots))
+            terms.append(np.stack(differences))
+            memory[slots] = after
+            worlds.step(slots, action)
+    return np.concatenate(ticks), np.concatenate(cars), np.concatenate(places), np.concatenate(terms, 1)
 
 
 def _stations(worlds: Shadowed, slots: np.ndarray) -> np.ndarray:

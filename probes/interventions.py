@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +23,10 @@ from torch import Tensor
 from policies.sites import Sited
 from scenarios.environment import room_for
 from scenarios.spec import Scenario
+from sim.backend import Backend
 from sim.config import Camera, Episode
-from sim.embedded import EmbeddedWorld
-from sim.rollout import look
+from sim.rollout import in_chunks, look
+from sim.stage import at_once, most_at_once, new_worlds
 from sim.types import OUTCOME, Action, World
 
 RANK = 2
@@ -92,49 +94,61 @@ class Swapped:
         return np.where(self.outcome == OUTCOME["arrived"], self.branch, -1)
 
 
+def bases_at_once(wanted: int) -> int:
+    """How many bases can be driven with a shadow each, where `wanted` would be liked; 0 where not even one can."""
+    most = most_at_once()
+    return wanted if most is None else min(wanted, most // 2)
+
+
 class Shadowed:
-    """A base world, and shadows of it that differ in propositions only.
+    """Base worlds, each with a shadow that differs in propositions only; to be used in a `with` block.
 
     Args:
         scenario: of all episodes.
-        bases: B episodes that are driven.
-        shadows: K lists of B episodes: row by row the same draw as the base, propositions apart. They live in one
-            backend, list after list, so that a policy looks at all of them at once.
+        bases: B episodes that are driven, `bases_at_once` at most.
+        shadows: B episodes: row by row the same draw as the base, propositions apart.
+
+    Raises:
+        ValueError: where there can be no two worlds at once.
     """
 
     def __init__(
         self,
         scenario: Scenario,
         bases: Sequence[Episode],
-        shadows: Sequence[Sequence[Episode]],
+        shadows: Sequence[Episode],
         camera: Camera,
         threads: int = 2,
         search: Sequence[Path] = (),
     ) -> None:
-        def world(episodes: Sequence[Episode]) -> EmbeddedWorld:
-            backend = EmbeddedWorld(len(episodes), camera, room_for(scenario), threads=threads, search=search)
-            backend.reset(episodes)
-            return backend
+        if bases_at_once(len(bases)) < len(bases):
+            raise ValueError(f"{len(bases)} bases with a shadow each are {2 * len(bases)} worlds; {most_at_once()} can be")
+        room = room_for(scenario)
+        with ExitStack() as stack:  # of two backends, the first is closed where the second cannot be made
+            self.base, self.shadow = (
+                stack.enter_context(new_worlds(len(episodes), camera, room, threads=threads, search=search))
+                for episodes in (bases, shadows)
+            )
+            self.base.reset(bases)
+            self.shadow.reset(shadows)
+            self._both = stack.pop_all()
 
-        self.base = world(bases)
-        self.shadow = world([e for episodes in shadows for e in episodes])
-        self.lists = len(shadows)
+    def __enter__(self) -> Shadowed:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._both.close()
 
     def running(self) -> np.ndarray:
         """Slots whose base still runs."""
         return np.flatnonzero(self.base.world.outcome == OUTCOME["running"])
 
-    def behind(self, slots: np.ndarray) -> np.ndarray:
-        """(K * S,) rows of `shadow` that stand behind these slots, list after list."""
-        return (np.arange(self.lists)[:, None] * self.base.worlds + slots).ravel()
-
     def step(self, slots: np.ndarray, action: Action) -> None:
-        """Base and shadows take the same action; each shadow's ego is then put where the base's is."""
+        """Base and shadow take the same action; each shadow's ego is then put where the base's is."""
         whole = action.spread(slots, self.base.worlds)
         self.base.step(whole)
-        gears = None if whole.reverse is None else np.tile(whole.reverse, self.lists)
-        self.shadow.step(Action(np.tile(whole.steer, self.lists), np.tile(whole.acceleration, self.lists), gears))
-        self.shadow.adopt(World(*(np.concatenate([a] * self.lists) for a in self.base.world)))
+        self.shadow.step(whole)
+        self.shadow.adopt(self.base.world)
 
 
 def interchange(
@@ -146,7 +160,7 @@ def interchange(
     camera: Camera,
     threads: int = 2,
     search: Sequence[Path] = (),
-    on_tick: Callable[[EmbeddedWorld], None] | None = None,
+    on_tick: Callable[[Backend], None] | None = None,
 ) -> list[Swapped]:
     """Drive every base with its source's component of every subspace swapped in, at every tick.
 
@@ -154,23 +168,42 @@ def interchange(
         bases, sources: n episodes each, twins in some propositions.
         swaps: what to swap, one result each: subspaces of the same sites, one per site, in all recurrent sites. All
             swaps are driven side by side, since the last few cars on the road cost as much as many.
-        on_tick: given the base's backend at the start and after every step.
+        on_tick: given the bases' backend at the start and after every step, one backend after the other where not all
+            fit in one.
 
     Raises:
-        ValueError: for swaps of different sites.
+        ValueError: for swaps of different sites, and where there can be no two worlds at once.
     """
     n, sites = len(bases), tuple(s.site for s in swaps[0])
     if any(tuple(s.site for s in subspaces) != sites for subspaces in swaps):
         raise ValueError(f"swaps of different sites: {[[s.site for s in subspaces] for subspaces in swaps]}")
-    worlds = Shadowed(scenario, [*bases] * len(swaps), [[*sources] * len(swaps)], camera, threads, search)
-    memory, shadow_memory = policy.begin(n * len(swaps)), policy.begin(n * len(swaps))
-    if on_tick is not None:
-        on_tick(worlds.base)
+    rows = [(base, source, g) for g in range(len(swaps)) for base, source in zip(bases, sources)]
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    for chunk in in_chunks(rows, max(1, bases_at_once(len(rows)))):
+        driven, shadows, groups = zip(*chunk)
+        with Shadowed(scenario, driven, shadows, camera, threads, search) as worlds:
+            _drive_swapped(policy, worlds, np.array(groups), swaps, on_tick or (lambda backend: None))
+            found.append((worlds.base.world.branch.copy(), worlds.base.world.outcome.copy()))
+    branch, outcome = (np.concatenate(parts).reshape(-1, n) for parts in zip(*found))
+    return [Swapped(branch[g].copy(), outcome[g].copy()) for g in range(len(swaps))]
+
+
+def _drive_swapped(
+    policy: Sited,
+    worlds: Shadowed,
+    groups: np.ndarray,
+    swaps: Sequence[Sequence[Subspace]],
+    on_tick: Callable[[Backend], None],
+) -> None:
+    """Drive bases to their end, each with the swap that `groups` (B,) says."""
+    sites = tuple(s.site for s in swaps[0])
+    memory, shadow_memory = policy.begin(len(groups)), policy.begin(len(groups))
+    on_tick(worlds.base)
     while len(slots := worlds.running()):
         with policy.record(sites) as tape:
             _, after = policy.act(look(worlds.shadow, policy.needs, slots), shadow_memory[slots])
         shadow_memory[slots] = after
-        parts = [np.flatnonzero(slots // n == g) for g in range(len(swaps))]
+        parts = [np.flatnonzero(groups[slots] == g) for g in range(len(swaps))]
         edits = {
             site: _each(parts, [subspaces[k] for subspaces in swaps], tape.ticks[site][-1])
             for k, site in enumerate(sites)
@@ -179,10 +212,7 @@ def interchange(
             action, after = policy.act(look(worlds.base, policy.needs, slots), memory[slots])
         memory[slots] = after
         worlds.step(slots, action)
-        if on_tick is not None:
-            on_tick(worlds.base)
-    branch, outcome = worlds.base.world.branch.reshape(-1, n), worlds.base.world.outcome.reshape(-1, n)
-    return [Swapped(branch[g].copy(), outcome[g].copy()) for g in range(len(swaps))]
+        on_tick(worlds.base)
 
 
 def _each(parts: Sequence[np.ndarray], subspaces: Sequence[Subspace], source: Tensor) -> Callable[[Tensor], Tensor]:
@@ -259,27 +289,76 @@ def observe_factorial(
 ) -> dict[str, Factorial]:
     """Drive `bases` untouched, and read the latents that each setting's shadow would have had at the same places.
 
+    The bases know nothing of their shadows, so these are driven after them, as many at once as there can be worlds.
+
     Args:
         settings: C lists of B episodes, one per row of `table` (C, k).
         every: keep one tick in so many.
     """
-    worlds = Shadowed(scenario, bases, settings, camera, threads, search)
-    memory, shadow_memory = policy.begin(len(bases)), policy.begin(len(bases) * len(settings))
-    kept: dict[str, list[np.ndarray]] = {site: [] for site in sites}
-    frames: list[np.ndarray] = []
-    tick = 0
-    while len(slots := worlds.running()):
-        behind = worlds.behind(slots)
-        with policy.record(tuple(sites)) as tape:
-            _, shadow_memory[behind] = policy.act(look(worlds.shadow, policy.needs, behind), shadow_memory[behind])
-        if tick % every == 0:
-            for site in sites:
-                rows = tape.ticks[site][-1].cpu().numpy()
-                kept[site].append(rows.reshape(len(settings), len(slots), -1).transpose(1, 0, 2))
-            frames.append(slots)
-        action, after = policy.act(look(worlds.base, policy.needs, slots), memory[slots])
-        memory[slots] = after
-        worlds.step(slots, action)
-        tick += 1
-    where = np.concatenate(frames)
-    return {site: Factorial(site, np.concatenate(kept[site]), where, np.asarray(table, bool)) for site in sites}
+    ticks, cars, parts = [], [], []
+    for first in range(0, len(bases), size := at_once(len(bases))):
+        part = slice(first, first + size)
+        with new_worlds(len(bases[part]), camera, room_for(scenario), threads=threads, search=search) as backend:
+            drive = _Drive.of(policy, backend, bases[part])
+        found: list[dict[str, np.ndarray]] = []  # one a group of settings
+        for group in in_chunks(settings, max(1, at_once(len(settings) * size) // size)):
+            shadows = [e for episodes in group for e in episodes[part]]
+            with new_worlds(len(shadows), camera, room_for(scenario), threads=threads, search=search) as backend:
+                found.append(drive.followed(policy, backend, shadows, tuple(sites), every))
+        parts.append({site: np.concatenate([latents[site] for latents in found], 1) for site in sites})
+        kept = range(0, len(drive.slots), every)
+        ticks.append(np.concatenate([np.full(len(drive.slots[k]), k) for k in kept]))
+        cars.append(np.concatenate([drive.slots[k] for k in kept]) + first)
+    where = np.concatenate(cars)
+    order = np.lexsort((where, np.concatenate(ticks)))  # tick by tick, however the bases were parted
+    latents = {site: np.concatenate([part[site] for part in parts])[order] for site in sites}
+    return {site: Factorial(site, latents[site], where[order], np.asarray(table, bool)) for site in sites}
+
+
+@dataclass(frozen=True)
+class _Drive:
+    """What B cars did in T ticks.
+
+    Args:
+        slots: T times, who ran. actions: T times, of all. worlds: T times, the truth after the step.
+    """
+
+    slots: list[np.ndarray]
+    actions: list[Action]
+    worlds: list[World]
+
+    @classmethod
+    def of(cls, policy: Sited, backend: Backend, episodes: Sequence[Episode]) -> _Drive:
+        """Drive episodes to their end."""
+        drive = cls([], [], [])
+        backend.reset(episodes)
+        memory = policy.begin(len(episodes))
+        while len(slots := np.flatnonzero(backend.world.outcome == OUTCOME["running"])):
+            action, after = policy.act(look(backend, policy.needs, slots), memory[slots])
+            memory[slots] = after
+            drive.slots.append(slots)
+            drive.actions.append(action.spread(slots, backend.worlds))
+            backend.step(drive.actions[-1])
+            drive.worlds.append(backend.world.copy())
+        return drive
+
+    def followed(
+        self, policy: Sited, backend: Backend, shadows: Sequence[Episode], sites: tuple[str, ...], every: int
+    ) -> dict[str, np.ndarray]:
+        """Site -> (F, K, D) latents of `policy` in K lists of B shadows, list after list, which follow this drive."""
+        lists = len(shadows) // len(self.worlds[0].tick)
+        backend.reset(shadows)
+        memory = policy.begin(len(shadows))
+        kept: dict[str, list[np.ndarray]] = {site: [] for site in sites}
+        for tick, (slots, action, world) in enumerate(zip(self.slots, self.actions, self.worlds)):
+            behind = (np.arange(lists)[:, None] * len(world.tick) + slots).ravel()
+            with policy.record(sites) as tape:
+                _, memory[behind] = policy.act(look(backend, policy.needs, behind), memory[behind])
+            if tick % every == 0:
+                for site in sites:
+                    rows = tape.ticks[site][-1].cpu().numpy()
+                    kept[site].append(rows.reshape(lists, len(slots), -1).transpose(1, 0, 2))
+            gears = None if action.reverse is None else np.tile(action.reverse, lists)
+            backend.step(Action(np.tile(action.steer, lists), np.tile(action.acceleration, lists), gears))
+            backend.adopt(World(*(np.concatenate([a] * lists) for a in world)))
+        return {site: np.concatenate(rows) for site, rows in kept.items()}

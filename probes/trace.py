@@ -17,9 +17,10 @@ import numpy as np
 from policies.sites import Sited
 from scenarios.environment import room_for
 from scenarios.spec import Scenario
+from sim.backend import Backend
 from sim.config import Camera, Episode
-from sim.embedded import EmbeddedWorld
 from sim.rollout import in_chunks, look, rollout
+from sim.stage import at_once, new_worlds
 from sim.state import State
 from sim.types import NO_BRANCH, OUTCOME, Action
 
@@ -105,8 +106,9 @@ def trace(
         pictured: the stations of which pictures are kept, the decision station among them.
     """
     parts: list[Trace] = []
-    for chunk in in_chunks(episodes, worlds):
-        parts.append(_trace_chunk(policy, passengers or {}, scenario, chunk, camera, threads, search, labels, pictured))
+    for chunk in in_chunks(episodes, at_once(worlds)):
+        with new_worlds(len(chunk), camera, room_for(scenario), threads=threads, search=search) as backend:
+            parts.append(_trace_chunk(policy, passengers or {}, backend, chunk, labels, pictured))
         if on_done is not None:
             on_done(len(chunk))
     return Trace(
@@ -125,7 +127,7 @@ class _Carrying:
     """The driver with its passengers, as one driver; `now` and `true` hold the latest tick's latents and labels."""
 
     def __init__(
-        self, driver: Sited, passengers: Mapping[str, Sited], backend: EmbeddedWorld, labels: Labels | None
+        self, driver: Sited, passengers: Mapping[str, Sited], backend: Backend, labels: Labels | None
     ) -> None:
         self.needs, self.driver, self.passengers, self.backend = driver.needs, driver, passengers, backend
         self.labels = labels
@@ -159,22 +161,18 @@ class _Carrying:
 def _trace_chunk(
     policy: Sited,
     passengers: Mapping[str, Sited],
-    scenario: Scenario,
+    backend: Backend,
     chunk: Sequence[Episode],
-    camera: Camera,
-    threads: int,
-    search: Sequence[Path],
     labels: Labels | None,
     pictured: Sequence[float],
 ) -> Trace:
     n, stations = len(chunk), np.array(STATIONS)
-    backend = EmbeddedWorld(n, camera, room_for(scenario), threads=threads, search=search)
     car = _Carrying(policy, passengers, backend, labels)
     latents = {site: np.zeros((n, len(stations), width), np.float32) for site, width in car.widths.items()}
     true: dict[str, np.ndarray] = {}
     reached = np.zeros((n, len(stations)), bool)
     shown = np.zeros((n, len(stations)), bool)
-    pictures = {station: np.zeros((n, camera.height, camera.width, 3), np.uint8) for station in pictured}
+    pictures = {station: np.zeros((n, backend.camera.height, backend.camera.width, 3), np.uint8) for station in pictured}
 
     def on_tick(tick: int, slots: np.ndarray) -> None:
         # The latents of this tick were computed where ego was before the step; half a metre at most.

@@ -13,10 +13,10 @@ from probes.asked import NotAsked, place
 from probes.causes import Question, premise_subspace, sites_swapped
 from probes.interventions import Factorial, Subspace, interchange
 from scenarios.rules.logic import Cell
+from sim.backend import Backend
 from sim.camera import render
 from sim.config import Camera
 from sim.draw import Window, top_down
-from sim.embedded import EmbeddedWorld
 from sim.road import load_map
 from sim.types import DECISIONS, NO_BRANCH, OUTCOME, OUTCOMES, World
 
@@ -32,9 +32,9 @@ class _Recorder:
         self.steer: list[float] = []
         self.path: list[tuple[float, float]] = []
         self.rows: list[tuple[float, World]] = []
-        self.backend: EmbeddedWorld | None = None
+        self.backend: Backend | None = None
 
-    def __call__(self, backend: EmbeddedWorld) -> None:
+    def __call__(self, backend: Backend) -> None:
         world, bank = backend.world, backend.maps.arrays
         self.backend = backend
         self.steer.append(float(world.steer[0, 0]))
@@ -98,7 +98,7 @@ def record_twins(
     view = replace(question.camera, width=SIZE[0], height=SIZE[1])
     content: dict[str, np.ndarray] = {"labels": np.array(list(runs)), "places": np.array(PLACES, np.float32)}
     frames, near, decided = [], [], []
-    backend: EmbeddedWorld | None = None
+    backend: Backend | None = None
     for i, (driven, source, subspaces) in enumerate(runs.values()):
         recorder = _Recorder()
         interchange(

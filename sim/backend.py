@@ -9,6 +9,7 @@ import numpy as np
 
 from sim.bank import MapBank
 from sim.config import Camera, Episode, Simulation
+from sim.state import State
 from sim.types import Action, Observation, World
 
 
@@ -72,5 +73,14 @@ class Backend(Protocol):
     def observe(self, slots: np.ndarray | None = None) -> Observation:
         """What each ego's sensors show now; of the given slots only, in their order, if any are given."""
 
+    def sense(self, slots: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """What each ego's further sensors show now: name -> (B, ...); of the given slots only, if any are given."""
+
+    def state(self, slots: np.ndarray | None = None) -> State:
+        """What is true of the worlds now, as each ego meets it; of the given slots only, if any are given."""
+
+    def adopt(self, other: World) -> None:
+        """Put every ego where it is in another world of the same shape, with its motion, progress and outcome."""
+
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind; closing twice is closing once."""

@@ -72,6 +72,11 @@ def running_on(worlds: Worlds) -> Iterator[Worlds]:
         _worlds = before
 
 
+def most_at_once() -> int | None:
+    """How many worlds there can be at once; None where nothing limits them."""
+    return _worlds.most
+
+
 def at_once(wanted: int) -> int:
     """How many worlds to drive at once, where `wanted` would be liked."""
     return wanted if _worlds.most is None else max(1, min(wanted, _worlds.most))
