@@ -122,7 +122,9 @@ class Shadowed:
         search: Sequence[Path] = (),
     ) -> None:
         if bases_at_once(len(bases)) < len(bases):
-            raise ValueError(f"{len(bases)} bases with a shadow each are {2 * len(bases)} worlds; {most_at_once()} can be")
+            raise ValueError(
+                f"{len(bases)} bases with a shadow each are {2 * len(bases)} worlds; {most_at_once()} can be"
+            )
         room = room_for(scenario)
         with ExitStack() as stack:  # of two backends, the first is closed where the second cannot be made
             self.base, self.shadow = (

@@ -126,9 +126,7 @@ def trace(
 class _Carrying:
     """The driver with its passengers, as one driver; `now` and `true` hold the latest tick's latents and labels."""
 
-    def __init__(
-        self, driver: Sited, passengers: Mapping[str, Sited], backend: Backend, labels: Labels | None
-    ) -> None:
+    def __init__(self, driver: Sited, passengers: Mapping[str, Sited], backend: Backend, labels: Labels | None) -> None:
         self.needs, self.driver, self.passengers, self.backend = driver.needs, driver, passengers, backend
         self.labels = labels
         self.now: dict[str, np.ndarray] = {}
@@ -172,7 +170,9 @@ def _trace_chunk(
     true: dict[str, np.ndarray] = {}
     reached = np.zeros((n, len(stations)), bool)
     shown = np.zeros((n, len(stations)), bool)
-    pictures = {station: np.zeros((n, backend.camera.height, backend.camera.width, 3), np.uint8) for station in pictured}
+    pictures = {
+        station: np.zeros((n, backend.camera.height, backend.camera.width, 3), np.uint8) for station in pictured
+    }
 
     def on_tick(tick: int, slots: np.ndarray) -> None:
         # The latents of this tick were computed where ego was before the step; half a metre at most.
