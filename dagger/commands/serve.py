@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dagger.console import output
 from dagger.options import BadInput
@@ -40,15 +42,33 @@ class Options:
             raise BadInput(f"--port was given {self.port}; wanted 0 to 65534")
 
 
+def _sorted(methods: Mapping[str, Any]) -> list[Any]:
+    order = ("served", "ignored", "refused")
+    return sorted(methods.values(), key=lambda m: (order.index(m.does), m.name))
+
+
 def table_of_methods() -> str:
     """Every RPC method as a Markdown table: served ones first, then those without effect, then those refused."""
     from sim.carla.server.registry import METHODS
     from sim.carla.server.serve import Server  # noqa: F401  (with it all methods are registered)
 
-    order = ("served", "ignored", "refused")
-    rows = sorted(METHODS.values(), key=lambda m: (order.index(m.does), m.name))
-    lines = [f"| `{m.name}` | {m.does} | {m.says.rstrip('.')} |" for m in rows]
+    lines = [f"| `{m.name}` | {m.does} | {m.says.rstrip('.')} |" for m in _sorted(METHODS)]
     return "\n".join(["| RPC method | is | what it does, or why not |", "|---|---|---|", *lines])
+
+
+def names_of_methods() -> str:
+    """All RPC methods by what is done about them, as a Markdown table of three rows."""
+    from sim.carla.server.registry import METHODS
+    from sim.carla.server.serve import Server  # noqa: F401  (with it all methods are registered)
+
+    rows = ["| methods | |", "|---|---|"]
+    for does, words in (
+        ("served", "served"),
+        ("ignored", "accepted, without effect"),
+        ("refused", "refused, saying why"),
+    ):
+        rows.append(f"| {words} | {', '.join(f'`{m.name}`' for m in _sorted(METHODS) if m.does == does)} |")
+    return "\n".join(rows)
 
 
 def main(options: Options) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from dagger.commands.serve import table_of_methods
+from dagger.commands.serve import names_of_methods, table_of_methods
 from sim.carla.server.registry import METHODS
 from tests.architecture import ROOT
 
@@ -27,6 +27,11 @@ def test_the_page_has_the_table_of_all_methods() -> None:
     shown = re.search(r"<!-- methods -->\n(.*)\n<!-- /methods -->", CARLA, re.S)
     assert shown
     assert shown.group(1) == table_of_methods(), "write it anew from what dagger serve --methods prints"
+
+
+def test_the_readme_names_all_methods_by_what_is_done_about_them() -> None:
+    shown = re.search(r"<!-- methods -->\n(.*)\n<!-- /methods -->", (ROOT / "README.md").read_text(), re.S)
+    assert shown and shown.group(1) == names_of_methods()
 
 
 def test_every_method_says_what_it_does_or_why_not() -> None:
