@@ -210,7 +210,7 @@ SENSORS: dict[str, Sensor] = {
 # Least share of equal numbers, and what the others may be off by [px value, m, tag, m, SI, deg]: a ray that just
 # misses an edge here may meet it there.
 CLOSE = {"front": 0.995, "far": 0.99, "what": 0.995, "round": 0.98, "felt": 1.0, "where": 1.0, "above": 0.99, "fast": 1}
-WITHIN = {"front": 0, "far": 1e-2, "what": 0, "round": 1e-2, "felt": 2e-2, "where": 1e-8, "above": 0, "fast": 1e-4}
+WITHIN = {"front": 0, "far": 1e-3, "what": 0, "round": 1e-3, "felt": 1e-4, "where": 1e-8, "above": 0, "fast": 1e-4}
 
 
 def test_sensors_show_through_the_wire_what_they_show_here(port: int) -> None:
