@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from dagger.options import BadInput
@@ -32,4 +34,26 @@ def chosen_worlds(options: Any) -> AbstractContextManager[Any]:
     from sim.carla.client import CarlaServers
     from sim.stage import running_on
 
-    return running_on(CarlaServers(options.host, options.port))
+    worlds = CarlaServers(options.host, options.port)
+    wanted = getattr(getattr(options, "train", options), "worlds", 1)
+    if worlds.most is not None and wanted > worlds.most:
+        print(f"{_counted(worlds.most, 'CARLA server')}: {_counted(worlds.most, 'world')} at once instead of {wanted}")
+    return running_on(worlds)
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def named(options: Any) -> dict[str, Any]:
+    """Where worlds run, for a run's manifest; nothing for those in this process."""
+    if options.backend == "embedded":
+        return {}
+    return {"backend": {"name": options.backend, "host": options.host, "port": list(options.port)}}
+
+
+def begun_on(folder: Path) -> dict[str, Any]:
+    """Options that say where the worlds of a run in `folder` ran, as its manifest has them; none of an embedded run."""
+    manifest = folder / "manifest.json"
+    found = json.loads(manifest.read_text()).get("backend") if manifest.is_file() else None
+    return {} if found is None else {"backend": found["name"], "host": found["host"], "port": tuple(found["port"])}

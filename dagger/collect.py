@@ -125,8 +125,9 @@ def collect(
                     },
                     outcome=int(trajectory.outcome[w]),
                     branch=int(trajectory.branch[w]),
-                    versions=dict(versions or {}),
+                    versions={**(versions or {}), **backend.versions},
                     frames=() if backend.redraws else tuple(e["frames"][i] for e, i in rows),
+                    camera=None if backend.redraws else backend.camera,
                 )
             )
         if on_done is not None:

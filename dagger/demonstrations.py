@@ -11,14 +11,14 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pyarrow as pa
 
-from sim.config import Episode
+from sim.config import Camera, Episode
 from sim.rollout import MOVING
 
 FORMAT = 1
@@ -27,10 +27,10 @@ TICK_FIELDS: dict[str, type] = {
     "expert_steer": np.float32, "expert_acceleration": np.float32,
     "expert_used": np.bool_, "valid": np.bool_, "beta": np.float32, "decision": np.int8,
 }  # fmt: skip
+FRAMES, CAMERA = "frames", "camera"  # columns of stored pictures and of who took them; others have neither
+JPEG_QUALITY = 95
 # Of scenarios that have them: the expert's mood, which no learner is shown, and the gears where somebody backs up.
 # A shard without them has no such columns.
-FRAMES = "frames"  # the column of stored pictures
-JPEG_QUALITY = 95
 MORE_FIELDS: dict[str, type] = {"mood": np.float32, "executed_reverse": np.bool_, "expert_reverse": np.bool_}
 
 
@@ -50,6 +50,7 @@ class Demonstration:
         propositions: name -> (T,) bool.
         outcome, branch: at the end.
         frames: T pictures as JPEG, from a backend whose pictures cannot be redrawn; none where they can.
+        camera: that took these, None where there are none.
     """
 
     episode: Episode
@@ -65,6 +66,7 @@ class Demonstration:
     branch: int
     versions: dict[str, str] = field(default_factory=dict)
     frames: tuple[bytes, ...] = ()
+    camera: Camera | None = None
 
     def __len__(self) -> int:
         return len(self.weather)
@@ -88,7 +90,7 @@ def _schema(more: Sequence[str], frames: bool = False) -> pa.Schema:
     ticks = TICK_FIELDS | {name: MORE_FIELDS[name] for name in more}
     fields += [pa.field(name, pa.list_(arrow[kind])) for name, kind in ticks.items()]
     if frames:
-        fields.append(pa.field(FRAMES, pa.list_(pa.binary())))
+        fields += [pa.field(FRAMES, pa.list_(pa.binary())), pa.field(CAMERA, pa.string())]
     return pa.schema(fields, metadata={"format": str(FORMAT)})
 
 
@@ -102,6 +104,7 @@ def _row(d: Demonstration) -> dict[str, object]:
         **{name: d.moving[name].ravel() for name in MOVING},
         **{name: d.ticks[name] for name in (*TICK_FIELDS, *MORE_FIELDS) if name in d.ticks},
         **({FRAMES: list(d.frames)} if d.frames else {}),
+        **({CAMERA: json.dumps(asdict(d.camera), sort_keys=True)} if d.camera is not None else {}),
     }  # fmt: skip
 
 
@@ -125,6 +128,7 @@ def _demonstration(row: dict[str, pa.Scalar]) -> Demonstration:
         branch=row["branch"].as_py(),
         versions=json.loads(row["versions"].as_py()),
         frames=tuple(row[FRAMES].as_py()) if FRAMES in row and row[FRAMES].is_valid else (),
+        camera=Camera(**json.loads(row[CAMERA].as_py())) if CAMERA in row and row[CAMERA].is_valid else None,
     )
 
 

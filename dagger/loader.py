@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -84,19 +84,40 @@ class DrawnFrames:
         return found
 
 
+def _all_stored(demonstrations: Sequence[Demonstration], camera: Camera) -> bool:
+    """Whether the pictures are stored ones; they are what they are.
+
+    Raises:
+        ValueError: when only some have them, or another camera took them.
+    """
+    having = sum(bool(d.frames) for d in demonstrations)
+    if 0 < having < len(demonstrations):
+        raise ValueError(
+            f"{having} of {len(demonstrations)} demonstrations have stored pictures; train on one kind alone"
+        )
+    asked = asdict(camera)
+    for took in {d.camera for d in demonstrations if d.camera is not None}:
+        if other := {name: value for name, value in asdict(took).items() if asked[name] != value}:
+            theirs = ", ".join(f"{name} {value:g}" for name, value in other.items())
+            mine = ", ".join(f"{name} {asked[name]:g}" for name in other)
+            raise ValueError(f"stored pictures are of a camera with {theirs} and cannot be redrawn with {mine}")
+    return having > 0
+
+
 class RenderingLoader:
     """Serves windows of demonstrations as batches.
 
     Args:
         demonstrations: what to learn from.
-        camera: need not be the one that was driven with.
+        camera: need not be the one that was driven with, unless pictures were stored.
         threads: for drawing.
         cache_bytes: keep drawn frames in memory while all of them fit in this.
         search: folders of OpenDRIVE files.
         before: a loader of the first of these demonstrations, whose drawn frames are used on.
 
     Raises:
-        ValueError: when `before` had others, or a demonstration was recorded on a map that is now compiled differently.
+        ValueError: when `before` had others, a demonstration was recorded on a map that is now compiled differently, or
+            stored pictures are of another camera.
     """
 
     def __init__(
@@ -121,9 +142,7 @@ class RenderingLoader:
                     f"demonstration {w} was recorded on map {d.map_sha256[:12]}…, but its map now compiles to "
                     f"{here[:12]}…: its pictures can no longer be redrawn"
                 )
-        self._stored = any(d.frames for d in demonstrations)
-        if self._stored and not all(d.frames for d in demonstrations):
-            raise ValueError("some demonstrations have stored pictures and some have none; train on one kind alone")
+        self._stored = _all_stored(demonstrations, camera)
         self.lengths = np.array([len(d) for d in demonstrations])
         self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
         self._moving = {
@@ -193,13 +212,7 @@ class RenderingLoader:
         """(n, H, W, 3) uint8: redrawn from the state, or as they were stored where that cannot be."""
         if not self._stored:
             return render(self._backend.maps.arrays, self.world(episode, tick), self.camera, threads=self.threads)
-        found = np.stack([unpacked(self.demonstrations[e].frames[t]) for e, t in zip(episode, tick)])
-        if found.shape[1:] != (self.camera.height, self.camera.width, 3):
-            raise ValueError(
-                f"stored pictures are {found.shape[2]} x {found.shape[1]} px and cannot be redrawn; "
-                f"a camera of {self.camera.width} x {self.camera.height} px was asked for"
-            )
-        return found
+        return np.stack([unpacked(self.demonstrations[e].frames[t]) for e, t in zip(episode, tick)])
 
     def batch(self, episode: np.ndarray, start: np.ndarray, length: int) -> Batch:
         """The windows that begin at tick `start` (S,) of `episode` (S,), `length` ticks each, masked at the end."""

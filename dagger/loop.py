@@ -37,7 +37,7 @@ from scenarios.sample import batch
 from scenarios.spec import Scenario
 from sim.config import Camera
 from sim.progress import Progress, Quiet
-from sim.stage import at_once, new_worlds
+from sim.stage import at_once, most_at_once, new_worlds
 from sim.trials import backs_up
 
 ARMS = ("dagger", "cloning")
@@ -126,7 +126,7 @@ class Loop:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs 3 % of a step
         torch.set_num_threads(max(1, self.settings.threads // len(ARMS)))
         self._round("round", 0, self.progress)
-        if self.settings.threads < len(ARMS) or at_once(self.settings.worlds) < self.settings.worlds:
+        if self.settings.threads < len(ARMS) or most_at_once() is not None:  # servers are for one arm at a time
             for arm in ARMS:
                 self._arm(arm, self.progress)
         else:
@@ -183,8 +183,8 @@ class Loop:
                 "dagger" if mixed else "expert", digest_of(learner) if mixed and learner else "", versions(),
                 on_done=progress.advance,
             )  # fmt: skip
-            if backend.notes or backend.faults:
-                said = {"notes": backend.notes, "faults": backend.faults}
+            said = {"notes": backend.notes, "faults": backend.faults, "versions": backend.versions}
+            if any(said.values()):
                 with self._log:
                     self.run.metrics.append(f"backend/{name}", said)
         with self._log:

@@ -253,6 +253,7 @@ def _in_brief(record: Record) -> str:
         f"run {record.name}",
         f"seed {seed}" if (seed := score.get("seed", record.config.get("seed"))) is not None else "",
         str(score.get("checkpoint") or ""),
+        f"worlds on {backend}" if (backend := record.config.get("backend")) else "",
         took + (f" on {cores} cores" if durations and cores else ""),
     ]
     return " · ".join(part for part in parts if part)

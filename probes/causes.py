@@ -311,7 +311,7 @@ def used_map(
     chunks = in_chunks(list(zip(bases, twins)), max(1, bases_at_once(draws)))
     found, first = [], 0
     for chunk in chunks:
-        found.append(_carried(policy, question, chunk, swaps, controlled) + (first,))
+        found.append((*_carried(policy, question, chunk, swaps, controlled), first))
         first += len(chunk)
     ticks, cars = (np.concatenate([part[k] + (part[4] if k else 0) for part in found]) for k in (0, 1))
     order = np.lexsort((cars, ticks))  # sums are of floats: tick by tick, however the bases were parted

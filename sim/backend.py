@@ -53,6 +53,10 @@ class Backend(Protocol):
         """What went wrong and was mended, in the order of events."""
 
     @property
+    def versions(self) -> dict[str, str]:
+        """Versions of what the worlds run on outside this process, by name."""
+
+    @property
     def notes(self) -> list[str]:
         """What is done in another way than in the embedded world, each said once."""
 

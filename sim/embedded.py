@@ -108,6 +108,11 @@ class EmbeddedWorld:
         return []
 
     @property
+    def versions(self) -> dict[str, str]:
+        """None: nothing is outside this process."""
+        return {}
+
+    @property
     def notes(self) -> list[str]:
         """None: this is the embedded world."""
         return []

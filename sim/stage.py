@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -58,18 +59,38 @@ class EmbeddedWorlds:
         return EmbeddedWorld(worlds, camera, simulation, threads, search, sensors)
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What all backends had to say that were closed since a `running_on` block began; nothing of embedded worlds.
+
+    Args:
+        notes: what is done in another way, each once. faults: what was mended, in the order of events.
+        versions: of what the worlds run on.
+    """
+
+    notes: dict[str, None] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
 _worlds: Worlds = EmbeddedWorlds()
+_heard = Heard()
+
+
+def heard() -> Heard:
+    """What was heard of backends so far."""
+    return _heard
 
 
 @contextmanager
 def running_on(worlds: Worlds) -> Iterator[Worlds]:
     """Let `new_worlds` make its worlds so, within the block."""
-    global _worlds
-    before, _worlds = _worlds, worlds
+    global _worlds, _heard
+    before, _worlds, _heard = (_worlds, _heard), worlds, Heard()
     try:
         yield worlds
     finally:
-        _worlds = before
+        _worlds, _heard = before
 
 
 def most_at_once() -> int | None:
@@ -97,4 +118,7 @@ def new_worlds(
     try:
         yield backend
     finally:
+        _heard.notes.update(dict.fromkeys(backend.notes))
+        _heard.faults.extend(backend.faults)
+        _heard.versions.update(backend.versions)
         backend.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tyro
 
+from dagger.backends import PORT, begun_on, check_backend
 from dagger.console import Bars, output, scorecard
 from dagger.options import BadInput, check_seed, given, parse, read_config
 from probes.scorecard import ProbeSettings
@@ -28,6 +29,10 @@ class Options:
         threads: of the simulator and of the network.
         quick: fewer episodes, wider intervals; fewer still where the scenario's episodes may last longer than 20 s.
         maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
+        backend: where worlds run: embedded, in this process, or carla, on CARLA servers, a world each; by default where
+            the checkpoint's run had them.
+        host: of the CARLA servers.
+        port: of each CARLA server; a car beside its twin wants two.
         config: YAML file of these options; flags given here win over it.
         probe: what the scorecard measures.
     """
@@ -40,26 +45,34 @@ class Options:
     threads: int = 2
     quick: bool = False
     maps: Path | None = None
+    backend: str = "embedded"
+    host: str = "127.0.0.1"
+    port: tuple[int, ...] = (PORT,)
     config: Path | None = None
     probe: ProbeSettings = field(default_factory=ProbeSettings)
 
     def __post_init__(self) -> None:
-        """Refuse a seed whose episodes would have no number."""
+        """Refuse a seed whose episodes would have no number, and a backend that there is not."""
+        check_backend(self.backend, self.port)
         check_seed(self.seed)
 
 
 def starting(arguments: Sequence[str]) -> Options:
-    """Defaults; the checkpoint has none. Those of --quick go by the scenario, which the checkpoint may have to name."""
+    """Defaults; the checkpoint has none. It says where worlds run, and of what scenario those of --quick are."""
     options = Options(checkpoint=tyro.MISSING)
-    if given("--quick", arguments) is None:
-        return options
-    options = replace(options, quick=True, probe=ProbeSettings.quick())
+    quick = given("--quick", arguments) is not None
+    if quick:
+        options = replace(options, quick=True, probe=ProbeSettings.quick())
     if {"-h", "--help"} & set(arguments):
         return options
     config = given("--config", arguments)
     asked = parse(Options, arguments, "dagger probe", read_config(Path(config), options) if config else options)
     try:
-        limit = load_scenario(asked.scenario or str(_place_of(asked.checkpoint)[2])).time_limit
+        _, run, trained_on = _place_of(asked.checkpoint)
+        options = options if run is None else replace(options, **begun_on(run))
+        if not quick:
+            return options
+        limit = load_scenario(asked.scenario or str(trained_on)).time_limit
     except (ValueError, OSError):  # whoever reads them next says what is wrong with them
         return options
     return replace(options, probe=ProbeSettings.quick(limit))

@@ -15,7 +15,7 @@ import numpy as np
 import tyro
 import yaml
 
-from dagger.backends import PORT, check_backend
+from dagger.backends import PORT, begun_on, check_backend, named
 from dagger.console import Bars, output, scorecard
 from dagger.demonstrations import Demonstration, DemonstrationStore
 from dagger.loader import RenderingLoader
@@ -30,6 +30,7 @@ from probes.scorecard import ProbeSettings, frames_of
 from scenarios.reading import Lines
 from scenarios.spec import Scenario, load_scenario
 from sim.config import Camera
+from sim.stage import heard
 from sim.statistics import wilson
 
 RUNS = Path("runs")
@@ -96,7 +97,7 @@ def starting(arguments: Sequence[str]) -> Options:
     begun = yaml.safe_load(file.read_text())
     known = {k: begun[k] for k in ("seed", "quick", "train", "probe") if k in begun}
     known["rule"] = begun["scenario"]["rule"]  # as it was typed, for a rule given with --rule is part of the run
-    return replace(overlay(options, known, Lines(str(file))), scenario=_source_of(folder))
+    return replace(overlay(options, known, Lines(str(file))), scenario=_source_of(folder), **begun_on(folder))
 
 
 def quickened(options: Options, time_limit: float) -> Options:
@@ -194,6 +195,8 @@ def main(options: Options) -> int:
             report = _steps(run, scenario, options, bars)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; resume with: dagger run --resume --out {folder}") from None
+    finally:
+        _note_backend(folder)
     _conclude(folder, report)
     return 0
 
@@ -209,7 +212,20 @@ def _note_origin(run: RunFolder, options: Options) -> None:
         manifest |= {
             "command": command_line(),
             "source": str(Path(options.scenario).resolve()) if file else options.scenario,
+            **named(options),
         }
+        write_atomically(path, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+
+
+def _note_backend(folder: Path) -> None:
+    """Into the manifest: what was heard of the servers, beside what was heard in earlier sittings."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    if (about := manifest.get("backend")) is not None:
+        new = heard()
+        about["versions"] = about.get("versions", {}) | new.versions
+        about["notes"] = list(dict.fromkeys([*about.get("notes", []), *new.notes]))
+        about["faults"] = [*about.get("faults", []), *new.faults]
         write_atomically(path, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
 
 

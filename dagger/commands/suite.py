@@ -63,7 +63,7 @@ class Options:
         isolate: one worker too is a process of its own, so that it may die or hang.
         patience: seconds without progress after which a worker is killed.
         threads: of the simulator within the command's own process; workers have one each, and so has the network.
-        out: the folder; by default results/TARGET-DRIVER.
+        out: the folder; by default results/TARGET-DRIVER, with the backend behind it where that is not embedded.
         resume: drive what is missing in the folder that --out names, with the options that it was begun with.
         maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
         backend: where worlds run: embedded, in this process, or carla, on CARLA servers, a world each.
@@ -114,7 +114,8 @@ class Options:
     def folder(self) -> Path:
         """Where results go."""
         name = "-".join(Path(t).stem for t in self.targets)
-        return self.out or Path("results") / f"{name}-{Path(self.driver.replace(':', '-')).name}"
+        where = "" if self.backend == "embedded" else f"-{self.backend}"
+        return self.out or Path("results") / f"{name}-{Path(self.driver.replace(':', '-')).name}{where}"
 
 
 def starting(arguments: Sequence[str]) -> Options:
@@ -150,6 +151,8 @@ def main(options: Options) -> int:
     folder = options.folder
     log = ResultsLog(folder / "results.jsonl")
     code = {"code": code_version(), "commit": commit()}
+    if options.backend != "embedded":  # whose rows are kept apart
+        code["backend"] = options.backend
     versions = _named(driver) | code
     try:
         with Bars() as bars:
@@ -314,7 +317,7 @@ def _finish(
     ]
     camera = bool(jobs) and _needs_camera(jobs[0].course, driver)
     leaderboard.write(options.folder / "leaderboard.json", routes, camera)
-    _show(jobs, summaries, driver.name)
+    _show(jobs, summaries, driver.name + (f" on {code['backend']}" if "backend" in code else ""))
     if failed:
         print(f"{_counted(failed, 'episode')} could not be driven; rows in {log.path} say why, count as disagreement, "
               "and are driven again by the same command")  # fmt: skip

@@ -102,10 +102,10 @@ def _batches(
         room, threads, search = course.room(), settings.threads, settings.search
         with new_worlds(len(batch), driver.camera, room, threads=threads, search=search) as backend:
             trajectory = rollout(backend, policy, episodes, lambda tick, slots: on_tick())
-            mended = {"faults": backend.faults} if backend.faults else {}
+            said = {"faults": backend.faults, "substitutes": backend.notes}
         rows = [_row(course, task, alone(trajectory, w), ways[w]) for w, task in enumerate(batch)]
         wall = round((time.perf_counter() - began) / len(batch), 6)
-        yield [row | mended | {"wall": wall} for row in rows]
+        yield [row | {name: words for name, words in said.items() if words} | {"wall": wall} for row in rows]
 
 
 def alone(trajectory: Trajectory, w: int) -> Trajectory:

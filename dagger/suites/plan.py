@@ -22,7 +22,7 @@ FAILED = ("error", "skipped", "killed", "hung", "unreadable")  # outcomes that a
 # What names a row, and what rows that were written without it had.
 KEY: Mapping[str, Any] = {
     "scenario": None, "digest": None, "split": None, "seed": None, "repetition": 0, "twin": None,
-    "driver_version": None, "code": None,
+    "driver_version": None, "code": None, "backend": "embedded",
 }  # fmt: skip
 
 

@@ -121,6 +121,11 @@ class CarlaWorld:
         return [fault for session in self._sessions for fault in session.faults]
 
     @property
+    def versions(self) -> dict[str, str]:
+        """Of the servers."""
+        return {"carla server": " ".join(sorted({session.version for session in self._sessions}))}
+
+    @property
     def notes(self) -> list[str]:
         """What the servers do in another way than the embedded world."""
         said = [note for session in self._sessions for note in session.cast.notes]
@@ -285,6 +290,8 @@ def _close(sessions: Sequence[Session]) -> None:
 class CarlaServers:
     """Makes worlds on servers of one host, for whoever takes a maker of backends.
 
+    A server is lent to one backend at a time, until that is closed.
+
     Args:
         host: of all servers. ports: of their RPC. timeout: of a call [s].
 
@@ -295,6 +302,7 @@ class CarlaServers:
     def __init__(self, host: str, ports: Sequence[int], timeout: float = TIMEOUT) -> None:
         self._servers, self._timeout = [(host, int(port)) for port in ports], timeout
         self.most: int | None = len(self._servers)
+        self._lent: list[tuple[weakref.finalize[..., Any], list[tuple[str, int]]]] = []
 
     def __call__(
         self,
@@ -306,5 +314,17 @@ class CarlaServers:
         search: Sequence[Path] = (),
         sensors: Mapping[str, Sensor] | None = None,
     ) -> CarlaWorld:
-        """A backend of so many worlds."""
-        return CarlaWorld(worlds, camera, simulation, threads, search, sensors, self._servers, self._timeout)
+        """A backend of so many worlds.
+
+        Raises:
+            ValueError: where not so many servers are free.
+        """
+        self._lent = [(leave, servers) for leave, servers in self._lent if leave.alive]
+        taken = {server for _, servers in self._lent for server in servers}
+        free = [server for server in self._servers if server not in taken]
+        if worlds > len(free):
+            count = len(self._servers)
+            raise ValueError(f"{worlds} worlds want as many CARLA servers; of {count}, {len(free)} are free")
+        made = CarlaWorld(worlds, camera, simulation, threads, search, sensors, free[:worlds], self._timeout)
+        self._lent.append((made._leave, free[:worlds]))
+        return made

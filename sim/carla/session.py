@@ -57,6 +57,7 @@ class Session:
         self.host, self.port, self._timeout = host, port, timeout
         self._camera_settings, self._simulation, self._carried = camera, simulation, dict(sensors or {})
         self.faults: list[str] = []
+        self.version = ""  # of the server, once it was found
         self.instruments: Instruments | None = None
         self._abandoned: list[Any] = []
         self._digest = ""
@@ -87,6 +88,7 @@ class Session:
                 client = carla.Client(self.host, self.port)
                 client.set_timeout(self._timeout)
                 version, mine = client.get_server_version(), client.get_client_version()
+                self.version = version
                 if version != mine:
                     raise ValueError(f"{self} is CARLA {version}; this client speaks {mine} only")
                 self._client, self._world = client, client.get_world()
