@@ -339,7 +339,8 @@ def _carried(
     """
     bases, twins = zip(*pairs)
     memory, shadow_memory = policy.begin(len(bases)), policy.begin(len(bases))
-    ticks, cars, places, terms = [], [], [], []
+    ticks: list[np.ndarray] = []
+    cars, places, terms = [], [], []
     with Shadowed(
         question.scenario, bases, twins, question.camera, question.threads, question.search
     ) as worlds:  # fmt: skip
