@@ -66,6 +66,37 @@ class Raw:
         return made
 
 
+def attended(function: str, port: int, seconds: float = 120.0, attempts: int = 3) -> None:
+    """Let "module:function" drive against a server in a process of its own, again where it hangs, not where it fails.
+
+    CARLA's client can wait for itself for ever where its Traffic Manager is synchronous: its loop and the tick that
+    wakes it miss each other, with any server.
+    """
+    module, _, name = function.partition(":")
+    code = f"import sys; from {module} import {name}; {name}(int(sys.argv[1]))"
+    for attempt in range(attempts):
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", code, str(port)], cwd=ROOT, capture_output=True, text=True, timeout=seconds
+            )
+        except subprocess.TimeoutExpired:
+            if attempt == attempts - 1:
+                raise
+            continue
+        assert done.returncode == 0, f"{function} ended with {done.returncode}: {done.stderr[-2000:]}"
+        return
+
+
+def visited(port: int) -> Any:
+    """A client of a server, in a fresh town that goes on by itself."""
+    import carla
+
+    made = carla.Client("127.0.0.1", port)
+    made.set_timeout(20.0)
+    made.load_world("grid_town")
+    return made
+
+
 @contextmanager
 def served(*options: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """A running server: its RPC port and its process."""

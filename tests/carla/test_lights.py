@@ -13,6 +13,7 @@ import numpy as np
 from sim.lanes import LIGHTS, lane_graph
 from sim.signals import light_state, plans_of
 from tests.carla.stage import DT, born, car, synchronous, ticks
+from tests.servers import attended, visited
 
 RED, YELLOW, GREEN = carla.TrafficLightState.Red, carla.TrafficLightState.Yellow, carla.TrafficLightState.Green
 
@@ -124,7 +125,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_red_stops_a_vehicle_of_the_traffic_manager_and_green_lets_it_go(alone: Any) -> None:
+def drive_up_to_red(port: int) -> None:
+    """A Traffic Manager's car stops before a red light and goes on when it is green."""
+    alone = visited(port)
     world = synchronous(alone)
     light = lights_of(world)[0]
     world.freeze_all_traffic_lights(True)
@@ -151,3 +154,7 @@ def test_red_stops_a_vehicle_of_the_traffic_manager_and_green_lets_it_go(alone: 
     manager.shut_down()
     actor.destroy()
     world.freeze_all_traffic_lights(False)
+
+
+def test_red_stops_a_vehicle_of_the_traffic_manager_and_green_lets_it_go(port: int) -> None:
+    attended("tests.carla.test_lights:drive_up_to_red", port)

@@ -15,7 +15,7 @@ import pytest
 
 from sim.carla.server.wire import SENSOR_NUMBER
 from tests.carla.test_serve import a_car, synchronous
-from tests.servers import Raw
+from tests.servers import Raw, attended, visited
 
 DT = 0.05
 LOADING = """
@@ -82,7 +82,9 @@ def test_the_box_of_one_who_has_just_gone_is_still_told(client: Any, port: int) 
     assert extent == pytest.approx([box.extent.x, box.extent.y, box.extent.z])
 
 
-def test_who_is_driven_by_autopilot_at_once_is_driven(client: Any) -> None:
+def drive_by_autopilot_at_once(port: int) -> None:
+    """Cars that are handed to a Traffic Manager as soon as they are born all move."""
+    client = visited(port)
     world = client.get_world()
     manager = client.get_trafficmanager(8000 + client.get_world().id % 1000 + 40)
     blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
@@ -102,6 +104,10 @@ def test_who_is_driven_by_autopilot_at_once_is_driven(client: Any) -> None:
         car.destroy()
     manager.shut_down()  # its threads would use the episode that the next test gives up
     assert min(moved) > 1.0, moved
+
+
+def test_who_is_driven_by_autopilot_at_once_is_driven(port: int) -> None:
+    attended("tests.carla.test_traps:drive_by_autopilot_at_once", port)
 
 
 def test_a_car_straight_ahead_is_never_exactly_ahead(client: Any) -> None:
@@ -164,31 +170,3 @@ def test_a_new_map_is_another_episode_without_anybody(client: Any) -> None:
     assert len(world.get_actors().filter("vehicle.*")) == 0
     again = client.reload_world()
     assert again.get_map().name.endswith("t_junction") and again.id != world.id
-
-
-def test_red_holds_a_car_of_the_traffic_manager_and_green_lets_it_go(client: Any) -> None:
-    world = synchronous(client)
-    manager = client.get_trafficmanager(8000 + world.id % 1000 + 60)
-    manager.set_synchronous_mode(True)
-    light = world.get_actors().filter("traffic.traffic_light")[0]
-    world.freeze_all_traffic_lights(True)
-    for other in world.get_actors().filter("traffic.traffic_light"):
-        other.set_state(carla.TrafficLightState.Red)
-    (stop,) = light.get_stop_waypoints()[:1]
-    place = stop.previous(25.0)[0].transform
-    place.location.z = 0.3
-    car = world.spawn_actor(world.get_blueprint_library().find("vehicle.tesla.model3"), place)
-    world.tick()
-    car.set_autopilot(True, manager.get_port())
-    for _ in range(300):
-        world.tick()
-    assert car.get_velocity().length() < 0.1 and car.is_at_traffic_light()
-    assert car.get_traffic_light_state() == carla.TrafficLightState.Red
-    waited = car.get_location()
-    assert 5.0 < waited.distance(place.location) < 27.0
-    light.set_state(carla.TrafficLightState.Green)
-    for _ in range(150):
-        world.tick()
-    assert car.get_location().distance(waited) > 5.0
-    manager.shut_down()
-    world.freeze_all_traffic_lights(False)

@@ -12,6 +12,9 @@ import carla
 import cv2
 import numpy as np
 
+from tests.carla.test_serve import synchronous
+from tests.servers import attended, visited
+
 
 def pixels(image: Any) -> np.ndarray:
     """(H, W, 3) uint8, BGR, as everybody reads an image."""
@@ -36,7 +39,10 @@ def test_maps_are_listed_and_one_of_them_loads(client: Any) -> None:
     assert world.get_map().name.endswith("crossroads") and world.get_map().get_spawn_points()
 
 
-def test_random_vehicles_drive_by_autopilot_and_are_taken_away(client: Any, town: Any) -> None:
+def drive_random_vehicles(port: int) -> None:
+    """Vehicles of any kind and colour, driven by a Traffic Manager and taken away again."""
+    client = visited(port)
+    town = synchronous(client)
     chance = random.Random(3)
     library = town.get_blueprint_library().filter("vehicle.*")
     points = town.get_map().get_spawn_points()
@@ -67,6 +73,10 @@ def test_random_vehicles_drive_by_autopilot_and_are_taken_away(client: Any, town
     gone = client.apply_batch_sync([carla.command.DestroyActor(car) for car in cars], True)
     assert sum(not a.error for a in gone) == len(moved)
     assert not len(town.get_actors().filter("vehicle.*"))
+
+
+def test_random_vehicles_drive_by_autopilot_and_are_taken_away(port: int) -> None:
+    attended("tests.carla.users.test_tutorials:drive_random_vehicles", port)
 
 
 def test_pictures_are_saved_to_disk_and_depth_is_metres(town: Any, tmp_path: Path) -> None:
