@@ -1,4 +1,4 @@
-"""Claims about servers that several backends share: each is lent once, and is free again after its backend is closed."""
+"""Servers that several backends share: each is lent once, and is free again after its backend is closed."""
 
 from __future__ import annotations
 
