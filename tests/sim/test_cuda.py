@@ -93,8 +93,8 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
 }
 # Parts of `sim.crowd.advance` and `sim.errands.drive_errands`: they are compiled with these, as one launch each, below.
 PARTS = {"flow", "lanechange", "rightofway", "walkers", "errands", "queueing"}
-# These draw, row by row; for a GPU they want a driver of their own, pixel by pixel.
-DRAWING = {"birdseye", "boards", "depth", "faces", "objects", "rain", "shadows", "sky", "underfoot"}
+# These draw or measure, row by row; for a GPU they want a driver of their own, by pixel or ray.
+DRAWING = {"birdseye", "boards", "depth", "faces", "objects", "rain", "rays", "shadows", "sky", "underfoot"}
 
 
 def inline_kernels() -> dict[str, set[str]]:
