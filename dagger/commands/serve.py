@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagger.console import output
 from dagger.options import BadInput
+
+if TYPE_CHECKING:
+    from sim.carla.server.serve import Server
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Options:
         host: address to listen on; 0.0.0.0 lets in other machines, and whoever comes may do everything.
         maps: folder of OpenDRIVE files such as Town02.xodr.
         methods: print the table of all RPC methods, what is done about each, and end.
-        verbose: say what clients do wrong and which methods they ask for that are unknown.
+        verbose: say who comes and goes, which methods clients ask for that are unknown, and which calls are refused.
         config: YAML file of these options; flags given here win over it.
     """
 
@@ -76,7 +81,7 @@ def main(options: Options) -> int:
     import os
 
     from sim.carla.server.rpc import Refused
-    from sim.carla.server.serve import Server, map_named, run
+    from sim.carla.server.serve import map_named, run
 
     if options.methods:
         print(table_of_methods())
@@ -92,12 +97,30 @@ def main(options: Options) -> int:
         output().print(f"serving {server.map_name} on {options.host}:{server.port} (streams on {server.stream_port})")
 
     def ended(server: Server) -> None:
-        if server.unknown:
-            names = ", ".join(f"{name} ({n})" for name, n in server.unknown.most_common())
-            output().print(f"methods that were asked for and are unknown: {names}")
-        if server.streams.dropped:
-            output().print(f"frames that slow readers lost: {server.streams.dropped}")
+        for line in summary(server):
+            output().print(line)
 
-    run(road_map, f"Carla/Maps/{Path(options.map).stem}", options.host, options.port, search, ready, ended)
+    shown = f"Carla/Maps/{Path(options.map).stem}"
+    clean = run(road_map, shown, options.host, options.port, search, ready, ended)
     output().print("stopped")
+    if not clean:  # a thread of C++ that cannot be told to end, and must not be met by the interpreter's own end
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
     return 0
+
+
+def summary(server: Server) -> list[str]:
+    """What a server has done, a sentence each."""
+    tally, streams = server.tally, server.streams
+    lines = [f"{server.ticks:,} ticks, {streams.sent:,} frames sent, {streams.dropped:,} of them lost by slow readers; "
+             f"{tally.clients:,} clients"]  # fmt: skip
+    if tally.unknown:
+        lines.append(f"methods that were asked for and are unknown: {_counted(tally.unknown)}")
+    if tally.wrong:
+        lines.append(f"methods that were refused or failed: {_counted(tally.wrong)}")
+    return lines
+
+
+def _counted(names: Counter[str]) -> str:
+    return ", ".join(f"{name} ({n})" for name, n in names.most_common())

@@ -6,7 +6,7 @@ from typing import Any
 
 from sim.carla.server import wire
 from sim.carla.server.registry import METHODS
-from sim.carla.server.rpc import Refused
+from sim.carla.server.rpc import SHOWN, Refused
 
 SPAWN, DESTROY = 0, 1
 # By their numbers: which method does it; its arguments are the command's.
@@ -46,8 +46,8 @@ def apply(server: Any, command: list[Any], newborn: int = 0) -> list[Any]:
         return wire.value(actor)
     except Refused as error:
         return wire.refusal(str(error))
-    except (ValueError, TypeError, IndexError, KeyError) as error:
-        return wire.refusal(f"command {command!r:.200} cannot be read: {error}")
+    except Exception as error:  # one command's: an error of the whole batch would end a client's Traffic Manager
+        return wire.refusal(f"command {command!r:.200} cannot be read: {error}"[:SHOWN])
 
 
 def _spawn(server: Any, body: list[Any]) -> int:

@@ -25,6 +25,8 @@ def attributes_of(blueprint: Blueprint, told: list[list[Any]]) -> list[list[Any]
     for name, _, value in told:
         if name not in known:
             raise Refused(f"{blueprint.id} has no attribute {name!r}; it has {', '.join(known) or 'none'}")
+        if not isinstance(value, str):
+            raise Refused(f"{name} of {blueprint.id} is {value!r:.80}; wanted a text")
         if known[name].modifiable:
             values[name] = value
             _check(blueprint, known[name], value)

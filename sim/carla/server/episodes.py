@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from sim.carla.catalogue import definitions
 from sim.carla.server import wire
 from sim.carla.server.registry import ignored, served
 from sim.carla.server.rpc import Refused
-from sim.carla.server.world import DELTA, SETTINGS
+from sim.carla.server.world import DELTA, SETTINGS, SUBSTEPPING
+
+LONGEST = 10.0  # [s] of a tick
+MOST_SUBSTEPS = 1000  # of a tick
 
 
 @served("version", "value")
@@ -43,19 +45,41 @@ def get_episode_settings(server: Any) -> list[Any]:
 @served("set_episode_settings", "value")
 def set_episode_settings(server: Any, settings: list[Any]) -> int:
     """Synchronous mode and the length of a tick; what concerns Unreal is kept and means nothing."""
-    fixed = settings[DELTA]
-    if fixed and fixed[0] and not 0.0 <= fixed[1] <= 10.0:
-        raise Refused(f"fixed_delta_seconds is {fixed[1]}; wanted 0 to 10")
-    server.world.settings = [*settings, *SETTINGS[len(settings) :]]
+    server.world.settings = settings_from(settings)
     server.mode_changed()
     return int(server.world.frame)
 
 
+def settings_from(told: list[Any]) -> list[Any]:
+    """All settings, those that were told and CARLA's own for a missing tail.
+
+    Other clients are told them, and would end over what is of another type.
+
+    Raises:
+        Refused: for a setting that cannot be.
+    """
+    if not isinstance(told, list) or not DELTA < len(told) <= len(SETTINGS):
+        raise Refused(f"the settings are {told!r:.200}; wanted {DELTA + 1} to {len(SETTINGS)} of them in a list")
+    settings = [*told, *SETTINGS[len(told) :]]
+    for place, (value, usual) in enumerate(zip(settings, SETTINGS)):
+        if place != DELTA and not wire.alike(value, usual):
+            raise Refused(f"setting {place} is {value!r:.80}; wanted one such as {usual!r}")
+    fixed, longest, most = settings[DELTA], settings[SUBSTEPPING + 1], settings[SUBSTEPPING + 2]
+    if not (wire.alike(fixed, [False]) or (wire.alike(fixed, [True, 1.0]) and 0.0 <= fixed[1] <= LONGEST)):
+        raise Refused(f"fixed_delta_seconds is {fixed!r:.80}; wanted 0 to {LONGEST:g}")
+    if settings[SUBSTEPPING] and not (longest > 0.0 and 1 <= most <= MOST_SUBSTEPS):
+        raise Refused(f"{most} substeps of {longest} s were asked for; wanted 1 to {MOST_SUBSTEPS} of more than 0 s")
+    return settings
+
+
 @served("tick_cue", "value")
-async def tick_cue(server: Any) -> int:
+def tick_cue(server: Any) -> Any:
     """One tick, once all who have asked for a stream read it; answers the frame's number."""
-    if server.streams.unsettled:
-        await server.streams.settle()
+    return _settled_tick(server) if server.streams.unsettled else server.world.tick()
+
+
+async def _settled_tick(server: Any) -> int:
+    await server.streams.settle()
     return int(server.world.tick())
 
 
@@ -78,16 +102,20 @@ def get_available_maps(server: Any) -> list[str]:
 
 
 @served("load_new_episode")
-async def load_new_episode(server: Any, name: str, reset_settings: bool, layers: int) -> None:
+async def load_new_episode(server: Any, name: str, reset_settings: bool, layers: int = 0) -> None:
     """Another map, or with an empty name the same one anew."""
-    road_map, shown = await asyncio.to_thread(server.find_map, name)
+    if not isinstance(name, str):
+        raise Refused(f"the map's name is {name!r:.80}; wanted a text")
+    road_map, shown = await server.apart(server.find_map, name)
     server.load(road_map, shown, bool(reset_settings))
 
 
 @served("copy_opendrive_to_file")
 async def copy_opendrive_to_file(server: Any, opendrive: str, parameters: list[Any]) -> None:
     """Compile an OpenDRIVE text, which `load_new_episode` then loads; parameters of Unreal's mesh mean nothing."""
-    server.pending = await asyncio.to_thread(server.compile, opendrive)
+    if not isinstance(opendrive, str):
+        raise Refused(f"a map came as {type(opendrive).__name__}; wanted OpenDRIVE as a text")
+    server.pending = await server.apart(server.compile, opendrive)
 
 
 @served("get_actor_definitions", "value")

@@ -81,9 +81,14 @@ def _finite(number: int, vector: list[float]) -> list[float]:
 
 @served("set_actor_simulate_physics")
 def set_actor_simulate_physics(server: Any, number: int, on: bool) -> None:
-    """Whether physics moves an actor, or it stands where it is put; whoever is carried stays so."""
-    actor = server.world.actor(number)
-    if actor.row != NO_ROW:
+    """Whether physics moves an actor, or it stands where it is put; whoever is carried stays so.
+
+    Traffic Managers wait for it, and their clients end over an error: whoever has gone is no error.
+    """
+    actor = server.world.table.by_id.get(number)
+    if actor is None and not server.world.was_born(number):
+        raise Refused(f"actor {number!r:.80} was never born")
+    if actor is not None and actor.row != NO_ROW:
         server.world.fleet.set_physical(actor.row, bool(on) and actor.parent == NOBODY)
 
 
@@ -118,8 +123,10 @@ def apply_control_to_vehicle(server: Any, number: int, control: list[Any]) -> No
 
 
 @served("apply_batch", "bare")
-def apply_batch(server: Any, commands: list[Any], tick: bool = False) -> list[Any]:
+def apply_batch(server: Any, commands: list[Any], tick: bool = False) -> Any:
     """Many commands at once, each with its own answer."""
     from sim.carla.server.batches import apply
 
-    return [apply(server, command) for command in commands]
+    births = server.world.births
+    answers = [apply(server, command) for command in commands]
+    return answers if server.world.births == births else server.shown(answers)

@@ -1,7 +1,8 @@
 """The RPC port: msgpack-RPC calls of a client, answered strictly in the order in which they came.
 
 A method that has to wait (a tick, a map) holds up its own client only.  Whatever goes wrong in a method becomes its
-answer, whatever comes in that is no call is answered or ends the connection, and neither reaches anybody else.
+answer, whatever comes in that is no call is answered or ends the connection, and neither reaches anybody else.  A
+client that sends more than can be done, or does not read its answers, is not read either until it does.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections import Counter, deque
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,9 +19,15 @@ from typing import Any, cast
 import msgpack
 
 from sim.carla.server import wire
+from sim.carla.server.tally import Tally
 
 LARGEST = 256 << 20  # [bytes] of one call: maps come as one string
+MOST = 1 << 20  # elements of one array: more are announced by nobody who has them
+SLICE = 0.005  # [s] for one client's calls before it is everybody else's turn
+FAREWELL = 1.0  # [s] for the last answers to leave
+SHOWN = 500  # characters of what went wrong that are sent and said
 log = logging.getLogger("homunculus.serve")
+_pack: Callable[[Any], bytes] = msgpack.Packer(unicode_errors="surrogateescape").pack
 
 
 @dataclass(frozen=True)
@@ -50,22 +58,29 @@ class Connection(asyncio.Protocol):
 
     Args:
         methods: by name. server: handed to every method.
-        unknown: counts the names of methods that nobody knows.
+        tally: counts clients, unknown methods and what goes wrong.
     """
 
-    def __init__(self, methods: Mapping[str, Method], server: Any, unknown: Counter[str]) -> None:
-        self._methods, self._server, self._unknown = methods, server, unknown
+    def __init__(self, methods: Mapping[str, Method], server: Any, tally: Tally) -> None:
+        self._methods, self._server, self._tally = methods, server, tally
         self._unpacker = msgpack.Unpacker(
-            raw=False, strict_map_key=False, unicode_errors="surrogateescape", max_buffer_size=LARGEST
-        )
+            raw=False, strict_map_key=False, unicode_errors="surrogateescape", max_buffer_size=LARGEST,
+            max_array_len=MOST, max_map_len=MOST,
+        )  # fmt: skip
         self._calls: deque[Any] = deque()
         self._task: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
+        self._full = False  # the client does not read its answers
+        self._resumed = False  # `_pump` will be called again by the loop
+        self._reads = True
+        self._who: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there."""
         self._transport = cast(asyncio.Transport, transport)
+        self._who = transport.get_extra_info("peername")
         self._server.connections.add(self)
+        self._tally.came(self._who)
 
     def data_received(self, data: bytes) -> None:
         """Calls, or parts of calls."""
@@ -73,55 +88,81 @@ class Connection(asyncio.Protocol):
             self._unpacker.feed(data)
             self._calls.extend(self._unpacker)
         except (ValueError, msgpack.exceptions.UnpackException, RecursionError) as error:
-            log.warning("a client sent what is no msgpack (%s); it is let go", type(error).__name__)
-            self.end()
+            self._let_go(f"is no msgpack ({type(error).__name__})")
             return
         self._pump()
 
     def pause_writing(self) -> None:
-        """The client does not read its answers: no more calls are taken from it until it does."""
-        if self._transport is not None:
-            self._transport.pause_reading()
+        """The client does not read its answers: nothing more is done for it until it does."""
+        self._full = True
 
     def resume_writing(self) -> None:
         """The client reads again."""
-        if self._transport is not None:
-            self._transport.resume_reading()
+        self._full = False
+        self._pump()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The client has gone: what it asked for last is done, nobody is told."""
         self._transport = None
         self._calls.clear()
         self._server.connections.discard(self)
+        self._tally.went(self._who)
 
     def end(self) -> None:
-        """Let the client go."""
+        """Let the client go; whoever does not read its last answers goes without them."""
         if self._transport is not None:
             self._transport.close()
+            asyncio.get_running_loop().call_later(FAREWELL, self._transport.abort)
+
+    def _let_go(self, why: str) -> None:
+        self._tally.say("no call", logging.WARNING, f"a client sent what {why}; it is let go")
+        self._calls.clear()
+        self.end()
 
     def _pump(self) -> None:
-        while self._calls and self._task is None:
-            call = self._calls.popleft()
-            if not (isinstance(call, list) and len(call) == 4 and call[0] == 0 and isinstance(call[3], list)):
-                log.warning("a client sent what is no call; it is let go")
-                self.end()
-                return
-            _, number, name, arguments = call
-            method = self._methods.get(name) if isinstance(name, str) else None
-            if method is None:
-                self._unknown[str(name)] += 1
-                log.info("unknown method %s", name)
-                self._reply(number, f"unknown method {name!r}", None)
-                continue
-            try:
-                result = method.call(self._server, *arguments[1:])
-            except Exception as error:
-                self._fail(number, method, error)
-                continue
-            if inspect.isawaitable(result):
-                self._task = asyncio.ensure_future(self._finish(number, method, result))
-            else:
-                self._succeed(number, method, result)
+        """Do what was asked for until a call has to wait, answers are not read, or it is everybody else's turn."""
+        calls = self._calls
+        if calls and not self._resumed:
+            until = time.perf_counter() + SLICE
+            while calls and self._task is None and not self._full:
+                self._do(calls.popleft())
+                if calls and time.perf_counter() > until:
+                    self._resumed = True
+                    asyncio.get_running_loop().call_soon(self._resume)
+                    break
+        if self._reads == bool(calls or self._full) and self._transport is not None:
+            self._reads = not self._reads
+            (self._transport.resume_reading if self._reads else self._transport.pause_reading)()
+
+    def _resume(self) -> None:
+        self._resumed = False
+        self._pump()
+
+    def _do(self, call: Any) -> None:
+        if not (isinstance(call, list) and len(call) == 4 and call[0] == 0 and isinstance(call[3], list)):
+            self._let_go("is no call")
+            return
+        _, number, name, arguments = call
+        if type(number) is not int or not 0 <= number < 1 << 32:
+            self._let_go("is no number of a call")
+            return
+        method = self._methods.get(name) if isinstance(name, str) else None
+        if method is None:
+            self._tally.asked_in_vain(name)
+            self._reply(number, f"unknown method {name!r:.200}", None)
+            return
+        if not (arguments and isinstance(arguments[0], list)):
+            self._fail(number, method, Refused(f"{name} came without metadata; wanted [asynchronous] before all else"))
+            return
+        try:
+            result = method.call(self._server, *arguments[1:])
+        except Exception as error:
+            self._fail(number, method, error)
+            return
+        if inspect.iscoroutine(result):
+            self._task = asyncio.ensure_future(self._finish(number, method, result))
+        else:
+            self._succeed(number, method, result)
 
     async def _finish(self, number: int, method: Method, result: Any) -> None:
         try:
@@ -142,10 +183,11 @@ class Connection(asyncio.Protocol):
     def _fail(self, number: int, method: Method, error: Exception) -> None:
         """What a method could not do: a sentence for the client, and where it was no refusal a trace in the log."""
         if isinstance(error, Refused):
-            why = str(error)
+            level, why = logging.INFO, str(error)[:SHOWN]
         else:
-            why = f"{method.name}: {type(error).__name__}: {error}"
-            log.warning("%s", why, exc_info=log.isEnabledFor(logging.DEBUG))
+            level, why = logging.WARNING, f"{method.name}: {type(error).__name__}: {error}"[:SHOWN]
+            log.debug("%s", method.name, exc_info=error)
+        self._tally.went_wrong(method.name, level, f"refused: {why}" if level == logging.INFO else why)
         answers = {"value": wire.refusal(why), "void": wire.undone(why)}
         if method.answer in answers:
             self._reply(number, None, answers[method.answer])
@@ -153,5 +195,10 @@ class Connection(asyncio.Protocol):
             self._reply(number, why, None)
 
     def _reply(self, number: int, error: str | None, result: Any) -> None:
-        if self._transport is not None:
-            self._transport.write(msgpack.packb([1, number, error, result], unicode_errors="surrogateescape"))
+        if self._transport is None:
+            return
+        try:
+            answer = _pack([1, number, error, result])
+        except (ValueError, TypeError, OverflowError) as wrong:  # what no client could read
+            answer = _pack([1, number, f"the answer cannot be sent: {wrong}"[:SHOWN], None])
+        self._transport.write(answer)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import logging
 import signal
-from collections import Counter
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sim import maps
 from sim.carla.catalogue import OF_BODY
+from sim.carla.opendrive import text_for_carla
 from sim.carla.server import (  # noqa: F401  (they register their methods)
     batches,
     episodes,
@@ -29,13 +32,16 @@ from sim.carla.server.rpc import Connection, Refused
 from sim.carla.server.sensors import SENSORS
 from sim.carla.server.spawns import spawn_points
 from sim.carla.server.streams import Session, Streams
+from sim.carla.server.tally import Tally
 from sim.carla.server.world import SETTINGS, ServedWorld
 from sim.config import MapSpec
+from sim.lanes import lane_graph
 from sim.road import compiled, read_map
 from sim.types import RoadMap
 
 OPENDRIVE = "OpenDriveMap"  # what CARLA calls a map that came as text
 HEARD = 0.01  # [s] from a snapshot to answers about who is new in it: it comes on another connection
+Result = TypeVar("Result")
 log = logging.getLogger("homunculus.serve")
 
 
@@ -50,11 +56,12 @@ class Server:
     def __init__(self, road_map: RoadMap, name: str, search: Sequence[Path] = ()) -> None:
         self._first, self.map_name, self._search = road_map, name, tuple(search)
         self.streams = Streams()
-        self.unknown: Counter[str] = Counter()
+        self.tally = Tally()
         self.connections: set[Connection] = set()
         self.pending: RoadMap | None = None
         self.managers: dict[int, str] = {}  # ports of Traffic Managers, which live in clients, and their hosts
         self.port = self.stream_port = 0
+        self.busy = 0  # threads that are at work
         self.world: ServedWorld
         self._clock: asyncio.Task[None] | None = None
         self._expected: list[asyncio.Future[None]] = []
@@ -68,15 +75,24 @@ class Server:
             OSError: where a port is taken.
         """
         loop = asyncio.get_running_loop()
-        warm_up(self._first)
-        rpc = await loop.create_server(lambda: Connection(METHODS, self, self.unknown), host, port)
-        self.port = rpc.sockets[0].getsockname()[1]
+        # bound first, so that a taken port is told at once; who connects is let in when the first tick would be quick
+        rpc = await loop.create_server(
+            lambda: Connection(METHODS, self, self.tally), host, port, start_serving=False, reuse_address=True
+        )
         self._servers.append(rpc)
-        stream = await loop.create_server(lambda: Session(self.streams), host, self.port + 1 if port else 0)
+        self.port = rpc.sockets[0].getsockname()[1]
+        stream = await loop.create_server(
+            lambda: Session(self.streams), host, self.port + 1 if port else 0, start_serving=False, reuse_address=True
+        )
         self._servers.append(stream)
         self.stream_port = stream.sockets[0].getsockname()[1]
+        await self.apart(warm_up, self._first)
         self.world = ServedWorld(self._first, self.streams, self.stream_port)
+        gc.collect()
+        gc.freeze()  # what is there by now stays: collections would look through it again and again
         self.mode_changed()
+        for server in reversed(self._servers):  # whoever is let in will find the streams
+            await server.start_serving()
 
     async def stop(self) -> None:
         """Let everybody go and close the ports."""
@@ -88,6 +104,32 @@ class Server:
         for server in self._servers:
             server.close()
         await asyncio.sleep(0)
+
+    async def apart(self, call: Callable[..., Result], *arguments: Any) -> Result:
+        """What takes long, done in a thread of its own, which nobody waits for when the server ends."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+
+        def tell(result: Any, error: Exception | None) -> None:
+            if not future.done():
+                if error is None:
+                    future.set_result(result)
+                else:
+                    future.set_exception(error)
+
+        def work() -> None:
+            result, error = None, None
+            try:
+                result = call(*arguments)
+            except Exception as wrong:
+                error = wrong
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(tell, result, error)
+            self.busy -= 1
+
+        self.busy += 1
+        threading.Thread(target=work, daemon=True).start()
+        return await future
 
     # --------------------------------------------------------------------------------------------------- time
     def mode_changed(self) -> None:
@@ -120,16 +162,20 @@ class Server:
 
         A Traffic Manager that is told of a vehicle which it does not find in its snapshot drops it for ever.
         """
+        return self.shown(actor.packed())
+
+    def shown(self, answer: Any) -> Any:
+        """An answer that names newborn actors, see `born`."""
         if self.world.synchronous:
-            return actor.packed()
+            return answer
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._expected.append(future)
 
-        async def answer() -> list[Any]:
+        async def late() -> Any:
             await future
-            return actor.packed()
+            return answer
 
-        return answer()
+        return late()
 
     # --------------------------------------------------------------------------------------------------- maps
     def map_names(self) -> list[str]:
@@ -148,7 +194,7 @@ class Server:
         short = name.rsplit("/", 1)[-1]
         if short == OPENDRIVE and self.pending is not None:
             return self.pending, f"Carla/Maps/{OPENDRIVE}"
-        return map_named(name, self._search), f"Carla/Maps/{Path(short).stem}"
+        return prepared(map_named(name, self._search)), f"Carla/Maps/{Path(short).stem}"
 
     def compile(self, opendrive: str) -> RoadMap:
         """The map of a text.
@@ -157,7 +203,7 @@ class Server:
             Refused: saying what is wrong with it.
         """
         try:
-            return compiled(opendrive, OPENDRIVE)
+            return prepared(compiled(opendrive, OPENDRIVE))
         except ValueError as error:
             raise Refused(str(error)) from error
 
@@ -172,6 +218,11 @@ class Server:
         self.world.announce()
         self.mode_changed()
 
+    @property
+    def ticks(self) -> int:
+        """How many there have been; every map but the first is a frame of its own."""
+        return self.world.frame - self.world.episode + 1
+
     def spawn_points(self) -> list[Any]:
         """Transforms on the map's lanes."""
         if self._points is None:
@@ -183,6 +234,16 @@ def _release(waiting: list[asyncio.Future[None]]) -> None:
     for future in waiting:
         if not future.done():
             future.set_result(None)
+
+
+def prepared(road_map: RoadMap) -> RoadMap:
+    """A map whose lanes are known, so that neither what they cost nor what is wrong with them comes with its load."""
+    try:
+        lane_graph(road_map.opendrive, road_map.name)
+        text_for_carla(road_map.opendrive, road_map.name)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+    return road_map
 
 
 def map_named(name: str, search: Sequence[Path]) -> RoadMap:
@@ -229,8 +290,8 @@ def warm_up(road_map: RoadMap) -> None:
 def run(
     road_map: RoadMap, name: str, host: str, port: int, search: Sequence[Path], ready: Callable[[Server], None],
     ended: Callable[[Server], None] = lambda server: None,
-) -> None:  # fmt: skip
-    """Serve until interrupted.
+) -> bool:  # fmt: skip
+    """Serve until interrupted; False where a thread is still at work on a map that nobody waits for any longer.
 
     Args:
         ready: called once the ports are open; ended: called when they are closed.
@@ -239,16 +300,23 @@ def run(
         OSError: where a port is taken.
     """
 
+    server = Server(road_map, name, search)
+
     async def main() -> None:
-        server, over = Server(road_map, name, search), asyncio.Event()
-        await server.start(host, port)
+        over = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, over.set)
-        ready(server)
+        begun, told = asyncio.ensure_future(server.start(host, port)), asyncio.ensure_future(over.wait())
+        await asyncio.wait((begun, told), return_when=asyncio.FIRST_COMPLETED)
         try:
-            await over.wait()
+            if begun.done():
+                begun.result()
+                ready(server)
+                await told
+                ended(server)
         finally:
+            begun.cancel()
             await server.stop()
-            ended(server)
 
     asyncio.run(main())
+    return server.busy == 0

@@ -6,6 +6,7 @@ A reader that is too slow loses the oldest of the frames that wait for it, which
 from __future__ import annotations
 
 import asyncio
+import math
 import struct
 from collections import deque
 from typing import cast
@@ -13,6 +14,7 @@ from typing import cast
 WAITING = 8  # frames that wait for a slow reader at most
 BUFFERED = 1 << 20  # [bytes] handed to the socket before a reader counts as slow
 PATIENCE = 0.25  # [s] that a tick waits for whoever has just asked for a stream's token and has not subscribed yet
+PROMISES = 256  # tokens of one stream that are waited for at once
 MOST_ALIASES = 65536  # so many clients may have come since one whose reader comes a second time
 LINGER = 30.0  # [s] that readers of a stream that has ended stay connected
 _LENGTH = struct.Struct("<I")
@@ -23,14 +25,19 @@ class Stream:
 
     def __init__(self) -> None:
         self.sessions: set[Session] = set()
-        self.promised: deque[float] = deque()  # when tokens were given out that nobody has come with yet
+        self.promised: deque[float] = deque(maxlen=PROMISES)  # when tokens were given that nobody has come with yet
+
+    def forget(self, now: float) -> None:
+        """Whoever has not come in time has changed its mind."""
+        while self.promised and self.promised[0] + PATIENCE <= now:
+            self.promised.popleft()
 
 
 class Streams:
     """All streams of a server.
 
     Attributes:
-        dropped: frames that slow readers have lost.
+        sent: frames that were given to readers; dropped: those of them that slow readers have lost.
     """
 
     def __init__(self) -> None:
@@ -38,7 +45,8 @@ class Streams:
         self._aliases: dict[int, int] = {}  # other numbers of streams -> their own
         self._next = 1
         self._arrived = asyncio.Event()
-        self.dropped = 0
+        self._awaited: set[Stream] = set()  # those that have promised
+        self.sent = self.dropped = 0
 
     def open(self) -> int:
         """Id of a new stream."""
@@ -68,7 +76,10 @@ class Streams:
         that moment; so sockets are closed here only once nobody can be stopping any longer.
         """
         stream = self._streams.pop(number, None)
-        for session in list(stream.sessions) if stream else ():
+        if stream is None:
+            return
+        self._awaited.discard(stream)
+        for session in list(stream.sessions):
             self.dismiss(session)
 
     def dismiss(self, session: Session) -> None:
@@ -91,39 +102,53 @@ class Streams:
     def listens(self, number: int) -> bool:
         """Whether anybody reads the stream, or is about to."""
         stream = self._streams.get(number)
-        return stream is not None and bool(stream.sessions or stream.promised)
+        if stream is None:
+            return False
+        if stream.promised:
+            stream.forget(asyncio.get_running_loop().time())
+        return bool(stream.sessions or stream.promised)
 
     def promise(self, number: int) -> None:
         """Somebody has been given the stream's token and will come."""
         if (stream := self._find(number)) is not None:
-            stream.promised.append(asyncio.get_running_loop().time())
+            now = asyncio.get_running_loop().time()
+            stream.forget(now)
+            stream.promised.append(now)
+            self._awaited.add(stream)
 
     async def settle(self) -> None:
-        """Wait, PATIENCE at most, until whoever was given a token reads: a client's `listen()` returns before that."""
+        """Wait, PATIENCE at most, until whoever has a token by now reads: a client's `listen()` returns before that."""
         loop = asyncio.get_running_loop()
-        while waiting := [s for s in self._streams.values() if s.promised]:
-            left = min(s.promised[0] for s in waiting) + PATIENCE - loop.time()
-            if left <= 0.0:
-                for stream in waiting:  # whoever does not come in time has changed its mind
-                    while stream.promised and stream.promised[0] + PATIENCE <= loop.time():
-                        stream.promised.popleft()
-                continue
+        asked = loop.time()  # who is given a token later has to wait for the next tick
+        while True:
+            now = loop.time()
+            for stream in tuple(self._awaited):
+                stream.forget(now)
+                if not stream.promised:
+                    self._awaited.discard(stream)
+            first = min((s.promised[0] for s in self._awaited), default=math.inf)
+            if first > asked:
+                return
             self._arrived.clear()
             try:
-                await asyncio.wait_for(self._arrived.wait(), left)
+                await asyncio.wait_for(self._arrived.wait(), first + PATIENCE - now)
             except asyncio.TimeoutError:
                 continue
 
     @property
     def unsettled(self) -> bool:
-        """Whether `settle` would have to wait."""
-        return any(s.promised for s in self._streams.values())
+        """Whether `settle` may have to wait."""
+        return bool(self._awaited)
 
     def send(self, number: int, frame: bytes) -> None:
         """Give a frame to all readers of a stream."""
         stream = self._streams.get(number)
-        for session in tuple(stream.sessions) if stream else ():
-            session.send(frame)
+        if stream is None or not stream.sessions:
+            return
+        framed = _LENGTH.pack(len(frame)) + frame
+        for session in tuple(stream.sessions):
+            self.sent += 1
+            session.send(framed)
 
     def joined(self, number: int, session: Session) -> bool:
         """A reader has come; False where there is no such stream."""
@@ -133,6 +158,8 @@ class Streams:
         stream.sessions.add(session)
         if stream.promised:
             stream.promised.popleft()
+            if not stream.promised:
+                self._awaited.discard(stream)
         self._arrived.set()
         return True
 
@@ -167,15 +194,17 @@ class Session(asyncio.Protocol):
             if not self._streams.joined(self._stream, self):
                 self._streams.dismiss(self)
 
-    def send(self, frame: bytes) -> None:
-        """Write a frame, or let it wait where the reader is slow."""
+    def send(self, framed: bytes) -> None:
+        """Write a frame with its length, or let it wait where the reader is slow."""
+        if self._transport is None or self._transport.is_closing():
+            return
         if self._slow:
             if len(self._waiting) >= WAITING:
                 self._waiting.popleft()
                 self._streams.dropped += 1
-            self._waiting.append(frame)
-        elif self._transport is not None:
-            self._transport.write(_LENGTH.pack(len(frame)) + frame)
+            self._waiting.append(framed)
+        else:
+            self._transport.write(framed)
 
     def pause_writing(self) -> None:
         """The reader does not keep up."""
@@ -194,6 +223,6 @@ class Session(asyncio.Protocol):
         self._waiting.clear()
 
     def end(self) -> None:
-        """Let the reader go."""
+        """Let the reader go; what it has not read by now it never will."""
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from sim.carla.server import wire
 from sim.carla.server.lights import Light
 from sim.carla.server.registry import served
 from sim.carla.server.rpc import Refused
@@ -105,12 +106,16 @@ def is_traffic_manager_running(server: Any, port: int) -> bool:
 @served("get_traffic_manager_running", "value")
 def get_traffic_manager_running(server: Any, port: int) -> list[Any]:
     """Where a Traffic Manager runs."""
+    if type(port) is not int:
+        raise Refused(f"a Traffic Manager was asked for by {port!r:.80}; wanted a port")
     return [server.managers.get(port, ""), port]
 
 
 @served("add_traffic_manager_running", "value")
 def add_traffic_manager_running(server: Any, where: list[Any]) -> bool:
     """A client runs a Traffic Manager."""
+    if not wire.alike(where, ["", 0]):
+        raise Refused(f"a Traffic Manager is at {where!r:.80}; wanted a host and a port")
     server.managers[where[1]] = where[0]
     return True
 

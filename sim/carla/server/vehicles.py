@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from sim.carla.server import wire
 from sim.carla.server.actors import Actor
+from sim.carla.server.fleet import FASTEST
 from sim.carla.server.registry import ignored, refused, served
 from sim.carla.server.rpc import Refused
 from sim.config import BODIES, Vehicle
@@ -84,6 +86,8 @@ def apply_physics_control(server: Any, number: int, control: list[Any]) -> None:
     together are full brake. Whatever else there is, is kept and means nothing here.
     """
     actor = _vehicle(server, number)
+    if not wire.alike(control, physics_of(server, actor)):
+        raise Refused(f"the physics of vehicle {number} are no VehiclePhysicsControl; get_physics_control() shows one")
     limits = limits_from(number, control, server.world.fleet.bodies[actor.row])
     actor.facts["physics"], actor.facts["mass"] = list(control), float(control[_MASS])
     server.world.fleet.set_limits(actor.row, limits)
@@ -125,7 +129,7 @@ def get_vehicle_light_state(server: Any, number: int) -> list[int]:
 @served("set_vehicle_light_state")
 def set_vehicle_light_state(server: Any, number: int, flags: list[int]) -> None:
     """Switch a vehicle's lamps; they are kept, and pictures do not show them."""
-    _vehicle(server, number).facts["lamps"] = int(flags[0])
+    _vehicle(server, number).facts["lamps"] = int(flags[0]) & 0xFFFFFFFF
 
 
 @served("get_vehicle_light_states", "value")
@@ -160,7 +164,10 @@ _GAINS = [0.15, 0.0, 0.25, 0.01, 0.0, 0.01]
 @served("apply_ackermann_control_to_vehicle")
 def apply_ackermann_control_to_vehicle(server: Any, number: int, control: list[float]) -> None:
     """Wheel angle, speed and acceleration to keep until pedals are pressed; jerk and the wheel's speed mean nothing."""
-    _vehicle(server, number).facts["ackermann"] = [float(v) for v in control]
+    actor = _vehicle(server, number)
+    if not wire.alike(control, [0.0] * 5) or not all(abs(v) < FASTEST for v in control):
+        raise Refused(f"vehicle {number} was given the Ackermann control {control!r:.200}; wanted five finite numbers")
+    actor.facts["ackermann"] = [float(v) for v in control]
     server.world.ackermann.add(number)
 
 
@@ -173,7 +180,10 @@ def get_ackermann_controller_settings(server: Any, number: int) -> list[float]:
 @served("apply_ackermann_controller_settings")
 def apply_ackermann_controller_settings(server: Any, number: int, gains: list[float]) -> None:
     """Keep gains; what is asked for is reached without a controller."""
-    _vehicle(server, number).facts["gains"] = [float(v) for v in gains]
+    actor = _vehicle(server, number)
+    if not wire.alike(gains, _GAINS):
+        raise Refused(f"vehicle {number} was given the gains {gains!r:.200}; wanted six finite numbers")
+    actor.facts["gains"] = [float(v) for v in gains]
 
 
 def pedals_for(fleet: Any, row: int, control: list[float], dt: float) -> None:
@@ -197,7 +207,10 @@ def pedals_for(fleet: Any, row: int, control: list[float], dt: float) -> None:
 @served("enable_actor_constant_velocity")
 def enable_actor_constant_velocity(server: Any, number: int, velocity: list[float]) -> None:
     """Keep a vehicle at a speed along its own axis, whatever its pedals say."""
-    server.world.body(number).facts["constant"] = float(velocity[0])
+    actor = server.world.body(number)
+    if not wire.alike(velocity, [0.0] * 3) or not abs(velocity[0]) < FASTEST:
+        raise Refused(f"actor {number} is to keep {velocity!r:.200}; wanted three numbers below {FASTEST:g}")
+    actor.facts["constant"] = float(velocity[0])
     server.world.constant.add(number)
 
 

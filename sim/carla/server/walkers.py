@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from sim.carla.server import wire
 from sim.carla.server.actors import Actor
+from sim.carla.server.fleet import FASTEST
 from sim.carla.server.registry import refused, served
 from sim.carla.server.rpc import Refused
 
@@ -21,9 +23,9 @@ def _walker(server: Any, number: int) -> Actor:
 def apply_control_to_walker(server: Any, number: int, control: list[Any]) -> None:
     """Direction and speed, kept until others come; nobody jumps."""
     actor = _walker(server, number)
+    if not wire.alike(control, [[0.0] * 3, 0.0, False]) or not abs(control[1]) < FASTEST:
+        raise Refused(f"walker {number} was told to go by {control!r:.200}; wanted a direction, a finite speed, a jump")
     direction, speed = [float(v) for v in control[0]], float(control[1])
-    if not all(math.isfinite(v) for v in (*direction, speed)):
-        raise Refused(f"walker {number} was told to go {direction} at {speed}; finite numbers are wanted")
     actor.facts["walk"] = direction, speed, bool(control[2])
     row = server.world.table.walkers[server.world.table.index[number]]
     row["direction"], row["speed"], row["jump"] = direction, speed, bool(control[2])

@@ -55,6 +55,28 @@ def _record(union: list[Any]) -> np.dtype:
 # One actor in a snapshot: the same bytes, by the names of whichever kind of actor it is.
 VEHICLE_RECORD, LIGHT_RECORD, WALKER_RECORD = _record(_VEHICLE), _record(_LIGHT), _record(_WALKER)
 ACTIVE = 1
+FLOAT32 = 3e38  # greatest number that a client's floats hold, about
+
+
+def alike(told: Any, usual: Any) -> bool:
+    """Whether what a client has told is of the type of what is usual there: a finite number for a number, a list alike.
+
+    What one client tells is told to others, who end over a bool that should be a number.  Lists of lists within others
+    may be of any length (a curve, the wheels), if each is like the first one.
+    """
+    if isinstance(usual, list):
+        return isinstance(told, list) and len(told) == len(usual) and all(map(_alike_within, told, usual))
+    if isinstance(usual, float):
+        return type(told) in (int, float) and abs(told) < FLOAT32
+    if type(usual) is int:
+        return type(told) is int and -(1 << 31) <= told < 1 << 32
+    return type(told) is type(usual)
+
+
+def _alike_within(told: Any, usual: Any) -> bool:
+    if isinstance(usual, list) and usual and isinstance(usual[0], list):
+        return isinstance(told, list) and all(alike(one, usual[0]) for one in told)
+    return alike(told, usual)
 
 
 def value(result: Any) -> list[Any]:

@@ -31,7 +31,7 @@ from sim.types import RoadMap
 
 REAL_TIME = 0.05  # [s] of a tick where the server ticks by itself and nobody has said how long one is
 SETTINGS: list[Any] = [False, False, [False], True, 0.01, 10, 0.0, False, 3000.0, 2000.0, True]
-SYNCHRONOUS, DELTA, SUBSTEPPING = 0, 2, 3  # places in the settings
+SYNCHRONOUS, NO_RENDERING, DELTA, SUBSTEPPING = 0, 1, 2, 3  # places in the settings
 LOOKED_UP = 5  # ticks between two looks at a vehicle's speed limit
 
 
@@ -111,6 +111,15 @@ class ServedWorld:
             raise Refused(f"actor {number} does not exist (any longer)")
         return found
 
+    def was_born(self, number: Any) -> bool:
+        """Whether an id is or was somebody's."""
+        return type(number) is int and 0 < number < self._next_id
+
+    @property
+    def births(self) -> int:
+        """How many there have been."""
+        return self._next_id - 1
+
     def body(self, number: Any) -> Actor:
         """The actor of an id, which has a body."""
         actor = self.actor(number)
@@ -136,6 +145,8 @@ class ServedWorld:
             Refused: for an unknown blueprint or parent, or where something stands already.
         """
         number, kind, attributes = description
+        if not wire.alike([number, kind], [0, ""]):
+            raise Refused(f"the description is of {number!r:.40}, {kind!r:.40}; wanted a number and a blueprint's id")
         blueprint = BLUEPRINTS.get(kind)
         if blueprint is None:
             raise Refused(
@@ -274,8 +285,9 @@ class ServedWorld:
         self._write_records()
         if self.recording is not None:
             self.recording.write(self)
+        blind = self.settings[NO_RENDERING]
         for actor in self._measuring():
-            if self.streams.listens(actor.stream):
+            if self.streams.listens(actor.stream) and not (blind and actor.type.startswith("sensor.camera.")):
                 for frame in actor.sensor.frames(self, actor):
                     self.streams.send(actor.stream, frame)
         self.announce()
