@@ -15,6 +15,7 @@ import numpy as np
 from sim.boards import SIGN
 from sim.carla.control import action_of
 from sim.carla.server.contacts import meet, touching
+from sim.carla.server.records import turned
 from sim.carla.server.rpc import Refused
 from sim.config import BODIES, VEHICLES, Vehicle
 from sim.dynamics import drive, grip_of, limits_of
@@ -81,7 +82,10 @@ class Fleet:
         self._moving: np.ndarray | None = None
         self._answer: Action | None = None
         self._ways = np.zeros(0, np.float32)
-        self.touched = True  # whether controls or limits have changed
+        self.changes = 0  # of controls and limits, counted
+        self._answered = -1
+        self._pushes = False  # whether anybody is
+        self._before = np.zeros((3, ROWS), np.float32)
 
     def add(self, body: str, look: int) -> int:
         """Row of a new body; it stands where `put` puts it.
@@ -118,7 +122,7 @@ class Fleet:
         """Other limits of a row."""
         self.bodies[i] = vehicle
         self.limits[i] = limits_of(vehicle)
-        self.touched = True
+        self.changes += 1
         self.most[:, i] = vehicle.max_acceleration, vehicle.max_braking, vehicle.max_steer
 
     def remove(self, i: int) -> None:
@@ -140,7 +144,7 @@ class Fleet:
             self._grow()
         for array in self.controls.values():
             array[i] = 0
-        self.touched, self.solid[i] = True, True
+        self.changes, self.solid[i] = self.changes + 1, True
         self.pushed[:, i], self.turning[i] = np.nan, 0.0
         self._moving = None
         return i
@@ -156,6 +160,7 @@ class Fleet:
         self.controls = {k: np.pad(a, (0, n)) for k, a in self.controls.items()}
         self.limits, self.most = np.pad(self.limits, ((0, n), (0, 0))), np.pad(self.most, ((0, 0), (0, n)))
         self.pushed = np.pad(self.pushed, ((0, 0), (0, n)), constant_values=np.nan)
+        self._before = np.zeros((3, 2 * n), np.float32)
 
     def set_physical(self, i: int, on: bool) -> None:
         """Whether physics moves a row."""
@@ -193,6 +198,7 @@ class Fleet:
         if not all(math.isfinite(v) and abs(v) < FASTEST for v in velocity):
             raise Refused(f"the velocity {velocity} was asked for; wanted three numbers below {FASTEST:g} m/s")
         self.pushed[:, i] = velocity[0], -velocity[1]
+        self._pushes = True
 
     def step(self, dt: float, bank: Bank, substeps: int) -> None:
         """Move on by a tick of `dt` [s], in so many steps, on the first map of a bank."""
@@ -200,16 +206,17 @@ class Fleet:
         if self._moving is None:
             self._moving = np.flatnonzero(self.physical).astype(np.int64)
         world = self.world
-        pushed = np.flatnonzero(~np.isnan(self.pushed[0]))
-        if len(pushed):  # along its own axis only: what pushes a car sideways its tyres take up
+        if self._pushes:  # along its own axis only: what pushes a car sideways its tyres take up
+            pushed = np.flatnonzero(~np.isnan(self.pushed[0]))
             yaw = world.yaw[0, pushed]
             world.speed[0, pushed] = self.pushed[0, pushed] * np.cos(yaw) + self.pushed[1, pushed] * np.sin(yaw)
             world.acceleration[0, pushed] = 0.0
-            self.pushed[:, pushed] = np.nan
+            self.pushed[:, pushed], self._pushes = np.nan, False
         if not len(self._moving):
             return
         asked = self._asked()
-        before = np.stack([world.x[0], world.y[0], world.yaw[0]])
+        before = self._before
+        before[0], before[1], before[2] = world.x[0], world.y[0], world.yaw[0]
         move(
             self._moving, world.x[0], world.y[0], world.yaw[0], world.speed[0], world.steer[0], world.acceleration[0],
             world.wheelbase[0], world.weather[0], asked.steer, asked.acceleration, asked.reverse, self.limits,
@@ -221,19 +228,19 @@ class Fleet:
             np.float32(dt), self._hits,
         )  # fmt: skip
         self.contacts = [(int(i), int(j), float(v)) for i, j, v in self._hits[:n]]
-        turn = world.yaw[0] - before[2]
-        self.turning = np.where(self.physical, np.arctan2(np.sin(turn), np.cos(turn)) / np.float32(dt), self.turning)
+        turned(self._moving, before[2], world.yaw[0], np.float32(dt), self.turning)
 
     def _asked(self) -> Action:
         """What pedals and wheels ask for; worked out again when they, or the ways in which cars roll, have changed."""
         ways = np.sign(self.world.speed[0])
-        if self._answer is None or self.touched or (ways != self._ways).any():
+        if self._answer is None or self._answered != self.changes or (ways != self._ways).any():
             c = self.controls
             able = replace(
                 VEHICLES["car"], max_acceleration=self.most[0], max_braking=self.most[1], max_steer=self.most[2]
             )  # type: ignore[arg-type]
             pedals = c["throttle"], c["brake"], c["steer"], c["hand_brake"], c["reverse"]
-            self._answer, self._ways, self.touched = action_of(*pedals, able, self.world.speed[0]), ways, False
+            self._answer, self._ways = action_of(*pedals, able, self.world.speed[0]), ways
+            self._answered = self.changes
         return self._answer
 
     def places(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

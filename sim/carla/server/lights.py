@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from sim.carla.server.actors import Actor, Table
+from sim.carla.server.records import BEFORE, BEHIND
 from sim.lanes import LIGHTS, LIMIT, STOP, YIELD, LaneGraph
 from sim.signals import GREEN, OFF, RED, YELLOW, YELLOW_TIME, junction_of, light_state, plan, plans_of
 
-BEFORE, BEHIND = 8.0, 1.0  # [m] of a lane before and behind the stop line in which a light is a vehicle's
-SAME_WAY = 0.7  # cosine of the angle between a vehicle and a lane that it drives
 NEXT = {GREEN: YELLOW, YELLOW: RED, RED: GREEN, OFF: OFF}
 NOON = 60_000  # [ms] the clock that pictures are drawn by, and plans that show one colour then
 ALWAYS = {RED: plan(100, 0, 1), YELLOW: plan(100, 58, 1), GREEN: plan(100, 60, 1), OFF: 0}
@@ -93,9 +92,15 @@ class Lights:
     def advance(self, delta: float) -> None:
         """Move on by `delta` [s]."""
         if not self.frozen:
+            second = self.clock // 1000
             self.clock = (self.clock + round(delta * 1000)) % (127 * 126 * 1000 * 60)
+            same = second == self.clock // 1000  # plans change with the seconds
             for light in self.all:
-                light.advance(self.clock, delta)
+                if same and not light.alone and light.state != OFF:
+                    if not light.frozen:
+                        light.elapsed += delta
+                else:
+                    light.advance(self.clock, delta)
 
     def show(self, scenery: np.ndarray) -> None:
         """Let the bank's scenery show what the lights show."""
@@ -135,29 +140,13 @@ class Lights:
         """The lights of one junction."""
         return [other for other in self.all if other.group == light.group]
 
-    def before(self, x: np.ndarray, y: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
-        """(K,) index of the light that each vehicle's front stands before, -1 for none, as for one that is green.
+    @property
+    def lines(self) -> tuple[np.ndarray, ...]:
+        """Stop lines, their lights, which of them are closed, and what the lights show and who they are.
 
-        Args:
-            x, y: (K,) of the front [m]; cos, sin: of its heading.
+        They are arguments of `sim.carla.server.records.lights_before`.
         """
-        found = np.full(len(x), -1)
-        if not self._closed.any():
-            return found
-        gx, gy, gc, gs, half = self._gates.T
-        dx, dy = x[:, None] - gx, y[:, None] - gy
-        along, across = dx * gc + dy * gs, dy * gc - dx * gs
-        near = (-BEFORE < along) & (along < BEHIND) & (abs(across) < half)
-        near &= cos[:, None] * gc + sin[:, None] * gs > SAME_WAY
-        near &= self._closed
-        who = near.any(1)
-        found[who] = self._owners[near[who].argmax(1)]
-        return found
-
-    def ids(self, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """State and actor id of lights by their index, as `before` gives it; GREEN and 0 where there is none."""
-        none = found < 0
-        return np.where(none, GREEN, self._states[found]), np.where(none, 0, self._ids[found])
+        return self._gates, self._owners, self._closed, self._states, self._ids
 
 
 def lights_of(graph: LaneGraph, scenery: np.ndarray, admit: Any, table: Table) -> Lights:

@@ -119,7 +119,7 @@ def apply_control_to_vehicle(server: Any, number: int, control: list[Any]) -> No
     controls = server.world.fleet.controls
     for name, value in zip(controls, control):
         controls[name][actor.row] = value
-    server.world.fleet.touched = True
+    server.world.fleet.changes += 1
 
 
 @served("apply_batch", "bare")

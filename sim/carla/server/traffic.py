@@ -58,7 +58,9 @@ def set_traffic_light_red_time(server: Any, number: int, seconds: float) -> None
 @served("freeze_traffic_light")
 def freeze_traffic_light(server: Any, number: int, on: bool) -> None:
     """Let one light stand still, or go on."""
-    _light(server, number).frozen = bool(on)
+    light = _light(server, number)
+    light.frozen = bool(on)
+    light.advance(server.world.lights.clock, 0.0)
 
 
 @served("freeze_all_traffic_lights")

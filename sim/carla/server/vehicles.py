@@ -199,7 +199,7 @@ def pedals_for(fleet: Any, row: int, control: list[float], dt: float) -> None:
     fleet.controls["steer"][row] = np.clip(steer / vehicle.max_steer, -1.0, 1.0)
     fleet.controls["throttle"][row] = max(pedal, 0.0) / vehicle.max_acceleration
     fleet.controls["brake"][row] = max(-pedal, 0.0) / vehicle.max_braking
-    fleet.touched = True
+    fleet.changes += 1
     fleet.controls["reverse"][row], fleet.controls["hand_brake"][row] = backwards, False
 
 

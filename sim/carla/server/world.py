@@ -19,6 +19,7 @@ from sim.carla.server.births import COLLISION, aside, attributes_of, look_from, 
 from sim.carla.server.fleet import CONTROLS, Fleet
 from sim.carla.server.lights import NOON, lights_of
 from sim.carla.server.limits import SpeedLimits
+from sim.carla.server.records import MOVES, lights_before, motion
 from sim.carla.server.rpc import Refused
 from sim.carla.server.sensors import SENSORS
 from sim.carla.server.streams import Streams
@@ -372,26 +373,25 @@ class ServedWorld:
         for a in actors:
             if a.row == NO_ROW and a.parent == NOBODY:  # whoever stands by itself moves only when it is put somewhere
                 self._write_place(a)
-        self._rows_of = self.table.changes
+        self._rows_of, self._told = self.table.changes, -1
 
     def _write_records(self) -> None:
         self._lists()
-        records = self.table.vehicles
+        records, fleet, world = self.table.vehicles, self.fleet, self.fleet.world
         if len(self._body_rows):
-            at, yaw, velocity = self.fleet.places(self._body_rows)
             here = self._body_records
-            before = records["velocity"][here]
-            records["location"][here], records["velocity"][here] = at, velocity
-            turn = np.zeros((len(here), 3), np.float32)
-            turn[:, 1] = yaw
-            records["rotation"][here] = turn
-            turn[:, 1], turn[:, 2] = 0.0, np.degrees(-self.fleet.turning[self._body_rows])
-            records["turning"][here] = turn
-            records["acceleration"][here] = (velocity - before) / np.float32(self.delta)
+            moves = self.table.records[here, MOVES].view(np.float32)
+            motion(
+                self._body_rows, world.x[0], world.y[0], world.yaw[0], world.speed[0], fleet.turning, fleet.middle,
+                fleet.physical, np.float32(self.delta), moves,
+            )  # fmt: skip
+            self.table.records[here, MOVES] = moves.view(np.uint8)
         if len(self._driven_rows):
             rows, here = self._driven_rows, self._driven_records
-            for name in CONTROLS:
-                records[name][here] = self.fleet.controls[name][rows]
+            if self._told != fleet.changes:
+                for name in CONTROLS:
+                    records[name][here] = fleet.controls[name][rows]
+                self._told = fleet.changes
             self._write_traffic(records, rows, here)
         self.lights.write(self.table)
         for n, actor in self._carried:
@@ -404,17 +404,15 @@ class ServedWorld:
     def _write_traffic(self, records: np.ndarray, rows: np.ndarray, here: np.ndarray) -> None:
         """What the road tells vehicles: the limit, and the light that they stand before."""
         world = self.fleet.world
-        x, y, yaw = world.x[0, rows], world.y[0, rows], world.yaw[0, rows]
         if len(self._limit_rows) != len(rows) or self.frame % LOOKED_UP == 0 or (self._limit_rows != rows).any():
-            self._limits, self._limit_rows = self.limits.at(x, y) * 3.6, rows
+            self._limits, self._limit_rows = self.limits.at(world.x[0, rows], world.y[0, rows]) * 3.6, rows
             records["speed_limit"][here] = self._limits
         if not self.lights.all:
             return
-        cos, sin = np.cos(yaw), np.sin(yaw)
-        front = world.length[0, rows] - world.overhang[0, rows]
-        found = self.lights.before(x + front * cos, y + front * sin, cos, sin)
-        state, number = self.lights.ids(found)
-        records["light_state"][here], records["light_id"][here], records["has_light"][here] = state, number, found >= 0
+        shown, number = np.empty(len(rows), np.int64), np.empty(len(rows), np.uint32)
+        ahead = world.length[0] - world.overhang[0]
+        lights_before(rows, world.x[0], world.y[0], world.yaw[0], ahead, *self.lights.lines, shown, number)
+        records["light_state"][here], records["light_id"][here], records["has_light"][here] = shown, number, number > 0
 
     def new_records(self) -> None:
         """Write the records of everybody as they are, without a tick."""
