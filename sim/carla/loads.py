@@ -18,10 +18,10 @@ class Server:
     """A server of a process of its own, on whichever ports are free; ends with the block.
 
     Args:
-        command: that starts it and says "serving ... on HOST:PORT"; by default `dagger serve`.
+        command: that starts it and says "serving ... on HOST:PORT (streams on PORT)"; by default `dagger serve`.
 
     Attributes:
-        port: of its RPC. pid: of its process.
+        port: of its RPC; streams: the port of those. pid: of its process.
     """
 
     def __init__(self, command: tuple[str, ...] = ("-m", "dagger.cli", "serve", "--port", "0")) -> None:
@@ -33,8 +33,8 @@ class Server:
         said = []
         for line in self._process.stdout:
             said.append(line)
-            if found := re.search(r"serving .* on \S+:(\d+)", line):
-                self.port = int(found.group(1))
+            if found := re.search(r"serving .* on \S+:(\d+) \(streams on (\d+)\)", line):
+                self.port, self.streams = int(found[1]), int(found[2])
                 return
         self.close()
         raise ValueError(f"the server did not start: {''.join(said).strip()[-300:]}")

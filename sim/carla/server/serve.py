@@ -40,6 +40,7 @@ from sim.road import compiled, read_map
 from sim.types import RoadMap
 
 OPENDRIVE = "OpenDriveMap"  # what CARLA calls a map that came as text
+REMEMBERED = 4  # maps that are kept in memory, some ten MB each; clients may bring any number, and all are on disk
 HEARD = 0.01  # [s] from a snapshot to answers about who is new in it: it comes on another connection
 Result = TypeVar("Result")
 log = logging.getLogger("homunculus.serve")
@@ -239,6 +240,8 @@ def _release(waiting: list[asyncio.Future[None]]) -> None:
 def prepared(road_map: RoadMap) -> RoadMap:
     """A map whose lanes are known, so that neither what they cost nor what is wrong with them comes with its load."""
     try:
+        if compiled.cache_info().currsize > REMEMBERED:
+            compiled.cache_clear()
         lane_graph(road_map.opendrive, road_map.name)
         text_for_carla(road_map.opendrive, road_map.name)
     except ValueError as error:
