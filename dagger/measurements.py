@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from dagger.loader import RenderingLoader
 from scenarios.environment import room_for
 from scenarios.sample import batch
 from scenarios.spec import load_scenario
-from sim.carla.loads import Server, ticking
+from sim.carla.loads import Server, asking, bearing, changing, ticking
 from sim.config import ActorSpec, Camera, Episode, MapSpec, Simulation, TrafficSpec, Weather
 from sim.embedded import EmbeddedWorld
 from sim.road import find_file
@@ -69,9 +69,15 @@ def cases(name: str, worlds: Sequence[int], threads: int) -> list[Case]:
     if name == "carla":
         aims = {"one vehicle": (2_000, "nothing else"), "one camera": (800, "a vehicle with a 200x88 picture a tick"),
                 "traffic": (300, "40 vehicles of a Traffic Manager, lights")}  # fmt: skip
-        return [Case(f"dagger serve, {load}", "ticks/s", aim, 1, 1, functools.partial(served, load),
+        return [Case(f"dagger serve, {load}", "ticks/s", aim, 1, 1, functools.partial(served, ticking, load),
                      note=f"synchronous, CARLA's client in this process; {counted}")
-                for load, (aim, counted) in aims.items()]  # fmt: skip
+                for load, (aim, counted) in aims.items()] + [
+                Case("dagger serve, calls", "calls/s", None, 1, 1, functools.partial(served, asking),
+                     note="settings asked for while time goes on by itself, as Traffic Managers do"),
+                Case("dagger serve, births", "births/s", None, 1, 1, functools.partial(served, bearing),
+                     note="synchronous; a car is spawned, seen in a tick, and destroyed"),
+                Case("dagger serve, map loaded", "s", None, 1, 1, functools.partial(served, changing), less=True,
+                     note="crossroads and grid_town in turn, both known")]  # fmt: skip
     if name == "import":
         return [Case("import sim", "s", 1.0, 0, 1, lambda: started("import sim.embedded"), less=True,
                      note="new process, interpreter included"),
@@ -295,10 +301,10 @@ def acting(worlds: int, threads: int) -> Measure:
 
 
 # ----------------------------------------------------------------------------------------------------- CARLA
-def served(load: str) -> Measure:
-    """Ticks of a served world, asked for by CARLA's own client; a server for each, which ends with the measurement."""
+def served(work: Callable[..., Callable[[], int]], *about: str) -> Measure:
+    """What CARLA's own client asks of a served world; a server for each measurement, which ends with it."""
     server = Server()
-    measure = repeated(ticking(server.port, load))
+    measure = repeated(work(server.port, *about))
     weakref.finalize(measure, server.close)
     return measure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -51,6 +52,60 @@ class Server:
         self.close()
 
 
+def visitor(port: int, synchronous: bool = True) -> tuple[Any, Any]:
+    """A client, and the world that it finds: ticking when it is told, or by itself."""
+    import carla
+
+    client = carla.Client("127.0.0.1", port)
+    client.set_timeout(60.0)
+    world = client.get_world()
+    settings = world.get_settings()
+    settings.synchronous_mode, settings.fixed_delta_seconds = synchronous, DELTA
+    world.apply_settings(settings)
+    return client, world
+
+
+def asking(port: int) -> Callable[[], int]:
+    """A call that asks for the settings once while time goes on by itself, as Traffic Managers do all the time."""
+    client, world = visitor(port, synchronous=False)
+
+    def ask(alive: Any = client) -> int:
+        world.get_settings()
+        return 1
+
+    return ask
+
+
+def bearing(port: int) -> Callable[[], int]:
+    """A call that lets a car be born, be seen in a tick, and die."""
+    client, world = visitor(port)
+    blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
+    points = world.get_map().get_spawn_points()
+    births = itertools.count()
+
+    def bear(alive: Any = client) -> int:
+        car = world.spawn_actor(blueprint, points[next(births) % len(points)])
+        world.tick()
+        car.destroy()
+        return 1
+
+    return bear
+
+
+def changing(port: int, maps: tuple[str, str] = ("crossroads", "grid_town")) -> Callable[[], int]:
+    """A call that loads a map, another one each time; both were loaded before."""
+    client, _ = visitor(port, synchronous=False)
+    names = itertools.cycle(maps)
+    for name in maps:
+        client.load_world(name)
+
+    def load() -> int:
+        client.load_world(next(names))
+        return 1
+
+    return load
+
+
 def ticking(port: int, load: str) -> Callable[[], int]:
     """A call that ticks the server once and says that it did, with a load of LOADS upon it.
 
@@ -61,12 +116,7 @@ def ticking(port: int, load: str) -> Callable[[], int]:
         raise ValueError(f"there is no load {load!r}; known are {', '.join(LOADS)}")
     import carla
 
-    client = carla.Client("127.0.0.1", port)
-    client.set_timeout(60.0)
-    world = client.get_world()
-    settings = world.get_settings()
-    settings.synchronous_mode, settings.fixed_delta_seconds = True, DELTA
-    world.apply_settings(settings)
+    client, world = visitor(port)
     blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
     points = world.get_map().get_spawn_points()
     kept: list[Any] = [client]

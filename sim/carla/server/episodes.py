@@ -75,12 +75,21 @@ def settings_from(told: list[Any]) -> list[Any]:
 @served("tick_cue", "value")
 def tick_cue(server: Any) -> Any:
     """One tick, once all who have asked for a stream read it; answers the frame's number."""
-    return _settled_tick(server) if server.streams.unsettled else server.world.tick()
+    if server.streams.unsettled:
+        return _settled_tick(server)
+    frame = server.world.tick()
+    return _digested(server, frame) if server.streams.young else frame
 
 
 async def _settled_tick(server: Any) -> int:
     await server.streams.settle()
-    return int(server.world.tick())
+    return await _digested(server, server.world.tick())
+
+
+async def _digested(server: Any, frame: int) -> int:
+    if server.streams.young:
+        await server.streams.digest()
+    return frame
 
 
 @served("get_map_info", "value")

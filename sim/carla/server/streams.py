@@ -16,6 +16,8 @@ BUFFERED = 1 << 20  # [bytes] handed to the socket before a reader counts as slo
 PATIENCE = 0.25  # [s] that a tick waits for whoever has just asked for a stream's token and has not subscribed yet
 PROMISES = 256  # tokens of one stream that are waited for at once
 MOST_ALIASES = 65536  # so many clients may have come since one whose reader comes a second time
+YOUNG = 20  # frames that a reader has had, of a sensor's, while it may be stopped at any moment
+GRACE = 0.0004  # [s] that a young reader has for a frame before its client goes on
 LINGER = 30.0  # [s] that readers of a stream that has ended stay connected
 _LENGTH = struct.Struct("<I")
 
@@ -47,6 +49,7 @@ class Streams:
         self._arrived = asyncio.Event()
         self._awaited: set[Stream] = set()  # those that have promised
         self.sent = self.dropped = 0
+        self.young = False  # whether a frame was sent to a young reader since this was last looked at
 
     def open(self) -> int:
         """Id of a new stream."""
@@ -149,6 +152,18 @@ class Streams:
         for session in tuple(stream.sessions):
             self.sent += 1
             session.send(framed)
+            if session.sent < YOUNG:
+                session.sent += 1
+                self.young = True
+
+    async def digest(self) -> None:
+        """Give young readers time for their frames.
+
+        A client that stops a reader which is in the middle of a frame may take the half of it for a whole one, and end
+        over it; and who listens for a tick or two stops right after the answer to the tick.
+        """
+        self.young = False
+        await asyncio.sleep(GRACE)
 
     def joined(self, number: int, session: Session) -> bool:
         """A reader has come; False where there is no such stream."""
@@ -174,6 +189,7 @@ class Session(asyncio.Protocol):
 
     def __init__(self, streams: Streams) -> None:
         self._streams, self._stream = streams, 0
+        self.sent = 0  # frames, up to YOUNG
         self._begin = b""
         self._waiting: deque[bytes] = deque()
         self._slow = False
