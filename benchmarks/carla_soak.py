@@ -134,16 +134,18 @@ def main() -> int:
     parser.add_argument(
         "--most", type=float, default=float("inf"), help="MB that a phase may add after its first fifth"
     )
+    parser.add_argument("--maps", type=int, default=MAPS, help="that are loaded, of either kind")
     options = parser.parse_args()
-    births, ticks, visits, maps = (max(PARTS, round(n * options.share)) for n in (BIRTHS, HOUR, VISITS, MAPS))
+    births, ticks, visits = (max(PARTS, round(n * options.share)) for n in (BIRTHS, HOUR, VISITS))
     with Server() as server:
         soak = Soak(server)
         print(HEADS)
         soak.watch("births and deaths, a camera in ten", births, soak.birth)
         soak.watch(f"ticks, {CARS} cars, streams come and go", ticks, soak.drive())
         soak.watch("readers and callers gone at once", visits, soak.visit)
-        soak.watch("the map loaded anew", maps, lambda i: soak.client.reload_world(False) and None)
-        soak.watch("maps that nobody has seen", maps, soak.load)
+        if options.maps:
+            soak.watch("the map loaded anew", options.maps, lambda i: soak.client.reload_world(False) and None)
+            soak.watch("maps that nobody has seen", options.maps, soak.load)
     print(f"the most that a phase added after its first fifth: {soak.added:+.1f} MB")
     return int(soak.added > options.most)
 

@@ -27,13 +27,15 @@ class Raw:
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), 20)
-        self._unpacker = msgpack.Unpacker(raw=False)
+        self._unpacker = msgpack.Unpacker(raw=False, unicode_errors="surrogateescape")
         self._calls = 0
 
     def send(self, method: Any, *arguments: Any) -> int:
         """Ask for something; the number of the call."""
         self._calls += 1
-        self.socket.sendall(msgpack.packb([0, self._calls, method, [[False], *arguments]]))
+        self.socket.sendall(
+            msgpack.packb([0, self._calls, method, [[False], *arguments]], unicode_errors="surrogateescape")
+        )
         return self._calls
 
     def answer(self) -> list[Any]:

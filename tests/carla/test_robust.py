@@ -5,18 +5,23 @@ from __future__ import annotations
 import contextlib
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import carla
+import msgpack
 import pytest
 
 from dagger import cli
+from sim.maps import GENERATORS
 from tests.carla.test_serve import a_car, synchronous
-from tests.servers import Raw, served
+from tests.servers import ROOT, Raw, served
 
 WATCHING = """
 import sys, carla
@@ -55,8 +60,10 @@ def memory(process: subprocess.Popen[str]) -> float:
 @pytest.mark.parametrize(
     "garbage",
     [b"GET / HTTP/1.1\r\nHost: carla\r\n\r\n", b"\xc1" * 64, b"\x94\x00\x01\xa1x", b"\xff" * 1000, b"\x92\x01\x02",
-     b"\x94\x00\x01\x05\x90", b"\xdb\xff\xff\xff\xff" + b"x" * 64, b"\x91" * 5000],
-    ids=["http", "no msgpack", "half a call", "integers", "two of four", "no name", "4 GB announced", "deep"],
+     b"\x94\x00\x01\x05\x90", b"\xdb\xff\xff\xff\xff" + b"x" * 64, b"\x91" * 5000,
+     b"\xdd\x0f\xff\xff\xff" * 100, b"\x94\x00\xff\xa7version\x91\x91\xc2"],
+    ids=["http", "no msgpack", "half a call", "integers", "two of four", "no name", "4 GB announced", "deep",
+         "a hundred lists of 268 million", "number -1"],
 )  # fmt: skip
 def test_bytes_that_are_no_calls_hurt_nobody_else(port: int, garbage: bytes) -> None:
     odd, good = Raw(port), Raw(port)
@@ -79,6 +86,14 @@ def test_bytes_that_are_no_calls_hurt_nobody_else(port: int, garbage: bytes) -> 
      ("copy_opendrive_to_file", ("<OpenDRIVE/>", [])), ("copy_opendrive_to_file", ("tea", [])),
      ("apply_batch", ([[99, []]], False)), ("apply_batch", ("x", False)), ("tick_cue", (1, 2, 3)),
      ("get_sensor_token", (10_000,)), ("set_traffic_light_state", (1, 77)), ("make_tea", ()), ({"a": 1}, ()),
+     ("set_episode_settings", ([1, False, [False]],)), ("set_episode_settings", ([True, False, [True, "x"]],)),
+     ("set_episode_settings", ([True, False, [True, float("nan")]],)), ("set_episode_settings", (None,)),
+     ("set_episode_settings", ([True, False, [True, 0.05], True, 0.01, 10**9],)),
+     ("set_episode_settings", ([True, False, [True, 0.05], True, 0.0, 10],)),
+     ("spawn_actor", (["1", "vehicle.tesla.model3", []], [[0, 300, 0], [0, 0, 0]])),
+     ("spawn_actor", ([1, "vehicle.tesla.model3", [["role_name", 4, 7]]], [[0, 300, 0], [0, 0, 0]])),
+     ("add_traffic_manager_running", ([7, "x"],)), ("get_traffic_manager_running", ("x",)),
+     ("load_new_episode", (7, True, 0)), ("copy_opendrive_to_file", (7, [])),
      ("cast_ray", ([0, 0], "x")), ("draw_debug_shape", ([],)), ("enable_actor_constant_velocity", (None, None))],
 )  # fmt: skip
 def test_a_call_that_cannot_be_is_answered_with_what_is_wrong(
@@ -106,6 +121,120 @@ def test_nonsense_numbers_do_not_end_time(client: Any, port: int) -> None:
     assert world.tick() == frame + 1
     place = car.get_location()
     assert abs(place.x) < 1e6 and abs(place.y) < 1e6
+
+
+def test_what_one_client_told_wrongly_no_tick_and_no_other_client_suffers_from(client: Any, port: int) -> None:
+    world = synchronous(client)
+    car = a_car(world)
+    walker = world.spawn_actor(
+        world.get_blueprint_library().find("walker.pedestrian.0001"), carla.Transform(carla.Location(y=300.0))
+    )
+    frame = world.tick()
+    wire = Raw(port)
+    nan = float("nan")
+    physics = wire.value("get_physics_control", car.id)
+    for name, who, told in (
+        ("apply_ackermann_control_to_vehicle", car, [0.0, 0.0]), ("enable_actor_constant_velocity", car, [nan, 0, 0]),
+        ("apply_ackermann_control_to_vehicle", car, [nan] * 5),
+        ("apply_control_to_walker", walker, [[1.0], 1.0, False]),
+        ("apply_control_to_walker", walker, [[1.0, 0.0, 0.0], 1e300, False]),
+        ("apply_ackermann_controller_settings", car, ["x"] * 6), ("apply_physics_control", car, [None, *physics[1:]]),
+        ("apply_physics_control", car, [*physics[:6], 7, *physics[7:]]),
+    ):  # fmt: skip
+        error, result = wire.call(name, who.id, told)
+        assert error is None and result[0][0] is True, (name, told, result)
+        assert world.tick() == frame + 1
+        frame += 1
+    assert wire.call("set_vehicle_light_state", car.id, [1 << 40]) == (None, [[False]])
+    assert wire.value("get_vehicle_light_states") == [[car.id, 0]]
+    assert car.get_physics_control().mass == pytest.approx(physics[11])
+
+
+def test_a_call_without_metadata_is_told_so(port: int) -> None:
+    wire = Raw(port)
+    for arguments in ([], ["", True, 0]):
+        wire.socket.sendall(msgpack.packb([0, 5, "load_new_episode", arguments]))
+        _, number, error, result = wire.answer()
+        assert number == 5 and error is None and "metadata" in result[0][1][0]
+    wire.socket.close()
+
+
+def test_a_client_that_dies_in_a_call_or_a_tick_is_not_missed(port: int) -> None:
+    good = Raw(port)
+    for said in (b"\x94\x00\x01\xa8tick", msgpack.packb([0, 1, "tick_cue", [[False]]]) * 50,
+                 msgpack.packb([0, 1, "load_new_episode", [[False], "crossroads", True, 0]])):  # fmt: skip
+        odd = Raw(port)
+        odd.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, as by SIGKILL
+        odd.socket.sendall(said)
+        odd.socket.close()
+        assert good.value("version") == "0.9.16"
+    frame = good.value("tick_cue")
+    assert good.value("tick_cue") > frame
+
+
+def test_a_flood_of_calls_starves_neither_ticks_nor_others() -> None:
+    with served("--map", "crossroads") as (port, _):
+        flood, good = Raw(port), Raw(port)
+        calls = msgpack.packb([0, 1, "get_actor_definitions", [[False]]]) * 4000
+        until = time.monotonic() + 4.0
+
+        def pour() -> None:
+            flood.socket.settimeout(0.1)
+            while time.monotonic() < until:
+                with contextlib.suppress(TimeoutError):
+                    flood.socket.send(calls)
+                with contextlib.suppress(TimeoutError):
+                    flood.socket.recv(1 << 22)
+
+        pouring = threading.Thread(target=pour)
+        pouring.start()
+        time.sleep(0.5)
+        frames, longest = [], 0.0
+        while time.monotonic() < until - 0.5:
+            began = time.monotonic()
+            frames.append(good.value("set_episode_settings", good.value("get_episode_settings")))
+            longest = max(longest, time.monotonic() - began)
+        pouring.join()
+        assert longest < 1.0, f"an answer took {longest:.2f} s"
+        assert frames[-1] - frames[0] > 30, "time went on by itself at 20 ticks a second, but stood"
+
+
+def test_who_does_not_read_answers_is_not_served_and_takes_no_memory() -> None:
+    with served("--map", "crossroads") as (port, process):
+        deaf, good = Raw(port), Raw(port)
+        good.value("get_actor_definitions")
+        before = memory(process)
+        deaf.socket.settimeout(0.5)
+        calls = msgpack.packb([0, 1, "get_actor_definitions", [[False]]]) * 1000
+        with contextlib.suppress(TimeoutError):
+            for _ in range(1000):  # some ten MB of calls, whose answers would be GB
+                deaf.socket.sendall(calls)
+        assert good.value("version") == "0.9.16"
+        assert memory(process) - before < 20.0
+        deaf.socket.close()
+
+
+def test_tokens_that_nobody_comes_with_hold_a_tick_up_for_a_moment_only(port: int) -> None:
+    asking, good = Raw(port), Raw(port)
+    settings = good.value("get_episode_settings")
+    good.value("set_episode_settings", [True, False, [True, 0.05], *settings[3:]])
+    until = time.monotonic() + 3.0
+
+    def ask() -> None:
+        while time.monotonic() < until:
+            asking.value("get_sensor_token", 1)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    ticks = 0
+    while time.monotonic() < until - 0.5:
+        began = time.monotonic()
+        good.value("tick_cue")
+        assert time.monotonic() - began < 1.0
+        ticks += 1
+    thread.join()
+    assert ticks >= 5
+    good.value("set_episode_settings", settings)
 
 
 def test_a_client_that_is_killed_in_mid_stream_is_not_missed(client: Any, port: int) -> None:
@@ -205,3 +334,69 @@ def test_it_ends_when_it_is_told_to_and_lists_what_it_did_not_know(how: signal.S
         said = process.communicate(timeout=20)[0]
         assert process.returncode == 0
         assert "make_tea (2)" in said and said.rstrip().endswith("stopped") and "Traceback" not in said
+        assert "unknown method make_tea" in said and "a client has come from" in said
+        assert re.search(r"\d+ ticks, \d+ frames sent, 0 of them lost by slow readers; 1 clients", said)
+
+
+def test_names_that_a_client_makes_up_fill_neither_memory_nor_log() -> None:
+    with served("--verbose", "--map", "crossroads") as (port, process):
+        wire = Raw(port)
+        for i in range(3000):
+            assert wire.call(f"tea_{i}\udcff" if i % 2 else f"tea_{i}" + "x" * 500)[0].startswith("unknown method")
+        for _ in range(300):
+            wire.call("destroy_actor")
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=20)[0]
+        assert process.returncode == 0 and "Traceback" not in said
+        assert len(said) < 120_000 and "(others) (2800)" in said and "destroy_actor (300)" in said
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_quickly_with_clients_and_in_the_middle_of_a_map(how: signal.Signals) -> None:
+    with served("--map", "crossroads") as (port, process):
+        client = carla.Client("127.0.0.1", port)
+        client.set_timeout(20.0)
+        world = client.get_world()
+        world.wait_for_tick()
+        wire = Raw(port)
+        wire.send("copy_opendrive_to_file", GENERATORS["grid_town"]() + f"<!-- {time.time()} -->", [])
+        time.sleep(0.3)
+        began = time.monotonic()
+        process.send_signal(how)
+        said = process.communicate(timeout=20)[0]
+        assert process.returncode == 0 and said.rstrip().endswith("stopped") and "Traceback" not in said
+        assert time.monotonic() - began < 2.5
+
+
+def test_the_port_of_the_streams_may_be_the_one_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as below, socket.socket() as taken:
+        for _ in range(100):  # two neighbours that are free
+            below.close()
+            below = socket.create_server(("127.0.0.1", 0))
+            with contextlib.suppress(OSError):
+                taken.bind(("127.0.0.1", below.getsockname()[1] + 1))
+                break
+        taken.listen()
+        number = taken.getsockname()[1]
+        below.close()
+        began = time.monotonic()
+        assert cli.main(["serve", "--port", str(number - 1)]) == cli.BAD
+        said = capsys.readouterr().err
+        assert str(number) in said and len(said.splitlines()) == 1
+        assert time.monotonic() - began < 5.0, "a taken port is known before anything is compiled"
+
+
+def test_it_listens_where_it_is_told_only() -> None:
+    with served("--map", "crossroads", "--host", "127.0.0.2") as (port, _):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), 5)
+        socket.create_connection(("127.0.0.2", port), 5).close()
+
+
+def test_a_served_world_does_not_grow() -> None:
+    done = subprocess.run(
+        [sys.executable, "benchmarks/carla_soak.py", "--share", "0.03", "--most", "12", "--maps", "0"],
+        capture_output=True, text=True, timeout=120, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr[-500:]
+    assert all(int(a) <= int(b) <= int(a) + 2 for b, a in re.findall(r"(\d+) to +(\d+) +\d+ to", done.stdout))

@@ -28,6 +28,25 @@ for _ in range(40):
     client.get_world().get_settings()
 print("alive")
 """
+STOPPING = """
+import sys, carla
+client = carla.Client("127.0.0.1", int(sys.argv[1]))
+client.set_timeout(20.0)
+world = client.get_world()
+settings = world.get_settings()
+settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.05
+world.apply_settings(settings)
+blueprint = world.get_blueprint_library().find("sensor.camera.rgb")
+blueprint.set_attribute("image_size_x", "64")
+blueprint.set_attribute("image_size_y", "32")
+for _ in range(1500):
+    camera = world.spawn_actor(blueprint, carla.Transform(carla.Location(z=20.0)))
+    camera.listen(lambda image: None)
+    world.tick()
+    camera.stop()
+    camera.destroy()
+print("alive")
+"""
 
 
 def angle_ahead(car: Any, other: Any) -> float:
@@ -170,3 +189,146 @@ def test_a_new_map_is_another_episode_without_anybody(client: Any) -> None:
     assert len(world.get_actors().filter("vehicle.*")) == 0
     again = client.reload_world()
     assert again.get_map().name.endswith("t_junction") and again.id != world.id
+
+
+def snapshots(wire: Raw, count: int, reader: socket.socket) -> list[tuple[int, int, int]]:
+    """Frame, episode and state of the next snapshots that a reader of the world's stream is sent."""
+    found = []
+    for _ in range(count):
+        (length,) = struct.unpack("<I", reader.recv(4, socket.MSG_WAITALL))
+        data = reader.recv(length, socket.MSG_WAITALL)
+        kind, frame = struct.unpack_from("<QQ", data)
+        assert kind == SENSOR_NUMBER["world"]
+        (episode,) = struct.unpack_from("<Q", data, 48)
+        (state,) = struct.unpack_from("<I", data, 48 + 32)
+        found.append((frame, episode, state))
+    return found
+
+
+def watching(wire: Raw) -> socket.socket:
+    """A reader of the world's stream."""
+    number = int.from_bytes(wire.value("get_episode_info")[1][0][:4], "little")
+    token = wire.value("get_sensor_token", number)[0]
+    return wire.subscribe(number, int.from_bytes(token[4:6], "little"))
+
+
+def still(wire: Raw, fixed: float = DT) -> None:
+    """Time waits for ticks."""
+    settings = wire.value("get_episode_settings")
+    wire.value("set_episode_settings", [True, False, [True, fixed], *settings[3:]])
+
+
+def test_a_reader_may_be_stopped_right_after_its_first_frame(port: int) -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPING, str(port)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "alive" in done.stdout, (done.returncode, done.stderr[-500:])
+
+
+def test_one_snapshot_says_that_the_map_has_changed_and_frames_go_on_by_one(client: Any, port: int) -> None:
+    wire = Raw(port)
+    still(wire)
+    with watching(wire) as reader:
+        wire.value("tick_cue")
+        error, result = wire.call("load_new_episode", "crossroads", False, 0)
+        assert error is None and result == [[False]]
+        wire.value("tick_cue")
+        (before, old, _), (frame, new, state), (after, same, calm) = snapshots(wire, 3, reader)
+    assert (frame, after) == (before + 1, before + 2)
+    assert new == same != old
+    assert state & 1 and not calm & 1
+    assert wire.value("get_episode_settings")[:3] == [True, False, [True, DT]], "settings were to be kept"
+    wire.call("load_new_episode", "crossroads", True, 0)
+    assert wire.value("get_episode_settings")[:3] == [False, False, [False]], "settings were to be reset"
+
+
+def test_a_synchronous_client_finds_its_new_episode(client: Any) -> None:
+    world = synchronous(client)
+    world.tick()
+    again = client.load_world("crossroads", reset_settings=False)
+    assert again.id != world.id and again.get_settings().synchronous_mode
+    assert again.get_map().name.endswith("crossroads")
+    frame = again.tick()
+    assert again.tick() == frame + 1
+
+
+def test_nobody_is_born_before_a_snapshot_has_shown_it_where_time_goes_on_by_itself(client: Any, port: int) -> None:
+    wire = Raw(port)
+    settings = wire.value("get_episode_settings")
+    wire.value("set_episode_settings", [False, False, [True, 0.2], *settings[3:]])
+    place = [[0.0, 300.0, 0.0], [0.0, 0.0, 0.0]]
+    birth = [[0, [[1, "static.prop.trafficcone01", []], place, [False], 144, "", []]]]
+    with watching(wire) as reader:
+        wire.socket.settimeout(5.0)
+        for name, arguments in (("spawn_actor", ([1, "static.prop.trafficcone01", []], place)),
+                                ("apply_batch", ([birth], False))):  # fmt: skip
+            snapshots(wire, 1, reader)
+            began = time.monotonic()
+            error, result = wire.call(name, *arguments)
+            waited = time.monotonic() - began
+            answer = result[0] if name == "spawn_actor" else result[0][0]
+            assert error is None and answer[0] == 1, result
+            assert waited > 0.1, f"{name} answered after {waited:.3f} s, before the snapshot of the next tick"
+
+
+def test_who_does_not_want_pictures_is_sent_none_but_everything_else(client: Any, port: int) -> None:
+    world = synchronous(client)
+    library, seen = world.get_blueprint_library(), {"camera": 0, "imu": 0}
+    car = a_car(world)
+    eye = world.spawn_actor(library.find("sensor.camera.depth"), carla.Transform(), attach_to=car)
+    imu = world.spawn_actor(library.find("sensor.other.imu"), carla.Transform(), attach_to=car)
+    eye.listen(lambda data: seen.update(camera=seen["camera"] + 1))
+    imu.listen(lambda data: seen.update(imu=seen["imu"] + 1))
+    settings = world.get_settings()
+    settings.no_rendering_mode = True
+    world.apply_settings(settings)
+    for _ in range(5):
+        world.tick()
+    time.sleep(0.2)
+    assert (seen["camera"], seen["imu"] > 3) == (0, True), seen
+    settings.no_rendering_mode = False
+    world.apply_settings(settings)
+    for _ in range(5):
+        world.tick()
+    time.sleep(0.2)
+    assert seen["camera"] > 3
+    eye.stop()
+    imu.stop()
+
+
+def test_physics_takes_as_many_steps_as_settings_say(client: Any, port: int) -> None:
+    def gone(most: int, longest: float) -> float:
+        world = client.reload_world()
+        settings = world.get_settings()
+        settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.1
+        settings.substepping, settings.max_substeps, settings.max_substep_delta_time = True, most, longest
+        world.apply_settings(settings)
+        car = world.spawn_actor(
+            world.get_blueprint_library().find("vehicle.tesla.model3"), carla.Transform(carla.Location(y=300.0))
+        )
+        world.tick()
+        car.apply_control(carla.VehicleControl(throttle=1.0))
+        for _ in range(10):
+            world.tick()
+        return float(car.get_location().x)
+
+    coarse, fine = gone(1, 0.1), gone(16, 0.00625)
+    assert coarse != fine and coarse == pytest.approx(fine, abs=0.2)
+    assert gone(10, 0.1) == coarse, "no more steps than are as long as they may be"
+
+
+def test_a_traffic_manager_may_speak_of_the_dead(client: Any, port: int) -> None:
+    # An error in its threads ends its client's process.
+    wire = Raw(port)
+    still(wire)
+    car = wire.value("spawn_actor", [1, "vehicle.tesla.model3", []], [[0.0, 300.0, 0.0], [0.0, 0.0, 0.0]])[0]
+    assert wire.value("destroy_actor", car) is True
+    assert wire.call("set_actor_simulate_physics", car, True) == (None, [[False]])
+    assert wire.value("destroy_actor", car) is False
+    assert wire.value("get_actors_by_id", [car]) == []
+    control = [0.5, 0.0, 0.0, False, False, False, 0]
+    error, result = wire.call("apply_batch", [[[2, [car, control]]], [[6, [car, [[0, 0, 0], [0, 0, 0]]]]]], False)
+    assert error is None and [r[0][0] for r in result] == [0, 0]
+    for name, argument in (("apply_control_to_vehicle", control), ("set_actor_location", [0.0, 0.0, 0.0]),
+                           ("set_actor_target_velocity", [0.0, 0.0, 0.0])):  # fmt: skip
+        error, result = wire.call(name, car, argument)
+        assert error is None and result[0][0] is True and str(car) in result[0][1][0]
+    assert wire.call("set_actor_simulate_physics", car + 1000, True)[1][0][0] is True
