@@ -399,4 +399,4 @@ def test_a_served_world_does_not_grow() -> None:
         capture_output=True, text=True, timeout=120, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr[-500:]
-    assert all(int(a) <= int(b) <= int(a) + 2 for b, a in re.findall(r"(\d+) to +(\d+) +\d+ to", done.stdout))
+    assert all(int(after) <= int(before) + 2 for before, after in re.findall(r"(\d+) to +(\d+) +\d+ to", done.stdout))
