@@ -173,9 +173,11 @@ def test_a_client_that_dies_in_a_call_or_a_tick_is_not_missed(port: int) -> None
 
 
 def test_a_flood_of_calls_starves_neither_ticks_nor_others() -> None:
-    with served("--map", "crossroads") as (port, _):
+    with served("--map", "grid_town") as (port, _):
         flood, good = Raw(port), Raw(port)
-        calls = msgpack.packb([0, 1, "get_actor_definitions", [[False]]]) * 4000
+        calls = (
+            msgpack.packb([0, 1, "get_all_level_BBs", [[False], 200]]) * 4000
+        )  # all scenery is looked at for nothing
         until = time.monotonic() + 4.0
 
         def pour() -> None:
