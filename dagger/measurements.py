@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from dagger.loader import RenderingLoader
 from scenarios.environment import room_for
 from scenarios.sample import batch
 from scenarios.spec import load_scenario
-from sim.carla.loads import Server, asking, bearing, changing, ticking
+from sim.carla.loads import Driver, Server
 from sim.config import ActorSpec, Camera, Episode, MapSpec, Simulation, TrafficSpec, Weather
 from sim.embedded import EmbeddedWorld
 from sim.road import find_file
@@ -69,14 +69,14 @@ def cases(name: str, worlds: Sequence[int], threads: int) -> list[Case]:
     if name == "carla":
         aims = {"one vehicle": (2_000, "nothing else"), "one camera": (800, "a vehicle with a 200x88 picture a tick"),
                 "traffic": (300, "40 vehicles of a Traffic Manager, lights")}  # fmt: skip
-        return [Case(f"dagger serve, {load}", "ticks/s", aim, 1, 1, functools.partial(served, ticking, load),
-                     note=f"synchronous, CARLA's client in this process; {counted}")
+        return [Case(f"dagger serve, {load}", "ticks/s", aim, 1, 1, functools.partial(served, load),
+                     note=f"synchronous, CARLA's client in a process of its own; {counted}")
                 for load, (aim, counted) in aims.items()] + [
-                Case("dagger serve, calls", "calls/s", None, 1, 1, functools.partial(served, asking),
+                Case("dagger serve, calls", "calls/s", None, 1, 1, functools.partial(served, "calls"),
                      note="settings asked for while time goes on by itself, as Traffic Managers do"),
-                Case("dagger serve, births", "births/s", None, 1, 1, functools.partial(served, bearing),
+                Case("dagger serve, births", "births/s", None, 1, 1, functools.partial(served, "births"),
                      note="synchronous; a car is spawned, seen in a tick, and destroyed"),
-                Case("dagger serve, map loaded", "s", None, 1, 1, functools.partial(served, changing), less=True,
+                Case("dagger serve, map loaded", "s", None, 1, 1, functools.partial(served, "maps"), less=True,
                      note="crossroads and grid_town in turn, both known")]  # fmt: skip
     if name == "import":
         return [Case("import sim", "s", 1.0, 0, 1, lambda: started("import sim.embedded"), less=True,
@@ -301,11 +301,16 @@ def acting(worlds: int, threads: int) -> Measure:
 
 
 # ----------------------------------------------------------------------------------------------------- CARLA
-def served(work: Callable[..., Callable[[], int]], *about: str) -> Measure:
-    """What CARLA's own client asks of a served world; a server for each measurement, which ends with it."""
+def served(work: str) -> Measure:
+    """What CARLA's own client asks of a served world, a server and a client for each measurement."""
     server = Server()
-    measure = repeated(work(server.port, *about))
+    driver = Driver(server.port, work)
+
+    def measure(seconds: float) -> tuple[float, float]:
+        return driver.measure(seconds)
+
     weakref.finalize(measure, server.close)
+    weakref.finalize(measure, driver.close)  # the last that is registered is the first that is called
     return measure
 
 

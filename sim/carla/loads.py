@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -149,3 +151,54 @@ def ticking(port: int, load: str) -> Callable[[], int]:
         return 1
 
     return tick
+
+
+WORK: dict[str, Callable[[int], Callable[[], int]]] = {
+    "calls": asking, "births": bearing, "maps": changing,
+    **{load: functools.partial(ticking, load=load) for load in LOADS},
+}  # fmt: skip
+
+
+class Driver:
+    """A client in a process of its own, which does one of WORK when it is told.
+
+    A Traffic Manager's threads end their process when they lose their server, so it must go before that.
+
+    Args:
+        port: of the server's RPC. work: one of WORK.
+    """
+
+    def __init__(self, port: int, work: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sim.carla.loads", str(port), work],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+
+    def measure(self, seconds: float) -> tuple[float, float]:
+        """Work for so long, once at least: how often it was done, and how long that took [s]."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        print(seconds, file=self._process.stdin, flush=True)
+        for line in self._process.stdout:
+            if line.startswith("did "):
+                _, done, took = line.split()
+                return float(done), float(took)
+        raise ValueError(f"a client of the served world ended with {self._process.wait()}")
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def main(port: int, work: str) -> None:
+    """Work whenever a line of standard input says for how many seconds."""
+    once = WORK[work](port)
+    for line in sys.stdin:
+        seconds, done, began = float(line), 0, time.perf_counter()
+        while not done or time.perf_counter() - began < seconds:
+            done += once()
+        print("did", done, time.perf_counter() - began, flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])
