@@ -212,4 +212,4 @@ def hand_over_and_take_back(port: int) -> None:
 
 
 def test_the_autopilot_takes_the_wheel_and_gives_it_back(port: int) -> None:
-    attended(f"{__name__}:hand_over_and_take_back", port)
+    attended(f"{__name__}:hand_over_and_take_back", port, seconds=40.0)

@@ -149,7 +149,7 @@ def switch_lamps_at_night(port: int) -> None:
     "program", [drive_in_real_time, mind_the_lights_or_not, drive_with_a_seed, switch_lamps_at_night]
 )
 def test_a_traffic_manager_s_cars_do_as_they_are_told(program: Any, port: int) -> None:
-    attended(f"{__name__}:{program.__name__}", port)
+    attended(f"{__name__}:{program.__name__}", port, seconds=40.0)
 
 
 def test_walkers_are_born_sent_and_taken_away_in_batches(client: Any, town: Any) -> None:

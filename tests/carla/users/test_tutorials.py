@@ -100,6 +100,9 @@ def test_pictures_are_saved_to_disk_and_depth_is_metres(town: Any, tmp_path: Pat
     depth.convert(carla.ColorConverter.LogarithmicDepth)
     grey = pixels(depth)
     assert (grey[..., 0] == grey[..., 1]).all()
+    depth.save_to_disk(str(tmp_path / "far.png"))
+    kept = cv2.imread(str(tmp_path / "far.png"))
+    assert (kept == grey).all() and kept[0].mean() > kept[-1].mean() + 50.0, "the sky is far, the ground before us near"
     for eye in eyes:
         eye.stop()
         eye.destroy()
