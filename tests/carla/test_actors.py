@@ -260,3 +260,12 @@ def test_a_recording_tells_who_was_born_died_and_met(alone: Any) -> None:
     assert f"vehicle.tesla.model3 {other.id}" in alone.show_recorder_actors_blocked("test_actors.log", 1.0, 1.0)
     with pytest.raises(RuntimeError, match="there is no recording"):
         alone.show_recorder_file_info("never_made.log", False)
+
+
+def test_who_asks_for_bones_is_told_why_there_are_none(alone: Any) -> None:
+    place = carla.Transform(carla.Location(x=200.0, y=200.0, z=1.0))
+    walker = alone.get_world().spawn_actor(
+        alone.get_world().get_blueprint_library().find("walker.pedestrian.0001"), place
+    )
+    with pytest.raises(RuntimeError, match="have no bones"):
+        walker.get_bones()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sim.carla.server.actors import Actor, Table
-from sim.carla.server.records import BEFORE, BEHIND
+from sim.carla.server.records import BEFORE, BEHIND, SAME_WAY
 from sim.lanes import LIGHTS, LIMIT, STOP, YIELD, LaneGraph
 from sim.signals import GREEN, OFF, RED, YELLOW, YELLOW_TIME, junction_of, light_state, plan, plans_of
 
@@ -204,7 +204,11 @@ def _stops(graph: LaneGraph, signal: int) -> list[tuple[float, float, float, flo
 
 
 def _trigger(actor: Actor, stop: tuple[float, float, float, float]) -> list[Any]:
-    """The volume before a stop line, as a box in the actor's own frame."""
+    """The volume before a stop line, as a box in the actor's own frame.
+
+    Whoever looks for a light's stop lines goes along the box's x and knows nothing of its turn, CARLA's client and its
+    Leaderboard among them: so x is across the lane where the actor stands across, as lights do.
+    """
     x, y, yaw, width = stop
     middle = (BEHIND - BEFORE) / 2.0
     at = x + middle * math.cos(yaw), -(y + middle * math.sin(yaw))
@@ -213,4 +217,6 @@ def _trigger(actor: Actor, stop: tuple[float, float, float, float]) -> list[Any]
     dx, dy = at[0] - px, at[1] - py
     half = [(BEFORE + BEHIND) / 2.0, 0.45 * width, 1.0]
     turn = -math.degrees(yaw) - degrees
+    if abs(math.sin(math.radians(turn))) > SAME_WAY:
+        half[0], half[1], turn = half[1], half[0], turn + _TURN
     return [[dx * cos + dy * sin, dy * cos - dx * sin, 1.0], half, [0.0, turn, 0.0], actor.id]

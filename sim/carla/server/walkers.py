@@ -66,4 +66,5 @@ def walk(world: Any, delta: float) -> None:
 
 
 for _name in ("get_bones_transform", "set_bones_transform", "blend_pose", "get_pose_from_animation"):
-    refused(_name, "walkers are drawn from pictures and have no bones")
+    _answer = "value" if _name == "get_bones_transform" else "void"
+    refused(_name, "walkers are drawn from pictures and have no bones", _answer)
