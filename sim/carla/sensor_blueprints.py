@@ -63,6 +63,10 @@ SENSOR_BLUEPRINTS: tuple[Blueprint, ...] = (
     _camera("depth"),
     _camera("semantic_segmentation"),
     _camera("instance_segmentation"),
+    # nothing here measures these three; programs look them up when they start, and few ever ask for one
+    _camera("dvs"),
+    _camera("optical_flow"),
+    _camera("normals"),
     _lidar(
         "ray_cast",
         *_numbers(

@@ -100,7 +100,7 @@ def look_from(colour: str) -> int:
 
 
 def aside(place: list[Any], most: float, number: int) -> list[Any]:
-    """A place a little to one side, by chance that the actor's id decides.
+    """A place a little to one side, by chance that a number decides: which birth on its map this is.
 
     Agents that ask whether somebody is ahead at an angle of more than 0 degrees do not see who is exactly ahead.
     """

@@ -21,7 +21,7 @@ from sim.carla.server.lights import NOON, lights_of
 from sim.carla.server.limits import SpeedLimits
 from sim.carla.server.records import MOVES, lights_before, motion
 from sim.carla.server.rpc import Refused
-from sim.carla.server.sensors import SENSORS
+from sim.carla.server.sensors import sensor_of
 from sim.carla.server.streams import Streams
 from sim.carla.server.vehicles import mass_of, pedals_for
 from sim.carla.server.walkers import walk
@@ -87,6 +87,7 @@ class ServedWorld:
         self.drawings: list[tuple[float, list[Any]]] = []
         self.contacts: list[tuple[int, int, list[float]]] = []
         self._news |= wire.MAP_CHANGED
+        self._first_id = self._next_id  # ids go on over all maps, and chance begins anew on each
         self.spectator = self._admit("spectator", [], NOBODY)
         graph = lane_graph(road_map.opendrive, road_map.name)
         self.lights = lights_of(graph, self.maps.arrays.scenery, self._admit, self.table)
@@ -161,7 +162,7 @@ class ServedWorld:
 
     def _embody(self, blueprint: Blueprint, described: list[Any], place: list[Any], parent: int, rigid: bool) -> Actor:
         values = {a[0]: a[2] for a in described[2]}
-        sensor = SENSORS[blueprint.id](values) if blueprint.id in SENSORS else None  # refuses wrong values
+        sensor = sensor_of(blueprint.id, values)
         face = sign_of(values) if blueprint.body == "sign" else None
         where = self._birthplace(blueprint, values, place, parent)
         actor = self._admit(described[1], described[2], parent, described[0])
@@ -184,7 +185,7 @@ class ServedWorld:
         if parent != NOBODY:
             return composed(self.place_of(self.actor(parent)), place)
         jitter = float(values.get("spawn_jitter", "0"))
-        where = aside(place, jitter, self._next_id) if jitter else place
+        where = aside(place, jitter, self._next_id - self._first_id) if jitter else place
         body = BODIES.get(blueprint.body)
         if body is None or blueprint.id.startswith("static.") or truth_of(values.get("spawn_overlap", "false")):
             return where

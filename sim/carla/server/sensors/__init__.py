@@ -1,7 +1,8 @@
 """What measures in a served world: a class for every sensor blueprint, by its id.
 
 A sensor is made of its blueprint's attributes and refuses those that cannot be. `number` is its number on the wire,
-None where the client works it out by itself; `frames(world, actor)` are the whole frames to send of a tick.
+None where the client works it out by itself; `frames(world, actor)` are the whole frames to send of a tick. Those that
+nothing here measures are in the library all the same: programs look up all of CARLA's sensors when they start.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sim.carla.server.rpc import Refused
 from sim.carla.server.sensors.cameras import DepthCamera, InstanceCamera, RgbCamera, SemanticCamera
 from sim.carla.server.sensors.events import Collision, LaneInvasion, Obstacle
 from sim.carla.server.sensors.lidars import Lidar, SemanticLidar
@@ -23,3 +25,16 @@ SENSORS: dict[str, Callable[[Mapping[str, str]], Any]] = {
     "sensor.other.imu": Imu, "sensor.other.collision": Collision, "sensor.other.obstacle": Obstacle,
     "sensor.other.lane_invasion": LaneInvasion,
 }  # fmt: skip
+
+
+def sensor_of(name: str, attributes: Mapping[str, str]) -> Any:
+    """What measures for a blueprint of that id, None where it is no sensor.
+
+    Raises:
+        Refused: for attributes that cannot be, and for a sensor that nothing here measures.
+    """
+    if name in SENSORS:
+        return SENSORS[name](attributes)
+    if name.startswith("sensor."):
+        raise Refused(f"{name} measures nothing here; of the sensors these do: {', '.join(SENSORS)}")
+    return None
