@@ -65,7 +65,7 @@ class Soak:
         """Do something `count` times and print what the server held on the way."""
         memory, files, actors = [], [], []
         for part in range(PARTS + 1):
-            folder = Path(f"/proc/{self._server.pid}")
+            folder = Path(f"/proc/{self._server.process.pid}")
             memory.append(int((folder / "statm").read_text().split()[1]) * 4096 / 1e6)
             files.append(len(list((folder / "fd").iterdir())))
             actors.append([a.id for a in self.world.get_actors()])

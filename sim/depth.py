@@ -69,7 +69,7 @@ TAG_OF_CODE = np.full(256, TAG["RoadLine"], np.uint8)  # by a floor's code
 TAG_OF_CODE[: len(SURFACES)] = [TAG[_OF_SURFACE.get(s, "Terrain")] for s in SURFACES]
 _F = np.float32
 _0, _1, _HALF, _FAR = _F(0.0), _F(1.0), _F(0.5), _F(FAR)
-_S24, _CLOSE = np.uint32(24), _F(1e-3)
+_S24 = np.uint32(24)
 _SKY, _TERRAIN = np.uint8(TAG["Sky"]), np.uint8(TAG["Terrain"])
 
 
@@ -169,7 +169,7 @@ def _fill(zb, label, tag, spans, first, last, focal, cx, cy, grad, holes, texels
 
 
 @kernel
-def _trace(zb, label, item, order, count, geometry, spans, poly, grad, shape, what, start, texels, tex_start, tex_size,
+def trace(zb, label, item, order, count, geometry, spans, poly, grad, shape, what, start, texels, tex_start, tex_size,
            holes, tags, marks):  # fmt: skip
     """Depths and tags of `count` objects: the geometry of `objects.draw_objects`, without its light.
 
@@ -246,7 +246,7 @@ def _trace(zb, label, item, order, count, geometry, spans, poly, grad, shape, wh
 
 
 @kernel
-def _mark(label, zb, behind, tag):
+def mark(label, zb, behind, tag):
     """Tag what has come nearer."""
     for v in range(zb.shape[0]):
         for u in range(zb.shape[1]):
@@ -311,7 +311,7 @@ def _draw(first, stop, depth, tags, rows, cols, geometry, mount, horizon, reach,
         count = gather(item, order, geometry, reach, x, y, yaw, w, world.kind, world.x, world.y, world.yaw,
                        world.length, world.width, world.height, world.overhang, world.look, world.speed, bank.scenery,
                        bank.scenery_start[m], bank.scenery_start[m + 1])  # fmt: skip
-        _trace(zb, label, item, order, count, geometry, spans, poly, grad, shape, what, start, atlas_texels, tex_start,
+        trace(zb, label, item, order, count, geometry, spans, poly, grad, shape, what, start, atlas_texels, tex_start,
                tex_size, holes, of_kind, None)  # fmt: skip
         signed = False
         for i in range(world.kind.shape[1]):
@@ -321,71 +321,15 @@ def _draw(first, stop, depth, tags, rows, cols, geometry, mount, horizon, reach,
             draw_signs(unseen, zb, w, geometry, rows, cols, x, y, yaw, dark, clear, spans, poly, grad, light,
                        world.kind, world.x, world.y, world.yaw, world.overhang, world.length, sign_row, signs.texels,
                        signs.start, signs.size, signs.panel)  # fmt: skip
-            _mark(label, zb, behind, of_kind[SIGN])
+            mark(label, zb, behind, of_kind[SIGN])
         if depth.shape[0] > 0:
             _depths(depth[w], zb, rows, horizon)
         if tags.shape[0] > 0:
             _labels(tags[w], zb, label, rows, cols, horizon, x, y, yaw, m, floor, of_code)
 
 
-@kernel
-def _name(marks, item, count, cam_x, cam_y, yaw, w, world):
-    """Write whose every item of `objects.gather` is, which lists actors in the order of their rows; 0 for scenery."""
-    ch, sh = math.cos(yaw), math.sin(yaw)
-    n = 0
-    for i in range(1, world.kind.shape[1]):
-        if n < count and world.kind[w, i] == np.int32(item[n, 7]):
-            co, so = math.cos(world.yaw[w, i]), math.sin(world.yaw[w, i])
-            forward = _HALF * world.length[w, i] - world.overhang[w, i]
-            dx, dy = world.x[w, i] + forward * co - cam_x, world.y[w, i] + forward * so - cam_y
-            if abs(dx * ch + dy * sh - item[n, 0]) < _CLOSE and abs(dx * sh - dy * ch - item[n, 1]) < _CLOSE:
-                marks[n] = i
-                n += 1
-    marks[n:count] = 0
-
-
-@kernel
-def _draw_owners(out, rows, cols, geometry, mount, reach, shape, what, start, atlas_texels, tex_start, tex_size, holes,
-                 of_kind, bank, world, sign_row, signs):  # fmt: skip
-    """Write (B, H, W) int32, whose every pixel is."""
-    high, wide = rows.shape[0], cols.shape[1]
-    most = world.kind.shape[1]
-    for m in range(bank.scenery_start.shape[0] - 1):
-        most = max(most, world.kind.shape[1] + bank.scenery_start[m + 1] - bank.scenery_start[m])
-    zb, behind = np.empty((high, wide), np.float32), np.empty((high, wide), np.float32)
-    spans, poly, grad = np.empty((2, high), np.float32), np.empty((6, 8), np.float32), np.zeros(9, np.float32)
-    item, order, marks = np.empty((most, ITEM), np.float32), np.empty(most, np.int32), np.empty(most, np.int32)
-    unseen = np.empty((high, wide, 3), np.uint8)
-    dark, clear, light = np.zeros(LIGHT_SIZE, np.float32), np.zeros(DEPTHS, np.float32), np.zeros(6, np.float32)
-    alone = world.kind.copy()  # one sign at a time
-    for w in range(out.shape[0]):
-        m = world.map[w]
-        c, s = math.cos(world.yaw[w, 0]), math.sin(world.yaw[w, 0])
-        x = world.x[w, 0] + c * mount[0] - s * mount[1]
-        y = world.y[w, 0] + s * mount[0] + c * mount[1]
-        yaw = world.yaw[w, 0] + mount[2]
-        zb[:] = _0
-        out[w] = 0
-        count = gather(item, order, geometry, reach, x, y, yaw, w, world.kind, world.x, world.y, world.yaw,
-                       world.length, world.width, world.height, world.overhang, world.look, world.speed, bank.scenery,
-                       bank.scenery_start[m], bank.scenery_start[m + 1])  # fmt: skip
-        _name(marks, item, count, x, y, yaw, w, world)
-        _trace(zb, out[w], item, order, count, geometry, spans, poly, grad, shape, what, start, atlas_texels, tex_start,
-               tex_size, holes, of_kind, marks)  # fmt: skip
-        alone[w] = 0
-        for i in range(world.kind.shape[1]):
-            if world.kind[w, i] == SIGN:
-                alone[w, i] = SIGN
-                behind[:] = zb
-                draw_signs(unseen, zb, w, geometry, rows, cols, x, y, yaw, dark, clear, spans, poly, grad, light,
-                           alone, world.x, world.y, world.yaw, world.overhang, world.length, sign_row, signs.texels,
-                           signs.start, signs.size, signs.panel)  # fmt: skip
-                _mark(out[w], zb, behind, np.int32(i))
-                alone[w, i] = 0
-
-
 @functools.lru_cache(maxsize=1)
-def _holes() -> np.ndarray:
+def holes_of_textures() -> np.ndarray:
     """(textures,) bool: which textures one can see through somewhere."""
     pictures = atlas()
     see = [
@@ -402,8 +346,8 @@ def _run(maps: MapBank, world: World, camera: Camera, depth: np.ndarray, tags: n
 
     def run(first: int, stop: int) -> None:
         _draw(first, stop, depth, tags, view.rows, view.cols, view.geometry, view.mount, view.horizon, mesh.reach,
-              mesh.shape, mesh.what, mesh.start, pictures.texels, pictures.start, pictures.size, _holes(), TAG_OF_KIND,
-              TAG_OF_CODE, floor, bank, world, sign_row, signs)  # fmt: skip
+              mesh.shape, mesh.what, mesh.start, pictures.texels, pictures.start, pictures.size, holes_of_textures(),
+              TAG_OF_KIND, TAG_OF_CODE, floor, bank, world, sign_row, signs)  # fmt: skip
 
     over_worlds(run, len(world.tick), threads)
 
@@ -428,21 +372,6 @@ def semantic_image(maps: MapBank, world: World, camera: Camera, *, threads: int 
     tags = np.empty((len(world.tick), camera.height, camera.width, 1), np.uint8)
     _run(maps, world, camera, np.empty((0, 0, 0, 1), np.float32), tags, threads)
     return tags
-
-
-def owner_image(maps: MapBank, world: World, camera: Camera) -> np.ndarray:
-    """Whose every pixel is: (B, H, W) int32, the row of an actor; 0 for ground, scenery and sky.
-
-    Raises:
-        ValueError: when the camera cannot be.
-    """
-    view, mesh, pictures = view_of(camera), meshes(), atlas()
-    signs, sign_row = signs_in(world)
-    out = np.empty((len(world.tick), camera.height, camera.width), np.int32)
-    _draw_owners(out, view.rows, view.cols, view.geometry, view.mount, mesh.reach, mesh.shape, mesh.what, mesh.start,
-                 pictures.texels, pictures.start, pictures.size, _holes(), TAG_OF_KIND, maps.arrays, world, sign_row,
-                 signs)  # fmt: skip
-    return out
 
 
 def to_carla_depth(depth: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
+from typing import ClassVar
 
 import numpy as np
 
@@ -73,6 +74,7 @@ class EmbeddedWorld:
     """
 
     redraws = True
+    most: ClassVar[int | None] = None  # nothing limits how many worlds there can be, see `sim.stage.Worlds`
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from sim.sensors import Sensor
 
 
 class Worlds(Protocol):
-    """Makes backends.
+    """Makes backends; a class of backends may be one.
 
     Attributes:
         most: how many worlds there can be at once; None where nothing limits them.
@@ -40,25 +40,6 @@ class Worlds(Protocol):
         """A backend of so many worlds."""
 
 
-class EmbeddedWorlds:
-    """Makes worlds in this process."""
-
-    most: int | None = None
-
-    def __call__(
-        self,
-        worlds: int,
-        camera: Camera | None = None,
-        simulation: Simulation | None = None,
-        *,
-        threads: int = 1,
-        search: Sequence[Path] = (),
-        sensors: Mapping[str, Sensor] | None = None,
-    ) -> EmbeddedWorld:
-        """A backend of so many worlds."""
-        return EmbeddedWorld(worlds, camera, simulation, threads, search, sensors)
-
-
 @dataclass(frozen=True)
 class Heard:
     """What all backends had to say that were closed since a `running_on` block began; nothing of embedded worlds.
@@ -73,7 +54,7 @@ class Heard:
     versions: dict[str, str] = field(default_factory=dict)
 
 
-_worlds: Worlds = EmbeddedWorlds()
+_worlds: Worlds = EmbeddedWorld
 _heard = Heard()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import struct
 import subprocess
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
-import pytest
+
+from sim.carla.loads import Server
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -68,25 +68,23 @@ class Raw:
         return made
 
 
-def attended(function: str, port: int, seconds: float = 120.0, attempts: int = 3) -> None:
-    """Let "module:function" drive against a server in a process of its own, again where it hangs, not where it fails.
+def attended(function: str, port: int, seconds: float = 120.0, attempts: int = 3) -> str:
+    """What became of "module:function", driving against a server in a process of its own: "done", or its last words.
 
-    CARLA's client can wait for itself for ever where its Traffic Manager is synchronous: its loop and the tick that
-    wakes it miss each other, with any server.
+    It is begun again where it hangs, not where it fails: CARLA's client can wait for itself for ever where its Traffic
+    Manager is synchronous, as its loop and the tick that wakes it miss each other, with any server.
     """
     module, _, name = function.partition(":")
     code = f"import sys; from {module} import {name}; {name}(int(sys.argv[1]))"
-    for attempt in range(attempts):
+    for _ in range(attempts):
         try:
-            done = subprocess.run(
+            ended = subprocess.run(
                 [sys.executable, "-c", code, str(port)], cwd=ROOT, capture_output=True, text=True, timeout=seconds
             )
         except subprocess.TimeoutExpired:
-            if attempt == attempts - 1:
-                raise
             continue
-        assert done.returncode == 0, f"{function} ended with {done.returncode}: {done.stderr[-2000:]}"
-        return
+        return "done" if ended.returncode == 0 else f"it ended with {ended.returncode}: {ended.stderr[-2000:]}"
+    return f"it hung {attempts} times for {seconds:g} s"
 
 
 def visited(port: int) -> Any:
@@ -102,18 +100,5 @@ def visited(port: int) -> Any:
 @contextmanager
 def served(*options: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """A running server: its RPC port and its process."""
-    command = [sys.executable, "-u", "-m", "dagger.cli", "serve", "--port", "0", *options]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        try:
-            assert process.stdout is not None
-            said = []
-            for line in process.stdout:
-                said.append(line)
-                if found := re.search(r"serving .* on \S+:(\d+)", line):
-                    yield int(found.group(1)), process
-                    break
-            else:
-                pytest.fail("the server did not start: " + "".join(said))
-        finally:
-            process.terminate()
-            process.communicate(timeout=20)
+    with Server(*options) as server:
+        yield server.port, server.process

@@ -21,20 +21,23 @@ class Server:
     """A server of a process of its own, on whichever ports are free; ends with the block.
 
     Args:
-        command: that starts it and says "serving ... on HOST:PORT (streams on PORT)"; by default `dagger serve`.
+        options: of `dagger serve`.
 
     Attributes:
-        port: of its RPC; streams: the port of those. pid: of its process.
+        port: of its RPC; streams: the port of those. process: it.
+
+    Raises:
+        ValueError: with what it said, where it did not start.
     """
 
-    def __init__(self, command: tuple[str, ...] = ("-m", "dagger.cli", "serve", "--port", "0")) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-u", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        assert self._process.stdout is not None
-        self.pid = self._process.pid
+    def __init__(self, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "dagger.cli", "serve", "--port", "0", *options],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        assert self.process.stdout is not None
         said = []
-        for line in self._process.stdout:
+        for line in self.process.stdout:
             said.append(line)
             if found := re.search(r"serving .* on \S+:(\d+) \(streams on (\d+)\)", line):
                 self.port, self.streams = int(found[1]), int(found[2])
@@ -44,8 +47,8 @@ class Server:
 
     def close(self) -> None:
         """End it."""
-        self._process.terminate()
-        self._process.communicate(timeout=30)
+        self.process.terminate()
+        self.process.communicate(timeout=30)
 
     def __enter__(self) -> Server:
         return self

@@ -43,3 +43,9 @@ def ticks(world: Any, n: int) -> None:
     """Let time pass."""
     for _ in range(n):
         world.tick()
+
+
+def a_car(world: Any, point: int = 0) -> Any:
+    """A car at a spawn point, or as near as its jitter puts it; the next snapshot will know it."""
+    blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
+    return world.spawn_actor(blueprint, world.get_map().get_spawn_points()[point])

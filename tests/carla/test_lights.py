@@ -157,7 +157,7 @@ def drive_up_to_red(port: int) -> None:
 
 
 def test_red_stops_a_vehicle_of_the_traffic_manager_and_green_lets_it_go(port: int) -> None:
-    attended("tests.carla.test_lights:drive_up_to_red", port)
+    assert attended("tests.carla.test_lights:drive_up_to_red", port) == "done"
 
 
 def test_stop_lines_are_on_the_lanes_that_lead_into_the_junction_and_on_no_others(alone: Any) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from dagger import cli
 from sim.maps import GENERATORS
-from tests.carla.test_serve import a_car, synchronous
+from tests.carla.stage import a_car, synchronous
 from tests.servers import ROOT, Raw, served
 
 WATCHING = """

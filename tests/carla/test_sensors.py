@@ -10,17 +10,13 @@ import carla
 import numpy as np
 import pytest
 
-DT = 0.05
+from tests.carla.stage import DT, synchronous
 
 
 @pytest.fixture
 def world(client: Any) -> Any:
     """The client's world, ticking when told."""
-    found = client.get_world()
-    settings = found.get_settings()
-    settings.synchronous_mode, settings.fixed_delta_seconds = True, DT
-    found.apply_settings(settings)
-    return found
+    return synchronous(client)
 
 
 def a_car(world: Any, place: Any, kind: str = "vehicle.tesla.model3") -> Any:

@@ -8,22 +8,7 @@ import carla
 import numpy as np
 import pytest
 
-DT = 0.05
-
-
-def synchronous(client: Any) -> Any:
-    """The client's world, ticking when told."""
-    world = client.get_world()
-    settings = world.get_settings()
-    settings.synchronous_mode, settings.fixed_delta_seconds = True, DT
-    world.apply_settings(settings)
-    return world
-
-
-def a_car(world: Any, point: int = 0) -> Any:
-    """A car at a spawn point."""
-    blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
-    return world.spawn_actor(blueprint, world.get_map().get_spawn_points()[point])
+from tests.carla.stage import DT, a_car, synchronous
 
 
 def test_a_client_connects_and_finds_its_own_version(client: Any) -> None:

@@ -15,7 +15,7 @@ import carla
 import pytest
 
 from sim.carla.server.wire import SENSOR_NUMBER
-from tests.carla.test_serve import a_car, synchronous
+from tests.carla.stage import a_car, synchronous
 from tests.servers import Raw, attended, visited
 
 DT = 0.05
@@ -127,7 +127,7 @@ def drive_by_autopilot_at_once(port: int) -> None:
 
 
 def test_who_is_driven_by_autopilot_at_once_is_driven(port: int) -> None:
-    attended("tests.carla.test_traps:drive_by_autopilot_at_once", port)
+    assert attended("tests.carla.test_traps:drive_by_autopilot_at_once", port) == "done"
 
 
 def test_a_car_straight_ahead_is_never_exactly_ahead(client: Any) -> None:

@@ -8,14 +8,13 @@ from typing import Any
 import carla
 import pytest
 
+from tests.carla.stage import synchronous
+
 
 @pytest.fixture
 def town(client: Any) -> Iterator[Any]:
     """A synchronous town, from which everything that a program has put there is taken away again."""
-    world = client.get_world()
-    settings = world.get_settings()
-    settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.05
-    world.apply_settings(settings)
+    world = synchronous(client)
     yield world
     left = [*world.get_actors().filter("vehicle.*"), *world.get_actors().filter("walker.*")]
     left += list(world.get_actors().filter("sensor.*"))

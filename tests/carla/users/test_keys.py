@@ -11,7 +11,7 @@ import carla
 import numpy as np
 import pytest
 
-from tests.carla.test_serve import synchronous
+from tests.carla.stage import synchronous
 from tests.carla.users.test_manual_control import Driver, settle
 from tests.servers import attended, visited
 
@@ -212,4 +212,4 @@ def hand_over_and_take_back(port: int) -> None:
 
 
 def test_the_autopilot_takes_the_wheel_and_gives_it_back(port: int) -> None:
-    attended(f"{__name__}:hand_over_and_take_back", port, seconds=40.0)
+    assert attended(f"{__name__}:hand_over_and_take_back", port, seconds=40.0) == "done"

@@ -10,14 +10,14 @@ from typing import Any
 import carla
 import pytest
 
-from tests.carla.test_serve import synchronous
+from tests.carla.stage import synchronous
 from tests.servers import attended, visited
 
 DT = 0.05
 RED = carla.TrafficLightState.Red
 
 
-def cars_of(client: Any, world: Any, manager: Any, number: int, seed: int, jitter: str = "") -> list[Any]:
+def cars_of(client: Any, world: Any, manager: Any, number: int, seed: int) -> list[Any]:
     """Cars that are born in one batch at points that chance chooses, and driven by the manager at once."""
     chance = random.Random(seed)
     cars = [b for b in world.get_blueprint_library().filter("vehicle.*") if b.get_attribute("base_type") == "car"]
@@ -27,8 +27,6 @@ def cars_of(client: Any, world: Any, manager: Any, number: int, seed: int, jitte
     for point in points[:number]:
         blueprint = chance.choice(cars)
         blueprint.set_attribute("color", chance.choice(blueprint.get_attribute("color").recommended_values))
-        if jitter:
-            blueprint.set_attribute("spawn_jitter", jitter)
         born = carla.command.SpawnActor(blueprint, point)
         orders.append(born.then(carla.command.SetAutopilot(carla.command.FutureActor, True, manager.get_port())))
     answers = client.apply_batch_sync(orders, world.get_settings().synchronous_mode)
@@ -100,10 +98,7 @@ def mind_the_lights_or_not(port: int) -> None:
 
 
 def drive_with_a_seed(port: int) -> None:
-    """With the same seed everybody drives the same way again, from the very same place.
-
-    Without `spawn_jitter`, that is: it follows from an actor's number, and numbers go on after a map is loaded anew.
-    """
+    """With the same seed everybody drives the same way again, from the very same place."""
     client = visited(port)
     drives = []
     for again in range(2):
@@ -113,7 +108,7 @@ def drive_with_a_seed(port: int) -> None:
         manager = client.get_trafficmanager(8000 + port % 1000 + 2 + again)
         manager.set_synchronous_mode(True)
         manager.set_random_device_seed(11)
-        cars = cars_of(client, world, manager, 8, 5, jitter="0.0")
+        cars = cars_of(client, world, manager, 8, 5)
         for _ in range(600):
             world.tick()
         drives.append([car.get_transform() for car in cars if car.is_alive])
@@ -149,7 +144,7 @@ def switch_lamps_at_night(port: int) -> None:
     "program", [drive_in_real_time, mind_the_lights_or_not, drive_with_a_seed, switch_lamps_at_night]
 )
 def test_a_traffic_manager_s_cars_do_as_they_are_told(program: Any, port: int) -> None:
-    attended(f"{__name__}:{program.__name__}", port, seconds=40.0)
+    assert attended(f"{__name__}:{program.__name__}", port, seconds=40.0) == "done"
 
 
 def test_walkers_are_born_sent_and_taken_away_in_batches(client: Any, town: Any) -> None:

@@ -12,7 +12,7 @@ import carla
 import cv2
 import numpy as np
 
-from tests.carla.test_serve import synchronous
+from tests.carla.stage import synchronous
 from tests.servers import attended, visited
 
 
@@ -76,7 +76,7 @@ def drive_random_vehicles(port: int) -> None:
 
 
 def test_random_vehicles_drive_by_autopilot_and_are_taken_away(port: int) -> None:
-    attended("tests.carla.users.test_tutorials:drive_random_vehicles", port)
+    assert attended("tests.carla.users.test_tutorials:drive_random_vehicles", port) == "done"
 
 
 def test_pictures_are_saved_to_disk_and_depth_is_metres(town: Any, tmp_path: Path) -> None:

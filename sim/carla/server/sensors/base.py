@@ -64,8 +64,8 @@ class Sensor:
         return True
 
     def measure(self, world: Any, actor: Actor) -> bytes | None:
-        """The body of this tick's frame, or None for no news."""
-        raise NotImplementedError
+        """The body of this tick's frame, or None for no news, as of who speaks by `frames` alone."""
+        return None
 
     def head(self, world: Any, actor: Actor) -> bytes:
         """The header of a frame of this tick."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -19,7 +20,8 @@ from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, Actor
 from sim.carla.server.sensors.base import Sensor, bearer, unseen
 from sim.config import Camera
-from sim.depth import depth_image, owner_image, semantic_image, to_carla_depth
+from sim.depth import depth_image, semantic_image, to_carla_depth
+from sim.owners import owner_image
 
 _ABOUT = struct.Struct("<IIf")
 _EXACT = 5  # decimals [m, deg] of a mount: float32 on the wire gives back those that were meant
@@ -28,7 +30,7 @@ LOWEST = 0.06  # [m] above the ground, and ..
 STEEPEST = 60.0  # .. [deg] up or down: what the renderer can do
 
 
-class ImageSensor(Sensor):
+class ImageSensor(Sensor, ABC):
     """What all cameras share: the size of a picture, the mount, and the carrier that is put where the camera is."""
 
     limits: ClassVar[dict[str, tuple[float, float]]] = {
@@ -68,9 +70,9 @@ class ImageSensor(Sensor):
         with unseen(world, parent.row if parent is not None and _inside(parent, actor.place[0]) else NO_ROW):
             return self.draw(world, camera)
 
+    @abstractmethod
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
         """(H, W, 4) uint8, BGRA, of what the carrier's camera sees."""
-        raise NotImplementedError
 
     def mounted(self, world: Any, actor: Actor) -> tuple[Camera, Actor | None]:
         """The renderer's camera, and whose body carries it; None for one that stands by itself."""

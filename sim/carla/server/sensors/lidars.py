@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -29,7 +30,7 @@ MOST = 2_000_000  # rays of a tick
 POINT = np.dtype([("xyz", "<f4", 3), ("cosine", "<f4"), ("actor", "<u4"), ("tag", "<u4")])  # of a semantic lidar
 
 
-class Sweeping(Sensor):
+class Sweeping(Sensor, ABC):
     """What both lidars share: which rays a tick has, and what they meet."""
 
     limits: ClassVar[dict[str, tuple[float, float]]] = {
@@ -113,9 +114,9 @@ class Sweeping(Sensor):
         """(C, R) bool, which rays give a point."""
         return hits[..., 1] > 0.0
 
+    @abstractmethod
     def points(self, world: Any, ways: np.ndarray, hits: np.ndarray, also: np.ndarray) -> bytes:
         """The records of K points, whose ways (K, 3) are in the sensor's own frame."""
-        raise NotImplementedError
 
 
 class Lidar(Sweeping):
