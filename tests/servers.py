@@ -68,6 +68,24 @@ class Raw:
         return made
 
 
+def refusals(error: Any, result: Any) -> list[str]:
+    """Why a call was not done, from what `Raw.call` gives: nothing where it was done, a reason for each of a batch.
+
+    A value that was found is [[1, value]] and one that was not [[0, [why]]]; what was done is [[False]], what was not
+    [[True, [why]]]; a batch is a list of values.
+    """
+    if error is not None:
+        return [str(error)]
+    found = []
+    for answer in result:
+        kind = answer[0]
+        if isinstance(kind, list):  # one of a batch
+            kind, answer = kind[0], kind
+        if kind is True or (type(kind) is int and kind == 0):
+            found.append(str(answer[1][0]))
+    return found
+
+
 def attended(function: str, port: int, seconds: float = 120.0, attempts: int = 3) -> str:
     """What became of "module:function", driving against a server in a process of its own: "done", or its last words.
 

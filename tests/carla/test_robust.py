@@ -21,7 +21,7 @@ import pytest
 from dagger import cli
 from sim.maps import GENERATORS
 from tests.carla.stage import a_car, synchronous
-from tests.servers import ROOT, Raw, served
+from tests.servers import ROOT, Raw, refusals, served
 
 WATCHING = """
 import sys, carla
@@ -79,8 +79,7 @@ def test_bytes_that_are_no_calls_hurt_nobody_else(port: int, garbage: bytes) -> 
 @pytest.mark.parametrize(
     ("method", "arguments"),
     [("spawn_actor", ()), ("spawn_actor", (1, 2)), ("spawn_actor", ([1, "vehicle.tesla.model3", []], [])),
-     ("spawn_actor", ([1, "vehicle.tea.pot", []], [[0, 0, 0], [0, 0, 0]])), ("destroy_actor", ("x",)),
-     ("destroy_actor", (-1,)), ("apply_control_to_vehicle", (99, [0, 0, 0, False, False, False, 0])),
+     ("spawn_actor", ([1, "vehicle.tea.pot", []], [[0, 0, 0], [0, 0, 0]])), ("apply_control_to_vehicle", (99, [0, 0, 0, False, False, False, 0])),
      ("set_weather_parameters", ([float("nan")] * 14,)), ("set_weather_parameters", ("rain",)),
      ("set_episode_settings", ([],)), ("load_new_episode", ("Atlantis", True, 0)), ("get_actors_by_id", (7,)),
      ("copy_opendrive_to_file", ("<OpenDRIVE/>", [])), ("copy_opendrive_to_file", ("tea", [])),
@@ -90,6 +89,7 @@ def test_bytes_that_are_no_calls_hurt_nobody_else(port: int, garbage: bytes) -> 
      ("set_episode_settings", ([True, False, [True, float("nan")]],)), ("set_episode_settings", (None,)),
      ("set_episode_settings", ([True, False, [True, 0.05], True, 0.01, 10**9],)),
      ("set_episode_settings", ([True, False, [True, 0.05], True, 0.0, 10],)),
+     ("set_episode_settings", ([True, False, [True, 0.05], True, "x", 10],)),
      ("spawn_actor", (["1", "vehicle.tesla.model3", []], [[0, 300, 0], [0, 0, 0]])),
      ("spawn_actor", ([1, "vehicle.tesla.model3", [["role_name", 4, 7]]], [[0, 300, 0], [0, 0, 0]])),
      ("add_traffic_manager_running", ([7, "x"],)), ("get_traffic_manager_running", ("x",)),
@@ -101,9 +101,16 @@ def test_a_call_that_cannot_be_is_answered_with_what_is_wrong(
 ) -> None:
     wire = Raw(port)
     error, result = wire.call(method, *arguments)
-    wrong = error is not None or (isinstance(result, list) and result and result[0] != [False])
-    assert wrong, f"{method}{arguments} answered {error}, {result}"
+    why = refusals(error, result)
+    assert why and all(len(words) > 5 for words in why), f"{method}{arguments} answered {error}, {result}"
     assert wire.value("version") == "0.9.16", "the connection has suffered"
+    wire.socket.close()
+
+
+def test_whoever_is_not_there_is_not_destroyed(port: int) -> None:
+    wire = Raw(port)
+    for number in ("x", -1, 10**9, None):
+        assert wire.value("destroy_actor", number) is False
     wire.socket.close()
 
 
