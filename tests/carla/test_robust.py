@@ -79,7 +79,8 @@ def test_bytes_that_are_no_calls_hurt_nobody_else(port: int, garbage: bytes) -> 
 @pytest.mark.parametrize(
     ("method", "arguments"),
     [("spawn_actor", ()), ("spawn_actor", (1, 2)), ("spawn_actor", ([1, "vehicle.tesla.model3", []], [])),
-     ("spawn_actor", ([1, "vehicle.tea.pot", []], [[0, 0, 0], [0, 0, 0]])), ("apply_control_to_vehicle", (99, [0, 0, 0, False, False, False, 0])),
+     ("spawn_actor", ([1, "vehicle.tea.pot", []], [[0, 0, 0], [0, 0, 0]])),
+     ("apply_control_to_vehicle", (99, [0, 0, 0, False, False, False, 0])),
      ("set_weather_parameters", ([float("nan")] * 14,)), ("set_weather_parameters", ("rain",)),
      ("set_episode_settings", ([],)), ("load_new_episode", ("Atlantis", True, 0)), ("get_actors_by_id", (7,)),
      ("copy_opendrive_to_file", ("<OpenDRIVE/>", [])), ("copy_opendrive_to_file", ("tea", [])),
