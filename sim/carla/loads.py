@@ -7,6 +7,7 @@ import itertools
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 DELTA = 0.05  # [s] of a tick
 VEHICLES = 40  # that a Traffic Manager drives
 SETTLING = 60  # ticks before anything is measured
+PATIENCE = 30.0  # [s] more than it was given after which a client counts as hung
 LOADS: tuple[str, ...] = ("one vehicle", "one camera", "traffic")
 
 
@@ -178,14 +180,25 @@ class Driver:
         )  # fmt: skip
 
     def measure(self, seconds: float) -> tuple[float, float]:
-        """Work for so long, once at least: how often it was done, and how long that took [s]."""
+        """Work for so long, once at least: how often it was done, and how long that took [s].
+
+        Raises:
+            TimeoutError: when it is not done PATIENCE seconds later. ValueError: when the client ends.
+        """
         assert self._process.stdin is not None and self._process.stdout is not None
-        print(seconds, file=self._process.stdin, flush=True)
-        for line in self._process.stdout:
-            if line.startswith("did "):
-                _, done, took = line.split()
-                return float(done), float(took)
-        raise ValueError(f"a client of the served world ended with {self._process.wait()}")
+        late = threading.Timer(seconds + PATIENCE, self._process.kill)
+        late.start()
+        try:
+            print(seconds, file=self._process.stdin, flush=True)
+            for line in self._process.stdout:
+                if line.startswith("did "):
+                    _, done, took = line.split()
+                    return float(done), float(took)
+            if not late.is_alive():
+                raise TimeoutError(f"a client of the served world was not done {PATIENCE:g} s after its time")
+            raise ValueError(f"a client of the served world ended with {self._process.wait()}")
+        finally:
+            late.cancel()
 
     def close(self) -> None:
         """End it, whatever it does."""
