@@ -155,9 +155,10 @@ def main(options: Options) -> int:
         onlooker = Onlooker(Expert.of(scenario), backend)
         title, notes = titled(scenario)
         told = "green: true, as far as an expert knows by now"
+        where = "" if options.backend == "embedded" else f" on {options.backend}"
         captions = Captions(
             title,
-            f"driver: {short_name(driver.name)}  ·  seed {options.seed}  ·  {told}",
+            f"driver: {short_name(driver.name)}{where}  ·  seed {options.seed}  ·  {told}",
             lambda world: with_sub_rules(scenario, onlooker.facts(world)), onlooker.wanted, notes,
         )  # fmt: skip
         policy = driver.of(scenario, options.split)
