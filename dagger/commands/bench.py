@@ -57,7 +57,7 @@ class Options:
     Prints a table with the aims beside the figures, and adds the figures to a file of JSON lines.
 
     Args:
-        names: benchmarks to run: step, town, camera, gym, loader, training, inference, carla, import, compile; all when
+        benchmarks: which to run: step, town, camera, gym, loader, training, inference, carla, import, compile; all when
             none is named, but for compile.
         only: the same, as a flag.
         seconds: spent on each repeat [s].
@@ -69,7 +69,7 @@ class Options:
         config: YAML file of these options; flags given here win over it.
     """
 
-    names: tyro.conf.Positional[tuple[str, ...]] = ()
+    benchmarks: tyro.conf.Positional[tuple[str, ...]] = ()
     only: tuple[str, ...] = ()
     seconds: float = 0.5
     repeats: int = 5
@@ -94,7 +94,7 @@ def main(options: Options) -> int:
     """Measure, print, add to the file."""
     from dagger import measurements
 
-    known, asked = measurements.NAMES, (*options.names, *options.only)
+    known, asked = measurements.NAMES, (*options.benchmarks, *options.only)
     if odd := next((n for n in asked if n not in known), None):
         raise BadInput(f"there is no benchmark '{odd}'; known are {listed(known)}{nearest(odd, known)}")
     chosen = [n for n in known if (n in asked if asked else n != "compile") or
