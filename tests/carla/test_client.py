@@ -159,8 +159,10 @@ def test_nobody_and_no_setting_is_left_on_a_server_after_close_or_an_error(port:
     assert found == {"actors": [], "synchronous": False, "frozen": 0}
 
 
+# A shell has its background jobs ignore Ctrl-C, and their children with them: here it is heard wherever tests run.
 INTERRUPTED = """
 from tests.carla.test_client import *
+signal.signal(signal.SIGINT, signal.default_int_handler)
 backend = world({port}, simulation=lit_drive()[1])
 backend.reset([lit_drive()[0]])
 print("driving", flush=True)
@@ -179,7 +181,10 @@ def test_ctrl_c_leaves_nobody_on_the_server(port: int) -> None:
         assert process.stdout is not None and process.stdout.readline() == "driving\n"
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        try:
+            _, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert "KeyboardInterrupt" in errors
     found = left_behind(port)
     assert found == {"actors": [], "synchronous": False, "frozen": 0, "lights": found["lights"]}
