@@ -169,12 +169,13 @@ def main(options: Options) -> int:
             bars.stage(f"filming {scenario.name}", limit)
             frames = drive_film(policy, backend, episode, captions, view)
             options.out.parent.mkdir(parents=True, exist_ok=True)
-            count = write_film(options.out, _counted(frames, bars.advance), fps)
+            count = write_film(options.out, counted(frames, bars.advance), fps)
     print(f"{options.out}  ({count} frames, {count / fps:.1f} s)")
     return 0
 
 
-def _counted(frames: Iterator[np.ndarray], advance: Callable[[float], None]) -> Iterator[np.ndarray]:
+def counted(frames: Iterator[np.ndarray], advance: Callable[[float], None]) -> Iterator[np.ndarray]:
+    """The same frames; `advance` hears of each one that has been taken."""
     for frame in frames:
         yield frame
         advance(1)

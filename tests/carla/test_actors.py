@@ -61,6 +61,18 @@ def test_what_stands_in_another_s_way_is_not_born(alone: Any) -> None:
     assert world.try_spawn_actor(blueprint, at(FAR, 0.0)) is not None
 
 
+def test_nobody_is_born_within_a_house_unless_it_may_overlap(alone: Any) -> None:
+    world = synchronous(alone)
+    house = world.get_level_bbs(carla.CityObjectLabel.Buildings)[0].location
+    library = world.get_blueprint_library()
+    for name in ("vehicle.audi.tt", "walker.pedestrian.0001"):
+        blueprint = library.find(name)
+        assert world.try_spawn_actor(blueprint, at(house.x, house.y)) is None
+        blueprint.set_attribute("spawn_overlap", "true")
+        assert world.try_spawn_actor(blueprint, at(house.x, house.y)) is not None
+    assert world.try_spawn_actor(library.find("static.prop.trafficcone01"), at(house.x, house.y)) is not None
+
+
 def test_attributes_that_cannot_be_are_refused_in_one_sentence() -> None:
     tesla = BLUEPRINTS["vehicle.tesla.model3"]
     with pytest.raises(Refused, match=r"vehicle\.tesla\.model3 has no attribute 'wings'; it has color, "):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from sim.boards import POST, look_of
 from sim.carla.catalogue import BOOL, COLOUR, FLOAT, INT, Attribute, Blueprint
+from sim.carla.server.fleet import Fleet
 from sim.carla.server.rpc import Refused
 from sim.config import SignSpec
 from sim.signs import Face, face_of
 
 COLLISION = "Spawn failed because of collision at spawn position"  # in CARLA's words, which clients look for
+SIGN = "sign"  # the body of boards
 _TYPES = {BOOL: "true or false", INT: "a whole number", FLOAT: "a finite number", COLOUR: "a colour such as 255,0,0"}
 
 
@@ -69,12 +72,14 @@ def place_from(place: list[Any]) -> list[list[float]]:
     return numbers
 
 
-def sign_of(values: dict[str, str]) -> tuple[Face, float]:
-    """What a board's attributes paint, and how worn it is.
+def sign_of(body: str, values: dict[str, str]) -> tuple[Face, float] | None:
+    """What a board's attributes paint, and how worn it is; None for other bodies.
 
     Raises:
         Refused: for words that no sign has.
     """
+    if body != SIGN:
+        return None
     try:
         wear = float(values["wear"])
         return face_of(
@@ -82,6 +87,14 @@ def sign_of(values: dict[str, str]) -> tuple[Face, float]:
         ), wear
     except ValueError as error:
         raise Refused(str(error)) from error
+
+
+def row_of(fleet: Fleet, body: str, values: dict[str, str], sign: tuple[Face, float] | None) -> int:
+    """Row of a new body with a blueprint's attributes; `sign` as `sign_of` gives it."""
+    if sign is None:
+        return fleet.add(body, look_from(values["color"]))
+    face, wear = sign
+    return fleet.add_board(look_of(face, wear), face.panel[1] + face.panel[2], POST)
 
 
 def look_from(colour: str) -> int:

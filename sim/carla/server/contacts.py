@@ -90,6 +90,12 @@ def meet_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, hit
     return n
 
 
+@kernel
+def in_scenery(x, y, yaw, length, width, bank):
+    """Whether a box whose middle is at x, y [m] touches scenery."""
+    return struck_scenery(x, y, math.cos(yaw), math.sin(yaw), length, width, 0, bank) != 0
+
+
 @kernel(inline=True)
 def slide(i, yaw, speed, nx, ny):
     """Leave row i of its speed what goes along somebody who is in its way at nx, ny."""

@@ -1,6 +1,13 @@
-"""Recordings of a served world: a line of JSON for every birth and tick, and what can be read from them.
+"""Recordings of a served world: a line of JSON for every birth, drawing and tick, and what can be read from them.
 
-They are this house's own, kept in its cache folder; CARLA cannot play them, and nor can this server.
+They are this house's own, kept in its cache folder. CARLA cannot play them, and nor can this server; films of them are
+made by `sim.carla.server.films`. The first line has the map; the others tell in their order what has changed, and
+all places, in CARLA's frame:
+
+    {"map", "tick" [s], "opendrive"}                         {"weather": the 14 numbers}   {"lights": states in order}
+    {"born": id, "type", "role", "attributes"}               {"hidden": rows of the scenery that are not shown}
+    {"drawn": a debug shape, "until" [s], null for ever}
+    {"frame", "time" [s], "gone": ids, "met": pairs, "at": id -> x, y [m], yaw [deg], vx, vy [m/s], wheels' angle [rad]}
 """
 
 from __future__ import annotations
@@ -12,13 +19,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from sim.carla.server.actors import NO_ROW
+from sim.carla.server.drawings import Drawing
 from sim.carla.server.registry import refused, served
 from sim.carla.server.rpc import Refused
 from sim.kernel import cache_root
 
 FOLDER = "recordings"  # within the cache folder
 _LETTERS = {"h": "hero", "v": "vehicle.", "w": "walker.", "t": "traffic.traffic_light", "o": "other", "a": ""}
+
+
+def folder() -> Path:
+    """Where recordings are kept; there may be none yet."""
+    return cache_root() / FOLDER
 
 
 def file_of(name: str) -> Path:
@@ -30,7 +45,7 @@ def file_of(name: str) -> Path:
     short = Path(name).name
     if short in ("", ".."):
         raise Refused(f"{name!r} names no recording; wanted a file name such as drive.log")
-    return cache_root() / FOLDER / short
+    return folder() / short
 
 
 class Recording:
@@ -45,50 +60,89 @@ class Recording:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file: IO[str] = self.path.open("w")
         self._known: set[int] = set()
-        self._say({"map": world.road_map.name, "tick": world.step_length})
+        self._told: dict[str, Any] = {}
+        self._say({"map": world.road_map.name, "tick": world.step_length, "opendrive": world.road_map.opendrive})
+        for drawing in world.drawings:
+            self.draw(drawing)
         self.write(world)
 
     def _say(self, what: dict[str, Any]) -> None:
         self._file.write(json.dumps(what, separators=(",", ":")) + "\n")
+
+    def _tell(self, name: str, now: Any) -> None:
+        if self._told.get(name) != now:
+            self._say({name: now})
+            self._told[name] = now
+
+    def draw(self, drawing: Drawing) -> None:
+        """A debug drawing, which is there from the next tick on."""
+        self._say({"drawn": drawing.told, "until": drawing.until if math.isfinite(drawing.until) else None})
 
     def write(self, world: Any) -> None:
         """The world after a tick."""
         people = world.table.by_id
         for number in people.keys() - self._known:
             actor = people[number]
-            self._say({"born": number, "type": actor.type, "role": actor.attributes.get("role_name", "")})
+            role = actor.attributes.get("role_name", "")
+            self._say({"born": number, "type": actor.type, "role": role, "attributes": actor.attributes})
         gone = sorted(self._known - people.keys())
         self._known = set(people)
-        records = world.table.vehicles
+        self._tell("weather", list(world.weather))
+        self._tell("lights", [light.state for light in world.lights.all])
+        self._tell("hidden", np.flatnonzero(world.maps.arrays.scenery[:, 0] < 0).tolist())
+        met = [[who, whom] for who, whom, _ in world.contacts]
+        self._say({
+            "frame": world.frame, "time": round(world.elapsed, 6), "gone": gone, "met": met, "at": self._places(world),
+        })  # fmt: skip
+
+    def _places(self, world: Any) -> dict[int, list[float]]:
+        """Where everybody is who has a body, and how it moves."""
+        records, wheels = world.table.vehicles, world.fleet.world.steer[0]
         places = {}
-        for number, actor in people.items():
+        for number, actor in world.table.by_id.items():
             if actor.row != NO_ROW:
                 n = world.table.index[number]
                 x, y = (round(float(v), 3) for v in records["location"][n][:2])
                 vx, vy = (round(float(v), 3) for v in records["velocity"][n][:2])
-                places[number] = [x, y, round(float(records["rotation"][n][1]), 3), vx, vy]
-        met = [[who, whom] for who, whom, _ in world.contacts]
-        self._say({"frame": world.frame, "time": round(world.elapsed, 6), "gone": gone, "met": met, "at": places})
+                yaw = round(float(records["rotation"][n][1]), 3)
+                places[number] = [x, y, yaw, vx, vy, round(float(wheels[actor.row]), 4)]
+        return places
 
     def close(self) -> None:
         """The recording is complete."""
         self._file.close()
 
 
-def lines_of(name: str) -> Iterator[dict[str, Any]]:
-    """What a recording says, line by line.
+def recording_named(name: str) -> Path:
+    """The file of a recording by its name.
 
     Raises:
-        Refused: where there is none of that name.
+        Refused: where there is none of that name, naming those that there are.
     """
     path = file_of(name)
     if not path.is_file():
-        known = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
+        known = sorted(p.name for p in folder().glob("*"))
         raise Refused(f"there is no recording {path.name!r}; known are {', '.join(known) or 'none'}")
-    with path.open() as file:
-        for line in file:
-            if line.endswith("\n"):  # the last one may still be on its way
-                yield json.loads(line)
+    return path
+
+
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    """What a recording says, line by line.
+
+    Raises:
+        ValueError: for a line that is none of a recording's.
+    """
+    with path.open(errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith("\n"):  # the last one may still be on its way
+                return
+            try:
+                said = json.loads(line)
+            except json.JSONDecodeError:
+                said = None
+            if not isinstance(said, dict):
+                raise ValueError(f"line {number} of {path.name} is {line[:40]!r}; a recording has a JSON object there")
+            yield said
 
 
 def _stop(server: Any) -> None:
@@ -116,12 +170,12 @@ def show_recorder_file_info(server: Any, name: str, everything: bool = False) ->
     """Map, frames, duration and births of a recording; with everything, every tick of it."""
     told: list[str] = []
     frames, first, last, world = 0, 0.0, 0.0, ""
-    for line in lines_of(name):
+    for line in lines_of(recording_named(name)):
         if "map" in line:
             world = line["map"]
         elif "born" in line:
             told.append(f" Create {line['born']}: {line['type']} {line['role']}".rstrip())
-        else:
+        elif "frame" in line:
             first = line["time"] if frames == 0 else first
             frames, last = frames + 1, line["time"]
             told += [f" Destroy {number}" for number in line["gone"]]
@@ -141,7 +195,7 @@ def show_recorder_collisions(server: Any, name: str, one: int | str = "a", other
             raise Refused(f"{letter!r} is no kind of actor; known are {', '.join(_LETTERS)}")
     kinds: dict[int, tuple[str, str]] = {0: ("scenery", "")}
     told = ["    Time     Types     Id Actor 1     Id Actor 2"]
-    for line in lines_of(name):
+    for line in lines_of(recording_named(name)):
         if "born" in line:
             kinds[line["born"]] = line["type"], line["role"]
         for pair in line.get("met", ()):
@@ -164,7 +218,7 @@ def show_recorder_actors_blocked(server: Any, name: str, seconds: float = 30.0, 
     since: dict[str, tuple[float, float, float]] = {}
     longest: Counter[str] = Counter()
     kinds: dict[str, str] = {}
-    for line in lines_of(name):
+    for line in lines_of(recording_named(name)):
         if "born" in line:
             kinds[str(line["born"])] = line["type"]
         for number, (x, y, *_) in line.get("at", {}).items():

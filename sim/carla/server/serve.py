@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sim import maps
-from sim.carla.catalogue import OF_BODY
+from sim.carla.catalogue import BOOL, OF_BODY
 from sim.carla.opendrive import text_for_carla
 from sim.carla.server import (  # noqa: F401  (they register their methods)
     batches,
@@ -282,7 +282,7 @@ def warm_up(road_map: RoadMap) -> None:
     """
     world = ServedWorld(road_map, Streams(), 0)
     nowhere = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
-    car = world.spawn([0, OF_BODY["car"], []], nowhere)
+    car = world.spawn([0, OF_BODY["car"], [["spawn_overlap", BOOL, "true"]]], nowhere)
     for name in SENSORS:
         world.spawn([0, name, []], nowhere, car.id)
     world.tick()

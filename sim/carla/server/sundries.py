@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+from sim.carla.server.drawings import drawing_of
 from sim.carla.server.registry import ignored, refused, served
 
 GRAVITY = 9.81  # [m/s^2] as CARLA's inertial sensors have it
-DRAWINGS = 10_000  # that are kept at most
 
 
 @served("draw_debug_shape")
 def draw_debug_shape(server: Any, shape: list[Any]) -> None:
-    """Keep a drawing for its time, for ever at 0 and for a tick below; pictures do not show it."""
-    life = float(shape[2])
-    world = server.world
-    until = math.inf if life == 0.0 else world.elapsed + (life if life > 0.0 else world.step_length)
-    drawings = server.world.drawings
-    drawings[:] = [d for d in drawings if d[0] > server.world.elapsed][-DRAWINGS + 1 :]
-    drawings.append((until, shape))
+    """Keep a drawing for its time, for ever at 0 and for a tick below; rgb cameras and films of recordings show it."""
+    server.world.sketch(drawing_of(shape, server.world.elapsed, server.world.step_length))
 
 
 @served("get_imui_gravity", "value")

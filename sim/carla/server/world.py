@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from sim.bank import MapBank
-from sim.boards import POST, look_of
 from sim.carla.catalogue import BLUEPRINTS, Blueprint
 from sim.carla.opendrive import text_for_carla
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, NOBODY, Actor, Table, composed
-from sim.carla.server.births import COLLISION, aside, attributes_of, look_from, place_from, sign_of, truth_of
+from sim.carla.server.births import COLLISION, aside, attributes_of, place_from, row_of, sign_of, truth_of
+from sim.carla.server.contacts import in_scenery
+from sim.carla.server.drawings import MOST, Drawing, visible
 from sim.carla.server.fleet import CONTROLS, Fleet
 from sim.carla.server.lights import NOON, lights_of
 from sim.carla.server.limits import SpeedLimits
@@ -45,7 +46,7 @@ class ServedWorld:
 
     Attributes:
         contacts: of this tick: who, whom (NOBODY for scenery), the impulse upon who [N s] in CARLA's frame.
-        drawings: until when [s], and what.
+        drawings: of clients, those whose time is not over.
         before_tick, after_tick: called in every tick with the world, before bodies move and once they have.
     """
 
@@ -84,7 +85,7 @@ class ServedWorld:
         self.ackermann: set[int] = set()  # ids of those who are driven so; who keeps a speed; who walks
         self.constant: set[int] = set()
         self.walking: set[int] = set()
-        self.drawings: list[tuple[float, list[Any]]] = []
+        self.drawings: list[Drawing] = []
         self.contacts: list[tuple[int, int, list[float]]] = []
         self._news |= wire.MAP_CHANGED
         self._first_id = self._next_id  # ids go on over all maps, and chance begins anew on each
@@ -100,6 +101,13 @@ class ServedWorld:
             raise Refused(f"the weather is {weather}; wanted 14 finite numbers")
         self.weather = [float(v) for v in weather]
         self.fleet.world.weather[0] = self.weather
+
+    def sketch(self, drawing: Drawing) -> None:
+        """Keep one more drawing, in place of the oldest one where there are too many."""
+        self.drawings.append(drawing)
+        del self.drawings[:-MOST]
+        if self.recording is not None:
+            self.recording.draw(drawing)
 
     # ------------------------------------------------------------------------------------------------- actors
     def actor(self, number: Any) -> Actor:
@@ -163,12 +171,12 @@ class ServedWorld:
     def _embody(self, blueprint: Blueprint, described: list[Any], place: list[Any], parent: int, rigid: bool) -> Actor:
         values = {a[0]: a[2] for a in described[2]}
         sensor = sensor_of(blueprint.id, values)
-        face = sign_of(values) if blueprint.body == "sign" else None
+        sign = sign_of(blueprint.body, values)
         where = self._birthplace(blueprint, values, place, parent)
         actor = self._admit(described[1], described[2], parent, described[0])
         actor.rigid, actor.sensor, actor.place = rigid, sensor, place
         if blueprint.body:
-            self._give_body(actor, blueprint.body, values, face)
+            self._give_body(actor, blueprint.body, values, sign)
             self.fleet.put(actor.row, where)
         if sensor is not None and sensor.number is not None:
             actor.stream = self.streams.open()
@@ -180,7 +188,7 @@ class ServedWorld:
         """Where in the world an actor will stand.
 
         Raises:
-            Refused: where a vehicle or a walker would stand within somebody else.
+            Refused: where a vehicle or a walker would stand within somebody else, or within scenery.
         """
         if parent != NOBODY:
             return composed(self.place_of(self.actor(parent)), place)
@@ -190,17 +198,13 @@ class ServedWorld:
         if body is None or blueprint.id.startswith("static.") or truth_of(values.get("spawn_overlap", "false")):
             return where
         (x, y, _), (_, yaw, _) = where
-        if self.fleet.occupant(x, -y, -math.radians(yaw), body.length, body.width) >= 0:
+        box = x, -y, -math.radians(yaw), body.length, body.width
+        if self.fleet.occupant(*box) >= 0 or in_scenery(*box, self.maps.arrays):
             raise Refused(COLLISION)
         return where
 
-    def _give_body(self, actor: Actor, body: str, values: dict[str, str], face: Any) -> None:
-        if face is not None:
-            board, wear = face
-            actor.row = self.fleet.add_board(look_of(board, wear), board.panel[1] + board.panel[2], POST)
-        else:
-            actor.row = self.fleet.add(body, look_from(values["color"]))
-        actor.body = body
+    def _give_body(self, actor: Actor, body: str, values: dict[str, str], sign: Any) -> None:
+        actor.row, actor.body = row_of(self.fleet, body, values, sign), body
         actor.tags = bytes([int(TAG_OF_KIND[self.fleet.world.kind[0, actor.row]])])
         world = self.fleet.world
         length, width, height = (float(a[0, actor.row]) for a in (world.length, world.width, world.height))
@@ -282,6 +286,8 @@ class ServedWorld:
         self._after_moving()
         self.frame += 1
         self.elapsed += self.delta
+        if self.drawings:
+            self.drawings = visible(self.drawings, self.elapsed)
         for call in self.after_tick:
             call(self)
         self._write_records()

@@ -18,6 +18,7 @@ import numpy as np
 from sim.camera import render
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, Actor
+from sim.carla.server.drawings import Eye, paint
 from sim.carla.server.sensors.base import Sensor, bearer, unseen
 from sim.config import Camera
 from sim.depth import depth_image, semantic_image, to_carla_depth
@@ -106,8 +107,11 @@ class RgbCamera(ImageSensor):
         self.seed = int(self.values["rain_seed"])
 
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
-        """Colours."""
-        rgb = render(world.maps.arrays, world.fleet.world, camera)[0]
+        """Colours; of what clients have drawn, all but words and what is on the HUD."""
+        arrays = world.fleet.world
+        rgb = render(world.maps.arrays, arrays, camera)[0]
+        if drawn := [d for d in world.drawings if not d.window]:
+            paint(rgb, drawn, Eye.on(arrays, camera), depth_image(world.maps, arrays, camera)[0, ..., 0])
         return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA)
 
 

@@ -1,0 +1,77 @@
+"""`dagger film recording`: what a client of `dagger serve` recorded, seen from behind a car and from above."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from dagger.commands.film import counted, read_size
+from dagger.console import Bars
+from dagger.options import BadInput
+
+LONGEST = 100.0  # frames a second of a film at most
+
+
+@dataclass(frozen=True)
+class Options:
+    """Film a recording that `client.start_recorder(name)` began on a `dagger serve`, with what clients drew into it.
+
+    Args:
+        recording: its name, or a path to it; without one, those that there are on this machine are listed.
+        out: the film, in H.264; a name that ends in .mp4. By default the recording's name, in this folder.
+        follow: an id, a role or a blueprint; by default a hero, else the first vehicle, else the first with a body.
+            With "none" the whole map is shown from above.
+        size: of the large picture [px], as in 640x360.
+        span: of the map beside it [m].
+        config: YAML file of these options; flags given here win over it.
+    """
+
+    recording: tyro.conf.Positional[str] = ""
+    out: Path | None = None
+    follow: str = ""
+    size: str = "640x360"
+    span: float = 90.0
+    config: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a span that shows nothing."""
+        if not 5.0 <= self.span <= 5000.0:
+            raise BadInput(f"--span was given {self.span:g}; wanted 5 to 5000 metres")
+
+
+def main(options: Options) -> int:
+    """Film, and print the file's path."""
+    from sim.carla.server.films import Shot, film
+    from sim.carla.server.playback import Playback, cast_of, followed
+    from sim.carla.server.recorder import folder, lines_of, recording_named
+    from sim.carla.server.rpc import Refused
+    from sim.film import write_film
+
+    if not options.recording:
+        for file in sorted(folder().glob("*")):
+            print(f"{file.name}  ({file.stat().st_size / 1e6:.1f} MB)")
+        return 0
+    width, height = read_size(options.size)
+    path = Path(options.recording)
+    out = options.out or Path(f"{path.stem}.mp4")
+    if out.suffix != ".mp4":
+        raise BadInput(f"--out was given '{out}'; wanted a name that ends in .mp4")
+    try:
+        path = path if path.is_file() else recording_named(options.recording)
+    except Refused as error:
+        raise BadInput(f"{error}, and there is no such file") from error
+    try:
+        who = followed(cast_of(lines_of(path)), options.follow)
+    except ValueError as error:
+        raise BadInput(f"--follow: {error}" if options.follow else str(error)) from error
+    playback = Playback(lines_of(path))
+    shot = Shot(f"{path.name} · {playback.road_map.name}", who, width, height, options.span)
+    fps = round(min(max(1.0 / playback.tick, 1.0), LONGEST))
+    with Bars() as bars:
+        bars.stage(f"filming {path.name}", sum("frame" in line for line in lines_of(path)))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        count = write_film(out, counted(film(playback, shot), bars.advance), fps)
+    print(f"{out}  ({count} frames, {count / fps:.1f} s)")
+    return 0
