@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim import weather as wx
+from sim.around import around, lamps, way
 from sim.faces import DEPTHS, HOLE, LEVELS, clip_near, cut_rows, texture_level
 from sim.kernel import kernel
 from sim.pens import coarser
@@ -93,6 +94,7 @@ def _fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog
         sz = grad[3] * dx + grad[4] * dy + grad[5]
         tz = grad[6] * dx + grad[7] * dy + grad[8]
         glare = head * rows[v, 3] * shine
+        lit, over = lamps(cols, v), way(cols, rows, v)
         for u in range(a, b):
             if iz > zb[v, u]:
                 z = _1 / iz
@@ -114,7 +116,7 @@ def _fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog
                 if weight > _0 and (mode == _SOLID or weight >= _2):
                     zb[v, u] = iz
                     zi = np.int32(min(z, _FAR))
-                    lamp = glare * headlight(z) * cols[2, u] if head > _0 else _0
+                    lamp = glare * headlight(z * over) * cols[lit, u] if head > _0 else _0
                     share = _1 / weight
                     cr = r * share * (light[0] + lamp)
                     cg = g * share * (light[1] + lamp * _F(0.97))
@@ -204,7 +206,9 @@ def draw_signs(o, zb, w, geometry, rows, cols, cam_x, cam_y, yaw, table, fog, sp
         k = row[w, i]
         wide, tall, bottom = panel[k, 0], panel[k, 1], panel[k, 2]
         radius = _HALF * wide
-        if ahead > _REACH or ahead + radius < _F(0.3) or abs(right) * geometry[5] - ahead * geometry[6] > radius:
+        if ahead > _REACH or ahead + radius < _F(0.3) - around(geometry):
+            continue
+        if abs(right) * geometry[5] - ahead * geometry[6] > radius:
             continue
         a, b = co * ch + so * sh, co * sh - so * ch
         # the sign's forward and left axes in the camera's frame; its up axis is (0, -cosine, sine)
@@ -225,8 +229,13 @@ def draw_signs(o, zb, w, geometry, rows, cols, cam_x, cam_y, yaw, table, fog, sp
         # the post turns to the camera and is never so thin that it falls between two columns
         span = max(_POST, _F(1.05) * ahead / focal)
         high = top - _F(0.06) * tall
-        p = (ox - _HALF * span, oy - cosine * high, oz + sine * high)
-        _face(o, zb, p, (span, _0, _0), (_0, cosine * high, -sine * high), geometry, rows, cols, sun, table, fog,
+        e1 = (span, _0, _0)
+        if around(geometry) > _0:
+            distance = max(math.sqrt(ahead * ahead + right * right), _F(1e-3))
+            turn = span * right / distance
+            e1 = (span * ahead / distance, -turn * sine, -turn * cosine)
+        p = (ox - _HALF * e1[0], oy - _HALF * e1[1] - cosine * high, oz - _HALF * e1[2] + sine * high)
+        _face(o, zb, p, e1, (_0, cosine * high, -sine * high), geometry, rows, cols, sun, table, fog,
               spans, poly, grad, light, texels, start[k], lw, lh, _SOLID)  # fmt: skip
 
 

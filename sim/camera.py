@@ -1,10 +1,10 @@
 """The camera: pictures of every world from ego's place, on one core in tens of microseconds each.
 
-A pinhole on ego with yaw and pitch but no roll.  Each world is drawn sky and ground first, the ground with the shadows
-that fall on it, then objects front to back with a depth buffer, then what a wet road mirrors, then the dark under cars
-and pools of light, then rain.  What a world looks like
-follows from its own row of `World` alone, never from the batch, the threads or the neighbours.  Image rows grow
-downwards, columns to the right.
+A pinhole on ego with yaw and pitch but no roll.  One that looks steeply up or down, or past its own foot, sees all
+around it, see `sim.around`.  Each world is drawn sky and ground first, the ground with the shadows that fall on it,
+then objects front to back with a depth buffer, then what a wet road mirrors, then the dark under cars and pools of
+light, then rain.  What a world looks like follows from its own row of `World` alone, never from the batch, the threads
+or the neighbours.  Image rows grow downwards, columns to the right.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.around import AROUND, beams
 from sim.boards import draw_signs, signs_in
 from sim.config import RAD, Camera
 from sim.faces import DEPTHS
@@ -32,6 +33,8 @@ from sim.weather import LIGHT_SIZE, PUDDLES, WET, light_of
 
 SMOOTH_FROM = 200  # rows; images at least this tall are sampled bilinearly everywhere
 BEAM_WIDTH = 0.50  # of ego's headlights [rad]
+WIDEST = 179.99  # [deg] field of view
+STEEP = 60.0  # [deg] up or down from which on a camera sees all around
 
 
 class View(NamedTuple):
@@ -41,11 +44,14 @@ class View(NamedTuple):
         rows: (H, 4) float32: upward and forward part of the row's ray, depth at which it meets the ground (0 above
             the horizon) [m], how much of the headlights' light reaches an object there.
         cols: (4, W) float32: rightward part of the column's ray, its azimuth off the axis [rad], the headlights'
-            strength, spare.
-        geometry: (8,) float32: focal length [px], centre row, sine and cosine of the pitch, tangent, cosine and sine
-            of half the angle of view, height [m].
+            strength, spare; (4 + H, W) where it sees all around: then that strength follows row by row.
+        geometry: (8,) float32: focal length [px], centre row, sine and cosine of the pitch, how far around it the
+            camera sees [m] (0 where it looks ahead), cosine and sine of half the angle of view (0 where it sees all
+            around), height [m].
         mount: (3,) float32: forward, left [m] of the rear axle, yaw [rad].
         horizon: first row that sees the ground.
+
+    `cols` and `geometry` cannot be written where the camera sees all around: see `sim.around`.
     """
 
     rows: np.ndarray
@@ -64,12 +70,12 @@ def view_of(camera: Camera) -> View:
     """
     if camera.width < 2 or camera.height < 2:
         raise ValueError(f"camera is {camera.width} x {camera.height} px; at least 2 x 2 is needed")
-    if not 5.0 <= camera.fov <= 150.0:
-        raise ValueError(f"camera has fov={camera.fov}; wanted 5 to 150 degrees")
+    if not 5.0 <= camera.fov <= WIDEST:
+        raise ValueError(f"camera has fov={camera.fov}; wanted 5 to {WIDEST:g} degrees")
     if not camera.up > 0.05:
         raise ValueError(f"camera has up={camera.up}; wanted more than 0.05 m above the ground")
-    if not abs(camera.pitch) <= 60.0:
-        raise ValueError(f"camera has pitch={camera.pitch}; wanted -60 to 60 degrees")
+    if not abs(camera.pitch) <= 90.0:
+        raise ValueError(f"camera has pitch={camera.pitch}; wanted -90 to 90 degrees")
     focal = camera.width / 2.0 / math.tan(camera.fov * RAD / 2.0)
     middle = camera.height / 2.0
     sine, cosine = math.sin(camera.pitch * RAD), math.cos(camera.pitch * RAD)
@@ -83,16 +89,25 @@ def view_of(camera: Camera) -> View:
     azimuth = -np.arctan2(right, cosine)
     angle = (azimuth + camera.yaw * RAD) / BEAM_WIDTH
     beam = 0.85 * np.exp(-(angle**2)) + 0.15 * np.exp(-(angle**2) / 6.0)
-    tangent = np.abs(right).max() * 1.02 / max(float(ahead.min()), 0.05) + 1.0 / focal
-    half = math.atan(tangent)
-    geometry = [focal, middle, sine, cosine, tangent, math.cos(half), math.sin(half), camera.up]
-    return View(
+    around, across, along = 0.0, 0.0, 0.0
+    if abs(camera.pitch) > STEEP or ahead.min() < 0.0:
+        farthest = depth * np.hypot(ahead, right[-1]) if below.all() else np.array([AROUND])
+        around = min(float(farthest.max()) + 1.0, AROUND)
+    else:
+        half = math.atan(np.abs(right).max() * 1.02 / max(float(ahead.min()), 0.05) + 1.0 / focal)
+        across, along = math.cos(half), math.sin(half)
+    view = View(
         np.stack([up, ahead, depth, lit], 1).astype(np.float32),
         np.stack([right, azimuth, beam, np.zeros_like(right)]).astype(np.float32),
-        np.array(geometry, np.float32),
+        np.array([focal, middle, sine, cosine, around, across, along, camera.up], np.float32),
         np.array([camera.forward, camera.left, camera.yaw * RAD], np.float32),
         int(np.argmax(below)) if below.any() else camera.height,
     )
+    if around > 0.0:
+        of_rows = beams(camera.width, camera.height, camera.fov, camera.pitch, camera.yaw, BEAM_WIDTH)
+        view = view._replace(cols=np.concatenate([view.cols, of_rows]))
+        view.cols.flags.writeable = view.geometry.flags.writeable = False
+    return view
 
 
 @functools.lru_cache(maxsize=1)
@@ -151,9 +166,9 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
                    y, yaw, overhang, length, sign_row, sign_texels, sign_start, sign_size, sign_panel)  # fmt: skip
         draw_lights(o, zb, item, count, geometry, table, fog, clock[w])
         if table[WET] > np.float32(0.0) or table[PUDDLES] > np.float32(0.0):
-            draw_mirror(o, zb, horizon, shine, base)
+            draw_mirror(o, zb, geometry, horizon, table, shine, base)
         draw_patches(o, zb, item, count, geometry, rows, cols, horizon, table)
-        draw_rain(o, seed[w], tick[w], horizon, cols, table)
+        draw_rain(o, seed[w], tick[w], geometry, horizon, cols, table)
 
 
 def render(bank: Bank, world: World, camera: Camera, out: np.ndarray | None = None, *, threads: int = 1) -> np.ndarray:

@@ -24,6 +24,7 @@ from weakref import WeakKeyDictionary
 import cv2
 import numpy as np
 
+from sim.around import around, board
 from sim.bank import MapBank
 from sim.boards import SIGN, draw_signs, signs_in
 from sim.camera import view_of
@@ -190,18 +191,21 @@ def trace(zb, label, item, order, count, geometry, spans, poly, grad, shape, wha
         ox, oy, oz = right, ahead * sine + up * cosine, ahead * cosine - up * sine
         for q in range(start[kind, style], start[kind, style + 1]):
             flags = what[q, 1]
-            bx, by, bz = vx, vy, vz
+            bx, by, bz, ux, uy, uz, fx, fy, fz = vx, vy, vz, hx, hy, hz, ox, oy, oz
             if flags & FACING:
                 span = wide
                 if flags & THIN:
                     span = max(wide, _F(1.05) * ahead / focal)
                 bx, by, bz = -span, _0, _0
+                if around(geometry) > _0:
+                    bx, by, bz, ux, uy, uz, dx, dy, dz = board(geometry, ahead, right, span, tall)
+                    fx, fy, fz = ox + dx, oy + dy, oz + dz
             x, y, z = shape[q, 12], shape[q, 13], shape[q, 14]
-            px, py, pz = ox + x * lx + y * bx + z * hx, oy + x * ly + y * by + z * hy, oz + x * lz + y * bz + z * hz
+            px, py, pz = fx + x * lx + y * bx + z * ux, fy + x * ly + y * by + z * uy, fz + x * lz + y * bz + z * uz
             x, y, z = shape[q, 15], shape[q, 16], shape[q, 17]
-            e1x, e1y, e1z = x * lx + y * bx + z * hx, x * ly + y * by + z * hy, x * lz + y * bz + z * hz
+            e1x, e1y, e1z = x * lx + y * bx + z * ux, x * ly + y * by + z * uy, x * lz + y * bz + z * uz
             x, y, z = shape[q, 18], shape[q, 19], shape[q, 20]
-            e2x, e2y, e2z = x * lx + y * bx + z * hx, x * ly + y * by + z * hy, x * lz + y * bz + z * hz
+            e2x, e2y, e2z = x * lx + y * bx + z * ux, x * ly + y * by + z * uy, x * lz + y * bz + z * uz
             nx, ny, nz = e1y * e2z - e1z * e2y, e1z * e2x - e1x * e2z, e1x * e2y - e1y * e2x
             triple = px * nx + py * ny + pz * nz
             inward = triple if flags & MIRRORED == 0 else -triple
@@ -209,9 +213,9 @@ def trace(zb, label, item, order, count, geometry, spans, poly, grad, shape, wha
                 continue
             for c in range(4):
                 x, y, z = shape[q, 3 * c], shape[q, 3 * c + 1], shape[q, 3 * c + 2]
-                poly[0, c] = ox + x * lx + y * bx + z * hx
-                poly[1, c] = oy + x * ly + y * by + z * hy
-                poly[2, c] = oz + x * lz + y * bz + z * hz
+                poly[0, c] = fx + x * lx + y * bx + z * ux
+                poly[1, c] = fy + x * ly + y * by + z * uy
+                poly[2, c] = fz + x * lz + y * bz + z * uz
             corners = clip_near(poly, 4)
             if corners < 3:
                 continue

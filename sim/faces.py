@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from sim import weather as wx
+from sim.around import lamps, way
 from sim.kernel import kernel
 from sim.rain import mix
 from sim.sky import byte
@@ -102,7 +103,7 @@ def fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog,
     Args:
         grad: (9,) float32: coefficients of 1/z, s/z and t/z on the ray (dx, dy, 1).
         light: (6,) float32: light on the face, then its paint, RGB each.
-        rows, cols: the camera's tables (beam over rows in column 3, over columns in column 2).
+        rows, cols: the camera's tables (beam over rows in column 3, over columns in column 2, or in a row for each).
         fog: (DEPTHS,) float32 over depth.
         start, lw, lh: where the texture's level lies and its sides' logarithms. wrap: the texture repeats.
         key: uint32, of the object, decides which of its windows are lit.
@@ -124,6 +125,7 @@ def fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog,
         sz = grad[3] * dx + grad[4] * dy + grad[5]
         tz = grad[6] * dx + grad[7] * dy + grad[8]
         glare = head * rows[v, 3]
+        lit, over = lamps(cols, v), way(cols, rows, v)
         for u in range(a, b):
             if iz > zb[v, u]:
                 z = _1 / iz
@@ -157,7 +159,7 @@ def fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog,
                         g = green(t00) * w00 + green(t01) * w01 + green(t10) * w10 + green(t11) * w11
                         bl = blue(t00) * w00 + blue(t01) * w01 + blue(t10) * w10 + blue(t11) * w11
                     zi = np.int32(min(z, _FAR))
-                    lamp = glare * headlight(z) * cols[2, u] if head > _0 else _0
+                    lamp = glare * headlight(z * over) * cols[lit, u] if head > _0 else _0
                     lr, lg, lb = light[0] + lamp, light[1] + lamp * _F(0.97), light[2] + lamp * _F(0.86)
                     if kind == PAINT:
                         lr, lg, lb = lr * light[3], lg * light[4], lb * light[5]

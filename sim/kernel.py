@@ -1,6 +1,6 @@
 """One decorator for every Numba kernel: float32, cached on disk by the sources' hash, releasing the GIL.
 
-There is one machine code per kernel: kernels work on worlds [start, stop), and `over_worlds` gives ranges to
+There is one machine code per kernel and types: kernels work on worlds [start, stop), and `over_worlds` gives ranges to
 threads. A `prange` twin of a kernel would be compiled apart and could round differently, and then a world's
 bytes would depend on the batch size.  Traps that this avoids: a callee edited in another file returns the old
 result from Numba's cache (the cache folder here is named after a hash of all kernel sources); serial and

@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 from sim import weather as wx
+from sim.around import around
 from sim.faces import DEPTHS
 from sim.kernel import kernel
 from sim.lanes import LIGHTS, LaneGraph
@@ -62,6 +63,8 @@ def draw_lights(o, zb, item, count, geometry, table, fog, clock):
         z, y = ahead * cosine + rise * sine, ahead * sine - rise * cosine
         distance = math.sqrt(ahead * ahead + right * right)
         looks = -(a * ahead + b * right) / max(distance, _F(1e-3))  # 1 straight at the camera, 0 across the view
+        if around(geometry) > _0:  # a lamp is upright: from above it is narrow as well
+            looks *= distance / math.sqrt(distance * distance + rise * rise)
         if looks < _F(0.04) or z < _NEAR:
             continue
         ry = max(focal * _RADIUS * item[k, 5] / z, _LEAST)

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from sim import weather as wx
+from sim.around import around, board
 from sim.faces import DEPTHS, clip_near, cut_rows, fill, texture_level
 from sim.kernel import kernel
 from sim.rain import mix
@@ -70,7 +71,10 @@ def variant_of(kind, look, ahead, right, a, b, along, speed):
 def place(item, n, geometry, kind, ahead, right, a, b, length, width, height, look, key, along, speed):
     """Describe an object in row n of `item` if the camera may see it; returns the number of objects then."""
     radius = _HALF * math.sqrt(length * length + width * width)
-    if ahead + radius < _F(0.3) or abs(right) * geometry[5] - ahead * geometry[6] > radius:
+    circle = around(geometry)
+    if circle > _0 and ahead * ahead + right * right > (circle + radius) * (circle + radius):
+        return n
+    if ahead + radius < _F(0.3) - circle or abs(right) * geometry[5] - ahead * geometry[6] > radius:
         return n
     if max(height, width) * geometry[0] < max(ahead, _1):
         return n  # smaller than a pixel
@@ -120,7 +124,7 @@ def gather(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, ya
             continue
         dx, dy = np.float32(scenery[i, 1]) - cam_x, np.float32(scenery[i, 2]) - cam_y
         ahead = dx * ch + dy * sh
-        if ahead > reach[kind] or ahead < _F(-40.0):
+        if ahead > reach[kind] or ahead < _F(-40.0) - around(geometry):
             continue
         right = dx * sh - dy * ch
         turn = np.float32(scenery[i, 3]) - yaw
@@ -190,19 +194,23 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
         for q in range(start[kind, style], start[kind, style + 1]):
             flags = what[q, 1]
             ax, ay, az, bx, by, bz = lx, ly, lz, vx, vy, vz
+            ux, uy, uz, fx, fy, fz = hx, hy, hz, ox, oy, oz
             if flags & FACING:  # its y axis turns to lie across the view
                 span = wide
                 if flags & THIN:  # never so thin that it falls between two columns
                     span = max(wide, _F(1.05) * ahead / focal)
                 bx, by, bz = -span, _0, _0
+                if around(geometry) > _0:
+                    bx, by, bz, ux, uy, uz, dx, dy, dz = board(geometry, ahead, right, span, tall)
+                    fx, fy, fz = ox + dx, oy + dy, oz + dz
             x, y, z = shape[q, 12], shape[q, 13], shape[q, 14]
-            px = ox + x * ax + y * bx + z * hx
-            py = oy + x * ay + y * by + z * hy
-            pz = oz + x * az + y * bz + z * hz
+            px = fx + x * ax + y * bx + z * ux
+            py = fy + x * ay + y * by + z * uy
+            pz = fz + x * az + y * bz + z * uz
             x, y, z = shape[q, 15], shape[q, 16], shape[q, 17]
-            e1x, e1y, e1z = x * ax + y * bx + z * hx, x * ay + y * by + z * hy, x * az + y * bz + z * hz
+            e1x, e1y, e1z = x * ax + y * bx + z * ux, x * ay + y * by + z * uy, x * az + y * bz + z * uz
             x, y, z = shape[q, 18], shape[q, 19], shape[q, 20]
-            e2x, e2y, e2z = x * ax + y * bx + z * hx, x * ay + y * by + z * hy, x * az + y * bz + z * hz
+            e2x, e2y, e2z = x * ax + y * bx + z * ux, x * ay + y * by + z * uy, x * az + y * bz + z * uz
             nx, ny, nz = e1y * e2z - e1z * e2y, e1z * e2x - e1x * e2z, e1x * e2y - e1y * e2x
             triple = px * nx + py * ny + pz * nz
             inward = triple if flags & MIRRORED == 0 else -triple
@@ -212,9 +220,9 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
                 continue
             for c in range(4):
                 x, y, z = shape[q, 3 * c], shape[q, 3 * c + 1], shape[q, 3 * c + 2]
-                poly[0, c] = ox + x * ax + y * bx + z * hx
-                poly[1, c] = oy + x * ay + y * by + z * hy
-                poly[2, c] = oz + x * az + y * bz + z * hz
+                poly[0, c] = fx + x * ax + y * bx + z * ux
+                poly[1, c] = fy + x * ay + y * by + z * uy
+                poly[2, c] = fz + x * az + y * bz + z * uz
             corners = clip_near(poly, 4)
             if corners < 3:
                 continue

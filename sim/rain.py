@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim import weather as wx
+from sim.around import around
 from sim.kernel import kernel
 from sim.sky import byte
 
@@ -36,12 +37,13 @@ def mix(x):
 
 
 @kernel
-def draw_rain(o, seed, tick, horizon, cols, table):
+def draw_rain(o, seed, tick, geometry, horizon, cols, table):
     """Draw the drops of one tick over a finished image.
 
     Args:
         o: (H, W, 3) uint8, changed.
         seed: of the world; tick: its clock.
+        geometry: see the camera's tables: who looks steeply sees drops end on.
         horizon: first row that can see the ground.
         cols: (4, W) float32, see the camera's tables; column 2 is the headlights' beam.
         table: (LIGHT_SIZE,) float32.
@@ -56,6 +58,7 @@ def draw_rain(o, seed, tick, horizon, cols, table):
     count = np.int32(_F(MOST_STREAKS) * min(_1, rain * _F(0.75) + _F(0.25)) * min(_1, rain * _F(5.0)) * aspect)
     slope = table[wx.WIND] * _F(0.75) + _F(0.06)
     day, head = table[wx.DAY], table[wx.HEAD]
+    fall = max(geometry[3], _F(0.15)) if around(geometry) > _0 else _1  # of a drop's way, the part across the view
     key = mix(_U(seed) ^ mix(_U(tick) + _M3))
     # by day a drop shows a piece of the bright sky, by night only what the headlights throw at it
     white = _F(118.0) * day + _F(105.0) + _F(12.0) * head
@@ -65,7 +68,7 @@ def draw_rain(o, seed, tick, horizon, cols, table):
         near = np.float32(b & _LOW) * _UNIT
         x = np.float32(a & _LOW) * _UNIT * (np.float32(width) * _F(1.2)) - np.float32(width) * _F(0.1)
         y = np.float32(a >> _S16) * _UNIT * (np.float32(height) * _F(1.15)) - np.float32(height) * _F(0.15)
-        length = np.int32((_F(5.0) + _F(9.0) * near) * size)
+        length = np.int32((_F(5.0) + _F(9.0) * near) * size * fall)
         tilt = slope * (_F(0.85) + _F(0.3) * np.float32(b >> _S16) * _UNIT)
         strength = _F(0.26) + _F(0.34) * near
         wide = thick if near >= _F(0.45) else np.int32(1)
@@ -87,11 +90,11 @@ def draw_rain(o, seed, tick, horizon, cols, table):
         return
     for k in range(np.int32(_F(SPLASHES) * rain * aspect)):
         a = mix(key ^ (_U(k) * _M1 + _M2))
-        fall = np.float32(a >> _S16) * _UNIT
-        v = horizon + 1 + np.int32(fall * np.float32(ground - 1))
+        deep = np.float32(a >> _S16) * _UNIT
+        v = horizon + 1 + np.int32(deep * np.float32(ground - 1))
         u = np.int32(np.float32(a & _LOW) * _UNIT * np.float32(width))
         w = _F(0.26) * (day + (_1 - day) * (_F(0.1) + _F(0.8) * cols[2, u]))
-        grow = 1 + np.int32(fall * size * _F(0.6))
+        grow = 1 + np.int32(deep * size * _F(0.6))
         for i in range(2 * grow):
             if u + i < width and v < height:
                 for c in range(3):

@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from sim import weather as wx
+from sim.around import around, behind
 from sim.kernel import kernel
 from sim.types import KIND, KINDS
 from sim.weather import clamp01
@@ -40,7 +41,7 @@ _LAMP, _LIGHT, _BICYCLE, _WALKER = KIND["lamp"], KIND["light"], KIND["bicycle"],
 def _rows_of(geometry, horizon, high, near, far):
     """First and last row of the ground between two distances ahead [m]; none where they are too close to be seen."""
     focal, middle, sine, cosine, up = geometry[0], geometry[1], geometry[2], geometry[3], geometry[7]
-    near = max(near, _NEAREST)
+    near = max(near, _NEAREST - behind(geometry))
     far = max(far, near)
     # a point on the ground at forward distance d appears in row middle + focal * below / depth
     top = middle + focal * (far * sine + up * cosine) / max(far * cosine - up * sine, _F(0.1))
@@ -161,7 +162,7 @@ def _matters(geometry, kind, x, y, length, width, tall, fx, fy, flat):
     size = length + width
     radius = _HALF * (size + reach)
     ahead, right = x + _HALF * fx * reach, y + _HALF * fy * reach
-    if ahead + radius < _NEAREST or ahead - radius > _FAR:
+    if ahead + radius < _NEAREST - around(geometry) or ahead - radius > _FAR + around(geometry):
         return False
     if abs(right) * geometry[5] - ahead * geometry[6] > radius:
         return False
@@ -242,7 +243,8 @@ def cast_shadows(shade, touched, rows, cols, geometry, horizon, cam_x, cam_y, ya
     fx = -(table[wx.SUN_X] * ch + table[wx.SUN_Y] * sh) / level
     fy = -(table[wx.SUN_X] * sh - table[wx.SUN_Y] * ch) / level
     flat = level / max(table[wx.SUN_Z], _F(1e-3))
-    far = _FAR + _F(40.0)
+    far = _FAR + _F(40.0) + around(geometry)
+    rear = _F(-40.0) - around(geometry)
     for i in range(1, kinds.shape[1]):
         kind = kinds[w, i]
         if kind <= 0 or kind >= _SIGNS:  # a sign's box holds its post and air
@@ -262,7 +264,7 @@ def cast_shadows(shade, touched, rows, cols, geometry, horizon, cam_x, cam_y, ya
             continue
         dx, dy = np.float32(scenery[i, 1]) - cam_x, np.float32(scenery[i, 2]) - cam_y
         ahead = dx * ch + dy * sh
-        if ahead > far or ahead < _F(-40.0):
+        if ahead > far or ahead < rear:
             continue
         right = dx * sh - dy * ch
         long, wide, tall = np.float32(scenery[i, 4]), np.float32(scenery[i, 5]), np.float32(scenery[i, 6])

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from sim import weather as wx
+from sim.around import around, behind, lamps
 from sim.kernel import kernel
 from sim.sky import byte, packed, store
 from sim.weather import clamp01
@@ -231,13 +232,14 @@ def draw_ground(o, rows, cols, geometry, horizon, x, y, yaw, smooth, table, nois
         fr, fg, fb = table[wx.FOG] * fog, table[wx.FOG + 1] * fog, table[wx.FOG + 2] * fog
         lr, lg, lb = ar * clear, ag * clear, ab * clear
         beam = head * headlight(forward) * clear
+        lit = lamps(cols, v)
         sr, sg, sb = lr * table[wx.SHADE], lg * table[wx.SHADE + 1], lb * table[wx.SHADE + 2]
         if puddles > _0:
             _puddles(pool, line, noise[0], cols, puddles, smooth, x, y, yaw, forward, depth, across, footprint)
             if touched[v] == 0:
                 shade[v, :] = _0
             for u in range(width):
-                lamp, k = beam * cols[2, u], shade[v, u]
+                lamp, k = beam * cols[lit, u], shade[v, u]
                 t = line[u]
                 damp = _1 + (dark + deeper * pool[u]) * alpha(t)
                 shaded[u] = packed(
@@ -247,7 +249,7 @@ def draw_ground(o, rows, cols, geometry, horizon, x, y, yaw, smooth, table, nois
                 )
         elif touched[v] > 0:
             for u in range(width):
-                lamp, k = beam * cols[2, u], shade[v, u]
+                lamp, k = beam * cols[lit, u], shade[v, u]
                 t = line[u]
                 damp = _1 + dark * alpha(t)
                 shaded[u] = packed(
@@ -257,7 +259,7 @@ def draw_ground(o, rows, cols, geometry, horizon, x, y, yaw, smooth, table, nois
                 )
         else:
             for u in range(width):
-                lamp = beam * cols[2, u]
+                lamp = beam * cols[lit, u]
                 t = line[u]
                 damp = _1 + dark * alpha(t)
                 shaded[u] = packed(
@@ -282,14 +284,35 @@ def draw_ground(o, rows, cols, geometry, horizon, x, y, yaw, smooth, table, nois
 
 
 @kernel
-def draw_mirror(o, zb, horizon, shine, base):
+def _mirror_sky(o, zb, horizon, table, shine):
+    """Let a wet road that is seen from above mirror the sky there: its colour, without the drawing of clouds."""
+    cover = _F(0.84) * table[wx.CLOUD]
+    for v in range(max(horizon, 0), o.shape[0]):
+        for u in range(o.shape[1]):
+            k = shine[v, u]
+            if zb[v, u] > _0 or k < _F(0.045):
+                continue
+            for c in range(3):
+                clear = table[wx.ZENITH + c]
+                seen = clear + (table[wx.CLOUD_LIGHT] - clear) * cover
+                old = np.float32(o[v, u, c])
+                o[v, u, c] = byte(old + k * (seen - old))
+
+
+@kernel
+def draw_mirror(o, zb, geometry, horizon, table, shine, base):
     """Let a wet road mirror what stands behind it, column by column about the foot of the nearest object above.
+
+    Who looks steeply down sees the sky above in it.
 
     Args:
         o: (H, W, 3) uint8, changed; zb: (H, W) float32, inverse depth of objects, 0 where there is none.
         shine: (H, W) float32, from `draw_ground`. base: (W,) int32 scratch.
     """
     height, width = o.shape[0], o.shape[1]
+    if around(geometry) > _0:
+        _mirror_sky(o, zb, horizon, table, shine)
+        return
     blur = 1 + (height >> 6)
     for u in range(width):
         base[u] = horizon - 1
@@ -324,7 +347,7 @@ def draw_patch(o, zb, rows, cols, geometry, horizon, table, cx, cy, ch, sh, leng
     rows_high, columns = o.shape[0], o.shape[1]
     focal, middle, sine, cosine, up = geometry[0], geometry[1], geometry[2], geometry[3], geometry[7]
     half = _HALF * (abs(ch) * length + abs(sh) * width)
-    far, near = cx + half, max(cx - half, _F(0.8))
+    far, near = cx + half, max(cx - half, _F(0.8) - behind(geometry))
     if far <= near:
         return
     # a point on the ground at forward distance d appears in row middle + focal * below / depth
@@ -339,6 +362,7 @@ def draw_patch(o, zb, rows, cols, geometry, horizon, table, cx, cy, ch, sh, leng
         step = depth / focal
         right = cols[0, 0] * depth - cy
         beam = table[wx.HEAD] * headlight(depth * rows[v, 1])
+        lit = lamps(cols, v)
         p, dp = (ahead * ch + right * sh) * il, step * sh * il
         q, dq = (right * ch - ahead * sh) * iw, step * ch * iw
         a, b = _inside(p + _1, dp, _2, 0, columns)
@@ -349,7 +373,7 @@ def draw_patch(o, zb, rows, cols, geometry, horizon, table, cx, cy, ch, sh, leng
             pu, qu = p + dp * np.float32(u), q + dq * np.float32(u)
             k = clamp01((_1 - pu * pu) * hard) * clamp01((_1 - qu * qu) * hard)
             if gr > _0:  # light adds to what light there is, so it multiplies what is seen by less where that is more
-                k /= table[wx.FLAT + 1] + beam * cols[2, u]
+                k /= table[wx.FLAT + 1] + beam * cols[lit, u]
             o[v, u, 0] = byte(np.float32(o[v, u, 0]) * (_1 + gr * k))
             o[v, u, 1] = byte(np.float32(o[v, u, 1]) * (_1 + gg * k))
             o[v, u, 2] = byte(np.float32(o[v, u, 2]) * (_1 + gb * k))

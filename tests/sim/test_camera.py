@@ -262,7 +262,7 @@ def test_fog_hides_what_is_far_and_not_what_is_near(town: Bank):
     assert np.abs(thick[near] - clear[near]).mean() < 45
 
 
-@pytest.mark.parametrize("change", [{"width": 1}, {"fov": 0.0}, {"up": 0.0}, {"pitch": 80.0}])
+@pytest.mark.parametrize("change", [{"width": 1}, {"fov": 0.0}, {"up": 0.0}, {"pitch": 95.0}])
 def test_an_impossible_camera_is_refused_with_its_value(town: Bank, change: dict[str, float]):
     with pytest.raises(ValueError, match=next(iter(change)) if "width" not in change else "1 x 64"):
         render(town, _world([DAY]), replace(SMALL, **change))
@@ -288,8 +288,9 @@ def _cold(kernel, *arguments) -> str:
     return "".join(fresh.inspect_llvm().values())
 
 
-def test_kernels_hold_no_double_precision_arithmetic(town: Bank):
-    view, world, table = view_of(SMALL), _world([WEATHERS["night_rain"]]), _light(WEATHERS["night_rain"])
+@pytest.mark.parametrize("camera", [SMALL, replace(SMALL, pitch=-90.0)], ids=["ahead", "around"])
+def test_kernels_hold_no_double_precision_arithmetic(town: Bank, camera: Camera):
+    view, world, table = view_of(camera), _world([WEATHERS["night_rain"]]), _light(WEATHERS["night_rain"])
     sunny, touched = _light(DAY), np.zeros(SMALL.height, np.uint8)
     high, wide, f = SMALL.height, SMALL.width, np.float32
     o, zb, shaded = np.zeros((high, wide, 3), np.uint8), np.zeros((high, wide), f), np.zeros(wide, np.uint32)
@@ -308,7 +309,8 @@ def test_kernels_hold_no_double_precision_arithmetic(town: Bank):
                               view.horizon, f(0), f(0), f(0), sunny, 0, world.kind, world.x, world.y, world.yaw,
                               world.length, world.width, world.height, world.overhang, town.scenery,
                               town.scenery_start[0], town.scenery_start[1]),
-        "draw_mirror": _cold(underfoot.draw_mirror, o, zb, view.horizon, zb.copy(), np.zeros(wide, np.int32)),
+        "draw_mirror": _cold(underfoot.draw_mirror, o, zb, view.geometry, view.horizon, table, zb.copy(),
+                             np.zeros(wide, np.int32)),
         "draw_patch": _cold(underfoot.draw_patch, o, zb, *head, view.horizon, table, f(9), f(0), f(1), f(0), f(4), f(2),
                             f(2), f(-0.5), f(-0.5), f(-0.5)),
         "gather": _cold(objects.gather, item, order, view.geometry, meshes.reach, f(0), f(0), f(0), 0, world.kind,
@@ -316,7 +318,8 @@ def test_kernels_hold_no_double_precision_arithmetic(town: Bank):
                         world.look, world.speed, town.scenery, town.scenery_start[0], town.scenery_start[1]),
         "draw_lights": _cold(lights.draw_lights, o, zb, item, 0, view.geometry, table, np.zeros(faces.DEPTHS, f),
                              np.int32(0)),
-        "draw_rain": _cold(rain.draw_rain, o, world.seed[0], world.tick[0], view.horizon, view.cols, table),
+        "draw_rain": _cold(rain.draw_rain, o, world.seed[0], world.tick[0], view.geometry, view.horizon, view.cols,
+                           table),
         "draw_objects": _cold(objects.draw_objects, o, zb, item, order, 0, view.geometry, view.rows, view.cols, f(0),
                               table, np.zeros(faces.DEPTHS, f), False, np.zeros((2, high), f), np.zeros((6, 8), f),
                               np.zeros(9, f), np.zeros(6, f), meshes.shape, meshes.what, meshes.start, pictures.texels,

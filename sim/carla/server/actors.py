@@ -12,6 +12,7 @@ from sim.carla.server import wire
 
 NOBODY = 0  # no parent, or no such actor
 NO_ROW = -1
+_POLE = 1e-12  # of a sine, from 1
 MOURNED = 4096  # boxes of so many destroyed actors are kept: the Traffic Manager asks for them a moment later
 NO_BOX = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], 0]
 
@@ -60,10 +61,17 @@ def composed(outer: list[Any], inner: list[Any]) -> list[Any]:
         return [[x + a * cos - b * sin, y + a * sin + b * cos, z + c], [ipitch, yaw + iyaw, iroll]]
     rotation = turned(outer[1]) @ turned(inner[1])
     offset = turned(outer[1]) @ np.array([a, b, c])
-    pitch = math.degrees(math.asin(max(-1.0, min(1.0, rotation[2, 0]))))
-    yaw = math.degrees(math.atan2(rotation[1, 0], rotation[0, 0]))
-    roll = math.degrees(math.atan2(-rotation[2, 1], rotation[2, 2]))
-    return [[x + float(offset[0]), y + float(offset[1]), z + float(offset[2])], [pitch, yaw, roll]]
+    return [[x + float(offset[0]), y + float(offset[1]), z + float(offset[2])], angles(rotation)]
+
+
+def angles(axes: np.ndarray) -> list[float]:
+    """Pitch, yaw and roll [deg] of a matrix as `turned` makes it; straight up and down all that is left is yaw."""
+    sine = float(axes[2, 0])
+    if abs(sine) > 1.0 - _POLE:
+        up = -math.copysign(1.0, sine) * axes[:2, 2]
+        return [math.copysign(90.0, sine), math.degrees(math.atan2(up[1], up[0])), 0.0]
+    yaw, roll = math.atan2(axes[1, 0], axes[0, 0]), math.atan2(-axes[2, 1], axes[2, 2])
+    return [math.degrees(math.asin(sine)), math.degrees(yaw), math.degrees(roll)]
 
 
 def turned(rotation: list[float]) -> np.ndarray:

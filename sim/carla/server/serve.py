@@ -275,16 +275,18 @@ def map_named(name: str, search: Sequence[Path]) -> RoadMap:
 
 
 def warm_up(road_map: RoadMap) -> None:
-    """Tick a world that nobody sees, with a vehicle that carries every sensor.
+    """Tick a world that nobody sees, with a vehicle that carries every sensor, cameras also straight down.
 
     Kernels that were never called on this machine are compiled at their first call, which takes longer than a client
     waits.
     """
     world = ServedWorld(road_map, Streams(), 0)
-    nowhere = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    nowhere, steep = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], [[0.0, 0.0, 9.0], [-90.0, 0.0, 0.0]]
     car = world.spawn([0, OF_BODY["car"], [["spawn_overlap", BOOL, "true"]]], nowhere)
     for name in SENSORS:
         world.spawn([0, name, []], nowhere, car.id)
+        if name.startswith("sensor.camera."):
+            world.spawn([0, name, []], steep, car.id)
     world.tick()
     for actor in [a for a in world.table.by_id.values() if a.stream]:
         actor.sensor.frames(world, actor)

@@ -1,7 +1,7 @@
 """Cameras of a served world: the house's own renderers, from wherever a camera is mounted.
 
-The renderer's camera stands on a body with yaw and pitch and without roll, and sees a flat world from above it. One
-that is mounted within its parent's box does not see its parent.
+The renderer's camera stands on a body with yaw and pitch and sees a flat world from above it; pictures of one that has
+rolled are looked up in upright ones, see `rolled`. One that is mounted within its parent's box does not see its parent.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import cv2
@@ -20,6 +21,7 @@ from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, Actor
 from sim.carla.server.drawings import Eye, paint
 from sim.carla.server.sensors.base import Sensor, bearer, unseen
+from sim.carla.server.sensors.rolled import Upright, attitude, upright
 from sim.config import Camera
 from sim.depth import depth_image, semantic_image, to_carla_depth
 from sim.owners import owner_image
@@ -27,12 +29,17 @@ from sim.owners import owner_image
 _ABOUT = struct.Struct("<IIf")
 _EXACT = 5  # decimals [m, deg] of a mount: float32 on the wire gives back those that were meant
 _EDGE = 0.05  # [m] beyond the box that still counts as within it: a camera on the roof
-LOWEST = 0.06  # [m] above the ground, and ..
-STEEPEST = 60.0  # .. [deg] up or down: what the renderer can do
+LOWEST = 0.06  # [m] above the ground: what the renderer can do
 
 
 class ImageSensor(Sensor, ABC):
-    """What all cameras share: the size of a picture, the mount, and the carrier that is put where the camera is."""
+    """What all cameras share: the size of a picture, the mount, and the carrier that is put where the camera is.
+
+    Attributes:
+        smooth: whether pixels may be mixed where a picture is looked up in another.
+    """
+
+    smooth: ClassVar[bool] = False
 
     limits: ClassVar[dict[str, tuple[float, float]]] = {
         "image_size_x": (2, 4096),
@@ -45,7 +52,8 @@ class ImageSensor(Sensor, ABC):
         self.width, self.height = int(self.values["image_size_x"]), int(self.values["image_size_y"])
         self.fov, self.seed = self.values["fov"], 0
         self._first: int | None = None
-        self._mount: tuple[Any, Camera] | None = None
+        self._mount: tuple[Any, Camera, float] | None = None
+        self._level: tuple[float, Upright] | None = None  # of a roll: it is dear, and moves do not change it
 
     def frames(self, world: Any, actor: Actor) -> list[bytes]:
         """The picture of this tick, where it is due."""
@@ -60,7 +68,7 @@ class ImageSensor(Sensor, ABC):
     def picture(self, world: Any, actor: Actor) -> np.ndarray:
         """(H, W, 4) uint8, BGRA."""
         w = world.fleet.world
-        camera, parent = self.mounted(world, actor)
+        camera, roll, parent = self.mounted(world, actor)
         if parent is not None:
             for name in ("x", "y", "yaw", "speed"):
                 getattr(w, name)[0, 0] = getattr(w, name)[0, parent.row]
@@ -69,37 +77,44 @@ class ImageSensor(Sensor, ABC):
             w.speed[0, 0] = 0.0
         w.seed[0], w.tick[0] = self.seed & 0xFFFFFFFF, world.frame - (self._first or 0)
         with unseen(world, parent.row if parent is not None and _inside(parent, actor.place[0]) else NO_ROW):
-            return self.draw(world, camera)
+            if roll == 0.0:
+                return self.draw(world, camera)
+            if self._level is None or self._level[0] != roll:
+                self._level = roll, upright(self.width, self.height, self.fov, roll)
+            level = self._level[1]
+            larger = replace(camera, width=level.width, height=level.height, fov=level.fov)
+            return level.look_up(self.draw(world, larger), self.smooth)
 
     @abstractmethod
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
         """(H, W, 4) uint8, BGRA, of what the carrier's camera sees."""
 
-    def mounted(self, world: Any, actor: Actor) -> tuple[Camera, Actor | None]:
-        """The renderer's camera, and whose body carries it; None for one that stands by itself."""
+    def mounted(self, world: Any, actor: Actor) -> tuple[Camera, float, Actor | None]:
+        """The renderer's camera, its roll [deg], and whose body carries it; None for one that stands by itself."""
         parent = bearer(world, actor)
         place = actor.place if parent is not None else world.place_of(actor)
         key = (tuple(map(tuple, place)), None if parent is None else parent.id)
         if self._mount is None or self._mount[0] != key:
-            (x, y, z), (pitch, yaw, _) = place
-            if parent is None:  # the carrier stands where the camera is and looks where it looks
-                y = yaw = forward = 0.0
+            (x, y, z), rotation = place
+            pitch, yaw, roll = attitude(rotation)
+            if parent is None:  # the carrier stands where the camera is, turned as far as its yaw says
+                y, yaw, forward = 0.0, yaw - rotation[1], 0.0
             else:
                 forward = x + float(world.fleet.middle[parent.row])
             camera = Camera(
                 width=self.width, height=self.height, fov=self.fov,
                 forward=round(forward, _EXACT), left=round(-y, _EXACT), up=max(round(z, _EXACT), LOWEST),
-                pitch=min(max(round(pitch, _EXACT), -STEEPEST), STEEPEST),
-                yaw=round(-math.remainder(yaw, 360.0), _EXACT),
+                pitch=pitch, yaw=round(-math.remainder(yaw, 360.0), _EXACT),
             )  # fmt: skip
-            self._mount = key, camera
-        return self._mount[1], parent
+            self._mount = key, camera, roll
+        return self._mount[1], self._mount[2], parent
 
 
 class RgbCamera(ImageSensor):
     """Pictures as people know them."""
 
     number = wire.SENSOR_NUMBER["rgb"]
+    smooth = True
     limits: ClassVar[dict[str, tuple[float, float]]] = {**ImageSensor.limits, "rain_seed": (-(2.0**31), 2.0**32)}
 
     def __init__(self, attributes: Mapping[str, str]) -> None:
@@ -133,7 +148,7 @@ class SemanticCamera(ImageSensor):
 
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
         """Tags in red, nothing in green and blue."""
-        out = np.zeros((self.height, self.width, 4), np.uint8)
+        out = np.zeros((camera.height, camera.width, 4), np.uint8)
         out[..., 2] = semantic_image(world.maps, world.fleet.world, camera)[0, ..., 0]
         out[..., 3] = 255
         return out
@@ -146,7 +161,7 @@ class InstanceCamera(ImageSensor):
 
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
         """What, and who."""
-        out = np.empty((self.height, self.width, 4), np.uint8)
+        out = np.empty((camera.height, camera.width, 4), np.uint8)
         ids = world.owners()[owner_image(world.maps, world.fleet.world, camera)[0]]
         out[..., 0], out[..., 1] = ids >> 8 & 255, ids & 255
         out[..., 2] = semantic_image(world.maps, world.fleet.world, camera)[0, ..., 0]
