@@ -94,7 +94,7 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
 # Parts of `sim.crowd.advance` and `sim.errands.drive_errands`: they are compiled with these, as one launch each, below.
 PARTS = {"flow", "lanechange", "rightofway", "walkers", "errands", "queueing"}
 # These draw or measure, row by row; for a GPU they want a driver of their own, by pixel or ray.
-DRAWING = {"birdseye", "boards", "depth", "faces", "objects", "rain", "rays", "shadows", "sky", "underfoot"}
+DRAWING = {"around", "birdseye", "boards", "depth", "faces", "objects", "rain", "rays", "shadows", "sky", "underfoot"}
 
 
 def inline_kernels() -> dict[str, set[str]]:

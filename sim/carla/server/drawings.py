@@ -211,7 +211,8 @@ def _open(points: np.ndarray, far: np.ndarray, depth: np.ndarray) -> np.ndarray:
 
 def _line(picture: np.ndarray, p: np.ndarray, q: np.ndarray, drawing: Drawing, scale: float) -> None:
     """A stroke, or a disc where it has no length; `scale`: [px/m]."""
-    ends = [(round(float(x) * 16), round(float(y) * 16)) for x, y in (p, q)]
+    # here a pixel is a square of which its number is the corner, for OpenCV its middle
+    ends = [(round((float(x) - 0.5) * 16), round((float(y) - 0.5) * 16)) for x, y in (p, q)]
     if ends[0] == ends[1]:
         radius = max(1.0, min(drawing.width * scale / 2.0, 500.0))
         cv2.circle(picture, ends[0], round(radius * 16), drawing.colour, -1, cv2.LINE_AA, shift=4)
