@@ -5,45 +5,47 @@ Where that differs from what the rule says of c itself the pair must *flip*, els
 only the finished decision fails here for rules of two premises: swapping the decision follows d's decision, not the
 counterfactual one; it is then called *fused*.  A net that holds premises and conclusion must be left to draw the
 conclusion anew: so what hangs on two premises together is taken out of a premise's subspace.
+
+A net may also join its premises the moment it sees them and remember the conclusion alone.  Then they stand in a site
+before the memory, and only as long as they are seen.  So each premise is looked for at the memory first, and at every
+site before it: pairs that are used for nothing else choose the place, so that the test needs no further correction.
+Sites after the memory are not asked: what the controls are read from is a conclusion, whatever it is called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from policies.sites import Sited
-from probes.asked import Crossing, NotAsked, asked_of, control, premises, said, turns
+from probes.asked import Crossing, NotAsked, asked_of, premises, said, turns
 from probes.asked import question as binary
 from probes.evidence import MARGIN, NEEDED, Level, Share
+from probes.held import Held, window_said
 from probes.interventions import (
     Factorial,
-    Shadowed,
     Subspace,
     bases_at_once,
     everything,
     interchange,
     leading,
+    nothing,
     observe_factorial,
     random_subspace,
     without,
 )
-from probes.trace import STATIONS
 from scenarios.rules.evaluate import evaluate
 from scenarios.rules.logic import Cell, valuation_of
 from scenarios.spec import Scenario
 from sim.config import Camera, Episode
-from sim.rollout import in_chunks, look
 from sim.stage import most_at_once
-from sim.types import DECISION, Action
+from sim.types import DECISION
 
 INTERACTION = 0.2  # share of a premise's own effect from which on its interaction with another is taken out
-# What twins must differ in by so much before there is anything to be carried: [rad], [m/s^2].
-NOTICEABLE = {"steering": 0.02, "acceleration": 0.2}
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,60 @@ def study(policy: Sited, question: Question, draws: int, first_seed: int) -> dic
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Swaps:
+    """All interchanges that `uses` drove.
+
+    Args:
+        places: premise -> the sites at which it was swapped.
+        premises, controls: of every premise at its place, and what each is held against.
+        others: ceilings, premises swapped only while they are held, the conclusion.
+        fused: whether the conclusion can be swapped and a premise cannot; None where that was not in question.
+    """
+
+    places: dict[str, tuple[str, ...]]
+    premises: list[Interchange]
+    controls: list[Interchange]
+    others: list[Interchange]
+    fused: bool | None = None
+
+    @property
+    def all(self) -> list[Interchange]:
+        """All of them, for the table."""
+        return [*self.premises, *self.controls, *self.others]
+
+
+def places_of(policy: Sited) -> list[tuple[str, ...]]:
+    """Where premises are looked for: all recurrent layers together, then each site before the first of them."""
+    first = sites_swapped(policy)
+    sites = list(policy.sites)
+    return [first, *((s,) for s in sites[: sites.index(first[0])])]
+
+
+def choose_place(
+    policy: Sited, question: Question, latents: Mapping[str, Factorial], premise: str, pairs: int, seed: int
+) -> tuple[str, ...]:
+    """The place at which swapping a premise does most: the first one that does nearly all, or else the best.
+
+    Args:
+        pairs: of each kind that choose; they must be used for nothing else.
+    """
+    known = places_of(policy)
+    if len(known) == 1:
+        return known[0]
+    flips, keeps = pairs_for(question, premise, pairs, seed)
+    sites = tuple(s for place in known for s in place)
+    swaps = {
+        ", ".join(place): [
+            premise_subspace(latents[s], question, premise) if s in place else nothing(s, policy.sites[s])
+            for s in sites
+        ]
+        for place in known
+    }  # fmt: skip
+    scores = [found.score for found in run_pairs(policy, question, flips, keeps, swaps)]
+    return next((p for p, score in zip(known, scores) if score >= NEEDED), known[int(np.argmax(scores))])
+
+
 def uses(
     policy: Sited,
     untrained: Sited,
@@ -212,70 +268,113 @@ def uses(
     draws: int,
     seed: int,
     on_done: Callable[[float], None] = lambda by: None,
-) -> tuple[Level, list[Interchange], bool | None, dict[str, Factorial]]:
-    """Interchange of every premise of the rule, with its controls.
+    held: Held | None = None,
+) -> tuple[Level, Swaps, dict[str, Factorial]]:
+    """Interchange of every premise of the rule at the place where it is held, with its controls.
 
     Args:
         pairs: of each kind (flip, keep) for each premise.
         draws: from which subspaces are fitted; none of them is driven again.
+        held: what is held where and when: where premises are chosen before the memory, they are also swapped only
+            while they are held.
 
     Returns:
-        The level, all interchanges, whether the rule is fused (None for a rule of one premise or one whose premises
-        pass), and the latents that subspaces were fitted to.
+        The level, all interchanges, and the latents that subspaces were fitted to.
     """
     latents = study(policy, question, draws, seed)
     on_done(1.0)
-    sites = sites_swapped(policy)
-    rng = np.random.default_rng([seed, 6])
-    results: list[Interchange] = []
-    premises: list[Interchange] = []
-    controls: list[Interchange] = []
     blank = study(untrained, question, max(4, draws // 4), seed)
+    rng = np.random.default_rng([seed, 6])
+    found = Swaps({}, [], [], [])
     for number, premise in enumerate(question.rule_names):
-        flips, keeps = pairs_for(question, premise, pairs, seed + 10_000 * (number + 1))
+        first = seed + 10_000 * (number + 1)
+        flips, keeps = pairs_for(question, premise, pairs, first)
         if not (flips and keeps):
             missing = "flips" if keeps else "keeps"
             raise NotAsked(f"no twins can be made in which swapping '{premise}' alone {missing} what the rule wants")
-        # With one premise a swap of everything is the ceiling; with more it brings the others along.
-        whole = f"full swap ({premise})" + (", the ceiling" if len(question.rule_names) == 1 else "")
-        swaps = {
-            premise: [premise_subspace(latents[s], question, premise) for s in sites],
-            whole: [everything(s, policy.sites[s]) for s in sites],
-            f"random variable ({premise})": [random_subspace(s, policy.sites[s], rng) for s in sites],
-        }
-        if wrong := next((n for n in reversed(question.names) if n != premise), None):
-            column = question.names.index(wrong)
-            away = [leading(s, latents[s].main_effect(column), wrong) for s in sites]
-            swaps[f"wrong formula: {wrong} ({premise})"] = away
+        some = slice(0, max(8, pairs // 4))
+        place = choose_place(policy, question, latents, premise, len(flips[some]), first + 5_000)
+        found.places[premise] = place
+        swaps = _swaps_of(policy, question, latents, premise, place, rng) | _while_held(
+            question, latents, premise, place, held if place != sites_swapped(policy) else None
+        )
         own, full, *others = run_pairs(policy, question, flips, keeps, swaps)
         on_done(2.0)
-        fresh = [premise_subspace(blank[s], question, premise) for s in sites_swapped(untrained)]
-        some = slice(0, max(8, pairs // 4))  # it never arrives, so each of its pairs lasts as long as two others
-        nobody = run_pairs(untrained, question, flips[some], keeps[some], {f"untrained net ({premise})": fresh})
-        premises, controls, results = [*premises, own], [*controls, *others, *nobody], [*results, full]
+        there = place if set(place) <= set(untrained.sites) else sites_swapped(untrained)
+        fresh = [premise_subspace(blank[s], question, premise) for s in there]
+        # An untrained net never arrives, so each of its pairs lasts as long as two others.
+        idle = run_pairs(untrained, question, flips[some], keeps[some], {f"untrained net ({premise})": fresh})
+        found.premises.append(own)
+        found.controls.extend([*(o for o in others if HELD not in o.what), *idle])
+        found.others.extend([full, *(o for o in others if HELD in o.what)])
         on_done(1.0)
-    worst = min(premises, key=lambda r: r.bound)
-    best = max(c.score for c in controls)
+    return (*_judged(policy, question, latents, found, pairs, seed), latents)
+
+
+HELD = "swapped only while it is held"
+
+
+def _swaps_of(
+    policy: Sited, question: Question, latents: Mapping[str, Factorial], premise: str, place: Sequence[str],
+    rng: np.random.Generator,
+) -> dict[str, list[Subspace]]:  # fmt: skip
+    """A premise at its place, the full swap there, and the controls."""
+    # With one premise a swap of everything is the ceiling; with more it brings the others along.
+    whole = f"full swap ({premise})" + (", the ceiling" if len(question.rule_names) == 1 else "")
+    swaps = {
+        premise: [premise_subspace(latents[s], question, premise) for s in place],
+        whole: [everything(s, policy.sites[s]) for s in place],
+        f"random variable ({premise})": [random_subspace(s, policy.sites[s], rng) for s in place],
+    }
+    if wrong := next((n for n in reversed(question.names) if n != premise), None):
+        column = question.names.index(wrong)
+        away = [leading(s, latents[s].main_effect(column), wrong) for s in place]
+        swaps[f"wrong formula: {wrong} ({premise})"] = away
+    return swaps
+
+
+def _while_held(
+    question: Question, latents: Mapping[str, Factorial], premise: str, place: Sequence[str], held: Held | None
+) -> dict[str, list[Subspace]]:
+    """A premise at its place, but only along the stretch on which it is held there; nothing where none is known."""
+    window = held.window(premise, place) if held is not None else None
+    if window is None or np.isinf(window).all():
+        return {}
+    swap = [replace(premise_subspace(latents[s], question, premise), window=window) for s in place]
+    return {f"{premise}, {HELD} ({window_said(*window)})": swap}
+
+
+def _judged(
+    policy: Sited, question: Question, latents: dict[str, Factorial], found: Swaps, pairs: int, seed: int
+) -> tuple[Level, Swaps]:
+    """The level, and the swaps with that of the conclusion beside them where that tells more."""
+    sites = sites_swapped(policy)
+    worst = min(found.premises, key=lambda r: r.bound)
+    best = max(c.score for c in found.controls)
     passed = worst.bound >= NEEDED and worst.bound >= best + MARGIN
-    fused = None
-    if not passed and len(question.rule_names) > 1:
+    early = any(place != sites for place in found.places.values())
+    details: dict[str, Any] = {}
+    if len(question.rule_names) > 1 and (early or not passed):
         decision = _decision_swap(policy, question, latents, sites, pairs, seed)
-        results.append(decision)
-        fused = decision.score >= NEEDED
+        fused = None if passed else decision.score >= NEEDED
+        found = replace(found, others=[*found.others, decision], fused=fused)
+        details[f"the conclusion, swapped at {', '.join(sites)}: flip"] = decision.flip.to_dict()
+        details[f"the conclusion, swapped at {', '.join(sites)}: keep"] = decision.keep.to_dict()
     act = "go where the rule says" if turns(question.scenario) else "do what the rule says"
     weaker = min((worst.flip, worst.keep), key=lambda s: s.interval[0])
     level = Level(
         value=worst.score,
         interval=weaker.interval,
         passed=bool(passed),
-        what=f"share of pairs that {act} when only {worst.what!r} is swapped at {', '.join(sites)} "
+        what=f"share of pairs that {act} when only {worst.what!r} is swapped at {', '.join(found.places[worst.what])} "
         "(the weaker of flip and keep)",
         threshold=NEEDED,
-        baselines={c.what: {"value": c.score, "interval": None} for c in controls},
+        baselines={c.what: {"value": c.score, "interval": None} for c in found.controls},
         details={"flip": worst.flip.to_dict(), "keep": worst.keep.to_dict(), "pairs of each kind": pairs, "rank": 2,
-                 "best control": best, "margin wanted": MARGIN, "fused": fused},
+                 "best control": best, "margin wanted": MARGIN, "fused": found.fused,
+                 "swapped at": {p: ", ".join(place) for p, place in found.places.items()}, **details},
     )  # fmt: skip
-    return level, [*premises, *controls, *results], fused, latents
+    return level, found
 
 
 def _decision_swap(
@@ -288,90 +387,3 @@ def _decision_swap(
     swap = [leading(s, np.concatenate([latents[s].effect_of(w) for w in wanted]), "decision") for s in sites]
     flips, keeps = pairs_for(question, None, pairs, seed + 90_000)
     return run_pairs(policy, question, flips, keeps, {"the decision as a whole": swap})[0]
-
-
-def used_map(
-    policy: Sited, question: Question, latents: dict[str, Factorial], draws: int, seed: int
-) -> tuple[str, list[list[float | None]]]:
-    """Where along the way a swap at one site and one tick alone carries what twins do differently (`asked.control`).
-
-    Returns:
-        The premise, and (sites x stations) the regression of the swap's change in steering (or acceleration) on the
-        twin's; None where twins do alike, so that there is nothing to carry.
-    """
-    premise, controlled = question.rule_names[0], control(question.scenario)
-    column, cells = question.names.index(premise), question.cells
-    off = [i for i, c in enumerate(cells) if not c[column] and question.crossing.partner(c, column)]
-    on = [cells.index(tuple(v or j == column for j, v in enumerate(cells[i]))) for i in off]
-    episodes = [question.draw(seed + i) for i in range(draws)]
-    flipped = [(off, on) if i % 2 else (on, off) for i in range(draws)]
-    bases = [e[f[0][i % len(off)]] for i, (e, f) in enumerate(zip(episodes, flipped))]
-    twins = [e[f[1][i % len(off)]] for i, (e, f) in enumerate(zip(episodes, flipped))]
-    swaps = {s: premise_subspace(latents[s], question, premise) for s in policy.sites}
-    chunks = in_chunks(list(zip(bases, twins)), max(1, bases_at_once(draws)))
-    found, first = [], 0
-    for chunk in chunks:
-        found.append((*_carried(policy, question, chunk, swaps, controlled), first))
-        first += len(chunk)
-    ticks, cars = (np.concatenate([part[k] + (part[4] if k else 0) for part in found]) for k in (0, 1))
-    order = np.lexsort((cars, ticks))  # sums are of floats: tick by tick, however the bases were parted
-    places, terms = np.concatenate([p[2] for p in found])[order], np.concatenate([p[3] for p in found], 1)[:, order]
-    product = np.zeros((len(policy.sites), len(STATIONS)))
-    square, count = np.zeros(len(STATIONS)), np.zeros(len(STATIONS))
-    np.add.at(square, places, terms[0] ** 2)
-    np.add.at(count, places, 1)
-    for i in range(len(swaps)):
-        np.add.at(product[i], places, terms[1 + i] * terms[0])
-    there_is = (count > 0) & (np.sqrt(square / np.maximum(count, 1)) > NOTICEABLE[controlled])
-    share = product / np.maximum(square, 1e-12)
-    return premise, [[float(v) if ok else None for v, ok in zip(row, there_is)] for row in share]
-
-
-def _carried(
-    policy: Sited, question: Question, pairs: Sequence[tuple[Episode, Episode]], swaps: Mapping[str, Subspace],
-    controlled: str,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """Drive bases beside their twins.
-
-    Returns:
-        For each of R ticks of a car: which tick (R,), which car (R,), which station (R,), and (1 + sites, R) what the
-        twin does differently, and what the car does differently with a swap at each site.
-    """
-    bases, twins = zip(*pairs)
-    memory, shadow_memory = policy.begin(len(bases)), policy.begin(len(bases))
-    ticks: list[np.ndarray] = []
-    cars, places, terms = [], [], []
-    with Shadowed(
-        question.scenario, bases, twins, question.camera, question.threads, question.search
-    ) as worlds:  # fmt: skip
-        while len(slots := worlds.running()):
-            with policy.record() as tape:
-                there, after = policy.act(look(worlds.shadow, policy.needs, slots), shadow_memory[slots])
-            shadow_memory[slots] = after
-            source = {s: rows[-1] for s, rows in tape.ticks.items()}
-            view = look(worlds.base, policy.needs, slots)
-            before = memory[slots]
-            action, after = policy.act(view, before)
-            differences = [_of(controlled, there) - _of(controlled, action)]
-            for site, swap in swaps.items():
-                with policy.edit({site: lambda z, swap=swap, site=site: swap.swap(z, source[site])}):  # type: ignore[misc]  # noqa: B023
-                    changed, _ = policy.act(view, before)
-                differences.append(_of(controlled, changed) - _of(controlled, action))
-            ticks.append(np.full(len(slots), len(ticks)))
-            cars.append(slots)
-            places.append(_stations(worlds, slots))
-            terms.append(np.stack(differences))
-            memory[slots] = after
-            worlds.step(slots, action)
-    return np.concatenate(ticks), np.concatenate(cars), np.concatenate(places), np.concatenate(terms, 1)
-
-
-def _stations(worlds: Shadowed, slots: np.ndarray) -> np.ndarray:
-    """(S,) index of the last station that each ego has passed; the first one before any."""
-    world, bank = worlds.base.world, worlds.base.maps.arrays
-    away = world.route_s[slots, 0] - bank.junction_in[world.route[slots, 0]]
-    return np.clip(np.searchsorted(np.array(STATIONS), away, side="right") - 1, 0, len(STATIONS) - 1)
-
-
-def _of(controlled: str, action: Action) -> np.ndarray:
-    return action.steer if controlled == "steering" else action.acceleration

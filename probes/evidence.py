@@ -53,11 +53,12 @@ class Level:
 
     Args:
         value, interval: of the quantity that `what` describes.
-        passed: None where it was not measured.
+        passed: None where it was not measured, or is undecided.
         threshold: that the lower bound must reach, if it is one number.
         baselines: name -> {"value", "interval"} in the same quantity.
         details: whatever else was measured.
         not_asked: why the scenario cannot be asked this; "" where it was asked.
+        undecided: what the evidence is too little to tell, and how much more would; "" where it tells.
     """
 
     value: float | None
@@ -68,6 +69,7 @@ class Level:
     baselines: dict[str, dict[str, Any]] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     not_asked: str = ""
+    undecided: str = ""
 
     @classmethod
     def unasked(cls, reason: str) -> Level:
@@ -75,11 +77,9 @@ class Level:
         return cls(None, None, None, f"not asked: {reason}", not_asked=reason)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data; `not_asked` only where it says something."""
+        """Plain data; `not_asked` and `undecided` only where they say something."""
         data = asdict(self)
-        if not self.not_asked:
-            del data["not_asked"]
-        return data
+        return {k: v for k, v in data.items() if v or k not in ("not_asked", "undecided")}
 
 
 def cell_name(names: tuple[str, ...], cell: tuple[bool, ...]) -> str:

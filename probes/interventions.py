@@ -40,11 +40,13 @@ class Subspace:
         site: of the policy.
         basis: (D, r) orthonormal columns; r = D swaps everything.
         what: what it was fitted to, for tables.
+        window: from where to where it is swapped [m] from the junction's edge; None is everywhere.
     """
 
     site: str
     basis: np.ndarray
     what: str
+    window: tuple[float, float] | None = None
 
     def swap(self, base: Tensor, source: Tensor) -> Tensor:
         """`base` (S, D) with its component in the subspace replaced by that of `source`."""
@@ -55,6 +57,11 @@ class Subspace:
 def everything(site: str, width: int) -> Subspace:
     """The full swap: the ceiling of what an interchange at this site can do."""
     return Subspace(site, np.eye(width, dtype=np.float32), "full swap")
+
+
+def nothing(site: str, width: int) -> Subspace:
+    """No subspace at all: a swap that leaves the site as it is."""
+    return Subspace(site, np.zeros((width, 1), np.float32), "nothing")
 
 
 def random_subspace(site: str, width: int, rng: np.random.Generator) -> Subspace:
@@ -145,6 +152,12 @@ class Shadowed:
         """Slots whose base still runs."""
         return np.flatnonzero(self.base.world.outcome == OUTCOME["running"])
 
+    def away(self, slots: np.ndarray) -> np.ndarray:
+        """(S,) [m] how far beyond the edge of the place of decision each ego is; negative before it."""
+        world, bank = self.base.world, self.base.maps.arrays
+        found: np.ndarray = world.route_s[slots, 0] - bank.junction_in[world.route[slots, 0]]
+        return found
+
     def step(self, slots: np.ndarray, action: Action) -> None:
         """Base and shadow take the same action; each shadow's ego is then put where the base's is."""
         whole = action.spread(slots, self.base.worlds)
@@ -206,8 +219,9 @@ def _drive_swapped(
             _, after = policy.act(look(worlds.shadow, policy.needs, slots), shadow_memory[slots])
         shadow_memory[slots] = after
         parts = [np.flatnonzero(groups[slots] == g) for g in range(len(swaps))]
+        away = worlds.away(slots)
         edits = {
-            site: _each(parts, [subspaces[k] for subspaces in swaps], tape.ticks[site][-1])
+            site: _each(parts, [subspaces[k] for subspaces in swaps], tape.ticks[site][-1], away)
             for k, site in enumerate(sites)
         }
         with policy.edit(edits):
@@ -217,12 +231,16 @@ def _drive_swapped(
         on_tick(worlds.base)
 
 
-def _each(parts: Sequence[np.ndarray], subspaces: Sequence[Subspace], source: Tensor) -> Callable[[Tensor], Tensor]:
-    """An edit that swaps each part's rows in its own subspace."""
+def _each(
+    parts: Sequence[np.ndarray], subspaces: Sequence[Subspace], source: Tensor, away: np.ndarray
+) -> Callable[[Tensor], Tensor]:
+    """An edit that swaps each part's rows in its own subspace, where the ego is within the subspace's window."""
 
     def edit(latent: Tensor) -> Tensor:
         changed = latent.clone()
-        for rows, subspace in zip(parts, subspaces):
+        for part, subspace in zip(parts, subspaces):
+            low, high = subspace.window or (-np.inf, np.inf)
+            rows = part[(away[part] >= low) & (away[part] < high)]
             changed[rows] = subspace.swap(latent[rows], source[rows])
         return changed
 

@@ -4,6 +4,10 @@
     premises    holds every premise, and applies the rule only where it acts             -> all but `encodes` the rule
     fused       works the decision out at once and holds only that                       -> all but `uses` its premises
     shortcut    holds a distractor that went along with the premise in training          -> imitates, and nothing else
+    early       joins the premises where it sees them, and remembers the conclusion      -> every level, premises at
+                                                                                            `encoder`
+    late        remembers the premises, and concludes near the junction, in `head`       -> every level, rule at `head`
+    idle        its encoder shows the premises, but decides nothing; else like fused     -> all but `uses` its premises
     memoriser   knows the episodes it was shown by heart and guesses elsewhere           -> nothing on fresh episodes
     untrained   a network with fresh weights                                             -> nothing
 
@@ -27,6 +31,7 @@ from policies.learner import LearnerSettings, build
 from policies.sites import Sited
 from scenarios.environment import truth_of
 from scenarios.rules.evaluate import evaluate
+from scenarios.rules.syntax import names as names_in
 from scenarios.spec import Scenario
 from sim.rollout import Truth
 from sim.types import DECISION, Action
@@ -35,6 +40,8 @@ WIDTH = 24  # of the recurrent state
 NUISANCES = 6  # registers that hold speed, place and such, as any driver's state would
 HOLD = 0.5  # share of a register that is kept from tick to tick
 LOUD = 2.0  # strength of a conclusion beside its premises: what a mind acts upon, it holds clearly
+VISIBLE = -10.0  # [m] from the junction: farther away the evidence is visible, nearer it is not (EarlyFusion)
+NEAR = -6.0  # [m] from the junction: from here on the conclusion is drawn (LateFusion)
 
 
 class PlantedMind(Sited):
@@ -84,22 +91,34 @@ class PlantedMind(Sited):
 
     def act(self, seen: Truth, memory: Tensor) -> tuple[Action, Tensor]:
         """Write the registers, rotate, pass the site, rotate back, choose, and drive there."""
+        written = self._written(self.sense(seen, self._read(memory)), seen)
+        state = self._at("memory", HOLD * memory + (1 - HOLD) * written)
+        return self._driven(seen, self.choose(self._read(state), seen)), state
+
+    def _written(self, registers: np.ndarray, seen: Truth) -> Tensor:
+        """(S, WIDTH) a rotated state that holds registers (S, R) and the nuisances."""
         world = seen.world
-        written = np.zeros((len(seen.slots), WIDTH), np.float32)
-        written[:, : len(self.registers)] = self.sense(seen, self._read(memory))
+        rows = np.zeros((len(registers), WIDTH), np.float32)
+        rows[:, : registers.shape[1]] = registers
         nuisances = (world.speed[:, 0] / 10, world.yaw[:, 0] / 3, world.x[:, 0] / 50, world.y[:, 0] / 50,
                      world.route_offset[:, 0] / 5, np.sin(world.tick / 9.0))  # fmt: skip
-        written[:, len(self.registers) : len(self.registers) + NUISANCES] = np.stack(nuisances, 1)
-        state = HOLD * memory + (1 - HOLD) * torch.from_numpy(written) @ self._rotation.T
-        state = self._at("memory", state)
-        decision = self.choose(self._read(state), seen)
-        driver = Expert(lambda _: decision, Manner())
-        return driver.act(seen, np.zeros((len(seen.slots), 0)))[0], state
+        rows[:, len(self.registers) : len(self.registers) + NUISANCES] = np.stack(nuisances, 1)
+        return torch.from_numpy(rows) @ self._rotation.T
+
+    def _driven(self, seen: Truth, decision: np.ndarray) -> Action:
+        """What the expert's hands do towards a decision (S,)."""
+        return Expert(lambda _: decision, Manner()).act(seen, np.zeros((len(seen.slots), 0)))[0]
 
     def _read(self, state: Tensor) -> dict[str, np.ndarray]:
         """Register -> (S,) what stands in it."""
         values = (state @ self._rotation).numpy()
         return {name: values[:, i] for i, name in enumerate(self.registers)}
+
+
+def _away(seen: Truth) -> np.ndarray:
+    """(S,) [m] how far beyond the junction's edge ego is; negative before it."""
+    away: np.ndarray = seen.world.route_s[:, 0] - seen.maps.arrays.junction_in[seen.world.route[:, 0]]
+    return away
 
 
 def _signs(values: Any) -> np.ndarray:
@@ -154,6 +173,83 @@ class FusedRule(PlantedMind):
     def choose(self, registers: dict[str, np.ndarray], seen: Truth) -> np.ndarray:
         """Left or right, as the register says."""
         return np.where(registers["decision"] > 0, DECISION["left"], DECISION["right"])
+
+
+class EarlyFusion(PlantedMind):
+    """Its encoder shows the premises while they are visible; they are joined there, and the conclusion is remembered.
+
+    The memory never holds a premise. Once the evidence is out of sight it keeps its conclusion as it is.
+    """
+
+    def __init__(self, scenario: Scenario, seed: int = 0) -> None:
+        super().__init__(scenario, scenario.proposition_names, seed)
+
+    @property
+    def sites(self) -> dict[str, int]:
+        """What is seen now, and what is remembered."""
+        return {"encoder": WIDTH, "memory": WIDTH}
+
+    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
+        """The propositions while they are visible, and zeros after that."""
+        values = truth_of(self.scenario, seen.world)
+        visible = _away(seen) < VISIBLE
+        return np.stack([_signs(values[name]) * visible for name in self.registers], 1)
+
+    def conclude(self, shown: dict[str, np.ndarray], seen: Truth) -> tuple[np.ndarray, np.ndarray]:
+        """Whether the rule says left by what the encoder shows, and whether it shows enough to say so: (S,) bool."""
+        left = evaluate(self.scenario.rule, {name: value > 0 for name, value in shown.items()}) == DECISION["left"]
+        return left, np.min([np.abs(shown[n]) for n in names_in(self.scenario.rule)], 0) > 0.5
+
+    def act(self, seen: Truth, memory: Tensor) -> tuple[Action, Tensor]:
+        """Show, conclude where there is something to conclude from, remember, and drive there."""
+        encoded = self._at("encoder", self._written(self.sense(seen, {}), seen))
+        left, knows = self.conclude(self._read(encoded), seen)
+        before = self._conclusion(memory)
+        now = np.where(knows, HOLD * before + (1 - HOLD) * LOUD * _signs(left), before)
+        state = self._at("memory", self._written(now[:, None].astype(np.float32), seen))
+        decision = np.where(self._conclusion(state) > 0, DECISION["left"], DECISION["right"])
+        return self._driven(seen, decision), state
+
+    def _conclusion(self, state: Tensor) -> np.ndarray:
+        """(S,) the memory's one register: it stands in the first place."""
+        return (state @ self._rotation).numpy()[:, 0]
+
+
+class IdleEncoder(EarlyFusion):
+    """Its encoder shows the premises, but the conclusion is drawn from the world and not from what is shown."""
+
+    def conclude(self, shown: dict[str, np.ndarray], seen: Truth) -> tuple[np.ndarray, np.ndarray]:
+        """Whether the rule says left, by the world, as long as the evidence is visible: (S,) bool each."""
+        decision = evaluate(self.scenario.rule, truth_of(self.scenario, seen.world))
+        return decision == DECISION["left"], _away(seen) < VISIBLE
+
+
+class LateFusion(PlantedMind):
+    """Its memory holds the premises; the conclusion is drawn near the junction only, in a later site."""
+
+    def __init__(self, scenario: Scenario, seed: int = 0) -> None:
+        super().__init__(scenario, scenario.proposition_names, seed)
+
+    @property
+    def sites(self) -> dict[str, int]:
+        """What is remembered, and what the controls are read from."""
+        return {"memory": WIDTH, "head": WIDTH}
+
+    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
+        """The propositions."""
+        values = truth_of(self.scenario, seen.world)
+        return np.stack([_signs(values[name]) for name in self.registers], 1)
+
+    def act(self, seen: Truth, memory: Tensor) -> tuple[Action, Tensor]:
+        """Remember, conclude when the junction is near, and drive by the conclusion."""
+        written = self._written(self.sense(seen, {}), seen)
+        state = self._at("memory", HOLD * memory + (1 - HOLD) * written)
+        held = {name: value > 0 for name, value in self._read(state).items()}
+        left = evaluate(self.scenario.rule, held) == DECISION["left"]
+        drawn = LOUD * _signs(left) * (_away(seen) >= NEAR)
+        head = self._at("head", self._written(drawn[:, None].astype(np.float32), seen))
+        concluded = (head @ self._rotation).numpy()[:, 0]
+        return self._driven(seen, np.where(concluded > 0, DECISION["left"], DECISION["right"])), state
 
 
 class Shortcut(PlantedMind):

@@ -37,13 +37,15 @@ from probes.behaviour import (
     twin_episodes,
     twins_of,
 )
-from probes.causes import Question, study, used_map, uses
+from probes.causes import Question, Swaps, study, uses
 from probes.evidence import LEVELS, QUICK_SECONDS, Level, quick_share
+from probes.held import Held, held_map
 from probes.interventions import Factorial
-from probes.meaning import encodes, readable, tables
+from probes.meaning import encodes, name_of_truth, tables
 from probes.recover import Recovered
 from probes.trace import DECISION_STATION, STATIONS, trace
 from probes.twins import record_twins as _record
+from probes.used import used_map
 from scenarios.sample import cells
 from scenarios.spec import Scenario
 from sim.config import Camera, Episode
@@ -150,7 +152,7 @@ class Scoring:
         levels["imitates"] = self._timed("imitates", self._imitates)
         levels["generalises"], found, levels["recovered"] = self._timed("generalises", self._generalises)
         levels["encodes"], league, random, where = self._timed("encodes", self._encodes)
-        levels["uses"], swaps, fused, used = self._timed("uses", self._uses)
+        levels["uses"], swaps, used = self._timed("uses", lambda: self._uses(where))
         recovered: dict[str, Any] = {
             "recovered_rule": None, "forms": {}, "equivalent": None, "truth_table": {},
         } if found is None else {
@@ -168,18 +170,20 @@ class Scoring:
             "recovered_rule": recovered["recovered_rule"],
             "forms": recovered["forms"],
             "equivalent": recovered["equivalent"],
-            "fused": fused,
+            "fused": None if swaps is None else swaps.fused,
+            "swapped_at": {} if swaps is None else {p: list(sites) for p, sites in swaps.places.items()},
             "truth_table": recovered["truth_table"],
             "league": league,
             "random_compression": random,
             "maps": {
                 "sites": list(self.policy.sites), "stations": list(STATIONS),
-                "readable": None if where is None else where.saved.tolist(),
+                "readable": None if where is None else where.conclusion.tolist(),
                 "readable_threshold": None if where is None else where.threshold,
+                "held": None if where is None else where.to_dict(),
                 "used": used[1], "proposition": used[0], "control": control(self.scenario),
             },
             "question": self._question(), "place": place(self.scenario),
-            "interchange": [s.to_dict() for s in swaps],
+            "interchange": [] if swaps is None else [s.to_dict() for s in swaps.all],
             "settings": asdict(self.settings),
             "seed": self.seed,
             "durations": {k: round(v, 1) for k, v in self.durations.items()},
@@ -249,13 +253,13 @@ class Scoring:
             level = Level.unasked(str(reason))
         return level, found, self._recovered(found)
 
-    def _encodes(self) -> tuple[Level, list[dict[str, Any]], dict[str, float] | None, Any]:
+    def _encodes(self) -> tuple[Level, list[dict[str, Any]], dict[str, float] | None, Held | None]:
         try:
             return self._encoded()
         except NotAsked as reason:
             return Level.unasked(str(reason)), [], None, None
 
-    def _encoded(self) -> tuple[Level, list[dict[str, Any]], dict[str, float], Any]:
+    def _encoded(self) -> tuple[Level, list[dict[str, Any]], dict[str, float], Held]:
         # Set by twins, not drawn: what a scenario lets go together always (a shortcut) must come apart here.
         question(self.scenario)
         crossing = self._crossing()
@@ -263,7 +267,8 @@ class Scoring:
         episodes = [
             crossing.under(self._first + 500_000 + i, settings[i % len(settings)]) for i in range(self.settings.traced)
         ]
-        tables(self.scenario, episodes)  # before anybody drives
+        truth = name_of_truth(self.scenario)
+        labels = tables(self.scenario, episodes)[truth]  # before anybody drives
         self.progress.stage("encodes: reading latents", len(episodes))
         read = trace(
             self.policy, self.scenario, episodes, self.camera, self.settings.worlds, self.threads, self.search,
@@ -273,27 +278,27 @@ class Scoring:
         self.progress.stage("encodes: coding every formula", 2)
         level, league, random = encodes(self.policy, self.scenario, episodes, read, self.seed)
         self.progress.advance(1)
-        where = readable(self.policy, self.scenario, episodes, read, self.seed)
+        where = held_map(self.policy, self.scenario, episodes, read, labels, truth, self.seed)
         self.progress.advance(1)
-        return level, league, random, where
+        return replace(level, details=level.details | {"held": where.said()}), league, random, where
 
-    def _uses(self) -> tuple[Level, Any, bool | None, Any]:
+    def _uses(self, where: Held | None) -> tuple[Level, Swaps | None, Any]:
         try:
-            return self._swapped(Question.of(self.scenario, self.camera, self.threads, self.search))
+            return self._swapped(Question.of(self.scenario, self.camera, self.threads, self.search), where)
         except NotAsked as reason:
-            return Level.unasked(str(reason)), [], None, (None, None)
+            return Level.unasked(str(reason)), None, (None, None)
 
-    def _swapped(self, question: Question) -> tuple[Level, Any, bool | None, Any]:
+    def _swapped(self, question: Question, where: Held | None) -> tuple[Level, Swaps, Any]:
         stages = 1 + 3 * len(question.rule_names) + 1
         self.progress.stage("uses: swapping latents in closed loop", stages)
-        level, swaps, fused, latents = uses(
+        level, swaps, latents = uses(
             self.policy, self.untrained, question, self.settings.pairs, self.settings.fitted, self._first + 600_000,
-            self.progress.advance,
+            self.progress.advance, where,
         )  # fmt: skip
         self._studied = latents
         used = used_map(self.policy, question, latents, self.settings.fitted, self._first + 800_000)
         self.progress.advance(1)
-        return level, swaps, fused, used
+        return level, swaps, used
 
     def twins(self, path: Path) -> None:
         """Write twins.npz after `card`, as `record_twins` does; nothing where the scenario has no such twins."""

@@ -8,10 +8,11 @@ import torch
 
 from policies.learner import LearnerSettings, build
 from probes.asked import NotAsked
-from probes.causes import Question, pairs_for, premise_subspace, sites_swapped, study, used_map
+from probes.causes import Question, pairs_for, premise_subspace, sites_swapped, study
 from probes.interventions import Factorial, Shadowed, Subspace, interchange
 from probes.planted import WIDTH, Premises
 from probes.trace import trace
+from probes.used import used_map
 from scenarios.sample import batch
 from scenarios.spec import Scenario, load_scenario
 from sim.stage import running_on
