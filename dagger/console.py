@@ -127,7 +127,7 @@ def scorecard(score: Mapping[str, Any]) -> Table:
     rows = []
     for name, level in (score.get("levels") or {}).items():
         passed = level.get("passed")
-        unknown = "not asked" if level.get("not_asked") else "–"
+        unknown = "not asked" if level.get("not_asked") else "undecided" if level.get("undecided") else "–"
         word = (
             Text(unknown, "dim") if passed is None else Text("passed", "green") if passed else Text("not passed", "red")
         )
@@ -136,6 +136,7 @@ def scorecard(score: Mapping[str, Any]) -> Table:
             value = other.get("value") if isinstance(other, Mapping) else other
             baselines.append(f"{str(key).replace('_', ' ')} {figure(value)}")
         value = f"{figure(level.get('value'))} {interval(level.get('interval'))}".strip()
-        rows.append([name, word, value, level.get("what") or "", ", ".join(baselines)])
+        what = "; ".join(str(level[k]) for k in ("what", "undecided") if level.get(k))
+        rows.append([name, word, value, what, ", ".join(baselines)])
     title = f"{score.get('scenario', '')}: {score.get('rule', '')}"
     return table(["level", "", "value [95 %]", "of what", "baselines"], rows, title)

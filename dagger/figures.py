@@ -219,20 +219,87 @@ def heat_map(
             ink = FAINT if under or not defined else readable_on(face)
             axes.text(j, i, number(float(value)) if defined else "–", ha="center", va="center", color=ink,
                       bbox=None if defined else {"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
-        axes.set_xlim(-0.5, len(stations) - 0.5)
-        axes.set_ylim(-0.5, len(sites) - 0.5)
         axes.set_yticks(range(len(sites)), list(sites))
-        axes.set_xticks(range(len(stations)), [f"{'+' if s > 0 else '−' if s < 0 else ''}{abs(s):g}" for s in stations])
-        axes.tick_params(length=0, labelcolor=INK)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
+        _along(axes, stations, (-0.5, len(sites) - 0.5))
         axes.set_xlabel(f"metres from the {place}'s edge (before it: negative)")
-        edge = np.interp(0.0, stations, range(len(stations))) if len(stations) > 1 else math.nan
-        if len(stations) > 1 and min(stations) < 0 < max(stations):
-            edge = edge - 0.5 if 0.0 in stations else edge
-            axes.axvline(edge, color=INK, lw=1.2, ls=(0, (2, 2)))
-            axes.text(edge, len(sites) - 0.42, f"the {place} begins", ha="center", va="bottom", color=INK)
+        _place_begins(axes, stations, len(sites) - 0.42, place)
         return _svg(figure, title)
+
+
+def held_maps(
+    held: Mapping[str, Any], sites: Sequence[str], stations: Sequence[float], titles: Sequence[str],
+    place: str = "junction",
+) -> str:  # fmt: skip
+    """A map of sites x stations for every variable, one under the other; the row below each: where it is in view.
+
+    Args:
+        held: `saved`, `held` (variables, sites, stations), `visible` (variables, stations) and `threshold`, as
+            `probes.held.Held.to_dict` gives them.
+        stations: [m] from the edge of the place of decision.
+        titles: of the maps.
+        place: what that place is called.
+
+    Raises:
+        ValueError: when a table has another shape.
+    """
+    saved, mark = np.array(held["saved"], float), np.array(held["held"], bool)
+    seen, rows = np.array(held["visible"], bool), len(sites)
+    if not saved.shape == mark.shape == (len(titles), rows, len(stations)) or seen.shape != saved[:, 0].shape:
+        raise ValueError(f"maps have shapes {saved.shape}, {mark.shape} and {seen.shape}; "
+                         f"wanted {len(titles)} variables x {rows} sites x {len(stations)} stations")  # fmt: skip
+    shades = LinearSegmentedColormap.from_list("shades", ["#e3efec", TEAL])
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(WIDTH, 0.95 + len(titles) * (0.62 + 0.3 * rows)), layout="constrained")
+        panels = figure.subplots(len(titles), 1, squeeze=False, sharex=True)[:, 0]
+        for v, (axes, title) in enumerate(zip(panels, titles)):
+            axes.set_title(title)
+            for i, j in np.ndindex(rows, len(stations)):
+                readable = saved[v, i, j] > held["threshold"]
+                face = shades(float(np.clip(saved[v, i, j], 0, 1))) if readable else "#f1f1ef"
+                edge, width = (INK, 1.8) if mark[v, i, j] else ("none", 0.0)
+                axes.add_patch(Rectangle((j - 0.46, i - 0.42), 0.92, 0.84, facecolor=face, edgecolor=edge, lw=width))
+                said = f"{saved[v, i, j]:.2f}".replace("-", "−")
+                axes.text(j, i, said if readable else "·", ha="center", va="center", zorder=4,
+                          color=readable_on(face) if readable else FAINT)  # fmt: skip
+            for j in np.flatnonzero(seen[v]):
+                axes.add_patch(Rectangle((j - 0.5, -0.92), 1.0, 0.22, facecolor=ORANGE, edgecolor="none"))
+            labels = ["in view", *sites] if seen[v].any() else list(sites)
+            axes.set_yticks([-0.81, *range(rows)] if seen[v].any() else range(rows), labels)
+            _along(axes, stations, (-1.0, rows - 0.45))
+        _place_begins(panels[0], stations, rows - 0.42, place)
+        panels[-1].set_xlabel(f"metres from the {place}'s edge (before it: negative)")
+        keys = [Rectangle((0, 0), 1, 1, facecolor=shades(0.8), edgecolor=INK, lw=1.8),
+                Rectangle((0, 0), 1, 1, facecolor=shades(0.8)), Rectangle((0, 0), 1, 1, facecolor="#f1f1ef"),
+                Rectangle((0, 0), 1, 1, facecolor=ORANGE)]  # fmt: skip
+        words = ["held (more than untrained)", "readable", "not readable", "evidence in view"]
+        figure.legend(keys, words, loc="outside upper left", ncols=4, handlelength=1.4, handletextpad=0.5,
+                      columnspacing=1.5, fontsize=WORDS - 0.5)  # fmt: skip
+        return _svg(figure, "what is held where and when: " + "; ".join(titles))
+
+
+def _along(axes: Axes, stations: Sequence[float], rows: tuple[float, float]) -> None:
+    """The frame of a map: stations in metres below it, a dashed line where the place of decision begins, no spines."""
+    axes.set_xlim(-0.5, len(stations) - 0.5)
+    axes.set_ylim(*rows)
+    axes.set_xticks(range(len(stations)), [f"{'+' if s > 0 else '−' if s < 0 else ''}{abs(s):g}" for s in stations])
+    axes.tick_params(length=0, labelcolor=INK)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    if (edge := _edge(stations)) is not None:
+        axes.axvline(edge, color=INK, lw=1.2, ls=(0, (2, 2)))
+
+
+def _edge(stations: Sequence[float]) -> float | None:
+    """Between which columns the place of decision begins; None where the map ends before."""
+    if len(stations) < 2 or not min(stations) < 0 < max(stations):
+        return None
+    edge = float(np.interp(0.0, stations, range(len(stations))))
+    return edge - 0.5 if 0.0 in stations else edge
+
+
+def _place_begins(axes: Axes, stations: Sequence[float], height: float, place: str) -> None:
+    if (edge := _edge(stations)) is not None:
+        axes.text(edge, height, f"the {place} begins", ha="center", va="bottom", color=INK)
 
 
 def contrast(one: Any, other: Any) -> float:

@@ -129,7 +129,7 @@ def _colour_key(inks: Mapping[str, str]) -> str:
     return "Bars: " + " &nbsp; ".join(square(way, ink) for way, ink in inks.items()) + ". "
 
 
-def _why(score: Mapping[str, Any], level: str, otherwise: str = "the level was not measured.") -> str:
+def why_not(score: Mapping[str, Any], level: str, otherwise: str = "the level was not measured.") -> str:
     """Why a level was not asked, as the end of a sentence; `otherwise` where it was."""
     reason = ((score.get("levels") or {}).get(level) or {}).get("not_asked")
     return f"this scenario cannot be asked, for {str(reason).rstrip('.')}." if reason else otherwise
@@ -146,7 +146,7 @@ def recovered(score: Mapping[str, Any]) -> str:
         out.append(f'<p>The rule that the learner’s decisions give back:</p><p class="rule">{rule}</p>')
     else:
         out.append(missing("No rule was recovered: " + (
-            f"{undecided} of {len(rows)} cells stayed undecided." if undecided else _why(score, "recovered")
+            f"{undecided} of {len(rows)} cells stayed undecided." if undecided else why_not(score, "recovered")
         )))  # fmt: skip
     forms = score.get("forms") or {}
     if any(forms.values()):
@@ -154,7 +154,7 @@ def recovered(score: Mapping[str, Any]) -> str:
         lines = [[text(names.get(k, k)), f"<code>{text(v)}</code>"] for k, v in forms.items() if v]
         out.append(table(["when it decides what, as a", "formula"], lines, look="narrow"))
     same = score.get("equivalent")
-    if same is None and _why(score, "recovered", "") == "":
+    if same is None and why_not(score, "recovered", "") == "":
         out.append(missing("Whether it is equivalent to the expert's rule was not decided."))
     elif score.get("recovered_rule"):
         whole = len(rows) >= 2 ** len(truth.get("names") or [])
@@ -180,7 +180,7 @@ def recovered(score: Mapping[str, Any]) -> str:
         if len(rows) < 2 ** len(truth.get("names") or []):
             caption += " Combinations that cannot happen have no row."
         out.append(f'<p class="caption">{_colour_key(_ways(rows))}{caption}</p>')
-    elif not _why(score, "recovered", ""):
+    elif not why_not(score, "recovered", ""):
         out.append(missing("The truth table was not recorded."))
     return section(
         "The rule, read back", "What the learner does in every combination of facts, beside the expert.", *out
@@ -196,7 +196,7 @@ def league(score: Mapping[str, Any]) -> str:
     if asked is not None:
         intro += f" The expert’s formula tells whether the rule decides “{asked}”: yes and no cost the same to say."
     if not rows:
-        why = _why(score, "encodes", "")
+        why = why_not(score, "encodes", "")
         absent = f"No formulas competed: {why}" if why else "The formula league was not recorded."
         return section("Formula league", intro, missing(absent))
     random = score.get("random_compression") or None
@@ -222,64 +222,17 @@ def league(score: Mapping[str, Any]) -> str:
     ]  # fmt: skip
     heads = ["formula", "learner", "untrained", "pixels", "code length [bits]", "accuracy", "episodes"]
     groups = [("", 1), ("share of bits saved", 3), ("the learner’s code", 3)]
+    if all(r.get("short") is not None for r in ordered):
+        heads, groups = [*heads, "bits an episode"], [*groups, ("short codes", 1)]
+        body = [[*line, text(r["short"])] for line, r in zip(body, ordered)]
+        caption += (
+            " Whether the expert’s formula is first is tested with many short codes, since a thought that is held "
+            "more clearly is learned from fewer episodes; the table has them."
+        )
     marked = [i for i, r in enumerate(ordered) if r.get("true")]
     numbers = table(heads, body, range(1, len(heads)), "tight", groups, marked)
     drawing = figure(figures.league(rows, random), caption)
     return section("Formula league", intro, drawing, folded("The same as a table", numbers))
-
-
-_SITES = {
-    "encoder": "what the picture becomes",
-    "memory": "what is carried from tick to tick",
-    "head": "what the controls are read from",
-}
-
-
-def maps(score: Mapping[str, Any]) -> str:
-    """What can be read where, and what is used where."""
-    found = score.get("maps") or {}
-    title, intro = (
-        "Where and when",
-        "The layers of the network, from the eye (below) to the hand (above), along the way.",
-    )
-    sites, stations = found.get("sites"), found.get("stations")
-    if not sites or not stations:
-        return section(title, intro, missing("The maps of layers and places were not recorded."))
-    about = f" of “{found['proposition']}”" if found.get("proposition") else ""
-    asked = f" of “{score['question']}”" if score.get("question") else about
-    place, controlled = str(score.get("place") or "junction"), str(found.get("control") or "steering")
-    alike = "steer alike" if controlled == "steering" else "accelerate alike"
-    out = []
-    limit = found.get("readable_threshold")
-    known = "; ".join(f"{site}: {_SITES[site]}" for site in sites if site in _SITES)
-    known = f"{known[0].upper()}{known[1:]}. " if known else ""
-    if found.get("readable"):
-        chance = (
-            f"Grey cells stay under {number(limit)}, which labels shuffled across episodes hardly ever reach anywhere "
-            "on the map: there, nothing can be said to be readable."
-            if limit is not None
-            else "What shuffled labels would reach was not recorded, so no cell can be called significant."
-        )
-        out.append(figure(
-            figures.heat_map(found["readable"], sites, stations, f"What can be read{asked}", limit, place=place),
-            "Share of bits that a code of the expert’s formula saves at each layer and place: 1 is free to read, 0 no "
-            "better than a coin. " + known + chance,
-        ))  # fmt: skip
-    else:
-        why = _why(score, "encodes", "")
-        out.append(missing(f"What can be read where: {why}" if why else "What can be read where was not recorded."))
-    if found.get("used"):
-        out.append(figure(
-            figures.heat_map(found["used"], sites, stations, f"What is used{about}", colour="#a8326b", place=place),
-            f"Share of the difference in {controlled} between two twin worlds that is carried over when the latent of "
-            "this layer is swapped at this place alone: 1 means all of it, 0 none, above 1 more than all. Hatched: not "
-            f"defined there, because the twins {alike} or the place was not reached. Readable but not used means: "
-            "known, but no part of the decision.",
-        ))  # fmt: skip
-    else:
-        why = _why(score, "uses", "")
-        out.append(missing(f"What is used where: {why}" if why else "What is used where was not recorded."))
-    return section(title, intro, *out)
 
 
 def interchange(score: Mapping[str, Any]) -> str:
@@ -287,7 +240,7 @@ def interchange(score: Mapping[str, Any]) -> str:
     rows = score.get("interchange") or []
     intro = "The latents of two twin worlds are exchanged, fact by fact, while the car drives."
     if not rows:
-        why = _why(score, "uses", "")
+        why = why_not(score, "uses", "")
         absent = f"Nothing was swapped: {why}" if why else "Interchange interventions were not recorded."
         return section("Swapping thoughts", intro, missing(absent))
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from dagger import findings
+from dagger import findings, places
 from dagger.page import (
     STYLE,
     anchor,
@@ -48,11 +48,13 @@ MEANING = {
     "when the rule says so, under conditions never demonstrated too? The share is the worst cell’s; the twins must "
     "also change where the rule does (flips), and hardly ever where it does not (false flips).",
     "encodes": "Of all formulas about the world, is the expert's the one that the network's latents describe in the "
-    "fewest bits, and better than an untrained network or the bare pixels allow? (Latents are the numbers that the "
-    "network passes on from one layer, or one tick, to the next.)",
+    "fewest bits, and better than an untrained network or the bare pixels allow? First place is tested over episodes; "
+    "what cannot be told apart is undecided. (Latents are the numbers that the network passes on from one layer, or "
+    "one tick, to the next.)",
     "uses": "If only the piece of the latent that says this fact is swapped with that of a twin world, does the car "
     "really decide otherwise, and does it keep to its decision when the rule says that nothing should change? The swap "
-    "must also do clearly better than swaps that should do nothing.",
+    "must also do clearly better than swaps that should do nothing. A fact is swapped in the memory, or before it, "
+    "where it is seen; pairs of worlds that are used for nothing else choose the place.",
     "recovered": "Is the rule that is read back from twin worlds logically the same as the expert's, in every "
     "combination of facts (a cell of the truth table)?",
 }
@@ -177,17 +179,16 @@ def verdict_sentence(score: Mapping[str, Any]) -> str:
     names = list(dict.fromkeys([*MEANING, *levels]))
     passed = [name for name in names if (levels.get(name) or {}).get("passed")]
     unasked = [name for name in names if (levels.get(name) or {}).get("not_asked")]
-    unknown = [n for n in names if (levels.get(n) or {}).get("passed") is None and n not in unasked]
-    failed = [name for name in names if name not in passed and name not in unknown and name not in unasked]
+    undecided = [name for name in names if (levels.get(name) or {}).get("undecided")]
+    open_ = [*unasked, *undecided]
+    unknown = [n for n in names if (levels.get(n) or {}).get("passed") is None and n not in open_]
+    failed = [name for name in names if name not in passed and name not in unknown and name not in open_]
     rule = f"the hidden rule “{score['rule']}”" if score.get("rule") else "the hidden rule"
     if len(passed) == len(names):
         whole = f"all {len(names)} levels of evidence are passed"
         return f"From behaviour alone the learner came to implement {rule}: {whole}."
-    rest = [
-        f"{_listed(which)} {'was' if len(which) == 1 else 'were'} {how}"
-        for which, how in ((failed, "not passed"), (unknown, "not measured"), (unasked, "not asked"))
-        if which
-    ]
+    kinds = [(failed, "not passed"), (undecided, "left undecided"), (unknown, "not measured"), (unasked, "not asked")]
+    rest = [f"{_listed(which)} {'was' if len(which) == 1 else 'were'} {how}" for which, how in kinds if which]
     if len(failed) == len(names):
         return f"It could not be shown that the learner acquired {rule}: none of the {len(names)} levels was passed."
     if not passed:
@@ -205,6 +206,8 @@ def _state(level: Mapping[str, Any]) -> tuple[str, str]:
     passed = level.get("passed")
     if level.get("not_asked"):
         return "", "not asked"
+    if level.get("undecided"):
+        return "", "undecided"
     return ("", "not measured") if passed is None else ("pass", "passed") if passed else ("fail", "not passed")
 
 
@@ -305,6 +308,7 @@ def _card(name: str, level: Mapping[str, Any]) -> str:
         return "".join(out) + (details(level["details"]) if level.get("details") else "") + "</div>"
     out += [
         f"<p>Measured: {text(str(level['what']).rstrip('.'))}.</p>" if level.get("what") else "",
+        missing(f"Undecided: {str(level['undecided']).rstrip('.')}.") if level.get("undecided") else "",
         strip(level, colour),
     ]
     if level.get("details"):
@@ -430,6 +434,6 @@ def _sections(record: Record) -> tuple[str, ...]:
     score = record.score
     return (
         _verdict(record), _asked(record), _twins(record), findings.learning(record.rows),
-        findings.recovered(score), findings.league(score), findings.maps(score), findings.interchange(score),
+        findings.recovered(score), findings.league(score), places.maps(score), findings.interchange(score),
         findings.transfer(score), _made(record), _limits(),
     )  # fmt: skip
