@@ -233,8 +233,8 @@ def held_maps(
     """A map of sites x stations for every variable, one under the other; the row below each: where it is in view.
 
     Args:
-        held: `saved`, `held` (variables, sites, stations), `visible` (variables, stations) and `threshold`, as
-            `probes.held.Held.to_dict` gives them.
+        held: `saved`, `held` (variables, sites, stations), `visible` (variables, stations), `threshold` and, where
+            it is known, `until`, as `probes.held.Held.to_dict` gives them.
         stations: [m] from the edge of the place of decision.
         titles: of the maps.
         place: what that place is called.
@@ -259,13 +259,15 @@ def held_maps(
                 edge, width = (INK, 1.8) if mark[v, i, j] else ("none", 0.0)
                 axes.add_patch(Rectangle((j - 0.46, i - 0.42), 0.92, 0.84, facecolor=face, edgecolor=edge, lw=width))
                 said = f"{saved[v, i, j]:.2f}".replace("-", "−")
+                pale = held.get("until") is not None and stations[j] > held["until"]
                 axes.text(j, i, said if readable else "·", ha="center", va="center", zorder=4,
-                          color=readable_on(face) if readable else FAINT)  # fmt: skip
+                          color=readable_on(face) if readable and not pale else FAINT)  # fmt: skip
             for j in np.flatnonzero(seen[v]):
                 axes.add_patch(Rectangle((j - 0.5, -0.92), 1.0, 0.22, facecolor=ORANGE, edgecolor="none"))
             labels = ["in view", *sites] if seen[v].any() else list(sites)
             axes.set_yticks([-0.81, *range(rows)] if seen[v].any() else range(rows), labels)
             _along(axes, stations, (-1.0, rows - 0.45))
+            _veiled(axes, stations, held.get("until"), rows - 0.42, v == 0)
         _place_begins(panels[0], stations, rows - 0.42, place)
         panels[-1].set_xlabel(f"metres from the {place}'s edge (before it: negative)")
         keys = [Rectangle((0, 0), 1, 1, facecolor=shades(0.8), edgecolor=INK, lw=1.8),
@@ -275,6 +277,16 @@ def held_maps(
         figure.legend(keys, words, loc="outside upper left", ncols=4, handlelength=1.4, handletextpad=0.5,
                       columnspacing=1.5, fontsize=WORDS - 0.5)  # fmt: skip
         return _svg(figure, "what is held where and when: " + "; ".join(titles))
+
+
+def _veiled(axes: Axes, stations: Sequence[float], until: float | None, height: float, said: bool) -> None:
+    """Pale columns where the drive has shown its decision: what is read there may have been read off the way taken."""
+    shown = [j for j, station in enumerate(stations) if until is not None and station > until]
+    if shown:
+        axes.add_patch(Rectangle((shown[0] - 0.5, -0.5), len(shown), height + 0.5, facecolor="white", alpha=0.6,
+                                 edgecolor="none", zorder=3))  # fmt: skip
+        if said:
+            axes.text(len(stations) - 0.5, height, "pale: the decision shows", ha="right", va="bottom", color=FAINT)
 
 
 def _along(axes: Axes, stations: Sequence[float], rows: tuple[float, float]) -> None:

@@ -94,5 +94,7 @@ def _held(
     )
     until = held.get("until")
     if until is not None and until < stations[-1]:
-        caption += f"Beyond {number(float(until))} m the way that is driven gives the conclusion away by itself."
+        caption += f"Pale: beyond {until:g} m the way that is driven gives the conclusion away by itself.".replace(
+            "-", "−"
+        )
     return figure(figures.held_maps(held, sites, stations, titles, place), caption)

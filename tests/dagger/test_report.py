@@ -234,6 +234,36 @@ def test_the_verdict_says_no_more_than_the_levels(passed: dict[str, bool], said:
     assert said in sentence and "all 5" not in sentence
 
 
+def test_what_is_undecided_is_neither_passed_nor_failed_and_says_what_would_decide_it(tmp_path: Path) -> None:
+    score = scorecard(True)
+    words = "the codes of 'a' and 'b' cannot be told apart with 48 episodes; about 240 would decide it"
+    score["levels"]["encodes"] |= {"passed": None, "undecided": words}
+    score["verdict"].remove("encodes")
+    assert "encodes was left undecided" in verdict_sentence(score) and "not measured" not in verdict_sentence(score)
+    page = report(tmp_path, score)[0].read_text()
+    assert "Undecided: the codes of" in page and '<span class="chip ">undecided</span>' in page
+    assert "contradicts itself" not in page
+
+
+def held(variables: int) -> dict[str, Any]:
+    """Maps of so many variables, made up, at the sites and stations of `scorecard`."""
+    saved = np.linspace(-0.2, 0.9, variables * 24).reshape(variables, 3, 8)
+    names = ["raining", "night", "the conclusion"][:variables]
+    return {"variables": names, "conclusion": "raining xor night", "threshold": 0.1, "saved": saved.tolist(),
+            "held": (saved > 0.5).tolist(), "visible": (saved[:, 0] > 0).tolist(), "until": -3.0}  # fmt: skip
+
+
+def test_what_is_held_where_and_when_has_a_map_for_every_premise_and_the_conclusion(tmp_path: Path) -> None:
+    score = scorecard(True)
+    score["maps"]["held"] = held(3)
+    _, words = report(tmp_path, score)
+    for title in ("premise: raining", "premise: night", "conclusion: raining xor night", "evidence in view"):
+        assert title in words
+    assert "beyond −3 m the way that is driven" in words and "in one case of twenty" in words
+    with pytest.raises(ValueError, match="wanted 2 variables x 3 sites x 8 stations"):
+        figures.held_maps(held(3), ("a", "b", "c"), range(8), ["one", "two"])
+
+
 def test_a_verdict_that_contradicts_its_levels_is_pointed_out(tmp_path: Path) -> None:
     score = scorecard(False)
     score["verdict"] = ["imitates", "recovered"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,20 @@ def test_swaps_send_the_same_cars_the_same_ways_a_few_at_a_time(
         np.testing.assert_array_equal(one.outcome, other.outcome)
     assert worlds.open == 0 and worlds.peak <= most
     assert whole[0].way.tolist() == [p.expected for p in pairs] and whole[1].way.tolist() != whole[0].way.tolist()
+
+
+def test_a_swap_acts_within_its_window_alone(question: Question, mind: Premises, latents: dict[str, Factorial]) -> None:
+    """A memory that senses anew at every tick decides by what stands in it from shortly before the junction on."""
+    premise, sites = question.rule_names[0], sites_swapped(mind)
+    flips, _ = pairs_for(question, premise, 3, SEED)
+    own = [premise_subspace(latents[s], question, premise) for s in sites]
+    windows = [None, (-np.inf, np.inf), (-np.inf, -1000.0), (-8.0, np.inf), (-np.inf, -20.0)]
+    swaps = [[replace(s, window=w) for s in own] for w in windows]
+    found = interchange(
+        mind, question.scenario, [p.base for p in flips], [p.source for p in flips], swaps, SMALL, 1
+    )  # fmt: skip
+    swapped, untouched = [p.expected for p in flips], [p.before for p in flips]
+    assert [f.way.tolist() for f in found] == [swapped, swapped, untouched, swapped, untouched]
 
 
 def test_where_a_swap_carries_is_summed_up_alike_a_few_at_a_time(
