@@ -1,17 +1,19 @@
 """What a scenario is, for people: its facts in words, and the page of all scenarios that is generated from the files.
 
-What the leak check finds takes a while, so its figures stand in a file beside the page, under the digest of what they
+What the leak checks find takes a while, so their figures stand in files beside the page, under the digest of what they
 were found for.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dagger.runs import write_atomically
+from dagger.self_motion import AHEAD, check_self_motion, drives_of, in_words
 from scenarios.diagnosis import flipping, held_out
 from scenarios.leaks import check_leaks
 from scenarios.plan import admitted, plan
@@ -21,7 +23,9 @@ from sim.types import DECISIONS
 
 DRAWS = 600  # episodes of the leak check
 FEW = 8  # rows of a truth table that are shown unfolded
+LEAKS = 0.2  # share of the work on a scenario that the leak check is
 SAID = 4  # combinations that are named one by one
+SHEET = "images/self-motion.png"  # beside the page
 FILM = "films/{}.webp"  # beside the page; `python benchmarks/families.py` makes them
 # How a decision is read, by the kind of `decision:` in a file.
 READ: Mapping[str, str] = {
@@ -34,6 +38,15 @@ READ: Mapping[str, str] = {
     "bay": "bay k: ego comes to stand in the k-th bay; go: it drives past them all",
     "lane": "lane k: the lane in which ego is {end} m from the place, counted from its own to the left",
 }
+OWN_MOTION = (
+    "What own motion tells is checked beside it: trees guess the decision from ego's speed, turn, pedal and wheel up "
+    "to a time, in drives of the demonstrator that have not yet shown it. A demonstrator brakes for the bend that it "
+    "will take, so this fails nothing; but a network that is trained on such drives can read its own speed in place "
+    "of the scene. A way out shows where the ways part, with the turn of the wheel that leads there; a bay when ego "
+    "backs up; any other decision when it is read. The first drives to show it are the first 5 %. A drive is asked "
+    f"{AHEAD:g} to {2 * AHEAD:g} s before its own sign, unless it is one of the late ones. Evidence is given from when "
+    "the demonstrator knew it to when it was last in sight before the sign (medians)."
+)
 Figures = dict[str, Any]  # of a leak check
 
 
@@ -129,9 +142,37 @@ def renewed(
     return found
 
 
-def read_leaks(path: Path) -> dict[str, Figures]:
+def motion_of(scenario: Scenario, on_done: Callable[[float], None] | None = None) -> Figures | None:
+    """What ego's own motion tells, in figures; None where the map does not come with the package."""
+    if scenario.map.file is not None:
+        return None
+    return {"digest": scenario.digest(), **check_self_motion(scenario, on_done=on_done).to_dict()}
+
+
+def renewed_motion(
+    scenarios: Iterable[Scenario], kept: Mapping[str, Figures], on_done: Callable[[float], None] = lambda share: None
+) -> dict[str, Figures]:
+    """Name -> figures of own motion: those that are kept where nothing has changed, else found anew."""
+    found = {}
+    for scenario in scenarios:
+        old = kept.get(scenario.name)
+        if old is not None and old["digest"] == scenario.digest() and old["drives"] == drives_of(scenario):
+            found[scenario.name] = old
+            on_done(1.0)
+        elif (new := motion_of(scenario, on_done)) is not None:
+            found[scenario.name] = new
+        else:
+            on_done(1.0)
+    return found
+
+
+def read_figures(path: Path) -> dict[str, Figures]:
     """The figures that are kept; none where there is no file."""
     return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+
+
+def _motion_in_words(figures: Figures | None) -> str:
+    return "not checked here: its map does not come with the package" if figures is None else in_words(figures)
 
 
 def _leaks_in_words(figures: Figures | None) -> str:
@@ -149,39 +190,67 @@ def _leaks_in_words(figures: Figures | None) -> str:
 # --------------------------------------------------------------------------------------------------- the page
 def write_page(
     path: Path, scenarios: Sequence[Scenario], afresh: bool = False,
-    on_done: Callable[[str], None] = lambda name: None,
+    on_done: Callable[[float, str], None] = lambda share, name: None,
 ) -> None:  # fmt: skip
-    """Write the page, and the figures of the leak check as leaks.json beside it.
+    """Write the page; beside it the figures of the two checks, leaks.json and self_motion.json, and the latter's sheet.
 
     Args:
-        afresh: whether to check for leaks where nothing has changed too.
+        afresh: whether to check what has not changed too.
+        on_done: called with the share of a scenario that is done, and its name.
     """
-    beside = path.parent / "leaks.json"
-    leaks = renewed(scenarios, {} if afresh else read_leaks(beside), on_done)
-    write_atomically(beside, json.dumps(leaks, indent=1, sort_keys=True) + "\n")
-    write_atomically(path, page(scenarios, leaks, path.parent))
+    leaks_file, motion_file = path.parent / "leaks.json", path.parent / "self_motion.json"
+    old_leaks, old_motion = ({}, {}) if afresh else (read_figures(leaks_file), read_figures(motion_file))
+    leaks: dict[str, Figures] = {}
+    motion: dict[str, Figures] = {}
+    for scenario in scenarios:
+        leaks |= renewed([scenario], old_leaks)
+        on_done(LEAKS, scenario.name)
+        motion |= renewed_motion([scenario], old_motion, functools.partial(_rest_of, scenario.name, on_done))
+    write_atomically(leaks_file, json.dumps(leaks, indent=1, sort_keys=True) + "\n")
+    lines = [f" {json.dumps(name)}: {json.dumps(found, sort_keys=True)}" for name, found in sorted(motion.items())]
+    write_atomically(motion_file, "{\n" + ",\n".join(lines) + "\n}\n")
+    if motion:
+        from dagger.motion_sheet import draw_sheet  # late: matplotlib is slow to import
+
+        draw_sheet(motion, path.parent / SHEET)
+    write_atomically(path, page(scenarios, leaks, path.parent, motion))
 
 
-def page(scenarios: Sequence[Scenario], leaks: Mapping[str, Figures], folder: Path) -> str:
+def _rest_of(name: str, on_done: Callable[[float, str], None], share: float) -> None:
+    """Tell of a share of what comes after the leak check."""
+    on_done((1.0 - LEAKS) * share, name)
+
+
+def page(
+    scenarios: Sequence[Scenario],
+    leaks: Mapping[str, Figures],
+    folder: Path,
+    motion: Mapping[str, Figures] | None = None,
+) -> str:
     """The page of these scenarios.
 
     Args:
         folder: where the page is to stand: films are looked for in films/ there.
+        motion: what ego's own motion tells, by name.
     """
+    motion = motion or {}
     rows = [[f"[{s.name}](#{s.name})", f"`{rule_of(s)}`", s.tells or "–"] for s in scenarios]
+    sheet = f"![what own motion tells in every scenario, over time]({SHEET})"
     parts = [
         "# Scenarios",
         "Generated from the files in scenarios/library by `dagger scenarios --markdown docs/scenarios.md`, and not "
         "written beside them.",
         "A twin is the same world with one proposition flipped and nothing else. The leak check guesses the decision "
         f"from all that chance chose in {DRAWS} episodes, except what the rule's propositions may lawfully show.",
+        OWN_MOTION,
+        *([sheet] if motion and (folder / SHEET).exists() else []),
         _table(["scenario", "hidden rule", "what tells thinking from matching"], rows),
-        *(_section(s, leaks.get(s.name), folder) for s in scenarios),
+        *(_section(s, leaks.get(s.name), motion.get(s.name), folder) for s in scenarios),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _section(scenario: Scenario, leaks: Figures | None, folder: Path) -> str:
+def _section(scenario: Scenario, leaks: Figures | None, motion: Figures | None, folder: Path) -> str:
     """One scenario."""
     film = FILM.format(scenario.name)
     shown = f"![a world of {scenario.name} beside its twin]({film})" if (folder / film).exists() else ""
@@ -195,6 +264,7 @@ def _section(scenario: Scenario, leaks: Figures | None, folder: Path) -> str:
         f"- **map**: `{map_of(scenario)}`",
         f"- **sensors**: {carried or 'the camera and the speed'}",
         f"- **what could leak**: {_leaks_in_words(leaks)}",
+        f"- **own motion**: {_motion_in_words(motion)}",
     ]
     parts = [
         f"## {scenario.name}", scenario.description, shown, "\n".join(facts),

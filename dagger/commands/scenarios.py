@@ -11,6 +11,7 @@ import tyro
 from rich.console import Console
 
 from dagger.catalogue import (
+    LEAKS,
     decision_point,
     decision_words,
     evidence_of,
@@ -39,8 +40,10 @@ class Options:
 
     Args:
         names: scenarios, or paths that end in .yaml, to show whole; none lists all.
-        leaks: also check that the answer cannot be told without the evidence (some seconds each).
-        markdown: write them as a page for people instead, with the leak check's figures as leaks.json beside it.
+        leaks: also check that the answer cannot be told without the evidence, and from when ego's own motion tells it
+            (10 to 20 s each).
+        markdown: write them as a page for people instead, with the figures of both checks as leaks.json and
+            self_motion.json beside it, and a picture of the latter.
         maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
     """
 
@@ -63,28 +66,30 @@ def main(options: Options) -> int:
     if options.markdown is not None:
         with Bars() as bars:
             bars.stage(f"writing {options.markdown}", len(chosen))
-            write_page(options.markdown, chosen, options.leaks, lambda name: bars.advance(1, name))
+            write_page(options.markdown, chosen, options.leaks, bars.advance)
         print(options.markdown)
         return 0
     leaks: dict[str, tuple[str, str]] = {}
+    motion: dict[str, tuple[str, str]] = {}
     if options.leaks:
         with Bars() as bars:
             bars.stage(f"checking {len(chosen)} scenarios for leaks", len(chosen))
             for scenario in chosen:
                 leaks[scenario.name] = _leaks(scenario)
-                bars.advance(1, scenario.name)
+                bars.advance(LEAKS, scenario.name)
+                motion[scenario.name] = _motion(scenario, bars)
     console = output()
     if options.names:
         for scenario in chosen:
-            _whole(console, scenario, leaks.get(scenario.name, ("", ""))[1])
+            _whole(console, scenario, leaks.get(scenario.name, ("", ""))[1], motion.get(scenario.name, ("", ""))[1])
         return 0
     heads = ["name", "rule", "decisions", "propositions", "splits", "map", "description, what tells thinking",
-             *(["leaks"] if options.leaks else [])]  # fmt: skip
+             *(["leaks", "own motion"] if options.leaks else [])]  # fmt: skip
     rows = [
         [s.name, "\n".join([rule_of(s), *(f"  {k}: {v}" for k, v in sub_rules(s).items())]),
          ", ".join(decision_words(s)), ", ".join(s.proposition_names), ", ".join(k for k in s.splits if k != "every"),
          map_of(s), "\n".join(part for part in (s.description, s.tells and f"tells: {s.tells}") if part),
-         *([leaks[s.name][0]] if options.leaks else [])]
+         *([leaks[s.name][0], motion[s.name][0]] if options.leaks else [])]
         for s in chosen
     ]  # fmt: skip
     console.print(table(heads, rows))
@@ -131,7 +136,19 @@ def _leaks(scenario: Scenario) -> tuple[str, str]:
     return f"none{declared}" if report.passed else said, str(report)
 
 
-def _whole(console: Console, scenario: Scenario, leaks: str) -> None:
+def _motion(scenario: Scenario, bars: Bars) -> tuple[str, str]:
+    """What ego's own motion tells, in a few words and in full; brings the bar to the end of the scenario."""
+    from dagger.self_motion import check_self_motion, in_short, in_words
+
+    try:
+        found = check_self_motion(scenario, on_done=lambda share: bars.advance((1.0 - LEAKS) * share)).to_dict()
+    except FileNotFoundError as error:
+        bars.advance(1.0 - LEAKS)
+        return "map missing", str(error)
+    return in_short(found), in_words(found)
+
+
+def _whole(console: Console, scenario: Scenario, leaks: str, motion: str) -> None:
     """Everything about one scenario."""
     names = scenario.proposition_names
     facts = [
@@ -169,5 +186,6 @@ def _whole(console: Console, scenario: Scenario, leaks: str) -> None:
         console.print(table(["split", "conditions"], [[k, str(v)] for k, v in splits.items()]))
     if leaks:
         console.print(f"leak check: {leaks}", markup=False)
+        console.print(f"own motion: {motion}", markup=False)
     for doubt in doubts(scenario):
         console.print(f"to be mended: {doubt}", markup=False)

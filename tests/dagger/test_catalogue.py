@@ -6,8 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from dagger import cli
-from dagger.catalogue import DRAWS, READ, decision_point, leaks_of, page, read_leaks, renewed, rule_in_short
+from dagger import cli, self_motion
+from dagger.catalogue import (
+    DRAWS,
+    READ,
+    SHEET,
+    decision_point,
+    leaks_of,
+    motion_of,
+    page,
+    read_figures,
+    renewed,
+    renewed_motion,
+    rule_in_short,
+)
+from dagger.self_motion import drives_of, in_words
 from scenarios.spec import Scenario, from_data, load_scenario, scenario_names
 from sim.config import Trial
 from sim.trials import TRIALS
@@ -37,21 +50,39 @@ def hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     return load_scenario("thick.yaml")
 
 
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Own motion is checked with few drives and trees."""
+    monkeypatch.setattr(self_motion, "DRIVES", self_motion.FEW)
+    monkeypatch.setattr(self_motion, "LEAST", self_motion.FEW)
+    monkeypatch.setattr(self_motion, "TREES", 5)
+
+
 def test_the_page_is_generated_from_the_files() -> None:
     scenarios = [load_scenario(name) for name in scenario_names()]
-    assert (DOCS / "scenarios.md").read_text() == page(scenarios, read_leaks(DOCS / "leaks.json"), DOCS), REDO
+    assert (DOCS / "scenarios.md").read_text() == page(
+        scenarios, read_figures(DOCS / "leaks.json"), DOCS, read_figures(DOCS / "self_motion.json")
+    ), REDO
 
 
 def test_the_figures_of_the_leak_check_are_of_the_files_as_they_are() -> None:
-    kept = read_leaks(DOCS / "leaks.json")
+    kept = read_figures(DOCS / "leaks.json")
     scenarios = [s for name in scenario_names() if (s := load_scenario(name)).map.file is None]
     assert {s.name: s.digest() for s in scenarios} == {name: f["digest"] for name, f in kept.items()}, REDO
     assert all(f["draws"] == DRAWS for f in kept.values()), REDO
 
 
+def test_the_figures_of_own_motion_are_of_the_files_as_they_are() -> None:
+    kept = read_figures(DOCS / "self_motion.json")
+    scenarios = [s for name in scenario_names() if (s := load_scenario(name)).map.file is None]
+    wanted = {s.name: (s.digest(), drives_of(s)) for s in scenarios}
+    assert wanted == {name: (f["digest"], f["drives"]) for name, f in kept.items()}, REDO
+    assert (DOCS / SHEET).is_file(), REDO
+
+
 @pytest.mark.parametrize("name", ["rain-turn", "rain-turn-shortcut"])
 def test_the_figures_of_the_leak_check_are_what_it_finds(name: str) -> None:
-    assert read_leaks(DOCS / "leaks.json")[name] == leaks_of(load_scenario(name)), REDO
+    assert read_figures(DOCS / "leaks.json")[name] == leaks_of(load_scenario(name)), REDO
 
 
 def test_the_leak_check_is_run_only_where_something_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +98,22 @@ def test_the_leak_check_is_run_only_where_something_has_changed(monkeypatch: pyt
     assert checked == ["rain-turn", "night-turn"]
     assert renewed([scenarios[0], scenarios[1].with_rule("left")], kept) != kept
     assert checked == ["rain-turn", "night-turn", "night-turn"]
+
+
+def test_own_motion_is_checked_only_where_something_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+
+    def counted(scenario: Scenario, on_done: object) -> dict[str, object]:
+        checked.append(scenario.name)
+        return {"digest": scenario.digest(), "drives": drives_of(scenario)}
+
+    monkeypatch.setattr("dagger.catalogue.motion_of", counted)
+    scenarios = [load_scenario("rain-turn"), load_scenario("rain-turn-town01")]
+    kept = renewed_motion(scenarios, {})
+    assert renewed_motion(scenarios, kept) == kept and checked == ["rain-turn", "rain-turn-town01"][: len(checked)]
+    assert checked.count("rain-turn") == 1
+    monkeypatch.setattr(self_motion, "DRIVES", 900)
+    assert renewed_motion(scenarios, kept) != kept
 
 
 def test_a_section_says_what_the_file_says(hidden: Scenario) -> None:
@@ -119,13 +166,29 @@ def test_many_combinations_are_folded() -> None:
     assert "<details><summary>truth table: 16 combinations</summary>" in said
 
 
-def test_the_command_writes_the_page_and_the_figures(hidden: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_the_page_and_the_figures(
+    hidden: Scenario, capsys: pytest.CaptureFixture[str], few: None
+) -> None:
     assert cli.main(["scenarios", "thick.yaml", "--markdown", "a/page.md"]) == 0
-    figures = read_leaks(Path("a/leaks.json"))["thick-rain"]
+    figures = read_figures(Path("a/leaks.json"))["thick-rain"]
     assert figures == leaks_of(hidden) and figures["passed"]
-    assert Path("a/page.md").read_text() == page([hidden], {"thick-rain": figures}, Path("a"))
+    motion = read_figures(Path("a/self_motion.json"))
+    assert motion["thick-rain"] == motion_of(hidden)
+    said = Path("a/page.md").read_text()
+    assert said == page([hidden], {"thick-rain": figures}, Path("a"), motion)
+    assert f"({SHEET})" in said and (Path("a") / SHEET).is_file()
+    assert f"- **own motion**: {in_words(motion['thick-rain'])}" in said
     assert cli.main(["scenarios", "--markdown", "page.txt"]) == 2
     assert "ends in .md" in capsys.readouterr().err
+
+
+def test_the_leak_check_says_what_own_motion_tells(
+    hidden: Scenario, capsys: pytest.CaptureFixture[str], few: None
+) -> None:
+    assert cli.main(["scenarios", "thick.yaml", "--leaks"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "leak check: thick-rain passes" in said and "own motion: tells" in said
+    assert "before the decision shows, at" in said and "evidence known to last seen: heavy 0.0 to" in said
 
 
 def test_the_list_and_one_whole_show_what_is_for_people(hidden: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
