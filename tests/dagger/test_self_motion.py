@@ -17,9 +17,11 @@ from dagger.self_motion import (
     LEAST,
     TICK,
     Curve,
+    Moment,
     check_self_motion,
     curve_of,
     drives_of,
+    first_telling,
     in_short,
     in_words,
     motion_of,
@@ -29,6 +31,7 @@ from dagger.self_motion import (
 )
 from policies.expert import Expert
 from scenarios.environment import room_for
+from scenarios.leaks import ALPHA
 from scenarios.sample import batch
 from scenarios.spec import EVERY, load_scenario
 from sim.stage import new_worlds
@@ -100,11 +103,12 @@ def test_how_long_a_drive_lasts_does_not_tell() -> None:
 
 
 def test_nothing_is_read_of_a_drive_from_its_sign_on() -> None:
-    signs = np.random.default_rng(2).integers(15, 35, DRIVES)
+    signs = np.where(np.arange(DRIVES) % 2, 12, LENGTH)
     motions, answers = planted(None)
     for motion, answer, sign in zip(motions, answers, signs):
-        motion[sign:] += 5.0 * answer
-    assert curve_of(motions, answers, signs).first is None
+        motion[sign:] += 20.0 * answer
+    found = curve_of(motions, answers, signs)
+    assert found.first is None and found.moments[-1].drives == DRIVES // 2
 
 
 def test_a_drive_is_asked_about_a_second_before_its_own_sign() -> None:
@@ -117,6 +121,11 @@ def test_a_drive_is_asked_about_a_second_before_its_own_sign() -> None:
     assert found.ahead.drives == DRIVES and found.ahead.time == pytest.approx(2.0)
     early = next(m for m in found.moments if m.time == pytest.approx(1.5))
     assert early.accuracy < 0.8, "half of the drives have told nothing yet"
+
+
+def test_a_moment_among_many_must_tell_more_than_one_alone() -> None:
+    moment = Moment(1.0, 100, 0.5, 0.7, 0.6 * ALPHA)
+    assert first_telling([moment]) == moment and first_telling([moment, moment]) is None
 
 
 def test_drives_that_show_their_answer_at_once_leave_nothing_to_ask() -> None:

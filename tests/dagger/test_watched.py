@@ -60,6 +60,12 @@ def test_words_are_known_from_when_they_could_first_be_read() -> None:
         assert seen.known["if_wet"] == int(np.argmax(d.propositions["if_wet"])) < seen.last["if_wet"] <= seen.sign
 
 
+def test_what_is_false_is_known_no_earlier_than_it_can_be_read() -> None:
+    false = [(d, seen) for d, seen in watched("sign-and-weather") if not seen.truth["if_wet"]]
+    assert false and all(0 < seen.known["if_wet"] < seen.last["if_wet"] for _, seen in false)
+    assert not any(d.propositions["if_wet"].any() for d, _ in false), "the mind took it for false all along"
+
+
 def test_weather_is_known_at_once_and_seen_to_the_last_unless_it_comes_later() -> None:
     assert all(seen.known["raining"] == 0 and seen.last["raining"] == seen.sign for _, seen in watched("rain-turn"))
     late = [(d, seen) for d, seen in watched("late-premise") if seen.truth["raining"]]
