@@ -257,8 +257,14 @@ def interchange(score: Mapping[str, Any]) -> str:
         "should change nothing; the full swap exchanges the whole latent and is the most that a swap can do. In "
         "brackets: the fact in which the two worlds differ."
     )
+    where = "; ".join(f"“{p}” at the {', '.join(sites)}" for p, sites in (score.get("swapped_at") or {}).items())
+    if where:
+        caption += (
+            f" Swapped here: {where}. A fact that is swapped at the encoder is joined with others where it is seen; at "
+            "the memory, it is remembered by itself."
+        )
     numbers = table(heads, body, range(1, 7), "tight", groups)
-    return section("Swapping thoughts", intro, numbers, f'<p class="caption">{caption}</p>')
+    return section("Swapping thoughts", intro, numbers, f'<p class="caption">{text(caption)}</p>')
 
 
 # ------------------------------------------------------------------------------------------------------- twins

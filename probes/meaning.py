@@ -131,17 +131,7 @@ def encodes(
     formulas = tables(scenario, episodes)
     truth = name_of_truth(scenario)
     sites = sites_asked(policy)
-    asked: list[AtSite] = []
-    for site in sites:
-        features = _features(trace, site, station, passenger)
-        # The gain is cheap, and a site without one cannot pass: only the first one is ranked for the report's sake.
-        saved, interval = _gain(features, formulas[truth], len(sites), seed)
-        if interval[0] > 0 or not asked:
-            codes, size = short_codes(features["trained"], formulas, truth, np.random.default_rng([seed, 1]))
-            found = contest(codes, formulas, truth, np.random.default_rng([seed, 4]), LEVEL / 2 / len(sites))
-            asked.append(AtSite(site, found, saved, interval, size))
-        if asked[-1].passed:  # one is enough; the map says what the others hold
-            break
+    asked = _at_sites(sites, trace, station, formulas, truth, seed, passenger)
     best = next((a for wanted in (True, None) for a in asked if a.passed is wanted), asked[0])
     features = _features(trace, best.site, station, passenger)
     league = _league(features, formulas, best.contest, truth, seed)
@@ -171,6 +161,25 @@ def encodes(
         undecided="" if best.passed is not None else _undecided(best.contest, truth, len(episodes)),
     )
     return level, league, random
+
+
+def _at_sites(
+    sites: tuple[str, ...], trace: Trace, station: float, formulas: dict[str, np.ndarray], truth: str, seed: int,
+    passenger: str,
+) -> list[AtSite]:  # fmt: skip
+    """What is found at each site in turn, up to the first one that passes."""
+    asked: list[AtSite] = []
+    for site in sites:
+        features = _features(trace, site, station, passenger)
+        # The gain is cheap, and a site without one cannot pass: only the first one is ranked for the report's sake.
+        saved, interval = _gain(features, formulas[truth], len(sites), seed)
+        if interval[0] > 0 or not asked:
+            codes, size = short_codes(features["trained"], formulas, truth, np.random.default_rng([seed, 1]))
+            found = contest(codes, formulas, truth, np.random.default_rng([seed, 4]), LEVEL / 2 / len(sites))
+            asked.append(AtSite(site, found, saved, interval, size))
+        if asked[-1].passed:  # one is enough; the map says what the others hold
+            break
+    return asked
 
 
 def _features(trace: Trace, site: str, station: float, passenger: str) -> dict[str, np.ndarray]:

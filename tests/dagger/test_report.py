@@ -255,10 +255,11 @@ def held(variables: int) -> dict[str, Any]:
 
 def test_what_is_held_where_and_when_has_a_map_for_every_premise_and_the_conclusion(tmp_path: Path) -> None:
     score = scorecard(True)
-    score["maps"]["held"] = held(3)
+    score["maps"]["held"], score["swapped_at"] = held(3), {"raining": ["encoder"]}
     _, words = report(tmp_path, score)
     for title in ("premise: raining", "premise: night", "conclusion: raining xor night", "evidence in view"):
         assert title in words
+    assert "Swapped here: “raining” at the encoder." in words
     assert "beyond −3 m the way that is driven" in words and "in one case of twenty" in words
     with pytest.raises(ValueError, match="wanted 2 variables x 3 sites x 8 stations"):
         figures.held_maps(held(3), ("a", "b", "c"), range(8), ["one", "two"])
