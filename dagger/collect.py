@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from dagger.demonstrations import Demonstration, packed
+from dagger.perturb import Offsets, Perturbation
 from dagger.schedule import BetaSchedule
+from dagger.takeover import takeovers
 from policies.base import Policy
 from policies.expert import Expert
 from sim.backend import Backend
@@ -29,6 +31,7 @@ class Mixed:
         beta: the expert's share of control.
         hold: ticks for which who drives stays drawn.
         seeds: (B,) int, one a world: who drives is drawn from the world's own seed, not from its neighbours'.
+        offsets: of what the expert executes, None for none; its labels are what they are.
     """
 
     expert: Expert
@@ -37,6 +40,7 @@ class Mixed:
     beta: float
     hold: int
     seeds: np.ndarray
+    offsets: Offsets | None = None
     needs: str = "state"
     log: list[dict[str, Any]] = field(default_factory=list)
 
@@ -44,6 +48,9 @@ class Mixed:
         """The learner's memory, or none."""
         self._chances = [np.random.default_rng([int(s), 7]) for s in self.seeds]
         self._expert_drives = np.ones(worlds, bool)
+        self._perturbation = (
+            None if self.offsets is None else Perturbation(self.offsets, self.seeds, self.backend.simulation.tick)
+        )
         self._minds = self.expert.begin(worlds)  # it thinks in every state, whoever drives
         return self.learner.begin(worlds) if self.learner is not None else np.zeros((worlds, 0), np.float32)
 
@@ -56,17 +63,27 @@ class Mixed:
                 self._expert_drives[w] = self._chances[w].random() < self.beta
         # An expert that no longer knows where to go hands the wheel back.
         by_expert = self._expert_drives[seen.slots] & label.valid
+        executed = label.action
+        if self._perturbation is not None:
+            executed = self._perturbation.apply(executed, seen.slots, seen.world.speed[:, 0], len(self.log))
         if self.learner is None:
             by_expert = np.ones(len(seen.slots), bool)
-            action = label.action
+            action = executed
         else:
             proposal, memory = self.learner.act(look(self.backend, self.learner.needs, seen.slots), memory)
-            action = label.action.where(by_expert, proposal)
+            action = executed.where(by_expert, proposal)
         entry = {"slots": seen.slots, "label": label, "by_expert": by_expert, "weather": seen.world.weather}
         if not self.backend.redraws:
             entry["frames"] = [packed(picture) for picture in self.backend.observe(seen.slots).camera]
         self.log.append(entry)
         return action, memory
+
+    def labelled(self) -> np.ndarray:
+        """(B, T) bool: the expert's label was one to be learned from, up to now."""
+        found = np.zeros((len(self.seeds), len(self.log)), bool)
+        for tick, entry in enumerate(self.log):
+            found[entry["slots"], tick] = entry["label"].valid
+        return found
 
 
 def collect(
@@ -80,10 +97,15 @@ def collect(
     policy_version: str = "",
     versions: dict[str, str] | None = None,
     on_done: Callable[[float], None] | None = None,
+    offsets: Offsets | None = None,
+    takeovers_each: int = 0,
 ) -> list[Demonstration]:
     """Drive `episodes` with mixed control and return them with the expert's labels, and what it knew at every tick.
 
     Args:
+        offsets: with which the expert's driving is perturbed, None for none.
+        takeovers_each: from how many ticks of a drive that a learner took part in the expert is let drive on in
+            another try, so that its own future from there is known; 0 where pictures cannot be redrawn.
         on_done: called with the number of episodes that a finished batch held.
     """
     beta = schedule.beta(round_)
@@ -92,8 +114,11 @@ def collect(
     for chunk in in_chunks(episodes, backend.worlds):
         padded = [*chunk, *[chunk[-1]] * (backend.worlds - len(chunk))]
         seeds = np.array([e.seed for e in padded])
-        mixed = Mixed(expert, learner, backend, beta, hold, seeds)
+        mixed = Mixed(expert, learner, backend, beta, hold, seeds, offsets)
         trajectory = rollout(backend, mixed, padded)
+        tries = None
+        if learner is not None and takeovers_each and backend.redraws:
+            tries = takeovers(backend, expert, trajectory, mixed.labelled(), takeovers_each)
         for w, episode in enumerate(chunk):
             ticks = int(trajectory.ticks[w])
             rows = [(entry, int(np.searchsorted(entry["slots"], w))) for entry in mixed.log[:ticks]]
@@ -128,6 +153,7 @@ def collect(
                     versions={**(versions or {}), **backend.versions},
                     frames=() if backend.redraws else tuple(e["frames"][i] for e, i in rows),
                     camera=None if backend.redraws else backend.camera,
+                    takeovers=() if tries is None else tries[w],
                 )
             )
         if on_done is not None:

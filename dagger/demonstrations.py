@@ -27,11 +27,25 @@ TICK_FIELDS: dict[str, type] = {
     "expert_steer": np.float32, "expert_acceleration": np.float32,
     "expert_used": np.bool_, "valid": np.bool_, "beta": np.float32, "decision": np.int8,
 }  # fmt: skip
+TAKEOVERS = ("takeover_tick", "takeover_length", "takeover_motion")  # columns of drives with takeovers
 FRAMES, CAMERA = "frames", "camera"  # columns of stored pictures and of who took them; others have neither
 JPEG_QUALITY = 95
 # Of scenarios that have them: the expert's mood, which no learner is shown, and the gears where somebody backs up.
 # A shard without them has no such columns.
 MORE_FIELDS: dict[str, type] = {"mood": np.float32, "executed_reverse": np.bool_, "expert_reverse": np.bool_}
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """What the expert would have done from one tick on: another try of the episode in which it took over there.
+
+    Args:
+        tick: at which it took over.
+        motion: (T', 4) float32, ego's x, y, yaw, speed from that tick to the end [m, m, rad, m/s].
+    """
+
+    tick: int
+    motion: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,7 @@ class Demonstration:
         outcome, branch: at the end.
         frames: T pictures as JPEG, from a backend whose pictures cannot be redrawn; none where they can.
         camera: that took these, None where there are none.
+        takeovers: the expert's own futures from some of the ticks, where somebody else drove on.
     """
 
     episode: Episode
@@ -67,6 +82,7 @@ class Demonstration:
     versions: dict[str, str] = field(default_factory=dict)
     frames: tuple[bytes, ...] = ()
     camera: Camera | None = None
+    takeovers: tuple[Takeover, ...] = ()
 
     def __len__(self) -> int:
         return len(self.weather)
@@ -77,7 +93,7 @@ class Demonstration:
         return int(self.ticks["valid"].sum())
 
 
-def _schema(more: Sequence[str], frames: bool = False) -> pa.Schema:
+def _schema(more: Sequence[str], frames: bool = False, takeovers: bool = False) -> pa.Schema:
     arrow = {np.float32: pa.float32(), np.bool_: pa.bool_(), np.int8: pa.int8()}
     fields = [
         pa.field("episode", pa.string()), pa.field("driver", pa.string()), pa.field("round", pa.int32()),
@@ -91,6 +107,9 @@ def _schema(more: Sequence[str], frames: bool = False) -> pa.Schema:
     fields += [pa.field(name, pa.list_(arrow[kind])) for name, kind in ticks.items()]
     if frames:
         fields += [pa.field(FRAMES, pa.list_(pa.binary())), pa.field(CAMERA, pa.string())]
+    if takeovers:
+        kinds = (pa.int32(), pa.int32(), pa.float32())
+        fields += [pa.field(name, pa.list_(kind)) for name, kind in zip(TAKEOVERS, kinds)]
     return pa.schema(fields, metadata={"format": str(FORMAT)})
 
 
@@ -103,9 +122,16 @@ def _row(d: Demonstration) -> dict[str, object]:
         "propositions": [(name, values.tolist()) for name, values in sorted(d.propositions.items())],
         **{name: d.moving[name].ravel() for name in MOVING},
         **{name: d.ticks[name] for name in (*TICK_FIELDS, *MORE_FIELDS) if name in d.ticks},
+        **(dict(zip(TAKEOVERS, _flat(d.takeovers))) if d.takeovers else {}),
         **({FRAMES: list(d.frames)} if d.frames else {}),
         **({CAMERA: json.dumps(asdict(d.camera), sort_keys=True)} if d.camera is not None else {}),
     }  # fmt: skip
+
+
+def _flat(takeovers: Sequence[Takeover]) -> tuple[list[int], list[int], np.ndarray]:
+    """Ticks, lengths and all motions one after the other: the columns TAKEOVERS."""
+    motions = np.concatenate([t.motion for t in takeovers])
+    return [t.tick for t in takeovers], [len(t.motion) for t in takeovers], motions.astype(np.float32).ravel()
 
 
 def _demonstration(row: dict[str, pa.Scalar]) -> Demonstration:
@@ -113,6 +139,11 @@ def _demonstration(row: dict[str, pa.Scalar]) -> Demonstration:
         return row[name].values.to_numpy(zero_copy_only=False).astype(kind)
 
     actors = row["actors"].as_py()
+    takeovers: tuple[Takeover, ...] = ()
+    if TAKEOVERS[0] in row and row[TAKEOVERS[0]].is_valid:
+        starts, lengths, motions = (array(name, kind) for name, kind in zip(TAKEOVERS, (int, int, np.float32)))
+        pieces = np.split(motions.reshape(-1, 4), np.cumsum(lengths)[:-1])
+        takeovers = tuple(Takeover(int(t), motion) for t, motion in zip(starts, pieces))
     ticks = TICK_FIELDS | {name: kind for name, kind in MORE_FIELDS.items() if name in row and row[name].is_valid}
     return Demonstration(
         episode=Episode.from_dict(json.loads(row["episode"].as_py())),
@@ -129,6 +160,7 @@ def _demonstration(row: dict[str, pa.Scalar]) -> Demonstration:
         versions=json.loads(row["versions"].as_py()),
         frames=tuple(row[FRAMES].as_py()) if FRAMES in row and row[FRAMES].is_valid else (),
         camera=Camera(**json.loads(row[CAMERA].as_py())) if CAMERA in row and row[CAMERA].is_valid else None,
+        takeovers=takeovers,
     )
 
 
@@ -212,7 +244,8 @@ class DemonstrationStore:
         name = f"{tag}.arrow"
         more = [name for name in MORE_FIELDS if any(name in d.ticks for d in demonstrations)]
         table = pa.Table.from_pylist(
-            [_row(d) for d in demonstrations], schema=_schema(more, any(d.frames for d in demonstrations))
+            [_row(d) for d in demonstrations],
+            schema=_schema(more, any(d.frames for d in demonstrations), any(d.takeovers for d in demonstrations)),
         )
         temporary = self.folder / f".{name}.part"
         with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:

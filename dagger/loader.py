@@ -7,6 +7,8 @@ loader of fewer; the next batch is drawn while the current one trains.
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -15,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from dagger.demonstrations import Demonstration, unpacked
+from dagger.futures import Futures, gathered
 from sim.camera import render
 from sim.config import Camera, Simulation
 from sim.embedded import EmbeddedWorld
@@ -31,6 +34,8 @@ class Batch:
         camera: (S, L, H, W, 3) uint8; speed, steer, acceleration: (S, L) float32; the last as in `sim.gears` where
             somebody backs up.
         valid: (S, L) bool: the tick exists and its label may be learned from.
+        path, progress, known: (S, L, ...) the demonstrator's futures (`dagger.futures`).
+        lane: (S,) int, which lane of an epoch each window continues; fresh: (S,) bool, it begins an episode.
     """
 
     camera: np.ndarray
@@ -38,6 +43,54 @@ class Batch:
     steer: np.ndarray
     acceleration: np.ndarray
     valid: np.ndarray
+    path: np.ndarray
+    progress: np.ndarray
+    known: np.ndarray
+    lane: np.ndarray
+    fresh: np.ndarray
+
+
+@dataclass(frozen=True)
+class Drives:
+    """S whole drives of up to T ticks, (S, T, ...) as in `Batch`, without pictures."""
+
+    steer: np.ndarray
+    acceleration: np.ndarray
+    valid: np.ndarray
+    path: np.ndarray
+    progress: np.ndarray
+    known: np.ndarray
+
+
+@dataclass(frozen=True)
+class Frames:
+    """N single pictures and the futures behind them.
+
+    Args:
+        camera: (N, H, W, 3) uint8; speed: (N,) float32 [m/s].
+        path, progress, known: (N, ...), see `dagger.futures.Futures`.
+        phase: (N,) int, which of PHASES equal parts of its drive each is from.
+    """
+
+    camera: np.ndarray
+    speed: np.ndarray
+    path: np.ndarray
+    progress: np.ndarray
+    known: np.ndarray
+    phase: np.ndarray
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of one step, (S,) int each: lane, episode, first tick and the tick behind the last."""
+
+    lane: np.ndarray
+    episode: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+
+
+PHASES = 10  # parts of a drive that single pictures are drawn from
 
 
 class DrawnFrames:
@@ -111,7 +164,7 @@ class RenderingLoader:
         demonstrations: what to learn from.
         camera: need not be the one that was driven with, unless pictures were stored.
         threads: for drawing.
-        cache_bytes: keep drawn frames in memory while all of them fit in this.
+        cache_bytes: keep drawn frames in memory up to this; the ticks behind are drawn every time.
         search: folders of OpenDRIVE files.
         before: a loader of the first of these demonstrations, whose drawn frames are used on.
 
@@ -158,9 +211,17 @@ class RenderingLoader:
         if before is not None and not self._goes_on_from(before):
             raise ValueError("the loader before has other demonstrations or another camera; its frames cannot be used")
         shape = (camera.height, camera.width, 3)
-        self._cache: DrawnFrames | None = None
-        if self.frames * int(np.prod(shape)) <= cache_bytes:
-            self._cache = DrawnFrames(self.frames, shape, before._cache if before else None)
+        self._cached = min(self.frames, cache_bytes // int(np.prod(shape)))
+        if before is not None and before._cache is not None:
+            self._cached = max(self._cached, before._cache.count)
+        self._cache: DrawnFrames | None = (
+            DrawnFrames(self._cached, shape, before._cache if before else None) if self._cached else None
+        )
+
+    @functools.cached_property
+    def futures(self) -> Futures:
+        """The demonstrators' futures at every tick."""
+        return gathered(self.demonstrations)
 
     def _goes_on_from(self, before: RenderingLoader) -> bool:
         """Whether the demonstrations begin with those of `before`, seen by the same camera."""
@@ -204,6 +265,13 @@ class RenderingLoader:
         if self._cache is None:
             return self._pictures(episode, tick)
         flat = self._starts[episode] + tick
+        kept = flat < self._cached
+        if not kept.all():
+            found = np.empty((len(flat), self.camera.height, self.camera.width, 3), np.uint8)
+            found[~kept] = self._pictures(episode[~kept], tick[~kept])
+            if kept.any():
+                found[kept] = self.draw(episode[kept], tick[kept])
+            return found
         if len(new := self._cache.missing(flat)):
             self._cache.put(flat[new], self._pictures(episode[new], tick[new]))
         return self._cache.get(flat)
@@ -214,41 +282,129 @@ class RenderingLoader:
             return render(self._backend.maps.arrays, self.world(episode, tick), self.camera, threads=self.threads)
         return np.stack([unpacked(self.demonstrations[e].frames[t]) for e, t in zip(episode, tick)])
 
-    def batch(self, episode: np.ndarray, start: np.ndarray, length: int) -> Batch:
-        """The windows that begin at tick `start` (S,) of `episode` (S,), `length` ticks each, masked at the end."""
-        ticks = start[:, None] + np.arange(length)
-        exists = ticks < self.lengths[episode][:, None]
-        ticks = np.minimum(ticks, self.lengths[episode][:, None] - 1)
-        flat = self._starts[episode][:, None] + ticks
-        drawn = self.draw(np.repeat(episode, length), ticks.ravel())
+    def batch(self, windows: Windows) -> Batch:
+        """Some windows as a batch, padded to the longest and masked."""
+        length = int((windows.stop - windows.start).max())
+        ticks = windows.start[:, None] + np.arange(length)
+        exists = ticks < windows.stop[:, None]
+        ticks = np.minimum(ticks, windows.stop[:, None] - 1)
+        flat = self._starts[windows.episode][:, None] + ticks
+        drawn = self.draw(np.repeat(windows.episode, length), ticks.ravel())
         return Batch(
             camera=drawn.reshape(*ticks.shape, *drawn.shape[1:]),
             speed=self._moving["speed"][flat, 0],
             steer=self._ticks["expert_steer"][flat],
             acceleration=self._ticks["expert_acceleration"][flat],
             valid=self._ticks["valid"][flat] & exists,
+            path=self.futures.path[flat],
+            progress=self.futures.progress[flat],
+            known=self.futures.known[flat] & exists,
+            lane=windows.lane,
+            fresh=windows.start == 0,
         )
 
-    def windows(self, length: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Episodes and first ticks of windows that cover every tick once, in random order, at a random phase."""
-        episodes, starts = [], []
-        for e, ticks in enumerate(self.lengths):
-            first = -int(rng.integers(length)) if ticks > length else 0
-            begin = np.arange(first, ticks, length)
-            episodes.append(np.full(len(begin), e))
-            # A window that would begin before the episode begins with it and overlaps its successor.
-            starts.append(np.maximum(begin, 0))
-        order = rng.permutation(sum(len(e) for e in episodes))
-        return np.concatenate(episodes)[order], np.concatenate(starts)[order]
+    def drives(self, episodes: np.ndarray) -> Drives:
+        """Labels and futures of whole drives, padded to the longest and masked; no picture is drawn."""
+        length = int(self.lengths[episodes].max())
+        ticks = np.arange(length)[None]
+        exists = ticks < self.lengths[episodes][:, None]
+        flat = self._starts[episodes][:, None] + np.minimum(ticks, self.lengths[episodes][:, None] - 1)
+        return Drives(
+            steer=self._ticks["expert_steer"][flat],
+            acceleration=self._ticks["expert_acceleration"][flat],
+            valid=self._ticks["valid"][flat] & exists,
+            path=self.futures.path[flat],
+            progress=self.futures.progress[flat],
+            known=self.futures.known[flat] & exists,
+        )
 
-    def epoch(self, length: int, sequences: int, rng: np.random.Generator) -> Iterator[Batch]:
-        """Batches of `sequences` windows for one pass; the next one is drawn while this one is used."""
-        episode, start = self.windows(length, rng)
-        cuts = [slice(i, i + sequences) for i in range(0, len(episode), sequences)]
+    def speed(self, episode: np.ndarray, tick: np.ndarray) -> np.ndarray:
+        """(n,) float32 ego's speed at tick `tick` of demonstration `episode` [m/s]."""
+        return np.asarray(self._moving["speed"][self._starts[episode] + tick, 0])
+
+    def plan(
+        self, length: int, lanes: int, rng: np.random.Generator, episodes: np.ndarray | None = None
+    ) -> list[Windows]:
+        """Steps of one pass: each of `lanes` lanes goes through one episode after the other, a window a step.
+
+        Every tick is met once. The first window of a long episode is of random length, at least half of `length`, so
+        that the cuts between windows lie elsewhere in every pass.
+
+        Args:
+            length: of the longest window, in ticks.
+            episodes: which to go through, all when None.
+        """
+        order = rng.permutation(np.arange(len(self.lengths)) if episodes is None else episodes)
+        queue = iter(order.tolist())
+        at: list[tuple[int, int] | None] = [(e, 0) for e in itertools.islice(queue, lanes)]
+        steps = []
+        while any(place is not None for place in at):
+            rows = []
+            for lane, place in enumerate(at):
+                if place is None:
+                    continue
+                episode, start = place
+                ticks = int(self.lengths[episode])
+                stop = min(start + length, ticks)
+                if start == 0 and ticks > length:
+                    stop = int(rng.integers((length + 1) // 2, length + 1))
+                rows.append((lane, episode, start, stop))
+                following = next(queue, None) if stop == ticks else None
+                at[lane] = (episode, stop) if stop < ticks else None if following is None else (following, 0)
+            steps.append(Windows(*(np.array(column) for column in zip(*rows))))
+        return steps
+
+    def epoch(self, plan: Sequence[Windows]) -> Iterator[Batch]:
+        """The batches of a plan; the next one is drawn while this one is used."""
         with ThreadPoolExecutor(1, thread_name_prefix="loader") as pool:
-            pending = pool.submit(self.batch, episode[cuts[0]], start[cuts[0]], length)
-            for cut in cuts[1:]:
+            pending = pool.submit(self.batch, plan[0])
+            for step in plan[1:]:
                 ready = pending.result()
-                pending = pool.submit(self.batch, episode[cut], start[cut], length)
+                pending = pool.submit(self.batch, step)
                 yield ready
             yield pending.result()
+
+    def sample(
+        self, count: int, rng: np.random.Generator, weights: np.ndarray, episodes: np.ndarray | None = None
+    ) -> Frames | None:
+        """Single pictures of as many episodes, from ticks whose future is known; None where no future is.
+
+        A picture's place is drawn as a share of its drive, and never by what happens in the drive: places chosen
+        relative to a manoeuvre would tell the manoeuvre by the distance to it.
+
+        Args:
+            count: N.
+            weights: (PHASES,) how often each part of a drive is drawn from.
+            episodes: which to draw from, all when None.
+        """
+        able = self._able if episodes is None else episodes[np.isin(episodes, self._able)]
+        if not len(able):
+            return None
+        episode = able[rng.integers(len(able), size=count)]
+        phase = rng.choice(PHASES, count, p=weights / weights.sum())
+        share = (phase + rng.random(count)) / PHASES
+        first, last = self._known_starts[episode], self._known_starts[episode + 1]
+        flat = self._known_at[first + (share * (last - first)).astype(int)]
+        return Frames(
+            camera=self.draw(episode, flat - self._starts[episode]),
+            speed=self._moving["speed"][flat, 0],
+            path=self.futures.path[flat],
+            progress=self.futures.progress[flat],
+            known=self.futures.known[flat],
+            phase=phase,
+        )
+
+    @functools.cached_property
+    def _known_at(self) -> np.ndarray:
+        """The ticks whose future is known, as positions among all."""
+        return np.flatnonzero(self.futures.known)
+
+    @functools.cached_property
+    def _known_starts(self) -> np.ndarray:
+        """Where each episode's begin in `_known_at`, and the end."""
+        return np.searchsorted(self._known_at, self._starts)
+
+    @functools.cached_property
+    def _able(self) -> np.ndarray:
+        """The episodes that have a tick whose future is known."""
+        return np.flatnonzero(np.diff(self._known_starts))

@@ -1,12 +1,14 @@
 """DAgger (Ross, Gordon, Bagnell 2011), readable from top to bottom, with behaviour cloning beside it.
 
-    round 0        expert drives N0 episodes         fit                 -> checkpoints/round-0
-    round i        learner and expert share N1 more  fit on everything   -> checkpoints/dagger-i
-    beside it      the expert alone drives N1 more   fit on everything   -> checkpoints/cloning-i
+    round 0        expert drives N0 episodes         fit                        -> checkpoints/round-0
+    round i        learner and expert share N1 more  fit on all new, some old   -> checkpoints/dagger-i
+    beside it      the expert alone drives N1 more   fit on all new, some old   -> checkpoints/cloning-i
 
-The second arm is behaviour cloning with the same number of episodes, epochs and windows. The arms run side by side,
-each on its share of the threads: one fit hardly gains from a second core, two fits do. Every step leaves its result
-on disk in one piece and is skipped when the result is there: that is all there is to resuming.
+Where the expert drives alone its driving is perturbed (`dagger.perturb`), and besides its controls a learner is asked
+for its future (`policies.hindsight`). The second arm is behaviour cloning with the same number of episodes, epochs and
+windows. The arms run side by side, each on its share of the threads: one fit hardly gains from a second core, two fits
+do. Every step leaves its result on disk in one piece and is skipped when the result is there: that is all there is to
+resuming.
 """
 
 from __future__ import annotations
@@ -17,17 +19,21 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from dagger.collect import collect
 from dagger.demonstrations import DemonstrationStore
-from dagger.fit import FitSettings, fit
+from dagger.fit import fit
+from dagger.futures import clustered
 from dagger.loader import RenderingLoader
+from dagger.perturb import Offsets
+from dagger.pilot import bounded
 from dagger.runs import RunFolder, versions
 from dagger.schedule import BetaSchedule
+from dagger.steps import FitSettings
 from policies.checkpoint import load_policy, save_policy
 from policies.closed_loop import drive
 from policies.expert import Expert
@@ -42,7 +48,8 @@ from sim.trials import backs_up
 
 ARMS = ("dagger", "cloning")
 # Seeds of episodes live in ranges that never meet: training, evaluation after a round, and (in probes) the scorecard.
-TRAIN_SEEDS, EVALUATION_SEEDS = 0, 1_000_000
+TRAIN_SEEDS, EVALUATION_SEEDS, PILOT_SEEDS = 0, 1_000_000, 1_500_000
+PILOT = 128  # episodes in which the size of perturbations is tried
 
 
 @dataclass(frozen=True)
@@ -53,23 +60,35 @@ class TrainSettings:
         episodes: expert episodes before the first fit.
         rounds: DAgger rounds after it.
         per_round: episodes of each round.
-        epochs: passes of the first fit; round_epochs: passes of every later one.
+        epochs: passes of the joint stage of the first fit; round_epochs: of every later one.
         evaluation: episodes driven after each round for the learning curve, per split.
         worlds: how many worlds run at once.
         threads: of kernels and of torch; part of what makes a run repeat to the byte.
+        replay: episodes of earlier rounds that a pass of a later fit goes through, for each new one.
+        hindsight: "on" asks the learner for the demonstrator's future as well, "off" for controls alone.
+        futures: typical futures that hindsight is a choice among, of paths and of progress each.
+        takeovers: from how many ticks of every drive of a DAgger round the expert's own future is made known.
+        perturb: strength of the offsets of steering and pedal while the expert demonstrates; 0 is none.
+        perturb_rounds: whether the expert's share of driving in DAgger rounds is perturbed as well.
         cache_mb: drawn frames are kept in memory up to this [MiB].
         learner, fit, beta, camera: see there.
     """
 
-    episodes: int = 384
+    episodes: int = 3000
     rounds: int = 3
     per_round: int = 160
-    epochs: int = 2
-    round_epochs: int = 2
+    epochs: int = 1
+    round_epochs: int = 1
+    replay: float = 3.0
     evaluation: int = 32
     worlds: int = 64
     threads: int = 2
-    cache_mb: int = 3000
+    hindsight: Literal["on", "off"] = "on"
+    futures: int = 16
+    takeovers: int = 4
+    perturb: float = 1.0
+    perturb_rounds: bool = False
+    cache_mb: int = 6000
     learner: LearnerSettings = field(default_factory=LearnerSettings)
     fit: FitSettings = field(default_factory=FitSettings)
     beta: BetaSchedule = field(default_factory=BetaSchedule)
@@ -172,6 +191,7 @@ class Loop:
         first = TRAIN_SEEDS + (0 if i == 0 else settings.episodes + (i - 1) * settings.per_round)
         episodes = batch(self.scenario, range(self._seed(first), self._seed(first) + count), "train")
         mixed = i > 0 and arm == "dagger"
+        offsets = self._offsets(progress) if not mixed or settings.perturb_rounds else None
         progress.stage(f"{name}: driving {count} episodes", count)
         with new_worlds(
             at_once(min(settings.worlds, count)), settings.camera, room_for(self.scenario), threads=self.threads,
@@ -181,7 +201,8 @@ class Loop:
                 backend, self.expert, learner if mixed else None, episodes,
                 settings.beta, i if mixed else 0,
                 "dagger" if mixed else "expert", digest_of(learner) if mixed and learner else "", versions(),
-                on_done=progress.advance,
+                on_done=progress.advance, offsets=offsets,
+                takeovers_each=settings.takeovers if settings.hindsight == "on" else 0,
             )  # fmt: skip
             said = {"notes": backend.notes, "faults": backend.faults, "versions": backend.versions}
             if any(said.values()):
@@ -189,6 +210,31 @@ class Loop:
                     self.run.metrics.append(f"backend/{name}", said)
         with self._log:
             self.store.append(found, name)
+
+    def _offsets(self, progress: Progress) -> Offsets | None:
+        """The offsets of this scenario's demonstrations: as asked for, or as large as still lets the expert arrive."""
+        strength = self.settings.perturb
+        if not strength:
+            return None
+        key = "perturb"
+        with self._log:
+            row = next((r for r in self.run.metrics.rows() if r["key"] == key), None)
+        if row is None:
+            first = self._seed(PILOT_SEEDS)
+            episodes = batch(self.scenario, range(first, first + PILOT), "train")
+            row = bounded(
+                self.expert,
+                self.scenario,
+                episodes,
+                strength,
+                self.settings.worlds,
+                self.threads,
+                self.search,
+                progress,
+            )
+            with self._log:
+                self.run.metrics.append(key, row)
+        return Offsets().scaled(row["strength"]) if row["strength"] else None
 
     def _seed(self, offset: int) -> int:
         return self.seed * 10_000_000 + offset
@@ -205,22 +251,27 @@ class Loop:
         )
         self._loaders[arm] = loader
         if learner is None:
-            learner = build(replace(settings.learner, backs=backs_up(self.scenario.trial)), self.seed)
+            learner = self._fresh(loader)
         epochs = settings.round_epochs if i else settings.epochs
         labels = sum(d.labels for d in demonstrations)
-        progress.stage(f"{name}: fitting {labels:,} labels, {epochs} epochs", 1.0)
-        place = {"done": 0.0}
+        progress.stage(f"{name}: fitting {labels:,} labels", 1.0)
+        place = {"done": 0.0, "step": 0}
 
-        def on_step(step: int, steps: int, loss: float) -> None:
-            share = min(step / max(steps, 1), 1.0)
-            progress.advance(share - place["done"], f"loss {loss:+.2f}")
-            place["done"] = share
-            self.scalars(f"{arm}/loss", loss, i * 10_000 + step)
+        def on_step(stage: str, share: float, loss: float, behind: float) -> None:
+            told = [f"{what} {value:+.2f}" for what, value in (("loss", loss), ("hindsight", behind)) if value == value]
+            progress.advance(share - place["done"], " ".join((stage, *told)))
+            place["done"], place["step"] = share, place["step"] + 1
+            for tag, value in (("loss", loss), ("hindsight", behind)):
+                if value == value:
+                    self.scalars(f"{arm}/{tag}", value, i * 10_000 + int(place["step"]))
             if self.stop.is_set():
                 raise InterruptedError(f"{name} was stopped because the other arm failed")
 
         state = self.run.path / "training" / name
-        losses = fit(learner, loader, settings.fit, epochs, (self.seed, ARMS.index(arm) if i else 0, i), state, on_step)
+        losses = fit(
+            learner, loader, settings.fit, epochs, (self.seed, ARMS.index(arm) if i else 0, i), state, on_step,
+            self._chooser(i, len(demonstrations)), abreast=i == 0 and settings.threads > 1, first=i == 0,
+        )  # fmt: skip
         about = {
             "scenario": self.scenario.name, "scenario_digest": self.scenario.digest(), "rule": str(self.scenario.rule),
             "seed": self.seed, "arm": arm if i else "round", "round": i, "labels": labels,
@@ -229,6 +280,28 @@ class Loop:
         save_policy(self.run.checkpoint(name), learner, about)
         with self._log:
             self.run.metrics.append(f"fit/{name}", {"arm": arm, "round": i, "labels": labels, "losses": losses})
+
+    def _fresh(self, loader: RenderingLoader) -> Learner:
+        """A learner that knows nothing but the typical futures of the first demonstrations."""
+        asked = self.settings.futures if self.settings.hindsight == "on" else 0
+        learner = build(replace(self.settings.learner, backs=backs_up(self.scenario.trial), futures=asked), self.seed)
+        if learner.hindsight is not None:
+            anchors = clustered(loader.futures, asked, self.seed)
+            learner.hindsight.set_anchors(torch.from_numpy(anchors.path), torch.from_numpy(anchors.progress))
+        return learner
+
+    def _chooser(self, i: int, count: int) -> Callable[[np.random.Generator], np.ndarray] | None:
+        """Which of `count` episodes a pass of round i goes through: all that are new, and some of the others."""
+        if i == 0:
+            return None
+        new = self.settings.per_round
+        old = min(count - new, round(self.settings.replay * new))
+
+        def choose(rng: np.random.Generator) -> np.ndarray:
+            again = rng.choice(count - new, old, replace=False)
+            return np.concatenate([np.sort(again), np.arange(count - new, count)])
+
+        return choose
 
     def _evaluate(self, arm: str, i: int, progress: Progress) -> None:
         settings, name = self.settings, self._name(arm, i)

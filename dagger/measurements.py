@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import subprocess
 import sys
@@ -16,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from dagger.commands.bench import Case, Measure, repeated
-from dagger.fit import FitSettings, _step, optimiser_for, tensors_of
 from dagger.loader import RenderingLoader
+from dagger.steps import FitSettings, Fitter
 from scenarios.environment import room_for
 from scenarios.sample import batch
 from scenarios.spec import load_scenario
@@ -251,31 +252,31 @@ def loading(threads: int) -> Measure:
     loader, settings, rng = demonstrated(threads, 0), FitSettings(), np.random.default_rng(0)
 
     def once() -> int:
-        episode, start = loader.windows(settings.window, rng)
-        loader.batch(episode[: settings.sequences], start[: settings.sequences], settings.window)
-        return settings.window * settings.sequences
+        step = loader.plan(settings.window, settings.sequences, rng)[0]
+        return loader.batch(step).valid.size
 
     return repeated(once)
 
 
 def training(threads: int) -> Measure:
-    """Images that go through a step of the optimiser, from the loader's store of drawn frames."""
+    """Images that go through a step of both optimisers, windows and single pictures, from the store of drawn frames."""
     import torch
 
     from policies.learner import LearnerSettings, build
 
     loader = demonstrated(threads, 2**31)
-    torch.set_num_threads(threads)
-    learner, settings = build(LearnerSettings(), 0), FitSettings()
-    optimiser, generator = optimiser_for(learner, settings), torch.Generator().manual_seed(0)
+    torch.set_num_threads(1)
+    learner, settings = build(LearnerSettings(futures=16), 0), FitSettings()
+    fitter, generator = Fitter(learner, settings, abreast=threads > 1), torch.Generator().manual_seed(0)
     rng = np.random.default_rng(0)
+    plan = itertools.cycle(loader.plan(settings.window, settings.sequences, rng))
     learner.train()
 
     def once() -> int:
-        episode, start = loader.windows(settings.window, rng)
-        made = loader.batch(episode[: settings.sequences], start[: settings.sequences], settings.window)
-        _step(learner, optimiser, tensors_of(made), settings, generator)
-        return settings.window * settings.sequences
+        made = loader.batch(next(plan))
+        frames = loader.sample(settings.frames, rng, fitter.hard)
+        fitter.step(made, frames, generator, 0.0)
+        return int(made.valid.size) + settings.frames
 
     return repeated(once)
 

@@ -106,7 +106,10 @@ def _load(path: Path, names: tuple[str, str]) -> tuple[dict[str, Tensor], dict[s
 
 
 # ---------------------------------------------------------------------------------------------------- policies
-_LATER = ("backs",)  # settings that came later: left out where they are off, so that older checkpoints are the same
+_LATER = (
+    "backs",
+    "futures",
+)  # settings that came later: left out where they are off, so that older checkpoints are the same
 
 
 def save_policy(path: str | Path, learner: Learner, about: Mapping[str, Any]) -> None:

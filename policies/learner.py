@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from policies.encoders import ENCODERS, to_pixels
 from policies.heads import Mixture, MixtureHead
+from policies.hindsight import Hindsight, Target
 from policies.memory import MEMORIES
 from policies.sites import Sited
 from sim.gears import geared
@@ -41,6 +42,7 @@ class LearnerSettings:
         width: of the embedding; memory_width: of the recurrent state; head_width: of the head's hidden layer.
         mixtures: components of the action's distribution.
         backs: whether its acceleration says the gear as well (`sim.gears`), for scenarios in which somebody backs up.
+        futures: anchors that the hindsight heads choose among (`policies.hindsight`); 0 for none.
 
     Raises:
         ValueError: naming the field, its value and what was wanted.
@@ -54,6 +56,7 @@ class LearnerSettings:
     head_width: int = 64
     mixtures: int = 3
     backs: bool = False
+    futures: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
@@ -69,6 +72,8 @@ class LearnerSettings:
             value = getattr(self, name)
             if not isinstance(value, int) or not 1 <= value <= highest:
                 raise ValueError(f"{name} is {value!r}; wanted a whole number in 1..{highest}")
+        if not isinstance(self.futures, int) or not (self.futures == 0 or 2 <= self.futures <= 1024):
+            raise ValueError(f"futures is {self.futures!r}; wanted 0 or a whole number in 2..1024")
 
 
 def _filled(function: Callable[..., Tensor], *rows: Tensor) -> Tensor:
@@ -95,6 +100,12 @@ class Learner(Sited, nn.Module):
         self.level = nn.LayerNorm(settings.width)
         self.memory = MEMORIES[settings.memory](settings.width, settings.memory_width)
         self.head = MixtureHead(self.memory.width, settings.head_width, settings.mixtures)
+        # Last, so that the rest begins with the same weights with and without it.
+        self.hindsight = (
+            Hindsight(settings.width, self.memory.width, settings.head_width, settings.futures)
+            if settings.futures
+            else None
+        )
 
     # ------------------------------------------------------------------------------------------------- sites
     @property
@@ -151,25 +162,75 @@ class Learner(Sited, nn.Module):
         seen, state = self.memory.unroll(embedding, state)
         return self.head.mixture(self.head.hidden(seen)), state
 
-    def loss(self, camera: Tensor, speed: Tensor, steer: Tensor, acceleration: Tensor, valid: Tensor) -> Tensor:
-        """Mean negative log likelihood [nat] of the expert's controls, over the valid ticks.
+    def loss(
+        self,
+        camera: Tensor,
+        speed: Tensor,
+        steer: Tensor,
+        acceleration: Tensor,
+        valid: Tensor,
+        future: Target | None = None,
+        state: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What a fit of sequences makes smaller, in two parts, and the state to go on with.
 
-        Sequences start from the zero state; ticks that are not valid still pass through the memory.
+        Ticks that are not valid still pass through the memory.
 
         Args:
             camera: (B, T, H, W, 3) uint8, or floating in -0.5..0.5.
             speed: (B, T) [m/s]; steer: (B, T) [rad]; acceleration: (B, T) [m/s^2].
             valid: (B, T) bool.
+            future: of the demonstrator at every tick (B, T, ...); None to ask nothing of the memory.
+            state: (B, Dm) what was carried to the first tick; zero when None.
+
+        Returns:
+            The mean negative log likelihood [nat] of the expert's controls over the valid ticks, the hindsight loss of
+            the memory [nat], 0 where it was not asked, and the state after the last tick, detached.
 
         Raises:
             ValueError: if nothing is valid.
         """
+        worlds, ticks = camera.shape[:2]
+        embedding = self._embed(camera.flatten(0, 1), speed.flatten()).unflatten(0, (worlds, ticks))
+        return self.loss_of(embedding, steer, acceleration, valid, future, state)
+
+    def loss_of(
+        self,
+        embedding: Tensor,
+        steer: Tensor,
+        acceleration: Tensor,
+        valid: Tensor,
+        future: Target | None = None,
+        state: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The same as `loss` of embeddings (B, T, width) in place of pictures and speeds; see `embed`."""
         if not bool(valid.any()):
             raise ValueError(f"none of the {valid.numel()} ticks is valid; a loss needs at least one")
-        mixture, _ = self(camera, speed)
+        state = self.begin(len(embedding)) if state is None else state
+        seen, state = self.memory.unroll(embedding, state)
+        mixture = self.head.mixture(self.head.hidden(seen))
         # A padded tick may hold anything, NaN too: it is replaced on both sides, or its gradient would be NaN * 0.
         controls = torch.where(valid[..., None], torch.stack((steer, acceleration), -1), 0.0)
-        return torch.where(valid, mixture.nll(controls), 0.0).sum() / valid.sum()
+        loss = torch.where(valid, mixture.nll(controls), 0.0).sum() / valid.sum()
+        behind = loss.new_zeros(())
+        if future is not None and self.hindsight is not None:
+            behind = self.hindsight.loss(self.hindsight.remembered(seen), future)
+        return loss, behind, state.detach()
+
+    def embed(self, camera: Tensor, speed: Tensor) -> Tensor:
+        """Embeddings (N, width) of pictures (N, H, W, 3) at speeds (N,) [m/s], without gradients."""
+        with torch.no_grad():
+            return self._embed(camera, speed)
+
+    def frame_losses(self, camera: Tensor, speed: Tensor, future: Target) -> Tensor:
+        """(N,) the hindsight loss [nat] of single pictures (N, H, W, 3) at speeds (N,) [m/s]; see `policies.hindsight`.
+
+        Raises:
+            ValueError: for a learner without hindsight heads.
+        """
+        if self.hindsight is None:
+            raise ValueError("this learner has no hindsight heads; build it with futures > 0")
+        return self.hindsight.losses(self.hindsight.seen(self._embed(camera, speed)), future)
 
     # ---------------------------------------------------------------------------------------- as a policy
     @property

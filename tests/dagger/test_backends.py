@@ -16,10 +16,11 @@ from dagger import backends, cli
 from dagger.backends import begun_on
 from dagger.collect import collect
 from dagger.demonstrations import Demonstration, DemonstrationStore, packed, unpacked
-from dagger.fit import FitSettings, fit
+from dagger.fit import fit
 from dagger.loader import RenderingLoader
 from dagger.results import ResultsLog
 from dagger.schedule import BetaSchedule
+from dagger.steps import FitSettings
 from policies.closed_loop import drive
 from policies.expert import Expert
 from policies.learner import LearnerSettings, build

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import pytest
 import dagger.loader as loader_module
 from dagger.collect import collect
 from dagger.demonstrations import Demonstration, DemonstrationStore
-from dagger.loader import RenderingLoader
+from dagger.loader import RenderingLoader, Windows
 from dagger.schedule import BetaSchedule
 from policies.expert import Fixed
 from sim.config import ActorSpec, Camera, Episode, MapSpec, Script, SignSpec, TrafficSpec
 from sim.marks import lamps_of
 from sim.rollout import rollout
+from sim.types import OUTCOME
 from tests.worlds import ONCOMING, PARKED, SMALL, episode, started
 
 
@@ -43,36 +45,62 @@ def loader(demonstrations: list[Demonstration]) -> RenderingLoader:
     return RenderingLoader(demonstrations, SMALL)
 
 
+def rows_of(plan: list[Windows]) -> list[tuple[int, int, int, int]]:
+    """(lane, episode, start, stop) of every window of a plan."""
+    return [row for w in plan for row in zip(*(a.tolist() for a in (w.lane, w.episode, w.start, w.stop)))]
+
+
+def windows(episodes: list[int], starts: list[int], length: int, loader: RenderingLoader) -> Windows:
+    episode_, start = np.array(episodes), np.array(starts)
+    return Windows(np.arange(len(starts)), episode_, start, np.minimum(start + length, loader.lengths[episode_]))
+
+
 def test_every_tick_is_met_in_every_pass(loader: RenderingLoader) -> None:
     assert loader.lengths.tolist() == [13, 40, 5] and loader.frames == 58
     phases = set()
     for seed in range(20):
-        episode_, start = loader.windows(8, np.random.default_rng(seed))
-        met = {(int(e), int(t)) for e, s in zip(episode_, start) for t in range(s, s + 8) if t < loader.lengths[e]}
-        assert met == {(e, t) for e, ticks in enumerate((13, 40, 5)) for t in range(ticks)}
-        assert len(start) <= sum(-(-int(n) // 8) + 1 for n in loader.lengths)
-        phases |= {int(s) % 8 for e, s in zip(episode_, start) if e == 1 and s > 0}
-    assert len(phases) == 8, "windows always begin at the same ticks"
+        rows = rows_of(loader.plan(8, 2, np.random.default_rng(seed)))
+        met = [(e, t) for _, e, start, stop in rows for t in range(start, stop)]
+        assert sorted(met) == [(e, t) for e, ticks in enumerate((13, 40, 5)) for t in range(ticks)]
+        assert max(stop - start for _, _, start, stop in rows) <= 8
+        phases |= {start for _, e, start, _ in rows if e == 1 and 0 < start <= 8}
+    assert phases == {4, 5, 6, 7, 8}, "windows always begin at the same ticks"
+
+
+def test_a_lane_goes_through_its_episodes_in_order(loader: RenderingLoader) -> None:
+    plan = loader.plan(8, 2, np.random.default_rng(3))
+    for lane in (0, 1):
+        own = [(e, start, stop) for number, e, start, stop in rows_of(plan) if number == lane]
+        for (e, _, stop), (following, start, _) in itertools.pairwise(own):
+            assert (following, start) == (e, stop) if stop < loader.lengths[e] else start == 0
+    assert all(len(set(step.lane.tolist())) == len(step.lane) for step in plan)
+
+
+def test_a_plan_of_some_episodes_meets_these_alone(loader: RenderingLoader) -> None:
+    rows = rows_of(loader.plan(8, 4, np.random.default_rng(0), np.array([2, 0])))
+    assert {e for _, e, _, _ in rows} == {0, 2}
 
 
 def test_a_window_holds_the_states_and_labels_of_its_ticks(
     loader: RenderingLoader, demonstrations: list[Demonstration]
 ) -> None:
-    batch = loader.batch(np.array([1, 0]), np.array([30, 2]), 12)
+    batch = loader.batch(windows([1, 0], [30, 0], 12, loader))
+    assert batch.fresh.tolist() == [False, True]
     assert batch.camera.shape == (2, 12, 32, 48, 3) and batch.camera.dtype == np.uint8
     d = demonstrations[1]
     np.testing.assert_array_equal(batch.speed[0, :10], d.moving["speed"][30:, 0])
     np.testing.assert_array_equal(batch.steer[0, :10], d.ticks["expert_steer"][30:])
-    np.testing.assert_array_equal(batch.acceleration[1, :11], demonstrations[0].ticks["expert_acceleration"][2:])
+    np.testing.assert_array_equal(batch.acceleration[1], demonstrations[0].ticks["expert_acceleration"][:12])
     assert batch.valid[0].tolist() == [True] * 10 + [False] * 2, "ticks after the end count"
-    assert batch.valid[1].tolist() == [True] * 11 + [False]
+    assert batch.valid[1].tolist() == [True] * 12
 
 
 def test_invalid_labels_are_masked(demonstrations: list[Demonstration]) -> None:
     valid = demonstrations[0].ticks["valid"].copy()
     valid[4:6] = False
     changed = replace(demonstrations[0], ticks={**demonstrations[0].ticks, "valid": valid})
-    batch = RenderingLoader([changed], SMALL).batch(np.array([0]), np.array([3]), 4)
+    loader = RenderingLoader([changed], SMALL)
+    batch = loader.batch(windows([0], [3], 4, loader))
     assert batch.valid[0].tolist() == [True, False, False, True]
 
 
@@ -103,10 +131,19 @@ def test_a_loader_of_more_goes_on_with_what_one_of_fewer_has_drawn(
         RenderingLoader(demonstrations[1:], SMALL, before=first)
 
 
-def test_frames_are_kept_only_when_all_of_them_fit(demonstrations: list[Demonstration]) -> None:
-    need = 58 * 32 * 48 * 3
-    assert RenderingLoader(demonstrations, SMALL, cache_bytes=need)._cache is not None
-    assert RenderingLoader(demonstrations, SMALL, cache_bytes=need - 1)._cache is None
+def test_as_many_frames_are_kept_as_fit_and_the_rest_is_drawn_again(
+    demonstrations: list[Demonstration], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = 32 * 48 * 3
+    part = RenderingLoader(demonstrations, SMALL, cache_bytes=20 * picture + 1)
+    episode_, tick = np.array([0, 1, 1, 0]), np.array([3, 6, 7, 12])  # ticks 3, 19, 20 and 12 of all
+    drawn: list[int] = []
+    original = loader_module.render
+    monkeypatch.setattr(loader_module, "render", lambda maps, world, *a, **k: drawn.append(len(world.x)) or original(
+        maps, world, *a, **k))  # fmt: skip
+    first, second = part.draw(episode_, tick), part.draw(episode_, tick)
+    assert sorted(drawn) == [1, 1, 3], "three are kept, the one behind is drawn every time"
+    assert first.tobytes() == second.tobytes() == RenderingLoader(demonstrations, SMALL).draw(episode_, tick).tobytes()
 
 
 def test_any_other_camera_may_look(demonstrations: list[Demonstration]) -> None:
@@ -115,16 +152,28 @@ def test_any_other_camera_may_look(demonstrations: list[Demonstration]) -> None:
 
 
 def test_a_pass_gives_every_window_once_in_an_order_of_its_own_seed(loader: RenderingLoader) -> None:
-    def speeds(seed: int) -> list[bytes]:
-        return [w.tobytes() for b in loader.epoch(8, 3, np.random.default_rng(seed)) for w in b.camera]
+    def pictures(seed: int) -> list[bytes]:
+        plan = loader.plan(8, 3, np.random.default_rng(seed))
+        return [w.tobytes() for b in loader.epoch(plan) for w in b.camera]
 
-    first = speeds(1)
-    assert first == speeds(1)
-    assert first != speeds(2)
-    expected = loader.windows(8, np.random.default_rng(1))
-    assert len(first) == len(expected[0])
-    alone = loader.batch(expected[0][:1], expected[1][:1], 8)
-    assert first[0] == alone.camera[0].tobytes()
+    first = pictures(1)
+    assert first == pictures(1)
+    assert first != pictures(2)
+    expected = loader.plan(8, 3, np.random.default_rng(1))
+    assert len(first) == sum(len(step.lane) for step in expected)
+    assert first[0] == loader.batch(expected[0]).camera[0].tobytes()
+
+
+def test_single_pictures_are_of_ticks_whose_future_is_known(demonstrations: list[Demonstration]) -> None:
+    arrived = replace(demonstrations[1], outcome=OUTCOME["arrived"])
+    loader = RenderingLoader([demonstrations[0], arrived], SMALL)
+    rng = np.random.default_rng(0)
+    frames = loader.sample(200, rng, np.array([1.0] * 5 + [0.0] * 5))
+    assert frames is not None and frames.known.all() and frames.camera.shape == (200, 32, 48, 3)
+    assert set(frames.phase.tolist()) == {0, 1, 2, 3, 4}
+    seen = {picture.tobytes() for picture in loader.draw(np.full(20, 1), np.arange(20))}  # the first half of 40 ticks
+    assert {picture.tobytes() for picture in frames.camera} <= seen
+    assert loader.sample(5, rng, np.ones(10), np.array([0])) is None, "a drive that did not arrive has no future"
 
 
 def test_a_map_that_compiles_differently_now_is_refused(demonstrations: list[Demonstration]) -> None:

@@ -33,7 +33,7 @@ def train(learner: Learner, optimiser: torch.optim.Optimizer, steps: int, chance
     for _ in range(steps):
         camera = torch.randint(0, 256, (4, 3, 32, 48, 3), dtype=torch.uint8, generator=chance)
         speed = torch.rand((4, 3), generator=chance)
-        loss = learner.loss(camera, speed, speed - 0.5, -speed, torch.ones(4, 3, dtype=torch.bool))
+        loss = learner.loss(camera, speed, speed - 0.5, -speed, torch.ones(4, 3, dtype=torch.bool))[0]
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

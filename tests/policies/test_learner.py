@@ -82,9 +82,9 @@ def test_invalid_ticks_do_not_count_even_when_they_hold_nan(rng: np.random.Gener
     steer, acceleration = torch.full((3, 5), 0.1), torch.full((3, 5), -1.0)
     valid = torch.ones(3, 5, dtype=torch.bool)
     valid[:, 3:] = False
-    short = learner.loss(camera[:, :3], speed[:, :3], steer[:, :3], acceleration[:, :3], valid[:, :3])
+    short = learner.loss(camera[:, :3], speed[:, :3], steer[:, :3], acceleration[:, :3], valid[:, :3])[0]
     steer[:, 3:] = torch.nan
-    masked = learner.loss(camera, speed, steer, acceleration, valid)
+    masked = learner.loss(camera, speed, steer, acceleration, valid)[0]
     torch.testing.assert_close(masked, short, atol=1e-5, rtol=1e-5)
     masked.backward()
     assert all(torch.isfinite(p.grad).all() for p in learner.parameters() if p.grad is not None)
@@ -243,7 +243,7 @@ def test_a_rule_seen_early_is_learned_and_remembered(rng: np.random.Generator) -
         if step % 50 == 0 and right(64) > 0.98:
             break
         camera, speed, steer = flashes(rng, 32)
-        loss = learner.loss(camera, speed, steer, torch.zeros_like(steer), last_tick(steer))
+        loss = learner.loss(camera, speed, steer, torch.zeros_like(steer), last_tick(steer))[0]
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)

@@ -1,0 +1,86 @@
+"""Perturbed demonstrations: other drives, the same labels' meaning, and an expert that still arrives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dagger.collect import collect
+from dagger.demonstrations import Demonstration
+from dagger.perturb import Offsets, Perturbation
+from dagger.pilot import bounded
+from dagger.schedule import BetaSchedule
+from policies.expert import Expert
+from scenarios.environment import room_for
+from scenarios.sample import batch, decision, valuation
+from scenarios.spec import Scenario, load_scenario
+from sim.embedded import EmbeddedWorld
+from sim.progress import Quiet
+from sim.types import OUTCOME, Action
+from tests.worlds import SMALL
+
+
+def driven(scenario: Scenario, offsets: Offsets | None, count: int = 24, worlds: int = 24) -> list[Demonstration]:
+    return collect(
+        EmbeddedWorld(worlds, SMALL, room_for(scenario)), Expert.of(scenario), None,
+        batch(scenario, range(count), "train"), BetaSchedule(), 0, "expert", offsets=offsets,
+    )  # fmt: skip
+
+
+def test_what_is_executed_is_the_label_and_an_offset_that_is_held() -> None:
+    for d in driven(load_scenario("rain-turn"), Offsets(), 8, 8):
+        offset = d.ticks["executed_steer"] - d.ticks["expert_steer"]
+        assert d.ticks["expert_used"].all() and np.abs(offset).max() > 0.0
+        for hold in range(0, len(d) - 8, 8):
+            assert np.ptp(offset[hold : hold + 8]) < 1e-6
+
+
+def test_offsets_have_the_asked_size_and_share() -> None:
+    seeds = np.arange(4000)
+    perturbation = Perturbation(Offsets(steer=0.05, acceleration=0.5, steered=0.6, pushed=0.7), seeds, 0.1)
+    zeros = np.zeros(4000, np.float32)
+    found = perturbation.apply(Action(zeros, zeros), np.arange(4000), zeros + 5.0, 0)
+    for values, size, share in ((found.steer, 0.05, 0.6), (found.acceleration, 0.5, 0.7)):
+        assert np.mean(values != 0) == pytest.approx(share, abs=0.03)
+        assert np.std(values[values != 0]) == pytest.approx(size, rel=0.05)
+
+
+def test_a_stopped_car_is_not_pushed_over_its_line() -> None:
+    perturbation = Perturbation(Offsets(pushed=1.0), np.arange(64), 0.1)
+    zeros = np.zeros(64, np.float32)
+    found = perturbation.apply(Action(zeros, zeros), np.arange(64), zeros + 0.1, 0)
+    assert (found.acceleration == 0).all() and (found.steer != 0).any()
+
+
+def test_offsets_hang_on_the_episode_and_not_on_its_neighbours() -> None:
+    scenario = load_scenario("rain-turn")
+    together, apart = driven(scenario, Offsets(), 6, 6), driven(scenario, Offsets(), 6, 2)
+    for a, b in zip(together, apart):
+        assert a.ticks["executed_steer"].tobytes() == b.ticks["executed_steer"].tobytes()
+
+
+@pytest.mark.parametrize("name", ["rain-turn", "logic-xor", "sign-and-weather", "parallel-parking"])
+def test_a_perturbed_expert_keeps_its_cells_its_evidence_and_its_decision(name: str) -> None:
+    """What it knows when it decides is what is true: no offset has pushed the evidence out of sight."""
+    scenario = load_scenario(name)
+    episodes = batch(scenario, range(100, 124), "train")
+    strength = bounded(Expert.of(scenario), scenario, episodes, 1.0, 24, 1, (), Quiet())["strength"]
+    assert strength > 0.0
+    found = driven(scenario, Offsets().scaled(strength))
+    right = [d.outcome == OUTCOME["arrived"] and d.branch == decision(scenario, d.episode) for d in found]
+    assert np.mean(right) >= 0.95, f"{np.sum(right)} of {len(found)} at strength {strength}"
+    for d, good in zip(found, right):
+        true = valuation(scenario, d.episode)
+        assert not good or {name: bool(values[-1]) for name, values in d.propositions.items()} == true
+
+
+def test_the_pilot_halves_what_is_too_strong(tmp_path: Path) -> None:
+    scenario = load_scenario("rain-turn")
+    episodes = batch(scenario, range(24), "train")
+    row = bounded(Expert.of(scenario), scenario, episodes, 16.0, 24, 1, (), Quiet())
+    assert row["asked"] == 16.0 and row["strength"] < 16.0
+    assert [t["strength"] for t in row["tried"]] == [16.0, 8.0, 4.0][: len(row["tried"])]
+    assert all(t["right"] < 0.98 for t in row["tried"][:-1])
+    assert bounded(Expert.of(scenario), scenario, episodes, 1.0, 24, 1, (), Quiet())["strength"] == 1.0
