@@ -125,6 +125,40 @@ def learning_curves(arms: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapp
         return _svg(figure, "learning curves: agreement with the rule over the number of labels")
 
 
+# ------------------------------------------------------------------------------------------------------- copying
+def copying_curves(told: Mapping[str, Any]) -> str:
+    """What the memory says of the decision before it shows, while watching the expert and while driving.
+
+    Args:
+        told: `leads` [s], `curves` (name -> one point a lead, `value` and `interval`, or None), `chance`.
+    """
+    lines = (
+        ("watching", TEAL, "-", "watching the expert: the wanted decision"),
+        ("driving", ORANGE, "-", "driving itself: the wanted decision"),
+        ("own_way", "#6e54aa", (0, (4, 2)), "driving itself: the decision that it then takes"),
+    )
+    with matplotlib.rc_context(_STYLE):
+        figure, (axes,) = _axes(WIDTH, 3.1)
+        for name, colour, dash, label in lines:
+            points = [(lead, p) for lead, p in zip(told["leads"], told["curves"].get(name) or []) if p]
+            if not points:
+                continue
+            x = [lead for lead, _ in points]
+            low, high = zip(*(p["interval"] for _, p in points))
+            axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
+            axes.plot(x, [p["value"] for _, p in points], color=colour, lw=2, ls=dash, label=label)
+        axes.axhline(told["chance"], color=FAINT, lw=1, ls=(0, (1, 2)))
+        axes.annotate("always the commonest", (1.0, told["chance"]), xycoords=("axes fraction", "data"), color=FAINT,
+                      ha="right", va="top", xytext=(-2, -3), textcoords="offset points")  # fmt: skip
+        axes.set_ylim(-0.02, 1.04)
+        axes.grid(axis="y", color=GRID, lw=0.8)
+        axes.set_xlabel("seconds before the first sign of the decision")
+        axes.xaxis.set_major_formatter(lambda v, _: f"{abs(v):g}")
+        axes.set_ylabel("share of drives")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.26), ncols=2, fontsize=WORDS - 0.5)
+        return _svg(figure, "what the memory says of the coming decision, over time, watching and driving")
+
+
 # ---------------------------------------------------------------------------------------------------- the league
 def _standing(row: Mapping[str, Any]) -> float:
     value = row.get("compression")

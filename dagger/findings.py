@@ -16,7 +16,8 @@ from dagger.page import figure, flat, folded, interval_text, missing, picture, s
 
 TITLES = (
     "What was asked", "A pair of twins", "Learning", "The rule, read back", "Formula league", "Where and when",
-    "Swapping thoughts", "Elsewhere", "How it was made", "What this does not say",
+    "Swapping thoughts", "Reading the scene, or its own motion", "Elsewhere", "How it was made",
+    "What this does not say",
 )  # fmt: skip
 ARM_LEGENDS = {"dagger": "DAgger", "cloning": "behaviour cloning"}
 _ARM_WORDS = {"round": "both", "dagger": "DAgger", "cloning": "cloning"}

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from dagger import findings, places
+from dagger import copying_page, findings, places
 from dagger.page import (
     STYLE,
     anchor,
@@ -435,5 +435,5 @@ def _sections(record: Record) -> tuple[str, ...]:
     return (
         _verdict(record), _asked(record), _twins(record), findings.learning(record.rows),
         findings.recovered(score), findings.league(score), places.maps(score), findings.interchange(score),
-        findings.transfer(score), _made(record), _limits(),
+        copying_page.copying(score), findings.transfer(score), _made(record), _limits(),
     )  # fmt: skip

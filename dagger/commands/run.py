@@ -17,6 +17,8 @@ import yaml
 
 from dagger.backends import PORT, begun_on, check_backend, named
 from dagger.console import Bars, output, scorecard
+from dagger.copying import copying
+from dagger.copying_page import sentence
 from dagger.demonstrations import Demonstration, DemonstrationStore
 from dagger.loader import RenderingLoader
 from dagger.loop import Loop, TrainSettings
@@ -35,6 +37,7 @@ from sim.statistics import wilson
 
 RUNS = Path("runs")
 TRANSFER, TRANSFER_QUICK = 128, 48  # episodes
+COPYING, COPYING_QUICK = 96, 24
 
 
 @dataclass(frozen=True)
@@ -258,6 +261,13 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
                 learner, scenario, train.camera, count, options.seed, train.threads, train.worlds, search, bars
             )
         write_atomically(card, json.dumps(score, indent=1, default=as_plain) + "\n")
+    if "copying" not in score:
+        with lasting(folder, "copying"):
+            score |= copying(
+                learner, scenario, train.camera, COPYING_QUICK if options.quick else COPYING, options.seed,
+                train.threads, train.worlds, search, bars,
+            )  # fmt: skip
+        write_atomically(card, json.dumps(score, indent=1, default=as_plain) + "\n")
     if not (folder / "twins.npz").exists() and not (score["levels"].get("uses") or {}).get("not_asked"):
         from probes.scorecard import record_twins
 
@@ -338,6 +348,8 @@ def _conclude(folder: Path, report: Path) -> None:
     console.print(f"rule read back: {recovered or 'none that holds in every cell'}", markup=False)
     for row in score.get("transfer") or []:
         console.print(f"in {row['where']}: agrees in {row['value']:.2f} of {row['episodes']} episodes", markup=False)
+    if told := sentence(score.get("copying") or {}):
+        console.print(told, markup=False)
     console.print(verdict_sentence(score), markup=False)
     print(report)
 
@@ -373,7 +385,7 @@ class Board:
 
     def __call__(self, tag: str, value: float, step: int) -> None:
         arm, _, name = tag.partition("/")
-        kind = "fit" if name == "loss" else "drive"
+        kind = "fit" if name in ("loss", "hindsight") else "drive"
         place = f"{kind}/{arm}"
         if place not in self._writers:
             from torch.utils.tensorboard import SummaryWriter  # at use: it takes a second
