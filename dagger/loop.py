@@ -227,6 +227,7 @@ class Loop:
                 self.scenario,
                 episodes,
                 strength,
+                self.settings.camera,
                 self.settings.worlds,
                 self.threads,
                 self.search,

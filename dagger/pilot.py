@@ -15,7 +15,7 @@ from policies.expert import Expert
 from scenarios.environment import room_for
 from scenarios.sample import decision
 from scenarios.spec import Scenario
-from sim.config import Episode
+from sim.config import Camera, Episode
 from sim.progress import Progress
 from sim.stage import at_once, new_worlds
 from sim.types import OUTCOME
@@ -25,12 +25,13 @@ WEAKER = (1.0, 0.5, 0.25, 0.0)  # strengths that are tried, as shares of the one
 
 
 def bounded(
-    expert: Expert, scenario: Scenario, episodes: Sequence[Episode], strength: float, worlds: int, threads: int,
-    search: Sequence[Path], progress: Progress,
+    expert: Expert, scenario: Scenario, episodes: Sequence[Episode], strength: float, camera: Camera, worlds: int,
+    threads: int, search: Sequence[Path], progress: Progress,
 ) -> dict[str, Any]:  # fmt: skip
     """The greatest strength at which the expert still arrives and decides as the rule does in LEAST of `episodes`.
 
-    A perturbation that pushed a sign out of sight before it was read would show as a wrong decision.
+    What the expert reads hangs on the camera. A perturbation that pushed a sign out of sight before it was read would
+    show as a wrong decision.
 
     Returns:
         {"asked", "strength", "tried": [{"strength", "right", "episodes"}]}; the strength is 0 where none will do.
@@ -40,7 +41,7 @@ def bounded(
     for share in WEAKER[:-1]:
         progress.stage(f"how far demonstrations may be perturbed: strength {strength * share:g}", len(episodes))
         with new_worlds(
-            at_once(min(worlds, len(episodes))), None, room_for(scenario), threads=threads, search=search
+            at_once(min(worlds, len(episodes))), camera, room_for(scenario), threads=threads, search=search
         ) as backend:
             found = collect(
                 backend, expert, None, episodes, BetaSchedule(), 0, "expert", on_done=progress.advance,
