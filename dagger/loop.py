@@ -74,9 +74,9 @@ class TrainSettings:
         learner, fit, beta, camera: see there.
     """
 
-    episodes: int = 3000
-    rounds: int = 3
-    per_round: int = 160
+    episodes: int = 4000
+    rounds: int = 2
+    per_round: int = 200
     epochs: int = 1
     round_epochs: int = 1
     replay: float = 3.0
@@ -101,9 +101,10 @@ class TrainSettings:
         Args:
             share: of the episodes, where these are long (`probes.scorecard.quick_share`).
         """
-        usual = {"episodes": (120, 40), "per_round": (40, 16), "evaluation": (12, 4)}  # and the least of each
+        usual = {"episodes": (360, 120), "per_round": (40, 16), "evaluation": (12, 4)}  # and the least of each
         counts: dict[str, Any] = {k: max(least, round(share * n)) for k, (n, least) in usual.items()}
-        return cls(rounds=1, fit=FitSettings(learning_rate=1.2e-3), **counts)
+        fit = FitSettings(learning_rate=1.2e-3, encoder_steps=400, memory_epochs=4, memory_again=1)
+        return cls(rounds=1, fit=fit, **counts)
 
 
 class Loop:

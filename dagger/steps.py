@@ -46,9 +46,9 @@ class FitSettings:
     memory_rate: float = 3e-3
     last_rate: float = 0.05
     weight_decay: float = 1e-4
-    encoder_steps: int = 3200
+    encoder_steps: int = 4800
     encoder_batch: int = 128
-    memory_epochs: int = 8
+    memory_epochs: int = 6
     memory_again: int = 2
     memory_batch: int = 48
     most_frames: int = 300_000

@@ -22,7 +22,10 @@ TINY = {
     "train": {
         "episodes": 6, "rounds": 1, "per_round": 4, "epochs": 2, "round_epochs": 1, "evaluation": 2, "worlds": 4,
         "threads": 1, "cache_mb": 64, "learner": {"width": 16, "memory_width": 8, "head_width": 8},
-        "fit": {"sequences": 4}, "camera": {"width": 96, "height": 64},
+        "fit": {
+            "sequences": 4, "encoder_steps": 4, "encoder_batch": 8, "memory_epochs": 1, "memory_batch": 4, "frames": 8,
+        },
+        "camera": {"width": 96, "height": 64},
     },
     "probe": {"pairs": 4},
 }  # fmt: skip

@@ -221,6 +221,20 @@ def test_the_memorys_hindsight_has_an_optimiser_of_its_own(loader: RenderingLoad
         assert not torch.equal(states["controls"][core]["exp_avg"], states["memory"][core]["exp_avg"])
 
 
+def test_a_gradient_in_another_memory_order_is_applied_to_the_weights_that_it_is_of(loader: RenderingLoader) -> None:
+    """Convolutions are stored channels-last; the fused optimiser goes through weights and gradients in memory order."""
+    after = []
+    for order in (torch.channels_last, torch.contiguous_format):
+        with Fitter(build(LEARNER, 0), SETTINGS) as fitter:
+            parameters = fitter.optimisers.parameters["encoder"]
+            chance = torch.Generator().manual_seed(1)
+            gradients = [torch.randn(p.shape, generator=chance) for p in parameters]
+            gradients = [g.contiguous(memory_format=order) if g.ndim == 4 else g for g in gradients]
+            fitter.optimisers.step("encoder", tuple(gradients), 1e-2, 0.0)
+            after.append(torch.cat([p.detach().flatten() for p in parameters]))
+    assert torch.equal(*after)
+
+
 def test_of_long_demonstrations_a_pass_takes_a_part(loader: RenderingLoader, monkeypatch: pytest.MonkeyPatch) -> None:
     met: list[int] = []
     original = RenderingLoader.plan

@@ -155,7 +155,7 @@ def test_a_majority_of_three_among_four_propositions_is_scored() -> None:
 def test_a_quick_look_takes_fewer_episodes_where_they_are_long_and_says_so() -> None:
     assert ProbeSettings.quick(20.0) == ProbeSettings.quick() and TrainSettings.quick(1.0) == TrainSettings.quick()
     long = ProbeSettings.quick(60.0)
-    assert long.per_cell == 12 and TrainSettings.quick(1 / 3).episodes == 40
+    assert long.per_cell == 12 and TrainSettings.quick(1 / 3).episodes == 120
     assert quick_note(load_scenario("rain-turn"), ProbeSettings.quick()) == ""
     note = quick_note(asking.majority(60.0), long)
     assert "up to 60 s" in note and "33%" in note and "12 in every cell, too few for every level" in note
