@@ -30,7 +30,7 @@ from dagger.page import (
     table,
     text,
 )
-from dagger.runs import MetricsLog, write_atomically
+from dagger.runs import MetricsLog, training_parts, write_atomically
 
 # What each level asks, in a breath and in a sentence, for a reader who meets it for the first time; the figures stand
 # in the scorecard.
@@ -395,6 +395,7 @@ def _made(record: Record) -> str:
         "checkpoint": score.get("checkpoint"),
         "seed": score.get("seed", record.config.get("seed")),
     }
+    head |= training_parts(record.config.get("train") or {}, record.rows)
     out.append(facts({k: "not recorded" if v is None else v for k, v in head.items()}))
     durations = score.get("durations") or {}
     if durations:

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -143,3 +143,28 @@ class MetricsLog:
 def plain(settings: Any) -> dict[str, Any]:
     """A dataclass as plain YAML-able data."""
     return json.loads(json.dumps(asdict(settings), default=str))
+
+
+def training_parts(train: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What a run's learner was taught with, in words: which parts of training were on.
+
+    Args:
+        train: the run's settings of training; rows: of its metrics.
+    """
+    if "hindsight" not in train:
+        return {}
+    on = train["hindsight"] == "on"
+    fit = train.get("fit") or {}
+    found = {"hindsight": f"on: a choice among {train.get('futures')} futures" if on else "off"}
+    if on:
+        found["stages of the first fit"] = (
+            f"encoder {fit.get('encoder_steps')} steps, memory {fit.get('memory_epochs')} passes, joint "
+            f"{train.get('epochs')} passes"
+        )
+        found["takeovers in a DAgger drive"] = str(train.get("takeovers"))
+    tried = next((r for r in rows if r.get("key") == "perturb"), None)
+    asked = train.get("perturb")
+    used = asked if tried is None else tried["strength"]
+    less = "" if used == asked else f" (of {asked:g}, at which the expert no longer did in .98)"
+    found["demonstrations perturbed"] = f"at strength {used:g}{less}" if used else f"no{less}"
+    return found

@@ -141,7 +141,7 @@ def test_the_top_of_the_page_says_verdict_values_and_how_long_it_took(tmp_path: 
 def test_every_section_is_named_at_the_top_and_every_link_leads_somewhere(good: Path) -> None:
     tags = checked(good).tags
     links = [a["href"] for tag, a in tags if tag == "a"]
-    assert links == ["#" + str(a["id"]) for tag, a in tags if tag == "section"] and len(links) == 10
+    assert links == ["#" + str(a["id"]) for tag, a in tags if tag == "section"] and len(links) == 11
 
 
 def test_no_table_can_be_wider_than_the_page(good: Path) -> None:

@@ -1,0 +1,21 @@
+"""What a run says about itself."""
+
+from __future__ import annotations
+
+from dagger.loop import TrainSettings
+from dagger.runs import plain, training_parts
+
+
+def test_a_run_says_which_parts_of_training_were_on() -> None:
+    row = {"key": "perturb", "asked": 1.0, "strength": 1.0}
+    on = training_parts(plain(TrainSettings()), [row])
+    assert on["hindsight"] == "on: a choice among 16 futures"
+    assert on["demonstrations perturbed"] == "at strength 1" and "encoder" in on["stages of the first fit"]
+    off = training_parts(plain(TrainSettings(hindsight="off", perturb=0.0)), [])
+    assert off == {"hindsight": "off", "demonstrations perturbed": "no"}
+
+
+def test_a_perturbation_that_was_bounded_is_told_beside_what_was_asked_for() -> None:
+    halved = training_parts(plain(TrainSettings()), [{"key": "perturb", "asked": 1.0, "strength": 0.5}])
+    assert halved["demonstrations perturbed"] == "at strength 0.5 (of 1, at which the expert no longer did in .98)"
+    assert training_parts({"rounds": 3}, []) == {}, "runs from before say nothing about it"
