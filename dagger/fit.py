@@ -18,7 +18,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ from dagger.steps import FitSettings, Fitter
 from policies.checkpoint import load_training, save_training
 from policies.learner import Learner
 
-ENCODER_PASS = 800  # steps of the encoder's stage that are a pass
+ENCODER_PASS = 400  # steps of the encoder's stage that are a pass
 SORTED = 8  # batches of whole drives within which drives are put together by length
 EMBEDDED = 2048  # pictures that are embedded at once
 
@@ -48,13 +48,24 @@ class _Place:
     """What a fit has done, as far as it is saved.
 
     Args:
-        losses: mean loss of the controls in every pass that asked for them; hard: see `Fitter.hard`.
-        passes: how many are done.
+        losses: mean loss of the controls in every pass that asked for them.
+        looked: mean hindsight loss of the encoder in every pass of its stage.
+        passes: how many are done, or left out.
     """
 
     losses: list[float] = field(default_factory=list)
-    hard: list[float] = field(default_factory=list)
+    looked: list[float] = field(default_factory=list)
     passes: int = 0
+
+    def add(self, one: _Pass, loss: float, gain: float) -> None:
+        """Note a pass. An encoder that gained too little in one has no more of them."""
+        self.passes += 1
+        if one.stage != "encoder":
+            self.losses.append(loss)
+            return
+        self.looked.append(loss)
+        if len(self.looked) > 1 and loss > (1.0 - gain) * self.looked[-2]:
+            self.passes += one.of - one.number - 1
 
 
 OnStep = Callable[[str, float, float, float], None]
@@ -106,21 +117,18 @@ def fit(
     """
     asks = learner.hindsight is not None
     passes = passes_of(settings, epochs, asks, first)
-    place = _Place(hard=[])
+    place = _Place()
     with Fitter(learner, settings, abreast) as fitter:
         if state is not None and state.exists():
             place = _restored(state, learner, fitter)
         learner.train()
         work = _Work(fitter, loader, settings, seed, choose, on_step or (lambda *a: None))
-        for number in range(place.passes, len(passes)):
-            loss = work.run(passes[number], number, len(passes))
-            if loss is not None:
-                place.losses.append(loss)
-            place.passes = number + 1
+        while place.passes < len(passes):
+            one = passes[place.passes]
+            place.add(one, work.run(one, place.passes, len(passes)), settings.encoder_gain)
             if state is not None:
                 tensors = {f"learner.{k}": v for k, v in learner.state_dict().items()} | fitter.optimisers.tensors()
-                about = {"losses": place.losses, "passes": place.passes, "hard": fitter.hard.tolist()}
-                save_training(state, tensors, about)
+                save_training(state, tensors, asdict(place) | {"hard": fitter.hard.tolist()})
     learner.eval()
     return place.losses
 
@@ -129,8 +137,8 @@ def _restored(state: Path, learner: Learner, fitter: Fitter) -> _Place:
     tensors, place = load_training(state)
     learner.load_state_dict({k.removeprefix("learner."): v for k, v in tensors.items() if k.startswith("learner.")})
     fitter.optimisers.restore({k: v for k, v in tensors.items() if not k.startswith("learner.")})
-    fitter.hard = np.array(place["hard"])
-    return _Place(place["losses"], place["hard"], place["passes"])
+    fitter.hard = np.array(place.pop("hard"))
+    return _Place(**place)
 
 
 class _Work:
@@ -149,8 +157,8 @@ class _Work:
         self.choose, self.on_step = choose, on_step
         self._embedded: tuple[np.ndarray, np.ndarray] | None = None  # episodes, and all of their embeddings
 
-    def run(self, one: _Pass, number: int, of: int) -> float | None:
-        """One pass; returns its mean loss of the controls, if it asks for them."""
+    def run(self, one: _Pass, number: int, of: int) -> float:
+        """One pass; returns its mean loss: of the encoder's hindsight in its stage, of the controls in the others."""
         rng = np.random.default_rng([*self.seed, number])
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
 
@@ -158,8 +166,7 @@ class _Work:
             self.on_step(one.stage, (number + share) / of, loss, behind)
 
         if one.stage == "encoder":
-            self._encoder(one, rng, generator, tell)
-            return None
+            return self._encoder(one, rng, generator, tell)
         if one.stage == "memory":
             return self._memory(one, rng, tell)
         return self._joint(one, rng, generator, tell)
@@ -180,16 +187,19 @@ class _Work:
         rng: np.random.Generator,
         generator: torch.Generator,
         tell: Callable[[float, float, float], None],
-    ) -> None:
+    ) -> float:
         steps = min(ENCODER_PASS, self.settings.encoder_steps - one.number * ENCODER_PASS)
         episodes = None if self.choose is None else self.choose(rng)
         pictures = _frames(self.loader, self.fitter, self.settings.encoder_batch, rng, episodes)
+        losses: list[float] = []
         for step, frames in zip(range(steps), pictures):
             if frames is None:  # no future is known
-                return
+                return 0.0
             share = (step + 1) / steps
             behind = self.fitter.look(frames, generator, (one.number + step / steps) / one.of)
+            losses.append(behind)
             tell(share, float("nan"), behind)
+        return float(np.mean(losses))
 
     def _memory(self, one: _Pass, rng: np.random.Generator, tell: Callable[[float, float, float], None]) -> float:
         if self._embedded is None:

@@ -31,7 +31,8 @@ class FitSettings:
         encoder_rate: of the encoder's hindsight; memory_rate: of the memory's stage.
         last_rate: share of the rates that is left at the end of a stage.
         weight_decay: AdamW's.
-        encoder_steps: of the encoder's stage; encoder_batch: single pictures in each.
+        encoder_steps: of the encoder's stage at most; encoder_batch: single pictures in each.
+        encoder_gain: share by which 400 steps must lower the encoder's hindsight loss, or its stage ends.
         memory_epochs: passes of the memory's stage; memory_again: the same in later rounds.
         memory_batch: whole drives in a step of it.
         most_frames: that a pass of the memory's or the joint stage goes through; of more, a random part of the drives.
@@ -48,10 +49,11 @@ class FitSettings:
     weight_decay: float = 1e-4
     encoder_steps: int = 4800
     encoder_batch: int = 128
+    encoder_gain: float = 0.03
     memory_epochs: int = 6
     memory_again: int = 2
     memory_batch: int = 48
-    most_frames: int = 300_000
+    most_frames: int = 200_000
     window: int = 64
     sequences: int = 4
     frames: int = 192

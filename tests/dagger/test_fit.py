@@ -16,6 +16,7 @@ from dagger.futures import clustered
 from dagger.loader import RenderingLoader, Windows
 from dagger.schedule import BetaSchedule
 from dagger.steps import FitSettings, Fitter, Optimisers
+from policies.checkpoint import load_training
 from policies.expert import Fixed
 from policies.learner import Learner, LearnerSettings, build
 from sim.config import Camera
@@ -26,7 +27,7 @@ CAMERA = Camera(width=32, height=24)
 LEARNER = LearnerSettings(image=(24, 32), width=16, memory_width=8, head_width=8, mixtures=2, futures=4)
 SETTINGS = FitSettings(
     window=8, sequences=2, learning_rate=3e-3, encoder_rate=3e-3, encoder_steps=6, encoder_batch=16, memory_epochs=2,
-    memory_batch=2, frames=16,
+    memory_batch=2, frames=16, encoder_gain=-1e9,
 )  # fmt: skip
 PLAIN = replace(LEARNER, futures=0)
 
@@ -206,6 +207,20 @@ def test_the_encoder_learns_hindsight_from_single_pictures_and_the_memory_from_w
     assert recalls.hindsight is not None and losses[-1] < losses[0] - 0.3
     assert torch.equal(recalls.encoder.layers[0].weight, fresh.encoder.layers[0].weight), "pictures are not looked at"
     assert not torch.equal(recalls.hindsight.remembered.outer.weight, fresh.hindsight.remembered.outer.weight)
+
+
+def test_an_encoder_that_gains_too_little_has_no_more_passes(
+    loader: RenderingLoader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("dagger.fit.ENCODER_PASS", 2)
+    stages: list[str] = []
+    few = replace(SETTINGS, encoder_steps=20, encoder_gain=1.0)  # nothing gains as much
+    _, losses = fitted(loader, 1, tmp_path / "state", settings=few, on_step=lambda stage, *a: stages.append(stage))
+    assert stages.count("encoder") == 4 and len(losses) == 3
+    assert load_training(tmp_path / "state")[1]["passes"] == 13, "the passes that were left out count as done"
+    stages.clear()
+    fitted(loader, 1, settings=replace(few, encoder_gain=-1e9), on_step=lambda stage, *a: stages.append(stage))
+    assert stages.count("encoder") == 20
 
 
 def test_the_memorys_hindsight_has_an_optimiser_of_its_own(loader: RenderingLoader) -> None:
