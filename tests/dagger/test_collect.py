@@ -182,6 +182,6 @@ def test_moods_and_gears_are_kept_where_there_are_some_and_nowhere_else(
 def test_a_learner_of_one_who_backs_up_is_told_to_push_backwards() -> None:
     scenario = load_scenario("parallel-parking")
     found = collected(scenario, None, BetaSchedule(), count=2, worlds=2, round_=0)
-    batch_ = RenderingLoader(found, SMALL).batch(np.array([0]), np.array([0]), len(found[0]))
+    drives = RenderingLoader(found, SMALL).drives(np.array([0]))
     backwards = found[0].ticks["expert_reverse"] & (found[0].ticks["expert_acceleration"] > 0)
-    assert backwards.any() and (batch_.acceleration[0][backwards] < 0).all()
+    assert backwards.any() and (drives.acceleration[0][backwards] < 0).all()
