@@ -120,8 +120,6 @@ def collect(
         if learner is not None and takeovers_each and backend.redraws:
             tries = takeovers(backend, expert, trajectory, mixed.labelled(), takeovers_each)
         for w, episode in enumerate(chunk):
-            ticks = int(trajectory.ticks[w])
-            rows = [(entry, int(np.searchsorted(entry["slots"], w))) for entry in mixed.log[:ticks]]
             found.append(
                 Demonstration(
                     episode=episode,
@@ -129,36 +127,43 @@ def collect(
                     round=round_,
                     policy_version=policy_version,
                     map_sha256=backend.maps.maps[backend.world.map[w]].digest,
-                    moving={name: trajectory.moving[name][w, :ticks] for name in MOVING},
-                    weather=np.stack([entry["weather"][i] for entry, i in rows]),
-                    ticks={
-                        "executed_steer": trajectory.steer[w, :ticks],
-                        "executed_acceleration": trajectory.acceleration[w, :ticks],
-                        "expert_steer": np.array([e["label"].action.steer[i] for e, i in rows], np.float32),
-                        "expert_acceleration": np.array(
-                            [e["label"].action.acceleration[i] for e, i in rows], np.float32
-                        ),
-                        "expert_used": np.array([e["by_expert"][i] for e, i in rows], bool),
-                        "valid": np.array([e["label"].valid[i] for e, i in rows], bool),
-                        "beta": np.full(ticks, beta, np.float32),
-                        "decision": np.array([e["label"].decision[i] for e, i in rows], np.int8),
-                        **_more(expert, trajectory, w, rows),
-                    },
-                    propositions={
-                        name: np.array([e["label"].facts[name][i] for e, i in rows], bool)
-                        for name in mixed.log[0]["label"].facts
-                    },
                     outcome=int(trajectory.outcome[w]),
                     branch=int(trajectory.branch[w]),
                     versions={**(versions or {}), **backend.versions},
-                    frames=() if backend.redraws else tuple(e["frames"][i] for e, i in rows),
                     camera=None if backend.redraws else backend.camera,
                     takeovers=() if tries is None else tries[w],
+                    **_by_tick(mixed, trajectory, w),
                 )
             )
         if on_done is not None:
             on_done(len(chunk))
     return found
+
+
+def _by_tick(mixed: Mixed, trajectory: Trajectory, w: int) -> dict[str, Any]:
+    """The fields of a `Demonstration` that run over the ticks of world w."""
+    ticks = int(trajectory.ticks[w])
+    rows = [(entry, int(np.searchsorted(entry["slots"], w))) for entry in mixed.log[:ticks]]
+    labels = [(entry["label"], i) for entry, i in rows]
+    return {
+        "moving": {name: trajectory.moving[name][w, :ticks] for name in MOVING},
+        "weather": np.stack([entry["weather"][i] for entry, i in rows]),
+        "ticks": {
+            "executed_steer": trajectory.steer[w, :ticks],
+            "executed_acceleration": trajectory.acceleration[w, :ticks],
+            "expert_steer": np.array([label.action.steer[i] for label, i in labels], np.float32),
+            "expert_acceleration": np.array([label.action.acceleration[i] for label, i in labels], np.float32),
+            "expert_used": np.array([entry["by_expert"][i] for entry, i in rows], bool),
+            "valid": np.array([label.valid[i] for label, i in labels], bool),
+            "beta": np.full(ticks, mixed.beta, np.float32),
+            "decision": np.array([label.decision[i] for label, i in labels], np.int8),
+            **_more(mixed.expert, trajectory, w, rows),
+        },
+        "propositions": {
+            name: np.array([label.facts[name][i] for label, i in labels], bool) for name in labels[0][0].facts
+        },
+        "frames": () if mixed.backend.redraws else tuple(entry["frames"][i] for entry, i in rows),
+    }
 
 
 def _more(expert: Expert, trajectory: Trajectory, w: int, rows: list[tuple[dict[str, Any], int]]) -> dict[str, Any]:

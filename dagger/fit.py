@@ -69,6 +69,7 @@ class _Place:
 
 
 OnStep = Callable[[str, float, float, float], None]
+Tell = Callable[[float, float, float], None]  # share of the pass, loss of the controls, loss of the hindsight
 
 
 def passes_of(settings: FitSettings, epochs: int, asks: bool, first: bool) -> list[_Pass]:
@@ -186,7 +187,7 @@ class _Work:
         one: _Pass,
         rng: np.random.Generator,
         generator: torch.Generator,
-        tell: Callable[[float, float, float], None],
+        tell: Tell,
     ) -> float:
         steps = min(ENCODER_PASS, self.settings.encoder_steps - one.number * ENCODER_PASS)
         episodes = None if self.choose is None else self.choose(rng)
@@ -201,7 +202,7 @@ class _Work:
             tell(share, float("nan"), behind)
         return float(np.mean(losses))
 
-    def _memory(self, one: _Pass, rng: np.random.Generator, tell: Callable[[float, float, float], None]) -> float:
+    def _memory(self, one: _Pass, rng: np.random.Generator, tell: Tell) -> float:
         if self._embedded is None:
             # Drawn from a number of its own: a fit that is resumed in the middle of this stage embeds the same drives.
             mine = np.random.default_rng([*self.seed, 1_000_000])
@@ -231,7 +232,7 @@ class _Work:
         one: _Pass,
         rng: np.random.Generator,
         generator: torch.Generator,
-        tell: Callable[[float, float, float], None],
+        tell: Tell,
     ) -> float:
         settings, episodes = self.settings, self._episodes(rng)
         plan = self.loader.plan(settings.window, settings.sequences, rng, episodes)

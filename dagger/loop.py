@@ -94,6 +94,15 @@ class TrainSettings:
     beta: BetaSchedule = field(default_factory=BetaSchedule)
     camera: Camera = field(default_factory=Camera)
 
+    def __post_init__(self) -> None:
+        """Refuse a learner's setting that the run sets itself.
+
+        Raises:
+            ValueError: naming the setting that is meant.
+        """
+        if self.learner.futures:
+            raise ValueError(f"learner.futures is {self.learner.futures}; a run sets it, from --train.futures")
+
     @classmethod
     def quick(cls, share: float = 1.0) -> TrainSettings:
         """Less of everything, for a first look.

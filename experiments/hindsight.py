@@ -42,6 +42,7 @@ PARTS = {
 }
 PARTED = ("logic-xor", "logic-and", "rain-xor-night")
 OTHER_RULE = "right if night else left"
+NOT_RUN = "Not run yet."
 
 
 @dataclass(frozen=True)
@@ -145,14 +146,14 @@ def families(wanted: tuple[str, ...], found: list[dict[str, Any]]) -> str:
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for family in wanted:
         for r in found:
-            if r["family"] != family or r["part"] != "perturbed and hindsight" or "-rule" in r.get("name", ""):
+            if r["family"] != family or r["part"] != "perturbed and hindsight":
                 continue
             copying = f"{share(r['copying'].get('watching'))} / {share(r['copying'].get('driving'))}"
             lines.append("| " + " | ".join([
                 family, str(r["seed"]), *(cell(r["levels"][n]) for n in LEVELS),
                 f"`{r['recovered_rule']}`" if r["recovered_rule"] else "none", copying, f"{r['seconds'] / 60:.1f}",
             ]) + " |")  # fmt: skip
-    return "\n".join(lines)
+    return "\n".join(lines) if len(lines) > 2 else NOT_RUN
 
 
 def parts(found: list[dict[str, Any]]) -> str:
@@ -168,7 +169,7 @@ def parts(found: list[dict[str, Any]]) -> str:
                     e = r["evaluations"][key]
                     ends.append(" / ".join(f"{e[s]['agreement']:.2f}" for s in ("train", "test")))
                 lines.append("| " + " | ".join([family, part, *ends, *(cell(r["levels"][n]) for n in LEVELS)]) + " |")
-    return "\n".join(lines)
+    return "\n".join(lines) if len(lines) > 2 else NOT_RUN
 
 
 def write_tables() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -79,7 +77,7 @@ def test_a_perturbed_expert_keeps_its_cells_its_evidence_and_its_decision(name: 
         assert not good or {name: bool(values[-1]) for name, values in d.propositions.items()} == true
 
 
-def test_the_pilot_halves_what_is_too_strong(tmp_path: Path) -> None:
+def test_the_pilot_halves_what_is_too_strong() -> None:
     scenario = load_scenario("rain-turn")
     episodes = batch(scenario, range(24), "train")
     row = bounded(Expert.of(scenario), scenario, episodes, 16.0, Camera(), 24, 1, (), Quiet())

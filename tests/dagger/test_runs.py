@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dagger.loop import TrainSettings
 from dagger.runs import plain, training_parts
+from policies.learner import LearnerSettings
 
 
 def test_a_run_says_which_parts_of_training_were_on() -> None:
@@ -13,6 +16,11 @@ def test_a_run_says_which_parts_of_training_were_on() -> None:
     assert on["demonstrations perturbed"] == "at strength 1" and "encoder" in on["stages of the first fit"]
     off = training_parts(plain(TrainSettings(hindsight="off", perturb=0.0)), [])
     assert off == {"hindsight": "off", "demonstrations perturbed": "no"}
+
+
+def test_the_learners_number_of_futures_is_the_runs_to_set() -> None:
+    with pytest.raises(ValueError, match=r"learner\.futures is 8; a run sets it, from --train\.futures"):
+        TrainSettings(learner=LearnerSettings(futures=8))
 
 
 def test_a_perturbation_that_was_bounded_is_told_beside_what_was_asked_for() -> None:
