@@ -119,7 +119,7 @@ def fit(
     asks = learner.hindsight is not None
     passes = passes_of(settings, epochs, asks, first)
     place = _Place()
-    with Fitter(learner, settings, abreast) as fitter:
+    with Fitter(learner, settings, abreast, first) as fitter:
         if state is not None and state.exists():
             place = _restored(state, learner, fitter)
         learner.train()

@@ -29,6 +29,8 @@ class Offsets:
         acceleration: standard deviation of the pedal offset [m/s^2].
         hold: for how long an offset stays [s].
         steered, pushed: share of the holds that have an offset of steering and of the pedal; the rest are clean.
+        far: share of the steering offsets that are `times` as large: a learner's own errors add up over seconds, and
+            it must have seen the way back from there.
     """
 
     steer: float = 0.03
@@ -36,6 +38,8 @@ class Offsets:
     hold: float = 0.8
     steered: float = 0.6
     pushed: float = 0.7
+    far: float = 0.15
+    times: float = 4.0
 
     def scaled(self, strength: float) -> Offsets:
         """Offsets of `strength` times the size."""
@@ -79,8 +83,9 @@ class Perturbation:
         )
 
     def _draw(self, chance: np.random.Generator) -> tuple[float, float, bool, bool]:
-        # All four are always drawn, so that a world's numbers are the same at any strength.
+        # All five are always drawn, so that a world's numbers are the same at any strength.
         steer, push = chance.normal(size=2)
-        steered, pushed = chance.random(2)
+        steered, pushed, far = chance.random(3)
         size = self.offsets
+        steer *= size.times if far < size.far else 1.0
         return steer * size.steer, push * size.acceleration, steered < size.steered, pushed < size.pushed

@@ -28,6 +28,7 @@ class FitSettings:
 
     Args:
         learning_rate: of the joint stage, at its start; every rate falls along a cosine to `last_rate` of it.
+        again_rate: the same in later rounds, which begin with a learner that drives.
         encoder_rate: of the encoder's hindsight; memory_rate: of the memory's stage.
         last_rate: share of the rates that is left at the end of a stage.
         weight_decay: AdamW's.
@@ -42,7 +43,8 @@ class FitSettings:
         jitter: strength of the random brightness, contrast and gamma of a window; 0 is off.
     """
 
-    learning_rate: float = 7e-4
+    learning_rate: float = 1.5e-3
+    again_rate: float = 7e-4
     encoder_rate: float = 1.5e-3
     memory_rate: float = 3e-3
     last_rate: float = 0.05
@@ -56,7 +58,7 @@ class FitSettings:
     most_frames: int = 200_000
     window: int = 64
     sequences: int = 4
-    frames: int = 192
+    frames: int = 64
     clip: float = 1.0
     jitter: float = 0.1
 
@@ -121,14 +123,16 @@ class Fitter:
         learner: fitted in place.
         settings: how.
         abreast: whether the two parts of a step are computed side by side.
+        first: whether the learner knows nothing yet.
 
     Attributes:
         hard: (PHASES,) running hindsight loss of single pictures by part of the drive: where it is high, more are
             drawn. What is wrong is asked more often, and no rule is read for it.
     """
 
-    def __init__(self, learner: Learner, settings: FitSettings, abreast: bool = False) -> None:
+    def __init__(self, learner: Learner, settings: FitSettings, abreast: bool = False, first: bool = True) -> None:
         self.learner, self.settings = learner, settings
+        self._joint = "learning_rate" if first else "again_rate"  # the setting that is the joint stage's rate
         self.optimisers = Optimisers(learner, settings)
         self.hard = np.ones(PHASES)
         self._states: dict[int, Tensor] = {}  # lane -> what its memory carries to the next window
@@ -191,7 +195,7 @@ class Fitter:
                 (lambda: self._by_windows(camera, batch), lambda: self._by_frames(pictures, frames, whole)),
             )
         controls, behind, loss = windows
-        rate = self.settings.learning_rate
+        rate = getattr(self.settings, self._joint)
         self.optimisers.step("controls", controls, rate, done)
         self._own_step("memory", behind, rate, done)
         if single is None or frames is None:
@@ -225,7 +229,7 @@ class Fitter:
         loss, behind, state = self.learner.loss(camera, speed, steer, acceleration, valid, target, state)
         for row, lane in enumerate(batch.lane.tolist()):
             self._states[lane] = state[row]
-        return self._apart(loss, behind, "learning_rate", self.settings.learning_rate)
+        return self._apart(loss, behind, self._joint, getattr(self.settings, self._joint))
 
     def _apart(self, loss: Tensor, behind: Tensor, name: str, rate: float) -> tuple[Gradients, Gradients, float]:
         """Gradients of the controls, and of the memory's hindsight, which ends at the memory and costs little."""

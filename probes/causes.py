@@ -239,7 +239,7 @@ def places_of(policy: Sited) -> list[tuple[str, ...]]:
 def choose_place(
     policy: Sited, question: Question, latents: Mapping[str, Factorial], premise: str, pairs: int, seed: int
 ) -> tuple[str, ...]:
-    """The place at which swapping a premise does most: the first one that does nearly all, or else the best.
+    """The place at which swapping a premise does most; of equals the first, so the memory before what feeds it.
 
     Args:
         pairs: of each kind that choose; they must be used for nothing else.
@@ -257,7 +257,7 @@ def choose_place(
         for place in known
     }  # fmt: skip
     scores = [found.score for found in run_pairs(policy, question, flips, keeps, swaps)]
-    return next((p for p, score in zip(known, scores) if score >= NEEDED), known[int(np.argmax(scores))])
+    return known[int(np.argmax(scores))]
 
 
 def uses(

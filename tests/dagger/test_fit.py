@@ -169,6 +169,9 @@ def test_the_learning_rate_falls_along_a_cosine_in_every_stage(
     for found, first in ((looks, 3e-3), (recalls, 5e-3), (joint, 3e-3)):
         assert found[0] == pytest.approx(first) and found == sorted(found, reverse=True)
         assert first * settings.last_rate <= found[-1] < first * 0.35
+    rates["controls"].clear()
+    fitted(loader, 1, settings=replace(settings, again_rate=1e-3, memory_again=0), first=False)
+    assert rates["controls"][0] == pytest.approx(1e-3)
 
 
 def test_a_loss_that_is_no_number_ends_the_fit(loader: RenderingLoader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,12 +40,28 @@ def test_what_is_executed_is_the_label_and_an_offset_that_is_held() -> None:
 
 def test_offsets_have_the_asked_size_and_share() -> None:
     seeds = np.arange(4000)
-    perturbation = Perturbation(Offsets(steer=0.05, acceleration=0.5, steered=0.6, pushed=0.7), seeds, 0.1)
+    offsets = Offsets(steer=0.05, acceleration=0.5, steered=0.6, pushed=0.7, far=0.0)
+    perturbation = Perturbation(offsets, seeds, 0.1)
     zeros = np.zeros(4000, np.float32)
     found = perturbation.apply(Action(zeros, zeros), np.arange(4000), zeros + 5.0, 0)
     for values, size, share in ((found.steer, 0.05, 0.6), (found.acceleration, 0.5, 0.7)):
         assert np.mean(values != 0) == pytest.approx(share, abs=0.03)
         assert np.std(values[values != 0]) == pytest.approx(size, rel=0.05)
+
+
+def test_a_share_of_the_steering_offsets_is_far_larger() -> None:
+    seeds, zeros = np.arange(4000), np.zeros(4000, np.float32)
+    steer = {
+        share: Perturbation(Offsets(far=share, times=3.0), seeds, 0.1)
+        .apply(Action(zeros, zeros), np.arange(4000), zeros + 5.0, 0)
+        .steer
+        for share in (0.0, 0.2, 1.0)
+    }
+    assert np.allclose(steer[1.0], 3.0 * steer[0.0])
+    steered = steer[0.0] != 0
+    larger = np.isclose(steer[0.2], steer[1.0])[steered]
+    assert np.mean(larger) == pytest.approx(0.2, abs=0.03)
+    assert np.allclose(steer[0.2][steered][~larger], steer[0.0][steered][~larger])
 
 
 def test_a_stopped_car_is_not_pushed_over_its_line() -> None:

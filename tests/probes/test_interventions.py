@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from policies.learner import LearnerSettings, build
+from probes import causes
 from probes.asked import NotAsked
-from probes.causes import Question, pairs_for, premise_subspace, sites_swapped, study
+from probes.causes import Interchange, Question, choose_place, pairs_for, premise_subspace, sites_swapped, study
+from probes.evidence import Share
 from probes.interventions import Factorial, Shadowed, Subspace, interchange
 from probes.planted import WIDTH, Premises
 from probes.trace import trace
@@ -129,3 +131,19 @@ def test_a_car_beside_its_twin_is_not_asked_for_where_there_is_one_world(
         with pytest.raises(ValueError, match="2 worlds; 1 can be"):
             Shadowed(scenario, [episode], [episode], SMALL)
     assert worlds.open == 0
+
+
+@pytest.mark.parametrize(
+    ("scores", "chosen"), [((0.9, 1.0), ("encoder",)), ((1.0, 1.0), ("memory",)), ((0.3, 0.2), ("memory",))]
+)
+def test_a_premise_is_swapped_where_that_does_most_and_of_equals_at_the_memory(
+    question: Question, monkeypatch: pytest.MonkeyPatch, scores: tuple[float, float], chosen: tuple[str, ...]
+) -> None:
+    learner = build(replace(LearnerSettings(), image=(SMALL.height, SMALL.width)), 0)
+    latents = study(learner, question, DRAWS, SEED)
+
+    def run(policy: object, question: object, flips: object, keeps: object, swaps: dict[str, object]) -> list[object]:
+        return [Interchange(what, Share(s, (0, 1), 8), Share(1.0, (0, 1), 8)) for what, s in zip(swaps, scores)]
+
+    monkeypatch.setattr(causes, "run_pairs", run)
+    assert choose_place(learner, question, latents, "raining", 8, SEED) == chosen
