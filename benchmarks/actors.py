@@ -14,13 +14,17 @@ import cv2
 import numpy as np
 from sheets import draw_all
 
-from sim.camera import render
-from sim.config import BODIES, ActorSpec, Camera, Episode, MapSpec, Simulation, Weather
-from sim.draw import FAINT, PAPER, Text, Window, top_down, write
-from sim.embedded import EmbeddedWorld
-from sim.marks import boxes_of, lamps_of
-from sim.signals import LIGHTS_OFF, SIGNAL_STATES, light_state
-from sim.types import KIND
+from sim.actors.kinds import BODIES
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Weather
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import KIND
+from sim.render.rgb import render
+from sim.road.graph.traffic_lights import LIGHTS_OFF, SIGNAL_STATES, light_state
+from sim.viz.markers import boxes_of, lamps_of
+from sim.viz.top_down import FAINT, PAPER, Text, top_down, write
+from sim.viz.viewport import Window
+from sim.world.embedded import EmbeddedWorld
 
 STREET = MapSpec("t_junction", (("arm", 60.0),))
 CROSSING = MapSpec("crossroads_lights", (("arm", 60.0),), kind="x")

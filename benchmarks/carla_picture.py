@@ -14,8 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from sim.carla.loads import Server
-from sim.draw import PAPER, Text, write
+from sim.carla.load_clients import Server
+from sim.viz.top_down import PAPER, Text, write
 
 WIDE, HIGH, EDGE, TITLE = 480, 270, 10, 24  # [px] of a picture, between pictures, and for what stands above one
 SHOWN = Path(__file__).parent.parent / "docs" / "images" / "carla.jpg"
@@ -120,7 +120,7 @@ def classes(image: Any) -> np.ndarray:
 
 def above(lidar: Any, radar: Any) -> np.ndarray:
     """What lidar and radar meet, from above, the car in the middle heading to the right."""
-    from sim.depth import PALETTE
+    from sim.actors.tags import PALETTE
 
     picture = np.full((HIGH, WIDE, 3), 24, np.uint8)
     scale = WIDE / 2.0 / METRES

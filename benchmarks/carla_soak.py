@@ -20,9 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sim.carla.loads import DELTA, Server
+from sim.carla.load_clients import DELTA, Server
 from sim.carla.server.streams import LINGER
-from sim.maps import GENERATORS
+from sim.road.generators.registry import GENERATORS
 
 BIRTHS = 10_000
 HOUR = 72_000  # ticks of DELTA

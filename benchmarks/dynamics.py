@@ -3,8 +3,8 @@
     python benchmarks/dynamics.py
     python benchmarks/dynamics.py --out /folder/for/a/look
 
-Every line is a car that was stepped: by `sim.dynamics.driven`, as every world moves its ego, and on the last panel by a
-world itself. Chosen here are only the controls.
+Every line is a car that was stepped: by `sim.dynamics.bicycle.driven`, as every world moves its ego, and on the last
+panel by a world itself. Chosen here are only the controls.
 """
 
 from __future__ import annotations
@@ -22,14 +22,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sim.config import EGO, Episode, MapSpec, Simulation, Weather
-from sim.draw import FAINT, INK, PAPER, RUN_COLOURS, SHARPNESS, Window, background
-from sim.dynamics import driven, grip_of
-from sim.embedded import EmbeddedWorld
-from sim.marks import EGO_COLOUR, Colour, boxes_of, draw_box
-from sim.population import set_body
-from sim.types import OUTCOME, Action
-from sim.weather import wetness_of
+from sim.actors.kinds import EGO
+from sim.datatypes.action import Action
+from sim.datatypes.episode import Episode, MapSpec, Weather
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import OUTCOME
+from sim.dynamics.bicycle import driven, grip_of
+from sim.dynamics.friction import wetness_of
+from sim.traffic.spawning import set_body
+from sim.viz.markers import EGO_COLOUR, Colour, boxes_of, draw_box
+from sim.viz.top_down import FAINT, INK, PAPER, RUN_COLOURS, SHARPNESS, background
+from sim.viz.viewport import Window
+from sim.world.embedded import EmbeddedWorld
 
 FOLDER = Path(__file__).parent.parent / "docs" / "images"
 TICK = Simulation().tick

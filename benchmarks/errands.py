@@ -14,17 +14,21 @@ import numpy as np
 from actors import MORNING, TURNS, page, seen
 from sheets import draw_all
 
-from policies.expert import Fixed
-from sim.camera import render
-from sim.config import EGO, ActorSpec, Camera, Episode, MapSpec, Script, Simulation
-from sim.draw import FAINT, PAPER, Text, Window, top_down, write
-from sim.dynamics import stopping_speed
-from sim.embedded import EmbeddedWorld
-from sim.errands import EASE, LINE
-from sim.marks import boxes_of
-from sim.queueing import SERVED
-from sim.rollout import look
-from sim.types import Action
+from policies.expert.expert import Fixed
+from sim.actors.kinds import EGO
+from sim.datatypes.action import Action
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script
+from sim.datatypes.simulation import Simulation
+from sim.dynamics.bicycle import stopping_speed
+from sim.render.rgb import render
+from sim.traffic.all_way_stop import SERVED
+from sim.traffic.route_follower import EASE, LINE
+from sim.viz.markers import boxes_of
+from sim.viz.top_down import FAINT, PAPER, Text, top_down, write
+from sim.viz.viewport import Window
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import look
 
 STOPS = MapSpec("crossroads_stop", (("arm", 60.0),), kind="x")
 CROSSING = MapSpec("crossroads", (("arm", 60.0),), kind="x")

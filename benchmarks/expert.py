@@ -16,15 +16,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from policies.closed_loop import drive
-from policies.expert import Expert
-from scenarios.sample import batch
-from scenarios.spec import load_scenario
-from sim.config import Camera, Episode
-from sim.metrics import measure
-from sim.rollout import Trajectory
-from sim.statistics import wilson
-from sim.types import OUTCOMES
+from policies.evaluate import drive
+from policies.expert.expert import Expert
+from scenarios.sampling.sample import batch
+from scenarios.scenario import load_scenario
+from sim.core.statistics import wilson
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import OUTCOMES
+from sim.metrics.episode import measure
+from sim.world.rollout import Trajectory
 
 SCENARIOS = ("rain-turn", "night-turn", "rain-xor-night", "rain-and-night", "rain-turn-town01", "rain-turn-town02")
 

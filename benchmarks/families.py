@@ -20,22 +20,24 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from dagger.catalogue import rule_in_short
-from policies.expert import Expert
-from policies.onlooker import Onlooker
-from scenarios.environment import room_for
-from scenarios.rules.syntax import names
-from scenarios.sample import decision, sample, twin, valuation
-from scenarios.spec import Scenario, load_scenario, scenario_names
-from sim.camera import render
-from sim.config import Camera, Episode
-from sim.draw import FAINT, INK, PAPER, Line, Text, Window, rounded_box, text_width, top_down
-from sim.draw import write as lettered
-from sim.embedded import EmbeddedWorld
-from sim.film import NO, PALE, WHITE, YES, fitted, wrapped
-from sim.marks import boxes_of, lamps_of
-from sim.rollout import look
-from sim.types import DECISIONS, KIND, NO_BRANCH, OUTCOMES, WEATHER_INDEX, World
+from dagger.report.scenario_pages import rule_in_short
+from policies.expert.expert import Expert
+from policies.expert.monitor import Onlooker
+from scenarios.rules.ast import names
+from scenarios.sampling.sample import decision, room_for, sample, twin, valuation
+from scenarios.scenario import Scenario, load_scenario, scenario_names
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import DECISIONS, KIND, NO_BRANCH, OUTCOMES, WEATHER_INDEX
+from sim.datatypes.world_state import World
+from sim.render.rgb import render
+from sim.viz.markers import boxes_of, lamps_of
+from sim.viz.top_down import FAINT, INK, PAPER, Line, Text, rounded_box, text_width, top_down
+from sim.viz.top_down import write as lettered
+from sim.viz.video import NO, PALE, WHITE, YES, fitted, wrapped
+from sim.viz.viewport import Window
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import look
 
 DOCS = Path(__file__).parent.parent / "docs"
 CHASE = Camera(width=352, height=198, fov=72.0, forward=-7.5, up=3.4, pitch=-8.0)  # behind ego and above it

@@ -3,7 +3,8 @@
     python benchmarks/maps.py
     python benchmarks/maps.py --out /folder/for/a/look --only roundabout merge
 
-Ground and scenery are what `sim.road` compiles; the lines upon them are what `sim.lanes` does.
+Ground and scenery are what `sim.road.map.compiler` compiles; the lines upon them are what `sim.road.graph.lane_graph`
+does.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from sim import maps
-from sim.draw import INK, SHARPNESS, Colour, Text, Window, background, rounded_box, text_width, top_down, write
-from sim.lanes import LANE_KIND, LIGHTS, STOP, YIELD, LaneGraph, lane_graph
-from sim.road import compiled
+from sim.road.generators import registry as maps
+from sim.road.graph.lane_graph import LANE_KIND, LIGHTS, STOP, YIELD, LaneGraph, lane_graph
+from sim.road.map.compiler import compiled
+from sim.viz.markers import Colour
+from sim.viz.top_down import INK, SHARPNESS, Text, background, rounded_box, text_width, top_down, write
+from sim.viz.viewport import Window
 
 FOLDER = Path(__file__).parent.parent / "docs" / "images"
 TOWNS = ("Town01", "Town02")  # of the files, these belong to the gallery

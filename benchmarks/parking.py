@@ -26,16 +26,21 @@ from matplotlib.figure import Figure
 from PIL import Image
 from sheets import FOLDER, save
 
-from policies.bay_plan import RADIUS, Room, plan_into
-from policies.parking import COUNT, CURVATURE, LENGTH, POSE, Parker
-from policies.reeds_shepp import Curve, changes_of, sampled
-from sim.config import BODIES, EGO, Episode, MapSpec, Simulation, Weather
-from sim.draw import FAINT, INK, PAPER, RUN_COLOURS, SHARPNESS, Window, background
-from sim.embedded import EmbeddedWorld
-from sim.geometry import box_corners
-from sim.marks import EGO_COLOUR, Colour, boxes_of, draw_box
-from sim.population import set_body
-from sim.types import OUTCOME, Action, World
+from policies.planning.bay_plan import RADIUS, Room, plan_into
+from policies.planning.parking import COUNT, CURVATURE, LENGTH, POSE, Parker
+from policies.planning.reeds_shepp import Curve, changes_of, sampled
+from sim.actors.kinds import BODIES, EGO
+from sim.core.geometry import box_corners
+from sim.datatypes.action import Action
+from sim.datatypes.episode import Episode, MapSpec, Weather
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import OUTCOME
+from sim.datatypes.world_state import World
+from sim.traffic.spawning import set_body
+from sim.viz.markers import EGO_COLOUR, Colour, boxes_of, draw_box
+from sim.viz.top_down import FAINT, INK, PAPER, RUN_COLOURS, SHARPNESS, background
+from sim.viz.viewport import Window
+from sim.world.embedded import EmbeddedWorld
 
 BAYS, DEPTH, ARM, LANE_WIDTH = 6, 2.3, 40.0, 3.5  # of `parking_bays`
 LANE, MIDDLE = -0.5 * LANE_WIDTH, -(LANE_WIDTH + 0.5 * DEPTH)  # y of ego's lane and of the bays [m]

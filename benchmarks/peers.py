@@ -96,7 +96,7 @@ def ours_alone() -> Callable[[], object]:
     import gymnasium as gym
     import numpy as np
 
-    env = gym.make("scenarios.environment:homunculus/Drive-v0", scenario="rain-turn")
+    env = gym.make("scenarios.gym.registration:homunculus/Drive-v0", scenario="rain-turn")
     return stepping(env, np.array([0.0, 0.2], np.float32))
 
 
@@ -105,7 +105,7 @@ def ours_fleet(worlds: int) -> Callable[[], object]:
     import gymnasium as gym
     import numpy as np
 
-    name = "scenarios.environment:homunculus/Drive-v0"
+    name = "scenarios.gym.registration:homunculus/Drive-v0"
     fleet = gym.make_vec(name, worlds, "vector_entry_point", scenario="rain-turn", threads=1)
     fleet.reset(seed=0)
     action = np.tile(np.array([0.0, 0.2], np.float32), (worlds, 1))
@@ -116,10 +116,10 @@ def ours_states(worlds: int) -> Callable[[], object]:
     """State-only worlds with 16 other vehicles that follow each other, on one thread."""
     import numpy as np
 
-    from dagger.measurements import OTHERS, crowded
-    from sim.config import Simulation
-    from sim.embedded import EmbeddedWorld
-    from sim.types import Action
+    from dagger.bench.measurements import OTHERS, crowded
+    from sim.datatypes.action import Action
+    from sim.datatypes.simulation import Simulation
+    from sim.world.embedded import EmbeddedWorld
 
     backend = EmbeddedWorld(worlds, None, Simulation(actors=OTHERS + 1))
     episodes = [crowded(w) for w in range(worlds)]

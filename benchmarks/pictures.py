@@ -17,17 +17,18 @@ import cv2
 import numpy as np
 from sheets import FOLDER, save
 
-from policies.expert import Expert
-from scenarios.environment import room_for
-from scenarios.sample import sample, twin
-from scenarios.spec import Scenario, load_scenario
-from sim.camera import render
-from sim.config import Camera, Episode
-from sim.draw import FAINT, PAPER, Line, Text, top_down, window_of, write
-from sim.embedded import EmbeddedWorld
-from sim.marks import boxes_of
-from sim.rollout import rollout
-from sim.types import DECISIONS, WEATHER_INDEX, World
+from policies.expert.expert import Expert
+from scenarios.sampling.sample import room_for, sample, twin
+from scenarios.scenario import Scenario, load_scenario
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import DECISIONS, WEATHER_INDEX
+from sim.datatypes.world_state import World
+from sim.render.rgb import render
+from sim.viz.markers import boxes_of
+from sim.viz.top_down import FAINT, PAPER, Line, Text, top_down, window_of, write
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import rollout
 
 SCENARIO = "rain-turn"
 PLACES = (-18.0, -8.0, 1.0, 7.0)  # [m] from where the junction begins

@@ -3,7 +3,7 @@
     python benchmarks/places.py
     python benchmarks/places.py --out /folder/for/a/look
 
-Grounds are what `sim.road` compiles, lines are the routes of `sim.composed`.
+Grounds are what `sim.road.map.compiler` compiles, lines are the routes of `sim.road.graph.decision_points`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ import cv2
 import numpy as np
 from sheets import FOLDER, save
 
-from sim.composed import bays_of
-from sim.config import MapSpec
-from sim.draw import INK, SHARPNESS, Colour, Text, Window, background, rounded_box, text_width, top_down, write
-from sim.places import pose_at
-from sim.road import load_map
-from sim.types import DECISION, DECISIONS, Junction, RoadMap, Route
+from sim.datatypes.episode import MapSpec
+from sim.datatypes.road_map import Junction, RoadMap, Route
+from sim.datatypes.vocabulary import DECISION, DECISIONS
+from sim.road.graph.decision_points import bays_of
+from sim.road.graph.placement import pose_at
+from sim.road.map.loading import load_map
+from sim.viz.markers import Colour
+from sim.viz.top_down import INK, SHARPNESS, Text, background, rounded_box, text_width, top_down, write
+from sim.viz.viewport import Window
 
 WIDE = 900  # [px]
 APART = 0.62  # [m] between the strands of routes that share a lane

@@ -12,10 +12,10 @@ from typing import Any
 
 import cv2
 
-from sim.carla.loads import Server, visitor
-from sim.carla.server.films import Shot, film
-from sim.carla.server.playback import Playback, cast_of, followed
+from sim.carla.load_clients import Server, visitor
 from sim.carla.server.recorder import lines_of
+from sim.carla.server.recording_video import Shot, film
+from sim.carla.server.replay import Playback, cast_of, followed
 
 SHOWN = Path(__file__).parent.parent / "docs" / "images" / "recording.jpg"
 NAME = "recording_picture.log"

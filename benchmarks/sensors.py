@@ -17,13 +17,16 @@ import cv2
 import numpy as np
 from sheets import FOLDER, save
 
-from sim.birdseye import MASKS
-from sim.config import ActorSpec, Camera, Episode, MapSpec, Simulation, Weather
-from sim.depth import FAR, PALETTE, TAGS
-from sim.draw import FAINT, INK, PAPER, Text, write
-from sim.embedded import EmbeddedWorld
-from sim.lidar import azimuths, elevations
-from sim.sensors import Birdseye, Depth, Gnss, Imu, Lidar, Rgb, Semantic, Sensor, Speedometer
+from sim.actors.tags import PALETTE, TAGS
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Weather
+from sim.datatypes.simulation import Simulation
+from sim.sensors.birdseye import MASKS
+from sim.sensors.geometry_pass import FAR
+from sim.sensors.lidar import azimuths, elevations
+from sim.sensors.registry import Birdseye, Depth, Gnss, Imu, Lidar, Rgb, Semantic, Sensor, Speedometer
+from sim.viz.top_down import FAINT, INK, PAPER, Text, write
+from sim.world.embedded import EmbeddedWorld
 
 PLACE = Episode(
     "gallery", 3, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=13.0, speed=6.0,

@@ -19,11 +19,13 @@ import cv2
 import numpy as np
 from sheets import FOLDER, save
 
-from sim.camera import render, view_of
-from sim.config import Camera, Episode, MapSpec, SignSpec, Weather
-from sim.draw import FAINT, PAPER, Text, write
-from sim.embedded import EmbeddedWorld
-from sim.signs import FONTS, PANELS, Face, painted, worn
+from sim.actors.signs import PANELS, Face
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode, MapSpec, SignSpec, Weather
+from sim.render.assets.sign_art import FONTS, painted, worn
+from sim.render.rgb import render, view_of
+from sim.viz.top_down import FAINT, PAPER, Text, write
+from sim.world.embedded import EmbeddedWorld
 
 MAP = MapSpec("t_junction", (("arm", 60.0),))
 FRONT = Camera(width=256, height=144, fov=60.0)

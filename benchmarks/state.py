@@ -13,10 +13,12 @@ import numpy as np
 from sheets import FOLDER, save
 from traffic import EYE, STREET, in_rows, scene
 
-from sim.config import ActorSpec, Script
-from sim.draw import Line, Window, background, top_down
-from sim.marks import Box
-from sim.types import KINDS, Action
+from sim.datatypes.action import Action
+from sim.datatypes.episode import ActorSpec, Script
+from sim.datatypes.vocabulary import KINDS
+from sim.viz.markers import Box
+from sim.viz.top_down import Line, background, top_down
+from sim.viz.viewport import Window
 
 SEEN, HIDDEN, OURS = (30, 136, 94), (206, 60, 60), (238, 84, 44)
 MOMENTS = (0.0, 1.2, 1.7)  # [s]

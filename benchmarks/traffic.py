@@ -22,48 +22,32 @@ import cv2
 import numpy as np
 from sheets import FOLDER, save
 
-from policies.expert import Expert
-from scenarios.environment import room_for
-from scenarios.sample import sample
-from scenarios.spec import load_scenario
-from sim.bank import MapBank
-from sim.camera import render
-from sim.config import (
-    BODIES,
-    EGO,
-    ActorSpec,
-    Camera,
-    Episode,
-    MapSpec,
-    Script,
-    Simulation,
-    TrafficSpec,
-    Weather,
-)
-from sim.crowd import advance, empty_crowd
-from sim.draw import (
-    EGO_COLOUR,
-    FAINT,
-    PAPER,
-    SHARPNESS,
-    Line,
-    Text,
-    Window,
-    background,
-    text_width,
-    top_down,
-    write,
-)
-from sim.embedded import EmbeddedWorld, empty_world
-from sim.geometry import boxes_touch
-from sim.maps import GENERATORS
-from sim.marks import Box, Lamp, draw_box, draw_lamp, lamps_of
-from sim.population import populate, set_body
-from sim.rightofway import DRIVER, MODE, WALKER
-from sim.road import compiled, load_map
-from sim.rollout import rollout
-from sim.signals import GREEN, RED, YELLOW
-from sim.types import KINDS, OUTCOME, Action, World
+from policies.expert.expert import Expert
+from scenarios.sampling.sample import room_for, sample
+from scenarios.scenario import load_scenario
+from sim.actors.kinds import BODIES, EGO
+from sim.core.geometry import boxes_touch
+from sim.datatypes.action import Action
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script, TrafficSpec, Weather
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import KINDS, OUTCOME
+from sim.datatypes.world_state import World
+from sim.render.rgb import render
+from sim.road.generators.registry import GENERATORS
+from sim.road.graph.traffic_lights import GREEN, RED, YELLOW
+from sim.road.map.compiler import compiled
+from sim.road.map.loading import load_map
+from sim.road.map.map_batch import MapBank
+from sim.traffic.right_of_way import MODE
+from sim.traffic.spawning import populate, set_body
+from sim.traffic.state import DRIVER, WALKER, empty_crowd
+from sim.traffic.step import advance
+from sim.viz.markers import EGO_COLOUR, Box, Lamp, draw_box, draw_lamp, lamps_of
+from sim.viz.top_down import FAINT, PAPER, SHARPNESS, Line, Text, background, text_width, top_down, write
+from sim.viz.viewport import Window
+from sim.world.embedded import EmbeddedWorld, empty_world
+from sim.world.rollout import rollout
 
 TICK = np.float32(0.1)
 EVERY = 5  # ticks between two looks for collisions

@@ -15,16 +15,16 @@ import cv2
 import numpy as np
 from sheets import draw_all
 
-from policies.expert import Expert
-from scenarios.environment import room_for
-from scenarios.sample import sample
-from scenarios.spec import from_text, load_scenario
-from sim.camera import render
-from sim.config import Camera
-from sim.draw import FAINT, PAPER, Text, write
-from sim.embedded import EmbeddedWorld
-from sim.rollout import rollout
-from sim.types import WEATHER_INDEX, World
+from policies.expert.expert import Expert
+from scenarios.sampling.sample import room_for, sample
+from scenarios.scenario import from_text, load_scenario
+from sim.datatypes.camera import Camera
+from sim.datatypes.vocabulary import WEATHER_INDEX
+from sim.datatypes.world_state import World
+from sim.render.rgb import render
+from sim.viz.top_down import FAINT, PAPER, Text, write
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import rollout
 
 VIEW = Camera(width=640, height=360, fov=90.0)
 SHOWN = (352, 198)  # [px] a picture drawn at VIEW's size is averaged down to this, so that the file stays small

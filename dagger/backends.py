@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dagger.options import BadInput
-from scenarios.rules.parse import listed, nearest
+from sim.core.errors import listed, nearest
 
 BACKENDS: tuple[str, ...] = ("embedded", "carla")
 PORT = 2000  # of a CARLA server that nobody has told otherwise
@@ -32,7 +32,7 @@ def chosen_worlds(options: Any) -> AbstractContextManager[Any]:
     if getattr(options, "backend", "embedded") == "embedded":
         return nullcontext()
     from sim.carla.client import CarlaServers
-    from sim.stage import running_on
+    from sim.world.backends import running_on
 
     worlds = CarlaServers(options.host, options.port)
     wanted = getattr(getattr(options, "train", options), "worlds", 1)

@@ -33,7 +33,7 @@ def seconds(duration: float) -> str:
 
 
 class Bars(AbstractContextManager["Bars"]):
-    """A `sim.progress.Progress` that is seen; finished stages stay as one line each.
+    """A `sim.core.progress.Progress` that is seen; finished stages stay as one line each.
 
     Args:
         clock: seconds that only grow.

@@ -20,8 +20,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from scenarios.reading import KeyPath, Lines, read_yaml
-from scenarios.rules.parse import listed, nearest
+from scenarios.reading.yaml import KeyPath, Lines, read_yaml
+from sim.core.errors import listed, nearest
 
 T = TypeVar("T")
 MOST_SEEDS = 2**32 // 10_000_000

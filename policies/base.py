@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
-from sim.types import Action
+from sim.datatypes.action import Action
 
 
 @runtime_checkable
 class Policy(Protocol):
     """Acts for S slots at a time.
 
-    `needs` is "camera" (it is given a `sim.types.Observation`) or "state" (a `sim.rollout.Truth`; for experts,
+    `needs` is "camera" (it is given a `sim.datatypes.action.Observation`) or "state" (a `sim.world.rollout.Truth`; for
+    experts,
     baselines and planted minds).  Memory is an array or tensor whose first axis is the slot, so that a rollout can
     pick the slots that still run.
     """

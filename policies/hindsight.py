@@ -3,8 +3,8 @@
 The reason of a decision is in the picture long before the controls show the decision. Until then controls say nothing
 about it. The future of the drive does: afterwards it is known which way the demonstrator went, whether he stopped, how
 fast he was. So a learner is asked, of a single picture and of its memory, which future this is: a choice among anchors
-(typical futures, `dagger.futures`) and an offset from the chosen one. That is behaviour, and nothing else: no rule,
-proposition or decision is read.
+(typical futures, `dagger.training.futures`) and an offset from the chosen one. That is behaviour, and nothing else: no
+rule, proposition or decision is read.
 
 The heads drive nothing. They are read in training and by diagnoses; the controls come from the learner's own head.
 """
@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-POINTS, MOMENTS = 7, 7  # of a path and of a progress, as `dagger.futures` has them
+POINTS, MOMENTS = 7, 7  # of a path and of a progress, as `dagger.training.futures` has them
 METRES = 10.0  # that count as 1 inside
 PROGRESS_WEIGHT = 0.3  # of progress beside path: it has much chance in it, which drowns the question of the path
 OFFSET_WEIGHT = 0.1

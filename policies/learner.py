@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from policies.encoders import ENCODERS, to_pixels
-from policies.heads import Mixture, MixtureHead
+from policies.encoders.convnet import ENCODERS, to_pixels
+from policies.heads.mixture import Mixture, MixtureHead
 from policies.hindsight import Hindsight, Target
-from policies.memory import MEMORIES
+from policies.memories.gru import MEMORIES
 from policies.sites import Sited
-from sim.gears import geared
-from sim.types import Action, Observation
+from sim.datatypes.action import Action, Observation
+from sim.dynamics.signed_acceleration import geared
 
 SPEED_SCALE = 10.0  # [m/s] that count as 1 inside
 EMBED_BLOCK = 512  # pictures encoded at once when no gradient is wanted: what bounds the room they take
@@ -41,7 +41,8 @@ class LearnerSettings:
         image: height and width of the camera's pictures [px].
         width: of the embedding; memory_width: of the recurrent state; head_width: of the head's hidden layer.
         mixtures: components of the action's distribution.
-        backs: whether its acceleration says the gear as well (`sim.gears`), for scenarios in which somebody backs up.
+        backs: whether its acceleration says the gear as well (`sim.dynamics.signed_acceleration`), for scenarios in
+            which somebody backs up.
         futures: anchors that the hindsight heads choose among (`policies.hindsight`); 0 for none.
 
     Raises:

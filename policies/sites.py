@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sim.types import Action
+from sim.datatypes.action import Action
 
 Edit = Callable[[Tensor], Tensor]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from scenarios.guesses import agreement, single_rules
-from scenarios.spec import Scenario
-from sim.types import Action, Observation
+from scenarios.checks.baselines import agreement, single_rules
+from scenarios.scenario import Scenario
+from sim.datatypes.action import Action, Observation
 
 CELLS = (8, 12)  # a picture is averaged to so many rows and columns
 SPEED_WEIGHT = 0.1  # of 1 m/s against one cell's full brightness

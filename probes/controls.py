@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim.statistics import bootstrap
+from sim.core.statistics import bootstrap
 
 
 def random_labels(n: int, k: int, rng: np.random.Generator) -> np.ndarray:

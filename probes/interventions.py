@@ -21,13 +21,16 @@ import torch
 from torch import Tensor
 
 from policies.sites import Sited
-from scenarios.environment import room_for
-from scenarios.spec import Scenario
-from sim.backend import Backend
-from sim.config import Camera, Episode
-from sim.rollout import in_chunks, look
-from sim.stage import at_once, most_at_once, new_worlds
-from sim.types import OUTCOME, Action, World
+from scenarios.sampling.sample import room_for
+from scenarios.scenario import Scenario
+from sim.datatypes.action import Action
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import OUTCOME
+from sim.datatypes.world_state import World
+from sim.world.backend import Backend
+from sim.world.backends import at_once, most_at_once, new_worlds
+from sim.world.rollout import in_chunks, look
 
 RANK = 2
 

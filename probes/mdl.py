@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from probes.fit import code_bits, fit_logistic
+from probes.logistic import code_bits, fit_logistic
 
 # Shares of the labels at which a block ends; the first is coded uniformly.
 BLOCKS: tuple[float, ...] = (0.06, 0.1, 0.16, 0.25, 0.4, 0.6, 0.8, 1.0)

@@ -6,7 +6,8 @@ encodes      its latent explains the rule better than any other formula, and tra
 uses         swapping one premise inside changes what the car does
 recovered    interventions on the world give a complete truth table, equivalent to the rule
 
-What a scenario cannot be asked (`probes.asked`) is neither passed nor failed: its level says why it was not asked.
+What a scenario cannot be asked (`probes.applicability`) is neither passed nor failed: its level says why it was not
+asked.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from policies.base import Policy
-from policies.closed_loop import Tally, drive
+from policies.evaluate import Tally, drive
 from policies.learner import Learner, LearnerSettings, build, untrained_twin
 from policies.sites import Sited
-from probes.asked import Crossing, NotAsked, control, crossed, place, question, read_at_junction
+from probes.applicability import Crossing, NotAsked, control, crossed, place, question, read_at_junction
 from probes.baselines import NearestNeighbour, best_single_proposition
-from probes.behaviour import (
+from probes.effects import used_map
+from probes.interventions import Factorial
+from probes.levels.behaviour import (
     agreement,
     by_cells,
     generalises,
@@ -37,21 +40,20 @@ from probes.behaviour import (
     twin_episodes,
     twins_of,
 )
-from probes.causes import Question, Swaps, study, uses
-from probes.evidence import LEVELS, QUICK_SECONDS, Level, quick_share
-from probes.held import Held, held_map
-from probes.interventions import Factorial
-from probes.meaning import encodes, name_of_truth, tables
-from probes.recover import Recovered
+from probes.levels.encodes import encodes, name_of_truth, tables
+from probes.levels.uses import Question, Swaps, study, uses
+from probes.localization import Held, held_map
+from probes.results import LEVELS, QUICK_SECONDS, Level, quick_share
+from probes.rule_recovery import Recovered
 from probes.trace import DECISION_STATION, STATIONS, trace
-from probes.twins import record_twins as _record
-from probes.used import used_map
-from scenarios.sample import cells
-from scenarios.spec import Scenario
-from sim.config import Camera, Episode
-from sim.progress import Progress, Quiet
+from probes.twin_recording import record_twins as _record
+from scenarios.sampling.sample import cells
+from scenarios.scenario import Scenario
+from sim.core.progress import Progress, Quiet
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
 
-# Where the scorecard's own draws begin; training's lie far below (dagger.loop).
+# Where the scorecard's own draws begin; training's lie far below (dagger.training.trainer).
 SEEDS = 2_000_000
 MOST_SET = 4  # propositions that a full factorial sets, unless the rule names more: 16 twins of every draw
 EARLY = tuple(s for s in STATIONS if s <= DECISION_STATION)  # where a decision that is no way out is asked for
@@ -95,7 +97,7 @@ class ProbeSettings:
 
 
 class Shown(Protocol):
-    """A demonstration, as far as the memoriser needs it (`dagger.demonstrations.Demonstration`)."""
+    """A demonstration, as far as the memoriser needs it (`dagger.training.demonstrations.Demonstration`)."""
 
     episode: Episode
     moving: dict[str, np.ndarray]

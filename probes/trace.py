@@ -15,14 +15,16 @@ from typing import Any
 import numpy as np
 
 from policies.sites import Sited
-from scenarios.environment import room_for
-from scenarios.spec import Scenario
-from sim.backend import Backend
-from sim.config import Camera, Episode
-from sim.rollout import in_chunks, look, rollout
-from sim.stage import at_once, new_worlds
-from sim.state import State
-from sim.types import NO_BRANCH, OUTCOME, Action
+from scenarios.sampling.sample import room_for
+from scenarios.scenario import Scenario
+from sim.datatypes.action import Action
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import NO_BRANCH, OUTCOME
+from sim.perception.ground_truth import State
+from sim.world.backend import Backend
+from sim.world.backends import at_once, new_worlds
+from sim.world.rollout import in_chunks, look, rollout
 
 Labels = Callable[[State], Mapping[str, np.ndarray]]  # from a state of B worlds: name -> (B, ...)
 STATIONS: tuple[float, ...] = (-20.0, -15.0, -10.0, -6.0, -3.0, 0.0, 3.0, 6.0)  # [m] from the junction's edge

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scenarios.reading import Lines, ScenarioError, check, read_yaml
-from scenarios.rules.parse import listed, nearest
-from scenarios.spec import EVERY, Scenario, load_scenario
+from scenarios.reading.yaml import Lines, ScenarioError, check, read_yaml
+from scenarios.scenario import EVERY, Scenario, load_scenario
+from sim.core.errors import listed, nearest
 
 ALL = "all"  # twins of every proposition
 

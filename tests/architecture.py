@@ -16,7 +16,8 @@ class Import:
     """One name that a module imports.
 
     Args:
-        target: a module of the house as far as its file is known ("sim.types"), or another one's full name.
+        target: a module of the house as far as its file is known ("sim.datatypes.world_state"), or another one's full
+            name.
         late: within a function, so that loading the module does not load the target.
         line: where.
     """

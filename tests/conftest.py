@@ -9,6 +9,6 @@ from hypothesis import settings
 
 # Set before torch is first imported: its OpenMP workers otherwise spin and starve whatever else runs.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-pytest.register_assert_rewrite("sim.testing")
+pytest.register_assert_rewrite("sim.world.conformance")
 settings.register_profile("homunculus", deadline=None, derandomize=True)
 settings.load_profile("homunculus")

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgpack
 
-from sim.carla.loads import Server
+from sim.carla.load_clients import Server
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from sim.config import Camera, Episode, Simulation
-from sim.embedded import EmbeddedWorld
-from sim.state import State
-from sim.types import Action, Observation, World
+from sim.datatypes.action import Action, Observation
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.world_state import World
+from sim.perception.ground_truth import State
+from sim.world.embedded import EmbeddedWorld
 
 TINT = np.array([3, 2, 1], np.uint8)  # R, G, B: what its camera adds to the house's own picture
 

@@ -14,20 +14,21 @@ import numpy as np
 import pytest
 import torch
 
-from dagger.collect import collect
-from dagger.demonstrations import Demonstration
-from dagger.loader import RenderingLoader
-from dagger.schedule import BetaSchedule
-from policies.expert import Expert
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.training.collect import collect
+from dagger.training.demonstrations import Demonstration
+from dagger.training.loader import RenderingLoader
+from policies.expert.expert import Expert
 from policies.learner import Learner, LearnerSettings, build
-from scenarios.environment import room_for
-from scenarios.sample import batch
-from scenarios.spec import Scenario, load_scenario
-from sim.camera import render
-from sim.config import Camera, Episode
-from sim.embedded import EmbeddedWorld
-from sim.rollout import MOVING, Truth, look, rollout
-from sim.types import OUTCOME, Action
+from scenarios.sampling.sample import batch, room_for
+from scenarios.scenario import Scenario, load_scenario
+from sim.datatypes.action import Action
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import OUTCOME
+from sim.render.rgb import render
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import MOVING, Truth, look, rollout
 from tests.worlds import SMALL, row_bytes
 
 TICKS = 12
@@ -164,7 +165,7 @@ class Watching:
 def test_the_loader_redraws_the_rollouts_frames_bit_for_bit(
     cache_bytes: int, scenario: Scenario, episodes: list[Episode], tmp_path: Path
 ) -> None:
-    from dagger.demonstrations import DemonstrationStore
+    from dagger.training.demonstrations import DemonstrationStore
 
     backend = EmbeddedWorld(5, SMALL, room_for(scenario))
     watching = Watching(Expert.of(scenario), backend)
@@ -193,13 +194,13 @@ def test_the_loader_redraws_the_rollouts_frames_bit_for_bit(
 # ------------------------------------------------------------------------------------------------ machine code
 DRIVEN_AND_DRAWN = """
 import hashlib
-from policies.expert import Expert
-from scenarios.environment import room_for
-from scenarios.sample import batch
-from scenarios.spec import load_scenario
-from sim.config import Camera
-from sim.embedded import EmbeddedWorld
-from sim.rollout import rollout
+from policies.expert.expert import Expert
+from scenarios.sampling.sample import room_for
+from scenarios.sampling.sample import batch
+from scenarios.scenario import load_scenario
+from sim.datatypes.camera import Camera
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import rollout
 
 scenario = load_scenario("rain-turn")
 backend = EmbeddedWorld(32, Camera(), room_for(scenario))

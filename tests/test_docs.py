@@ -23,18 +23,18 @@ from PIL import Image
 
 from dagger import cli
 from dagger.commands.film import choose_cell
-from dagger.commands.suite import entries_of
-from dagger.drivers import choose_driver
+from dagger.evaluation.drivers import choose_driver
+from dagger.evaluation.plan import entries_of
 from dagger.options import flags_of
 from policies.checkpoint import save_policy
 from policies.learner import LearnerSettings, build
-from probes.evidence import LEVELS
-from scenarios.leaks import check_leaks
-from scenarios.routes import read_routes
-from scenarios.rules.syntax import names
-from scenarios.sample import batch, cells, decision, twin, valuation
-from scenarios.spec import EVERY, Scenario, from_text, load_scenario
-from sim.config import Camera
+from probes.results import LEVELS
+from scenarios.checks.leak_check import check_leaks
+from scenarios.rules.ast import names
+from scenarios.sampling.leaderboard_routes import read_routes
+from scenarios.sampling.sample import batch, cells, decision, twin, valuation
+from scenarios.scenario import EVERY, Scenario, from_text, load_scenario
+from sim.datatypes.camera import Camera
 from tests.architecture import PACKAGES, ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

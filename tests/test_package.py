@@ -46,8 +46,8 @@ def run(installed: Path, folder: Path, code: str) -> str:
 
 def test_a_library_scenario_loads_from_another_folder(installed: Path, tmp_path: Path) -> None:
     code = (
-        "import scenarios.spec; s = scenarios.spec.load_scenario('rain-turn');"
-        "print(scenarios.spec.__file__); print(s.name, s.rule)"
+        "import scenarios.scenario; s = scenarios.scenario.load_scenario('rain-turn');"
+        "print(scenarios.scenario.__file__); print(s.name, s.rule)"
     )
     where, what = run(installed, tmp_path, code).splitlines()
     assert where.startswith(str(installed)), "the checkout was imported in place of the install"

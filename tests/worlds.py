@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.backend import Backend
-from sim.bank import path_points
-from sim.config import ActorSpec, Camera, Episode, MapSpec, Simulation
-from sim.embedded import EmbeddedWorld
-from sim.rollout import Truth
-from sim.types import World
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.world_state import World
+from sim.road.map.map_batch import path_points
+from sim.world.backend import Backend
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import Truth
 
 T = MapSpec("t_junction", (("arm", 40.0),))
 SMALL = Camera(width=48, height=32)

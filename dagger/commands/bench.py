@@ -17,37 +17,12 @@ from typing import Any
 
 import tyro
 
+from dagger.bench.case import Case
 from dagger.console import Bars, output, table
 from dagger.options import BadInput
-from dagger.results import ResultsLog
-from dagger.runs import commit, versions
-from scenarios.rules.parse import listed, nearest
-
-Measure = Callable[[float], tuple[float, float]]  # seconds to spend -> (units done, seconds they took)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One thing to measure.
-
-    Args:
-        name: of the benchmark.
-        unit: of its figure.
-        target: to reach per core, None for none; `less` when a smaller figure is better.
-        worlds: batch size, 0 where there is none.
-        threads: that it may use.
-        make: sets up and returns the measurement; late, so that one case's memory is gone before the next.
-        note: what is and is not counted.
-    """
-
-    name: str
-    unit: str
-    target: float | None
-    worlds: int
-    threads: int
-    make: Callable[[], Measure]
-    less: bool = False
-    note: str = ""
+from dagger.runs.folder import commit, versions
+from dagger.runs.results import ResultsLog
+from sim.core.errors import listed, nearest
 
 
 @dataclass(frozen=True)
@@ -92,7 +67,7 @@ class Options:
 
 def main(options: Options) -> int:
     """Measure, print, add to the file."""
-    from dagger import measurements
+    from dagger.bench import measurements
 
     known, asked = measurements.NAMES, (*options.benchmarks, *options.only)
     if odd := next((n for n in asked if n not in known), None):
@@ -127,21 +102,6 @@ def run(case: Case, seconds: float, repeats: int, advance: Callable[[float], Non
         "value": statistics.median(figures), "least": min(figures), "most": max(figures), "repeats": repeats,
         "target": case.target, "smaller_is_better": case.less, "note": case.note,
     }  # fmt: skip
-
-
-def repeated(once: Callable[[], int], prepare: Callable[[], object] = lambda: None) -> Measure:
-    """A measurement that calls `once` (at least once) until its time is up; `prepare` is not timed."""
-
-    def measure(seconds: float) -> tuple[float, float]:
-        done, took = 0, 0.0
-        while done == 0 or took < seconds:
-            prepare()
-            began = time.perf_counter()
-            done += once()
-            took += time.perf_counter() - began
-        return float(done), took
-
-    return measure
 
 
 def machine() -> dict[str, Any]:

@@ -62,15 +62,14 @@ class Options:
 
 def main(options: Options) -> int:
     """Drive, store, and say what is there."""
-    from dagger.collect import collect
-    from dagger.demonstrations import DemonstrationStore
-    from dagger.runs import versions
-    from dagger.schedule import BetaSchedule
-    from policies.expert import Expert
-    from scenarios.environment import room_for
-    from scenarios.sample import batch
-    from scenarios.spec import load_scenario
-    from sim.stage import at_once, new_worlds
+    from dagger.algorithms.schedules import BetaSchedule
+    from dagger.runs.folder import versions
+    from dagger.training.collect import collect
+    from dagger.training.demonstrations import DemonstrationStore
+    from policies.expert.expert import Expert
+    from scenarios.sampling.sample import batch, room_for
+    from scenarios.scenario import load_scenario
+    from sim.world.backends import at_once, new_worlds
 
     scenario = load_scenario(options.scenario)
     scenario = scenario if options.rule is None else scenario.with_rule(options.rule)

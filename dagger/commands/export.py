@@ -8,8 +8,8 @@ from pathlib import Path
 import tyro
 
 from dagger.options import BadInput, check_seed
-from dagger.runs import write_atomically
-from scenarios.spec import EVERY
+from dagger.runs.folder import write_atomically
+from scenarios.scenario import EVERY
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def main(options: Options) -> int:
 def _openscenario(options: Options, place: Path) -> None:
     from datetime import datetime
 
-    from scenarios.openscenario import write_openscenario
-    from scenarios.sample import sample
-    from scenarios.spec import load_scenario
+    from scenarios.export.openscenario import write_openscenario
+    from scenarios.sampling.sample import sample
+    from scenarios.scenario import load_scenario
 
     scenario = load_scenario(options.scenarios[0])
     episode = sample(scenario, options.seed, options.split)
@@ -74,10 +74,10 @@ def _openscenario(options: Options, place: Path) -> None:
 
 
 def _routes(options: Options, place: Path) -> None:
-    from dagger.suites.plan import first_seed
-    from scenarios.route_export import export_routes
-    from scenarios.sample import sample
-    from scenarios.spec import load_scenario
+    from dagger.evaluation.plan import first_seed
+    from scenarios.export.leaderboard_routes import export_routes
+    from scenarios.sampling.sample import sample
+    from scenarios.scenario import load_scenario
 
     check_seed(options.seed)  # a seed is a range of episodes here, as in a suite
     first = first_seed(options.seed)

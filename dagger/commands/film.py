@@ -14,12 +14,13 @@ import tyro
 from dagger.backends import PORT, check_backend
 from dagger.console import Bars
 from dagger.options import BadInput
-from scenarios.rules.evaluate import compile_formula, of_valuation
+from scenarios.rules.ast import Formula
+from scenarios.rules.compile import compile_formula, of_valuation
 from scenarios.rules.logic import Cell, describe_cell
-from scenarios.rules.parse import expanded, listed, nearest
-from scenarios.rules.syntax import Formula
-from scenarios.rules.walks import is_timed
-from scenarios.spec import Scenario
+from scenarios.rules.parse import expanded
+from scenarios.rules.visitors import is_timed
+from scenarios.scenario import Scenario
+from sim.core.errors import listed, nearest
 
 IN_TITLE = 72  # letters of a rule that still stand in the title
 
@@ -82,7 +83,7 @@ def choose_cell(scenario: Scenario, split: str, text: str, seed: int) -> Cell | 
     Raises:
         BadInput: for another form, an unknown proposition, or conditions that the split does not have.
     """
-    from scenarios.sample import cells
+    from scenarios.sampling.sample import cells
 
     if not text.strip():
         return None
@@ -131,14 +132,13 @@ def short_name(driver: str) -> str:
 
 def main(options: Options) -> int:
     """Drive, film, and print the file's path."""
-    from dagger.drivers import choose_driver
-    from policies.expert import Expert
-    from policies.onlooker import Onlooker
-    from scenarios.environment import room_for
-    from scenarios.sample import sample
-    from scenarios.spec import load_scenario
-    from sim.film import FILM_CAMERA, Captions, drive_film, write_film
-    from sim.stage import new_worlds
+    from dagger.evaluation.drivers import choose_driver
+    from policies.expert.expert import Expert
+    from policies.expert.monitor import Onlooker
+    from scenarios.sampling.sample import room_for, sample
+    from scenarios.scenario import load_scenario
+    from sim.viz.video import FILM_CAMERA, Captions, drive_film, write_film
+    from sim.world.backends import new_worlds
 
     width, height = read_size(options.size)
     if options.out.suffix != ".mp4":

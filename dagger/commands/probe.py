@@ -13,7 +13,7 @@ from dagger.backends import PORT, begun_on, check_backend
 from dagger.console import Bars, output, scorecard
 from dagger.options import BadInput, check_seed, given, parse, read_config
 from probes.scorecard import ProbeSettings
-from scenarios.spec import load_scenario
+from scenarios.scenario import load_scenario
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def starting(arguments: Sequence[str]) -> Options:
 
 def _place_of(checkpoint: Path) -> tuple[Path, Path | None, str | None]:
     """The checkpoint's own folder, the run that it is of, and the scenario that it was trained on, as far as known."""
-    from dagger.drivers import find_checkpoint
+    from dagger.evaluation.drivers import find_checkpoint
 
     if not checkpoint.is_dir():
         raise BadInput(f"there is no checkpoint folder {checkpoint}; wanted one with policy.json, or a run")
@@ -97,9 +97,9 @@ def main(options: Options) -> int:
     import torch
 
     from dagger.commands.run import as_plain, learned_from, quick_note, remembered
-    from dagger.drivers import camera_of
-    from dagger.report import verdict_sentence
-    from dagger.runs import write_atomically
+    from dagger.evaluation.drivers import camera_of
+    from dagger.report.record import verdict_sentence
+    from dagger.runs.folder import write_atomically
     from policies.checkpoint import load_policy
     from probes.scorecard import score
 

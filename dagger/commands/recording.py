@@ -43,11 +43,11 @@ class Options:
 
 def main(options: Options) -> int:
     """Film, and print the file's path."""
-    from sim.carla.server.films import Shot, film
-    from sim.carla.server.playback import Playback, cast_of, followed
     from sim.carla.server.recorder import folder, lines_of, recording_named
+    from sim.carla.server.recording_video import Shot, film
+    from sim.carla.server.replay import Playback, cast_of, followed
     from sim.carla.server.rpc import Refused
-    from sim.film import write_film
+    from sim.viz.video import write_film
 
     if not options.recording:
         for file in sorted(folder().glob("*")):

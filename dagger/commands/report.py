@@ -26,7 +26,7 @@ def starting(arguments: object) -> Options:
 
 def main(options: Options) -> int:
     """Write it and print where it is."""
-    from dagger.report import write_report
+    from dagger.report.record import write_report
 
     print(write_report(options.run))
     return 0

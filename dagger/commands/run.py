@@ -17,23 +17,23 @@ import yaml
 
 from dagger.backends import PORT, begun_on, check_backend, named
 from dagger.console import Bars, output, scorecard
-from dagger.copying import copying
-from dagger.copying_page import sentence
-from dagger.demonstrations import Demonstration, DemonstrationStore
-from dagger.loader import RenderingLoader
-from dagger.loop import Loop, TrainSettings
+from dagger.diagnostics.copying import copying
 from dagger.options import BadInput, check_seed, given, overlay, parse, read_config
-from dagger.runs import RunFolder, plain, write_atomically
-from dagger.transfer import transfer
+from dagger.report.copying_section import sentence
+from dagger.runs.folder import RunFolder, plain, write_atomically
+from dagger.training.demonstrations import Demonstration, DemonstrationStore
+from dagger.training.loader import RenderingLoader
+from dagger.training.trainer import Loop, TrainSettings
+from dagger.training.transfer import transfer
 from policies.checkpoint import load_policy
 from policies.learner import Learner
-from probes.evidence import NEEDED, QUICK_SECONDS, quick_share
+from probes.results import NEEDED, QUICK_SECONDS, quick_share
 from probes.scorecard import ProbeSettings, frames_of
-from scenarios.reading import Lines
-from scenarios.spec import Scenario, load_scenario
-from sim.config import Camera
-from sim.stage import heard
-from sim.statistics import wilson
+from scenarios.reading.yaml import Lines
+from scenarios.scenario import Scenario, load_scenario
+from sim.core.statistics import wilson
+from sim.datatypes.camera import Camera
+from sim.world.backends import heard
 
 RUNS = Path("runs")
 TRANSFER, TRANSFER_QUICK = 128, 48  # episodes
@@ -233,7 +233,7 @@ def _note_backend(folder: Path) -> None:
 
 
 def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> Path:
-    from dagger.report import write_report
+    from dagger.report.record import write_report
 
     train, folder = options.train, run.path
     search = (options.maps,) if options.maps is not None else ()
@@ -338,7 +338,7 @@ def as_plain(value: Any) -> Any:
 
 def _conclude(folder: Path, report: Path) -> None:
     """Print the answer; its last line is the report's path."""
-    from dagger.report import verdict_sentence
+    from dagger.report.record import verdict_sentence
 
     score = json.loads((folder / "scorecard.json").read_text())
     console = output()

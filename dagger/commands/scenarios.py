@@ -10,7 +10,9 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from dagger.catalogue import (
+from dagger.console import Bars, output, table
+from dagger.options import BadInput
+from dagger.report.scenario_pages import (
     LEAKS,
     decision_point,
     decision_words,
@@ -21,14 +23,13 @@ from dagger.catalogue import (
     sub_rules,
     write_page,
 )
-from dagger.console import Bars, output, table
-from dagger.options import BadInput
-from scenarios.diagnosis import doubts, mistakes_in_file, told
-from scenarios.keys import options_of
-from scenarios.plan import admitted, plan
-from scenarios.spec import Scenario, ScenarioError, load_scenario, scenario_names
-from scenarios.ways import CALLED, ways_of
-from sim.types import DECISIONS
+from scenarios.checks.lint import doubts, mistakes_in_file, told
+from scenarios.reading.yaml import ScenarioError
+from scenarios.sampling.plan import admitted, plan
+from scenarios.scenario import Scenario, load_scenario, scenario_names
+from scenarios.schema.arms import CALLED, ways_of
+from scenarios.schema.base import options_of
+from sim.datatypes.vocabulary import DECISIONS
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _ways(scenario: Scenario) -> str:
 
 
 def _leaks(scenario: Scenario) -> tuple[str, str]:
-    from scenarios.leaks import check_leaks
+    from scenarios.checks.leak_check import check_leaks
 
     try:
         report = check_leaks(scenario)
@@ -138,7 +139,7 @@ def _leaks(scenario: Scenario) -> tuple[str, str]:
 
 def _motion(scenario: Scenario, bars: Bars) -> tuple[str, str]:
     """What ego's own motion tells, in a few words and in full; brings the bar to the end of the scenario."""
-    from dagger.self_motion import check_self_motion, in_short, in_words
+    from dagger.diagnostics.self_motion import check_self_motion, in_short, in_words
 
     try:
         found = check_self_motion(scenario, on_done=lambda share: bars.advance((1.0 - LEAKS) * share)).to_dict()

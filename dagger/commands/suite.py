@@ -20,17 +20,17 @@ import yaml
 
 from dagger.backends import PORT, check_backend
 from dagger.console import Bars, output
-from dagger.drivers import DriverChoice, choose_driver, code_version, one_thread
+from dagger.evaluation import leaderboard
+from dagger.evaluation.drive import Row, Settings, drive_all
+from dagger.evaluation.drivers import DriverChoice, choose_driver, code_version, one_thread
+from dagger.evaluation.family_table import Thought, show
+from dagger.evaluation.plan import FAILED, Job, Unreadable, Wanted, entries_of, key_of, plan
+from dagger.evaluation.summary import Brief, as_table, brief, failures, score_table, summary
+from dagger.evaluation.tasks import Course, ScenarioCourse, Task
+from dagger.evaluation.workers import Errand, Piece, Workers
 from dagger.options import BadInput, check_seed, given, read_config
-from dagger.results import DiskFull, ResultsLog
-from dagger.runs import commit, write_atomically
-from dagger.suites import leaderboard
-from dagger.suites.courses import Course, ScenarioCourse
-from dagger.suites.drive import Row, Settings, drive_all
-from dagger.suites.plan import FAILED, Job, Task, Unreadable, Wanted, entries_of, key_of, plan
-from dagger.suites.tally import Brief, as_table, brief, failures, score_table, summary
-from dagger.suites.thinking import Thought, show
-from dagger.suites.workers import Errand, Piece, Workers
+from dagger.runs.folder import commit, write_atomically
+from dagger.runs.results import DiskFull, ResultsLog
 
 __all__ = ["Options", "entries_of", "main", "starting"]
 

@@ -1,1 +1,1 @@
-"""Scenarios that come with the package; `scenarios.spec.load_scenario` reads them by name."""
+"""Scenarios that come with the package; `scenarios.scenario.load_scenario` reads them by name."""

@@ -8,10 +8,12 @@ from typing import Any
 
 import lark
 
-from scenarios.rules.build import Reader
-from scenarios.rules.grammar import first_token, listed, nearest, read, unknown_name
-from scenarios.rules.syntax import Formula, Name, Number, Wording
+from scenarios.rules.ast import Formula, Name, Wording
+from scenarios.rules.grammar import first_token, read, unknown_name
+from scenarios.rules.numbers import Number
+from scenarios.rules.transformer import Reader
 from scenarios.rules.variables import family_of, known_variables, says, type_of
+from sim.core.errors import listed, nearest
 
 
 @dataclass(frozen=True)

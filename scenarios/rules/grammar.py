@@ -1,19 +1,20 @@
 """The one grammar of rules, formulas, conditions and numbers; every mistake becomes a sentence with a caret.
 
 The grammar is LALR (`lark`), so a text is read in one pass and can run no code. Brackets hold whatever may stand
-there; what is a number and what is true or false is told when the tree is built (`scenarios.rules.build`).
+there; what is a number and what is true or false is told when the tree is built (`scenarios.rules.transformer`).
 """
 
 from __future__ import annotations
 
-import difflib
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import lark
 
-from scenarios.rules.syntax import KEYWORDS
+from scenarios.reading.errors import RuleError
+from scenarios.rules.ast import KEYWORDS
+from sim.core.errors import listed, nearest
 
 _NO_UNITS = "|".join(k for k in KEYWORDS if k != "min")  # words that may follow a number and are none
 GRAMMAR = (
@@ -52,21 +53,6 @@ GRAMMAR = (
 """
 ).replace("KEYWORDS", _NO_UNITS)
 _STARTS = ("rule", "formula", "number")
-
-
-class RuleError(ValueError):
-    """A rule, formula or proposition that cannot be read; the text says what, where, and what is known."""
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'raining'?` for a known word that looks like `word`, else nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
-def listed(known: Iterable[str]) -> str:
-    """The known words as people list them: `a, b, c`, or `none`."""
-    return ", ".join(known) or "none"
 
 
 def point_at(text: str, start: int, length: int) -> str:

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from scenarios.rules.evaluate import evaluate, evaluate_formula
-from scenarios.rules.syntax import (
+from scenarios.rules.ast import (
     And,
     Choose,
     Comparison,
@@ -26,7 +25,6 @@ from scenarios.rules.syntax import (
     Implies,
     Name,
     Not,
-    Number,
     Or,
     Rule,
     Xor,
@@ -34,8 +32,10 @@ from scenarios.rules.syntax import (
     names,
     without_joins,
 )
-from scenarios.rules.walks import is_timed
-from sim.types import DECISIONS
+from scenarios.rules.compile import evaluate, evaluate_formula
+from scenarios.rules.numbers import Number
+from scenarios.rules.visitors import is_timed
+from sim.datatypes.vocabulary import DECISIONS
 
 Cell = tuple[bool, ...]
 
@@ -53,7 +53,7 @@ def valuation_of(propositions: Sequence[str], cells: Sequence[Cell]) -> dict[str
 
 
 def truth_table(rule: Rule, propositions: Sequence[str] | None = None) -> dict[Cell, int]:
-    """The decision in every cell, as an index into `sim.types.DECISIONS`.
+    """The decision in every cell, as an index into `sim.datatypes.vocabulary.DECISIONS`.
 
     Args:
         propositions: the columns; by default those that the rule names.

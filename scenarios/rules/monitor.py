@@ -12,9 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scenarios.rules.evaluate import BINARY, COMPARE, operation_of
-from scenarios.rules.grammar import listed, nearest
-from scenarios.rules.syntax import (
+from scenarios.rules.ast import (
     JUNCTION,
     JUNCTIONS,
     Always,
@@ -23,15 +21,17 @@ from scenarios.rules.syntax import (
     Formula,
     Name,
     Not,
-    Number,
     Once,
     Previously,
     Since,
     Window,
     Wording,
 )
+from scenarios.rules.compile import BINARY, COMPARE, operation_of
+from scenarios.rules.numbers import Number
 from scenarios.rules.trace import TICK, ticks_of
-from scenarios.rules.walks import reads
+from scenarios.rules.visitors import reads
+from sim.core.errors import listed, nearest
 
 Values = Mapping[str, Any]
 

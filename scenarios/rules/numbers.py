@@ -18,7 +18,7 @@ class Number:
         operation: "literal", "measure", "quantity", "count", "least", "most", "negative", "add", "subtract",
             "multiply" or "divide".
         operands: the value; the value as written, its unit and the value in the variable's own unit; the variable's
-            name; the formulas that are counted (`scenarios.rules.syntax.Formula`); or the operands.
+            name; the formulas that are counted (`scenarios.rules.ast.Formula`); or the operands.
     """
 
     operation: str

@@ -7,9 +7,8 @@ from typing import Any
 
 import lark
 
-from scenarios.rules.build import Reader
-from scenarios.rules.grammar import RuleError, has_word, listed, nearest, pointed, read, unknown_name
-from scenarios.rules.syntax import (
+from scenarios.reading.errors import RuleError
+from scenarios.rules.ast import (
     JUNCTION,
     KEYWORDS,
     Choose,
@@ -23,8 +22,11 @@ from scenarios.rules.syntax import (
     walk,
     without_joins,
 )
-from scenarios.rules.walks import replaced
-from sim.types import DECISIONS, TURNS
+from scenarios.rules.grammar import has_word, pointed, read, unknown_name
+from scenarios.rules.transformer import Reader
+from scenarios.rules.visitors import replaced
+from sim.core.errors import listed, nearest
+from sim.datatypes.vocabulary import DECISIONS, TURNS
 
 __all__ = [
     "Definition", "RuleError", "check_name", "expanded", "listed", "nearest", "parse_definition", "parse_formula",

@@ -16,9 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from scenarios.rules.evaluate import BINARY, COMPARE, operation_of
-from scenarios.rules.grammar import listed, nearest
-from scenarios.rules.syntax import (
+from scenarios.rules.ast import (
     JUNCTION,
     JUNCTIONS,
     Always,
@@ -27,14 +25,16 @@ from scenarios.rules.syntax import (
     Formula,
     Name,
     Not,
-    Number,
     Once,
     Previously,
     Since,
     Window,
     Wording,
 )
-from sim.config import Simulation
+from scenarios.rules.compile import BINARY, COMPARE, operation_of
+from scenarios.rules.numbers import Number
+from sim.core.errors import listed, nearest
+from sim.datatypes.simulation import Simulation
 
 TICK = Simulation.tick  # [s]
 _NEVER = -(2**62)  # a tick before all ticks
@@ -57,7 +57,7 @@ def evaluate_trace(tree: Formula, values: Mapping[str, Any], tick: float = TICK)
 
     Args:
         values: variable -> (B, T), or anything that broadcasts with the others to that; `ego.junctions` for
-            `count(junction)`. See `scenarios.rules.walks.reads`.
+            `count(junction)`. See `scenarios.rules.visitors.reads`.
         tick: length of a tick [s].
 
     Returns:

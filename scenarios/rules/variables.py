@@ -1,6 +1,6 @@
 """What a proposition may ask of: its variables, and their values in a concrete draw and in running worlds.
 
-    weather.<field>         CARLA's WeatherParameters (`sim.types.WEATHER_FIELDS`) [percent, degrees]
+    weather.<field>         CARLA's WeatherParameters (`sim.datatypes.vocabulary.WEATHER_FIELDS`) [percent, degrees]
     ego.speed               [m/s]
     ego.junctions           how many side roads or junctions ego has passed; `junction` is the event of passing one
     actors.<name>.present   whether the actor stands in the world
@@ -38,12 +38,15 @@ from typing import Any
 
 import numpy as np
 
-from scenarios.rules.syntax import JUNCTION, JUNCTIONS
-from sim.boards import SIGN, face_shown
-from sim.config import VEHICLES, Camera, Episode
-from sim.forecast import settled
-from sim.signs import WEARS
-from sim.types import DECISIONS, KIND, KINDS, TURNS, WEATHER_FIELDS, WEATHER_INDEX, Bank, World
+from scenarios.rules.ast import JUNCTION, JUNCTIONS
+from sim.actors.kinds import VEHICLES
+from sim.actors.signs import SIGN, WEARS, face_shown
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.datatypes.road_map import Bank
+from sim.datatypes.vocabulary import DECISIONS, KIND, KINDS, TURNS, WEATHER_FIELDS, WEATHER_INDEX
+from sim.datatypes.world_state import World
+from sim.world.weather_schedule import settled
 
 Lookup = Callable[[str], Any]  # variable name -> its value, a scalar or (B,)
 
@@ -228,8 +231,8 @@ def value_on(
     Args:
         actors, signs: names, in the order of their slots.
         bank: of the maps, for `ego.junctions`.
-        seen: (B, N - 1) bool by slot, as `sim.sight.Sight` has it: a board that is hidden cannot be read. Without it
-            nothing hides a board.
+        seen: (B, N - 1) bool by slot, as `sim.perception.visibility.Sight` has it: a board that is hidden cannot be
+            read. Without it nothing hides a board.
 
     Raises:
         ValueError: where the worlds have no slot for the actor or the sign, and for junctions without a bank.
@@ -319,7 +322,8 @@ def _read_on(world: World, function: str, words: str, first: int, count: int, se
 def readable_on(world: World, slot: int) -> np.ndarray:
     """Whether the sign in a slot is so near ahead, and faces ego so, that its words can be read: (B,) bool.
 
-    A sign faces along its yaw; the camera is that of `sim.config.Camera` on a car that drives towards the sign.
+    A sign faces along its yaw; the camera is that of `sim.datatypes.camera.Camera` on a car that drives towards the
+    sign.
     """
     cosine, sine = np.cos(world.yaw[:, slot]), np.sin(world.yaw[:, slot])
     mount = Camera.forward

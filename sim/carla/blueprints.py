@@ -33,7 +33,7 @@ class Blueprint:
     """One kind of actor.
 
     Args:
-        id: CARLA's. body: one of `sim.config.BODIES`, "sign" for a board, "" for what has no body.
+        id: CARLA's. body: one of `sim.actors.kinds.BODIES`, "sign" for a board, "" for what has no body.
         attributes: in the order in which they travel.
     """
 

@@ -16,15 +16,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.bank import MapBank
-from sim.carla.instruments import Instruments, mount_of
+from sim.carla.sensors import Instruments, mount_of
 from sim.carla.session import ATTEMPTS, BACK_OFF, Lost, ServerLost, Session
-from sim.config import Camera, Episode, Simulation
-from sim.embedded import EmbeddedWorld
-from sim.sensors import Sensor, sense
-from sim.state import State
-from sim.stepping import RUNNING
-from sim.types import Action, Observation, RoadMap, World
+from sim.datatypes.action import Action, Observation
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.datatypes.road_map import RoadMap
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.world_state import World
+from sim.perception.ground_truth import State
+from sim.road.map.map_batch import MapBank
+from sim.sensors.registry import Sensor, sense
+from sim.world.embedded import EmbeddedWorld
+from sim.world.step import RUNNING
 
 TIMEOUT = 20.0  # [s] of a call
 ELSEWHERE = 0.01  # [m] from where ego was: an episode that is played again has not come to the same
@@ -43,7 +47,7 @@ class _Bar(NamedTuple):
 
 
 class CarlaWorld:
-    """B worlds on B CARLA servers; see `sim.backend.Backend`.
+    """B worlds on B CARLA servers; see `sim.world.backend.Backend`.
 
     Args:
         servers: host and port of each world's server.

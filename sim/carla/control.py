@@ -1,4 +1,4 @@
-"""CARLA's pedals and wheel, and ours: `carla.VehicleControl` by its field names <-> `sim.types.Action`.
+"""CARLA's pedals and wheel, and ours: `carla.VehicleControl` by its field names <-> `sim.datatypes.action.Action`.
 
 A throttle and a brake there, one signed acceleration here; a wheel that is positive to the *right* there, a wheel angle
 in radians that is positive to the left here.  What CARLA hands to its vehicle: `UDefaultMovementComponent` in its
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.config import Vehicle
-from sim.types import Action
+from sim.actors.kinds import Vehicle
+from sim.datatypes.action import Action
 
 
 @dataclass(frozen=True)

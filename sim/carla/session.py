@@ -11,17 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from sim.boards import SIGN
-from sim.carla.cast import Cast, place_of, pose_from
+from sim.actors.kinds import EGO
+from sim.actors.signs import SIGN
+from sim.carla.blueprint_mapping import Cast, place_of, pose_from
 from sim.carla.control import control_of
-from sim.carla.instruments import Instruments, Missing
-from sim.carla.opendrive import text_for_carla
-from sim.config import EGO, Camera, Episode, Simulation
-from sim.inertial import geo_reference
-from sim.lanes import LIGHTS, lane_graph
-from sim.sensors import Sensor
-from sim.signals import light_state, plans_of
-from sim.types import Action, RoadMap, World
+from sim.carla.sensors import Instruments, Missing
+from sim.datatypes.action import Action
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.datatypes.road_map import RoadMap
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.world_state import World
+from sim.road.graph.lane_graph import LIGHTS, lane_graph
+from sim.road.graph.traffic_lights import light_state, plans_of
+from sim.road.opendrive.reader import text_for_carla
+from sim.sensors.gnss import geo_reference
+from sim.sensors.registry import Sensor
 
 ATTEMPTS = 4  # at connecting, and at setting an episode up again
 BACK_OFF = 0.5  # [s] before the second attempt; twice as long before each later one

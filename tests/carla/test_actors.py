@@ -10,9 +10,9 @@ import carla
 import msgpack
 import pytest
 
-from sim.carla.catalogue import BLUEPRINTS
-from sim.carla.server.births import attributes_of, place_from
+from sim.carla.blueprint_library import BLUEPRINTS
 from sim.carla.server.rpc import Refused
+from sim.carla.server.spawning import attributes_of, place_from
 from tests.carla.stage import FAR, at, born, car, synchronous, ticks
 
 SOLID = ("vehicle.", "walker.", "static.", "controller.")

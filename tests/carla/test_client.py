@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scenarios.environment import room_for
-from scenarios.sample import sample
-from scenarios.spec import load_scenario
-from sim.carla.cast import Cast
+from scenarios.sampling.sample import room_for, sample
+from scenarios.scenario import load_scenario
+from sim.carla.blueprint_mapping import Cast
 from sim.carla.client import CarlaWorld
 from sim.carla.session import ServerLost
-from sim.config import ActorSpec, Camera, SignSpec
-from sim.embedded import EmbeddedWorld
-from sim.sensors import Birdseye, Depth, Gnss, Imu, Lidar, Rgb, Semantic, Sensor, Speedometer
-from sim.testing import actions, same
-from sim.types import KIND
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import ActorSpec, SignSpec
+from sim.datatypes.vocabulary import KIND
+from sim.sensors.registry import Birdseye, Depth, Gnss, Imu, Lidar, Rgb, Semantic, Sensor, Speedometer
+from sim.world.conformance import actions, same
+from sim.world.embedded import EmbeddedWorld
 from tests.servers import ROOT, served
 from tests.worlds import ONCOMING, PARKED, SMALL, episode
 

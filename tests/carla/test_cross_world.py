@@ -11,16 +11,15 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from policies.expert import Expert
-from scenarios.environment import room_for
-from scenarios.sample import sample
-from scenarios.spec import load_scenario
-from sim.backend import Backend
+from policies.expert.expert import Expert
+from scenarios.sampling.sample import room_for, sample
+from scenarios.scenario import load_scenario
 from sim.carla.client import CarlaWorld
-from sim.config import Camera
-from sim.embedded import EmbeddedWorld
-from sim.rollout import Truth, look
-from sim.types import OUTCOME, PER_WORLD
+from sim.datatypes.camera import Camera
+from sim.datatypes.vocabulary import OUTCOME, PER_WORLD
+from sim.world.backend import Backend
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import Truth, look
 from tests.servers import served
 
 CAMERA = Camera(width=96, height=64)

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from dagger import cli
-from sim.carla.server.drawings import Drawing, Eye, drawing_of, in_view, letter, paint, paint_plan, visible
-from sim.carla.server.films import Shot, film
-from sim.carla.server.playback import Playback, cast_of, followed
+from sim.carla.server.debug_drawing import Drawing, Eye, drawing_of, in_view, letter, paint, paint_plan, visible
 from sim.carla.server.recorder import lines_of
+from sim.carla.server.recording_video import Shot, film
+from sim.carla.server.replay import Playback, cast_of, followed
 from sim.carla.server.rpc import Refused
-from sim.draw import Window
-from sim.types import WEATHER_INDEX
+from sim.datatypes.vocabulary import WEATHER_INDEX
+from sim.viz.viewport import Window
 from tests.carla.stage import DT, FAR, at, car, synchronous
 
 GREEN = [0, 255, 0]

@@ -8,14 +8,13 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-from probes.asked import NotAsked
-from probes.causes import Question, study
-from probes.planted import Premises
-from scenarios.environment import room_for
-from scenarios.sample import sample
-from scenarios.spec import load_scenario
+from probes.applicability import NotAsked
+from probes.levels.uses import Question, study
+from probes.planted_models import Premises
+from scenarios.sampling.sample import room_for, sample
+from scenarios.scenario import load_scenario
 from sim.carla.client import CarlaServers
-from sim.stage import heard, running_on
+from sim.world.backends import heard, running_on
 from tests.servers import served
 from tests.worlds import SMALL
 

@@ -10,8 +10,8 @@ from typing import Any
 import carla
 import numpy as np
 
-from sim.lanes import LIGHTS, lane_graph
-from sim.signals import light_state, plans_of
+from sim.road.graph.lane_graph import LIGHTS, lane_graph
+from sim.road.graph.traffic_lights import light_state, plans_of
 from tests.carla.stage import DT, born, car, synchronous, ticks
 from tests.servers import attended, visited
 

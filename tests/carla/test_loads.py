@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from sim.carla import loads
+from sim.carla import load_clients as loads
 
 
 def test_a_client_works_as_long_as_it_is_told_and_says_how_often(port: int) -> None:

@@ -19,7 +19,7 @@ import msgpack
 import pytest
 
 from dagger import cli
-from sim.maps import GENERATORS
+from sim.road.generators.registry import GENERATORS
 from tests.carla.stage import a_car, synchronous
 from tests.servers import ROOT, Raw, refusals, served
 

@@ -12,7 +12,7 @@ import carla
 import numpy as np
 import pytest
 
-from sim.depth import TAG
+from sim.actors.tags import TAG
 from tests.carla.test_sensors import a_car, pixels, read, world
 
 __all__ = ["world"]  # a fixture

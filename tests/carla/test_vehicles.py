@@ -9,8 +9,8 @@ import carla
 import numpy as np
 import pytest
 
-from sim.config import EGO
-from sim.lanes import LANE_KIND, lane_graph
+from sim.actors.kinds import EGO
+from sim.road.graph.lane_graph import LANE_KIND, lane_graph
 from tests.carla.stage import DT, FAR, at, born, car, synchronous, ticks
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from sim.carla.client import CarlaWorld
-from sim.testing import BackendConformance
+from sim.world.conformance import BackendConformance
 from tests.servers import served
 from tests.worlds import SMALL
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sim.embedded import EmbeddedWorld
-from sim.testing import BackendConformance
+from sim.world.conformance import BackendConformance
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL
 
 

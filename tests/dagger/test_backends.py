@@ -13,25 +13,24 @@ import pytest
 import torch
 
 from dagger import backends, cli
+from dagger.algorithms.schedules import BetaSchedule
 from dagger.backends import begun_on
-from dagger.collect import collect
-from dagger.demonstrations import Demonstration, DemonstrationStore, packed, unpacked
-from dagger.fit import fit
-from dagger.loader import RenderingLoader
-from dagger.results import ResultsLog
-from dagger.schedule import BetaSchedule
-from dagger.steps import FitSettings
-from policies.closed_loop import drive
-from policies.expert import Expert
+from dagger.runs.results import ResultsLog
+from dagger.training.collect import collect
+from dagger.training.demonstrations import Demonstration, DemonstrationStore, packed, unpacked
+from dagger.training.fit import fit
+from dagger.training.loader import RenderingLoader
+from dagger.training.steps import FitSettings
+from policies.evaluate import drive
+from policies.expert.expert import Expert
 from policies.learner import LearnerSettings, build
-from scenarios.environment import room_for
-from scenarios.sample import batch
-from scenarios.spec import Scenario, load_scenario
-from sim.backend import Backend
-from sim.embedded import EmbeddedWorld
-from sim.rollout import Truth, look
-from sim.stage import heard, new_worlds, running_on
-from sim.types import Action, Observation
+from scenarios.sampling.sample import batch, room_for
+from scenarios.scenario import Scenario, load_scenario
+from sim.datatypes.action import Action, Observation
+from sim.world.backend import Backend
+from sim.world.backends import heard, new_worlds, running_on
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import Truth, look
 from tests.stand_in import ElsewhereWorlds
 from tests.worlds import SMALL
 

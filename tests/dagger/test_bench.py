@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dagger import cli
-from dagger.commands.bench import Case, repeated, run
+from dagger.bench.case import Case, repeated
+from dagger.commands.bench import run
 
 ROW = {"name", "worlds", "threads", "unit", "value", "target", "cores", "cpu", "versions", "commit", "time"}
 

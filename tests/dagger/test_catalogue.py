@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dagger import cli, self_motion
-from dagger.catalogue import (
+from dagger import cli
+from dagger.diagnostics import self_motion
+from dagger.diagnostics.self_motion import drives_of, in_words
+from dagger.report.scenario_pages import (
     DRAWS,
     READ,
     SHEET,
@@ -20,10 +22,9 @@ from dagger.catalogue import (
     renewed_motion,
     rule_in_short,
 )
-from dagger.self_motion import drives_of, in_words
-from scenarios.spec import Scenario, from_data, load_scenario, scenario_names
-from sim.config import Trial
-from sim.trials import TRIALS
+from scenarios.scenario import Scenario, from_data, load_scenario, scenario_names
+from sim.datatypes.episode import Trial
+from sim.world.decision_detectors import TRIALS
 from tests.architecture import ROOT
 
 DOCS = ROOT / "docs"
@@ -92,7 +93,7 @@ def test_the_leak_check_is_run_only_where_something_has_changed(monkeypatch: pyt
         checked.append(scenario.name)
         return {"digest": scenario.digest(), "draws": DRAWS}
 
-    monkeypatch.setattr("dagger.catalogue.leaks_of", counted)
+    monkeypatch.setattr("dagger.report.scenario_pages.leaks_of", counted)
     scenarios = [load_scenario("rain-turn"), load_scenario("night-turn")]
     kept = renewed(scenarios, {})
     assert checked == ["rain-turn", "night-turn"]
@@ -107,7 +108,7 @@ def test_own_motion_is_checked_only_where_something_has_changed(monkeypatch: pyt
         checked.append(scenario.name)
         return {"digest": scenario.digest(), "drives": drives_of(scenario)}
 
-    monkeypatch.setattr("dagger.catalogue.motion_of", counted)
+    monkeypatch.setattr("dagger.report.scenario_pages.motion_of", counted)
     scenarios = [load_scenario("rain-turn"), load_scenario("rain-turn-town01")]
     kept = renewed_motion(scenarios, {})
     assert renewed_motion(scenarios, kept) == kept and checked == ["rain-turn", "rain-turn-town01"][: len(checked)]

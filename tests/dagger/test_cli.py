@@ -180,7 +180,7 @@ def test_a_config_file_with_a_mistake_is_refused_with_file_and_key(
 
 def test_flags_win_over_the_file_which_wins_over_quick_which_wins_over_defaults() -> None:
     Path("c.yaml").write_text("train: {rounds: 7, epochs: 11}\nquick: true\n")
-    from dagger.loop import TrainSettings
+    from dagger.training.trainer import TrainSettings
 
     read = cli.read("run", ["--config", "c.yaml", "--train.rounds", "4", "--train.learner.image", "32", "48"])
     assert read.train.rounds == 4
@@ -237,11 +237,11 @@ def test_a_run_writes_everything_and_its_last_line_is_the_report(
 def test_transfer_drives_a_real_town_when_its_file_is_there(tiny: Path) -> None:
     if "HOMUNCULUS_MAPS" not in os.environ:
         pytest.skip("HOMUNCULUS_MAPS names no folder with Town02.xodr")
-    from dagger.transfer import transfer
-    from policies.expert import Expert
-    from scenarios.spec import load_scenario
-    from sim.config import Camera
-    from sim.progress import Quiet
+    from dagger.training.transfer import transfer
+    from policies.expert.expert import Expert
+    from scenarios.scenario import load_scenario
+    from sim.core.progress import Quiet
+    from sim.datatypes.camera import Camera
 
     scenario = load_scenario("rain-turn")
     found = transfer(Expert.of(scenario), scenario, Camera(), 8, 0, 1, 8, (), Quiet())
@@ -250,7 +250,7 @@ def test_transfer_drives_a_real_town_when_its_file_is_there(tiny: Path) -> None:
 
 
 def test_a_scenario_file_runs_as_a_library_name_does(tiny: Path) -> None:
-    from scenarios.spec import load_scenario
+    from scenarios.scenario import load_scenario
 
     data = dict(load_scenario("rain-turn").data) | {"name": "mine"}
     Path("mine.yaml").write_text(yaml.safe_dump(data))
@@ -261,7 +261,7 @@ def test_a_scenario_file_runs_as_a_library_name_does(tiny: Path) -> None:
 def test_interrupting_says_in_one_line_how_to_go_on(
     tiny: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dagger.loop import Loop
+    from dagger.training.trainer import Loop
 
     def stopped(self: Loop) -> Path:
         raise KeyboardInterrupt

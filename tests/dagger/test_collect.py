@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dagger.collect import collect
-from dagger.demonstrations import TICK_FIELDS, Demonstration, DemonstrationStore
-from dagger.loader import RenderingLoader
-from dagger.schedule import BetaSchedule
-from policies.expert import Expert
-from scenarios.environment import room_for
-from scenarios.sample import batch, decision, valuation
-from scenarios.spec import Scenario, load_scenario
-from sim.embedded import EmbeddedWorld
-from sim.rollout import Truth
-from sim.types import DECISION, OUTCOME, Action
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.training.collect import collect
+from dagger.training.demonstrations import TICK_FIELDS, Demonstration, DemonstrationStore
+from dagger.training.loader import RenderingLoader
+from policies.expert.expert import Expert
+from scenarios.sampling.sample import batch, decision, room_for, valuation
+from scenarios.scenario import Scenario, load_scenario
+from sim.datatypes.action import Action
+from sim.datatypes.vocabulary import DECISION, OUTCOME
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import Truth
 from tests.worlds import SMALL
 
 

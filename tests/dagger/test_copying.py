@@ -9,22 +9,22 @@ import numpy as np
 import pytest
 import torch
 
-from dagger import copying_page, figures
-from dagger.collect import collect
-from dagger.copying import _Arm, _belongs, _told, copying
-from dagger.demonstrations import Demonstration
-from dagger.futures import clustered, gathered
-from dagger.schedule import BetaSchedule
-from dagger.watched import Watched
-from policies.expert import Expert
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.diagnostics.copying import _Arm, _belongs, _told, copying
+from dagger.diagnostics.replay import Watched
+from dagger.report import charts as figures
+from dagger.report import copying_section as copying_page
+from dagger.training.collect import collect
+from dagger.training.demonstrations import Demonstration
+from dagger.training.futures import clustered, gathered
+from policies.expert.expert import Expert
 from policies.hindsight import Hindsight
 from policies.learner import LearnerSettings, build
-from scenarios.environment import room_for
-from scenarios.sample import batch, decision
-from scenarios.spec import load_scenario
-from sim.embedded import EmbeddedWorld
-from sim.progress import Quiet
-from sim.types import DECISION, OUTCOME
+from scenarios.sampling.sample import batch, decision, room_for
+from scenarios.scenario import load_scenario
+from sim.core.progress import Quiet
+from sim.datatypes.vocabulary import DECISION, OUTCOME
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL
 
 LEFT, RIGHT = DECISION["left"], DECISION["right"]

@@ -9,16 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dagger.collect import collect
-from dagger.demonstrations import TICK_FIELDS, Demonstration, DemonstrationStore
-from dagger.schedule import BetaSchedule
-from policies.expert import Expert
-from scenarios.environment import room_for
-from scenarios.sample import batch
-from scenarios.spec import load_scenario
-from sim.config import Episode
-from sim.embedded import EmbeddedWorld
-from sim.rollout import MOVING
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.training.collect import collect
+from dagger.training.demonstrations import TICK_FIELDS, Demonstration, DemonstrationStore
+from policies.expert.expert import Expert
+from scenarios.sampling.sample import batch, room_for
+from scenarios.scenario import load_scenario
+from sim.datatypes.episode import Episode
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import MOVING
 from tests.worlds import ONCOMING, PARKED, SMALL, episode
 
 

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from dagger.collect import collect
-from dagger.fit import OnStep, fit
-from dagger.futures import clustered
-from dagger.loader import RenderingLoader, Windows
-from dagger.schedule import BetaSchedule
-from dagger.steps import FitSettings, Fitter, Optimisers
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.training.collect import collect
+from dagger.training.fit import OnStep, fit
+from dagger.training.futures import clustered
+from dagger.training.loader import RenderingLoader, Windows
+from dagger.training.steps import FitSettings, Fitter, Optimisers
 from policies.checkpoint import load_training
-from policies.expert import Fixed
+from policies.expert.expert import Fixed
 from policies.learner import Learner, LearnerSettings, build
-from sim.config import Camera
-from sim.types import OUTCOME
+from sim.datatypes.camera import Camera
+from sim.datatypes.vocabulary import OUTCOME
 from tests.worlds import episode, started
 
 CAMERA = Camera(width=32, height=24)
@@ -120,7 +120,7 @@ def test_a_killed_fit_goes_on_to_the_same_bytes(
             raise Killed
 
     short = replace(SETTINGS, encoder_steps=4)
-    monkeypatch.setattr("dagger.fit.ENCODER_PASS", 2)
+    monkeypatch.setattr("dagger.training.fit.ENCODER_PASS", 2)
     whole, losses = fitted(loader, 2, settings=short)
     with pytest.raises(Killed):
         fitted(loader, 2, tmp_path / "state", on_step=killer, settings=short)
@@ -215,7 +215,7 @@ def test_the_encoder_learns_hindsight_from_single_pictures_and_the_memory_from_w
 def test_an_encoder_that_gains_too_little_has_no_more_passes(
     loader: RenderingLoader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("dagger.fit.ENCODER_PASS", 2)
+    monkeypatch.setattr("dagger.training.fit.ENCODER_PASS", 2)
     stages: list[str] = []
     few = replace(SETTINGS, encoder_steps=20, encoder_gain=1.0)  # nothing gains as much
     _, losses = fitted(loader, 1, tmp_path / "state", settings=few, on_step=lambda stage, *a: stages.append(stage))

@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from dagger.collect import collect
-from dagger.demonstrations import Demonstration, Takeover
-from dagger.futures import DISTANCES, TIMES, clustered, futures_of, futures_of_motion, gathered
-from dagger.loader import RenderingLoader
-from dagger.schedule import BetaSchedule
-from policies.expert import Expert
-from scenarios.environment import room_for
-from scenarios.sample import batch
-from scenarios.spec import load_scenario
-from sim.embedded import EmbeddedWorld
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.training.collect import collect
+from dagger.training.demonstrations import Demonstration, Takeover
+from dagger.training.futures import DISTANCES, TIMES, clustered, futures_of, futures_of_motion, gathered
+from dagger.training.loader import RenderingLoader
+from policies.expert.expert import Expert
+from scenarios.sampling.sample import batch, room_for
+from scenarios.scenario import load_scenario
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL
 
 

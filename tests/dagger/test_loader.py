@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import dagger.loader as loader_module
-from dagger.collect import collect
-from dagger.demonstrations import Demonstration, DemonstrationStore
-from dagger.loader import RenderingLoader, Windows
-from dagger.schedule import BetaSchedule
-from policies.expert import Fixed
-from sim.config import ActorSpec, Camera, Episode, MapSpec, Script, SignSpec, TrafficSpec
-from sim.marks import lamps_of
-from sim.rollout import rollout
-from sim.types import OUTCOME
+import dagger.training.loader as loader_module
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.training.collect import collect
+from dagger.training.demonstrations import Demonstration, DemonstrationStore
+from dagger.training.loader import RenderingLoader, Windows
+from policies.expert.expert import Fixed
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script, SignSpec, TrafficSpec
+from sim.datatypes.vocabulary import OUTCOME
+from sim.render.rgb import render
+from sim.viz.markers import lamps_of
+from sim.world.rollout import rollout
 from tests.worlds import ONCOMING, PARKED, SMALL, episode, started
 
 
@@ -120,7 +122,7 @@ def test_a_loader_of_more_goes_on_with_what_one_of_fewer_has_drawn(
     first.draw(np.zeros(4, int), np.arange(4))
     longer = RenderingLoader(demonstrations, SMALL, cache_bytes=10**9, before=first)
     drawn: list[int] = []
-    original = loader_module.render
+    original = render
     monkeypatch.setattr(loader_module, "render", lambda maps, world, *a, **k: drawn.append(len(world.x)) or original(
         maps, world, *a, **k))  # fmt: skip
     episode_, tick = np.array([0, 1, 0, 1, 0]), np.array([3, 3, 2, 9, 7])
@@ -138,7 +140,7 @@ def test_as_many_frames_are_kept_as_fit_and_the_rest_is_drawn_again(
     part = RenderingLoader(demonstrations, SMALL, cache_bytes=20 * picture + 1)
     episode_, tick = np.array([0, 1, 1, 0]), np.array([3, 6, 7, 12])  # ticks 3, 19, 20 and 12 of all
     drawn: list[int] = []
-    original = loader_module.render
+    original = render
     monkeypatch.setattr(loader_module, "render", lambda maps, world, *a, **k: drawn.append(len(world.x)) or original(
         maps, world, *a, **k))  # fmt: skip
     first, second = part.draw(episode_, tick), part.draw(episode_, tick)

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import pytest
 
-from dagger.motion_sheet import draw_sheet
+from dagger.report.self_motion_chart import draw_sheet
 
 
 def figures(first: float | None) -> dict[str, Any]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dagger.collect import collect
-from dagger.demonstrations import Demonstration
-from dagger.perturb import Offsets, Perturbation
-from dagger.pilot import bounded
-from dagger.schedule import BetaSchedule
-from policies.expert import Expert
-from scenarios.environment import room_for
-from scenarios.sample import batch, decision, valuation
-from scenarios.spec import Scenario, load_scenario
-from sim.config import Camera
-from sim.embedded import EmbeddedWorld
-from sim.progress import Quiet
-from sim.types import OUTCOME, Action
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.training.collect import collect
+from dagger.training.demonstrations import Demonstration
+from dagger.training.perturbation import Offsets, Perturbation
+from dagger.training.pilot import bounded
+from policies.expert.expert import Expert
+from scenarios.sampling.sample import batch, decision, room_for, valuation
+from scenarios.scenario import Scenario, load_scenario
+from sim.core.progress import Quiet
+from sim.datatypes.action import Action
+from sim.datatypes.camera import Camera
+from sim.datatypes.vocabulary import OUTCOME
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL
 
 

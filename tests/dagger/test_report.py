@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from run_folders import scorecard, write_run
 
-from dagger import figures
 from dagger.commands.film import short_name
-from dagger.figures import number
-from dagger.page import details, strip
-from dagger.report import read_record, verdict_sentence, write_report
+from dagger.report import charts as figures
+from dagger.report.charts import number
+from dagger.report.html import details, strip
+from dagger.report.record import read_record, verdict_sentence, write_report
 
 VOID = {"meta", "img", "br", "link", "input", "hr", "line", "circle"}
 

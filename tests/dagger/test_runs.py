@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dagger.loop import TrainSettings
-from dagger.runs import plain, training_parts
+from dagger.runs.folder import plain, training_parts
+from dagger.training.trainer import TrainSettings
 from policies.learner import LearnerSettings
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dagger import cli
-from scenarios.openscenario import episode_of
-from scenarios.sample import sample
-from scenarios.spec import load_scenario
+from scenarios.export.openscenario import episode_of
+from scenarios.sampling.sample import sample
+from scenarios.scenario import load_scenario
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagger.schedule import SHAPES, BetaSchedule
+from dagger.algorithms.schedules import SHAPES, BetaSchedule
 
 
 @pytest.mark.parametrize("shape", SHAPES)

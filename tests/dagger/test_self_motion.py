@@ -8,11 +8,9 @@ import json
 import numpy as np
 import pytest
 
-from dagger import self_motion
-from dagger.collect import collect
-from dagger.demonstrations import Demonstration
-from dagger.schedule import BetaSchedule
-from dagger.self_motion import (
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.diagnostics import self_motion
+from dagger.diagnostics.self_motion import (
     AHEAD,
     LEAST,
     TICK,
@@ -29,12 +27,13 @@ from dagger.self_motion import (
     samples,
     ticks_asked,
 )
-from policies.expert import Expert
-from scenarios.environment import room_for
-from scenarios.leaks import ALPHA
-from scenarios.sample import batch
-from scenarios.spec import EVERY, load_scenario
-from sim.stage import new_worlds
+from dagger.training.collect import collect
+from dagger.training.demonstrations import Demonstration
+from policies.expert.expert import Expert
+from scenarios.checks.leak_check import ALPHA
+from scenarios.sampling.sample import batch, room_for
+from scenarios.scenario import EVERY, load_scenario
+from sim.world.backends import new_worlds
 
 DRIVES = 160
 LENGTH = 40  # ticks of a planted drive

@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from dagger import cli
-from dagger.results import ResultsLog
-from dagger.suites.tally import brief, summary
-from scenarios.spec import load_scenario
-from sim.rollout import Truth
-from sim.types import Action
+from dagger.evaluation.summary import brief, summary
+from dagger.runs.results import ResultsLog
+from scenarios.scenario import load_scenario
+from sim.datatypes.action import Action
+from sim.world.rollout import Truth
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,7 @@ class Brittle:
 
 
 def test_a_suite_file_and_a_scenario_file_are_told_apart() -> None:
-    from dagger.commands.suite import entries_of
+    from dagger.evaluation.plan import entries_of
 
     Path("mine.yaml").write_text(yaml.safe_dump(dict(load_scenario("rain-turn").data) | {"name": "mine"}))
     Path("both.yaml").write_text("name: both\nentries:\n  - {scenario: mine.yaml, split: test, episodes: 3}\n")
@@ -228,7 +228,7 @@ def test_a_film_is_written(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_list_of_scenarios_has_all_of_them_and_one_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
-    from scenarios.spec import scenario_names
+    from scenarios.scenario import scenario_names
 
     assert cli.main(["scenarios"]) == 0
     said = capsys.readouterr().out

@@ -17,14 +17,16 @@ import numpy as np
 import pytest
 import yaml
 
-from dagger import cli, results
+from dagger import cli
 from dagger.commands.suite import Options, _pieces, _sheets
-from dagger.results import ResultsLog
-from dagger.suites.plan import Task, Wanted, plan
-from policies.expert import Fixed
-from scenarios.spec import load_scenario
-from sim.rollout import Truth
-from sim.types import Action
+from dagger.evaluation.plan import Wanted, plan
+from dagger.evaluation.tasks import Task
+from dagger.runs import results
+from dagger.runs.results import ResultsLog
+from policies.expert.expert import Fixed
+from scenarios.scenario import load_scenario
+from sim.datatypes.action import Action
+from sim.world.rollout import Truth
 
 FIRST = 6_000_000
 BROKEN = Path("broken")  # while it is there, drivers break
@@ -201,7 +203,7 @@ def test_a_driver_that_no_worker_can_load_is_one_sentence(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("fickle.py").write_text(
-        "import multiprocessing\nfrom policies.expert import Idle\n"
+        "import multiprocessing\nfrom policies.expert.expert import Idle\n"
         "def driver():\n    assert multiprocessing.parent_process() is None, 'not in a worker'\n    return Idle()\n"
     )
     assert _suite("rain-turn", "--seeds", "2", "--isolate", "--driver", "fickle:driver") == 2

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from dagger import cli
-from dagger.results import ResultsLog
+from dagger.runs.results import ResultsLog
 from policies.checkpoint import save_policy
 from policies.learner import LearnerSettings, build
-from sim.config import Camera
+from sim.datatypes.camera import Camera
 from tests.worlds import MAPS, needs_maps
 
 

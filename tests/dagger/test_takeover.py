@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dagger.collect import collect
-from dagger.demonstrations import Demonstration, DemonstrationStore
-from dagger.futures import futures_of
-from dagger.schedule import BetaSchedule
-from policies.expert import Expert
-from scenarios.environment import room_for
-from scenarios.sample import batch, decision
-from scenarios.spec import load_scenario
-from sim.embedded import EmbeddedWorld
-from sim.types import DECISION, Action
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.training.collect import collect
+from dagger.training.demonstrations import Demonstration, DemonstrationStore
+from dagger.training.futures import futures_of
+from policies.expert.expert import Expert
+from scenarios.sampling.sample import batch, decision, room_for
+from scenarios.scenario import load_scenario
+from sim.datatypes.action import Action
+from sim.datatypes.vocabulary import DECISION
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL
 
 ALONE = BetaSchedule("indicator")

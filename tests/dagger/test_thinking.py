@@ -12,12 +12,12 @@ import pytest
 from rich.console import Console
 
 from dagger import cli
-from dagger.results import ResultsLog
-from dagger.suites.plan import Wanted, baselines_of, plan
-from dagger.suites.tally import brief, twin_consistency
-from dagger.suites.thinking import Thought, show
-from scenarios.sample import batch, twin, unflippable
-from scenarios.spec import from_text
+from dagger.evaluation.family_table import Thought, show
+from dagger.evaluation.plan import Wanted, baselines_of, plan
+from dagger.evaluation.summary import brief, twin_consistency
+from dagger.runs.results import ResultsLog
+from scenarios.sampling.sample import batch, twin, unflippable
+from scenarios.scenario import from_text
 from scenarios.suite import load_suite
 
 HEAVY = """

@@ -8,16 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dagger.collect import collect
-from dagger.demonstrations import Demonstration
-from dagger.schedule import BetaSchedule
-from dagger.watched import TURNED, Watched, sights_of, watch
-from policies.expert import Expert
-from scenarios.environment import room_for
-from scenarios.sample import batch
-from scenarios.spec import load_scenario
-from sim.stage import new_worlds
-from sim.types import DECISION
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.diagnostics.replay import TURNED, Watched, sights_of, watch
+from dagger.training.collect import collect
+from dagger.training.demonstrations import Demonstration
+from policies.expert.expert import Expert
+from scenarios.sampling.sample import batch, room_for
+from scenarios.scenario import load_scenario
+from sim.datatypes.vocabulary import DECISION
+from sim.world.backends import new_worlds
 
 
 @functools.cache

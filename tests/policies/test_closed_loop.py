@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from policies.closed_loop import Tally, drive
-from policies.expert import Expert, Fixed
-from scenarios.sample import batch, decision, valuation
-from scenarios.spec import Scenario, load_scenario
-from sim.types import DECISION, OUTCOME
+from policies.evaluate import Tally, drive
+from policies.expert.expert import Expert, Fixed
+from scenarios.sampling.sample import batch, decision, valuation
+from scenarios.scenario import Scenario, load_scenario
+from sim.datatypes.vocabulary import DECISION, OUTCOME
 from tests.worlds import SMALL
 
 

@@ -7,17 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policies.controller import Manner
-from policies.expert import COMMITTED, Expert, Fixed, Idle
-from scenarios.environment import room_for
-from scenarios.sample import batch, decision, twin
-from scenarios.spec import Scenario, load_scenario
-from sim.config import ActorSpec, Camera, Episode, MapSpec, Simulation, TrafficSpec, Weather
-from sim.embedded import EmbeddedWorld
-from sim.metrics import measure
-from sim.rollout import Truth, rollout
-from sim.testing import actions
-from sim.types import DECISION, NO_BRANCH, OUTCOME, OUTCOMES, World
+from policies.controllers.path_follower import Manner
+from policies.expert.expert import COMMITTED, Expert, Fixed, Idle
+from scenarios.sampling.sample import batch, decision, room_for, twin
+from scenarios.scenario import Scenario, load_scenario
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec, TrafficSpec, Weather
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import DECISION, NO_BRANCH, OUTCOME, OUTCOMES
+from sim.datatypes.world_state import World
+from sim.metrics.episode import measure
+from sim.world.conformance import actions
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import Truth, rollout
 from tests.worlds import SMALL, episode, needs_maps, rows, started, truth
 
 

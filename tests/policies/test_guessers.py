@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dagger.drivers import BASELINES, choose_driver
+from dagger.evaluation.drivers import BASELINES, choose_driver
 from dagger.options import BadInput
-from policies.closed_loop import drive
-from policies.guessers import Guesser
-from scenarios.guesses import LeakGuess, agreement, best_single, single_rules
-from scenarios.leaks import legitimate
-from scenarios.sample import batch, cells, decision, shares, twin
-from scenarios.spec import Scenario, from_text, load_scenario
-from sim.config import Camera
-from sim.rollout import Truth
-from sim.types import DECISION
+from policies.baselines import Guesser
+from policies.evaluate import drive
+from scenarios.checks.baselines import LeakGuess, agreement, best_single, single_rules
+from scenarios.checks.leak_check import legitimate
+from scenarios.sampling.sample import batch, cells, decision, shares, twin
+from scenarios.scenario import Scenario, from_text, load_scenario
+from sim.datatypes.camera import Camera
+from sim.datatypes.vocabulary import DECISION
+from sim.world.rollout import Truth
 from tests.worlds import rows
 
 SMALL = Camera(width=24, height=16)
@@ -47,7 +47,7 @@ def test_leak_only_says_the_one_decision_that_there_is() -> None:
 
 
 def test_shares_are_how_often_cells_are_drawn(rain: Scenario) -> None:
-    from scenarios.sample import valuation
+    from scenarios.sampling.sample import valuation
 
     wanted = shares(rain, "train")
     assert set(wanted) == set(cells(rain, "train")) and sum(wanted.values()) == pytest.approx(1.0)
@@ -89,7 +89,7 @@ def test_a_baseline_drives_as_the_expert_does_and_shows_its_guess(name: str) -> 
 
 
 def test_who_guesses_wants_to_know_the_episode(rain: Scenario) -> None:
-    from sim.embedded import EmbeddedWorld
+    from sim.world.embedded import EmbeddedWorld
     from tests.worlds import truth
 
     backend = EmbeddedWorld(2, SMALL, threads=1)

@@ -10,7 +10,7 @@ import torch
 
 from policies.hindsight import METRES, MOMENTS, OFFSET_WEIGHT, POINTS, PROGRESS_WEIGHT, Answer, Hindsight, Target
 from policies.learner import Learner, LearnerSettings, build
-from sim.types import Observation
+from sim.datatypes.action import Observation
 
 SMALL = LearnerSettings(image=(24, 32), width=12, memory_width=10, head_width=8, mixtures=2, futures=3)
 

@@ -8,12 +8,12 @@ import sys
 from tests.architecture import ROOT, modules
 
 KNOWING = (
-    "policies.closed_loop",
-    "policies.expert",
-    "policies.guessers",
-    "policies.hands",
-    "policies.mind",
-    "policies.onlooker",
+    "policies.evaluate",
+    "policies.expert.expert",
+    "policies.baselines",
+    "policies.expert.maneuvers",
+    "policies.expert.reasoner",
+    "policies.expert.monitor",
 )
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.closed_loop import drive
-from policies.expert import Expert, Fixed
-from scenarios.environment import room_for
-from scenarios.sample import batch
-from scenarios.spec import from_text
-from sim.embedded import EmbeddedWorld
-from sim.rollout import rollout
-from sim.types import DECISION
+from policies.evaluate import drive
+from policies.expert.expert import Expert, Fixed
+from scenarios.sampling.sample import batch, room_for
+from scenarios.scenario import from_text
+from sim.datatypes.vocabulary import DECISION
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import rollout
 
 LANES = """\
 name: lane-by-rain

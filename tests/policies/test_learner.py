@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from policies.encoders import jitter, to_pixels
-from policies.heads import HIGHEST, LOWEST, Mixture
+from policies.encoders.convnet import jitter, to_pixels
+from policies.heads.mixture import HIGHEST, LOWEST, Mixture
 from policies.learner import Learner, LearnerSettings, build, untrained_twin
-from sim.types import Observation
+from sim.datatypes.action import Observation
 
 SMALL = LearnerSettings(image=(32, 48), width=24, memory_width=10, head_width=12)
 

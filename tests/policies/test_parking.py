@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 
 from benchmarks.parking import BAYS, DEPTH, LANE, MIDDLE, Draw, Run, drawn, flush, park, started, station
-from policies.bay_plan import PIECES, RADIUS, Room, plan_into
-from policies.parking import ENTERING, LOST, PHASE, TRIES, Parker, room_of
-from policies.reeds_shepp import changes_of, end_of, sampled
-from sim.config import BODIES, EGO
-from sim.embedded import EmbeddedWorld
-from sim.geometry import box_corners, boxes_touch
-from sim.population import set_body
-from sim.types import OUTCOME, Action, World
+from policies.planning.bay_plan import PIECES, RADIUS, Room, plan_into
+from policies.planning.parking import ENTERING, LOST, PHASE, TRIES, Parker, room_of
+from policies.planning.reeds_shepp import changes_of, end_of, sampled
+from sim.actors.kinds import BODIES, EGO
+from sim.core.geometry import box_corners, boxes_touch
+from sim.datatypes.action import Action
+from sim.datatypes.vocabulary import OUTCOME
+from sim.datatypes.world_state import World
+from sim.traffic.spawning import set_body
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import rows
 
 FULL = ("car", "van", "car", "van", "car", "van")

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from policies.reeds_shepp import (
+from policies.planning.reeds_shepp import (
     Curve,
     Pose,
     after,

@@ -7,12 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policies.expert import Expert, Idle
-from sim.config import ActorSpec, Camera, Episode, MapSpec, SignSpec, Simulation, TrafficSpec
-from sim.embedded import ROUTES, EmbeddedWorld
-from sim.road import load_map
-from sim.rollout import look, progress
-from sim.types import DECISION, DECISIONS, NO_BRANCH, OUTCOME, OUTCOMES, Action
+from policies.expert.expert import Expert, Idle
+from sim.datatypes.action import Action
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec, SignSpec, TrafficSpec
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import DECISION, DECISIONS, NO_BRANCH, OUTCOME, OUTCOMES
+from sim.road.map.loading import load_map
+from sim.world.embedded import ROUTES, EmbeddedWorld
+from sim.world.rollout import look, progress
 
 # Kind, generator, parameters, arms that somebody starts on.
 PLACES = [

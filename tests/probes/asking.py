@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scenarios.spec import Scenario, from_data, load_scenario
+from scenarios.scenario import Scenario, from_data, load_scenario
 
 
 def _like_rain_turn(name: str, description: str, rule: str, **more: Any) -> Scenario:

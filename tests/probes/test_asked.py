@@ -9,20 +9,20 @@ import pytest
 
 from dagger.commands.run import quick_note
 from dagger.console import scorecard
-from dagger.loop import TrainSettings
-from dagger.report import verdict_sentence, write_report
+from dagger.report.record import verdict_sentence, write_report
+from dagger.training.trainer import TrainSettings
 from policies.learner import LearnerSettings
 from policies.sites import Sited
-from probes import asked
-from probes.causes import Question, pairs_for
-from probes.planted import Premises, RuleRegister, untrained
-from probes.recover import recover
+from probes import applicability as asked
+from probes.levels.uses import Question, pairs_for
+from probes.planted_models import Premises, RuleRegister, untrained
+from probes.rule_recovery import recover
 from probes.scorecard import ProbeSettings, score
 from scenarios.rules.logic import all_cells
-from scenarios.sample import decision, valuation
-from scenarios.spec import Scenario, load_scenario
-from sim.config import Camera
-from sim.types import DECISIONS
+from scenarios.sampling.sample import decision, valuation
+from scenarios.scenario import Scenario, load_scenario
+from sim.datatypes.camera import Camera
+from sim.datatypes.vocabulary import DECISIONS
 from tests.dagger.run_folders import write_run
 from tests.probes import asking
 
@@ -175,9 +175,9 @@ def test_a_long_rule_and_its_sub_rules_stand_under_the_film_s_title() -> None:
 
 
 def test_three_ways_are_not_taken_to_a_town_of_t_junctions(tmp_path: Path) -> None:
-    from dagger.transfer import transfer
-    from sim.maps import t_junction
-    from sim.progress import Quiet
+    from dagger.training.transfer import transfer
+    from sim.core.progress import Quiet
+    from sim.road.generators.intersections import t_junction
 
     (tmp_path / "Tees.xodr").write_text(t_junction())
     scenario = asking.three_ways()

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from probes.fit import code_bits, fit_logistic
+from probes.logistic import code_bits, fit_logistic
 from tests.reference import statistics as slow
 
 

@@ -7,13 +7,14 @@ import pytest
 
 from policies.learner import LearnerSettings
 from policies.sites import Sited
-from probes.asked import crossed
-from probes.held import CONCLUSION, Held, held_map, window_said
-from probes.meaning import name_of_truth, tables
-from probes.planted import VISIBLE, EarlyFusion, FusedRule, LateFusion, untrained
+from probes.applicability import crossed
+from probes.levels.encodes import name_of_truth, tables
+from probes.localization import CONCLUSION, Held, held_map, window_said
+from probes.planted_models import VISIBLE, EarlyFusion, FusedRule, LateFusion, untrained
 from probes.trace import STATIONS, Trace, trace
-from scenarios.spec import Scenario, load_scenario
-from sim.config import Camera, Episode
+from scenarios.scenario import Scenario, load_scenario
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
 
 CAMERA = Camera(width=48, height=32)
 SMALL = LearnerSettings(image=(32, 48), width=16, memory_width=16, head_width=16)

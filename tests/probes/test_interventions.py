@@ -9,17 +9,17 @@ import pytest
 import torch
 
 from policies.learner import LearnerSettings, build
-from probes import causes
-from probes.asked import NotAsked
-from probes.causes import Interchange, Question, choose_place, pairs_for, premise_subspace, sites_swapped, study
-from probes.evidence import Share
+from probes.applicability import NotAsked
+from probes.effects import used_map
 from probes.interventions import Factorial, Shadowed, Subspace, interchange
-from probes.planted import WIDTH, Premises
+from probes.levels import uses as causes
+from probes.levels.uses import Interchange, Question, choose_place, pairs_for, premise_subspace, sites_swapped, study
+from probes.planted_models import WIDTH, Premises
+from probes.results import Share
 from probes.trace import trace
-from probes.used import used_map
-from scenarios.sample import batch
-from scenarios.spec import Scenario, load_scenario
-from sim.stage import running_on
+from scenarios.sampling.sample import batch
+from scenarios.scenario import Scenario, load_scenario
+from sim.world.backends import running_on
 from tests.stand_in import ElsewhereWorlds
 from tests.worlds import SMALL
 

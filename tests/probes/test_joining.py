@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from dagger.console import scorecard
-from dagger.report import verdict_sentence
+from dagger.report.record import verdict_sentence
 from policies.learner import LearnerSettings
 from policies.sites import Sited
-from probes.causes import HELD
-from probes.evidence import LEVELS
-from probes.planted import EarlyFusion, IdleEncoder, LateFusion, RuleRegister, untrained
+from probes.levels.uses import HELD
+from probes.planted_models import EarlyFusion, IdleEncoder, LateFusion, RuleRegister, untrained
+from probes.results import LEVELS
 from probes.scorecard import ProbeSettings, score
-from scenarios.spec import Scenario, load_scenario
-from sim.config import Camera
+from scenarios.scenario import Scenario, load_scenario
+from sim.datatypes.camera import Camera
 
 CAMERA = Camera(width=48, height=32)
 SMALL = LearnerSettings(image=(32, 48), width=16, memory_width=16, head_width=16)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from policies.closed_loop import drive
-from probes.asked import Crossing
-from probes.behaviour import truth_table_of, twin_episodes, twins_of
-from probes.causes import Question, pairs_for, run_pairs, sites_swapped, study
+from policies.evaluate import drive
+from probes.applicability import Crossing
 from probes.interventions import leading
-from probes.planted import FusedRule, Memoriser, PlantedMind, RuleRegister, Shortcut
-from probes.recover import Recovered
-from scenarios.sample import batch, decision
-from scenarios.spec import Scenario, load_scenario
-from sim.config import Camera
+from probes.levels.behaviour import truth_table_of, twin_episodes, twins_of
+from probes.levels.uses import Question, pairs_for, run_pairs, sites_swapped, study
+from probes.planted_models import FusedRule, Memoriser, PlantedMind, RuleRegister, Shortcut
+from probes.rule_recovery import Recovered
+from scenarios.sampling.sample import batch, decision
+from scenarios.scenario import Scenario, load_scenario
+from sim.datatypes.camera import Camera
 
 PAIRS, DRAWS = 24, 6
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probes.recover import recover, wilson
+from probes.rule_recovery import recover, wilson
 from scenarios.rules.logic import all_cells, equivalent, truth_table
 from scenarios.rules.parse import parse_rule
 

@@ -8,12 +8,12 @@ import pytest
 
 from policies.learner import LearnerSettings
 from policies.sites import Sited
-from probes.evidence import LEVELS
-from probes.planted import FusedRule, Memoriser, Premises, RuleRegister, Shortcut, untrained
+from probes.planted_models import FusedRule, Memoriser, Premises, RuleRegister, Shortcut, untrained
+from probes.results import LEVELS
 from probes.scorecard import ProbeSettings, score
-from scenarios.sample import batch, decision
-from scenarios.spec import Scenario, load_scenario
-from sim.config import Camera
+from scenarios.sampling.sample import batch, decision
+from scenarios.scenario import Scenario, load_scenario
+from sim.datatypes.camera import Camera
 
 CAMERA = Camera(width=48, height=32)
 SMALL = LearnerSettings(image=(32, 48), width=16, memory_width=16, head_width=16)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from probes.planted import Premises
+from probes.planted_models import Premises
 from probes.trace import STATIONS, trace
-from scenarios.sample import batch
-from scenarios.spec import load_scenario
-from sim.config import Camera
-from sim.state import State
+from scenarios.sampling.sample import batch
+from scenarios.scenario import load_scenario
+from sim.datatypes.camera import Camera
+from sim.perception.ground_truth import State
 
 
 def noted(state: State) -> dict[str, np.ndarray]:

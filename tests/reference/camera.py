@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 
-from sim.config import Camera
-from sim.faces import PAINT, PANES
-from sim.textures import TEXTURE, atlas
-from sim.weather import AMBIENT, FOG, FOG_RATE, FOG_START, SUN, SUN_X, SUN_Y, SUN_Z
+from sim.datatypes.camera import Camera
+from sim.render.assets.texel import PAINT, PANES
+from sim.render.assets.textures import TEXTURE, atlas
+from sim.render.lighting import AMBIENT, FOG, FOG_RATE, FOG_START, SUN, SUN_X, SUN_Y, SUN_Z
 
 METRES = 13.0  # one repeat of a facade
 

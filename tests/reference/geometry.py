@@ -1,4 +1,4 @@
-"""The slow twin of `sim.geometry.boxes_touch`: corners and edges, no separating axes."""
+"""The slow twin of `sim.core.geometry.boxes_touch`: corners and edges, no separating axes."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scenarios.rules.syntax import (
+from scenarios.rules.ast import (
     Always,
     And,
     Comparison,
@@ -16,7 +16,6 @@ from scenarios.rules.syntax import (
     Implies,
     Name,
     Not,
-    Number,
     Once,
     Or,
     Previously,
@@ -25,6 +24,7 @@ from scenarios.rules.syntax import (
     Wording,
     Xor,
 )
+from scenarios.rules.numbers import Number
 
 Past = Mapping[str, Sequence[Any]]  # variable -> its values at ticks 0, 1, ...
 

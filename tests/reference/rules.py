@@ -1,10 +1,10 @@
-"""The slow twin of `scenarios.rules.evaluate`: one situation at a time, in plain Python bools."""
+"""The slow twin of `scenarios.rules.compile`: one situation at a time, in plain Python bools."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scenarios.rules.syntax import (
+from scenarios.rules.ast import (
     And,
     Choose,
     Comparison,
@@ -15,11 +15,11 @@ from scenarios.rules.syntax import (
     Implies,
     Name,
     Not,
-    Number,
     Or,
     Rule,
     Xor,
 )
+from scenarios.rules.numbers import Number
 
 
 def truth(formula: Formula, situation: Mapping[str, bool]) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.types import RoadMap
+from sim.datatypes.road_map import RoadMap
 
 
 class Solid(NamedTuple):

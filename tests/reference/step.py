@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from sim.bank import MapBank, path_points
-from sim.config import EGO
-from sim.types import DRIVABLE, OUTCOMES, WEATHER_FIELDS, World
+from sim.actors.kinds import EGO
+from sim.datatypes.vocabulary import DRIVABLE, OUTCOMES, WEATHER_FIELDS
+from sim.datatypes.world_state import World
+from sim.road.map.map_batch import MapBank, path_points
 from tests.reference.geometry import boxes_touch
 
 SPACING = 0.5  # [m]

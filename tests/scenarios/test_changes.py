@@ -10,23 +10,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dagger.collect import collect
-from dagger.demonstrations import Demonstration, DemonstrationStore
-from dagger.loader import RenderingLoader
-from dagger.schedule import BetaSchedule
-from policies.closed_loop import drive
-from policies.expert import Expert
-from scenarios.environment import room_for, truth_of
-from scenarios.leaks import check_leaks, legitimate, suspects
-from scenarios.plan import plan
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.training.collect import collect
+from dagger.training.demonstrations import Demonstration, DemonstrationStore
+from dagger.training.loader import RenderingLoader
+from policies.evaluate import drive
+from policies.expert.expert import Expert
+from scenarios.checks.leak_check import check_leaks, legitimate, suspects
+from scenarios.gym.registration import truth_of
+from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.variables import drawn_in
-from scenarios.sample import batch, decision, factorial, sample, twin, under, valuation
-from scenarios.spec import ScenarioError, from_text
-from sim.config import Episode
-from sim.embedded import EmbeddedWorld
-from sim.forecast import settled
-from sim.rollout import rollout
-from sim.types import WEATHER_INDEX, Action
+from scenarios.sampling.plan import plan
+from scenarios.sampling.sample import batch, decision, factorial, room_for, sample, twin, under, valuation
+from scenarios.scenario import from_text
+from sim.datatypes.action import Action
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import WEATHER_INDEX
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import rollout
+from sim.world.weather_schedule import settled
 from tests.worlds import SMALL, row_bytes
 
 GOOD = """\

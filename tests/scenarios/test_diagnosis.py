@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.diagnosis import doubts, flipping, held_out, mistakes
-from scenarios.spec import ScenarioError, from_text, load_scenario, scenario_names
+from scenarios.checks.lint import doubts, flipping, held_out, mistakes
+from scenarios.reading.yaml import ScenarioError
+from scenarios.scenario import from_text, load_scenario, scenario_names
 
 GOOD = """name: mine
 map: {generate: t_junction, arm: [40, 60]}

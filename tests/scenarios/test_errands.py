@@ -7,14 +7,15 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from scenarios.openscenario import openscenario
-from scenarios.reading import ScenarioError
+from scenarios.export.openscenario import openscenario
+from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.variables import value_on
-from scenarios.sample import sample, twin, valuation
-from scenarios.spec import from_text
-from sim.config import Episode, Simulation
-from sim.embedded import EmbeddedWorld
-from sim.types import Action
+from scenarios.sampling.sample import sample, twin, valuation
+from scenarios.scenario import from_text
+from sim.datatypes.action import Action
+from sim.datatypes.episode import Episode
+from sim.datatypes.simulation import Simulation
+from sim.world.embedded import EmbeddedWorld
 
 GOOD = """
 name: sent

@@ -7,17 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from policies.expert import Expert
-from scenarios.environment import room_for
-from scenarios.guesses import agreement, best_single
-from scenarios.plan import plan
-from scenarios.rules.evaluate import evaluate
-from scenarios.sample import batch, cells, decision, shares, twin, valuation
-from scenarios.spec import EVERY, Scenario, load_scenario
-from sim.config import Episode
-from sim.embedded import EmbeddedWorld
-from sim.rollout import Truth, look, rollout
-from sim.types import DECISION, OUTCOME
+from policies.expert.expert import Expert
+from scenarios.checks.baselines import agreement, best_single
+from scenarios.rules.compile import evaluate
+from scenarios.sampling.plan import plan
+from scenarios.sampling.sample import batch, cells, decision, room_for, shares, twin, valuation
+from scenarios.scenario import EVERY, Scenario, load_scenario
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import DECISION, OUTCOME
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import Truth, look, rollout
 
 LOGIC = ("logic-and", "logic-or", "logic-xor", "logic-implies", "logic-majority")
 FAMILIES = (*LOGIC, "chain", "sign-and-weather")

@@ -8,16 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policies.expert import Expert, Label
-from scenarios.environment import room_for
-from scenarios.leaks import check_leaks
-from scenarios.rules.syntax import names
-from scenarios.sample import batch, cells, decision, sample, twin, valuation
-from scenarios.spec import Scenario, load_scenario
-from sim.config import Camera, Episode
-from sim.embedded import EmbeddedWorld
-from sim.rollout import Truth, rollout
-from sim.types import NO_BRANCH, OUTCOME, WEATHER_INDEX, World
+from policies.expert.expert import Expert, Label
+from scenarios.checks.leak_check import check_leaks
+from scenarios.rules.ast import names
+from scenarios.sampling.sample import batch, cells, decision, room_for, sample, twin, valuation
+from scenarios.scenario import Scenario, load_scenario
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import NO_BRANCH, OUTCOME, WEATHER_INDEX
+from sim.datatypes.world_state import World
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import Truth, rollout
 from tests.worlds import truth
 
 FAMILIES = ("remembered-sign", "late-premise", "count-junctions", "rule-switch", "nested-route", "rule-from-leader")

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policies.expert import Expert
-from policies.places import place_of
-from scenarios.environment import room_for
-from scenarios.leaks import check_leaks
-from scenarios.sample import batch, decision, twin, valuation
-from scenarios.spec import Scenario, ScenarioError, from_text, load_scenario
-from sim.config import Episode
-from sim.embedded import EmbeddedWorld
-from sim.rollout import Truth, look, rollout
-from sim.types import DECISION, OUTCOME
+from policies.expert.approach import place_of
+from policies.expert.expert import Expert
+from scenarios.checks.leak_check import check_leaks
+from scenarios.reading.yaml import ScenarioError
+from scenarios.sampling.sample import batch, decision, room_for, twin, valuation
+from scenarios.scenario import Scenario, from_text, load_scenario
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import DECISION, OUTCOME
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import Truth, look, rollout
 
 FAMILIES = ("all-way-stop", "gap-acceptance", "narrow-passage", "raging-driver")
 # Cells whose twins in the proposition change the decision.

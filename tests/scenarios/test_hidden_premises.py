@@ -8,15 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from policies.expert import Expert, Label
-from scenarios.environment import room_for
-from scenarios.leaks import check_leaks
-from scenarios.sample import batch, decision, twin, valuation
-from scenarios.spec import load_scenario
-from sim.config import Episode
-from sim.embedded import EmbeddedWorld
-from sim.rollout import Truth, look, rollout
-from sim.types import OUTCOME, Action
+from policies.expert.expert import Expert, Label
+from scenarios.checks.leak_check import check_leaks
+from scenarios.sampling.sample import batch, decision, room_for, twin, valuation
+from scenarios.scenario import load_scenario
+from sim.datatypes.action import Action
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import OUTCOME
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import Truth, look, rollout
 
 FAMILIES = ("drowsy-driver", "occluded-pedestrian", "parallel-parking")
 RUNNING = OUTCOME["running"]

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from scenarios.leaks import check_leaks, legitimate, suspects
-from scenarios.spec import from_text, load_scenario
+from scenarios.checks.leak_check import check_leaks, legitimate, suspects
+from scenarios.scenario import from_text, load_scenario
 
 FEW = 600  # episodes: enough for a perfect clue and for chance
 TOWNS = {"rain-turn-town01", "rain-turn-town02"}

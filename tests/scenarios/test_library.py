@@ -9,19 +9,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policies.expert import Expert
-from policies.mind import Mind, _View
-from scenarios.environment import room_for
-from scenarios.leaks import check_leaks
-from scenarios.plan import plan
-from scenarios.sample import batch, cells, decision, sample, twin, valuation
-from scenarios.spec import EVERY, Scenario, from_text, load_scenario, scenario_names
-from sim.boards import SIGN, look_of
-from sim.config import Episode
-from sim.embedded import EmbeddedWorld
-from sim.rollout import Truth
-from sim.signs import Face
-from sim.types import OUTCOME
+from policies.expert.expert import Expert
+from policies.expert.reasoner import Mind, _View
+from scenarios.checks.leak_check import check_leaks
+from scenarios.sampling.plan import plan
+from scenarios.sampling.sample import batch, cells, decision, room_for, sample, twin, valuation
+from scenarios.scenario import EVERY, Scenario, from_text, load_scenario, scenario_names
+from sim.actors.signs import SIGN, Face, look_of
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import OUTCOME
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import Truth
 from tests.worlds import truth
 
 TOWNS = {name for name in scenario_names() if load_scenario(name).map.file is not None}

@@ -20,9 +20,8 @@ import carla
 import numpy as np
 import pytest
 
-from policies.expert import Expert
-from scenarios.environment import room_for
-from scenarios.openscenario import (
+from policies.expert.expert import Expert
+from scenarios.export.openscenario import (
     BODIES,
     HERO,
     REACHED,
@@ -34,13 +33,14 @@ from scenarios.openscenario import (
     time_of_day,
     write_openscenario,
 )
-from scenarios.sample import decision, sample, twin, valuation
-from scenarios.spec import Scenario, from_text, load_scenario, scenario_names
-from sim.config import Episode, Weather
-from sim.embedded import EmbeddedWorld
-from sim.road import load_map
-from sim.rollout import rollout
-from sim.types import DECISIONS, OUTCOME, Action
+from scenarios.sampling.sample import decision, room_for, sample, twin, valuation
+from scenarios.scenario import Scenario, from_text, load_scenario, scenario_names
+from sim.datatypes.action import Action
+from sim.datatypes.episode import Episode, Weather
+from sim.datatypes.vocabulary import DECISIONS, OUTCOME
+from sim.road.map.loading import load_map
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import rollout
 
 DATE = datetime(2026, 1, 2, 3, 4, 5)
 SEEDS = range(6)

@@ -7,11 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenarios.rules.conditions import Vocabulary, parse_condition
-from scenarios.rules.grammar import RuleError
-from scenarios.rules.monitor import Monitor
-from scenarios.rules.predicates import parse_proposition
-from scenarios.rules.syntax import (
+from scenarios.reading.errors import RuleError
+from scenarios.rules.ast import (
     Always,
     And,
     Comparison,
@@ -20,7 +17,6 @@ from scenarios.rules.syntax import (
     Implies,
     Name,
     Not,
-    Number,
     Once,
     Or,
     Previously,
@@ -29,10 +25,14 @@ from scenarios.rules.syntax import (
     Wording,
     Xor,
 )
+from scenarios.rules.conditions import Vocabulary, parse_condition
+from scenarios.rules.monitor import Monitor
+from scenarios.rules.numbers import Number
+from scenarios.rules.propositions import parse_proposition
 from scenarios.rules.trace import evaluate_trace
 from scenarios.rules.units import FAMILIES, converted
 from scenarios.rules.variables import family_of
-from scenarios.rules.walks import reads
+from scenarios.rules.visitors import reads
 from tests.reference import past as twin
 
 TRUTHS = ("actors.a.present", "actors.b.present", 'sign("DETOUR")')

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.rules.parse import RuleError
-from scenarios.rules.predicates import compiled_number, parse_number, parse_proposition
-from sim.config import ActorSpec, Episode, Weather
+from scenarios.reading.errors import RuleError
+from scenarios.rules.compile import compiled_number
+from scenarios.rules.conditions import parse_number
+from scenarios.rules.propositions import parse_proposition
+from sim.datatypes.episode import ActorSpec, Episode, Weather
 
 ACTORS = ("parked", "oncoming")
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scenarios.route_export import export_routes
-from scenarios.routes import read_routes
-from scenarios.sample import batch, decision
-from scenarios.spec import load_scenario
-from sim.bank import start_distance
-from sim.carla.frames import carla_from_ours_location
-from sim.road import load_map, read_map
-from sim.routes import route_of
-from sim.types import ROUTE_SPACING
+from scenarios.export.leaderboard_routes import export_routes
+from scenarios.sampling.leaderboard_routes import read_routes
+from scenarios.sampling.sample import batch, decision
+from scenarios.scenario import load_scenario
+from sim.datatypes.vocabulary import ROUTE_SPACING
+from sim.road.graph.keypoint_route import route_of
+from sim.road.map.loading import load_map, read_map
+from sim.road.map.map_batch import start_distance
+from sim.road.opendrive.carla_frame import carla_from_ours_location
 from tests.worlds import needs_maps
 
 NAMES = ["rain-turn", "rain-and-night", pytest.param("rain-turn-town01", marks=needs_maps),

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.reading import ScenarioError
-from scenarios.routes import RouteSpec, read_routes
-from sim.maps import generate
-from sim.routes import route_of
+from scenarios.reading.yaml import ScenarioError
+from scenarios.sampling.leaderboard_routes import RouteSpec, read_routes
+from sim.road.generators.registry import generate
+from sim.road.graph.keypoint_route import route_of
 
 OLD = """<?xml version="1.0" encoding="UTF-8"?>
 <routes>
@@ -126,7 +126,7 @@ def test_a_file_that_is_none_is_one_sentence(text: str, words: str, tmp_path: Pa
 
 # ------------------------------------------------------------------------------------------------- the episode
 def test_an_episode_has_the_map_and_the_first_leaderboards_time_limit(tmp_path: Path) -> None:
-    from sim.road import read_map
+    from sim.road.map.loading import read_map
 
     (route,) = read(tmp_path, NEW)
     episode = route.episode(7)

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scenarios.reading.errors import RuleError
 from scenarios.rules import logic
-from scenarios.rules.evaluate import evaluate, evaluate_formula
-from scenarios.rules.parse import RuleError, check_name, expanded, parse_formula, parse_rule
-from scenarios.rules.syntax import (
+from scenarios.rules.ast import (
     And,
     Choose,
     Comparison,
@@ -23,14 +22,16 @@ from scenarios.rules.syntax import (
     Join,
     Name,
     Not,
-    Number,
     Or,
     Xor,
     decisions,
     names,
     without_joins,
 )
-from sim.types import DECISIONS, TURNS
+from scenarios.rules.compile import evaluate, evaluate_formula
+from scenarios.rules.numbers import Number
+from scenarios.rules.parse import check_name, expanded, parse_formula, parse_rule
+from sim.datatypes.vocabulary import DECISIONS, TURNS
 from tests.reference.rules import truth, verdict
 
 NAMES = ("raining", "night", "oncoming", "iffy")

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
+from scenarios.rules.ast import Name
 from scenarios.rules.conditions import Vocabulary, parse_condition
 from scenarios.rules.parse import parse_formula, parse_rule
-from scenarios.rules.syntax import Name
 from scenarios.rules.units import UNITS
-from sim.types import DECISIONS
+from sim.datatypes.vocabulary import DECISIONS
 from tests.architecture import ROOT
 
 PAGE = (ROOT / "docs" / "rules.md").read_text()

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from scenarios import sample as sampling
-from scenarios.sample import batch, cells, decision, factorial, sample, twin, valuation
-from scenarios.spec import from_text, load_scenario
-from sim.config import Episode
+from scenarios.sampling import sample as sampling
+from scenarios.sampling.sample import batch, cells, decision, factorial, sample, twin, valuation
+from scenarios.scenario import from_text, load_scenario
+from sim.datatypes.episode import Episode
 
 TIGHT = """\
 name: tight

@@ -9,20 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dagger.collect import collect
-from dagger.demonstrations import DemonstrationStore
-from dagger.loader import RenderingLoader
-from dagger.schedule import BetaSchedule
-from policies.expert import Expert
-from scenarios.environment import room_for, truth_of
-from scenarios.plan import plan
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.training.collect import collect
+from dagger.training.demonstrations import DemonstrationStore
+from dagger.training.loader import RenderingLoader
+from policies.expert.expert import Expert
+from scenarios.gym.registration import truth_of
+from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.variables import value_in
-from scenarios.sample import decision, sample, twin, under, valuation
-from scenarios.spec import ScenarioError, from_text, load_scenario
-from sim.boards import SIGN
-from sim.config import Episode
-from sim.embedded import EmbeddedWorld
-from sim.rollout import rollout
+from scenarios.sampling.plan import plan
+from scenarios.sampling.sample import decision, room_for, sample, twin, under, valuation
+from scenarios.scenario import from_text, load_scenario
+from sim.actors.signs import SIGN
+from sim.datatypes.episode import Episode
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import rollout
 from tests.worlds import SMALL, row_bytes
 
 GOOD = """\

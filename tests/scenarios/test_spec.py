@@ -6,8 +6,9 @@ import pickle
 
 import pytest
 
-from scenarios.draws import Choice, Fixed, Uniform
-from scenarios.spec import ScenarioError, from_text, load_scenario, scenario_names
+from scenarios.reading.yaml import ScenarioError
+from scenarios.scenario import from_text, load_scenario, scenario_names
+from scenarios.schema.distributions import Choice, Fixed, Uniform
 from scenarios.suite import load_suite, suite_names
 
 GOOD = """\

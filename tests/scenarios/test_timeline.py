@@ -8,16 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scenarios.plan import plan
+from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.monitor import Monitor
-from scenarios.rules.predicates import parse_proposition
-from scenarios.rules.timeline import CRUISE, _Course, drive, layout_of, on_the_way
+from scenarios.rules.nominal_trace import CRUISE, _Course, drive, layout_of, on_the_way
+from scenarios.rules.propositions import parse_proposition
 from scenarios.rules.variables import drawn_in, number_in, says, value_in, value_on
-from scenarios.sample import batch, decision, sample, twin, valuation
-from scenarios.spec import ScenarioError, from_text
-from sim.config import ActorSpec, SignSpec, WeatherChange
-from sim.forecast import weather_at
-from sim.types import WEATHER_FIELDS, Action
+from scenarios.sampling.plan import plan
+from scenarios.sampling.sample import batch, decision, sample, twin, valuation
+from scenarios.scenario import from_text
+from sim.datatypes.action import Action
+from sim.datatypes.episode import ActorSpec, SignSpec, WeatherChange
+from sim.datatypes.vocabulary import WEATHER_FIELDS
+from sim.world.weather_schedule import weather_at
 from tests.worlds import episode, started
 
 LATE = """\

@@ -8,17 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policies.closed_loop import drive
-from policies.expert import Expert
-from scenarios.draws import Choice, Fixed, read_count
-from scenarios.environment import make_fleet, room_for, truth_of
-from scenarios.leaks import check_leaks, suspects
+from policies.evaluate import drive
+from policies.expert.expert import Expert
+from scenarios.checks.leak_check import check_leaks, suspects
+from scenarios.gym.registration import make_fleet, truth_of
+from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.variables import drawn_in, value_in
-from scenarios.sample import batch, sample, twin, valuation
-from scenarios.spec import Scenario, ScenarioError, from_text, load_scenario
-from sim.config import Episode, Script, TrafficSpec
-from sim.embedded import EmbeddedWorld
-from sim.types import Action
+from scenarios.sampling.sample import batch, room_for, sample, twin, valuation
+from scenarios.scenario import Scenario, from_text, load_scenario
+from scenarios.schema.distributions import Choice, Fixed, read_count
+from sim.datatypes.action import Action
+from sim.datatypes.episode import Episode, Script, TrafficSpec
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL
 
 GOOD = """\

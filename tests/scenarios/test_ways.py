@@ -9,19 +9,21 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from scenarios.models import MapModel
-from scenarios.openscenario import openscenario
-from scenarios.route_export import export_routes
-from scenarios.rules.syntax import Decide
-from scenarios.sample import sample
-from scenarios.spec import ScenarioError, from_data
-from scenarios.ways import CALLED, arms_of, ways_of
-from sim.config import MapSpec
-from sim.maps import PLACES, RANGES
-from sim.places import pose_at
-from sim.road import load_map
-from sim.routes import route_of
-from sim.types import DECISIONS
+from scenarios.export.leaderboard_routes import export_routes
+from scenarios.export.openscenario import openscenario
+from scenarios.reading.yaml import ScenarioError
+from scenarios.rules.ast import Decide
+from scenarios.sampling.sample import sample
+from scenarios.scenario import from_data
+from scenarios.schema.arms import CALLED, arms_of, ways_of
+from scenarios.schema.map import MapModel
+from sim.datatypes.episode import MapSpec
+from sim.datatypes.vocabulary import DECISIONS
+from sim.road.generators.base import RANGES
+from sim.road.generators.registry import PLACES
+from sim.road.graph.keypoint_route import route_of
+from sim.road.graph.placement import pose_at
+from sim.road.map.loading import load_map
 
 KINDS = [(kind, generate) for kind, generators in PLACES.items() for generate in generators]
 

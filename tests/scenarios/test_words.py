@@ -9,21 +9,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policies.closed_loop import drive
-from policies.expert import Expert
-from scenarios.environment import room_for, truth_of
-from scenarios.leaks import check_leaks, legitimate
-from scenarios.plan import plan
-from scenarios.rules.parse import RuleError
-from scenarios.rules.predicates import parse_proposition
+from policies.evaluate import drive
+from policies.expert.expert import Expert
+from scenarios.checks.leak_check import check_leaks, legitimate
+from scenarios.gym.registration import truth_of
+from scenarios.reading.errors import RuleError
+from scenarios.reading.yaml import ScenarioError
+from scenarios.rules.propositions import parse_proposition
 from scenarios.rules.variables import value_in, value_on
-from scenarios.sample import batch, cells, decision, sample, twin, under, valuation
-from scenarios.spec import ScenarioError, from_text
-from sim import boards
-from sim.boards import face_shown, look_of
-from sim.config import ActorSpec, Episode, SignSpec
-from sim.embedded import EmbeddedWorld
-from sim.signs import WEARS, face_of
+from scenarios.sampling.plan import plan
+from scenarios.sampling.sample import batch, cells, decision, room_for, sample, twin, under, valuation
+from scenarios.scenario import from_text
+from sim.actors import signs
+from sim.actors.signs import WEARS, face_shown, look_of
+from sim.datatypes.episode import ActorSpec, Episode, SignSpec
+from sim.render.assets.sign_art import face_of
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL, episode, row_bytes, started
 
 GOOD = """\
@@ -89,7 +90,7 @@ def test_a_look_stands_for_its_face_and_wear() -> None:
 
 def test_a_sign_that_nobody_placed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = started([episode(signs=SIGNS)])
-    monkeypatch.setattr(boards, "_FACES", {})
+    monkeypatch.setattr(signs, "_FACES", {})
     with pytest.raises(ValueError, match="which nobody placed here; reset a backend to its episode first"):
         value_on(backend.world, "signs.board.text", [], ["board"])
 

@@ -8,21 +8,28 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim import depth as d
-from sim.bank import MapBank
-from sim.birdseye import MASKS
-from sim.camera import render
-from sim.config import BODIES, ActorSpec, Camera, MapSpec, Simulation, Weather
-from sim.embedded import EmbeddedWorld
-from sim.lanes import LIGHTS, lane_graph
-from sim.lidar import scan
-from sim.lights import LAMP_COLOURS, STANDING, light_rows
-from sim.people import RIDER_SIDES, WALKER_SIDES, rider_name, walker_name
-from sim.road import load_map
-from sim.sensors import Birdseye
-from sim.signals import GREEN, LIGHTS_OFF, OFF, RED, SIGNAL_STATES, YELLOW, light_state
-from sim.textures import TEXTURE
-from sim.types import DRIVABLE, KIND
+from sim.actors.kinds import BODIES
+from sim.actors.light_head import LAMP_COLOURS
+from sim.actors.tags import TAG
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import ActorSpec, MapSpec, Weather
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import DRIVABLE, KIND
+from sim.render.assets.figures import rider_name, walker_name
+from sim.render.assets.textures import TEXTURE
+from sim.render.assets.variants import RIDER_SIDES, WALKER_SIDES
+from sim.render.rgb import render
+from sim.road.graph.lane_graph import LIGHTS, lane_graph
+from sim.road.graph.traffic_lights import GREEN, LIGHTS_OFF, OFF, RED, SIGNAL_STATES, YELLOW, light_state
+from sim.road.map.light_poles import STANDING, light_rows
+from sim.road.map.loading import load_map
+from sim.road.map.map_batch import MapBank
+from sim.sensors.birdseye import MASKS
+from sim.sensors.depth import depth_image
+from sim.sensors.lidar import scan
+from sim.sensors.registry import Birdseye
+from sim.sensors.semantic import semantic_image
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import T, episode, row_bytes
 
 CAMERA = Camera(width=256, height=144, fov=60.0)
@@ -84,9 +91,9 @@ def test_everybody_is_seen_at_15_m_with_the_edges_of_depth_and_tag(kind: str, tu
     backend = with_one(kind, turn=turn)
     maps, world = backend.maps, backend.world
     there, gone = render(maps.arrays, world, CAMERA).astype(int)
-    depths, tags = d.depth_image(maps, world, CAMERA)[..., 0], d.semantic_image(maps, world, CAMERA)[..., 0]
-    mine = tags[0] == d.TAG[TAGS[kind]]
-    assert not (tags[1] == d.TAG[TAGS[kind]]).any()
+    depths, tags = depth_image(maps, world, CAMERA)[..., 0], semantic_image(maps, world, CAMERA)[..., 0]
+    mine = tags[0] == TAG[TAGS[kind]]
+    assert not (tags[1] == TAG[TAGS[kind]]).any()
     focal = CAMERA.width / 2 / math.tan(math.radians(CAMERA.fov) / 2)
     tall = np.nonzero(mine.any(1))[0]
     wanted = BODIES[kind].height * focal / 15.0
@@ -112,7 +119,7 @@ def test_a_walker_and_a_cyclist_show_another_side_when_they_turn() -> None:
             for b in seen[:i]:
                 assert (np.abs(a - b).max(-1) > 12).mean() > least, kind
         # to the left is the mirror image of to the right
-        left, right = (d.semantic_image(b.maps, b.world, CAMERA)[0, ..., 0] == d.TAG[TAGS[kind]] for b in
+        left, right = (semantic_image(b.maps, b.world, CAMERA)[0, ..., 0] == TAG[TAGS[kind]] for b in
                        (with_one(kind, 6.0, -math.pi / 2), with_one(kind, 6.0, math.pi / 2)))  # fmt: skip
         assert (left[:, ::-1] != right).mean() < 0.004, kind
 
@@ -129,7 +136,7 @@ def test_legs_move_with_the_way_and_stand_when_it_stands() -> None:
     world = backend.world
 
     def seen() -> np.ndarray:
-        tags = d.semantic_image(backend.maps, world, CAMERA)[0, ..., 0] == d.TAG["Pedestrian"]
+        tags = semantic_image(backend.maps, world, CAMERA)[0, ..., 0] == TAG["Pedestrian"]
         return np.nonzero(tags.any(0))[0]
 
     assert len(seen()) < 16, "who stands has the feet together"
@@ -154,8 +161,8 @@ def test_clothes_have_the_colour_of_the_look_and_cones_their_own() -> None:
 def test_a_ray_meets_them_and_so_does_the_map_from_above(kind: str) -> None:
     backend = with_one(kind, away=8.0)
     found = scan(backend.maps, backend.world, 720, 64, 40.0, (-25.0, 5.0), (1.6, 0.0, 1.5))
-    met = found[0, ..., 1] == d.TAG[TAGS[kind]]
-    assert met.sum() > 4 and not (found[1, ..., 1] == d.TAG[TAGS[kind]]).any()
+    met = found[0, ..., 1] == TAG[TAGS[kind]]
+    assert met.sum() > 4 and not (found[1, ..., 1] == TAG[TAGS[kind]]).any()
     assert abs(found[0][met][:, 0].mean() - 8.0) < 1.2
     masks = Birdseye(128, 128, metres=32.0).sense(backend.maps, backend.world, 1)
     assert masks[0, ..., MASKS.index("actors")].any() and not masks[1, ..., MASKS.index("actors")].any()
@@ -163,7 +170,8 @@ def test_a_ray_meets_them_and_so_does_the_map_from_above(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", TAGS)
 def test_they_can_be_placed_move_along_their_lane_and_be_run_into(kind: str) -> None:
-    from sim.types import OUTCOME, Action
+    from sim.datatypes.action import Action
+    from sim.datatypes.vocabulary import OUTCOME
 
     backend = EmbeddedWorld(1, EYE, Simulation(actors=4))
     moving = ActorSpec("it", kind, distance=10.0, speed=1.2)
@@ -192,7 +200,7 @@ def test_the_three_states_are_told_apart_by_colour_at_25_m_and_off_is_dark(sky: 
         away = np.abs(pure / pure.max(1, keepdims=True) - hue).sum(1)
         assert away.argmin() == state and away[state] < 0.3, (SIGNAL_STATES[state], lit)
         assert max(lit) > 150, "as bright by night as by day"
-    tags = d.semantic_image(backend.maps, backend.world, EYE)[OFF, ..., 0] == d.TAG["TrafficLight"]
+    tags = semantic_image(backend.maps, backend.world, EYE)[OFF, ..., 0] == TAG["TrafficLight"]
     vivid = off.max(-1) - off.min(-1)
     assert (off[tags].max(-1)[: tags.sum() // 3] < 190).all() and vivid[tags].max() < 70, "no lamp is lit"
 
@@ -229,8 +237,8 @@ def test_lights_shine_one_way_and_are_hidden_by_what_is_before_them() -> None:
     world.x[:, 0], world.y[:, 0] = row[1] + 14 * math.cos(yaw), row[2] + 14 * math.sin(yaw)
     world.yaw[:, 0] = yaw + math.pi
     here = render(backend.maps.arrays, world, Camera(width=128, height=96, fov=40.0, pitch=8.0))
-    pole = d.semantic_image(backend.maps, world, Camera(width=128, height=96, fov=40.0, pitch=8.0))[RED, ..., 0]
-    middle = pole[:, 54:74] == d.TAG["TrafficLight"]
+    pole = semantic_image(backend.maps, world, Camera(width=128, height=96, fov=40.0, pitch=8.0))[RED, ..., 0]
+    middle = pole[:, 54:74] == TAG["TrafficLight"]
     assert middle.any()
     np.testing.assert_array_equal(here[RED][:, 54:74][middle], here[OFF][:, 54:74][middle])
 
@@ -238,15 +246,15 @@ def test_lights_shine_one_way_and_are_hidden_by_what_is_before_them() -> None:
 def test_depth_and_tags_of_a_light_do_not_depend_on_what_it_shows() -> None:
     backend = at_the_light(14.0)
     depths, tags = (
-        d.depth_image(backend.maps, backend.world, CAMERA),
-        d.semantic_image(backend.maps, backend.world, EYE),
+        depth_image(backend.maps, backend.world, CAMERA),
+        semantic_image(backend.maps, backend.world, EYE),
     )
-    assert (tags == d.TAG["TrafficLight"]).any()
+    assert (tags == TAG["TrafficLight"]).any()
     for state in (YELLOW, GREEN, OFF):
         np.testing.assert_array_equal(depths[state], depths[RED])
         np.testing.assert_array_equal(tags[state], tags[RED])
     found = scan(backend.maps, backend.world, 1440, 32, 40.0, (-5.0, 20.0), (1.6, 0.0, 1.5))[0]
-    assert (found[..., 1] == d.TAG["TrafficLight"]).any()
+    assert (found[..., 1] == TAG["TrafficLight"]).any()
 
 
 def test_every_light_of_a_map_stands_beside_the_road_and_faces_its_traffic() -> None:

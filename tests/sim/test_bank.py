@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.bank import MapBank, path_length, path_points, start_distance
-from sim.config import MapSpec
-from sim.road import load_map
-from sim.types import Path
+from sim.datatypes.episode import MapSpec
+from sim.datatypes.road_map import Path
+from sim.road.map.loading import load_map
+from sim.road.map.map_batch import MapBank, path_length, path_points, start_distance
 from tests.worlds import T
 
 OTHER = MapSpec("t_junction", (("arm", 45.0),))

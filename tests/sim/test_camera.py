@@ -16,11 +16,35 @@ import numba
 import numpy as np
 import pytest
 
-from sim import faces, lights, looks, objects, rain, shadows, sky, textures, underfoot, weather
-from sim.bank import MapBank
-from sim.camera import render, view_of
-from sim.config import BODIES, Camera, Weather
-from sim.types import KIND, Bank, World
+from sim.actors.kinds import BODIES
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Weather
+from sim.datatypes.road_map import Bank
+from sim.datatypes.vocabulary import KIND
+from sim.datatypes.world_state import World
+from sim.render import (
+    ground as underfoot,
+)
+from sim.render import (
+    lighting as weather,
+)
+from sim.render import (
+    objects,
+    rain,
+    shadows,
+    sky,
+)
+from sim.render import (
+    polygon as faces,
+)
+from sim.render import (
+    traffic_lights as lights,
+)
+from sim.render.assets import meshes as looks
+from sim.render.assets import textures
+from sim.render.assets.texel import LAMP, LEVELS
+from sim.render.rgb import render, view_of
+from sim.road.map.map_batch import MapBank
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SMALL = Camera()
@@ -275,9 +299,9 @@ def test_an_out_array_of_another_shape_is_refused(town: Bank):
 
 def test_every_level_of_every_texture_has_known_classes_and_its_place():
     pictures = textures.atlas()
-    assert (pictures.texels >> 24).max() <= textures.LAMP
+    assert (pictures.texels >> 24).max() <= LAMP
     for (lw, lh), start in zip(pictures.size, pictures.start):
-        sizes = [1 << (int(lw + lh) - 2 * level) for level in range(textures.LEVELS)]
+        sizes = [1 << (int(lw + lh) - 2 * level) for level in range(LEVELS)]
         np.testing.assert_array_equal(np.diff(start), sizes[:-1])
 
 

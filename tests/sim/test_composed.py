@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.composed import bays_of, places_of
-from sim.config import MapSpec
-from sim.road import junctions_of_kind, load_map
-from sim.types import DECISION, DECISIONS, ROUTE_SPACING
+from sim.datatypes.episode import MapSpec
+from sim.datatypes.vocabulary import DECISION, DECISIONS, ROUTE_SPACING
+from sim.road.graph.decision_points import bays_of, places_of
+from sim.road.map.loading import junctions_of_kind, load_map
 
 EDGE = 6.0 + 0.5 * 3.5  # [m] from the middle of an exit's junction to its edges
 HALF = 0.5 * 3.5  # [m] half a lane

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.actors.kinds import EGO, VEHICLES
 from sim.carla.control import VehicleControl, action_of, control_of
-from sim.config import EGO, VEHICLES
-from sim.dynamics import driven
-from sim.types import Action
+from sim.datatypes.action import Action
+from sim.dynamics.bicycle import driven
 
 shares = st.floats(0, 1, width=32)
 CLOSE = 1e-6  # one division and one product in float32, of numbers up to 7

@@ -10,19 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.bank import MapBank
-from sim.config import BODIES, ActorSpec, Episode, MapSpec, Script, Simulation, TrafficSpec
-from sim.crowd import Crowd, advance, empty_crowd
-from sim.embedded import EmbeddedWorld, empty_world
-from sim.geometry import boxes_touch
-from sim.lanes import lane_graph
-from sim.maps import GENERATORS
-from sim.population import populate
-from sim.rightofway import CAP, DRIVER, LANE, MODE, NEXT1, SHIFT, WALKER, S
-from sim.road import compiled
-from sim.roads import GATE, GATE_KIND, GATE_PLAN, JUNCTION, LENGTH, Roads
-from sim.signals import RED, light_state
-from sim.types import DRIVABLE, KIND, NO_BRANCH, OUTCOME, Action, World
+from sim.actors.kinds import BODIES
+from sim.core.geometry import boxes_touch
+from sim.datatypes.action import Action
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script, TrafficSpec
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import DRIVABLE, KIND, NO_BRANCH, OUTCOME
+from sim.datatypes.world_state import World
+from sim.road.generators.registry import GENERATORS
+from sim.road.graph.lane_graph import lane_graph
+from sim.road.graph.traffic_lights import RED, light_state
+from sim.road.map.compiler import compiled
+from sim.road.map.lane_arrays import GATE, GATE_KIND, GATE_PLAN, JUNCTION, LENGTH, Roads
+from sim.road.map.map_batch import MapBank
+from sim.traffic.right_of_way import LANE, MODE, NEXT1
+from sim.traffic.spawning import populate
+from sim.traffic.state import CAP, DRIVER, SHIFT, WALKER, Crowd, S, empty_crowd
+from sim.traffic.step import advance
+from sim.world.embedded import EmbeddedWorld, empty_world
 
 TICK = np.float32(0.1)
 MAPS = os.environ.get("HOMUNCULUS_MAPS")

@@ -10,23 +10,16 @@ import av
 import numpy as np
 import pytest
 
-from sim.config import ActorSpec, Camera, Episode, MapSpec, Weather
-from sim.draw import (
-    Line,
-    Text,
-    Window,
-    background,
-    film_strip,
-    text_width,
-    top_down,
-    window_of,
-    write,
-)
-from sim.embedded import EmbeddedWorld
-from sim.film import Captions, drive_film, ending, fitted, hud, steering_trace, wrapped, write_film
-from sim.marks import EGO_COLOUR, Box, Lamp, boxes_of
-from sim.signals import GREEN, OFF, RED
-from sim.types import Action, Ground, RoadMap
+from sim.datatypes.action import Action
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Weather
+from sim.datatypes.road_map import Ground, RoadMap
+from sim.road.graph.traffic_lights import GREEN, OFF, RED
+from sim.viz.markers import EGO_COLOUR, Box, Lamp, boxes_of
+from sim.viz.top_down import Line, Text, background, film_strip, text_width, top_down, window_of, write
+from sim.viz.video import Captions, drive_film, ending, fitted, hud, steering_trace, wrapped, write_film
+from sim.viz.viewport import Window
+from sim.world.embedded import EmbeddedWorld
 
 GREY = np.full((90, 160, 3), 120, np.uint8)
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim import dynamics
-from sim.config import VEHICLES, Vehicle
-from sim.dynamics import DRY_GRIP, WET_GRIP, driven, forward, grip_of, inverse, tyres
+from sim.actors.kinds import VEHICLES, Vehicle
+from sim.dynamics import bicycle as dynamics
+from sim.dynamics.bicycle import DRY_GRIP, WET_GRIP, driven, forward, grip_of, inverse, tyres
 
 CAR = VEHICLES["car"]
 

@@ -8,12 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policies.expert import Fixed
-from sim.config import EGO, ActorSpec, Episode, MapSpec, Weather
-from sim.embedded import EmbeddedWorld
-from sim.rollout import look, progress
-from sim.testing import actions, same
-from sim.types import DECISION, NO_BRANCH, OUTCOME, OUTCOMES, Action
+from policies.expert.expert import Fixed
+from sim.actors.kinds import EGO
+from sim.datatypes.action import Action
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Weather
+from sim.datatypes.vocabulary import DECISION, NO_BRANCH, OUTCOME, OUTCOMES
+from sim.world.conformance import actions, same
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import look, progress
 from tests.reference import step as slow
 from tests.worlds import ONCOMING, PARKED, T, episode, started
 

@@ -13,11 +13,11 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
-from scenarios.environment import DRIVE, make_drive, make_fleet
-from sim.config import EGO
-from sim.embedded import EmbeddedWorld
-from sim.env import DriveEnv, Fleet, to_action
-from sim.types import OUTCOME
+from scenarios.gym.registration import DRIVE, make_drive, make_fleet
+from sim.actors.kinds import EGO
+from sim.datatypes.vocabulary import OUTCOME
+from sim.envs.driving_env import DriveEnv, Fleet, to_action
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL, episode
 
 
@@ -49,7 +49,8 @@ def test_gymnasiums_own_checker_has_nothing_to_say() -> None:
 
 def test_the_name_is_found_with_the_module_in_front_and_nothing_imported() -> None:
     code = (
-        "import gymnasium as gym; env = gym.make('scenarios.environment:homunculus/Drive-v0', scenario='rain-turn');"
+        "import gymnasium as gym;"
+        "env = gym.make('scenarios.gym.registration:homunculus/Drive-v0', scenario='rain-turn');"
         "print(env.unwrapped.__class__.__name__, env.observation_space['camera'].shape)"
     )
     assert run(code, "-W", "error") == "DriveEnv (64, 96, 3)"
@@ -57,7 +58,7 @@ def test_the_name_is_found_with_the_module_in_front_and_nothing_imported() -> No
 
 def test_the_name_is_found_after_the_import() -> None:
     code = (
-        "import gymnasium as gym, scenarios.environment;"
+        "import gymnasium as gym, scenarios.gym.registration;"
         "env = gym.make_vec('homunculus/Drive-v0', num_envs=3, vectorization_mode='vector_entry_point');"
         "print(env.__class__.__name__, env.num_envs)"
     )

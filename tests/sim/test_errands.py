@@ -9,14 +9,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.config import BODIES, ActorSpec, Episode, MapSpec, Script, Simulation
-from sim.dispatch import nominal_arrival, nominal_time
-from sim.embedded import EmbeddedWorld
-from sim.errands import ALONG, AWAY, EDGE, STOP
-from sim.geometry import boxes_touch
-from sim.queueing import CAME, GOING, LEFT, PATIENCE, PHASE
-from sim.road import load_map
-from sim.types import TURNS, Action
+from sim.actors.kinds import BODIES
+from sim.core.geometry import boxes_touch
+from sim.datatypes.action import Action
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import TURNS
+from sim.road.map.loading import load_map
+from sim.traffic.all_way_stop import CAME, GOING, LEFT, PATIENCE, PHASE
+from sim.traffic.arrival_timing import nominal_arrival, nominal_time
+from sim.traffic.route_follower import ALONG, AWAY, EDGE, STOP
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import row_bytes
 
 STOPS = MapSpec("crossroads_stop", (("arm", 60.0),), kind="x")
@@ -232,8 +235,8 @@ def test_a_tailgater_keeps_its_gap_and_never_touches_an_ego_that_brakes_with_all
 
 
 def test_a_tailgater_follows_ego_through_its_turn() -> None:
-    from policies.expert import Fixed
-    from sim.rollout import look
+    from policies.expert.expert import Fixed
+    from sim.world.rollout import look
 
     actor = ActorSpec("behind", follows=4.0)
     episodes = [Episode("tail", 3, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=30.0, speed=6.0,

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.config import Episode, Weather, WeatherChange
-from sim.forecast import settled, weather_at, weather_table
-from sim.types import OUTCOME, WEATHER_FIELDS, WEATHER_INDEX, Action
+from sim.datatypes.action import Action
+from sim.datatypes.episode import Episode, Weather, WeatherChange
+from sim.datatypes.vocabulary import OUTCOME, WEATHER_FIELDS, WEATHER_INDEX
+from sim.world.weather_schedule import settled, weather_at, weather_table
 from tests.worlds import episode, row_bytes, started
 
 RAIN, SUN, CLOUD = (WEATHER_INDEX[f] for f in ("precipitation", "sun_azimuth_angle", "cloudiness"))

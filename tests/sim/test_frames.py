@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim import maps
-from sim.carla import frames
+from sim.road.generators.intersections import t_junction
+from sim.road.opendrive import carla_frame as frames
 
 metres = st.floats(-1e4, 1e4)
 degrees = st.floats(-180.0, 179.9)
@@ -58,7 +58,7 @@ def test_nose_up_stays_nose_up_and_a_lean_changes_sides():
 def test_a_lane_of_a_real_carla_map_drives_where_its_yaw_points():
     import carla
 
-    waypoint = carla.Map("t", maps.t_junction()).get_waypoint_xodr(1, 1, 20.0)  # the stem, towards the junction
+    waypoint = carla.Map("t", t_junction()).get_waypoint_xodr(1, 1, 20.0)  # the stem, towards the junction
     position, rotation = frames.ours_from_carla_transform(waypoint.transform)
     following, _ = frames.ours_from_carla_transform(waypoint.next(2.0)[0].transform)
     assert position[1] < 0.0 < position[0]  # south of the junction, on the right

@@ -7,18 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.bank import MapBank
-from sim.config import Episode, MapSpec, Simulation, TrafficSpec
-from sim.embedded import EmbeddedWorld
-from sim.gates import gates_along
-from sim.geometry import boxes_touch
-from sim.maps import GENERATORS
-from sim.obstacles import TRUNKS, grid_of
-from sim.road import compiled
-from sim.roads import GATES, streets_of
-from sim.signals import GREEN, RED, light_state
-from sim.stepping import struck_scenery
-from sim.types import KIND, KINDS, Action
+from sim.core.geometry import boxes_touch
+from sim.datatypes.action import Action
+from sim.datatypes.episode import Episode, MapSpec, TrafficSpec
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import KIND, KINDS
+from sim.road.generators.registry import GENERATORS
+from sim.road.graph.traffic_lights import GREEN, RED, light_state
+from sim.road.map.compiler import compiled
+from sim.road.map.lane_arrays import GATES, streets_of
+from sim.road.map.map_batch import MapBank
+from sim.road.map.obstacle_grid import TRUNKS, grid_of
+from sim.road.map.stop_lines import gates_along
+from sim.world.embedded import EmbeddedWorld
+from sim.world.step import struck_scenery
 
 
 def ways(name: str) -> list[tuple[float, list[str], list[float]]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scenarios.environment import make_drive
-from sim.config import EGO
-from sim.dynamics import driven
-from sim.gears import along_heading, geared
-from sim.types import Action
+from scenarios.gym.registration import make_drive
+from sim.actors.kinds import EGO
+from sim.datatypes.action import Action
+from sim.dynamics.bicycle import driven
+from sim.dynamics.signed_acceleration import along_heading, geared
 
 SPEEDS = np.array([-3.0, -0.5, 0.0, 0.5, 6.0], np.float32)
 

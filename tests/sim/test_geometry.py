@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sim.geometry import box_corners, boxes_touch, wrap
-from sim.kernel import kernel
+from sim.core.geometry import box_corners, boxes_touch, wrap
+from sim.core.kernel import kernel
 from tests.reference import geometry as slow
 
 NEAR = 1e-3  # [m] boxes that touch by less are beyond what float32 can tell at 50 m

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sim import kernel as module
-from sim.kernel import cache_root, kernel, kernel_cache, over_worlds
+from sim.core import kernel as module
+from sim.core.cache import cache_root
+from sim.core.kernel import kernel, kernel_cache, over_worlds
 
 
 @pytest.mark.parametrize(
@@ -57,26 +59,36 @@ def test_without_a_home_that_can_be_written_the_cache_is_temporary(
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.delenv("HOMUNCULUS_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr(module.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     assert cache_root().parent == tmp_path
 
 
-def test_an_edited_kernel_source_gets_another_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "sim"
-    package.mkdir()
-    monkeypatch.setattr(module, "_SOURCES", package)
-    found = []
-    for text in ("from sim.kernel import kernel\nx = 1\n", "from sim.kernel import kernel\nx = 2\n"):
-        (package / "thing.py").write_text(text)
+@pytest.mark.parametrize(
+    ("place", "counts"),
+    [
+        ("sim/road/map/thing.py", True),  # deep in sim: kernels take constants from it, with a kernel in it or not
+        ("sim/viz/thing.py", False),
+        ("policies/planning/thing.py", False),
+    ],
+)
+def test_an_edited_source_gets_another_cache_folder_where_kernels_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, counts: bool
+) -> None:
+    monkeypatch.setattr(module, "_PACKAGES", (tmp_path / "sim", tmp_path / "policies"))
+    file = tmp_path / place
+    file.parent.mkdir(parents=True)
+
+    def cache_after(text: str) -> str:
+        file.write_text(text)
         kernel_cache.cache_clear()
-        found.append(kernel_cache())
-    (package / "page.py").write_text("print('no such thing in here')\n")
-    kernel_cache.cache_clear()
-    found.append(kernel_cache())
+        return kernel_cache()
+
+    plain = [cache_after(f"COLUMN = {n}\n") for n in (1, 2)]
+    kernels = [cache_after(f"from sim.core.kernel import kernel\nx = {n}\n") for n in (1, 2)]
     monkeypatch.undo()
     kernel_cache.cache_clear()
-    assert found[0] != found[1], "an edit kept the old machine code"
-    assert found[1] == found[2], "an edit of what is no kernel throws the machine code away"
+    assert kernels[0] != kernels[1], "an edit kept the old machine code"
+    assert (plain[0] != plain[1]) == counts
 
 
 def test_kernels_release_the_interpreter_and_stay_in_float32() -> None:

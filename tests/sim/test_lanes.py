@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim import lanes, maps
-from sim.lanes import LANE_KINDS, LIGHTS, STOP, LaneGraph, compile_lanes, lane_graph
-from sim.wayfinding import CHANGE, Leg, line_of, nearest_place, shortest_way, wander, way_length
+from sim.road.generators import registry as maps
+from sim.road.generators.intersections import t_junction
+from sim.road.graph import lane_graph as lanes
+from sim.road.graph.lane_graph import LANE_KINDS, LIGHTS, STOP, LaneGraph, compile_lanes, lane_graph
+from sim.road.graph.shortest_path import CHANGE, Leg, line_of, nearest_place, shortest_way, wander, way_length
 
 MAPS = os.environ.get("HOMUNCULUS_MAPS")
 needs_maps = pytest.mark.skipif(not MAPS, reason="set HOMUNCULUS_MAPS to a folder with Town01.xodr and Town02.xodr")
@@ -200,7 +202,7 @@ def test_crosswalks_of_a_file_that_lists_corners_along_the_road_are_areas() -> N
     [
         ("no map", "not readable as XML"),
         ("<OpenDRIVE/>", "it has no roads"),
-        (maps.t_junction().replace('type="driving"', 'type="sidewalk"'), "no driving lanes.*only shoulder, sidewalk"),
+        (t_junction().replace('type="driving"', 'type="sidewalk"'), "no driving lanes.*only shoulder, sidewalk"),
     ],
 )
 def test_what_cannot_be_driven_is_refused_in_one_sentence(text: str, reason: str) -> None:

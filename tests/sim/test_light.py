@@ -10,11 +10,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sim import weather as wx
-from sim.bank import MapBank
-from sim.camera import render, view_of
-from sim.config import BODIES, Camera, Weather
-from sim.types import KIND, Bank, World
+from sim.actors.kinds import BODIES
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Weather
+from sim.datatypes.road_map import Bank
+from sim.datatypes.vocabulary import KIND
+from sim.datatypes.world_state import World
+from sim.dynamics.friction import wetness_of
+from sim.render.rgb import render, view_of
+from sim.road.map.map_batch import MapBank
 
 CAMERA = Camera(width=256, height=144)
 SUNNY = Weather(cloudiness=0.0, fog_density=0.0, sun_altitude_angle=25.0)
@@ -196,4 +200,4 @@ def test_a_puddle_mirrors_even_what_is_seen_steeply() -> None:
 
 def test_a_tyre_feels_water_that_stands() -> None:
     deep, damp = replace(SUNNY, precipitation_deposits=80.0), replace(SUNNY, wetness=80.0)
-    assert wx.wetness_of(deep.array()) == wx.wetness_of(damp.array()) > 0.79
+    assert wetness_of(deep.array()) == wetness_of(damp.array()) > 0.79

@@ -13,9 +13,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sim import maps
-from sim.carla.opendrive import NO_JUNCTION, read_network
-from sim.networks import advanced, join
+from sim.road.generators import registry as maps
+from sim.road.generators.base import RANGES, WHOLE
+from sim.road.generators.intersections import t_junction
+from sim.road.opendrive.reader import NO_JUNCTION, read_network
+from sim.road.opendrive.writer import advanced, join
 
 SHA256 = {
     "t_junction": "1100cc48fcf3db2a589a3f7d22f71f30a32b05c939798a94154fcb221cb9e3fc",
@@ -26,14 +28,14 @@ USUAL = ("arm", "seed", "block", "blocks_x", "blocks_y")  # what makes maps larg
 # Every generator at the least and at the most of its parameters, one by one with the others as usual, and at random.
 VARIANTS = [
     (name, parameters)
-    for name, ranges in maps.RANGES.items()
+    for name, ranges in RANGES.items()
     for parameters in (
         {},
         {p: low for p, (low, _) in ranges.items()},
         {p: high for p, (_, high) in ranges.items()},
         *({p: value} for p, both in ranges.items() for value in both if p not in USUAL),
         *(
-            {p: random.Random(f"{name}{k}{p}").uniform(*both) if p not in maps.WHOLE
+            {p: random.Random(f"{name}{k}{p}").uniform(*both) if p not in WHOLE
              else float(random.Random(f"{name}{k}{p}").randint(*(int(v) for v in both))) for p, both in ranges.items()}
             for k in range(1 if name == "grid_town" else 2)
         ),
@@ -85,20 +87,20 @@ def test_an_unknown_parameter_is_answered_with_the_known_ones_and_their_ranges()
 @pytest.mark.parametrize("value", [14.0, 1e9, float("nan")])
 def test_a_value_out_of_range_is_refused(value):
     with pytest.raises(ValueError, match="wanted 15 to 200"):
-        maps.t_junction(arm=value)
+        t_junction(arm=value)
 
 
 def test_every_generator_declares_the_ranges_of_exactly_its_parameters():
     for name, generator in maps.GENERATORS.items():
-        assert set(maps.RANGES[name]) == set(inspect.signature(generator).parameters)
+        assert set(RANGES[name]) == set(inspect.signature(generator).parameters)
         for parameter, default in inspect.signature(generator).parameters.items():
-            least, most = maps.RANGES[name][parameter]
+            least, most = RANGES[name][parameter]
             assert least <= default.default <= most
 
 
 def test_the_same_numbers_give_the_same_text_and_others_another():
-    assert maps.t_junction(arm=44.0) == maps.generate("t_junction", [("arm", 44.0)])
-    assert maps.t_junction(arm=44.0) != maps.t_junction(arm=45.0)
+    assert t_junction(arm=44.0) == maps.generate("t_junction", [("arm", 44.0)])
+    assert t_junction(arm=44.0) != t_junction(arm=45.0)
 
 
 def test_each_connecting_road_has_exactly_one_connection(text):
@@ -323,7 +325,7 @@ def test_a_join_ends_where_it_should(seed):
 
 
 def test_pavement_goes_round_every_corner_and_along_the_through_road():
-    network = read_network(maps.t_junction(), "t")
+    network = read_network(t_junction(), "t")
     inside = [lane for lane in network.lanes if lane.junction != NO_JUNCTION and lane.type == "sidewalk"]
     turns = sorted(round(float(np.degrees(np.unwrap(lane.points[:, 2])[-1] - lane.points[0, 2]))) for lane in inside)
     assert turns == [-90, -90, 0]

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from policies.expert import Fixed
-from sim.metrics import (
+from policies.expert.expert import Fixed
+from sim.datatypes.vocabulary import OUTCOME
+from sim.metrics.episode import (
     COEFFICIENTS_2_1,
     FACTORS_2_0,
     INFRACTIONS,
@@ -25,8 +26,7 @@ from sim.metrics import (
     route_completion,
     succeeded,
 )
-from sim.rollout import MOVING, Trajectory, rollout
-from sim.types import OUTCOME
+from sim.world.rollout import MOVING, Trajectory, rollout
 from tests.worlds import episode, started
 
 

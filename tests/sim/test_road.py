@@ -12,12 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim import maps, road
-from sim.carla.opendrive import read_network, text_for_carla
-from sim.config import MapSpec
-from sim.draw import Window, top_down
-from sim.raster import Canvas, classify
-from sim.types import DECISIONS, DRIVABLE, KIND, ROUTE_SPACING, SURFACE, SURFACES
+from sim.datatypes.episode import MapSpec
+from sim.datatypes.vocabulary import DECISIONS, DRIVABLE, KIND, ROUTE_SPACING, SURFACE, SURFACES
+from sim.road.generators import registry as maps
+from sim.road.generators.intersections import crossroads, t_junction
+from sim.road.map import compiler as road
+from sim.road.map.loading import junctions_of_kind, load_map
+from sim.road.map.rasterize import Canvas, classify
+from sim.road.opendrive.reader import read_network, text_for_carla
+from sim.viz.top_down import top_down
+from sim.viz.viewport import Window
 
 MAPS = os.environ.get("HOMUNCULUS_MAPS")
 needs_maps = pytest.mark.skipif(not MAPS, reason="set HOMUNCULUS_MAPS to a folder with Town01.xodr and Town02.xodr")
@@ -25,7 +29,7 @@ needs_maps = pytest.mark.skipif(not MAPS, reason="set HOMUNCULUS_MAPS to a folde
 
 @pytest.fixture(scope="module")
 def t_map():
-    return road.compile_map(maps.t_junction(), "t")
+    return road.compile_map(t_junction(), "t")
 
 
 @pytest.fixture
@@ -104,7 +108,7 @@ def test_inbound_lanes_end_and_outbound_lanes_begin_where_the_routes_cross_the_j
 
 
 def test_crossroads_name_their_arms_round_the_compass():
-    crossing = road.compile_map(maps.crossroads(), "x")
+    crossing = road.compile_map(crossroads(), "x")
     (junction,) = crossing.junctions
     assert junction.kind == "x"
     targets = {r.target: DECISIONS[r.decision] for r in junction.routes_from("south")}
@@ -121,7 +125,7 @@ def test_the_junction_has_no_holes_and_is_framed_by_pavement(t_map):
 
 
 def test_the_island_that_wide_turns_would_leave_is_filled():
-    network = read_network(maps.t_junction(radius=25.0), "wide")
+    network = read_network(t_junction(radius=25.0), "wide")
     canvas = Canvas(np.array([-40.0, -60.0]), 0.25, (320, 320))
     stem = classify(network, canvas)[int(35 / 0.25) : int(59 / 0.25), int(40 / 0.25)]  # x = 0, y from -25 to -1
     assert (stem == SURFACE["junction"]).all()
@@ -173,7 +177,7 @@ def test_a_house_closes_the_view_opposite_the_stem(t_map):
 
 
 def test_compiling_twice_gives_the_same_bytes(t_map):
-    again = road.compile_map(maps.t_junction(), "t")
+    again = road.compile_map(t_junction(), "t")
     assert again.digest == t_map.digest
     assert again.scenery.tobytes() == t_map.scenery.tobytes()
     assert again.skyline.tobytes() == t_map.skyline.tobytes()
@@ -202,17 +206,17 @@ def test_the_cache_returns_the_map_that_was_stored(t_map, tmp_path):
 
 def test_a_second_load_reads_the_cache_and_a_corrupt_cache_is_made_again(cache, monkeypatch):
     spec = MapSpec(parameters=(("arm", 20.0),))
-    first, _ = road.load_map(spec)
+    first, _ = load_map(spec)
     (file,) = (cache / "maps").glob("*.npz")
     road.compiled.cache_clear()
     with monkeypatch.context() as patched:
         patched.setattr(road, "compile_map", lambda *_: pytest.fail("compiled although it was cached"))
-        second, _ = road.load_map(spec)
+        second, _ = load_map(spec)
     assert second.ground.levels[0].tobytes() == first.ground.levels[0].tobytes()
     road.compiled.cache_clear()
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.warns(UserWarning, match="cannot be read"):
-        third, _ = road.load_map(spec)
+        third, _ = load_map(spec)
     assert third.ground.levels[0].tobytes() == first.ground.levels[0].tobytes()
     road.read_cache(file, third.opendrive, "t")  # the torn file was replaced by a whole one
 
@@ -221,31 +225,31 @@ def test_a_file_is_looked_for_in_the_search_folders_and_checked(cache, tmp_path,
     monkeypatch.delenv("HOMUNCULUS_MAPS", raising=False)
     folder = tmp_path / "elsewhere"
     folder.mkdir()
-    (folder / "small.xodr").write_text(maps.t_junction(arm=15.0))
+    (folder / "small.xodr").write_text(t_junction(arm=15.0))
     sha = hashlib.sha256((folder / "small.xodr").read_bytes()).hexdigest()
     spec = MapSpec(generate=None, file="small.xodr", sha256=sha)
-    road_map, junction = road.load_map(spec, [folder])
+    road_map, junction = load_map(spec, [folder])
     assert road_map.name == "small" and junction.kind == "t"
     with pytest.raises(FileNotFoundError, match=r"small\.xodr.*looked at.*nowhere"):
-        road.load_map(spec, [tmp_path / "nowhere"])
+        load_map(spec, [tmp_path / "nowhere"])
     with pytest.raises(ValueError, match="SHA-256"):
-        road.load_map(replace(spec, sha256="0" * 64), [folder])
+        load_map(replace(spec, sha256="0" * 64), [folder])
     with pytest.raises(ValueError, match="1 junctions of kind 't'"):
-        road.load_map(replace(spec, junction=1), [folder])
+        load_map(replace(spec, junction=1), [folder])
     with pytest.raises(ValueError, match=r"kind 'x'.*kinds that it has: t"):
-        road.load_map(replace(spec, kind="x"), [folder])
+        load_map(replace(spec, kind="x"), [folder])
     monkeypatch.setenv("HOMUNCULUS_MAPS", str(folder))
-    assert road.load_map(spec)[0] is road_map
+    assert load_map(spec)[0] is road_map
 
 
 def test_unknown_generators_and_parameters_are_refused_before_anything_is_compiled():
     with pytest.raises(ValueError, match=r"known are crossroads, .*, t_junction"):
-        road.load_map(MapSpec(generate="spiral"))
+        load_map(MapSpec(generate="spiral"))
     with pytest.raises(ValueError, match="no parameter 'width'"):
-        road.load_map(MapSpec(parameters=(("width", 3.0),)))
+        load_map(MapSpec(parameters=(("width", 3.0),)))
 
 
-GOOD = maps.t_junction()
+GOOD = t_junction()
 _SIGNAL = '<signals><signalReference s="1" t="0" id="77" orientation="+"/></signals>'
 
 
@@ -301,7 +305,7 @@ def test_a_town_of_blocks_has_junctions_of_both_kinds_with_sane_routes():
     assert sorted(j.kind for j in town.junctions) == ["t", "t", "t", "t", "x"]
     for junction in town.junctions:
         _check_routes(town, junction)
-    for junction in road.junctions_of_kind(town, "t"):
+    for junction in junctions_of_kind(town, "t"):
         _check_t(junction)
 
 
@@ -315,7 +319,7 @@ def test_a_map_without_junctions_comes_back_from_the_cache(tmp_path):
 def test_a_file_that_cannot_be_driven_is_named_with_the_reason(cache, tmp_path):
     (tmp_path / "paths.xodr").write_text(GOOD.replace('type="driving"', 'type="sidewalk"'))
     with pytest.raises(ValueError, match=r"paths\.xodr: map paths: .*no driving lanes") as raised:
-        road.load_map(MapSpec(generate=None, file="paths.xodr"), [tmp_path])
+        load_map(MapSpec(generate=None, file="paths.xodr"), [tmp_path])
     assert "\n" not in str(raised.value)
 
 
@@ -345,7 +349,7 @@ def test_files_of_other_projects_compile_and_can_be_drawn_from_above(file, kinds
 @pytest.mark.parametrize(("town", "count"), [("Town01", 12), ("Town02", 8)])
 def test_every_t_junction_of_a_carla_town_has_sane_routes(town, count):
     road_map = road.compile_map((Path(str(MAPS)) / f"{town}.xodr").read_text(), town)
-    junctions = road.junctions_of_kind(road_map, "t")
+    junctions = junctions_of_kind(road_map, "t")
     assert len(junctions) == count
     for junction in junctions:
         _check_t(junction)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from policies.expert import Fixed
-from sim.rollout import MOVING, Truth, in_chunks, look, progress, rollout
-from sim.testing import actions
-from sim.types import OUTCOME, Action, Observation
+from policies.expert.expert import Fixed
+from sim.datatypes.action import Action, Observation
+from sim.datatypes.vocabulary import OUTCOME
+from sim.world.conformance import actions
+from sim.world.rollout import MOVING, Truth, in_chunks, look, progress, rollout
 from tests.worlds import SMALL, episode, started
 
 EPISODES = [episode(1), episode(2, time_limit=1.0), episode(3, speed=3.0)]

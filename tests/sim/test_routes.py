@@ -10,19 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from policies.controller import Manner
-from policies.expert import Expert, Fixed, Idle
-from sim import routes
-from sim.config import ActorSpec, Episode, MapSpec
-from sim.embedded import EmbeddedWorld
-from sim.env import DriveEnv, Fleet
-from sim.lanes import LaneGraph, lane_graph
-from sim.metrics import infractions_of
-from sim.road import read_map
-from sim.rollout import Trajectory, rollout
-from sim.routes import ARRIVAL, DEVIATION, KeypointError, plan_way, route_of
-from sim.types import DECISION, OUTCOMES, Action
-from sim.wayfinding import line_of, wander, way_length
+from policies.controllers.path_follower import Manner
+from policies.expert.expert import Expert, Fixed, Idle
+from sim.datatypes.action import Action
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec
+from sim.datatypes.vocabulary import DECISION, OUTCOMES
+from sim.envs.driving_env import DriveEnv, Fleet
+from sim.metrics.episode import infractions_of
+from sim.road.graph import keypoint_route as routes
+from sim.road.graph.keypoint_route import ARRIVAL, DEVIATION, KeypointError, plan_way, route_of
+from sim.road.graph.lane_graph import LaneGraph, lane_graph
+from sim.road.graph.shortest_path import line_of, wander, way_length
+from sim.road.map.loading import read_map
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import Trajectory, rollout
 from tests.worlds import SMALL, episode, needs_maps, row_bytes, started
 
 TOWN = MapSpec("grid_town", (("blocks_x", 2), ("blocks_y", 2)))

@@ -14,19 +14,39 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from scenarios.environment import DRIVE, make_drive, make_fleet
-from scenarios.models import SensorModel
-from scenarios.reading import ScenarioError
-from scenarios.spec import Scenario, from_text, load_scenario
-from sim import depth as d
-from sim.birdseye import MASKS
-from sim.camera import render
-from sim.config import Camera, MapSpec, SignSpec, Simulation, Weather
-from sim.embedded import EmbeddedWorld
-from sim.inertial import IMU, geo_reference
-from sim.lidar import azimuths, elevations
-from sim.sensors import RANGES, SENSORS, Birdseye, Depth, Gnss, Imu, Lidar, Rgb, Semantic, Speedometer, settings_of
-from sim.types import DRIVABLE, KIND, KINDS, SCENERY_COLUMNS, SURFACE, Action
+from scenarios.gym.registration import DRIVE, make_drive, make_fleet
+from scenarios.reading.yaml import ScenarioError
+from scenarios.scenario import Scenario, from_text, load_scenario
+from scenarios.schema.map import SensorModel
+from sim.actors.tags import KERB, PAINT, PALETTE, TAG, TAG_OF_KIND, TAGS
+from sim.datatypes.action import Action
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import MapSpec, SignSpec, Weather
+from sim.datatypes.road_map import SCENERY_COLUMNS
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import DRIVABLE, KIND, KINDS, SURFACE
+from sim.render.rgb import render
+from sim.sensors import geometry_pass as d
+from sim.sensors.birdseye import MASKS
+from sim.sensors.depth import depth_image, from_carla_depth, to_carla_depth
+from sim.sensors.gnss import geo_reference
+from sim.sensors.imu import IMU
+from sim.sensors.lidar import azimuths, elevations
+from sim.sensors.registry import (
+    RANGES,
+    SENSORS,
+    Birdseye,
+    Depth,
+    Gnss,
+    Imu,
+    Lidar,
+    Rgb,
+    Semantic,
+    Speedometer,
+    settings_of,
+)
+from sim.sensors.semantic import semantic_image
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import ONCOMING, PARKED, SMALL, T, episode, rows
 
 TEXT = """\
@@ -97,10 +117,10 @@ def solids(backend: EmbeddedWorld, w: int = 0) -> list:  # type: ignore[type-arg
         ahead = float(world.length[w, i]) / 2 - float(world.overhang[w, i])
         x, y = float(world.x[w, i]) + ahead * math.cos(yaw), float(world.y[w, i]) + ahead * math.sin(yaw)
         size = (float(a[w, i]) for a in (world.length, world.width, world.height))
-        found.append(twin.Solid(x, y, yaw, *size, d.TAG["Car"]))
+        found.append(twin.Solid(x, y, yaw, *size, TAG["Car"]))
     for kind, *numbers, _ in backend.maps.maps[int(world.map[w])].scenery:
         assert kind == KIND["building"], SCENERY_COLUMNS
-        found.append(twin.Solid(*numbers, d.TAG["Building"]))
+        found.append(twin.Solid(*numbers, TAG["Building"]))
     return found
 
 
@@ -109,11 +129,11 @@ def tag_of_ground(road_map, x: float, y: float) -> int:  # type: ignore[no-untyp
     x, y = ((math.floor((v - o) / size) + 0.5) * size + o for v, o in zip((x, y), origin))  # a texel has one class
     at = twin.surface(road_map, x, y)
     if at in DRIVABLE:
-        around = [k * size for k in range(-math.ceil(d.KERB / size), math.ceil(d.KERB / size) + 1)]
-        painted = twin.redness(road_map, x, y) > d.PAINT
+        around = [k * size for k in range(-math.ceil(KERB / size), math.ceil(KERB / size) + 1)]
+        painted = twin.redness(road_map, x, y) > PAINT
         painted = painted and all(twin.surface(road_map, x + i, y + j) in DRIVABLE for i in around for j in around)
-        return d.TAG["RoadLine"] if painted else d.TAG["Roads"]
-    return d.TAG["SideWalks"] if at == SURFACE["pavement"] else d.TAG["Terrain"]
+        return TAG["RoadLine"] if painted else TAG["Roads"]
+    return TAG["SideWalks"] if at == SURFACE["pavement"] else TAG["Terrain"]
 
 
 def eye_of(camera: Camera, backend: EmbeddedWorld) -> tuple[np.ndarray, np.ndarray]:
@@ -144,23 +164,21 @@ def test_depth_and_tags_are_what_one_ray_a_pixel_finds(boxes_world: EmbeddedWorl
         seen = boxes_world.sense()
     else:
         arguments = boxes_world.maps, boxes_world.world, camera
-        seen = {"depth": d.depth_image(*arguments), "semantic": d.semantic_image(*arguments)}
+        seen = {"depth": depth_image(*arguments), "semantic": semantic_image(*arguments)}
     boxes, road_map = solids(boxes_world), boxes_world.maps.maps[0]
     place, ray = eye_of(camera, boxes_world)
-    depth, tags = np.full(ray.shape[:2], d.FAR), np.full(ray.shape[:2], d.TAG["Sky"])
+    depth, tags = np.full(ray.shape[:2], d.FAR), np.full(ray.shape[:2], TAG["Sky"])
     sure = np.ones(ray.shape[:2], bool)
     for v, u in np.ndindex(*depth.shape):
         far, box = twin.first_hit(place, ray[v, u], boxes)
         if far < d.FAR:
             at = place + far * ray[v, u]
             depth[v, u], tags[v, u] = far, box.tag if box else tag_of_ground(road_map, at[0], at[1])
-            sure[v, u] = (
-                not box or box.tag != d.TAG["Car"] or at[2] > 0.2 * box.height
-            )  # one sees through beneath a van
+            sure[v, u] = not box or box.tag != TAG["Car"] or at[2] > 0.2 * box.height  # one sees through beneath a van
     if camera is EYE:
-        assert {d.TAG[t] for t in ("Sky", "Car", "Building", "Roads", "RoadLine", "SideWalks")} <= set(np.unique(tags))
+        assert {TAG[t] for t in ("Sky", "Car", "Building", "Roads", "RoadLine", "SideWalks")} <= set(np.unique(tags))
     found, labels = seen["depth"][0, ..., 0], seen["semantic"][0, ..., 0]
-    solid = np.isin(tags, [d.TAG["Car"], d.TAG["Building"]]) & sure
+    solid = np.isin(tags, [TAG["Car"], TAG["Building"]]) & sure
     assert solid.sum() > (80 if camera.pitch < 60.0 else 20)
     heading = float(boxes_world.world.yaw[0, 0]) + math.radians(camera.yaw)
     behind = ray[..., :2] @ [math.cos(heading), math.sin(heading)] < -0.05
@@ -179,7 +197,7 @@ def test_edges_of_depth_are_the_pictures_edges() -> None:
     bare.maps._arrays = None
     bare.world.kind[:, 1:] = 0
     pictures = [render(b.maps.arrays, b.world, camera)[0] for b in (backend, bare)]
-    depths = [d.depth_image(b.maps, b.world, camera)[0, ..., 0] for b in (backend, bare)]
+    depths = [depth_image(b.maps, b.world, camera)[0, ..., 0] for b in (backend, bare)]
     nearer = depths[0] < depths[1]
     assert 0.1 < nearer.mean() < 0.9
     changed = (pictures[0] != pictures[1]).any(-1)
@@ -196,10 +214,10 @@ def test_one_sees_through_the_holes_of_a_tree_and_not_through_its_leaves() -> No
     tree = (KIND["tree"], x + 9 * math.cos(yaw), y + 9 * math.sin(yaw), 0.0, 5.0, 5.0, 5.0, 1)
     backend.maps.maps[0] = replace(road_map, scenery=np.array([tree]))
     backend.maps._arrays = None
-    tags = d.semantic_image(backend.maps, backend.world, Camera(width=96, height=64))[0, ..., 0]
-    rows, columns = np.nonzero(tags == d.TAG["Vegetation"])
+    tags = semantic_image(backend.maps, backend.world, Camera(width=96, height=64))[0, ..., 0]
+    rows, columns = np.nonzero(tags == TAG["Vegetation"])
     inside = tags[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    assert 0.3 < (inside == d.TAG["Vegetation"]).mean() < 0.95
+    assert 0.3 < (inside == TAG["Vegetation"]).mean() < 0.95
 
 
 def test_a_sign_is_seen_where_the_picture_shows_it_and_a_ray_meets_its_panel() -> None:
@@ -211,24 +229,24 @@ def test_a_sign_is_seen_where_the_picture_shows_it_and_a_ray_meets_its_panel() -
     changed = (pictures[0] != pictures[1]).any(-1)
     arrays = signed.maps, signed.world, camera
     assert changed.sum() > 15
-    assert (changed == (d.semantic_image(*arrays)[0, ..., 0] == d.TAG["TrafficSign"])).all()
-    nearer = d.depth_image(*arrays)[0, ..., 0] != d.depth_image(plain.maps, plain.world, camera)[0, ..., 0]
+    assert (changed == (semantic_image(*arrays)[0, ..., 0] == TAG["TrafficSign"])).all()
+    nearer = depth_image(*arrays)[0, ..., 0] != depth_image(plain.maps, plain.world, camera)[0, ..., 0]
     assert (nearer == changed).all()
-    hits = signed.sense()["lidar"][0][signed.sense()["lidar"][0, ..., 1] == d.TAG["TrafficSign"]]
+    hits = signed.sense()["lidar"][0][signed.sense()["lidar"][0, ..., 1] == TAG["TrafficSign"]]
     assert len(hits) > 3 and np.ptp(hits[:, 0]) < 1.5, "the panel faces the road that ego comes along"
-    assert not (plain.sense()["lidar"][..., 1] == d.TAG["TrafficSign"]).any()
+    assert not (plain.sense()["lidar"][..., 1] == TAG["TrafficSign"]).any()
 
 
 def test_depth_goes_to_carlas_24_bits_and_back() -> None:
     metres = np.array([[0.0, 0.25, 12.3456], [499.9, 999.99, 1000.0]], np.float32)
-    coded = d.to_carla_depth(metres)
+    coded = to_carla_depth(metres)
     assert coded.shape == (2, 3, 3) and coded.dtype == np.uint8
     assert coded[0, 0].tolist() == [0, 0, 0] and coded[1, 2].tolist() == [255, 255, 255]
     # CARLA's documentation: normalised = (R + G * 256 + B * 256 * 256) / (256 * 256 * 256 - 1)
     r, g, b = (int(c) for c in coded[0, 2])
     assert (r + g * 256 + b * 65536) / (256**3 - 1) * 1000 == pytest.approx(12.3456, abs=6e-5)
-    np.testing.assert_allclose(d.from_carla_depth(coded), metres, atol=7e-5)
-    assert d.to_carla_depth(np.array(5000.0)).tolist() == [255, 255, 255]
+    np.testing.assert_allclose(from_carla_depth(coded), metres, atol=7e-5)
+    assert to_carla_depth(np.array(5000.0)).tolist() == [255, 255, 255]
 
 
 def test_tags_are_carlas() -> None:
@@ -238,9 +256,9 @@ def test_tags_are_carlas() -> None:
             "Poles": "Pole", "RoadLines": "RoadLine", "Sidewalks": "SideWalks", "TrafficSigns": "TrafficSign",
             "Walls": "Wall"}  # fmt: skip
     labels = {str(k): int(v) for k, v in carla.CityObjectLabel.names.items() if str(k) != "Any"}
-    assert {ours.get(k, k): v for k, v in labels.items()} == d.TAG
-    assert d.PALETTE.shape == (len(d.TAGS), 3) and len({tuple(c) for c in d.PALETTE.tolist()}) == len(d.TAGS)
-    assert all(d.TAG_OF_KIND[KIND[k]] != d.TAG["Other"] for k in KINDS), "a kind of object has no tag"
+    assert {ours.get(k, k): v for k, v in labels.items()} == TAG
+    assert PALETTE.shape == (len(TAGS), 3) and len({tuple(c) for c in PALETTE.tolist()}) == len(TAGS)
+    assert all(TAG_OF_KIND[KIND[k]] != TAG["Other"] for k in KINDS), "a kind of object has no tag"
 
 
 # -------------------------------------------------------------------------------------------------------- lidar
@@ -257,7 +275,7 @@ def test_lidar_rays_meet_what_rays_meet(boxes_world: EmbeddedWorld) -> None:
             far, box = twin.first_hit(place, ray, boxes)
             at = place + min(far, 1e3) * ray
             wanted[c, r] = (far, box.tag if box else tag_of_ground(road_map, at[0], at[1])) if far < 30.0 else (30.0, 0)
-    assert {0, d.TAG["Car"], d.TAG["Building"], d.TAG["Roads"]} <= set(np.unique(wanted[..., 1]).astype(int))
+    assert {0, TAG["Car"], TAG["Building"], TAG["Roads"]} <= set(np.unique(wanted[..., 1]).astype(int))
     assert (np.abs(found[..., 0] - wanted[..., 0]) < 0.02).mean() > 0.995
     assert (found[..., 1] == wanted[..., 1]).mean() > 0.985
 
@@ -270,7 +288,7 @@ def test_a_trees_crown_is_round_to_a_ray() -> None:
     backend.maps._arrays = None
     lidar = Lidar(rays=720, channels=1, lower=4.0, upper=4.0, forward=0.0, up=2.0)
     found = lidar.sense(backend.maps, backend.world, 1)[0, 0]
-    met, azimuth = found[:, 1] == d.TAG["Vegetation"], azimuths(720)
+    met, azimuth = found[:, 1] == TAG["Vegetation"], azimuths(720)
     flat = found[met, 0] * math.cos(math.radians(4.0))
     ahead, left = flat * np.cos(azimuth[met]) - 12, flat * np.sin(azimuth[met])
     assert met.sum() > 30
@@ -293,7 +311,7 @@ def test_a_ray_that_meets_nothing_says_so_and_ray_one_looks_left() -> None:
     world.y[0, 1] = world.y[0, 0] + 1.35 * math.sin(yaw) + 6 * math.cos(yaw)
     world.yaw[0, 1] = yaw
     up = lidar.sense(backend.maps, world, 1)[0, 0]
-    assert up[1, 0] == pytest.approx(5.0 / math.cos(math.radians(10.0)), rel=1e-4) and up[1, 1] == d.TAG["Car"]
+    assert up[1, 0] == pytest.approx(5.0 / math.cos(math.radians(10.0)), rel=1e-4) and up[1, 1] == TAG["Car"]
     assert (up[[0, 2, 3]] == [20.0, 0.0]).all()
 
 
@@ -303,7 +321,7 @@ def test_masks_from_above_are_the_maps_and_the_boxes(boxes_world: EmbeddedWorld)
     found = settings.sense(boxes_world.maps, boxes_world.world, 1)[0]
     road_map, size = boxes_world.maps.maps[0], 45.0 / 60
     x, y, yaw = (float(a[0, 0]) for a in (boxes_world.world.x, boxes_world.world.y, boxes_world.world.yaw))
-    actors = [s for s in solids(boxes_world) if s.tag == d.TAG["Car"]]
+    actors = [s for s in solids(boxes_world) if s.tag == TAG["Car"]]
     length, width = float(boxes_world.world.length[0, 0]), float(boxes_world.world.width[0, 0])
     wanted = np.zeros((50, 60, 5), bool)
     for v, u in np.ndindex(50, 60):
@@ -438,7 +456,7 @@ def test_two_cameras_look_two_ways() -> None:
     sensors = {"front": Rgb(SMALL), "rear": Rgb(back), "ahead": Semantic(SMALL), "behind": Semantic(back)}
     seen = fleet([EPISODE], sensors).sense()
     assert (seen["front"] != seen["rear"]).any(-1).mean() > 0.5
-    assert (seen["ahead"] == d.TAG["Car"]).any() and not (seen["behind"] == d.TAG["Car"]).any()
+    assert (seen["ahead"] == TAG["Car"]).any() and not (seen["behind"] == TAG["Car"]).any()
 
 
 # ------------------------------------------------------------------------------------------------ scenario files
@@ -450,7 +468,7 @@ def scenario() -> Scenario:
 def test_the_observation_has_an_entry_a_sensor(scenario: Scenario, tmp_path: Path) -> None:
     file = tmp_path / "my.yaml"
     file.write_text(TEXT)
-    env = gym.make(f"scenarios.environment:{DRIVE}", scenario=str(file))
+    env = gym.make(f"scenarios.gym.registration:{DRIVE}", scenario=str(file))
     shapes = {
         "camera": ((64, 96, 3), np.uint8), "speed": ((1,), np.float32), "front": ((36, 64, 3), np.uint8),
         "rear": ((20, 32, 3), np.uint8), "far": ((32, 48, 1), np.float32), "tags": ((32, 48, 1), np.uint8),

@@ -14,15 +14,20 @@ import numpy as np
 import pytest
 
 from benchmarks import signs as sheet
-from sim import boards
-from sim.boards import ATLAS, POST, SIGN, SignAtlas, look_of, signs_in
-from sim.camera import render
-from sim.config import Camera, Episode, SignSpec, Simulation
-from sim.embedded import EmbeddedWorld
-from sim.faces import DEPTHS, HOLE
-from sim.signs import BOARD_COLOURS, FONTS, LINES, PANELS, SIGN_KINDS, Face, check_text, face_of, painted, worn, wrapped
-from sim.types import OUTCOME, Action
-from sim.weather import LIGHT_SIZE
+from sim.actors.signs import LINES, PANELS, POST, SIGN, SIGN_KINDS, Face, look_of
+from sim.datatypes.action import Action
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode, SignSpec
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import OUTCOME
+from sim.render import signs as boards
+from sim.render.assets.sign_art import BOARD_COLOURS, FONTS, check_text, face_of, painted, worn, wrapped
+from sim.render.assets.texel import HOLE
+from sim.render.lighting import LIGHT_SIZE
+from sim.render.polygon import DEPTHS
+from sim.render.rgb import render
+from sim.render.signs import ATLAS, SignAtlas, signs_in
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL, episode, row_bytes, rows, started
 
 BOARD = sheet.BOARD

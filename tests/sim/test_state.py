@@ -10,23 +10,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.config import ActorSpec, Camera, Episode, MapSpec, SignSpec, Simulation, TrafficSpec
-from sim.depth import TAG, semantic_image
-from sim.egocentric import AHEAD, HORIZON, time_to_touch
-from sim.embedded import EmbeddedWorld
-from sim.gates import gates_along
-from sim.geometry import boxes_touch
-from sim.junctions import rounded_path
-from sim.lanes import lane_graph
-from sim.maps import GENERATORS
-from sim.roads import GATE, GATE_KIND, streets_of
-from sim.routes import plan_way, route_of
-from sim.signals import GREEN, LIGHTS_OFF, RED, YELLOW, light_state
-from sim.signs import SIGN_KINDS
-from sim.state import COLUMNS, CURVE_AT, State, state_of
-from sim.types import KIND, ROUTE_SPACING, SURFACE, Action, World
-from sim.wayfinding import line_of, nearest_place, shortest_way
-from sim.ways import gates_of, limits_along
+from sim.actors.signs import SIGN_KINDS
+from sim.actors.tags import TAG
+from sim.core.geometry import boxes_touch
+from sim.datatypes.action import Action
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec, SignSpec, TrafficSpec
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import KIND, ROUTE_SPACING, SURFACE
+from sim.datatypes.world_state import World
+from sim.perception.ego_relative import AHEAD, HORIZON, time_to_touch
+from sim.perception.ground_truth import COLUMNS, CURVE_AT, State, state_of
+from sim.road.generators.registry import GENERATORS
+from sim.road.graph.junctions import rounded_path
+from sim.road.graph.keypoint_route import plan_way, route_of
+from sim.road.graph.lane_graph import lane_graph
+from sim.road.graph.shortest_path import line_of, nearest_place, shortest_way
+from sim.road.graph.traffic_lights import GREEN, LIGHTS_OFF, RED, YELLOW, light_state
+from sim.road.map.lane_arrays import GATE, GATE_KIND, streets_of
+from sim.road.map.route_attributes import gates_of, limits_along
+from sim.road.map.stop_lines import gates_along
+from sim.sensors.semantic import semantic_image
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import MAPS, PARKED, episode, needs_maps, row_bytes, rows, started, truth
 
 WALKER = ActorSpec("walker", "walker", lane="inbound", distance=4.0)

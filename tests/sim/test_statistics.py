@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.statistics import bootstrap, by_episode, holm, permutation_max, wilson
+from sim.core.statistics import bootstrap, by_episode, holm, permutation_max, wilson
 from tests.reference import statistics as slow
 
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.bank import path_length, path_points
-from sim.config import ActorSpec
-from sim.kernel import kernel
-from sim.testing import actions
-from sim.traffic import HARDEST, IDM_ACCELERATION, IDM_GAP, IDM_HEADWAY, advance_along, idm
+from sim.core.kernel import kernel
+from sim.datatypes.episode import ActorSpec
+from sim.road.map.map_batch import path_length, path_points
+from sim.traffic.car_following import HARDEST, IDM_ACCELERATION, IDM_GAP, IDM_HEADWAY, advance_along, idm
+from sim.world.conformance import actions
 from tests.reference import step as slow
 from tests.worlds import episode, started
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.composed import bays_of
-from sim.config import ActorSpec, Episode, MapSpec, Mood, Trial
-from sim.embedded import EmbeddedWorld
-from sim.trials import TRIALS
-from sim.types import DECISION, DECISIONS, NO_BRANCH, OUTCOME, Action
+from sim.datatypes.action import Action
+from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Mood, Trial
+from sim.datatypes.vocabulary import DECISION, DECISIONS, NO_BRANCH, OUTCOME
+from sim.road.graph.decision_points import bays_of
+from sim.world.decision_detectors import TRIALS
+from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL, episode
 
 STREET = MapSpec("parking_bays", (("arm", 40.0), ("bay", 7.0), ("bays", 3.0)), kind="bays")

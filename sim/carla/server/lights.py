@@ -1,6 +1,7 @@
 """Traffic lights and signs of a served map: actors of their own, what lights show, and who stands before which.
 
-Lights follow the plans of `sim.signals` on the clock of the world. One whose state or times a client has set goes on by
+Lights follow the plans of `sim.road.graph.traffic_lights` on the clock of the world. One whose state or times a client
+has set goes on by
 itself from there, each state for its time, until it is reset. Cameras draw lights from the plans in the bank's scenery:
 there every light is given a plan that shows what it shows now, whatever the time.
 """
@@ -13,9 +14,19 @@ from typing import Any
 import numpy as np
 
 from sim.carla.server.actors import Actor, Table
-from sim.carla.server.records import BEFORE, BEHIND, SAME_WAY
-from sim.lanes import LIGHTS, LIMIT, STOP, YIELD, LaneGraph
-from sim.signals import GREEN, OFF, RED, YELLOW, YELLOW_TIME, junction_of, light_state, plan, plans_of
+from sim.carla.server.snapshot import BEFORE, BEHIND, SAME_WAY
+from sim.road.graph.lane_graph import LIGHTS, LIMIT, STOP, YIELD, LaneGraph
+from sim.road.graph.traffic_lights import (
+    GREEN,
+    OFF,
+    RED,
+    YELLOW,
+    YELLOW_TIME,
+    junction_of,
+    light_state,
+    plan,
+    plans_of,
+)
 
 NEXT = {GREEN: YELLOW, YELLOW: RED, RED: GREEN, OFF: OFF}
 NOON = 60_000  # [ms] the clock that pictures are drawn by, and plans that show one colour then
@@ -28,7 +39,7 @@ class Light:
     """One light.
 
     Args:
-        actor: of it. plan: see `sim.signals`. group: which lights are switched together.
+        actor: of it. plan: see `sim.road.graph.traffic_lights`. group: which lights are switched together.
 
     Attributes:
         times: state -> how long it lasts [s], once the light goes by itself.
@@ -144,7 +155,7 @@ class Lights:
     def lines(self) -> tuple[np.ndarray, ...]:
         """Stop lines, their lights, which of them are closed, and what the lights show and who they are.
 
-        They are arguments of `sim.carla.server.records.lights_before`.
+        They are arguments of `sim.carla.server.snapshot.lights_before`.
         """
         return self._gates, self._owners, self._closed, self._states, self._ids
 

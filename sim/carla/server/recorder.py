@@ -1,8 +1,8 @@
 """Recordings of a served world: a line of JSON for every birth, drawing and tick, and what can be read from them.
 
 They are this house's own, kept in its cache folder. CARLA cannot play them, and nor can this server; films of them are
-made by `sim.carla.server.films`. The first line has the map; the others tell in their order what has changed, and
-all places, in CARLA's frame:
+made by `sim.carla.server.recording_video`. The first line has the map; the others tell in their order what has
+changed, and all places, in CARLA's frame:
 
     {"map", "tick" [s], "opendrive"}                         {"weather": the 14 numbers}   {"lights": states in order}
     {"born": id, "type", "role", "attributes"}               {"hidden": rows of the scenery that are not shown}
@@ -22,10 +22,10 @@ from typing import IO, Any
 import numpy as np
 
 from sim.carla.server.actors import NO_ROW
-from sim.carla.server.drawings import Drawing
+from sim.carla.server.debug_drawing import Drawing
 from sim.carla.server.registry import refused, served
 from sim.carla.server.rpc import Refused
-from sim.kernel import cache_root
+from sim.core.cache import cache_root
 
 FOLDER = "recordings"  # within the cache folder
 _LETTERS = {"h": "hero", "v": "vehicle.", "w": "walker.", "t": "traffic.traffic_light", "o": "other", "a": ""}

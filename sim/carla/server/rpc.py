@@ -19,7 +19,7 @@ from typing import Any, cast
 import msgpack
 
 from sim.carla.server import wire
-from sim.carla.server.tally import Tally
+from sim.carla.server.activity_log import Tally
 
 LARGEST = 256 << 20  # [bytes] of one call: maps come as one string
 MOST = 1 << 20  # elements of one array: more are announced by nobody who has them

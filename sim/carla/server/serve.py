@@ -12,32 +12,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sim import maps
-from sim.carla.catalogue import BOOL, OF_BODY
-from sim.carla.opendrive import text_for_carla
-from sim.carla.server import (  # noqa: F401  (they register their methods)
-    batches,
-    episodes,
-    people,
-    recorder,
-    sundries,
-    surroundings,
-    traffic,
-    vehicles,
-    walkers,
-)
+from sim.carla.blueprint_library import OF_BODY
+from sim.carla.blueprints import BOOL
+from sim.carla.server import methods, recorder  # noqa: F401  (they register their methods)
+from sim.carla.server.activity_log import Tally
 from sim.carla.server.actors import Actor
 from sim.carla.server.registry import METHODS
 from sim.carla.server.rpc import Connection, Refused
 from sim.carla.server.sensors import SENSORS
-from sim.carla.server.spawns import spawn_points
+from sim.carla.server.spawn_points import spawn_points
 from sim.carla.server.streams import Session, Streams
-from sim.carla.server.tally import Tally
 from sim.carla.server.world import SETTINGS, ServedWorld
-from sim.config import MapSpec
-from sim.lanes import lane_graph
-from sim.road import compiled, read_map
-from sim.types import RoadMap
+from sim.datatypes.episode import MapSpec
+from sim.datatypes.road_map import RoadMap
+from sim.road.generators import registry as maps
+from sim.road.graph.lane_graph import lane_graph
+from sim.road.map.compiler import compiled
+from sim.road.map.loading import read_map
+from sim.road.opendrive.reader import text_for_carla
 
 OPENDRIVE = "OpenDriveMap"  # what CARLA calls a map that came as text
 REMEMBERED = 4  # maps that are kept in memory, some ten MB each; clients may bring any number, and all are on disk

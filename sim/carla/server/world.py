@@ -9,27 +9,29 @@ from typing import Any
 
 import numpy as np
 
-from sim.bank import MapBank
-from sim.carla.catalogue import BLUEPRINTS, Blueprint
-from sim.carla.opendrive import text_for_carla
+from sim.actors.kinds import BODIES
+from sim.actors.tags import TAG_OF_KIND
+from sim.carla.blueprint_library import BLUEPRINTS
+from sim.carla.blueprints import Blueprint
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, NOBODY, Actor, Table, composed
-from sim.carla.server.births import COLLISION, aside, attributes_of, place_from, row_of, sign_of, truth_of
-from sim.carla.server.contacts import in_scenery
-from sim.carla.server.drawings import MOST, Drawing, visible
-from sim.carla.server.fleet import CONTROLS, Fleet
+from sim.carla.server.bodies import CONTROLS, Fleet
+from sim.carla.server.collisions import in_scenery
+from sim.carla.server.debug_drawing import MOST, Drawing, visible
 from sim.carla.server.lights import NOON, lights_of
-from sim.carla.server.limits import SpeedLimits
-from sim.carla.server.records import MOVES, lights_before, motion
 from sim.carla.server.rpc import Refused
 from sim.carla.server.sensors import sensor_of
+from sim.carla.server.snapshot import MOVES, lights_before, motion
+from sim.carla.server.spawning import COLLISION, aside, attributes_of, place_from, row_of, sign_of, truth_of
+from sim.carla.server.speed_limits import SpeedLimits
 from sim.carla.server.streams import Streams
-from sim.carla.server.vehicles import mass_of, pedals_for
-from sim.carla.server.walkers import walk
-from sim.config import BODIES, Weather
-from sim.depth import TAG_OF_KIND
-from sim.lanes import lane_graph
-from sim.types import RoadMap
+from sim.carla.server.vehicle_control import mass_of, pedals_for
+from sim.carla.server.walker_control import walk
+from sim.datatypes.episode import Weather
+from sim.datatypes.road_map import RoadMap
+from sim.road.graph.lane_graph import lane_graph
+from sim.road.map.map_batch import MapBank
+from sim.road.opendrive.reader import text_for_carla
 
 REAL_TIME = 0.05  # [s] of a tick where the server ticks by itself and nobody has said how long one is
 SETTINGS: list[Any] = [False, False, [False], True, 0.01, 10, 0.0, False, 3000.0, 2000.0, True]

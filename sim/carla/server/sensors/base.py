@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from sim.actors.tags import TAGS
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, NOBODY, Actor
 from sim.carla.server.rpc import Refused
-from sim.depth import TAGS
 
 _SOON = 1e-6  # [s] by which a sum of ticks may miss the moment that is meant
 _UNKNOWN = "static.unknown"

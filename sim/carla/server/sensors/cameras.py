@@ -16,15 +16,16 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 
-from sim.camera import render
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, Actor
-from sim.carla.server.drawings import Eye, paint
+from sim.carla.server.debug_drawing import Eye, paint
 from sim.carla.server.sensors.base import Sensor, bearer, unseen
 from sim.carla.server.sensors.rolled import Upright, attitude, upright
-from sim.config import Camera
-from sim.depth import depth_image, semantic_image, to_carla_depth
-from sim.owners import owner_image
+from sim.datatypes.camera import Camera
+from sim.render.rgb import render
+from sim.sensors.depth import depth_image, to_carla_depth
+from sim.sensors.instance import owner_image
+from sim.sensors.semantic import semantic_image
 
 _ABOUT = struct.Struct("<IIf")
 _EXACT = 5  # decimals [m, deg] of a mount: float32 on the wire gives back those that were meant

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import msgpack
 import numpy as np
 
+from sim.actors.tags import TAG_OF_KIND
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, NOBODY, Actor, turned
 from sim.carla.server.sensors.base import Sensor, bearer, scenery_as_actor, truth, unseen
-from sim.depth import TAG_OF_KIND
-from sim.rays import cast
+from sim.sensors.raycast import cast
 
 
 class Collision(Sensor):

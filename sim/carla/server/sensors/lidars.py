@@ -21,8 +21,8 @@ from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, Actor, turned
 from sim.carla.server.rpc import Refused
 from sim.carla.server.sensors.base import Sensor, bearer, unseen
-from sim.lidar import elevations, sweep
-from sim.rays import cast
+from sim.sensors.lidar import elevations, sweep
+from sim.sensors.raycast import cast
 
 _LEVEL = 1e-3  # [deg] of pitch and roll up to which a lidar stands upright
 _EXACT = 5  # decimals [m, deg] of a mount, as cameras have it

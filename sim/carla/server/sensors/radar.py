@@ -10,7 +10,7 @@ import numpy as np
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, Actor, turned
 from sim.carla.server.sensors.base import Sensor, bearer, unseen
-from sim.rays import Hits, cast
+from sim.sensors.raycast import Hits, cast
 
 _MIRROR = np.array([1.0, -1.0, 1.0])
 

@@ -11,8 +11,9 @@ import numpy as np
 from sim.carla.server import wire
 from sim.carla.server.actors import Actor, turned
 from sim.carla.server.sensors.base import Sensor, bearer
-from sim.config import GRAVITY
-from sim.inertial import geolocation, imu
+from sim.core.constants import GRAVITY
+from sim.sensors.gnss import geolocation
+from sim.sensors.imu import imu
 
 MOST = 99.9  # [m/s^2, rad/s] within which CARLA's IMU holds every component
 _AXES = ("x", "y", "z")
@@ -68,8 +69,8 @@ class Imu(Sensor):
     def _felt(self, world: Any, actor: Actor) -> tuple[np.ndarray, float]:
         """Acceleration with gravity at the sensor (3,) [m/s^2] and yaw rate [rad/s], in the world as CARLA has it.
 
-        Who is moved by physics feels what its rear axle does at this moment, as `sim.inertial` has it; whoever is put
-        from place to place, how its velocity has changed. Away from that point the body's turning is felt besides.
+        Who is moved by physics feels what its rear axle does at this moment, as `sim.sensors.imu` has it; whoever is
+        put from place to place, how its velocity has changed. Away from that point the body's turning is felt besides.
         """
         parent = bearer(world, actor)
         if parent is None:

@@ -1,0 +1,1 @@
+"""Algorithms of imitation: schedules of the expert's share."""

@@ -1,0 +1,1 @@
+"""Benchmarks: what `dagger bench` measures."""

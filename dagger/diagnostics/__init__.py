@@ -1,0 +1,1 @@
+"""Diagnostics of learning: self-motion leaks and copying."""

@@ -1,0 +1,393 @@
+"""How well ego's own motion up to each moment tells the coming decision: what a learner could read in place of it.
+
+A demonstrator tells by its own motion: it brakes for the bend that it will take before it turns the wheel. A network
+that is trained on such drives may read its own speed instead of the scene (copycat, causal confusion: de Haan,
+Jayaraman, Levine 2019), which is right while the demonstrator drives and wrong once the network does. This is a
+diagnosis and fails nothing: every sane driver brakes for a bend.
+
+From ego's speed, turn since the start, and executed pedal and steering up to a time, trees guess the rule's decision
+of drives that they were not grown on. Where ego stands and what surrounds it are not told. All drives are compared at
+one time after their start, and only those that have not yet shown their decision (`dagger.diagnostics.replay`): then
+all have
+motion of the same length, and neither padding nor length tells. Chance is the share of the commonest decision among
+those that are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.diagnostics.replay import Watched, watch
+from dagger.training.collect import collect
+from dagger.training.demonstrations import Demonstration
+from policies.expert.expert import Expert
+from scenarios.checks.leak_check import ALPHA
+from scenarios.rules.ast import names
+from scenarios.sampling.sample import batch, decision, room_for
+from scenarios.scenario import EVERY, Scenario
+from sim.core.statistics import wilson
+from sim.datatypes.simulation import Simulation
+from sim.world.backends import at_once, new_worlds
+
+DRIVES = 800  # episodes of a scenario whose time limit is up to
+SHORT = 20.0  # [s]; of longer ones it is as many fewer as they are longer, and no fewer than
+LEAST = 200  # episodes
+STEP = 0.5  # [s] between the times that are asked about, where that makes no more than
+MOMENTS = 16  # times
+AHEAD = 1.0  # [s] before its sign, or up to twice that, every drive is asked about once
+ALIKE = 0.95  # share of one decision at which there is nothing left to guess
+FEW = 60  # drives left below which nothing is asked, and
+LEFT = 0.2  # the share left below which nothing is
+TICK = Simulation().tick  # [s]
+_SPREAD, _RECENT, _EVERY = 12, 20, 4  # samples over the whole past; ticks of the near past, and one in how many of them
+FOLDS, TREES, LEAF = 5, 50, 3
+_LEVELS = (5, 50, 95)  # percentiles
+
+Range = tuple[float, float, float]  # 5th, 50th, 95th percentile [s]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What own motion tells by one time.
+
+    Args:
+        time: after the start [s].
+        drives: how many have not shown their decision yet.
+        chance: share of the commonest decision among them.
+        accuracy: share of right guesses, each by trees that were grown on other drives.
+        p_value: of that many right guesses by chance (one-sided binomial).
+    """
+
+    time: float
+    drives: int
+    chance: float
+    accuracy: float
+    p_value: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson 95 % interval of the accuracy."""
+        return wilson(round(self.accuracy * self.drives), self.drives)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What own motion tells over time.
+
+    Args:
+        moments: times that were asked about, the earliest first; it ends where few drives are left.
+        ahead: every drive at the last of these times that lies AHEAD before its own sign, and no longer before it than
+            twice that; its `time` is the median of these. None where no drive has such a time, or nearly all that
+            have one decide alike (ALIKE).
+        lead: median over the drives of the time from the first telling moment to their sign [s]; None where none tells.
+    """
+
+    moments: tuple[Moment, ...]
+    ahead: Moment | None
+    lead: float | None
+
+    @property
+    def first(self) -> Moment | None:
+        """The first moment that tells more than chance (Bonferroni over all moments)."""
+        return first_telling(self.moments)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """When one proposition of the rule could be seen, over the drives that gave it to see before their sign.
+
+    Args:
+        share: of the drives that did.
+        known: from when the demonstrator knew its truth for good [s]; of drives in which it came out true, as what was
+            not seen counts as false.
+        last: when it was last in sight before the sign [s].
+    """
+
+    share: float
+    known: Range
+    last: Range
+
+
+@dataclass(frozen=True)
+class SelfMotion:
+    """The check of one scenario's demonstrations.
+
+    Args:
+        scenario: its name.
+        drives: how many demonstrations.
+        curve: what own motion tells.
+        sign, read: when the decision first shows, and when the world has read it; see `dagger.diagnostics.replay`.
+        evidence: proposition of the rule -> when it could be seen; without those that never were.
+        own: propositions of the rule that show in ego's own motion and nowhere else, as a mood does: there it may tell.
+    """
+
+    scenario: str
+    drives: int
+    curve: Curve
+    sign: Range
+    read: Range
+    evidence: dict[str, Evidence]
+    own: tuple[str, ...] = ()
+
+    @property
+    def early(self) -> Moment | None:
+        """The last moment that lies AHEAD before the first drives (5 %) show their decision; None where none does."""
+        return next((m for m in reversed(self.curve.moments) if m.time <= self.sign[0] - AHEAD + 1e-6), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, rounded: seconds to hundredths, shares to thousandths."""
+        moments, first = self.curve.moments, self.curve.first
+        return {
+            "drives": self.drives,
+            "time": [round(m.time, 2) for m in moments], "left": [m.drives for m in moments],
+            "chance": [round(m.chance, 3) for m in moments], "accuracy": [round(m.accuracy, 3) for m in moments],
+            "p": [float(f"{m.p_value:.2g}") for m in moments],
+            "first": None if first is None else round(first.time, 2),
+            "lead": None if self.curve.lead is None else round(self.curve.lead, 2),
+            "early": _told(self.early), "ahead": _told(self.curve.ahead), "own": list(self.own),
+            "sign": _rounded(self.sign), "read": _rounded(self.read),
+            "evidence": {
+                name: {"share": round(e.share, 3), "known": _rounded(e.known), "last": _rounded(e.last)}
+                for name, e in self.evidence.items()
+            },
+        }  # fmt: skip
+
+
+def check_self_motion(
+    scenario: Scenario,
+    demonstrations: Sequence[Demonstration] | None = None,
+    drives: int | None = None,
+    seed: int = 0,
+    split: str = EVERY,
+    search: Sequence[Path] = (),
+    on_done: Callable[[float], None] | None = None,
+) -> SelfMotion:
+    """How well own motion tells the decision in a scenario's demonstrations.
+
+    Args:
+        demonstrations: of the scenario, by the expert, as a run has them (perturbed or not); by default fresh ones are
+            driven.
+        drives: how many fresh ones; `drives_of` by default.
+        seed: of the first fresh episode, and of the trees.
+        split: of fresh episodes.
+        search: folders of map files.
+        on_done: called with shares of the work that are done; they sum to one.
+
+    Raises:
+        ValueError: for fewer demonstrations than FEW, and for those of another scenario.
+        FileNotFoundError: where the scenario's map is missing.
+    """
+    say = on_done or (lambda share: None)
+    if demonstrations is None:
+        count = drives_of(scenario) if drives is None else drives
+        episodes = batch(scenario, range(seed, seed + count), split)
+        with new_worlds(min(count, at_once(128)), None, room_for(scenario), search=search) as backend:
+            demonstrations = collect(
+                backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0, "expert",
+                on_done=lambda n: say(0.4 * n / count),
+            )  # fmt: skip
+    else:
+        say(0.4)
+    if len(demonstrations) < FEW:
+        raise ValueError(f"{len(demonstrations)} demonstrations are too few to tell; wanted at least {FEW}")
+    if other := next((d.episode.scenario for d in demonstrations if d.episode.scenario != scenario.name), ""):
+        raise ValueError(f"a demonstration is of '{other}'; wanted those of '{scenario.name}'")
+    n = len(demonstrations)
+    watched = watch(scenario, demonstrations, search=search, on_done=lambda m: say(0.3 * m / n))
+    answers = np.array([decision(scenario, d.episode) for d in demonstrations])
+    motions = [motion_of(d) for d in demonstrations]
+    signs = np.array([w.sign for w in watched])
+    curve = curve_of(motions, answers, signs, seed, lambda share: say(0.3 * share))
+    reads = np.array([w.read for w in watched])
+    return SelfMotion(scenario.name, n, curve, _range(signs), _range(reads), _evidence(watched), own_to(scenario))
+
+
+def own_to(scenario: Scenario) -> tuple[str, ...]:
+    """The propositions of the rule that show in ego's own motion and nowhere else: of the demonstrator's mood alone."""
+    asked = (scenario.proposition(name) for name in sorted(names(scenario.rule)))
+    return tuple(p.name for p in asked if all(v.startswith("mood.") for v in p.variables))
+
+
+def drives_of(scenario: Scenario) -> int:
+    """How many drives the check takes of a scenario."""
+    return max(LEAST, round(DRIVES * min(1.0, SHORT / scenario.time_limit)))
+
+
+def motion_of(d: Demonstration) -> np.ndarray:
+    """Ego's own motion as it can know it at every tick.
+
+    Returns:
+        (T, 4) float32: speed [m/s] and turn since the start [rad] at the tick, acceleration [m/s^2] and wheel angle
+        [rad] executed in the tick before (0 at first).
+    """
+    turn = np.unwrap(d.moving["yaw"][:, 0].astype(np.float64))
+    before = [np.concatenate([[0.0], d.ticks[f"executed_{what}"][:-1]]) for what in ("acceleration", "steer")]
+    return np.column_stack([d.moving["speed"][:, 0], turn - turn[0], *before]).astype(np.float32)
+
+
+# --------------------------------------------------------------------------------------------------- the curve
+def curve_of(
+    motions: Sequence[np.ndarray],
+    answers: np.ndarray,
+    signs: np.ndarray,
+    seed: int = 0,
+    on_done: Callable[[float], None] = lambda share: None,
+) -> Curve:
+    """What motions tell of the answers over time.
+
+    Args:
+        motions: n arrays (T, K), T of their own.
+        answers: (n,) int.
+        signs: (n,) int, the tick at which each drive shows its answer: of it no motion is used from there on.
+        seed: of folds and trees.
+        on_done: called with shares of the work.
+    """
+    n = len(answers)
+    signs = np.minimum(signs, [len(m) for m in motions])
+    ticks = ticks_asked(signs)
+    moments: list[Moment] = []
+    aside = np.full(n, -1)  # the moment at which each drive is asked about once more
+    hits, common = np.zeros((len(ticks), n), bool), np.zeros((len(ticks), n), bool)
+    for k, tick in enumerate(ticks):
+        left = np.flatnonzero(signs > tick)
+        values, counts = np.unique(answers[left], return_counts=True)
+        if len(left) < max(FEW, LEFT * n) or len(values) < 2:
+            break
+        rows = np.stack([motions[int(i)][samples(int(tick))].ravel() for i in left])
+        hits[k, left] = guesses(rows, answers[left], seed) == answers[left]
+        common[k, left] = answers[left] == values[counts.argmax()]
+        moments.append(_moment(tick * TICK, hits[k, left], common[k, left]))
+        to_sign = (signs - tick) * TICK
+        aside[to_sign > AHEAD - 1e-6] = np.where(to_sign < 2 * AHEAD + 1e-6, k, -1)[to_sign > AHEAD - 1e-6]
+        on_done(1.0 / len(ticks))
+    on_done(1.0 - len(moments) / len(ticks))
+    asked = np.flatnonzero(aside >= 0)
+    ahead = None
+    if len(asked):
+        ks = aside[asked]
+        ahead = _moment(float(np.median(ticks[ks])) * TICK, hits[ks, asked], common[ks, asked], answers[asked])
+        ahead = ahead if ahead.chance <= ALIKE else None
+    first, lead = first_telling(moments), None
+    if first is not None:
+        later = signs[signs * TICK > first.time] * TICK
+        lead = float(np.median(later - first.time))
+    return Curve(tuple(moments), ahead, lead)
+
+
+def ticks_asked(signs: np.ndarray) -> np.ndarray:
+    """The ticks that are asked about, from 0 to where few drives are left.
+
+    Every STEP; of long drives half of MOMENTS evenly and half of them where the most drives are AHEAD of their sign.
+    That hangs on all signs (n,) together and tells nothing of a single drive.
+    """
+    horizon, step = max(float(np.quantile(signs, 1.0 - LEFT)), 1.0), round(STEP / TICK)
+    if horizon <= step * MOMENTS:
+        return np.arange(0, horizon, step).astype(int)
+    half = MOMENTS // 2
+    close = np.quantile(signs - AHEAD / TICK, np.linspace(0.02, 1.0 - LEFT, half), method="lower")
+    found = np.concatenate([np.linspace(0, horizon, half, endpoint=False), close])
+    return np.unique(np.floor(np.maximum(found, 0)).astype(int))
+
+
+def samples(tick: int) -> np.ndarray:
+    """The ticks up to and with `tick` whose motion is told: spread over all of the past, and denser in the near."""
+    spread = np.linspace(0, tick, min(_SPREAD, tick + 1)).round().astype(int)
+    return np.unique(np.concatenate([spread, np.arange(tick, max(tick - _RECENT, -1), -_EVERY)]))
+
+
+def guesses(rows: np.ndarray, answers: np.ndarray, seed: int) -> np.ndarray:
+    """(n,) answers guessed from rows (n, k), each by trees that were grown on other folds."""
+    from sklearn.ensemble import ExtraTreesClassifier  # late: slow to import
+    from sklearn.model_selection import KFold
+
+    found = np.zeros_like(answers)
+    for train, test in KFold(FOLDS, shuffle=True, random_state=seed).split(rows):
+        # Extremely randomised trees: as good as boosted ones here and quicker.
+        trees = ExtraTreesClassifier(TREES, max_features=None, min_samples_leaf=LEAF, random_state=seed)
+        found[test] = trees.fit(rows[train], answers[train]).predict(rows[test])
+    return found
+
+
+def first_telling(moments: Sequence[Moment]) -> Moment | None:
+    """The first moment that tells more than chance (Bonferroni over all of them); None where none does."""
+    return next((m for m in moments if m.p_value * len(moments) < ALPHA), None)
+
+
+def _moment(time: float, hits: np.ndarray, common: np.ndarray, answers: np.ndarray | None = None) -> Moment:
+    """Of hits (n,), and of what naming the commonest answer hits: of all at that time (n,), or of `answers` (n,)."""
+    from scipy.stats import binom
+
+    n, chance = len(hits), float(common.mean())
+    if answers is not None:  # some answers show later than others, so that the commonest of a time may not be asked
+        chance = max(chance, float(np.unique(answers, return_counts=True)[1].max() / n))
+    return Moment(float(time), n, chance, float(hits.mean()), float(binom.sf(int(hits.sum()) - 1, n, chance)))
+
+
+# ------------------------------------------------------------------------------------------- what was to be seen
+def _evidence(watched: Sequence[Watched]) -> dict[str, Evidence]:
+    found = {}
+    for name in watched[0].known:
+        seen = [w for w in watched if w.known[name] >= 0]
+        if seen:
+            true = [w for w in seen if w.truth[name]] or seen
+            known, last = (np.array(v) for v in ([w.known[name] for w in true], [w.last[name] for w in seen]))
+            found[name] = Evidence(len(seen) / len(watched), _range(known), _range(last))
+    return found
+
+
+def _range(ticks: np.ndarray) -> Range:
+    low, middle, high = (float(v) * TICK for v in np.percentile(ticks, _LEVELS))
+    return low, middle, high
+
+
+def _told(moment: Moment | None) -> dict[str, float] | None:
+    if moment is None:
+        return None
+    shares = {"chance": round(moment.chance, 3), "accuracy": round(moment.accuracy, 3)}
+    return {"time": round(moment.time, 2), "left": moment.drives, "p": float(f"{moment.p_value:.2g}"), **shares}
+
+
+def _rounded(seconds: Range) -> list[float]:
+    return [round(v, 2) for v in seconds]
+
+
+# ------------------------------------------------------------------------------------------------------ in words
+def in_short(found: Mapping[str, Any]) -> str:
+    """From when own motion tells, and how long before the decision shows; of what `SelfMotion.to_dict` gives."""
+    if found["first"] is None:
+        return "tells nothing before the decision shows"
+    since = f"tells from {found['first']:.1f} s" if found["first"] else "tells from the start"
+    return f"{since}, {found['lead']:.1f} s before the decision shows"
+
+
+def in_words(found: Mapping[str, Any]) -> str:
+    """The whole finding in a sentence or two; of what `SelfMotion.to_dict` gives."""
+    early, middle, late = found["sign"]
+    shows = f"{in_short(found)}, at {middle:.1f} s ({early:.1f} to {late:.1f} s)"
+    right = []
+    if found["time"]:
+        right.append(f"at the start {_share(found['accuracy'][0], found['chance'][0])}")
+    if (told := found["early"]) is not None:
+        when = f"at {told['time']:.1f} s, {AHEAD:g} s before the first drives show it,"
+        right.append(f"{when} {_share(told['accuracy'], told['chance'])}")
+    if (told := found["ahead"]) is not None:
+        right.append(f"{AHEAD:g} s before each drive shows its own {_share(told['accuracy'], told['chance'])}")
+    guessed = f"; guessed right in {found['drives']} drives: {', '.join(right)}" if right else ""
+    seen = [
+        f"{name} {e['known'][1]:.1f} to {e['last'][1]:.1f} s"
+        + ("" if e["share"] > 0.99 else f" (in {100 * e['share']:.0f} % of drives)")
+        for name, e in found["evidence"].items()
+    ]
+    evidence = f"; evidence known to last seen: {', '.join(seen)}" if seen else ""
+    own = f"; own motion is where {', '.join(found['own'])} shows" if found["own"] else ""
+    return shows + guessed + evidence + own
+
+
+def _share(accuracy: float, chance: float) -> str:
+    return f"{accuracy:.2f} ({chance:.2f} by chance)"

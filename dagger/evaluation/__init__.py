@@ -1,0 +1,1 @@
+"""Evaluation: suites of episodes driven by a driver, and their summary."""

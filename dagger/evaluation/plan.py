@@ -1,0 +1,210 @@
+"""What a suite is to drive: targets -> jobs of single episodes, and targets that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dagger.evaluation.tasks import Course, RouteCourse, ScenarioCourse, Task
+from dagger.options import BadInput
+from scenarios.reading.yaml import ScenarioError, read_yaml
+from scenarios.sampling.leaderboard_routes import read_routes
+from scenarios.sampling.sample import sample, unflippable
+from scenarios.scenario import EVERY, Scenario, load_scenario, scenario_names
+from scenarios.suite import ALL, Entry, flipped_by, read_suite, scenario_of, suite_names
+from sim.core.errors import listed, nearest
+
+SEEDS = 6_000_000  # apart from the seeds of training, evaluation and probes
+ROUTES = "routes"  # what stands for the split of a route file as a whole
+FAILED = ("error", "skipped", "killed", "hung", "unreadable")  # outcomes that are counted and driven again next time
+# What names a row, and what rows that were written without it had.
+KEY: Mapping[str, Any] = {
+    "scenario": None, "digest": None, "split": None, "seed": None, "repetition": 0, "twin": None,
+    "driver_version": None, "code": None, "backend": "embedded",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """The episodes of one course, in the order of their rows.
+
+    Args:
+        twins: the propositions of the twins, if any: each episode is followed by its twins.
+        alone: proposition that cannot flip alone in some episodes -> in how many, and why.
+        baselines: drivers that the suite wants driven too, without twins.
+    """
+
+    course: Course
+    tasks: tuple[Task, ...]
+    twins: tuple[str, ...] = ()
+    alone: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    baselines: tuple[str, ...] = ()
+
+    def untwinned(self) -> Job:
+        """The same without twins."""
+        return Job(self.course, tuple(t for t in self.tasks if t.twin is None))
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A target, or an entry of a suite, that cannot be read: it gets one row.
+
+    Args:
+        name: as it was given; split: as it was asked for; error: one sentence.
+    """
+
+    name: str
+    split: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line says over what suites say; None leaves it to them."""
+
+    seed: int = 0
+    seeds: int | None = None
+    split: str | None = None
+    twins: str | None = None
+    repetitions: int = 1
+
+
+def key_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What names a row: two rows with the same key are about the same episode, driver and code."""
+    return tuple(row.get(name, absent) for name, absent in KEY.items())
+
+
+def entries_of(target: str) -> list[Entry]:
+    """What a name or file stands for: a suite's entries, or one for a scenario.
+
+    Raises:
+        BadInput: for what is not there, naming the known suites and scenarios.
+        ScenarioError: for a file that cannot be read.
+    """
+    if target.endswith((".yaml", ".yml")):
+        if "entries" in _data(target):
+            return list(read_suite(target)[0].entries)
+        return [Entry.model_validate({"scenario": target})]
+    if target in suite_names():
+        return list(read_suite(target)[0].entries)
+    if target in scenario_names():
+        return [Entry.model_validate({"scenario": target})]
+    known = (*suite_names(), *scenario_names())
+    raise BadInput(
+        f"unknown suite or scenario '{target}'; known suites are {listed(suite_names())}, known scenarios are "
+        f"{listed(scenario_names())}{nearest(target, known)}"
+    )
+
+
+def baselines_of(target: str) -> tuple[str, ...]:
+    """The drivers that a suite, by name or file, is held against; none for anything else."""
+    if target in suite_names() or (target.endswith((".yaml", ".yml")) and "entries" in _data(target)):
+        return tuple(read_suite(target)[0].baselines)
+    return ()
+
+
+def _data(target: str) -> Mapping[str, Any]:
+    """A file's plain data; text that cannot be read is an error of one sentence.
+
+    Raises:
+        BadInput, ScenarioError: see `entries_of`.
+    """
+    path = Path(target)
+    if not path.is_file():
+        raise BadInput(f"there is no file {target}; wanted a suite or a scenario in YAML")
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ScenarioError(f"{target}: cannot be read: {reason}") from None
+    return read_yaml(text, target)[0]
+
+
+def plan(targets: Sequence[str], wanted: Wanted) -> tuple[list[Job], list[Unreadable]]:
+    """All that is to be driven, and what of it cannot be read.
+
+    Raises:
+        BadInput: for unknown names, and for a split or twins of the command line that a scenario does not have.
+        ScenarioError: when nothing at all can be read.
+    """
+    jobs: list[Job] = []
+    unreadable: list[Unreadable] = []
+    for target in targets:
+        if target.endswith(".xml"):
+            found, bad = _routes(target, wanted)
+            jobs += found
+            unreadable += bad
+            continue
+        try:
+            entries, baselines = entries_of(target), baselines_of(target)
+        except ScenarioError as error:
+            unreadable.append(Unreadable(target, wanted.split or EVERY, str(error).split("\n")[0]))
+            continue
+        for entry in entries:
+            split = wanted.split or entry.split
+            try:
+                scenario = load_scenario(entry.scenario) if wanted.split else scenario_of(entry)
+            except ValueError as error:
+                where = "" if str(error).startswith(entry.scenario) or entry.scenario == target else f"{target}: "
+                unreadable.append(Unreadable(entry.scenario, split, where + str(error).split("\n")[0]))
+                continue
+            jobs.append(replace(_job(scenario, entry, wanted), baselines=baselines))
+    if unreadable and not jobs:
+        raise ScenarioError(unreadable[0].error)
+    return jobs, unreadable
+
+
+def _job(scenario: Scenario, entry: Entry, wanted: Wanted) -> Job:
+    try:
+        split, twins = wanted.split or entry.split, wanted.twins or entry.twins
+        scenario.split(split)
+        flipped = () if twins is None else flipped_by(scenario, twins)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    seeds = _seeds(wanted, entry.episodes)
+    missing = _missing(scenario, split, seeds, flipped) if twins == ALL else {}
+    kinds = {s: (None, *(n for n in flipped if i not in missing.get(n, ()))) for i, s in enumerate(seeds)}
+    tasks = tuple(Task(s, r, k) for r in range(wanted.repetitions) for s in seeds for k in kinds[s])
+    alone = {n: (len(where), next(iter(where.values()))) for n, where in missing.items()}
+    return Job(ScenarioCourse(scenario, split), tasks, flipped, alone)
+
+
+def _missing(scenario: Scenario, split: str, seeds: range, names: Sequence[str]) -> dict[str, dict[int, str]]:
+    """Twins that there are not: proposition -> place of the episode -> why."""
+    try:
+        return unflippable(scenario, (sample(scenario, s, split) for s in seeds), names)
+    except FileNotFoundError:  # no episode can be drawn without its map, and the rows will say so
+        return {}
+
+
+def first_seed(seed: int) -> int:
+    """The draw of the first episode that a suite with --seed drives."""
+    return seed * 10_000_000 + SEEDS
+
+
+def _seeds(wanted: Wanted, episodes: int) -> range:
+    first = first_seed(wanted.seed)
+    return range(first, first + (wanted.seeds or episodes))
+
+
+def _routes(target: str, wanted: Wanted) -> tuple[list[Job], list[Unreadable]]:
+    """A job for every route of a file, and what of the file cannot be read.
+
+    Raises:
+        BadInput: for a file that is not there, and for a split or twins, which routes have not.
+    """
+    if not Path(target).is_file():
+        raise BadInput(f"there is no file {target}; wanted a route file of the CARLA Leaderboard or of Bench2Drive")
+    for option, value in (("--split", wanted.split), ("--twins", wanted.twins)):
+        if value is not None:
+            raise BadInput(f"{option} {value} was given, but {target} has routes, and those have none")
+    name = Path(target).name
+    try:
+        routes, bad = read_routes(target)
+    except ScenarioError as error:
+        return [], [Unreadable(name, ROUTES, str(error).split("\n")[0])]
+    tasks = tuple(Task(s, r) for r in range(wanted.repetitions) for s in _seeds(wanted, 1))
+    jobs = [Job(RouteCourse(route), tasks) for route in routes]
+    return jobs, [Unreadable(name, f"route {b.id}", b.error) for b in bad]

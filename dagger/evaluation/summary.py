@@ -1,0 +1,223 @@
+"""What a suite's rows come to: shares and means with intervals over episodes, twins, the table that people read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dagger.console import table
+from scenarios.suite import ALL
+from sim.core.statistics import bootstrap, wilson
+from sim.metrics.episode import KINDS_HERE, per_km
+
+OUTCOMES = ("arrived", "collision", "off_road", "timeout", "deviated")
+SCORES = ("driving_score", "driving_score_2_1", "route_completion", "penalty", "penalty_2_1")
+METRICS = ("progress", "duration", "lateral_acceleration", "jerk", "comfort", "efficiency")
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What the tally keeps of a row: few numbers, so that ten thousand of them are little."""
+
+    __slots__ = (
+        "agrees", "branch", "error", "infractions", "metrics", "outcome", "repetition", "route_length", "scores",
+        "seed", "success", "twin", "wall", "wanted",
+    )  # fmt: skip
+    seed: int | None
+    repetition: int
+    twin: str | None
+    outcome: str
+    agrees: bool
+    branch: str | None
+    wanted: str | None
+    success: bool
+    infractions: tuple[str, ...]
+    route_length: float
+    scores: tuple[float, ...]
+    metrics: tuple[float, ...]
+    wall: float
+    error: str | None
+
+
+def brief(row: Mapping[str, Any]) -> Brief:
+    """A row's figures; what it lacks is 0 among the scores and nan among the metrics."""
+    scores, metrics = row.get("scores", {}), row.get("metrics", {})
+    return Brief(
+        row.get("seed"), row.get("repetition", 0), row.get("twin"), row["outcome"], bool(row.get("agrees")),
+        row.get("branch"), row.get("wanted"), bool(row.get("success")),
+        tuple(kind for kind, n in row.get("infractions", {}).items() for _ in range(n)),
+        row.get("route_length", 0.0), tuple(scores.get(name, 0.0) for name in SCORES),
+        tuple(metrics.get(name, math.nan) for name in METRICS), row.get("wall", 0.0), row.get("error"),
+    )  # fmt: skip
+
+
+def score(row: Brief, name: str) -> float:
+    """One of SCORES."""
+    return row.scores[SCORES.index(name)]
+
+
+def summary(scenario: str, split: str, rows: Sequence[Brief], twins: Sequence[str] = ()) -> dict[str, Any]:
+    """Shares and means over all episodes; one that could not be driven agrees with nothing and scores nothing.
+
+    Twins stand beside the episodes: they count in `twins` alone. Intervals are of 95 %, with the episode as the unit:
+    Wilson's of shares, else a bootstrap over seeds, of which one brings all its repetitions.
+    """
+    own = [r for r in rows if r.twin is None]
+    covered = sum(r.route_length * score(r, "route_completion") / 100.0 for r in own)
+    made: dict[str, Any] = {
+        "scenario": scenario, "split": split, "episodes": len(own),
+        "agreement": _share([r.agrees for r in own]), "interval": _interval([r.agrees for r in own], own),
+        **{name: _share([r.outcome == name for r in own]) for name in OUTCOMES},
+        **{f"{name}_interval": _interval([r.outcome == name for r in own], own) for name in OUTCOMES},
+        "success": _share([r.success for r in own]), "success_interval": _interval([r.success for r in own], own),
+    }  # fmt: skip
+    for name in SCORES:
+        values = [score(r, name) for r in own]
+        made[name], made[f"{name}_interval"] = _mean(values), _interval(values, own)
+    for i, name in enumerate(METRICS):
+        known = [r for r in own if math.isfinite(r.metrics[i])]
+        values = [r.metrics[i] for r in known]
+        made[name], made[f"{name}_interval"] = _mean(values), _interval(values, known)
+    made["km"] = round(covered / 1000.0, 4)
+    made["per_km"] = {
+        kind: round(per_km(sum(r.infractions.count(kind) for r in own), covered), 4) for kind in KINDS_HERE
+    }  # fmt: skip
+    for name, outcomes in (("errors", ("error", "unreadable")), ("skipped", ("skipped",)), ("killed", ("killed",)),
+                           ("hung", ("hung",))):  # fmt: skip
+        made[name] = sum(r.outcome in outcomes for r in rows)
+    made["twins"] = twin_consistency(rows, twins) if twins else None
+    return made
+
+
+def failures(made: Mapping[str, Any]) -> int:
+    """How many episodes of a summary, twins included, could not be driven."""
+    return sum(made[name] for name in ("errors", "skipped", "killed", "hung"))
+
+
+def twin_consistency(rows: Iterable[Brief], propositions: Sequence[str]) -> dict[str, Any]:
+    """Whether the decision flips between an episode and its twins exactly where the rule's does.
+
+    A pair is consistent when both cars showed a decision and differ in it as their rule's decisions do; a pair of which
+    one was not driven, or showed nothing, is not consistent. Where there are several propositions, an episode without a
+    twin in one of them makes no pair: it cannot flip alone there.
+
+    Returns:
+        Pairs, the share that is consistent with its interval; how many flipped and how many held, of those that should
+        and of those that should not; with several propositions, the same for each.
+    """
+    pairs: dict[tuple[Any, int], dict[str | None, Brief]] = {}
+    for row in rows:
+        if row.twin is None or row.twin in propositions:
+            pairs.setdefault((row.seed, row.repetition), {})[row.twin] = row
+    counts = {name: _Pairs() for name in propositions}
+    every = _Pairs()
+    for pair in pairs.values():
+        for name in propositions:
+            if len(propositions) == 1 or name in pair:
+                for tallied in (counts[name], every):
+                    tallied.add(pair.get(None), pair.get(name), next(iter(pair.values())))
+    single = len(propositions) == 1
+    made = {"proposition": propositions[0] if single else ALL, **every.figures()}
+    return made if single else made | {"each": {name: tallied.figures() for name, tallied in counts.items()}}
+
+
+class _Pairs:
+    """Episodes and their twins, counted."""
+
+    def __init__(self) -> None:
+        self.consistent: list[bool] = []
+        self.first: list[Brief] = []
+        self.flipped = {True: [0, 0], False: [0, 0]}  # should flip -> [did, of]
+        self.held = [0, 0]
+
+    def add(self, a: Brief | None, b: Brief | None, first: Brief) -> None:
+        """Count a pair, of which one may be missing."""
+        good = False
+        if a is not None and b is not None and a.wanted is not None and b.wanted is not None:
+            should, did = a.wanted != b.wanted, a.branch != b.branch
+            both = a.branch is not None and b.branch is not None
+            self.flipped[should][0] += int(both and did)
+            self.flipped[should][1] += 1
+            good = both and did == should
+            if not should:
+                self.held[0] += int(good)
+                self.held[1] += 1
+        self.consistent.append(good)
+        self.first.append(first)
+
+    def figures(self) -> dict[str, Any]:
+        """What they come to."""
+        return {
+            "pairs": len(self.consistent), "consistent": _share(self.consistent),
+            "interval": _interval(self.consistent, self.first),
+            "flipped_where_it_should": self.flipped[True], "flipped_where_it_should_not": self.flipped[False],
+            "held_where_it_should": self.held,
+        }  # fmt: skip
+
+
+def _share(values: Sequence[bool]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return round(sum(values) / len(values), 4) if values else None
+
+
+def _interval(values: Sequence[bool] | Sequence[float], rows: Sequence[Brief]) -> list[float] | None:
+    """95 % interval of a mean over episodes; None where there are too few to say."""
+    if not values:
+        return None
+    seeds = np.array([-1 if r.seed is None else r.seed for r in rows])
+    repeated = len(set(seeds.tolist())) < len(seeds)
+    if not repeated and all(isinstance(v, bool) for v in values):
+        return list(wilson(sum(bool(v) for v in values), len(values)))
+    if len(set(seeds.tolist())) < 2:
+        return None
+    found = bootstrap(
+        np.array(values, float), None, RESAMPLES, np.random.default_rng(0), episodes=seeds if repeated else None
+    )
+    return [round(bound, 4) for bound in found]
+
+
+# ------------------------------------------------------------------------------------------------- the table
+def as_table(summaries: Sequence[Mapping[str, Any]], driver: str) -> Any:
+    """What the episodes came to, as people read it."""
+    heads = ["scenario", "split", "episodes", "agrees with the rule [95 %]", "arrived", "collision", "off road",
+             "timeout", "failed", "twins flip with the rule [95 %]"]  # fmt: skip
+    rows = []
+    for s in summaries:
+        shares = [f"{s[k]:.2f}" for k in OUTCOMES if k != "deviated"]  # that is in the other table, with wrong turns
+        twins = "–" if s["twins"] is None else _with(s["twins"]["consistent"], s["twins"]["interval"], 3)
+        agreement = _with(s["agreement"], s["interval"], 3)
+        rows.append([s["scenario"], s["split"], str(s["episodes"]), agreement, *shares, str(failures(s)), twins])
+    return table(heads, rows, f"driver: {driver}", numbers=range(2, len(heads)))
+
+
+def score_table(summaries: Sequence[Mapping[str, Any]]) -> Any:
+    """The scores of others' benchmarks, as people read them."""
+    heads = ["scenario", "split", "driving score 2.0 [95 %]", "2.1", "route [%]", "success", "comfort",
+             "efficiency [%]", "crashes/km", "deviations/km", "progress", "lateral [m/s²]"]  # fmt: skip
+    rows = []
+    for s in summaries:
+        plain = [_plain(s[k]) for k in ("driving_score_2_1", "route_completion", "success", "comfort", "efficiency")]
+        driving = _with(s["driving_score"], s["driving_score_interval"], 1)
+        events = [f"{s['per_km'][kind]:.2f}" for kind in ("collisions_vehicle", "route_dev")]
+        rest = [_plain(s[k]) for k in ("progress", "lateral_acceleration")]
+        rows.append([s["scenario"], s["split"], driving, *plain, *events, *rest])
+    return table(heads, rows, numbers=range(2, len(heads)))
+
+
+def _plain(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _with(value: float | None, bounds: Sequence[float] | None, digits: int) -> str:
+    if value is None:
+        return "–"
+    shown = f"{value:.{digits}f}"
+    return shown if bounds is None else f"{shown} [{bounds[0]:.{digits}f}, {bounds[1]:.{digits}f}]"

@@ -1,0 +1,274 @@
+"""Drives a suite's episodes in processes of their own, so that one that dies or hangs costs its episodes alone.
+
+Pieces of consecutive episodes go to whoever is idle; rows come back in the order of the episodes. A worker that dies
+leaves its unfinished episodes to the next, in halves, until what kills is one episode alone. One that hangs costs all
+that it was at: halving would wait as long each time.
+"""
+
+from __future__ import annotations
+
+import collections
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from dagger.evaluation.tasks import Course, Task
+from dagger.options import BadInput
+
+AHEAD = 8  # pieces for each worker that may be driven before the first unfinished one: rows in memory are few
+SLOW_START = 120.0  # [s] that a worker may take to begin, whatever the patience: a checkpoint is read, torch is loaded
+STARTS = 3  # workers in a row that end before they are ready: then none will ever be
+BEAT = 0.5  # [s] between two signs of life
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive episodes of one course.
+
+    Args:
+        job: which course; first: place of the first task among all that are to be driven.
+    """
+
+    job: int
+    first: int
+    tasks: tuple[Task, ...]
+
+    def rest(self, done: int) -> Piece:
+        """What is left after so many tasks."""
+        return Piece(self.job, self.first + done, self.tasks[done:])
+
+    def halves(self) -> tuple[Piece, Piece]:
+        """Two pieces that make it up."""
+        middle = (len(self.tasks) + 1) // 2
+        return Piece(self.job, self.first, self.tasks[:middle]), self.rest(middle)
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What a worker is told when it starts; plain data.
+
+    Args:
+        driver: its name; courses: per job what is driven.
+        worlds: at once; search: folders with OpenDRIVE files.
+    """
+
+    driver: str
+    courses: tuple[Course, ...]
+    worlds: int
+    search: tuple[Path, ...]
+
+
+def work(connection: Connection, errand: Errand) -> None:
+    """The life of a worker: pieces in, rows and signs of life out, until the connection ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the suite interrupts its parent, which ends us
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    os.environ["OMP_NUM_THREADS"] = "1"  # before torch, should the driver need it
+    from dagger.evaluation.drive import Settings, drive_all, sentence
+    from dagger.evaluation.drivers import choose_driver, one_thread
+
+    try:
+        driver = choose_driver(errand.driver)
+        one_thread()
+    except (Exception, SystemExit) as error:
+        connection.send(("unfit", sentence(error)))
+        return
+    settings = Settings(errand.worlds, 1, errand.search)
+    spoke = time.monotonic()
+
+    def beat() -> None:
+        nonlocal spoke
+        if time.monotonic() - spoke > BEAT:
+            spoke = time.monotonic()
+            connection.send(("beat", None))
+
+    connection.send(("ready", None))
+    while True:
+        try:
+            piece: Piece = connection.recv()
+        except EOFError:
+            return
+        course = errand.courses[piece.job]
+        try:
+            for rows in drive_all(course, piece.tasks, driver, settings, beat):
+                connection.send(("rows", rows))
+            connection.send(("done", None))
+        except ConnectionError:  # nobody is left to hear it
+            return
+
+
+def _end_with_the_parent() -> None:
+    """Ends this process when its parent is gone, even where it hangs: nobody else would."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
+
+
+@dataclass
+class _Worker:
+    """A process, what it is at, and when it was last heard of."""
+
+    process: Any
+    connection: Connection
+    piece: Piece | None = None
+    done: int = 0
+    ready: bool = False
+    heard: float = field(default_factory=time.monotonic)
+
+
+class Workers:
+    """Processes that drive; to be used in a `with` block, at whose end they are gone.
+
+    Args:
+        count: how many. patience: seconds without a sign of life after which one is killed.
+        say: told in a sentence when a worker was lost.
+    """
+
+    def __init__(self, count: int, errand: Errand, patience: float, say: Callable[[str], None]) -> None:
+        self.lost = 0
+        self._count, self._errand, self._patience, self._say = count, errand, patience, say
+        self._context = multiprocessing.get_context("spawn")  # a fork would copy threads' locks as they happen to be
+        self._workers: list[_Worker] = []
+        self._queue: collections.deque[Piece] = collections.deque()
+        self._rows: dict[int, dict[str, Any]] = {}
+        self._failed_starts = 0
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+            worker.connection.close()
+        self._workers.clear()
+
+    def drive(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """(job, rows) in the order of the pieces, as soon as all before them are there.
+
+        Raises:
+            BadInput: when workers cannot begin at all.
+        """
+        self._queue.extend(pieces)
+        jobs = [piece.job for piece in pieces for _ in piece.tasks]
+        window = AHEAD * self._count * max((len(p.tasks) for p in pieces), default=1)
+        head = 0
+        while head < len(jobs):
+            self._hand_out(head + window)
+            self._listen()
+            while head in self._rows:
+                job, rows = jobs[head], []
+                while head in self._rows and jobs[head] == job:
+                    rows.append(self._rows.pop(head))
+                    head += 1
+                yield job, rows
+
+    def _hand_out(self, until: int) -> None:
+        while len(self._workers) < min(self._count, len(self._queue) + sum(w.piece is not None for w in self._workers)):
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(target=work, args=(theirs, self._errand), daemon=True)
+            process.start()
+            theirs.close()
+            self._workers.append(_Worker(process, ours))
+        for worker in self._workers:
+            if worker.ready and worker.piece is None and self._queue and self._queue[0].first < until:
+                piece = self._queue.popleft()
+                try:
+                    worker.connection.send(piece)
+                except OSError:  # it has just died, and that is noticed next
+                    self._queue.appendleft(piece)
+                    continue
+                worker.piece, worker.done, worker.heard = piece, 0, time.monotonic()
+
+    def _listen(self) -> None:
+        """Take what comes, for a moment; see to the dead and the silent."""
+        speaking = set(wait([w.connection for w in self._workers], timeout=min(self._patience / 4, 1.0)))
+        for worker in list(self._workers):
+            if worker.connection in speaking:
+                if not self._heard(worker):
+                    self._bury(worker)
+                continue
+            patience = self._patience if worker.ready else max(self._patience, SLOW_START)
+            if time.monotonic() - worker.heard > patience and (worker.piece is not None or not worker.ready):
+                self._kill(worker)
+
+    def _heard(self, worker: _Worker) -> bool:
+        """Whether the worker still lives, after what it had to say."""
+        try:
+            while worker.connection.poll():
+                word, content = worker.connection.recv()
+                worker.heard = time.monotonic()
+                if word == "unfit":
+                    raise BadInput(f"a worker cannot begin: {content}")
+                if word == "ready":
+                    worker.ready, self._failed_starts = True, 0
+                elif word == "rows" and worker.piece is not None:
+                    for row in content:
+                        self._rows[worker.piece.first + worker.done] = row
+                        worker.done += 1
+                elif word == "done":
+                    worker.piece = None
+        except (EOFError, OSError):
+            return False
+        return True
+
+    def _remove(self, worker: _Worker) -> Piece | None:
+        """Its end; returns what it leaves behind."""
+        self._workers.remove(worker)
+        worker.process.join()
+        worker.connection.close()
+        if not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= STARTS:
+                raise BadInput(
+                    f"{STARTS} workers in a row ended before they could begin, the last {_end_of(worker.process)}; "
+                    "try --workers 1 to see why"
+                )
+        rest = worker.piece.rest(worker.done) if worker.piece is not None else None
+        return rest if rest is not None and rest.tasks else None
+
+    def _bury(self, worker: _Worker) -> None:
+        """A worker has died: its unfinished episodes are driven again, in halves."""
+        rest = self._remove(worker)
+        if rest is None:
+            return
+        self.lost += 1
+        words = f"the worker ended {_end_of(worker.process)}"
+        if len(rest.tasks) == 1:
+            self._fail(rest, "killed", words)
+        else:
+            self._say(f"{words} while {len(rest.tasks)} episodes were under way; they are driven again in two parts")
+            self._queue.extendleft(reversed(rest.halves()))
+
+    def _kill(self, worker: _Worker) -> None:
+        """A worker is silent: it is killed, and so are its episodes."""
+        worker.process.kill()
+        rest = self._remove(worker)
+        if rest is not None:
+            self.lost += 1
+            words = f"no progress for {self._patience:g} s; the worker was killed"
+            self._say(f"{words} with {len(rest.tasks)} episodes")
+            self._fail(rest, "hung", words)
+
+    def _fail(self, piece: Piece, outcome: str, error: str) -> None:
+        from dagger.evaluation.drive import failure
+
+        for i, task in enumerate(piece.tasks):
+            self._rows[piece.first + i] = failure(task, outcome, error)
+
+
+def _end_of(process: Any) -> str:
+    code = process.exitcode
+    if code is None or code >= 0:
+        return f"with exit status {code}"
+    try:
+        return f"by signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"by signal {-code}"

@@ -1,0 +1,312 @@
+"""What a scenario is, for people: its facts in words, and the page of all scenarios that is generated from the files.
+
+What the leak checks find takes a while, so their figures stand in files beside the page, under the digest of what they
+were found for.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dagger.diagnostics.self_motion import AHEAD, check_self_motion, drives_of, in_words
+from dagger.runs.folder import write_atomically
+from scenarios.checks.leak_check import check_leaks
+from scenarios.checks.lint import flipping, held_out
+from scenarios.rules.ast import Rule
+from scenarios.sampling.plan import admitted, plan
+from scenarios.scenario import EVERY, Scenario
+from sim.datatypes.vocabulary import DECISIONS
+
+DRAWS = 600  # episodes of the leak check
+FEW = 8  # rows of a truth table that are shown unfolded
+LEAKS = 0.2  # share of the work on a scenario that the leak check is
+SAID = 4  # combinations that are named one by one
+SHEET = "images/self-motion.png"  # beside the page
+FILM = "films/{}.webp"  # beside the page; `python benchmarks/families.py` makes them
+# How a decision is read, by the kind of `decision:` in a file.
+READ: Mapping[str, str] = {
+    "order": "go: ego enters the place before {actors}; else wait",
+    "yield": "go: ego enters the place before {actors}; else yield",
+    "place": "place k: k - 1 of {actors} enter the place before ego",
+    "slow": "slow: ego is slower than {below} m/s {stretch}; else go",
+    "stop": "stop: ego stands still {stretch}; else go",
+    "reaction": "early: ego is slower than {below} m/s {stretch}; else late",
+    "bay": "bay k: ego comes to stand in the k-th bay; go: it drives past them all",
+    "lane": "lane k: the lane in which ego is {end} m from the place, counted from its own to the left",
+}
+OWN_MOTION = (
+    "What own motion tells is checked beside it: trees guess the decision from ego's speed, turn, pedal and wheel up "
+    "to a time, in drives of the demonstrator that have not yet shown it. A demonstrator brakes for the bend that it "
+    "will take, so this fails nothing; but a network that is trained on such drives can read its own speed in place "
+    "of the scene. A way out shows where the ways part, with the turn of the wheel that leads there; a bay when ego "
+    "backs up; any other decision when it is read. The first drives to show it are the first 5 %. A drive is asked "
+    f"{AHEAD:g} to {2 * AHEAD:g} s before its own sign, unless it is one of the late ones. Evidence is given from when "
+    "the demonstrator knew it to when it was last in sight before the sign (medians)."
+)
+Figures = dict[str, Any]  # of a leak check
+
+
+# ------------------------------------------------------------------------------------------------- facts in words
+def decision_words(scenario: Scenario) -> list[str]:
+    """What the rule can come to, in the order of DECISIONS."""
+    return [DECISIONS[d] for d in sorted(set(plan(scenario).decision.values()))]
+
+
+def decision_point(scenario: Scenario) -> str:
+    """How a drive shows its decision."""
+    trial = scenario.trial
+    if trial is None:
+        return "the way out that ego takes"
+    ends = [f"{abs(x):g} m {'before' if x < 0 else 'behind'}" for x in (trial.begin, trial.end)]
+    stretch = f"somewhere from {ends[0]} to {ends[1]} the edge of the place"
+    actors = " and ".join(part for part in (", ".join(trial.actors[:-1]), *trial.actors[-1:]) if part)
+    return READ[trial.kind].format(actors=actors, stretch=stretch, below=f"{trial.below:g}", end=f"{-trial.end:g}")
+
+
+def sub_rules(scenario: Scenario) -> dict[str, str]:
+    """The rules that have names of their own, in the order of the file."""
+    return {str(k): _plain(v) for k, v in (scenario.data.get("where") or {}).items()}
+
+
+def map_of(scenario: Scenario) -> str:
+    """t_junction, or Town02.xodr."""
+    return str(scenario.map.generate or scenario.map.file)
+
+
+def rule_of(scenario: Scenario) -> str:
+    """The rule as the file has it, in one line."""
+    return " ".join(str(scenario.data["rule"]).split())
+
+
+def rule_in_short(scenario: Scenario) -> str:
+    """The rule as the file has it; where that is but names of sub-rules, with what these are."""
+    text = rule_of(scenario)
+    said = [(name, str(tree)) for name, tree in scenario.definitions.items() if isinstance(tree, Rule)]
+    named = [(name, tree) for name, tree in said if name in text.split()]
+    if text == (named[0][0] if len(named) == 1 else ""):
+        return named[0][1]
+    bare = set(text.split()) <= {"then", *(name for name, _ in named)}
+    return f"{text}, where {'; '.join(f'{name}: {tree}' for name, tree in named)}" if bare and named else text
+
+
+def flips(scenario: Scenario) -> dict[str, str]:
+    """Proposition -> whether a twin can flip it alone."""
+    return {
+        name: "not tried" if not of else "yes" if n == of else "no" if not n else f"in {n} of {of} combinations"
+        for name, (n, of) in flipping(scenario).items()
+    }
+
+
+def evidence_of(scenario: Scenario, proposition: str) -> str:
+    """Where sensors show it, or a dash."""
+    return scenario.evidence.get(proposition, "–")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_plain, value))
+    return " ".join(str(value).split())
+
+
+# ----------------------------------------------------------------------------------------------- the leak check
+def leaks_of(scenario: Scenario) -> Figures | None:
+    """The unsplit leak check in figures; None where the map does not come with the package."""
+    if scenario.map.file is not None:
+        return None
+    found = check_leaks(scenario, DRAWS, splits=False).unsplit
+    return {
+        "digest": scenario.digest(), "draws": DRAWS, "chance": round(found.chance, 3),
+        "accuracy": round(found.accuracy, 3), "p": float(f"{found.p_value:.2g}"), "passed": found.passed,
+        "telling": {c.variable: round(c.accuracy, 3) for c in found.telling}, "known": list(found.known),
+    }  # fmt: skip
+
+
+def renewed(
+    scenarios: Iterable[Scenario], kept: Mapping[str, Figures], on_done: Callable[[str], None] = lambda name: None
+) -> dict[str, Figures]:
+    """Name -> figures of the leak check: those that are kept where nothing has changed, else found anew."""
+    found = {}
+    for scenario in scenarios:
+        old = kept.get(scenario.name)
+        if old is not None and old["digest"] == scenario.digest() and old["draws"] == DRAWS:
+            found[scenario.name] = old
+        elif (new := leaks_of(scenario)) is not None:
+            found[scenario.name] = new
+        on_done(scenario.name)
+    return found
+
+
+def motion_of(scenario: Scenario, on_done: Callable[[float], None] | None = None) -> Figures | None:
+    """What ego's own motion tells, in figures; None where the map does not come with the package."""
+    if scenario.map.file is not None:
+        return None
+    return {"digest": scenario.digest(), **check_self_motion(scenario, on_done=on_done).to_dict()}
+
+
+def renewed_motion(
+    scenarios: Iterable[Scenario], kept: Mapping[str, Figures], on_done: Callable[[float], None] = lambda share: None
+) -> dict[str, Figures]:
+    """Name -> figures of own motion: those that are kept where nothing has changed, else found anew."""
+    found = {}
+    for scenario in scenarios:
+        old = kept.get(scenario.name)
+        if old is not None and old["digest"] == scenario.digest() and old["drives"] == drives_of(scenario):
+            found[scenario.name] = old
+            on_done(1.0)
+        elif (new := motion_of(scenario, on_done)) is not None:
+            found[scenario.name] = new
+        else:
+            on_done(1.0)
+    return found
+
+
+def read_figures(path: Path) -> dict[str, Figures]:
+    """The figures that are kept; none where there is no file."""
+    return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+
+
+def _motion_in_words(figures: Figures | None) -> str:
+    return "not checked here: its map does not come with the package" if figures is None else in_words(figures)
+
+
+def _leaks_in_words(figures: Figures | None) -> str:
+    if figures is None:
+        return "not checked here: its map does not come with the package"
+    told = ", ".join(f"`{v}` ({a:.2f} right)" for v, a in figures["telling"].items())
+    said = (
+        f"{figures['accuracy']:.3f} of {figures['draws']} decisions guessed from everything but the evidence and known "
+        f"leaks, {figures['chance']:.3f} by chance (p = {figures['p']:.2g})"
+    )
+    known = f"; declared: {', '.join(f'`{v}`' for v in figures['known'])}" if figures["known"] else ""
+    return f"{'passes' if figures['passed'] else '**leaks**'}: {said}; telling alone: {told or 'nothing'}{known}"
+
+
+# --------------------------------------------------------------------------------------------------- the page
+def write_page(
+    path: Path, scenarios: Sequence[Scenario], afresh: bool = False,
+    on_done: Callable[[float, str], None] = lambda share, name: None,
+) -> None:  # fmt: skip
+    """Write the page; beside it the figures of the two checks, leaks.json and self_motion.json, and the latter's sheet.
+
+    Args:
+        afresh: whether to check what has not changed too.
+        on_done: called with the share of a scenario that is done, and its name.
+    """
+    leaks_file, motion_file = path.parent / "leaks.json", path.parent / "self_motion.json"
+    old_leaks, old_motion = ({}, {}) if afresh else (read_figures(leaks_file), read_figures(motion_file))
+    leaks: dict[str, Figures] = {}
+    motion: dict[str, Figures] = {}
+    for scenario in scenarios:
+        leaks |= renewed([scenario], old_leaks)
+        on_done(LEAKS, scenario.name)
+        motion |= renewed_motion([scenario], old_motion, functools.partial(_rest_of, scenario.name, on_done))
+    write_atomically(leaks_file, json.dumps(leaks, indent=1, sort_keys=True) + "\n")
+    lines = [f" {json.dumps(name)}: {json.dumps(found, sort_keys=True)}" for name, found in sorted(motion.items())]
+    write_atomically(motion_file, "{\n" + ",\n".join(lines) + "\n}\n")
+    if motion:
+        from dagger.report.self_motion_chart import draw_sheet  # late: matplotlib is slow to import
+
+        draw_sheet(motion, path.parent / SHEET)
+    write_atomically(path, page(scenarios, leaks, path.parent, motion))
+
+
+def _rest_of(name: str, on_done: Callable[[float, str], None], share: float) -> None:
+    """Tell of a share of what comes after the leak check."""
+    on_done((1.0 - LEAKS) * share, name)
+
+
+def page(
+    scenarios: Sequence[Scenario],
+    leaks: Mapping[str, Figures],
+    folder: Path,
+    motion: Mapping[str, Figures] | None = None,
+) -> str:
+    """The page of these scenarios.
+
+    Args:
+        folder: where the page is to stand: films are looked for in films/ there.
+        motion: what ego's own motion tells, by name.
+    """
+    motion = motion or {}
+    rows = [[f"[{s.name}](#{s.name})", f"`{rule_of(s)}`", s.tells or "–"] for s in scenarios]
+    sheet = f"![what own motion tells in every scenario, over time]({SHEET})"
+    parts = [
+        "# Scenarios",
+        "Generated from the files in scenarios/library by `dagger scenarios --markdown docs/scenarios.md`, and not "
+        "written beside them.",
+        "A twin is the same world with one proposition flipped and nothing else. The leak check guesses the decision "
+        f"from all that chance chose in {DRAWS} episodes, except what the rule's propositions may lawfully show.",
+        OWN_MOTION,
+        *([sheet] if motion and (folder / SHEET).exists() else []),
+        _table(["scenario", "hidden rule", "what tells thinking from matching"], rows),
+        *(_section(s, leaks.get(s.name), motion.get(s.name), folder) for s in scenarios),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(scenario: Scenario, leaks: Figures | None, motion: Figures | None, folder: Path) -> str:
+    """One scenario."""
+    film = FILM.format(scenario.name)
+    shown = f"![a world of {scenario.name} beside its twin]({film})" if (folder / film).exists() else ""
+    carried = ", ".join(f"{name} ({type(s).__name__})" for name, s in scenario.sensors.items())
+    facts = [
+        f"- **rule**: `{rule_of(scenario)}`",
+        *(f"- **where** `{name}`: `{text}`" for name, text in sub_rules(scenario).items()),
+        *([f"- **what tells thinking from matching**: {scenario.tells}"] if scenario.tells else []),
+        f"- **decisions**: {', '.join(decision_words(scenario))}",
+        f"- **decision point**: {decision_point(scenario)}",
+        f"- **map**: `{map_of(scenario)}`",
+        f"- **sensors**: {carried or 'the camera and the speed'}",
+        f"- **what could leak**: {_leaks_in_words(leaks)}",
+        f"- **own motion**: {_motion_in_words(motion)}",
+    ]
+    parts = [
+        f"## {scenario.name}", scenario.description, shown, "\n".join(facts),
+        _propositions(scenario), _splits(scenario), _truth_table(scenario),
+    ]  # fmt: skip
+    return "\n\n".join(p for p in parts if p)
+
+
+def _propositions(scenario: Scenario) -> str:
+    given, alone = scenario.data["propositions"], flips(scenario)
+    rows = [[f"`{n}`", f"`{_plain(given[n])}`", evidence_of(scenario, n), alone[n]] for n in scenario.proposition_names]
+    return _table(["proposition", "is true when", "where sensors show it", "flips alone in twins"], rows)
+
+
+def _splits(scenario: Scenario) -> str:
+    conditions, rows = scenario.data.get("splits", {}), []
+    for name in scenario.splits:
+        if name == EVERY:
+            continue
+        out = held_out(scenario, name)
+        shown = (
+            "; ".join(out[:SAID]) + (f"; and {len(out) - SAID} more" if len(out) > SAID else "") if out else "nothing"
+        )
+        rows.append([name, f"`{_plain(conditions.get(name, True))}`", shown])
+    return _table(["split", "condition", "combinations held out"], rows)
+
+
+def _truth_table(scenario: Scenario) -> str:
+    """Every combination that can happen, what the rule says there, and the splits that have it."""
+    worked, splits = plan(scenario), [s for s in scenario.splits if s != EVERY]
+    inside = {s: set(admitted(scenario, s)) for s in splits}
+    rows = [
+        [*("yes" if v else "no" for v in cell), DECISIONS[worked.decision[cell]],
+         *("x" if cell in inside[s] else "" for s in splits)]
+        for cell in worked.cells
+    ]  # fmt: skip
+    table = _table([*(f"`{n}`" for n in scenario.proposition_names), "decision", *splits], rows)
+    if len(rows) <= FEW:
+        return table
+    return f"<details><summary>truth table: {len(rows)} combinations</summary>\n\n{table}\n\n</details>"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [list(heads), ["---"] * len(heads), *map(list, rows)]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,371 @@
+"""The findings of a run as sections of its report: what it learned, which rule was read back, where it sits.
+
+Every function takes plain data out of the run's files and gives HTML; what is absent is said to be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dagger.report import charts as figures
+from dagger.report.charts import number
+from dagger.report.html import figure, flat, folded, interval_text, missing, picture, section, table, text
+
+TITLES = (
+    "What was asked", "A pair of twins", "Learning", "The rule, read back", "Formula league", "Where and when",
+    "Swapping thoughts", "Reading the scene, or its own motion", "Elsewhere", "How it was made",
+    "What this does not say",
+)  # fmt: skip
+ARM_LEGENDS = {"dagger": "DAgger", "cloning": "behaviour cloning"}
+_ARM_WORDS = {"round": "both", "dagger": "DAgger", "cloning": "cloning"}
+
+
+# ------------------------------------------------------------------------------------------------- the training
+def learning(metrics: Sequence[Mapping[str, Any]]) -> str:
+    """Learning curves and their table, from the rows of metrics.jsonl."""
+    rows = [r for r in metrics if str(r.get("key", "")).startswith("evaluate/")]
+    if not rows:
+        return section("Learning", "How well the learner drove after each round.",
+                        missing("metrics.jsonl holds no evaluation: no learning curve can be drawn."))  # fmt: skip
+    shared = [r for r in rows if r.get("arm") == "round"]
+    arms = {arm: [*shared, *(r for r in rows if r.get("arm") == arm)] for arm in ARM_LEGENDS}
+    arms = {arm: found for arm, found in arms.items() if len(found) > len(shared)} or {"dagger": shared}
+    losses = {(r.get("arm"), r.get("round")): r.get("losses") for r in metrics if str(r.get("key")).startswith("fit/")}
+    cells = []
+    for row in rows:
+        loss = losses.get((row.get("arm"), row.get("round"))) or [None]
+        line = [text(_ARM_WORDS.get(row.get("arm", ""), row.get("arm"))),
+                text(row.get("round")), text(row.get("labels")), text(loss[-1])]  # fmt: skip
+        for split in ("train", "test"):
+            part = row.get(split) or {}
+            line += [text(part.get(k)) for k in ("agreement", "arrived", "progress", "episodes")]
+        cells.append(line)
+    share = ["obeys", "arrives", "progress", "n"]
+    heads = ["arm", "round", "labels", "last loss", *share, *share]
+    groups = [("", 4), ("conditions it was trained on", 4), ("all conditions", 4)]
+    caption = (
+        "Share of closed-loop episodes (the learner alone drives) in which the car did what the rule asks for "
+        "and arrived in one piece, over the number of labels seen. Bands: 95 % (Wilson). Both arms start from the "
+        "same round 0 and meet the same episodes after it. In behaviour cloning the expert drives them; in DAgger the "
+        "learner drives more of them from round to round, and the expert labels whatever it ran into."
+    )
+    under = (
+        "Labels: ticks for which the expert said what it would do. Last loss: negative log-likelihood of these, which "
+        "falls below 0 where the learner is sure. Obeys: did as the rule says and arrived. Arrives: whatever it "
+        "decided. Progress: share of the way covered, on average. n: episodes driven."
+    )
+    return section(
+        "Learning",
+        "DAgger (imitation with corrections) beside behaviour cloning (imitation alone), with as many episodes.",
+        figure(figures.learning_curves(arms, ARM_LEGENDS), caption),
+        table(heads, cells, range(1, len(heads)), "tight", groups),
+        f'<p class="caption">{under}</p>',
+    )
+
+
+# ------------------------------------------------------------------------------------------- the rule, recovered
+def _way(decision: Any, inks: Mapping[str, str]) -> str:
+    if decision is None:
+        return '<span class="way undecided">undecided</span>'
+    if decision in _WAY_COLOURS:
+        return f'<span class="way {decision}">{text(decision)}</span>'
+    look = f"border-bottom:3px solid {inks.get(decision, _NO_WAY)}"
+    return f'<span class="way other" style="{look}">{text(decision)}</span>'
+
+
+_WAY_COLOURS = {"left": "#1f6fb2", "right": "#d97706", "straight": "#5b8c2a"}
+_MORE_COLOURS = ("#1f6fb2", "#d97706", "#5b8c2a", "#8a4fbf", "#0f8a8a", "#c2186b", "#7a5230", "#49566b", "#b8a000")
+_NO_WAY = "#c3c7ce"  # of episodes that showed no decision
+
+
+def _ways(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The decisions that the expert took or that occurred, and their colours; a turn has its own, "none" is last."""
+    found = list(dict.fromkeys(way for row in rows for way in (row.get("counts") or {})))
+    wanted = {row.get("expert") for row in rows}
+    used = [w for w in found if w == "none" or w in wanted or any((row.get("counts") or {}).get(w) for row in rows)]
+    others = [c for c in _MORE_COLOURS if c not in {_WAY_COLOURS.get(way) for way in used}]
+    free = iter(others * (1 + len(used) // len(others)))
+    return {way: _NO_WAY if way == "none" else _WAY_COLOURS.get(way) or next(free) for way in used}
+
+
+def _truth_table(truth: Mapping[str, Any]) -> str:
+    names = [str(n) for n in truth.get("names") or []]
+    inks = _ways(truth["rows"])
+    ways, rows = list(inks), []
+    for row in truth["rows"]:
+        counts = row.get("counts") or {}
+        total = sum(counts.values())
+        bar = "".join(
+            f'<i style="flex:{counts.get(way, 0)};background:{inks[way]}"></i>'
+            for way in ways if counts.get(way)
+        )  # fmt: skip
+        agree = row.get("decided") == row.get("expert")
+        mark = "" if row.get("decided") is None else "&nbsp;✓" if agree else "&nbsp;✗&nbsp;differs"
+        rows.append(
+            [f"<b>{'yes' if v else 'no'}</b>" if v else "no" for v in row.get("cell") or []]
+            + [
+                _way(row.get("expert"), inks),
+                f"<span style='white-space:nowrap'>{_way(row.get('decided'), inks)}{mark}</span>",
+            ]
+            + [text(counts.get(way, 0)) for way in ways]
+            + [f'<div class="stack">{bar}</div>' if total else "no evidence"]
+        )
+    heads = [*names, "the expert", "the learner", *ways, "share of each"]
+    groups = [
+        ("facts of the world", len(names)),
+        ("decision", 2),
+        ("the learner’s episodes, by decision", len(ways) + 1),
+    ]
+    return table(heads, rows, range(len(names) + 2, len(names) + 2 + len(ways)), "tight", groups)
+
+
+def _colour_key(inks: Mapping[str, str]) -> str:
+    def square(way: str, ink: str) -> str:
+        look = f"width:12px;height:12px;margin-right:5px;background:{ink}"
+        return f'<span class="swatch" style="{look}"></span>{text(way)}'
+
+    return "Bars: " + " &nbsp; ".join(square(way, ink) for way, ink in inks.items()) + ". "
+
+
+def why_not(score: Mapping[str, Any], level: str, otherwise: str = "the level was not measured.") -> str:
+    """Why a level was not asked, as the end of a sentence; `otherwise` where it was."""
+    reason = ((score.get("levels") or {}).get(level) or {}).get("not_asked")
+    return f"this scenario cannot be asked, for {str(reason).rstrip('.')}." if reason else otherwise
+
+
+def recovered(score: Mapping[str, Any]) -> str:
+    """The recovered rule, its forms and the truth table beside the expert's."""
+    truth = score.get("truth_table") or {}
+    out = []
+    rows = truth.get("rows") or []
+    undecided = sum(row.get("decided") is None for row in rows)
+    if score.get("recovered_rule"):
+        rule = text(score["recovered_rule"])
+        out.append(f'<p>The rule that the learner’s decisions give back:</p><p class="rule">{rule}</p>')
+    else:
+        out.append(missing("No rule was recovered: " + (
+            f"{undecided} of {len(rows)} cells stayed undecided." if undecided else why_not(score, "recovered")
+        )))  # fmt: skip
+    forms = score.get("forms") or {}
+    if any(forms.values()):
+        names = {"sop": "sum of products (either of these cases …)", "anf": "algebraic normal form (exclusive or of …)"}
+        lines = [[text(names.get(k, k)), f"<code>{text(v)}</code>"] for k, v in forms.items() if v]
+        out.append(table(["when it decides what, as a", "formula"], lines, look="narrow"))
+    same = score.get("equivalent")
+    if same is None and why_not(score, "recovered", "") == "":
+        out.append(missing("Whether it is equivalent to the expert's rule was not decided."))
+    elif score.get("recovered_rule"):
+        whole = len(rows) >= 2 ** len(truth.get("names") or [])
+        words = "Logically the same as the expert’s rule (" + (
+            "proved by a SAT solver)" if whole else "in every combination of facts that can happen)"
+        )
+        out.append(f"<p>{words}: <b>{text(bool(same))}</b>.</p>")
+    if score.get("fused") is not None:
+        words = (
+            "Fused: the premises are joined so early that they cannot be swapped one by one. The decision may "
+            "still be right."
+            if score["fused"]
+            else "Not fused either: swapping the decision as a whole does not decide what the car does."
+        )
+        out.append(f"<p>{words}</p>")
+    if rows:
+        out.append(_truth_table(truth))
+        caption = (
+            "One row per combination of facts (a cell). The same draws of the world are set to every combination in "
+            "turn, the learner drives each, and the counts say what it decided. A cell with too little evidence "
+            "stays undecided rather than being guessed; “none” means that no decision was shown in one piece."
+        )
+        if len(rows) < 2 ** len(truth.get("names") or []):
+            caption += " Combinations that cannot happen have no row."
+        out.append(f'<p class="caption">{_colour_key(_ways(rows))}{caption}</p>')
+    elif not why_not(score, "recovered", ""):
+        out.append(missing("The truth table was not recorded."))
+    return section(
+        "The rule, read back", "What the learner does in every combination of facts, beside the expert.", *out
+    )
+
+
+# --------------------------------------------------------------------------------------------- inside the network
+def league(score: Mapping[str, Any]) -> str:
+    """The formulas by what an online code saves on them."""
+    rows = score.get("league") or []
+    intro = "Which thought do the latents describe best? Every formula of the same kind competes with the expert’s."
+    asked = score.get("question")
+    if asked is not None:
+        intro += f" The expert’s formula tells whether the rule decides “{asked}”: yes and no cost the same to say."
+    if not rows:
+        why = why_not(score, "encodes", "")
+        absent = f"No formulas competed: {why}" if why else "The formula league was not recorded."
+        return section("Formula league", intro, missing(absent))
+    random = score.get("random_compression") or None
+    caption = (
+        "Minimum description length: an online code predicts, episode by episode, whether a formula is true, knowing "
+        "only the latent. The bar is the share of bits that this saves: 1 means free, 0 no better than a coin, below 0 "
+        "worse than a coin. A thought that the network holds is cheap to read, and cheaper than from an untrained "
+        "network (diamonds) or from the bare pixels (squares). "
+    )
+    caption += (
+        f"Labels drawn at random save {number(random.get('mean'))} on average; one in twenty of them does better than "
+        f"{number(random.get('high'))} (dashed)."
+        if random
+        else "Labels drawn at random were not measured."
+    )
+    if random and random.get("labellings") is not None:
+        caption += f" {random['labellings']} such labellings were tried."
+    ordered = sorted(rows, key=lambda r: -(r.get("compression") or 0.0))
+    body = [
+        [f"<code>{text(r.get('formula'))}</code>{' the expert’s' if r.get('true') else ''}",
+         *(text(r.get(k)) for k in ("compression", "untrained", "pixels", "bits", "accuracy", "episodes"))]
+        for r in ordered
+    ]  # fmt: skip
+    heads = ["formula", "learner", "untrained", "pixels", "code length [bits]", "accuracy", "episodes"]
+    groups = [("", 1), ("share of bits saved", 3), ("the learner’s code", 3)]
+    if all(r.get("short") is not None for r in ordered):
+        heads, groups = [*heads, "bits an episode"], [*groups, ("short codes", 1)]
+        body = [[*line, text(r["short"])] for line, r in zip(body, ordered)]
+        caption += (
+            " Whether the expert’s formula is first is tested with many short codes, since a thought that is held "
+            "more clearly is learned from fewer episodes; the table has them."
+        )
+    marked = [i for i, r in enumerate(ordered) if r.get("true")]
+    numbers = table(heads, body, range(1, len(heads)), "tight", groups, marked)
+    drawing = figure(figures.league(rows, random), caption)
+    return section("Formula league", intro, drawing, folded("The same as a table", numbers))
+
+
+def interchange(score: Mapping[str, Any]) -> str:
+    """Swaps and their controls, flip and keep apart."""
+    rows = score.get("interchange") or []
+    intro = "The latents of two twin worlds are exchanged, fact by fact, while the car drives."
+    if not rows:
+        why = why_not(score, "uses", "")
+        absent = f"Nothing was swapped: {why}" if why else "Interchange interventions were not recorded."
+        return section("Swapping thoughts", intro, missing(absent))
+
+    def cells(row: Mapping[str, Any], which: str) -> list[str]:
+        part = row.get(which) or {}
+        return [text(part.get("value")), text(interval_text(part.get("interval"))), text(part.get("n"))]
+
+    body = [[f"<b>{text(r.get('what'))}</b>", *cells(r, "flip"), *cells(r, "keep")] for r in rows]
+    heads = ["what is swapped", "share", "95 % interval", "pairs", "share", "95 % interval", "pairs"]
+    groups = [("", 1), ("changes when it should (flip)", 3), ("stays when it should (keep)", 3)]
+    caption = (
+        "Two numbers, never their mean: a swap that does nothing keeps every decision, and one that breaks everything "
+        "may flip them all. Rows that name a random variable, a wrong formula or an untrained net are controls, which "
+        "should change nothing; the full swap exchanges the whole latent and is the most that a swap can do. In "
+        "brackets: the fact in which the two worlds differ."
+    )
+    where = "; ".join(f"“{p}” at the {', '.join(sites)}" for p, sites in (score.get("swapped_at") or {}).items())
+    if where:
+        caption += (
+            f" Swapped here: {where}. A fact that is swapped at the encoder is joined with others where it is seen; at "
+            "the memory, it is remembered by itself."
+        )
+    numbers = table(heads, body, range(1, 7), "tight", groups)
+    return section("Swapping thoughts", intro, numbers, f'<p class="caption">{text(caption)}</p>')
+
+
+# ------------------------------------------------------------------------------------------------------- twins
+def twins(
+    record: Mapping[str, np.ndarray] | None, camera: tuple[int, int] | None = None, unasked: str = ""
+) -> str:  # fmt: skip
+    """The film strip of a twin pair, its steering and its ways.
+
+    Args:
+        record: what twins.npz holds.
+        camera: width and height of what the learner sees [px], where that is known.
+        unasked: why the scenario has no such twins, where it has none.
+    """
+    intro = (
+        "Two worlds that differ in one fact and in nothing else; and then the first world again, while the part of the "
+        "latent that says this fact is taken from the other one, tick by tick."
+    )
+    if record is None and unasked:
+        return section("A pair of twins", intro, missing(f"None were recorded: {unasked}."))
+    if record is None:
+        return section("A pair of twins", intro, missing("This section was not recorded: the run has no twins.npz."))
+    labels = [str(v) for v in record.get("labels", ())]
+    place = str(record.get("place", "junction"))
+    out = []
+    if said := _twins_said(record, labels):
+        out.append(said)
+    if "frames" in record and len(labels):
+        places = [f"{'+' if p > 0 else ''}{float(p):g} m".replace("-", "−") for p in record.get("places", ())]
+        rows = []
+        for i, label in enumerate(labels):
+            swatch = (
+                f'<span class="swatch" style="background:{figures.RUN_COLOURS[i % len(figures.RUN_COLOURS)]}"></span>'
+            )
+            frames = record["frames"][i]
+            cells = "".join(f"<td>{picture(f, f'{label}, picture {k + 1}')}</td>" for k, f in enumerate(frames))
+            rows.append(f"<tr><th>{swatch}<br>{text(label)}</th>{cells}</tr>")
+        under = "".join(f"<td>{text(p)}</td>" for p in places)
+        caption = (
+            f"The road from the learner’s own camera{_sharper(record['frames'].shape, camera)}, at the same distances "
+            f"from the {place}’s edge (before it: negative); a car that ended earlier shows its last picture."
+        )
+        out.append(figure(f'<table class="film">{"".join(rows)}<tr><th></th>{under}</tr></table>', caption))
+    else:
+        out.append(missing("The pictures of the twins were not recorded."))
+    names = [f"{kind}_{i}" for kind in ("steer", "xy") for i in range(len(labels))]
+    if labels and "tick" in record and all(name in record for name in names):
+        count = len(labels)
+        steers, paths = [record[n] for n in names[:count]], [record[n] for n in names[count:]]
+        extent = [float(v) for v in record["map_extent"]] if "map_extent" in record else None
+        drawing = figures.twins(labels, steers, paths, float(record["tick"]), record.get("map_picture"), extent)
+        caption = (
+            "Left: the angle of the front wheels. Right: the ways taken, drawn on the map; the dot is where the drive "
+            "ended. Where the swap carries the thought, the third line follows the second one although the camera "
+            "shows the first world."
+        )
+        out.append(figure(drawing, caption))
+    else:
+        out.append(missing("The paths and steering of the twins were not recorded."))
+    return section("A pair of twins", intro, *out)
+
+
+def _twins_said(record: Mapping[str, np.ndarray], labels: Sequence[str]) -> str:
+    """What holds in all rows, and what the rule wants of each beside what the car did, where that was recorded."""
+    if "wanted" not in record or "decided" not in record:
+        return ""
+    given = ", ".join(str(v) for v in record.get("given", ()))
+    inks = {str(v): _NO_WAY for v in record["wanted"]}
+    inks |= dict(zip((w for w in inks if w not in _WAY_COLOURS), _MORE_COLOURS[3:]))
+    rows = []
+    for label, wanted, decided in zip(labels, record["wanted"], record["decided"]):
+        mark = "&nbsp;✓" if str(wanted) == str(decided) else "&nbsp;✗"
+        rows.append([f"<b>{text(label)}</b>", _way(str(wanted), inks), f"{_way(str(decided), inks)}{mark}"])
+    shared = f'<p class="caption">In all of them: {text(given)}.</p>' if given else ""
+    return table(["world", "the rule’s decision", "what the car did"], rows, look="tight narrow") + shared
+
+
+def _sharper(shape: Sequence[int], camera: tuple[int, int] | None) -> str:
+    """That the frames (R, K, H, W, 3) are drawn with other pixels than the learner's, if so."""
+    if camera is None or (shape[3], shape[2]) == camera:
+        return ""
+    return f", drawn at {shape[3]} × {shape[2]} pixels (the learner sees {camera[0]} × {camera[1]})"
+
+
+def transfer(score: Mapping[str, Any]) -> str:
+    """The same learner on other maps."""
+    rows, note = score.get("transfer") or [], score.get("transfer_note")
+    intro = "The same learner, without further training, on maps that it has never seen."
+    if not rows:
+        return section("Elsewhere", intro, missing(str(note or "Transfer to other maps was not recorded.")))
+    body = [
+        [f"<b>{text(r.get('where'))}</b>", text(r.get("value")), text(interval_text(r.get("interval"))),
+         text(r.get("arrived")), text(r.get("episodes"))]
+        for r in rows
+    ]  # fmt: skip
+    heads = ["map", "obeys the rule", "95 % interval", "arrives", "episodes"]
+    out = [table(heads, body, range(1, len(heads)))]
+    for r in rows:
+        if cells := list(flat(r.get("cells") or {})):
+            lines = [[text(k), text(v)] for k, v in cells]
+            out.append(table([f"{r.get('where')}, by conditions", "obeys the rule"], lines, (1,), "tight narrow"))
+    if note:
+        out.append(f"<p>{text(note)}</p>")
+    return section("Elsewhere", intro, *out)

@@ -1,0 +1,170 @@
+"""A run folder: settings, manifest, metrics, checkpoints, demonstrations; each file is written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PACKAGES = ("homunculus", "numba", "numpy", "torch", "carla", "gymnasium", "opencv-python-headless", "pyarrow")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a kill leaves the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(temporary, path)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def commit() -> str:
+    """The source's git commit, with "+changes" when the tree differs from it; "unknown" outside a checkout."""
+    here = Path(__file__).parents[2]
+    if not (here / ".git").exists():
+        return "unknown"
+    try:
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
+        dirty = subprocess.run(["git", "status", "--porcelain"], cwd=here, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
+
+
+class RunFolder:
+    """A run's folder.
+
+    Args:
+        path: the folder; made when absent.
+        settings: everything that the results depend on; plain data.
+        resume: go on with what the folder holds.
+
+    Raises:
+        FileExistsError: when the folder holds a run and `resume` is off.
+        ValueError: when it holds a run with other settings.
+    """
+
+    def __init__(self, path: Path, settings: dict[str, Any], resume: bool) -> None:
+        self.path = Path(path)
+        config = self.path / "config.yaml"
+        wanted = yaml.safe_dump(settings, sort_keys=True)
+        if config.exists():
+            if not resume:
+                raise FileExistsError(
+                    f"{self.path} already holds a run; give --resume to go on with it, or another --out"
+                )
+            before = yaml.safe_load(config.read_text())
+            after = yaml.safe_load(wanted)
+            if before != after:
+                changed = sorted(k for k in before.keys() | after.keys() if before.get(k) != after.get(k))
+                raise ValueError(
+                    f"{self.path} was begun with other settings for {', '.join(changed)}; resume it with those it was "
+                    f"begun with (they stand in {config}), or give another --out"
+                )
+        self.path.mkdir(parents=True, exist_ok=True)
+        for name in ("checkpoints", "demonstrations", "training"):
+            (self.path / name).mkdir(exist_ok=True)
+        if not (self.path / "manifest.json").exists():
+            manifest = {
+                "commit": commit(),
+                "versions": versions(),
+                "cores": os.cpu_count(),
+                "machine": platform.machine(),
+            }
+            write_atomically(self.path / "manifest.json", json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+        if not config.exists():
+            write_atomically(config, wanted)
+
+    @property
+    def metrics(self) -> MetricsLog:
+        """metrics.jsonl of this run."""
+        return MetricsLog(self.path / "metrics.jsonl")
+
+    def checkpoint(self, name: str) -> Path:
+        """Where the checkpoint of this name lives."""
+        return self.path / "checkpoints" / name
+
+
+class MetricsLog:
+    """Append-only JSON lines. Every row has a `key`; a row whose key is there already is not written again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """All whole rows; a last line torn by a kill is passed over."""
+        if not self.path.exists():
+            return
+        for line in self.path.read_text().split("\n"):
+            if line:
+                try:
+                    yield json.loads(line)
+                except json.JSONDecodeError:
+                    continue
+
+    def has(self, key: str) -> bool:
+        """Whether a row of this key was written."""
+        return any(row["key"] == key for row in self.rows())
+
+    def append(self, key: str, row: dict[str, Any]) -> None:
+        """Add a row unless its key is there."""
+        if self.has(key):
+            return
+        text = self.path.read_text() if self.path.exists() else ""
+        with self.path.open("a") as stream:
+            if text and not text.endswith("\n"):
+                stream.write("\n")  # closes off a torn line; `rows` passes it over
+            stream.write(json.dumps({"key": key, **row}, sort_keys=True) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def plain(settings: Any) -> dict[str, Any]:
+    """A dataclass as plain YAML-able data."""
+    return json.loads(json.dumps(asdict(settings), default=str))
+
+
+def training_parts(train: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What a run's learner was taught with, in words: which parts of training were on.
+
+    Args:
+        train: the run's settings of training; rows: of its metrics.
+    """
+    if "hindsight" not in train:
+        return {}
+    on = train["hindsight"] == "on"
+    fit = train.get("fit") or {}
+    found = {"hindsight": f"on: a choice among {train.get('futures')} futures" if on else "off"}
+    if on:
+        found["stages of the first fit"] = (
+            f"encoder {fit.get('encoder_steps')} steps, memory {fit.get('memory_epochs')} passes, joint "
+            f"{train.get('epochs')} passes"
+        )
+        found["takeovers in a DAgger drive"] = str(train.get("takeovers"))
+    tried = next((r for r in rows if r.get("key") == "perturb"), None)
+    asked = train.get("perturb")
+    used = asked if tried is None else tried["strength"]
+    less = "" if used == asked else f" (of {asked:g}, at which the expert no longer did in .98)"
+    found["demonstrations perturbed"] = f"at strength {used:g}{less}" if used else f"no{less}"
+    return found

@@ -1,0 +1,1 @@
+"""Training: demonstrations, fitting, and the DAgger loop."""

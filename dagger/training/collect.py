@@ -1,0 +1,178 @@
+"""One DAgger pass: learner and expert share the wheel, the expert labels every state that is visited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.training.demonstrations import Demonstration, packed
+from dagger.training.perturbation import Offsets, Perturbation
+from dagger.training.takeover import takeovers
+from policies.base import Policy
+from policies.expert.expert import Expert
+from sim.datatypes.action import Action
+from sim.datatypes.episode import Episode
+from sim.world.backend import Backend
+from sim.world.rollout import MOVING, Trajectory, Truth, in_chunks, look, rollout
+
+
+@dataclass
+class Mixed:
+    """A driver that is the expert with probability beta and the learner otherwise, and writes down both.
+
+    Args:
+        expert: labels.
+        learner: may be None while beta is 1.
+        backend: which it drives in (the learner needs its camera).
+        beta: the expert's share of control.
+        hold: ticks for which who drives stays drawn.
+        seeds: (B,) int, one a world: who drives is drawn from the world's own seed, not from its neighbours'.
+        offsets: of what the expert executes, None for none; its labels are what they are.
+    """
+
+    expert: Expert
+    learner: Policy | None
+    backend: Backend
+    beta: float
+    hold: int
+    seeds: np.ndarray
+    offsets: Offsets | None = None
+    needs: str = "state"
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+    def begin(self, worlds: int) -> Any:
+        """The learner's memory, or none."""
+        self._chances = [np.random.default_rng([int(s), 7]) for s in self.seeds]
+        self._expert_drives = np.ones(worlds, bool)
+        self._perturbation = (
+            None if self.offsets is None else Perturbation(self.offsets, self.seeds, self.backend.simulation.tick)
+        )
+        self._minds = self.expert.begin(worlds)  # it thinks in every state, whoever drives
+        return self.learner.begin(worlds) if self.learner is not None else np.zeros((worlds, 0), np.float32)
+
+    def act(self, seen: Truth, memory: Any) -> tuple[Action, Any]:
+        """Execute one of the two actions in each slot."""
+        label = self.expert.label(seen, self._minds[seen.slots])
+        self._minds[seen.slots] = label.memory
+        if len(self.log) % self.hold == 0:
+            for w in seen.slots:
+                self._expert_drives[w] = self._chances[w].random() < self.beta
+        # An expert that no longer knows where to go hands the wheel back.
+        by_expert = self._expert_drives[seen.slots] & label.valid
+        executed = label.action
+        if self._perturbation is not None:
+            executed = self._perturbation.apply(executed, seen.slots, seen.world.speed[:, 0], len(self.log))
+        if self.learner is None:
+            by_expert = np.ones(len(seen.slots), bool)
+            action = executed
+        else:
+            proposal, memory = self.learner.act(look(self.backend, self.learner.needs, seen.slots), memory)
+            action = executed.where(by_expert, proposal)
+        entry = {"slots": seen.slots, "label": label, "by_expert": by_expert, "weather": seen.world.weather}
+        if not self.backend.redraws:
+            entry["frames"] = [packed(picture) for picture in self.backend.observe(seen.slots).camera]
+        self.log.append(entry)
+        return action, memory
+
+    def labelled(self) -> np.ndarray:
+        """(B, T) bool: the expert's label was one to be learned from, up to now."""
+        found = np.zeros((len(self.seeds), len(self.log)), bool)
+        for tick, entry in enumerate(self.log):
+            found[entry["slots"], tick] = entry["label"].valid
+        return found
+
+
+def collect(
+    backend: Backend,
+    expert: Expert,
+    learner: Policy | None,
+    episodes: Sequence[Episode],
+    schedule: BetaSchedule,
+    round_: int,
+    driver: str,
+    policy_version: str = "",
+    versions: dict[str, str] | None = None,
+    on_done: Callable[[float], None] | None = None,
+    offsets: Offsets | None = None,
+    takeovers_each: int = 0,
+) -> list[Demonstration]:
+    """Drive `episodes` with mixed control and return them with the expert's labels, and what it knew at every tick.
+
+    Args:
+        offsets: with which the expert's driving is perturbed, None for none.
+        takeovers_each: from how many ticks of a drive that a learner took part in the expert is let drive on in
+            another try, so that its own future from there is known; 0 where pictures cannot be redrawn.
+        on_done: called with the number of episodes that a finished batch held.
+    """
+    beta = schedule.beta(round_)
+    hold = 1 if schedule.per == "step" else max(1, round(schedule.segment / backend.simulation.tick))
+    found: list[Demonstration] = []
+    for chunk in in_chunks(episodes, backend.worlds):
+        padded = [*chunk, *[chunk[-1]] * (backend.worlds - len(chunk))]
+        seeds = np.array([e.seed for e in padded])
+        mixed = Mixed(expert, learner, backend, beta, hold, seeds, offsets)
+        trajectory = rollout(backend, mixed, padded)
+        tries = None
+        if learner is not None and takeovers_each and backend.redraws:
+            tries = takeovers(backend, expert, trajectory, mixed.labelled(), takeovers_each)
+        for w, episode in enumerate(chunk):
+            found.append(
+                Demonstration(
+                    episode=episode,
+                    driver=driver,
+                    round=round_,
+                    policy_version=policy_version,
+                    map_sha256=backend.maps.maps[backend.world.map[w]].digest,
+                    outcome=int(trajectory.outcome[w]),
+                    branch=int(trajectory.branch[w]),
+                    versions={**(versions or {}), **backend.versions},
+                    camera=None if backend.redraws else backend.camera,
+                    takeovers=() if tries is None else tries[w],
+                    **_by_tick(mixed, trajectory, w),
+                )
+            )
+        if on_done is not None:
+            on_done(len(chunk))
+    return found
+
+
+def _by_tick(mixed: Mixed, trajectory: Trajectory, w: int) -> dict[str, Any]:
+    """The fields of a `Demonstration` that run over the ticks of world w."""
+    ticks = int(trajectory.ticks[w])
+    rows = [(entry, int(np.searchsorted(entry["slots"], w))) for entry in mixed.log[:ticks]]
+    labels = [(entry["label"], i) for entry, i in rows]
+    return {
+        "moving": {name: trajectory.moving[name][w, :ticks] for name in MOVING},
+        "weather": np.stack([entry["weather"][i] for entry, i in rows]),
+        "ticks": {
+            "executed_steer": trajectory.steer[w, :ticks],
+            "executed_acceleration": trajectory.acceleration[w, :ticks],
+            "expert_steer": np.array([label.action.steer[i] for label, i in labels], np.float32),
+            "expert_acceleration": np.array([label.action.acceleration[i] for label, i in labels], np.float32),
+            "expert_used": np.array([entry["by_expert"][i] for entry, i in rows], bool),
+            "valid": np.array([label.valid[i] for label, i in labels], bool),
+            "beta": np.full(ticks, mixed.beta, np.float32),
+            "decision": np.array([label.decision[i] for label, i in labels], np.int8),
+            **_more(mixed.expert, trajectory, w, rows),
+        },
+        "propositions": {
+            name: np.array([label.facts[name][i] for label, i in labels], bool) for name in labels[0][0].facts
+        },
+        "frames": () if mixed.backend.redraws else tuple(entry["frames"][i] for entry, i in rows),
+    }
+
+
+def _more(expert: Expert, trajectory: Trajectory, w: int, rows: list[tuple[dict[str, Any], int]]) -> dict[str, Any]:
+    """What only some scenarios write down of world w: how the expert was at every tick, and the gears."""
+    found = {}
+    if expert.moody:
+        found["mood"] = np.array([e["label"].mood[i] for e, i in rows], np.float32)
+    if trajectory.reverse is not None:
+        found["executed_reverse"] = trajectory.reverse[w, : len(rows)]
+        gears = [e["label"].action.reverse for e, _ in rows]
+        found["expert_reverse"] = np.array([False if g is None else g[i] for g, (_, i) in zip(gears, rows)], bool)
+    return found

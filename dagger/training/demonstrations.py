@@ -1,0 +1,324 @@
+"""Demonstrations on disk: states, not pixels. Append-only Arrow shards, an index with checksums, nothing pickled.
+
+A shard holds whole episodes, one row each; the lists in a row run over ticks.  The index is a JSON line per shard,
+written after the shard itself: a run killed in between leaves a file that nobody counts and the next append
+replaces.  A shard whose bytes differ from its checksum is named and left out; the others stay usable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.world.rollout import MOVING
+
+FORMAT = 1
+TICK_FIELDS: dict[str, type] = {
+    "executed_steer": np.float32, "executed_acceleration": np.float32,
+    "expert_steer": np.float32, "expert_acceleration": np.float32,
+    "expert_used": np.bool_, "valid": np.bool_, "beta": np.float32, "decision": np.int8,
+}  # fmt: skip
+TAKEOVERS = ("takeover_tick", "takeover_length", "takeover_motion")  # columns of drives with takeovers
+FRAMES, CAMERA = "frames", "camera"  # columns of stored pictures and of who took them; others have neither
+JPEG_QUALITY = 95
+# Of scenarios that have them: the expert's mood, which no learner is shown, and the gears where somebody backs up.
+# A shard without them has no such columns.
+MORE_FIELDS: dict[str, type] = {"mood": np.float32, "executed_reverse": np.bool_, "expert_reverse": np.bool_}
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """What the expert would have done from one tick on: another try of the episode in which it took over there.
+
+    Args:
+        tick: at which it took over.
+        motion: (T', 4) float32, ego's x, y, yaw, speed from that tick to the end [m, m, rad, m/s].
+    """
+
+    tick: int
+    motion: np.ndarray
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """One labelled episode of T ticks and N actors.
+
+    Args:
+        episode: what was driven.
+        driver: who drove ("expert", "dagger", ...).
+        round: DAgger round; 0 is behaviour cloning.
+        policy_version: digest of the learner's weights that took part, "" for none.
+        map_sha256: digest of the compiled map.
+        moving: MOVING name -> (T, N) float32, the state in which each action was taken.
+        weather: (T, 14) float32.
+        ticks: TICK_FIELDS name -> (T,), and those of MORE_FIELDS that the scenario has.
+        propositions: name -> (T,) bool.
+        outcome, branch: at the end.
+        frames: T pictures as JPEG, from a backend whose pictures cannot be redrawn; none where they can.
+        camera: that took these, None where there are none.
+        takeovers: the expert's own futures from some of the ticks, where somebody else drove on.
+    """
+
+    episode: Episode
+    driver: str
+    round: int
+    policy_version: str
+    map_sha256: str
+    moving: dict[str, np.ndarray]
+    weather: np.ndarray
+    ticks: dict[str, np.ndarray]
+    propositions: dict[str, np.ndarray]
+    outcome: int
+    branch: int
+    versions: dict[str, str] = field(default_factory=dict)
+    frames: tuple[bytes, ...] = ()
+    camera: Camera | None = None
+    takeovers: tuple[Takeover, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.weather)
+
+    @property
+    def labels(self) -> int:
+        """How many ticks carry a label that may be learned from."""
+        return int(self.ticks["valid"].sum())
+
+
+def _schema(more: Sequence[str], frames: bool = False, takeovers: bool = False) -> pa.Schema:
+    arrow = {np.float32: pa.float32(), np.bool_: pa.bool_(), np.int8: pa.int8()}
+    fields = [
+        pa.field("episode", pa.string()), pa.field("driver", pa.string()), pa.field("round", pa.int32()),
+        pa.field("policy_version", pa.string()), pa.field("map_sha256", pa.string()), pa.field("versions", pa.string()),
+        pa.field("outcome", pa.int32()), pa.field("branch", pa.int32()), pa.field("actors", pa.int32()),
+        pa.field("weather", pa.list_(pa.float32())),
+        pa.field("propositions", pa.map_(pa.string(), pa.list_(pa.bool_()))),
+    ]  # fmt: skip
+    fields += [pa.field(name, pa.list_(pa.float32())) for name in MOVING]
+    ticks = TICK_FIELDS | {name: MORE_FIELDS[name] for name in more}
+    fields += [pa.field(name, pa.list_(arrow[kind])) for name, kind in ticks.items()]
+    if frames:
+        fields += [pa.field(FRAMES, pa.list_(pa.binary())), pa.field(CAMERA, pa.string())]
+    if takeovers:
+        kinds = (pa.int32(), pa.int32(), pa.float32())
+        fields += [pa.field(name, pa.list_(kind)) for name, kind in zip(TAKEOVERS, kinds)]
+    return pa.schema(fields, metadata={"format": str(FORMAT)})
+
+
+def _row(d: Demonstration) -> dict[str, object]:
+    return {
+        "episode": json.dumps(d.episode.to_dict(), sort_keys=True), "driver": d.driver, "round": d.round,
+        "policy_version": d.policy_version, "map_sha256": d.map_sha256,
+        "versions": json.dumps(d.versions, sort_keys=True), "outcome": d.outcome, "branch": d.branch,
+        "actors": d.moving["x"].shape[1], "weather": d.weather.ravel(),
+        "propositions": [(name, values.tolist()) for name, values in sorted(d.propositions.items())],
+        **{name: d.moving[name].ravel() for name in MOVING},
+        **{name: d.ticks[name] for name in (*TICK_FIELDS, *MORE_FIELDS) if name in d.ticks},
+        **(dict(zip(TAKEOVERS, _flat(d.takeovers))) if d.takeovers else {}),
+        **({FRAMES: list(d.frames)} if d.frames else {}),
+        **({CAMERA: json.dumps(asdict(d.camera), sort_keys=True)} if d.camera is not None else {}),
+    }  # fmt: skip
+
+
+def _flat(takeovers: Sequence[Takeover]) -> tuple[list[int], list[int], np.ndarray]:
+    """Ticks, lengths and all motions one after the other: the columns TAKEOVERS."""
+    motions = np.concatenate([t.motion for t in takeovers])
+    return [t.tick for t in takeovers], [len(t.motion) for t in takeovers], motions.astype(np.float32).ravel()
+
+
+def _demonstration(row: dict[str, pa.Scalar]) -> Demonstration:
+    def array(name: str, kind: type) -> np.ndarray:
+        return row[name].values.to_numpy(zero_copy_only=False).astype(kind)
+
+    actors = row["actors"].as_py()
+    takeovers: tuple[Takeover, ...] = ()
+    if TAKEOVERS[0] in row and row[TAKEOVERS[0]].is_valid:
+        starts, lengths, motions = (array(name, kind) for name, kind in zip(TAKEOVERS, (int, int, np.float32)))
+        pieces = np.split(motions.reshape(-1, 4), np.cumsum(lengths)[:-1])
+        takeovers = tuple(Takeover(int(t), motion) for t, motion in zip(starts, pieces))
+    ticks = TICK_FIELDS | {name: kind for name, kind in MORE_FIELDS.items() if name in row and row[name].is_valid}
+    return Demonstration(
+        episode=Episode.from_dict(json.loads(row["episode"].as_py())),
+        driver=row["driver"].as_py(),
+        round=row["round"].as_py(),
+        policy_version=row["policy_version"].as_py(),
+        map_sha256=row["map_sha256"].as_py(),
+        moving={name: array(name, np.float32).reshape(-1, actors) for name in MOVING},
+        weather=array("weather", np.float32).reshape(-1, 14),
+        ticks={name: array(name, kind) for name, kind in ticks.items()},
+        propositions={name: np.array(values, bool) for name, values in row["propositions"].as_py()},
+        outcome=row["outcome"].as_py(),
+        branch=row["branch"].as_py(),
+        versions=json.loads(row["versions"].as_py()),
+        frames=tuple(row[FRAMES].as_py()) if FRAMES in row and row[FRAMES].is_valid else (),
+        camera=Camera(**json.loads(row[CAMERA].as_py())) if CAMERA in row and row[CAMERA].is_valid else None,
+        takeovers=takeovers,
+    )
+
+
+def packed(picture: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB as JPEG."""
+    good, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not good:
+        raise ValueError(f"a picture of shape {picture.shape} cannot be stored as JPEG")
+    return data.tobytes()
+
+
+def unpacked(data: bytes) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of a stored picture.
+
+    Raises:
+        ValueError: for what is no picture.
+    """
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError(f"a stored picture of {len(data)} bytes cannot be decoded")
+    return np.ascontiguousarray(picture[..., ::-1])
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as stream:
+        return (
+            hashlib.file_digest(stream, "sha256").hexdigest()
+            if hasattr(hashlib, "file_digest")
+            else hashlib.sha256(stream.read()).hexdigest()
+        )
+
+
+class DemonstrationStore:
+    """A folder of shards.
+
+    Args:
+        folder: made when absent.
+
+    Attributes:
+        damaged: shard name -> what is wrong with it; filled by reading.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.damaged: dict[str, str] = {}
+
+    @property
+    def _index(self) -> Path:
+        return self.folder / "index.jsonl"
+
+    def entries(self) -> list[dict[str, object]]:
+        """The index, oldest first. A last line that was torn by a kill is not counted."""
+        if not self._index.exists():
+            return []
+        rows = []
+        lines = self._index.read_text().split("\n")
+        for number, line in enumerate(lines, 1):
+            if not line:
+                continue
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                if number == len(lines):
+                    break
+                raise ValueError(f"{self._index}:{number} is not JSON: {line[:60]!r}") from None
+        return rows
+
+    def append(self, demonstrations: Sequence[Demonstration], tag: str) -> str:
+        """Write one shard and count it.
+
+        Args:
+            tag: says what the shard is, "round-1"; a tag that the index already has is an error.
+
+        Returns:
+            The shard's file name.
+        """
+        if any(e["tag"] == tag for e in self.entries()):
+            raise ValueError(f"{self.folder} already has a shard {tag!r}; shards are only ever added")
+        name = f"{tag}.arrow"
+        more = [name for name in MORE_FIELDS if any(name in d.ticks for d in demonstrations)]
+        table = pa.Table.from_pylist(
+            [_row(d) for d in demonstrations],
+            schema=_schema(more, any(d.frames for d in demonstrations), any(d.takeovers for d in demonstrations)),
+        )
+        temporary = self.folder / f".{name}.part"
+        with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, self.folder / name)
+        entry = {
+            "tag": tag, "file": name, "sha256": sha256_of(self.folder / name), "episodes": len(demonstrations),
+            "ticks": sum(len(d) for d in demonstrations), "labels": sum(d.labels for d in demonstrations),
+            "format": FORMAT,
+        }  # fmt: skip
+        self._mend_index()
+        with self._index.open("a") as stream:
+            stream.write(json.dumps(entry, sort_keys=True) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        return name
+
+    def _mend_index(self) -> None:
+        """Make the index end with a line's end. What `entries` counts stays; a torn line was never counted and goes."""
+        data = self._index.read_bytes() if self._index.exists() else b""
+        _, _, rest = data.rpartition(b"\n")
+        if not rest:
+            return
+        try:
+            json.loads(rest)
+        except ValueError:
+            with self._index.open("r+b") as stream:
+                stream.truncate(len(data) - len(rest))
+        else:  # only its line's end was lost
+            with self._index.open("ab") as stream:
+                stream.write(b"\n")
+
+    def tags(self) -> list[str]:
+        """Tags of the shards that the index counts."""
+        return [str(e["tag"]) for e in self.entries()]
+
+    def read(self, tags: Iterable[str] | None = None) -> list[Demonstration]:
+        """All episodes of the given shards (of all when None), in the order of the index.
+
+        A damaged shard is skipped and recorded in `damaged`.
+
+        Raises:
+            ValueError: when a wanted tag is not in the index, or every wanted shard is damaged.
+        """
+        wanted = None if tags is None else list(tags)
+        entries = self.entries()
+        if missing := sorted(set(wanted or ()) - {str(e["tag"]) for e in entries}):
+            raise ValueError(f"no shard {missing} in {self.folder}; it has {[e['tag'] for e in entries]}")
+        chosen = [e for e in entries if wanted is None or e["tag"] in wanted]
+        found: list[Demonstration] = []
+        for entry in chosen:
+            path = self.folder / str(entry["file"])
+            reason = self._damage(path, entry)
+            if reason:
+                self.damaged[path.name] = reason
+                continue
+            with pa.memory_map(str(path)) as source:
+                table = pa.ipc.open_file(source).read_all()
+                columns = {name: table.column(name) for name in table.column_names}
+                found += [_demonstration({n: c[i] for n, c in columns.items()}) for i in range(table.num_rows)]
+        if chosen and not found:
+            raise ValueError(f"no usable shard in {self.folder}: {self.damaged}")
+        return found
+
+    def _damage(self, path: Path, entry: dict[str, object]) -> str | None:
+        if not path.exists():
+            return "the file is missing"
+        if entry["format"] != FORMAT:
+            return f"format {entry['format']}, this version reads {FORMAT}"
+        digest = sha256_of(path)
+        if digest != entry["sha256"]:
+            return f"its SHA-256 is {digest[:12]}…, the index says {str(entry['sha256'])[:12]}…"
+        return None

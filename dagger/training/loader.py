@@ -1,0 +1,413 @@
+"""The rendering loader: demonstrations hold states, training wants pictures, the camera kernel draws them.
+
+A frame is drawn from the very arrays that the rollout's frame was drawn from, so it is the same frame, bit for bit.
+Drawn frames are kept while they fit in `cache_bytes`, and a loader of more demonstrations goes on with those of a
+loader of fewer; the next batch is drawn while the current one trains.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dagger.training.demonstrations import Demonstration, unpacked
+from dagger.training.futures import Futures, gathered
+from sim.datatypes.action import Action
+from sim.datatypes.camera import Camera
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.world_state import World
+from sim.dynamics.signed_acceleration import along_heading
+from sim.render.rgb import render
+from sim.world.embedded import EmbeddedWorld
+from sim.world.rollout import MOVING
+
+
+@dataclass(frozen=True)
+class Batch:
+    """S windows of L ticks.
+
+    Args:
+        camera: (S, L, H, W, 3) uint8; speed, steer, acceleration: (S, L) float32; the last as in
+            `sim.dynamics.signed_acceleration` where somebody backs up.
+        valid: (S, L) bool: the tick exists and its label may be learned from.
+        path, progress, known: (S, L, ...) the demonstrator's futures (`dagger.training.futures`).
+        lane: (S,) int, which lane of an epoch each window continues; fresh: (S,) bool, it begins an episode.
+    """
+
+    camera: np.ndarray
+    speed: np.ndarray
+    steer: np.ndarray
+    acceleration: np.ndarray
+    valid: np.ndarray
+    path: np.ndarray
+    progress: np.ndarray
+    known: np.ndarray
+    lane: np.ndarray
+    fresh: np.ndarray
+
+
+@dataclass(frozen=True)
+class Drives:
+    """S whole drives of up to T ticks, (S, T, ...) as in `Batch`, without pictures."""
+
+    steer: np.ndarray
+    acceleration: np.ndarray
+    valid: np.ndarray
+    path: np.ndarray
+    progress: np.ndarray
+    known: np.ndarray
+
+
+@dataclass(frozen=True)
+class Frames:
+    """N single pictures and the futures behind them.
+
+    Args:
+        camera: (N, H, W, 3) uint8; speed: (N,) float32 [m/s].
+        path, progress, known: (N, ...), see `dagger.training.futures.Futures`.
+        phase: (N,) int, which of PHASES equal parts of its drive each is from.
+    """
+
+    camera: np.ndarray
+    speed: np.ndarray
+    path: np.ndarray
+    progress: np.ndarray
+    known: np.ndarray
+    phase: np.ndarray
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of one step, (S,) int each: lane, episode, first tick and the tick behind the last."""
+
+    lane: np.ndarray
+    episode: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+
+
+PHASES = 10  # parts of a drive that single pictures are drawn from
+
+
+class DrawnFrames:
+    """Pictures of the ticks [0, count), in pieces: a longer store holds the pieces of a shorter one and one more.
+
+    Two threads may draw the same picture into a shared piece: both write the same bytes.
+
+    Args:
+        count: of ticks; shape: of a picture.
+        before: the shorter store.
+    """
+
+    def __init__(self, count: int, shape: tuple[int, ...], before: DrawnFrames | None = None) -> None:
+        start: int = before.count if before else 0
+        piece = (start, np.empty((count - start, *shape), np.uint8), np.zeros(count - start, bool))
+        self._pieces: list[tuple[int, np.ndarray, np.ndarray]] = [*(before._pieces if before else ()), piece]
+        self.count: int = count
+        self._shape = shape
+
+    def _among(self, ticks: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Per piece: pictures, drawn or not, which of `ticks` (n,) are in it, and where."""
+        for start, pictures, drawn in self._pieces:
+            inside = np.flatnonzero((ticks >= start) & (ticks < start + len(drawn)))
+            yield pictures, drawn, inside, ticks[inside] - start
+
+    def missing(self, ticks: np.ndarray) -> np.ndarray:
+        """Which of `ticks` (n,) were not drawn yet, as positions in it."""
+        new = np.zeros(len(ticks), bool)
+        for _, drawn, inside, places in self._among(ticks):
+            new[inside] = ~drawn[places]
+        return np.flatnonzero(new)
+
+    def put(self, ticks: np.ndarray, found: np.ndarray) -> None:
+        """Keep the pictures `found` (n, ...) of `ticks` (n,)."""
+        for pictures, drawn, inside, places in self._among(ticks):
+            pictures[places] = found[inside]
+            drawn[places] = True
+
+    def get(self, ticks: np.ndarray) -> np.ndarray:
+        """(n, ...) uint8: the pictures of `ticks` (n,), which were put before."""
+        found = np.empty((len(ticks), *self._shape), np.uint8)
+        for pictures, _, inside, places in self._among(ticks):
+            found[inside] = pictures[places]
+        return found
+
+
+def _all_stored(demonstrations: Sequence[Demonstration], camera: Camera) -> bool:
+    """Whether the pictures are stored ones; they are what they are.
+
+    Raises:
+        ValueError: when only some have them, or another camera took them.
+    """
+    having = sum(bool(d.frames) for d in demonstrations)
+    if 0 < having < len(demonstrations):
+        raise ValueError(
+            f"{having} of {len(demonstrations)} demonstrations have stored pictures; train on one kind alone"
+        )
+    asked = asdict(camera)
+    for took in {d.camera for d in demonstrations if d.camera is not None}:
+        if other := {name: value for name, value in asdict(took).items() if asked[name] != value}:
+            theirs = ", ".join(f"{name} {value:g}" for name, value in other.items())
+            mine = ", ".join(f"{name} {asked[name]:g}" for name in other)
+            raise ValueError(f"stored pictures are of a camera with {theirs} and cannot be redrawn with {mine}")
+    return having > 0
+
+
+class RenderingLoader:
+    """Serves windows of demonstrations as batches.
+
+    Args:
+        demonstrations: what to learn from.
+        camera: need not be the one that was driven with, unless pictures were stored.
+        threads: for drawing.
+        cache_bytes: keep drawn frames in memory up to this; the ticks behind are drawn every time.
+        search: folders of OpenDRIVE files.
+        before: a loader of the first of these demonstrations, whose drawn frames are used on.
+
+    Raises:
+        ValueError: when `before` had others, a demonstration was recorded on a map that is now compiled differently, or
+            stored pictures are of another camera.
+    """
+
+    def __init__(
+        self,
+        demonstrations: Sequence[Demonstration],
+        camera: Camera,
+        threads: int = 1,
+        cache_bytes: int = 0,
+        search: Sequence[Path] = (),
+        before: RenderingLoader | None = None,
+    ) -> None:
+        if not demonstrations:
+            raise ValueError("the loader was given no demonstrations")
+        self.demonstrations, self.camera, self.threads = list(demonstrations), camera, threads
+        actors = max(d.moving["x"].shape[1] for d in demonstrations)
+        self._backend = EmbeddedWorld(len(demonstrations), camera, Simulation(actors=actors), search=search)
+        self._backend.reset([d.episode for d in demonstrations])
+        for w, d in enumerate(demonstrations):
+            here = self._backend.maps.maps[self._backend.world.map[w]].digest
+            if d.map_sha256 != here:
+                raise ValueError(
+                    f"demonstration {w} was recorded on map {d.map_sha256[:12]}…, but its map now compiles to "
+                    f"{here[:12]}…: its pictures can no longer be redrawn"
+                )
+        self._stored = _all_stored(demonstrations, camera)
+        self.lengths = np.array([len(d) for d in demonstrations])
+        self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
+        self._moving = {
+            name: np.concatenate([self._padded(d, name, actors) for d in demonstrations]) for name in MOVING
+        }
+        self._weather = np.concatenate([d.weather for d in demonstrations])
+        self._ticks = {
+            name: np.concatenate([d.ticks[name] for d in demonstrations])
+            for name in ("expert_steer", "expert_acceleration", "valid")
+        }
+        if any("expert_reverse" in d.ticks for d in demonstrations):
+            self._ticks["expert_acceleration"] = self._along_heading()
+        if before is not None and not self._goes_on_from(before):
+            raise ValueError("the loader before has other demonstrations or another camera; its frames cannot be used")
+        shape = (camera.height, camera.width, 3)
+        self._cached = min(self.frames, cache_bytes // int(np.prod(shape)))
+        if before is not None and before._cache is not None:
+            self._cached = max(self._cached, before._cache.count)
+        self._cache: DrawnFrames | None = (
+            DrawnFrames(self._cached, shape, before._cache if before else None) if self._cached else None
+        )
+
+    @functools.cached_property
+    def futures(self) -> Futures:
+        """The demonstrators' futures at every tick."""
+        return gathered(self.demonstrations)
+
+    def _goes_on_from(self, before: RenderingLoader) -> bool:
+        """Whether the demonstrations begin with those of `before`, seen by the same camera."""
+        mine = self.demonstrations[: len(before.demonstrations)]
+        same = len(mine) == len(before.demonstrations) and self.camera == before.camera
+        return same and all(
+            a.episode == b.episode and all(np.array_equal(a.moving[k], b.moving[k]) for k in MOVING)
+            for a, b in zip(mine, before.demonstrations)
+        )
+
+    def _along_heading(self) -> np.ndarray:
+        """(ticks,) the expert's pedal where it backs up: as the learner is to say it
+        (`sim.dynamics.signed_acceleration`)."""
+        none = [np.zeros(len(d), bool) for d in self.demonstrations]
+        gears = np.concatenate([d.ticks.get("expert_reverse", n) for d, n in zip(self.demonstrations, none)])
+        asked = Action(self._ticks["expert_steer"], self._ticks["expert_acceleration"], gears)
+        return along_heading(asked, self._moving["speed"][:, 0])
+
+    @staticmethod
+    def _padded(d: Demonstration, name: str, actors: int) -> np.ndarray:
+        values = d.moving[name]
+        return np.pad(values, ((0, 0), (0, actors - values.shape[1])))
+
+    @property
+    def frames(self) -> int:
+        """How many ticks there are in all."""
+        return int(self._starts[-1])
+
+    def world(self, episode: np.ndarray, tick: np.ndarray) -> World:
+        """The rows of the true state at tick `tick` of demonstration `episode`, both (n,)."""
+        flat = self._starts[episode] + tick
+        rows = {name: array[episode] for name, array in self._backend.world._asdict().items()}
+        rows |= {name: values[flat] for name, values in self._moving.items()}
+        rows["weather"] = self._weather[flat]
+        rows["tick"] = tick.astype(np.int32)
+        since = rows["tick"] * np.int32(round(self._backend.simulation.tick * 1000))  # [ms], as the world counts them
+        rows["clock"] = np.where(rows["clock"] >= 0, rows["clock"] + since, rows["clock"])
+        return World(**rows)
+
+    def draw(self, episode: np.ndarray, tick: np.ndarray) -> np.ndarray:
+        """(n, H, W, 3) uint8: the frames at tick `tick` of demonstration `episode`."""
+        if self._cache is None:
+            return self._pictures(episode, tick)
+        flat = self._starts[episode] + tick
+        kept = flat < self._cached
+        if not kept.all():
+            found = np.empty((len(flat), self.camera.height, self.camera.width, 3), np.uint8)
+            found[~kept] = self._pictures(episode[~kept], tick[~kept])
+            if kept.any():
+                found[kept] = self.draw(episode[kept], tick[kept])
+            return found
+        if len(new := self._cache.missing(flat)):
+            self._cache.put(flat[new], self._pictures(episode[new], tick[new]))
+        return self._cache.get(flat)
+
+    def _pictures(self, episode: np.ndarray, tick: np.ndarray) -> np.ndarray:
+        """(n, H, W, 3) uint8: redrawn from the state, or as they were stored where that cannot be."""
+        if not self._stored:
+            return render(self._backend.maps.arrays, self.world(episode, tick), self.camera, threads=self.threads)
+        return np.stack([unpacked(self.demonstrations[e].frames[t]) for e, t in zip(episode, tick)])
+
+    def batch(self, windows: Windows) -> Batch:
+        """Some windows as a batch, padded to the longest and masked."""
+        length = int((windows.stop - windows.start).max())
+        ticks = windows.start[:, None] + np.arange(length)
+        exists = ticks < windows.stop[:, None]
+        ticks = np.minimum(ticks, windows.stop[:, None] - 1)
+        flat = self._starts[windows.episode][:, None] + ticks
+        drawn = self.draw(np.repeat(windows.episode, length), ticks.ravel())
+        return Batch(
+            camera=drawn.reshape(*ticks.shape, *drawn.shape[1:]),
+            speed=self._moving["speed"][flat, 0],
+            steer=self._ticks["expert_steer"][flat],
+            acceleration=self._ticks["expert_acceleration"][flat],
+            valid=self._ticks["valid"][flat] & exists,
+            path=self.futures.path[flat],
+            progress=self.futures.progress[flat],
+            known=self.futures.known[flat] & exists,
+            lane=windows.lane,
+            fresh=windows.start == 0,
+        )
+
+    def drives(self, episodes: np.ndarray) -> Drives:
+        """Labels and futures of whole drives, padded to the longest and masked; no picture is drawn."""
+        length = int(self.lengths[episodes].max())
+        ticks = np.arange(length)[None]
+        exists = ticks < self.lengths[episodes][:, None]
+        flat = self._starts[episodes][:, None] + np.minimum(ticks, self.lengths[episodes][:, None] - 1)
+        return Drives(
+            steer=self._ticks["expert_steer"][flat],
+            acceleration=self._ticks["expert_acceleration"][flat],
+            valid=self._ticks["valid"][flat] & exists,
+            path=self.futures.path[flat],
+            progress=self.futures.progress[flat],
+            known=self.futures.known[flat] & exists,
+        )
+
+    def speed(self, episode: np.ndarray, tick: np.ndarray) -> np.ndarray:
+        """(n,) float32 ego's speed at tick `tick` of demonstration `episode` [m/s]."""
+        return np.asarray(self._moving["speed"][self._starts[episode] + tick, 0])
+
+    def plan(
+        self, length: int, lanes: int, rng: np.random.Generator, episodes: np.ndarray | None = None
+    ) -> list[Windows]:
+        """Steps of one pass: each of `lanes` lanes goes through one episode after the other, a window a step.
+
+        Every tick is met once. The first window of a long episode is of random length, at least half of `length`, so
+        that the cuts between windows lie elsewhere in every pass.
+
+        Args:
+            length: of the longest window, in ticks.
+            episodes: which to go through, all when None.
+        """
+        order = rng.permutation(np.arange(len(self.lengths)) if episodes is None else episodes)
+        queue = iter(order.tolist())
+        at: list[tuple[int, int] | None] = [(e, 0) for e in itertools.islice(queue, lanes)]
+        steps = []
+        while any(place is not None for place in at):
+            rows = []
+            for lane, place in enumerate(at):
+                if place is None:
+                    continue
+                episode, start = place
+                ticks = int(self.lengths[episode])
+                stop = min(start + length, ticks)
+                if start == 0 and ticks > length:
+                    stop = int(rng.integers((length + 1) // 2, length + 1))
+                rows.append((lane, episode, start, stop))
+                following = next(queue, None) if stop == ticks else None
+                at[lane] = (episode, stop) if stop < ticks else None if following is None else (following, 0)
+            steps.append(Windows(*(np.array(column) for column in zip(*rows))))
+        return steps
+
+    def epoch(self, plan: Sequence[Windows]) -> Iterator[Batch]:
+        """The batches of a plan; the next one is drawn while this one is used."""
+        with ThreadPoolExecutor(1, thread_name_prefix="loader") as pool:
+            pending = pool.submit(self.batch, plan[0])
+            for step in plan[1:]:
+                ready = pending.result()
+                pending = pool.submit(self.batch, step)
+                yield ready
+            yield pending.result()
+
+    def sample(
+        self, count: int, rng: np.random.Generator, weights: np.ndarray, episodes: np.ndarray | None = None
+    ) -> Frames | None:
+        """Single pictures of as many episodes, from ticks whose future is known; None where no future is.
+
+        A picture's place is drawn as a share of its drive, and never by what happens in the drive: places chosen
+        relative to a manoeuvre would tell the manoeuvre by the distance to it.
+
+        Args:
+            count: N.
+            weights: (PHASES,) how often each part of a drive is drawn from.
+            episodes: which to draw from, all when None.
+        """
+        able = self._able if episodes is None else episodes[np.isin(episodes, self._able)]
+        if not len(able):
+            return None
+        episode = able[rng.integers(len(able), size=count)]
+        phase = rng.choice(PHASES, count, p=weights / weights.sum())
+        share = (phase + rng.random(count)) / PHASES
+        first, last = self._known_starts[episode], self._known_starts[episode + 1]
+        flat = self._known_at[first + (share * (last - first)).astype(int)]
+        return Frames(
+            camera=self.draw(episode, flat - self._starts[episode]),
+            speed=self._moving["speed"][flat, 0],
+            path=self.futures.path[flat],
+            progress=self.futures.progress[flat],
+            known=self.futures.known[flat],
+            phase=phase,
+        )
+
+    @functools.cached_property
+    def _known_at(self) -> np.ndarray:
+        """The ticks whose future is known, as positions among all."""
+        return np.flatnonzero(self.futures.known)
+
+    @functools.cached_property
+    def _known_starts(self) -> np.ndarray:
+        """Where each episode's begin in `_known_at`, and the end."""
+        return np.searchsorted(self._known_at, self._starts)
+
+    @functools.cached_property
+    def _able(self) -> np.ndarray:
+        """The episodes that have a tick whose future is known."""
+        return np.flatnonzero(np.diff(self._known_starts))

@@ -1,0 +1,56 @@
+"""How far demonstrations of a scenario may be perturbed: tried in a few drives before the first collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.training.collect import collect
+from dagger.training.perturbation import Offsets
+from policies.expert.expert import Expert
+from scenarios.sampling.sample import decision, room_for
+from scenarios.scenario import Scenario
+from sim.core.progress import Progress
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import OUTCOME
+from sim.world.backends import at_once, new_worlds
+
+LEAST = 0.98  # share of perturbed drives that must arrive, and decide as the rule does
+WEAKER = (1.0, 0.5, 0.25, 0.0)  # strengths that are tried, as shares of the one asked for
+
+
+def bounded(
+    expert: Expert, scenario: Scenario, episodes: Sequence[Episode], strength: float, camera: Camera, worlds: int,
+    threads: int, search: Sequence[Path], progress: Progress,
+) -> dict[str, Any]:  # fmt: skip
+    """The greatest strength at which the expert still arrives and decides as the rule does in LEAST of `episodes`.
+
+    What the expert reads hangs on the camera. A perturbation that pushed a sign out of sight before it was read would
+    show as a wrong decision.
+
+    Returns:
+        {"asked", "strength", "tried": [{"strength", "right", "episodes"}]}; the strength is 0 where none will do.
+    """
+    tried: list[dict[str, Any]] = []
+    wanted = np.array([decision(scenario, e) for e in episodes])
+    for share in WEAKER[:-1]:
+        progress.stage(f"how far demonstrations may be perturbed: strength {strength * share:g}", len(episodes))
+        with new_worlds(
+            at_once(min(worlds, len(episodes))), camera, room_for(scenario), threads=threads, search=search
+        ) as backend:
+            found = collect(
+                backend, expert, None, episodes, BetaSchedule(), 0, "expert", on_done=progress.advance,
+                offsets=Offsets().scaled(strength * share),
+            )  # fmt: skip
+        branch, outcome = (np.array([getattr(d, name) for d in found]) for name in ("branch", "outcome"))
+        right = float(np.mean((branch == wanted) & (outcome == OUTCOME["arrived"])))
+        tried.append({"strength": strength * share, "right": right, "episodes": len(episodes)})
+        if right >= LEAST:
+            break
+    passed = tried[-1]["right"] >= LEAST
+    return {"asked": strength, "strength": tried[-1]["strength"] if passed else 0.0, "tried": tried}

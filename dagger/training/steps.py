@@ -1,0 +1,276 @@
+"""Steps of a fit: gradients of each question, and the optimiser that each has to itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dagger.training.loader import PHASES, Batch, Drives, Frames
+from policies.checkpoint import optimiser_tensors, restore_optimiser
+from policies.encoders.convnet import jitter
+from policies.hindsight import Target
+from policies.learner import Learner
+
+SLOW = 0.98  # share of the running loss of a part of the drive that a step keeps
+Gradients = tuple[Tensor | None, ...]
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How a learner is fitted.
+
+    Args:
+        learning_rate: of the joint stage, at its start; every rate falls along a cosine to `last_rate` of it.
+        again_rate: the same in later rounds, which begin with a learner that drives.
+        encoder_rate: of the encoder's hindsight; memory_rate: of the memory's stage.
+        last_rate: share of the rates that is left at the end of a stage.
+        weight_decay: AdamW's.
+        encoder_steps: of the encoder's stage at most; encoder_batch: single pictures in each.
+        encoder_gain: share by which 400 steps must lower the encoder's hindsight loss, or its stage ends.
+        memory_epochs: passes of the memory's stage; memory_again: the same in later rounds.
+        memory_batch: whole drives in a step of it.
+        most_frames: that a pass of the memory's or the joint stage goes through; of more, a random part of the drives.
+        window: ticks that gradients flow through in the joint stage; the state is carried on to the next window.
+        sequences: windows in a batch of it; frames: single pictures beside them.
+        clip: greatest gradient norm.
+        jitter: strength of the random brightness, contrast and gamma of a window; 0 is off.
+    """
+
+    learning_rate: float = 1.5e-3
+    again_rate: float = 7e-4
+    encoder_rate: float = 1.5e-3
+    memory_rate: float = 3e-3
+    last_rate: float = 0.05
+    weight_decay: float = 1e-4
+    encoder_steps: int = 4800
+    encoder_batch: int = 128
+    encoder_gain: float = 0.03
+    memory_epochs: int = 6
+    memory_again: int = 2
+    memory_batch: int = 48
+    most_frames: int = 200_000
+    window: int = 64
+    sequences: int = 4
+    frames: int = 64
+    clip: float = 1.0
+    jitter: float = 0.1
+
+
+class Optimisers:
+    """Three optimisers: of the controls, of the encoder's hindsight, and of the memory's.
+
+    Attributes:
+        parameters: name -> what each of them changes.
+    """
+
+    def __init__(self, learner: Learner, settings: FitSettings) -> None:
+        self.settings = settings
+        named = list(learner.named_parameters())
+        looking = ("encoder.", "embedding.", "embed_speed.", "level.", "hindsight.seen.")
+        self.parameters = {
+            "controls": [p for name, p in named if not name.startswith("hindsight.")],
+            "encoder": [p for name, p in named if name.startswith(looking)],
+            "memory": [p for name, p in named if name.startswith(("memory.", "hindsight.remembered."))],
+        }
+        self._optimisers = {
+            name: torch.optim.AdamW(parameters, lr=0.0, weight_decay=settings.weight_decay, fused=True)
+            for name, parameters in self.parameters.items()
+            if parameters
+        }
+
+    def step(self, name: str, gradients: Gradients, rate: float, done: float) -> None:
+        """Apply one question's gradients, clipped by themselves.
+
+        Args:
+            rate: at the start of the stage; done: share of the stage that is.
+        """
+        last = self.settings.last_rate
+        parameters, optimiser = self.parameters[name], self._optimisers[name]
+        for group in optimiser.param_groups:
+            group["lr"] = rate * (last + (1 - last) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+        for parameter, gradient in zip(parameters, gradients):
+            # The fused optimiser goes through both in memory order: a gradient laid out otherwise would be scrambled.
+            if gradient is not None and gradient.stride() != parameter.stride():
+                gradient = torch.empty_like(parameter).copy_(gradient)
+            parameter.grad = gradient
+        torch.nn.utils.clip_grad_norm_(parameters, self.settings.clip)
+        optimiser.step()
+        for parameter in parameters:
+            parameter.grad = None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All states as flat tensors."""
+        return {f"{name}.{k}": v for name, o in self._optimisers.items() for k, v in optimiser_tensors(o).items()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what `tensors` gave."""
+        for name, optimiser in self._optimisers.items():
+            head = f"{name}."
+            restore_optimiser(optimiser, {k.removeprefix(head): v for k, v in tensors.items() if k.startswith(head)})
+
+
+class Fitter:
+    """Makes steps, in a `with` block.
+
+    Args:
+        learner: fitted in place.
+        settings: how.
+        abreast: whether the two parts of a step are computed side by side.
+        first: whether the learner knows nothing yet.
+
+    Attributes:
+        hard: (PHASES,) running hindsight loss of single pictures by part of the drive: where it is high, more are
+            drawn. What is wrong is asked more often, and no rule is read for it.
+    """
+
+    def __init__(self, learner: Learner, settings: FitSettings, abreast: bool = False, first: bool = True) -> None:
+        self.learner, self.settings = learner, settings
+        self._joint = "learning_rate" if first else "again_rate"  # the setting that is the joint stage's rate
+        self.optimisers = Optimisers(learner, settings)
+        self.hard = np.ones(PHASES)
+        self._states: dict[int, Tensor] = {}  # lane -> what its memory carries to the next window
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="fit") if abreast else None
+
+    def __enter__(self) -> Fitter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def each(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        """`work` of every item, side by side where that is asked for."""
+        return list(map(work, items) if self._pool is None else self._pool.map(work, items))
+
+    def forget(self) -> None:
+        """Begin the next pass with empty memories."""
+        self._states.clear()
+
+    # ---------------------------------------------------------------------------------------------- stages
+    def look(self, frames: Frames, generator: torch.Generator, done: float) -> float:
+        """A step of the encoder's stage; returns the hindsight loss of the pictures [nat]."""
+        camera = jittered(frames.camera[:, None], self.settings.jitter, generator)[:, 0]
+        parts = _halves(len(camera))
+        found = self.each(lambda part: self._by_frames(camera[part], frames, part), parts)
+        gradients, losses = _mean([g for g, _ in found]), np.concatenate([losses for _, losses in found])
+        self.optimisers.step("encoder", gradients, self.settings.encoder_rate, done)
+        return self._note(losses, frames)
+
+    def remember(self, latents: np.ndarray, drives: Drives, done: float) -> float:
+        """A step of the memory's stage; returns the loss of the controls [nat].
+
+        Args:
+            latents: (S, T, D) float32 embeddings of whole drives, padded.
+        """
+        embedding = torch.from_numpy(latents)
+        parts = [part for part in _halves(len(embedding)) if drives.valid[part].any()]
+        found = self.each(lambda part: self._by_memory(embedding[part], drives, part), parts)
+        rate = self.settings.memory_rate
+        self._own_step("controls", _mean([controls for controls, _, _ in found]), rate, done)
+        self._own_step("memory", _mean([behind for _, behind, _ in found]), rate, done)
+        return float(np.mean([loss for _, _, loss in found]))
+
+    def _own_step(self, name: str, gradients: Gradients, rate: float, done: float) -> None:
+        """A step in which parameters without a gradient stay as they are: the encoder, in the memory's stage."""
+        if any(g is not None for g in gradients):
+            self.optimisers.step(name, gradients, rate, done)
+
+    def step(self, batch: Batch, frames: Frames | None, generator: torch.Generator, done: float) -> tuple[float, float]:
+        """A step of the joint stage; returns the losses of the controls and of single pictures, nan without any."""
+        camera = jittered(batch.camera, self.settings.jitter, generator)
+        if frames is None:
+            windows, single = self._by_windows(camera, batch), None
+        else:
+            pictures = jittered(frames.camera[:, None], self.settings.jitter, generator)[:, 0]
+            whole = slice(0, len(pictures))
+            windows, single = self.each(
+                lambda work: work(),
+                (lambda: self._by_windows(camera, batch), lambda: self._by_frames(pictures, frames, whole)),
+            )
+        controls, behind, loss = windows
+        rate = getattr(self.settings, self._joint)
+        self.optimisers.step("controls", controls, rate, done)
+        self._own_step("memory", behind, rate, done)
+        if single is None or frames is None:
+            return loss, float("nan")
+        gradients, losses = single
+        self.optimisers.step("encoder", gradients, rate, done)
+        return loss, self._note(losses, frames)
+
+    # ------------------------------------------------------------------------------------------- gradients
+    def _by_frames(self, camera: Tensor, frames: Frames, part: slice) -> tuple[Gradients, np.ndarray]:
+        target = Target(*(_tensor(a[part]) for a in (frames.path, frames.progress, frames.known)))
+        losses = self.learner.frame_losses(camera, _tensor(frames.speed[part]), target)
+        _check(losses, "hindsight loss", "encoder_rate", self.settings.encoder_rate)
+        gradients = torch.autograd.grad(losses.mean(), self.optimisers.parameters["encoder"], allow_unused=True)
+        return gradients, losses.detach().numpy()
+
+    def _by_memory(self, embedding: Tensor, drives: Drives, part: slice) -> tuple[Gradients, Gradients, float]:
+        arrays = (drives.steer, drives.acceleration, drives.valid)
+        steer, acceleration, valid = (_tensor(a[part]) for a in arrays)
+        target = Target(*(_tensor(a[part]) for a in (drives.path, drives.progress, drives.known)))
+        loss, behind, _ = self.learner.loss_of(embedding, steer, acceleration, valid, target, None)
+        return self._apart(loss, behind, "memory_rate", self.settings.memory_rate)
+
+    def _by_windows(self, camera: Tensor, batch: Batch) -> tuple[Gradients, Gradients, float]:
+        state = self.learner.begin(len(batch.lane))
+        for row, (lane, fresh) in enumerate(zip(batch.lane.tolist(), batch.fresh.tolist())):
+            if not fresh and lane in self._states:
+                state[row] = self._states[lane]
+        speed, steer, acceleration, valid = map(_tensor, (batch.speed, batch.steer, batch.acceleration, batch.valid))
+        target = Target(*(_tensor(a) for a in (batch.path, batch.progress, batch.known)))
+        loss, behind, state = self.learner.loss(camera, speed, steer, acceleration, valid, target, state)
+        for row, lane in enumerate(batch.lane.tolist()):
+            self._states[lane] = state[row]
+        return self._apart(loss, behind, self._joint, getattr(self.settings, self._joint))
+
+    def _apart(self, loss: Tensor, behind: Tensor, name: str, rate: float) -> tuple[Gradients, Gradients, float]:
+        """Gradients of the controls, and of the memory's hindsight, which ends at the memory and costs little."""
+        _check(loss + behind, "loss", name, rate)
+        controls, memory = (self.optimisers.parameters[n] for n in ("controls", "memory"))
+        asked: Gradients = (None,) * len(memory)
+        if behind.requires_grad and memory:
+            asked = torch.autograd.grad(behind, memory, retain_graph=True, allow_unused=True)
+        return torch.autograd.grad(loss, controls, allow_unused=True), asked, float(loss.detach())
+
+    def _note(self, losses: np.ndarray, frames: Frames) -> float:
+        """Take the losses (N,) of single pictures into `hard`; returns their mean."""
+        for phase in np.unique(frames.phase):
+            self.hard[phase] = SLOW * self.hard[phase] + (1 - SLOW) * float(losses[frames.phase == phase].mean())
+        return float(losses.mean())
+
+
+def _halves(count: int) -> list[slice]:
+    """The rows of a step in two parts; few are one."""
+    middle = count // 2
+    return [slice(0, middle), slice(middle, count)] if middle else [slice(0, count)]
+
+
+def _mean(parts: Sequence[Gradients]) -> Gradients:
+    """The mean of the gradients of equal parts."""
+    if len(parts) == 1:
+        return parts[0]
+    return tuple(None if a is None or b is None else (a + b).mul_(0.5) for a, b in zip(*parts))
+
+
+def _check(loss: Tensor, what: str, name: str, rate: float) -> None:
+    if not bool(torch.isfinite(loss).all()):
+        value = float(loss.detach().mean())
+        raise FloatingPointError(f"the {what} became {value}; lower the learning rate (--train.fit.{name}, {rate})")
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def jittered(camera: np.ndarray, strength: float, generator: torch.Generator) -> Tensor:
+    """Pictures (B, T, H, W, 3) with random brightness and contrast a sequence; as they are at strength 0."""
+    pictures = _tensor(camera)
+    return jitter(pictures, strength, generator) if strength > 0 else pictures

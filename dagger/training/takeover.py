@@ -1,0 +1,80 @@
+"""The expert's own future from states that a learner has led to: it is let take over there, in another try.
+
+A world's bytes depend on its seed and its actions alone, so an episode can be driven again with the same actions up to
+any tick, and from there by the expert. What ego then does is what the expert intended at that tick, told as it tells
+everything else: by driving.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dagger.training.demonstrations import Takeover
+from policies.expert.expert import Expert
+from sim.datatypes.action import Action
+from sim.datatypes.vocabulary import OUTCOME
+from sim.world.backend import Backend
+from sim.world.rollout import Trajectory, Truth, rollout
+
+CHANCES = 13  # names the generator of an episode's takeovers beside its seed
+
+
+class _Resumed:
+    """Repeats the actions of a trajectory up to a tick of every world, and drives as the expert from there.
+
+    Args:
+        trajectory: of B worlds; ticks: (B,) int, when the expert takes over.
+    """
+
+    needs = "state"
+
+    def __init__(self, expert: Expert, trajectory: Trajectory, ticks: np.ndarray) -> None:
+        self.expert, self.trajectory, self.ticks = expert, trajectory, ticks
+        self._now = 0
+
+    def begin(self, worlds: int) -> Any:
+        """The expert's memory: it thinks from the start, whoever drives."""
+        return self.expert.begin(worlds)
+
+    def act(self, seen: Truth, memory: Any) -> tuple[Action, Any]:
+        """The recorded action, or the expert's."""
+        label = self.expert.label(seen, memory)
+        own = self.ticks[seen.slots] <= self._now
+        now = min(self._now, self.trajectory.steer.shape[1] - 1)
+        gears = self.trajectory.reverse
+        recorded = Action(
+            self.trajectory.steer[seen.slots, now],
+            self.trajectory.acceleration[seen.slots, now],
+            None if gears is None else gears[seen.slots, now],
+        )
+        self._now += 1
+        return label.action.where(own, recorded), label.memory
+
+
+def takeovers(
+    backend: Backend, expert: Expert, trajectory: Trajectory, labelled: np.ndarray, each: int
+) -> list[tuple[Takeover, ...]]:
+    """From `each` ticks of every world the expert's own drive to the end, one list a world, by tick.
+
+    The ticks are drawn from the world's own seed, one from each of `each` equal parts of its drive. Left out are ticks
+    at which the expert's label is void, and tries that do not arrive.
+
+    Args:
+        backend: in which the trajectory was driven; its worlds are reset.
+        trajectory: B worlds, T ticks.
+        labelled: (B, T) bool, the expert knew what to do.
+    """
+    lengths = trajectory.ticks
+    chances = [np.random.default_rng([e.seed, CHANCES]) for e in trajectory.episodes]
+    found: list[list[Takeover]] = [[] for _ in trajectory.episodes]
+    for part in range(each):
+        share = np.array([(part + c.random()) / each for c in chances])
+        ticks = np.minimum((share * lengths).astype(int), lengths - 1)
+        again = rollout(backend, _Resumed(expert, trajectory, ticks), trajectory.episodes)
+        for w, tick in enumerate(ticks.tolist()):
+            if again.outcome[w] == OUTCOME["arrived"] and labelled[w, tick]:
+                motion = np.stack([again.moving[k][w, tick : again.ticks[w], 0] for k in ("x", "y", "yaw", "speed")], 1)
+                found[w].append(Takeover(tick, motion.astype(np.float32)))
+    return [tuple(row) for row in found]

@@ -1,0 +1,390 @@
+"""DAgger (Ross, Gordon, Bagnell 2011), readable from top to bottom, with behaviour cloning beside it.
+
+    round 0        expert drives N0 episodes         fit                        -> checkpoints/round-0
+    round i        learner and expert share N1 more  fit on all new, some old   -> checkpoints/dagger-i
+    beside it      the expert alone drives N1 more   fit on all new, some old   -> checkpoints/cloning-i
+
+Where the expert drives alone its driving is perturbed (`dagger.training.perturbation`), and besides its controls a
+learner is asked
+for its future (`policies.hindsight`). The second arm is behaviour cloning with the same number of episodes, epochs and
+windows. The arms run side by side, each on its share of the threads: one fit hardly gains from a second core, two fits
+do. Every step leaves its result on disk in one piece and is skipped when the result is there: that is all there is to
+resuming.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from dagger.algorithms.schedules import BetaSchedule
+from dagger.runs.folder import RunFolder, versions
+from dagger.training.collect import collect
+from dagger.training.demonstrations import DemonstrationStore
+from dagger.training.fit import fit
+from dagger.training.futures import clustered
+from dagger.training.loader import RenderingLoader
+from dagger.training.perturbation import Offsets
+from dagger.training.pilot import bounded
+from dagger.training.steps import FitSettings
+from policies.checkpoint import load_policy, save_policy
+from policies.evaluate import drive
+from policies.expert.expert import Expert
+from policies.learner import Learner, LearnerSettings, build
+from scenarios.sampling.sample import batch, room_for
+from scenarios.scenario import Scenario
+from sim.core.progress import Progress, Quiet
+from sim.datatypes.camera import Camera
+from sim.world.backends import at_once, most_at_once, new_worlds
+from sim.world.decision_detectors import backs_up
+
+ARMS = ("dagger", "cloning")
+# Seeds of episodes live in ranges that never meet: training, evaluation after a round, and (in probes) the scorecard.
+TRAIN_SEEDS, EVALUATION_SEEDS, PILOT_SEEDS = 0, 1_000_000, 1_500_000
+PILOT = 128  # episodes in which the size of perturbations is tried
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How much is demonstrated and learned.
+
+    Args:
+        episodes: expert episodes before the first fit.
+        rounds: DAgger rounds after it.
+        per_round: episodes of each round.
+        epochs: passes of the joint stage of the first fit; round_epochs: of every later one.
+        evaluation: episodes driven after each round for the learning curve, per split.
+        worlds: how many worlds run at once.
+        threads: of kernels and of torch; part of what makes a run repeat to the byte.
+        replay: episodes of earlier rounds that a pass of a later fit goes through, for each new one.
+        hindsight: "on" asks the learner for the demonstrator's future as well, "off" for controls alone.
+        futures: typical futures that hindsight is a choice among, of paths and of progress each.
+        takeovers: from how many ticks of every drive of a DAgger round the expert's own future is made known.
+        perturb: strength of the offsets of steering and pedal while the expert demonstrates; 0 is none.
+        perturb_rounds: whether the expert's share of driving in DAgger rounds is perturbed as well.
+        cache_mb: drawn frames are kept in memory up to this [MiB].
+        learner, fit, beta, camera: see there.
+    """
+
+    episodes: int = 4000
+    rounds: int = 2
+    per_round: int = 200
+    epochs: int = 1
+    round_epochs: int = 1
+    replay: float = 3.0
+    evaluation: int = 32
+    worlds: int = 64
+    threads: int = 2
+    hindsight: Literal["on", "off"] = "on"
+    futures: int = 16
+    takeovers: int = 4
+    perturb: float = 1.0
+    perturb_rounds: bool = False
+    cache_mb: int = 6000
+    learner: LearnerSettings = field(default_factory=LearnerSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    beta: BetaSchedule = field(default_factory=BetaSchedule)
+    camera: Camera = field(default_factory=Camera)
+
+    def __post_init__(self) -> None:
+        """Refuse a learner's setting that the run sets itself.
+
+        Raises:
+            ValueError: naming the setting that is meant.
+        """
+        if self.learner.futures:
+            raise ValueError(f"learner.futures is {self.learner.futures}; a run sets it, from --train.futures")
+
+    @classmethod
+    def quick(cls, share: float = 1.0) -> TrainSettings:
+        """Less of everything, for a first look.
+
+        Args:
+            share: of the episodes, where these are long (`probes.scorecard.quick_share`).
+        """
+        usual = {"episodes": (360, 120), "per_round": (40, 16), "evaluation": (12, 4)}  # and the least of each
+        counts: dict[str, Any] = {k: max(least, round(share * n)) for k, (n, least) in usual.items()}
+        fit = FitSettings(learning_rate=1.2e-3, encoder_steps=400, memory_epochs=4, memory_again=1)
+        return cls(rounds=1, fit=fit, **counts)
+
+
+class Loop:
+    """A run: both arms of one scenario and seed, in one run folder.
+
+    Args:
+        run: where everything goes.
+        scenario: what is demonstrated.
+        seed: of episodes, weights and batches.
+        settings: how much.
+        progress: told about every stage.
+        scalars: called with (tag, value, step), for TensorBoard.
+        search: folders of OpenDRIVE files.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        scenario: Scenario,
+        seed: int,
+        settings: TrainSettings,
+        progress: Progress | None = None,
+        scalars: Callable[[str, float, int], None] | None = None,
+        search: tuple[Path, ...] = (),
+    ) -> None:
+        self.run, self.scenario, self.seed, self.settings = run, scenario, seed, settings
+        self.progress = progress or Quiet()
+        self.scalars = scalars or (lambda tag, value, step: None)
+        self.search, self.stop = search, threading.Event()
+        self._loaders: dict[str, RenderingLoader] = {}  # by arm, the latest: what it has drawn need not be drawn again
+        self._log = threading.Lock()  # what both arms write to
+        self.store = DemonstrationStore(run.path / "demonstrations")
+        self.threads = settings.threads  # of the kernels, for whoever works at the moment
+        self.expert = Expert.of(scenario)
+
+    def train(self) -> Path:
+        """Everything: the common start, then both arms. Returns the folder of the last DAgger checkpoint."""
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs 3 % of a step
+        torch.set_num_threads(max(1, self.settings.threads // len(ARMS)))
+        self._round("round", 0, self.progress)
+        if self.settings.threads < len(ARMS) or most_at_once() is not None:  # servers are for one arm at a time
+            for arm in ARMS:
+                self._arm(arm, self.progress)
+        else:
+            self._abreast()
+        torch.set_num_threads(self.settings.threads)
+        return self.run.checkpoint(self._name(ARMS[0], self.settings.rounds))
+
+    def _arm(self, arm: str, progress: Progress) -> None:
+        for i in range(1, self.settings.rounds + 1):
+            self._round(arm, i, progress)
+
+    def _abreast(self) -> None:
+        """Both arms at once. Torch and the kernels let go of the interpreter while they compute."""
+        self.threads = self.settings.threads // len(ARMS)
+        lanes = Lanes(self.progress, f"rounds 1 to {self.settings.rounds}", len(ARMS) * self.settings.rounds)
+        with ThreadPoolExecutor(len(ARMS), thread_name_prefix="arm") as pool:
+            running = [pool.submit(self._arm, arm, lanes.lane()) for arm in ARMS]
+            try:
+                for arm in running:
+                    arm.result()
+            except BaseException:
+                self.stop.set()  # the other arm ends at its next step instead of minutes later
+                raise
+
+    @staticmethod
+    def _name(arm: str, i: int) -> str:
+        return "round-0" if i == 0 else f"{arm}-{i}"
+
+    def _round(self, arm: str, i: int, progress: Progress) -> None:
+        name = self._name(arm, i)
+        before = None if i == 0 else load_policy(self.run.checkpoint(self._name(arm, i - 1)))[0]
+        if name not in self.store.tags():
+            self._collect(arm, i, before, progress)
+        if not self.run.checkpoint(name).exists():
+            self._fit(arm, i, before, progress)
+        if not self.run.metrics.has(f"evaluate/{name}"):
+            self._evaluate(arm, i, progress)
+
+    def _collect(self, arm: str, i: int, learner: Learner | None, progress: Progress) -> None:
+        settings, name = self.settings, self._name(arm, i)
+        count = settings.episodes if i == 0 else settings.per_round
+        # Both arms meet the same episodes in the same round; only who drives them differs.
+        first = TRAIN_SEEDS + (0 if i == 0 else settings.episodes + (i - 1) * settings.per_round)
+        episodes = batch(self.scenario, range(self._seed(first), self._seed(first) + count), "train")
+        mixed = i > 0 and arm == "dagger"
+        offsets = self._offsets(progress) if not mixed or settings.perturb_rounds else None
+        progress.stage(f"{name}: driving {count} episodes", count)
+        with new_worlds(
+            at_once(min(settings.worlds, count)), settings.camera, room_for(self.scenario), threads=self.threads,
+            search=self.search,
+        ) as backend:  # fmt: skip
+            found = collect(
+                backend, self.expert, learner if mixed else None, episodes,
+                settings.beta, i if mixed else 0,
+                "dagger" if mixed else "expert", digest_of(learner) if mixed and learner else "", versions(),
+                on_done=progress.advance, offsets=offsets,
+                takeovers_each=settings.takeovers if settings.hindsight == "on" else 0,
+            )  # fmt: skip
+            said = {"notes": backend.notes, "faults": backend.faults, "versions": backend.versions}
+            if any(said.values()):
+                with self._log:
+                    self.run.metrics.append(f"backend/{name}", said)
+        with self._log:
+            self.store.append(found, name)
+
+    def _offsets(self, progress: Progress) -> Offsets | None:
+        """The offsets of this scenario's demonstrations: as asked for, or as large as still lets the expert arrive."""
+        strength = self.settings.perturb
+        if not strength:
+            return None
+        key = "perturb"
+        with self._log:
+            row = next((r for r in self.run.metrics.rows() if r["key"] == key), None)
+        if row is None:
+            first = self._seed(PILOT_SEEDS)
+            episodes = batch(self.scenario, range(first, first + PILOT), "train")
+            row = bounded(
+                self.expert,
+                self.scenario,
+                episodes,
+                strength,
+                self.settings.camera,
+                self.settings.worlds,
+                self.threads,
+                self.search,
+                progress,
+            )
+            with self._log:
+                self.run.metrics.append(key, row)
+        return Offsets().scaled(row["strength"]) if row["strength"] else None
+
+    def _seed(self, offset: int) -> int:
+        return self.seed * 10_000_000 + offset
+
+    def _fit(self, arm: str, i: int, learner: Learner | None, progress: Progress) -> None:
+        settings, name = self.settings, self._name(arm, i)
+        shards = [self._name(arm, j) for j in range(i + 1)]
+        demonstrations = self.store.read(shards)
+        if self.store.damaged:
+            raise ValueError(f"cannot fit {name}: {self.store.damaged}")
+        before = self._loaders.get(arm if i > 1 else "round")
+        loader = RenderingLoader(
+            demonstrations, settings.camera, self.threads, settings.cache_mb * 2**20, self.search, before
+        )
+        self._loaders[arm] = loader
+        if learner is None:
+            learner = self._fresh(loader)
+        epochs = settings.round_epochs if i else settings.epochs
+        labels = sum(d.labels for d in demonstrations)
+        progress.stage(f"{name}: fitting {labels:,} labels", 1.0)
+        place = {"done": 0.0, "step": 0}
+
+        def on_step(stage: str, share: float, loss: float, behind: float) -> None:
+            told = [f"{what} {value:+.2f}" for what, value in (("loss", loss), ("hindsight", behind)) if value == value]
+            progress.advance(share - place["done"], " ".join((stage, *told)))
+            place["done"], place["step"] = share, place["step"] + 1
+            for tag, value in (("loss", loss), ("hindsight", behind)):
+                if value == value:
+                    self.scalars(f"{arm}/{tag}", value, i * 10_000 + int(place["step"]))
+            if self.stop.is_set():
+                raise InterruptedError(f"{name} was stopped because the other arm failed")
+
+        state = self.run.path / "training" / name
+        losses = fit(
+            learner, loader, settings.fit, epochs, (self.seed, ARMS.index(arm) if i else 0, i), state, on_step,
+            self._chooser(i, len(demonstrations)), abreast=i == 0 and settings.threads > 1, first=i == 0,
+        )  # fmt: skip
+        about = {
+            "scenario": self.scenario.name, "scenario_digest": self.scenario.digest(), "rule": str(self.scenario.rule),
+            "seed": self.seed, "arm": arm if i else "round", "round": i, "labels": labels,
+            "camera": asdict(settings.camera),
+        }  # fmt: skip
+        save_policy(self.run.checkpoint(name), learner, about)
+        with self._log:
+            self.run.metrics.append(f"fit/{name}", {"arm": arm, "round": i, "labels": labels, "losses": losses})
+
+    def _fresh(self, loader: RenderingLoader) -> Learner:
+        """A learner that knows nothing but the typical futures of the first demonstrations."""
+        asked = self.settings.futures if self.settings.hindsight == "on" else 0
+        learner = build(replace(self.settings.learner, backs=backs_up(self.scenario.trial), futures=asked), self.seed)
+        if learner.hindsight is not None:
+            anchors = clustered(loader.futures, asked, self.seed)
+            learner.hindsight.set_anchors(torch.from_numpy(anchors.path), torch.from_numpy(anchors.progress))
+        return learner
+
+    def _chooser(self, i: int, count: int) -> Callable[[np.random.Generator], np.ndarray] | None:
+        """Which of `count` episodes a pass of round i goes through: all that are new, and some of the others."""
+        if i == 0:
+            return None
+        new = self.settings.per_round
+        old = min(count - new, round(self.settings.replay * new))
+
+        def choose(rng: np.random.Generator) -> np.ndarray:
+            again = rng.choice(count - new, old, replace=False)
+            return np.concatenate([np.sort(again), np.arange(count - new, count)])
+
+        return choose
+
+    def _evaluate(self, arm: str, i: int, progress: Progress) -> None:
+        settings, name = self.settings, self._name(arm, i)
+        learner = load_policy(self.run.checkpoint(name))[0]
+        row: dict[str, Any] = {"arm": arm, "round": i, "labels": self._labels(arm, i)}
+        progress.stage(f"{name}: driving alone", 2 * settings.evaluation)
+        for split in ("train", "test"):
+            first = self._seed(EVALUATION_SEEDS)
+            episodes = batch(self.scenario, range(first, first + settings.evaluation), split)
+            tally = drive(
+                learner, self.scenario, episodes, settings.camera, settings.worlds, self.threads, self.search,
+                on_done=progress.advance,
+            )  # fmt: skip
+            row[split] = {
+                "agreement": float(tally.agrees.mean()), "arrived": float(tally.arrived.mean()),
+                "episodes": len(episodes), "progress": float(np.mean(tally.progress)),
+            }  # fmt: skip
+            self.scalars(f"{arm}/agreement/{split}", row[split]["agreement"], i)
+        with self._log:
+            self.run.metrics.append(f"evaluate/{name}", row)
+
+    def _labels(self, arm: str, i: int) -> int:
+        wanted = {self._name(arm, j) for j in range(i + 1)}
+        return sum(int(str(e["labels"])) for e in self.store.entries() if e["tag"] in wanted)
+
+
+class Lanes:
+    """Several tellers of progress on one bar, from several threads.
+
+    Args:
+        progress: the one bar.
+        text: its stage; rounds: how many rounds all lanes have together.
+    """
+
+    STEPS = 3  # of a round: driving, fitting, driving alone
+
+    def __init__(self, progress: Progress, text: str, rounds: int) -> None:
+        self._progress, self._lock, self._notes = progress, threading.Lock(), list[str]()
+        progress.stage(text, float(rounds * self.STEPS))
+
+    def lane(self) -> Progress:
+        """One more teller."""
+        self._notes.append("")
+        return _Lane(self, len(self._notes) - 1)
+
+    def tell(self, lane: int, by: float, note: str) -> None:
+        """`by` stages more are done in a lane, which is at `note`."""
+        with self._lock:
+            self._notes[lane] = note
+            self._progress.advance(by, " | ".join(note for note in self._notes if note))
+
+
+class _Lane:
+    def __init__(self, lanes: Lanes, number: int) -> None:
+        self._lanes, self._number = lanes, number
+        self._text, self._total, self._done = "", 1.0, 0.0
+
+    def stage(self, text: str, total: float) -> None:
+        """The stage before counts as done, whatever it had told."""
+        rest = 1.0 - self._done / self._total if self._text else 0.0
+        self._text, self._total, self._done = text, max(total, 1e-9), 0.0
+        self._lanes.tell(self._number, rest, text)
+
+    def advance(self, by: float, note: str = "") -> None:
+        """A share of this stage."""
+        self._done += by
+        self._lanes.tell(self._number, by / self._total, f"{self._text.split(':')[0]} {note}".strip())
+
+
+def digest_of(learner: Learner) -> str:
+    """SHA-256 over a learner's weights, by name: the version of a policy that took part in a demonstration."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(learner.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,72 @@
+"""The same policy, without further training, at the T-junctions of a real town that it has never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from policies.base import Policy
+from policies.evaluate import drive
+from scenarios.rules.logic import describe_cell
+from scenarios.sampling.plan import plan
+from scenarios.sampling.sample import batch
+from scenarios.scenario import Scenario
+from sim.core.progress import Progress
+from sim.core.statistics import wilson
+from sim.datatypes.camera import Camera
+from sim.datatypes.vocabulary import DECISIONS
+from sim.road.map.loading import find_file
+
+TOWN = "Town02.xodr"
+SEEDS = 5_000_000  # apart from the seeds of training, evaluation and probes
+
+
+def transfer(
+    policy: Policy,
+    scenario: Scenario,
+    camera: Camera,
+    episodes: int,
+    seed: int,
+    threads: int,
+    worlds: int,
+    search: Sequence[Path],
+    progress: Progress,
+    town: str = TOWN,
+) -> dict[str, Any]:
+    """Drive `policy` at a town's T-junctions in all conditions.
+
+    Args:
+        search: folders of OpenDRIVE files; $HOMUNCULUS_MAPS is one more.
+
+    Returns:
+        {"transfer": [row], "transfer_note": what is to be said about it}; no rows where the town's file is missing.
+    """
+    try:
+        find_file(town, search)
+    except FileNotFoundError:
+        note = f"{town} was not found: name its folder with --maps, or in HOMUNCULUS_MAPS, to try the policy there."
+        return {"transfer": [], "transfer_note": note}
+    if scenario.map.file == town:
+        return {"transfer": [], "transfer_note": f"The scenario itself is in {town}; there is nowhere to transfer to."}
+    said = {DECISIONS[d] for d in plan(scenario).decision.values()}
+    if scenario.map.kind != "t" or not said <= {"left", "right"}:
+        note = f"Not asked: {town} has T-junctions only, and this rule decides at another kind of place."
+        return {"transfer": [], "transfer_note": note}
+    progress.stage(f"{town}: driving {episodes} episodes elsewhere", episodes)
+    elsewhere = scenario.with_map({"file": town, "junction": "t"})
+    first = seed * 10_000_000 + SEEDS
+    drawn = batch(elsewhere, range(first, first + episodes), "every")
+    tally = drive(policy, elsewhere, drawn, camera, worlds, threads, search, on_done=progress.advance)
+    agrees = int(tally.agrees.sum())
+    row = {
+        "where": town,
+        "value": agrees / episodes,
+        "interval": list(wilson(agrees, episodes)),
+        "episodes": episodes,
+        "arrived": float(tally.arrived.mean()),
+        "cells": {
+            describe_cell(tally.names, cell): float(tally.agrees[rows].mean()) for cell, rows in tally.by_cell().items()
+        },
+    }
+    return {"transfer": [row], "transfer_note": "Agreement with the rule in closed loop; crashes count against it."}

@@ -1,0 +1,1 @@
+"""Controllers: steering and speed along a path."""

@@ -1,0 +1,216 @@
+"""Path and speed to steer and acceleration: the hands and feet of every rule-following driver.
+
+Across: pure pursuit. Along: the highest speed from which every curve ahead can still be met at a comfortable
+lateral acceleration and braking, no vehicle that stands or drives on the path is run into, and lights and stop signs
+are kept.  Who has right of way over whom is left to the others: they yield to ego, see `sim.traffic.right_of_way`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.core.geometry import HALF, clamp
+from sim.core.kernel import kernel
+from sim.datatypes.action import Action
+from sim.datatypes.road_map import Bank
+from sim.datatypes.vocabulary import DECISION, ROUTE_SPACING
+from sim.datatypes.world_state import World
+from sim.road.graph.traffic_lights import RED, YELLOW, light_state
+from sim.road.map.lane_arrays import GATE
+from sim.traffic.car_following import advance_along, idm, pursue
+
+ZERO = np.float32(0.0)
+TWO = np.float32(2.0)
+FLAT = np.float32(1e-3)  # [1/m] less curvature than this is straight
+NO_GAP = np.float32(1e6)
+ENTRY_LOOK = np.float32(6.0)  # [m] beyond what a stop takes, at which crossing traffic is looked for
+CROSSING_STEP, CROSSING_STEPS = np.float32(0.5), 10  # [s] between two looks at others' next seconds, and how many
+CROSSING_TIME = np.float32(5.0)  # [s]
+CROSSING_FAR = np.float32(15.0)  # [m]
+CROSSING_PULL = np.float32(0.6)  # [m/s^2] half of the acceleration with which ego pulls away
+CROSSING_PACE = np.float32(6.0)  # [m/s] up to which who is slow pulls away
+CROSSING_ROOM = np.float32(1.5)  # [m] before and behind another
+SAME_WAY = np.float32(0.8)  # cosine of the angle between headings of one way
+LINE_SLACK = np.float32(1.2)  # [m] nearer to a line than to a vehicle is stopped
+TO_YELLOW = np.float32(1.0 / 6.0)  # [s^2/m] times speed squared: room to stop with 3 m/s^2
+_LIGHT, _STOP = GATE["light"], GATE["stop"]
+_LEFT = DECISION["left"]
+STRIDE = 2  # path points between two looks ahead
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How someone drives.
+
+    Args:
+        cruise: speed on a straight lane [m/s].
+        lateral: acceleration accepted in curves [m/s^2].
+        braking: comfortable braking for curves [m/s^2].
+        eagerness: acceleration per m/s of missing speed [1/s].
+        pull: greatest acceleration used [m/s^2].
+        hardest: greatest braking used [m/s^2].
+        sight: how far ahead curves and vehicles are looked for [m].
+        clearance: room kept beside other vehicles [m].
+        heed: distance at which a line to stop at is heeded [m].
+    """
+
+    cruise: float = 7.0
+    lateral: float = 2.0
+    braking: float = 1.8
+    eagerness: float = 1.0
+    pull: float = 1.5
+    hardest: float = 6.0
+    sight: float = 28.0
+    clearance: float = 0.3
+    heed: float = 1e6
+
+    def array(self) -> np.ndarray:
+        """(9,) float32 in the order of the fields."""
+        return np.array(
+            [self.cruise, self.lateral, self.braking, self.eagerness, self.pull, self.hardest, self.sight,
+             self.clearance, self.heed], np.float32,
+        )  # fmt: skip
+
+
+@kernel(inline=True)
+def _first_in_the_way(w, points, k, last, world, steps, clearance):  # type: ignore[no-untyped-def]
+    """Distance [m] along the path from row k to the first point that another vehicle covers, and its speed."""
+    n = world.x.shape[1]
+    reach = HALF * world.width[w, 0] + clearance
+    nearest = steps
+    speed = ZERO
+    for j in range(1, n):
+        if world.kind[w, j] == 0:
+            continue
+        c, s = np.cos(world.yaw[w, j]), np.sin(world.yaw[w, j])
+        middle = HALF * world.length[w, j] - world.overhang[w, j]
+        bx, by = world.x[w, j] + middle * c, world.y[w, j] + middle * s
+        half_length, half_width = HALF * world.length[w, j] + clearance, HALF * world.width[w, j] + reach
+        for step in range(0, nearest, STRIDE):
+            row = k + step
+            if row > last:
+                break
+            dx, dy = points[row, 0] - bx, points[row, 1] - by
+            if abs(dx * c + dy * s) < half_length and abs(dy * c - dx * s) < half_width:
+                nearest = step
+                pc, ps = np.cos(points[row, 2]), np.sin(points[row, 2])
+                speed = world.speed[w, j] * (pc * c + ps * s)
+                break
+    return np.float32(nearest) * ROUTE_SPACING, speed, nearest < steps
+
+
+@kernel(inline=True)
+def _line_ahead(q, s, front, speed, clock, halted, turns_left, gate_start, gate_s, gate_kind, gate_plan):  # type: ignore[no-untyped-def]
+    """Metres from the front bumper to the next lines on path q; NO_GAP where there is none.
+
+    Returns:
+        where to stop: for a light that is red, or yellow with room to stop; at a stop sign that was not stopped at yet;
+        and where to give way: at a stop sign that was, at a yield sign, and at any light to turn left.
+    """
+    nearest, giving = NO_GAP, NO_GAP
+    for g in range(gate_start[q], gate_start[q + 1]):
+        line = gate_s[g] - front - s
+        if line < ZERO:
+            continue
+        stops = gate_kind[g] == _STOP and halted == 0
+        if gate_kind[g] == _LIGHT:
+            state = light_state(gate_plan[g], clock)
+            stops = state == RED or (state == YELLOW and line > speed * speed * TO_YELLOW)
+        if stops:
+            nearest = min(nearest, line)
+        elif gate_kind[g] != _LIGHT or turns_left:
+            giving = min(giving, line)
+    return nearest, giving
+
+
+@kernel(inline=True)
+def _crossed(w, s, speed, world, points, first, last):  # type: ignore[no-untyped-def]
+    """Whether somebody who drives would be met over the next metres of the path between rows first and last.
+
+    Others are thought to keep their bend, and to pull away where they are slow; so is ego, `s` metres along.  Whoever
+    stands waits for ego as well as ego for him: that is no reason to stay.
+    """
+    met = False
+    for j in range(1, world.x.shape[1]):
+        v = world.speed[w, j]
+        if world.kind[w, j] == 0 or v < HALF or world.wheelbase[w, j] <= ZERO:
+            continue
+        dx, dy = world.x[w, j] - world.x[w, 0], world.y[w, j] - world.y[w, 0]
+        far = v * CROSSING_TIME + speed * CROSSING_TIME + CROSSING_FAR
+        c, t = np.cos(world.yaw[w, 0]), np.sin(world.yaw[w, 0])
+        # who is behind, or goes the same way ahead, is not crossing
+        if dx * dx + dy * dy > far * far or dx * c + dy * t < ZERO:
+            continue
+        if np.cos(world.yaw[w, j] - world.yaw[w, 0]) > SAME_WAY and abs(dy * c - dx * t) < TWO:
+            continue
+        bend = np.tan(world.steer[w, j]) / world.wheelbase[w, j]
+        x, y, yaw = world.x[w, j], world.y[w, j], world.yaw[w, j]
+        middle = HALF * world.length[w, j] - world.overhang[w, j]
+        half, across = HALF * world.length[w, j] + CROSSING_ROOM, HALF * (world.width[w, j] + world.width[w, 0]) + HALF
+        for k in range(CROSSING_STEPS):
+            time = CROSSING_STEP * np.float32(k)
+            mine = s + speed * time + CROSSING_PULL * time * time
+            row = min(first + int(mine / ROUTE_SPACING), last)
+            front = min(first + int((mine + world.length[w, 0] - world.overhang[w, 0]) / ROUTE_SPACING), last)
+            oc, os = np.cos(yaw), np.sin(yaw)
+            ox, oy = x + middle * oc, y + middle * os
+            for p in range(row, front + 1, 2):
+                ex, ey = points[p, 0] - ox, points[p, 1] - oy
+                if abs(ex * oc + ey * os) < half and abs(ey * oc - ex * os) < across:
+                    met = True
+            if met:
+                break
+            stride = v * CROSSING_STEP
+            x += stride * np.cos(yaw + HALF * bend * stride)
+            y += stride * np.sin(yaw + HALF * bend * stride)
+            yaw += bend * stride
+            v = max(v, min(v + TWO * CROSSING_PULL * CROSSING_STEP, CROSSING_PACE))
+        if met:
+            break
+    return met
+
+
+@kernel
+def _control(bank, world, target, manner, steer, acceleration):  # type: ignore[no-untyped-def]
+    points = bank.points
+    cruise, lateral, braking, eagerness = manner[0], manner[1], manner[2], manner[3]
+    pull, hardest, sight, clearance, heed = manner[4], manner[5], manner[6], manner[7], manner[8]
+    steps = int(sight / ROUTE_SPACING)
+    for w in range(target.shape[0]):
+        q = world.route[w, target[w]]
+        first, last = bank.path_start[q], bank.path_start[q + 1] - 1
+        x, y, yaw, speed = world.x[w, 0], world.y[w, 0], world.yaw[w, 0], world.speed[w, 0]
+        s, _, k = advance_along(points, first, last, world.route_s[w, target[w]], x, y)
+        steer[w] = pursue(points, first, last, s, x, y, yaw, speed, world.wheelbase[w, 0])
+
+        wanted = cruise
+        for step in range(0, steps, STRIDE):
+            if k + step > last:
+                break
+            bend = max(abs(points[k + step, 3]), FLAT)
+            there = lateral / bend
+            wanted = min(wanted, np.sqrt(there + TWO * braking * np.float32(step) * ROUTE_SPACING))
+        a = clamp(eagerness * (wanted - speed), -hardest, pull)
+        front = world.length[w, 0] - world.overhang[w, 0]
+        line, free = _line_ahead(q, s, front, speed, world.clock[w], world.halted[w], bank.decision[q] == _LEFT,
+                                 bank.gate_start, bank.gate_s, bank.gate_kind, bank.gate_plan)  # fmt: skip
+        # who gives way goes on when nobody comes along
+        if free < speed * speed * TO_YELLOW + ENTRY_LOOK and _crossed(w, s, speed, world, points, first, last):
+            line = min(line, free)
+        if line < min(heed, NO_GAP):
+            a = min(a, max(idm(speed, wanted, line + LINE_SLACK, speed), -hardest))
+        gap, other, found = _first_in_the_way(w, points, k, last, world, steps, clearance)
+        if found:
+            room = gap - (world.length[w, 0] - world.overhang[w, 0])
+            a = min(a, max(idm(speed, wanted, room, speed - other), -hardest))
+        acceleration[w] = a
+
+
+def control(bank: Bank, world: World, target: np.ndarray, manner: Manner) -> Action:
+    """Action (S,) that drives ego of each row of `world` along its route number `target` (S,) int."""
+    steer, acceleration = np.zeros(len(target), np.float32), np.zeros(len(target), np.float32)
+    if len(target):
+        _control(bank, world, np.asarray(target, np.int64), manner.array(), steer, acceleration)
+    return Action(steer, acceleration)

@@ -1,0 +1,107 @@
+"""Let a policy drive episodes of a scenario and tally, episode by episode, what it did against what the rule says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from policies.base import Policy
+from scenarios.sampling.sample import decision, room_for, valuation
+from scenarios.scenario import Scenario
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import OUTCOME
+from sim.world.backends import at_once, new_worlds
+from sim.world.rollout import Trajectory, in_chunks, rollout
+
+Cell = tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What n episodes came to.
+
+    Args:
+        names: the scenario's propositions.
+        cells: (n, len(names)) bool, their values.
+        wanted: (n,) int, the rule's decision.
+        branch: (n,) int, the way taken, -1 for none.
+        outcome: (n,) int, index into OUTCOMES.
+        progress: (n,) share of the way covered.
+        ticks: (n,) how long it took.
+        seeds: (n,) of the episodes.
+    """
+
+    names: tuple[str, ...]
+    cells: np.ndarray
+    wanted: np.ndarray
+    branch: np.ndarray
+    outcome: np.ndarray
+    progress: np.ndarray
+    ticks: np.ndarray
+    seeds: np.ndarray
+
+    @property
+    def agrees(self) -> np.ndarray:
+        """(n,) bool: took the rule's way and arrived. A crash never agrees, before the turn or after it."""
+        return (self.branch == self.wanted) & (self.outcome == OUTCOME["arrived"])
+
+    @property
+    def arrived(self) -> np.ndarray:
+        """(n,) bool: got somewhere in one piece, whichever way."""
+        return self.outcome == OUTCOME["arrived"]
+
+    def by_cell(self, names: Sequence[str] | None = None) -> dict[Cell, np.ndarray]:
+        """Truth-table cell of the given propositions -> episode numbers in it, in the order of the table."""
+        columns = [self.names.index(n) for n in (self.names if names is None else names)]
+        keys = [tuple(bool(v) for v in row) for row in self.cells[:, columns]]
+        return {cell: np.array([i for i, k in enumerate(keys) if k == cell]) for cell in sorted(set(keys))}
+
+
+def drive(
+    policy: Policy,
+    scenario: Scenario,
+    episodes: Sequence[Episode],
+    camera: Camera | None = None,
+    worlds: int = 128,
+    threads: int = 2,
+    search: Sequence[Path] = (),
+    on_done: Callable[[int], None] | None = None,
+    on_trajectory: Callable[[Sequence[Episode], Trajectory], None] | None = None,
+) -> Tally:
+    """Drive `episodes` with `policy` and tally them.
+
+    Args:
+        worlds: how many at once.
+        on_done: called with the number of episodes that a finished batch held.
+        on_trajectory: called with every batch's episodes and trajectory.
+    """
+    if not episodes:
+        raise ValueError(f"no episodes of {scenario.name} to drive")
+    branch, outcome, progress, ticks = [], [], [], []
+    for chunk in in_chunks(episodes, at_once(worlds)):
+        with new_worlds(len(chunk), camera, room_for(scenario), threads=threads, search=search) as backend:
+            trajectory = rollout(backend, policy, chunk)
+        branch.append(trajectory.branch)
+        outcome.append(trajectory.outcome)
+        progress.append(trajectory.progress)
+        ticks.append(trajectory.ticks)
+        if on_trajectory is not None:
+            on_trajectory(chunk, trajectory)
+        if on_done is not None:
+            on_done(len(chunk))
+    values = [valuation(scenario, e) for e in episodes]
+    names = scenario.proposition_names
+    return Tally(
+        names=names,
+        cells=np.array([[v[n] for n in names] for v in values], bool).reshape(len(values), len(names)),
+        wanted=np.array([decision(scenario, e) for e in episodes]),
+        branch=np.concatenate(branch),
+        outcome=np.concatenate(outcome),
+        progress=np.concatenate(progress),
+        ticks=np.concatenate(ticks),
+        seeds=np.array([e.seed for e in episodes]),
+    )

@@ -1,0 +1,1 @@
+"""The expert: reasons by the scenario's rule and drives its decision."""

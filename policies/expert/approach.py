@@ -1,0 +1,55 @@
+"""How far everybody has to the place of decision: what a driver at a line looks at."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.datatypes.road_map import Junction
+from sim.road.map.loading import junctions_of_kind
+from sim.world.decision_detectors import circle_of, fronts
+from sim.world.rollout import Truth
+
+_CIRCLES: dict[tuple[object, ...], tuple[float, float, float]] = {}
+
+
+class Place(NamedTuple):
+    """Everybody's way to the place.
+
+    Args:
+        left: (S, N) metres from a front bumper to the place, below 0 within it; of ego along its way.
+        nearing: (S, N) bool, heads for it.
+    """
+
+    left: np.ndarray
+    nearing: np.ndarray
+
+
+def place_of(seen: Truth) -> Place:
+    """The place of decision of each row's episode, as everybody stands to it."""
+    world, bank = seen.world, seen.maps.arrays
+    circles = np.array([_circle(seen, i) for i in range(len(seen.slots))], np.float32).reshape(-1, 3)
+    fx, fy = fronts(world, slice(None))
+    dx, dy = circles[:, :1] - fx, circles[:, 1:2] - fy
+    left = np.hypot(dx, dy) - circles[:, 2:]
+    nearing = dx * np.cos(world.yaw) + dy * np.sin(world.yaw) > 0
+    route = world.route[:, 0]
+    front = world.length[:, 0] - world.overhang[:, 0]
+    left[:, 0] = bank.junction_in[route] - world.route_s[:, 0] - front
+    return Place(left, nearing)
+
+
+def junction_of(seen: Truth, row: int) -> Junction:
+    """The place of decision of a row's episode."""
+    spec = seen.episodes[row].map
+    return junctions_of_kind(seen.maps.maps[seen.world.map[row]], spec.kind)[spec.junction]
+
+
+def _circle(seen: Truth, row: int) -> tuple[float, float, float]:
+    """x, y, radius [m] of the place of a row; worked out once for a place."""
+    episode, road_map = seen.episodes[row], seen.maps.maps[seen.world.map[row]]
+    key = (road_map.digest, episode.map.kind, episode.map.junction, episode.arm, episode.way)
+    if key not in _CIRCLES:
+        _CIRCLES[key] = circle_of(junction_of(seen, row), episode)
+    return _CIRCLES[key]

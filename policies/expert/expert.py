@@ -1,0 +1,193 @@
+"""The demonstrator: keeps its lane, slows for the turn, and obeys a rule that only it knows.
+
+It is put together from a mind (`policies.expert.reasoner`: what it has seen, and the rule), hands
+(`policies.expert.maneuvers`: going,
+waiting, slowing, parking) and a manner of driving. It thinks on facts that the learner's camera can show; it is told
+no occluded fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from policies.controllers.path_follower import Manner
+from policies.expert.driver_state import angrier, control_by, manners_of
+from policies.expert.maneuvers import Hands, Manners, hands_of
+from policies.expert.reasoner import Mind, Thinker, Thought
+from scenarios.rules.ast import Formula
+from scenarios.rules.compile import evaluate_formula
+from scenarios.scenario import Scenario
+from sim.datatypes.action import Action
+from sim.datatypes.episode import Trial
+from sim.datatypes.vocabulary import DECISION, DECISIONS, NO_BRANCH
+from sim.datatypes.world_state import World
+from sim.dynamics.impairment import drowsiness
+from sim.world.rollout import Truth
+
+COMMITTED = 3.0  # [m] from the wanted route at which a car has taken another way and can no longer be put right
+
+
+@dataclass(frozen=True)
+class Label:
+    """What the expert would do.
+
+    Args:
+        action: (S,).
+        decision: (S,) int, index into DECISIONS.
+        valid: (S,) bool; False once ego has taken another way: an action towards the wanted route would then
+            be a manoeuvre that no demonstrator would show (and that no learner should copy).
+        facts: proposition -> (S,) bool as the expert knows it; empty where it thinks no rule.
+        mood: (S,) float32, how drowsy or angry it is, 0 to 1: written down, and shown to nobody.
+        memory: (S, D) float32 afterwards.
+    """
+
+    action: Action
+    decision: np.ndarray
+    valid: np.ndarray
+    facts: dict[str, np.ndarray] = field(default_factory=dict)
+    mood: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    memory: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+
+class Reflex:
+    """A thinker without memory: a function of the world's rows."""
+
+    width = 0
+
+    def __init__(self, decide: Callable[[World], np.ndarray]) -> None:
+        self.decide = decide
+
+    def begin(self, worlds: int) -> np.ndarray:
+        """Nothing to keep."""
+        return np.zeros((worlds, 0), np.float32)
+
+    def think(self, seen: Truth, memory: np.ndarray) -> Thought:
+        """See `policies.expert.reasoner.Thinker`."""
+        return Thought(np.asarray(self.decide(seen.world)), {}, seen.world, memory)
+
+
+class Expert:
+    """A rule-following driver.
+
+    Args:
+        decide: (world rows) -> (S,) decisions, or a thinker that keeps a memory.
+        manner: how it drives.
+        trial: how the decision shows; None for ways out of a junction.
+        provocation: what angers it while it holds, over propositions; None for nothing.
+        moody: whether episodes may give it a mood.
+    """
+
+    needs = "state"
+
+    def __init__(
+        self,
+        decide: Callable[[World], np.ndarray] | Thinker,
+        manner: Manner | None = None,
+        trial: Trial | None = None,
+        provocation: Formula | None = None,
+        moody: bool = False,
+    ) -> None:
+        self.provocation, self.moody = provocation, moody
+        self.mind: Thinker = decide if hasattr(decide, "think") else Reflex(decide)  # type: ignore[assignment, arg-type]
+        self.manner = manner or Manner()
+        self.hands: Hands | None = None if trial is None else hands_of(trial)
+
+    @classmethod
+    def of(cls, scenario: Scenario, manner: Manner | None = None) -> Expert:
+        """The expert who thinks the scenario's rule."""
+        return cls(Mind(scenario), manner, scenario.trial, scenario.provocation, scenario.mood is not None)
+
+    @classmethod
+    def of_route(cls, manner: Manner | None = None) -> Expert:
+        """The expert of episodes whose keypoints say the way: it follows their route and thinks no rule."""
+        return cls(lambda world: np.full(len(world.tick), DECISION["straight"]), manner)
+
+    def begin(self, worlds: int) -> np.ndarray:
+        """Memory of fresh episodes: the mind's, the mood's, the hands'."""
+        own = np.zeros((worlds, self.moody + (self.hands.width if self.hands else 0)), np.float32)
+        return np.concatenate([self.mind.begin(worlds), own], 1)
+
+    def act(self, seen: Truth, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """Drive as the rule says."""
+        label = self.label(seen, memory)
+        return label.action, label.memory
+
+    def label(self, seen: Truth, memory: np.ndarray | None = None) -> Label:
+        """What to do in every row, and whether that still makes sense.
+
+        Args:
+            memory: (S, D) as `begin` and earlier labels gave it; None for somebody who has seen nothing yet.
+
+        Raises:
+            ValueError: when the rule decides for a way that the junction does not have.
+        """
+        memory = self.begin(len(seen.slots)) if memory is None else memory
+        width = self.mind.width
+        thought = self.mind.think(seen, memory[:, :width])
+        mood, anger, manners = self._mood(seen, thought, memory[:, width : width + self.moody])
+        after = memory[:, width + self.moody :]
+        if self.hands is None:
+            action, valid = self._way_out(seen, thought, manners)
+        else:
+            action, after = self.hands.act(seen, thought, manners, after)
+            valid = np.abs(seen.world.route_offset[:, 0]) < COMMITTED
+        after = np.concatenate([thought.memory, anger, after], 1)
+        return Label(action, thought.decision, valid, thought.facts, mood, after)
+
+    def _mood(self, seen: Truth, thought: Thought, anger: np.ndarray) -> tuple[np.ndarray, np.ndarray, Manners]:
+        """How it is now, its anger (S, 1) from now on, and the manners that follow."""
+        n = len(seen.slots)
+        if not self.moody:
+            return np.zeros(n, np.float32), anger, [(np.ones(n, bool), self.manner)]
+        if self.provocation is not None:
+            anger = angrier(anger[:, 0], evaluate_formula(self.provocation, thought.facts))[:, None]
+        drowsy = drowsiness(seen.episodes, seen.world.tick)
+        hurry = np.array([e.mood is not None and e.mood.hurry for e in seen.episodes], bool)
+        return np.maximum(drowsy, anger[:, 0]), anger, manners_of(self.manner, drowsy, anger[:, 0], hurry)
+
+    def _way_out(self, seen: Truth, thought: Thought, manners: Manners) -> tuple[Action, np.ndarray]:
+        """Towards the way out that was decided for: the action, and whether that way is still open."""
+        world, bank, decision = thought.world, seen.maps.arrays, thought.decision
+        ways = np.where(world.route >= 0, bank.decision[world.route], NO_BRANCH)
+        match = ways == decision[:, None]
+        if not match.any(1).all():
+            w = int(np.flatnonzero(~match.any(1))[0])
+            open_ways = [DECISIONS[d] for d in ways[w] if d >= 0]
+            raise ValueError(f"the rule says {DECISIONS[decision[w]]!r}, but the junction only offers {open_ways}")
+        wanted = match.argmax(1)
+        rows = np.arange(len(wanted))
+        offset = np.abs(np.where(world.route >= 0, world.route_offset, np.inf))
+        strayed = offset[rows, wanted] > COMMITTED
+        elsewhere = (world.branch != NO_BRANCH) & (world.branch != decision)
+        lost = elsewhere | (strayed & (offset.min(1) < offset[rows, wanted] - 1.0))
+        nearest = np.where(elsewhere, (ways == world.branch[:, None]).argmax(1), offset.argmin(1))
+        target = np.where(lost, nearest, wanted)
+        return control_by(bank, world, target, manners), ~(lost | strayed)
+
+
+class Fixed(Expert):
+    """Always the same decision: a baseline, and the driver of films."""
+
+    def __init__(self, decision: str, manner: Manner | None = None, trial: Trial | None = None) -> None:
+        if decision not in DECISIONS:
+            raise ValueError(f"decision {decision!r}; known are {DECISIONS}")
+        index = DECISIONS.index(decision)
+        super().__init__(lambda world: np.full(len(world.tick), index), manner, trial)
+
+
+class Idle:
+    """Does nothing at all."""
+
+    needs = "state"
+
+    def begin(self, worlds: int) -> np.ndarray:
+        """No memory."""
+        return np.zeros((worlds, 0), np.float32)
+
+    def act(self, seen: Truth, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """Neither steers nor accelerates."""
+        zeros = np.zeros(len(seen.slots), np.float32)
+        return Action(zeros, zeros.copy()), memory

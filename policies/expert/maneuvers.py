@@ -1,0 +1,242 @@
+"""From a decision to pedals and wheel, where the decision is no way out: going and waiting, slowing, stopping.
+
+All begin with the lane follower of `policies.controllers.path_follower`; what a decision asks for besides is a speed
+that must not be exceeded on the way, met at a comfortable braking. Memory is float32 (S, width), the slot first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from policies.controllers.path_follower import Manner
+from policies.expert.approach import Place, junction_of, place_of
+from policies.expert.driver_state import HEED, control_by
+from policies.expert.reasoner import Thought
+from policies.planning.parking import WIDTH, Parker
+from sim.datatypes.action import Action
+from sim.datatypes.episode import Trial
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import DECISION, DECISIONS, ROUTE_SPACING
+from sim.road.graph.decision_points import bays_of
+from sim.road.map.lane_arrays import GATE
+from sim.world.decision_detectors import ORDERS
+from sim.world.rollout import Truth
+
+BRAKING = 1.8  # [m/s^2] with which a line is come up to
+GRIP = 0.3  # [s] in which a speed that is too high is brought down
+HARDEST = 6.0  # [m/s^2]
+BEFORE = 1.0  # [m] before a line at which one comes to stand
+AT_LINE = 2.5  # [m] from it one stands there
+PAST = 0.5  # [m] behind which nobody stops for it any more
+NOWHERE = np.float32(-1e6)  # [m] along a way: a line that is behind
+STANDS = 0.1  # [m/s]
+TICK = Simulation().tick  # [s]
+CLEAR = 1.0  # [m] that another's rear must be out of the place
+CHANGED = 0.8  # of the stretch after which a lane change is over
+EARLY = Manner.heed  # [m] from a line at which who reacts early heeds it
+UNDER = 1.0  # [m/s] below the speed that counts as slow
+
+
+Manners = list[tuple[np.ndarray, Manner]]  # which rows (S,) bool drive in which
+
+
+class Hands(Protocol):
+    """Drives a decision; `width` columns of memory are its own."""
+
+    width: int
+
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """Action (S,) for the rows, of which each has its manner, and the memory afterwards."""
+
+
+def hands_of(trial: Trial) -> Hands:
+    """Whoever can drive the decisions of a trial.
+
+    Raises:
+        ValueError: for a kind that nobody drives.
+    """
+    if trial.kind in ORDERS:
+        return Turns(trial)
+    kinds: dict[str, Callable[[], Hands]] = {"lane": lambda: Changes(trial), "bay": Parks, "reaction": Reacts}
+    return kinds[trial.kind]() if trial.kind in kinds else Slows(trial)
+
+
+def first_way(seen: Truth) -> np.ndarray:
+    """(S,) the number of the only way that these episodes have."""
+    return np.zeros(len(seen.slots), np.int64)
+
+
+def below(action: Action, speed: np.ndarray, limit: np.ndarray) -> Action:
+    """The action with no more acceleration than keeps the speed (S,) under a limit (S,) [m/s]."""
+    most = np.maximum((limit - speed) / GRIP, -HARDEST).astype(np.float32)
+    return replace(action, acceleration=np.minimum(action.acceleration, most))
+
+
+def halting(action: Action, speed: np.ndarray, room: np.ndarray, manners: Manners) -> Action:
+    """The action with no more acceleration than still stops evenly within `room` (S,) [m], each braking as is its way.
+
+    As `sim.dynamics.bicycle.stopping_speed` has it.
+    """
+    braking = np.full(len(speed), BRAKING)
+    for rows, manner in manners:
+        braking[rows] = manner.braking
+    half = 0.5 * braking * TICK
+    least = np.sqrt(np.maximum(half**2 + 2.0 * (braking * np.maximum(room, 0.0) - half * speed), 0.0))
+    then = np.maximum(least - half, 0.0)
+    most = np.maximum((then - speed) / TICK, -HARDEST).astype(np.float32)
+    return replace(action, acceleration=np.minimum(action.acceleration, most))
+
+
+def coming_to(room: np.ndarray, then: float | np.ndarray = 0.0) -> np.ndarray:
+    """The speed [m/s] from which one gets down to `then` within `room` [m]."""
+    return np.sqrt(np.square(then) + 2.0 * BRAKING * np.maximum(room, 0.0))
+
+
+class Turns:
+    """Comes to a halt at the line, looks, and goes when it is its turn by the decision of that moment.
+
+    It stops whoever is there, so that who comes later comes as the scenario says, and heeds no other line but lights.
+    Memory: the decision made at the line plus one, and how far each whom the trial names has come:
+    0 nobody knows of it, 1 it was seen, 2 it was in the place, 3 it is out of it.
+    """
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.width = 1 + len(trial.actors)
+
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """See `Hands.act`."""
+        memory, bank = memory.copy(), seen.maps.arrays
+        lights = np.where(bank.gate_kind == GATE["light"], bank.gate_s, NOWHERE)
+        action = control_by(bank._replace(gate_s=lights), thought.world, first_way(seen), manners)
+        place, speed = place_of(seen), seen.world.speed[:, 0]
+        stage = self._stages(place, thought, seen, memory[:, 1:])
+        room = place.left[:, 0]
+        there = (room < AT_LINE) & (speed < STANDS) | (room < 0)
+        fresh = there & (memory[:, 0] == 0)
+        memory[fresh, 0] = 1 + thought.decision[fresh]
+        known = (stage > 0).sum(1)
+        before = np.minimum(self._before(memory[:, 0].astype(np.int64) - 1, known), known)
+        free = (memory[:, 0] > 0) & ((stage == 3).sum(1) >= before)
+        held = ~free & (room > -PAST)
+        return halting(action, speed, np.where(held, room - BEFORE, np.inf), manners), memory
+
+    def _stages(self, place: Place, thought: Thought, seen: Truth, memory: np.ndarray) -> np.ndarray:
+        """(S, K) how far those have come whom the trial names; writes it into the memory (S, K)."""
+        slots = np.array([[1 + [a.name for a in e.actors].index(n) for n in self.trial.actors] for e in seen.episodes])
+        world = thought.world
+
+        def of(array: np.ndarray) -> np.ndarray:
+            return np.take_along_axis(array, slots, 1)
+
+        here, left = of(world.kind) != 0, of(place.left)
+        out = ~here | (left - of(world.length) > CLEAR) & ~of(place.nearing)
+        stage = np.maximum(memory, here)
+        stage = np.where(here & (left < 0), 2, np.where((stage == 2) & out, 3, stage))
+        memory[:] = stage
+        return stage
+
+    @staticmethod
+    def _before(decision: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """(S,) how many must have gone before ego may, of so many that are known of."""
+        words = [DECISIONS[d] if d >= 0 else "go" for d in decision]
+        ranks = [int(w[6:]) - 1 if w.startswith("place ") else 0 if w == "go" else n for w, n in zip(words, known)]
+        return np.array(ranks, np.int64).reshape(-1)
+
+
+class Slows:
+    """Is slow, or has stopped, within the trial's stretch where that is the decision, and drives on as ever where not.
+
+    Memory: whether it has stopped.
+    """
+
+    width = 1
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """See `Hands.act`."""
+        memory = memory.copy()
+        action = control_by(seen.maps.arrays, thought.world, first_way(seen), manners)
+        front, speed = -place_of(seen).left[:, 0], seen.world.speed[:, 0]
+        trial = self.trial
+        slows = (thought.decision == DECISION["slow"]) | (thought.decision == DECISION["stop"])
+        stops = thought.decision == DECISION["stop"]
+        memory[:, 0] = np.maximum(memory[:, 0], (front > trial.begin) & (speed < trial.below))
+        then = np.where(stops, 0.0, max(trial.below - UNDER, 0.5))
+        slow = np.maximum(coming_to(trial.begin - front, then), then)
+        limit = np.where(stops, coming_to(trial.end - BEFORE - front), slow)
+        on = slows & (front < trial.end) & ~(stops & (memory[:, 0] > 0))
+        return below(action, speed, np.where(on, limit, np.inf)), memory
+
+
+class Reacts:
+    """Brakes for lines ahead as soon as they are seen, and only when they are near where that is the decision."""
+
+    width = 0
+
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """See `Hands.act`."""
+        late = thought.decision == DECISION["late"]
+        heeding = [(rows & (late == is_late), replace(manner, heed=HEED if is_late else EARLY))
+                   for rows, manner in manners for is_late in (False, True)]  # fmt: skip
+        return control_by(seen.maps.arrays, thought.world, first_way(seen), heeding), memory
+
+
+class Parks:
+    """Parks in the bay that was decided for; drives past all of them where the decision is to go on."""
+
+    width = WIDTH
+
+    def __init__(self) -> None:
+        self.parker = Parker()
+
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """See `Hands.act`."""
+        words = [DECISIONS[d] for d in thought.decision]
+        parks = np.array([word.startswith("bay ") for word in words], bool)
+        bays = np.zeros((len(words), 5), np.float32)
+        for i, word in enumerate(words):
+            there = bays_of(seen.maps.maps[seen.world.map[i]])
+            bays[i] = there[min(int(word[4:]), len(there)) - 1 if parks[i] else 0]
+        passing = control_by(seen.maps.arrays, thought.world, first_way(seen), manners)
+        parking, after, _ = self.parker.act(seen.maps.arrays, thought.world, bays, memory)
+        return parking.where(parks, passing), np.where(parks[:, None], after, memory)
+
+
+class Changes:
+    """Goes over to the lane that was decided for, along the trial's stretch, and stays there."""
+
+    width = 0
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+
+    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        """See `Hands.act`."""
+        front, trial = -place_of(seen).left[:, 0], self.trial
+        lane = np.array([int(DECISIONS[d][5:]) for d in thought.decision])
+        over = np.clip((front - trial.begin) / (CHANGED * (trial.end - trial.begin)), 0.0, 1.0)
+        aside = (lane - 1) * self._lane_widths(seen) * over * over * (3.0 - 2.0 * over)
+        # Everything moved to the right by what ego is to keep to the left: then its way is where its lane is.
+        heading = seen.maps.arrays.points[self._row(seen), 2]
+        dx, dy = (aside * np.sin(heading)).astype(np.float32), (aside * np.cos(heading)).astype(np.float32)
+        moved = thought.world._replace(x=thought.world.x + dx[:, None], y=thought.world.y - dy[:, None])
+        return control_by(seen.maps.arrays, moved, first_way(seen), manners), memory
+
+    @staticmethod
+    def _row(seen: Truth) -> np.ndarray:
+        """(S,) the row of the paths' points at which ego is."""
+        bank, route = seen.maps.arrays, seen.world.route[:, 0]
+        row = bank.path_start[route] + (seen.world.route_s[:, 0] / ROUTE_SPACING).astype(np.int64)
+        return np.clip(row, bank.path_start[route], bank.path_start[route + 1] - 1)
+
+    @staticmethod
+    def _lane_widths(seen: Truth) -> np.ndarray:
+        """(S,) [m] of the lane on which each ego starts."""
+        return np.array([junction_of(seen, i).arms[e.arm].lane_width for i, e in enumerate(seen.episodes)])

@@ -1,0 +1,1 @@
+"""Heads: from the memory to controls."""

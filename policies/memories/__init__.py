@@ -1,0 +1,1 @@
+"""Memories: what a policy carries from tick to tick."""

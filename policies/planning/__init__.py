@@ -1,0 +1,1 @@
+"""Path planning: parking and Reeds-Shepp curves."""

@@ -1,0 +1,267 @@
+"""What a scenario can be asked: the words of its rule, the one yes-or-no question, the twins that can be made.
+
+The instruments were built for a turn to the left or to the right; a rule may say more. Where an instrument needs two
+answers, `question` chooses them, in this one place. What a scenario cannot be asked is `NotAsked`, with the reason.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scenarios.rules.ast import Formula, decisions
+from scenarios.rules.ast import names as names_in
+from scenarios.rules.compile import evaluate
+from scenarios.rules.logic import Cell, all_cells, minimal_sop, valuation_of
+from scenarios.sampling.plan import plan
+from scenarios.sampling.sample import factorial, sample, under
+from scenarios.scenario import EVERY, Scenario
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import DECISIONS, TURNS
+
+TRIED = 3  # draws of which twins are made before a proposition counts as one that can be set
+
+
+class NotAsked(ValueError):
+    """A level that this scenario cannot be asked; the text says why, in words that go on after "not asked: "."""
+
+
+# ------------------------------------------------------------------------------------------------- the words
+@functools.lru_cache(maxsize=256)
+def said(scenario: Scenario) -> tuple[str, ...]:
+    """The decisions that the rule comes to in some cell, in the order in which it mentions them."""
+    found = {DECISIONS[d] for d in plan(scenario).decision.values()}
+    mentioned = [d for d in decisions(scenario.rule) if d in found]
+    return (*mentioned, *(d for d in DECISIONS if d in found and d not in mentioned))
+
+
+def turns(scenario: Scenario) -> bool:
+    """Whether everything that the rule says is a turn at a junction."""
+    return set(said(scenario)) <= set(TURNS)
+
+
+def columns(scenario: Scenario) -> tuple[str, ...]:
+    """The decisions that tables have a column for: what the rule says; where it says turns, every turn can be taken."""
+    wanted = {*said(scenario), *(TURNS if turns(scenario) else ())}
+    return tuple(d for d in DECISIONS if d in wanted)
+
+
+def read_at_junction(scenario: Scenario) -> bool:
+    """Whether the decision is read from the way out of a junction; otherwise a trial reads it from how ego drives."""
+    return bool(scenario.data.get("decision", "junction") == "junction")
+
+
+def place(scenario: Scenario) -> str:
+    """What the place of decision is called in captions."""
+    return "junction" if read_at_junction(scenario) and turns(scenario) else "place of decision"
+
+
+def control(scenario: Scenario) -> str:
+    """What twins of different decisions differ in: "acceleration" where the rule says how fast, else "steering"."""
+    return "acceleration" if all(d.split(" ")[0] in _PACE for d in said(scenario)) else "steering"
+
+
+_PACE = ("go", "wait", "stop", "yield", "slow", "early", "late", "place")
+
+
+@functools.lru_cache(maxsize=256)
+def question(scenario: Scenario) -> str:
+    """The decision that is asked for where an instrument needs yes or no: this one, or any of the others?
+
+    It is the first decision, in the order of the rule's text, whose cells come closest to being half of all cells of
+    the rule's propositions: yes and no are then best balanced. Of two decisions it is the first.
+
+    Raises:
+        NotAsked: where the rule says one thing only.
+    """
+    known = said(scenario)
+    if len(known) < 2:
+        raise NotAsked(f"the rule says {known[0]} whatever is true, so there is nothing to tell apart")
+    cells = list(_table(scenario).values())
+    return min(known, key=lambda d: abs(2 * cells.count(d) - len(cells)))
+
+
+def formula(scenario: Scenario) -> Formula:
+    """When the rule answers `question` with yes, as the shortest sum of products.
+
+    Raises:
+        NotAsked: where the rule says one thing only.
+    """
+    word, table = question(scenario), _table(scenario)
+    return minimal_sop(_premises(scenario), [cell for cell, d in table.items() if d == word])
+
+
+def _premises(scenario: Scenario) -> tuple[str, ...]:
+    used = names_in(scenario.rule)
+    return tuple(n for n in scenario.proposition_names if n in used)
+
+
+@functools.lru_cache(maxsize=256)
+def _table(scenario: Scenario) -> dict[Cell, str]:
+    names = _premises(scenario)
+    cells = all_cells(len(names))
+    found = np.broadcast_to(evaluate(scenario.rule, valuation_of(names, cells)), len(cells))
+    return {cell: DECISIONS[int(d)] for cell, d in zip(cells, found)}
+
+
+def premises(scenario: Scenario) -> tuple[str, ...]:
+    """The propositions that the rule leans on, in the scenario's order: flipping one alone changes some decision."""
+    names, table = _premises(scenario), _table(scenario)
+    return tuple(
+        n for i, n in enumerate(names) if any(table[c] != table[(*c[:i], not c[i], *c[i + 1 :])] for c in table)
+    )
+
+
+# -------------------------------------------------------------------------------------------------- the twins
+@dataclass(frozen=True)
+class Crossing:
+    """Propositions that twins set, and the settings that can be made of one draw.
+
+    Args:
+        scenario: of the episodes.
+        names: the propositions.
+        settings: what can be set, in the order of the truth table: all of it, unless propositions exclude each other.
+        bases: the cells (over all propositions) of draws that allow every setting; () where any draw does.
+    """
+
+    scenario: Scenario
+    names: tuple[str, ...]
+    settings: tuple[Cell, ...]
+    bases: tuple[Cell, ...] = ()
+
+    @classmethod
+    def of(cls, scenario: Scenario, names: Sequence[str]) -> Crossing:
+        """Cross `names` as fully as the scenario allows."""
+        chosen = tuple(names)
+        places = [scenario.proposition_names.index(n) for n in chosen]
+        possible = plan(scenario).cells
+        reach = _reachable(scenario)
+        by_rest: dict[Cell, list[Cell]] = {}
+        for cell in possible:
+            by_rest.setdefault(_rest(cell, places), []).append(cell)
+        everything = all_cells(len(chosen))
+        open_ = {rest: [s for s in everything if _filled(rest, places, s) in reach] for rest in by_rest}
+        settings = max(open_.values(), key=len)
+        bases = tuple(c for rest, found in by_rest.items() if set(open_[rest]) >= set(settings) for c in found)
+        return cls(scenario, chosen, tuple(settings), () if len(bases) == len(possible) else bases)
+
+    @property
+    def full(self) -> bool:
+        """Whether every setting can be made."""
+        return len(self.settings) == 2 ** len(self.names)
+
+    def partner(self, setting: Cell, column: int) -> Cell | None:
+        """The setting that differs in one proposition alone; None where that cannot be."""
+        other = (*setting[:column], not setting[column], *setting[column + 1 :])
+        return other if other in self.settings else None
+
+    def draw(self, seed: int) -> list[Episode]:
+        """A fresh draw under every setting.
+
+        Raises:
+            NotAsked: where a setting cannot be drawn.
+        """
+        cell = self.bases[seed % len(self.bases)] if self.bases else None
+        try:
+            base = sample(self.scenario, seed, EVERY, cell)
+            if self.full:
+                return factorial(self.scenario, base, self.names)
+            return [under(self.scenario, base, dict(zip(self.names, s))) for s in self.settings]
+        except ValueError as error:
+            raise NotAsked(f"a twin cannot be drawn: {error}") from error
+
+    def under(self, seed: int, setting: Cell) -> Episode:
+        """A fresh draw under one setting.
+
+        Raises:
+            NotAsked: where it cannot be drawn.
+        """
+        cell = self.bases[seed % len(self.bases)] if self.bases else None
+        try:
+            return under(self.scenario, sample(self.scenario, seed, EVERY, cell), dict(zip(self.names, setting)))
+        except ValueError as error:
+            raise NotAsked(f"a twin cannot be drawn: {error}") from error
+
+
+def _rest(cell: Cell, places: Sequence[int]) -> Cell:
+    return tuple(v for i, v in enumerate(cell) if i not in places)
+
+
+def _filled(rest: Cell, places: Sequence[int], setting: Cell) -> Cell:
+    others = iter(rest)
+    at = dict(zip(places, setting))
+    return tuple(at[i] if i in at else next(others) for i in range(len(rest) + len(places)))
+
+
+@functools.lru_cache(maxsize=64)
+def _reachable(scenario: Scenario) -> frozenset[Cell]:
+    """The cells that twins can reach: those that can happen, and where an actor that follows a formula is set apart."""
+    worked = plan(scenario)
+    found = set()
+    for cell in worked.cells:
+        free = all_cells(len(worked.derived))
+        for values in free:
+            at = dict(zip(worked.derived, values))
+            found.add(tuple(at.get(i, v) for i, v in enumerate(cell)))
+    return frozenset(found)
+
+
+@functools.lru_cache(maxsize=256)
+def crossed(scenario: Scenario, most: int) -> Crossing:
+    """The rule's propositions, and idle ones up to `most` in all as far as they can be set freely; in their own order.
+
+    Raises:
+        NotAsked: where the rule's propositions cannot be set.
+    """
+    return _crossed(scenario, most, False)
+
+
+@functools.lru_cache(maxsize=256)
+def asked_of(scenario: Scenario) -> Crossing:
+    """The rule's propositions first, and after them one that the rule does not mention, if one can be set freely.
+
+    Raises:
+        NotAsked: where the rule's propositions cannot be set, or it leans on none.
+    """
+    if not premises(scenario):
+        raise NotAsked(f"the rule says {said(scenario)[0]} whatever is true, so there is no premise to be swapped")
+    return _crossed(scenario, len(_premises(scenario)) + 1, True)
+
+
+def _crossed(scenario: Scenario, most: int, rule_first: bool) -> Crossing:
+    used = _premises(scenario)
+    found = Crossing.of(scenario, used)
+    if (reason := _unsettable(found)) is not None:
+        raise NotAsked(reason)
+    idle, partial = [n for n in scenario.proposition_names if n not in used], found
+    for name in idle:
+        if len(found.names) >= most:
+            break
+        wanted = {*found.names, name}
+        order = (*found.names, name) if rule_first else tuple(n for n in scenario.proposition_names if n in wanted)
+        larger = Crossing.of(scenario, order)
+        if len(larger.settings) > len(partial.settings) and _unsettable(larger) is None:
+            partial = larger  # better than none, where nothing can be set freely beside the rule's propositions
+            found = larger if len(larger.settings) == 2 * len(found.settings) else found
+    if rule_first and found.names == used:
+        found = partial
+    if not found.names:
+        raise NotAsked("no proposition can be set, so there are no twins")
+    return found
+
+
+def _unsettable(crossing: Crossing) -> str | None:
+    """Why these propositions cannot be set one by one, or None."""
+    leaning = premises(crossing.scenario)
+    for i, name in enumerate(crossing.names):
+        if name in leaning and not any(crossing.partner(s, i) for s in crossing.settings):
+            return f"'{name}' cannot flip alone: nothing that can happen differs in it and in no other proposition"
+    try:
+        for seed in range(TRIED):
+            crossing.draw(seed)
+    except NotAsked as error:
+        return str(error)
+    return None

@@ -1,0 +1,104 @@
+"""Where along the way a premise is used: a swap at one site and one tick alone, and what it does to the controls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from policies.sites import Sited
+from probes.applicability import control
+from probes.interventions import Factorial, Shadowed, Subspace, bases_at_once
+from probes.levels.uses import Question, premise_subspace
+from probes.trace import STATIONS
+from sim.datatypes.action import Action
+from sim.datatypes.episode import Episode
+from sim.world.rollout import in_chunks, look
+
+# What twins must differ in by so much before there is anything to be carried: [rad], [m/s^2].
+NOTICEABLE = {"steering": 0.02, "acceleration": 0.2}
+
+
+def used_map(
+    policy: Sited, question: Question, latents: dict[str, Factorial], draws: int, seed: int
+) -> tuple[str, list[list[float | None]]]:
+    """Where along the way a swap at one site and one tick alone carries what twins do differently (`asked.control`).
+
+    Returns:
+        The premise, and (sites x stations) the regression of the swap's change in steering (or acceleration) on the
+        twin's; None where twins do alike, so that there is nothing to carry.
+    """
+    premise, controlled = question.rule_names[0], control(question.scenario)
+    column, cells = question.names.index(premise), question.cells
+    off = [i for i, c in enumerate(cells) if not c[column] and question.crossing.partner(c, column)]
+    on = [cells.index(tuple(v or j == column for j, v in enumerate(cells[i]))) for i in off]
+    episodes = [question.draw(seed + i) for i in range(draws)]
+    flipped = [(off, on) if i % 2 else (on, off) for i in range(draws)]
+    bases = [e[f[0][i % len(off)]] for i, (e, f) in enumerate(zip(episodes, flipped))]
+    twins = [e[f[1][i % len(off)]] for i, (e, f) in enumerate(zip(episodes, flipped))]
+    swaps = {s: premise_subspace(latents[s], question, premise) for s in policy.sites}
+    chunks = in_chunks(list(zip(bases, twins)), max(1, bases_at_once(draws)))
+    found, first = [], 0
+    for chunk in chunks:
+        found.append((*_carried(policy, question, chunk, swaps, controlled), first))
+        first += len(chunk)
+    ticks, cars = (np.concatenate([part[k] + (part[4] if k else 0) for part in found]) for k in (0, 1))
+    order = np.lexsort((cars, ticks))  # sums are of floats: tick by tick, however the bases were parted
+    places, terms = np.concatenate([p[2] for p in found])[order], np.concatenate([p[3] for p in found], 1)[:, order]
+    product = np.zeros((len(policy.sites), len(STATIONS)))
+    square, count = np.zeros(len(STATIONS)), np.zeros(len(STATIONS))
+    np.add.at(square, places, terms[0] ** 2)
+    np.add.at(count, places, 1)
+    for i in range(len(swaps)):
+        np.add.at(product[i], places, terms[1 + i] * terms[0])
+    there_is = (count > 0) & (np.sqrt(square / np.maximum(count, 1)) > NOTICEABLE[controlled])
+    share = product / np.maximum(square, 1e-12)
+    return premise, [[float(v) if ok else None for v, ok in zip(row, there_is)] for row in share]
+
+
+def _carried(
+    policy: Sited, question: Question, pairs: Sequence[tuple[Episode, Episode]], swaps: Mapping[str, Subspace],
+    controlled: str,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Drive bases beside their twins.
+
+    Returns:
+        For each of R ticks of a car: which tick (R,), which car (R,), which station (R,), and (1 + sites, R) what the
+        twin does differently, and what the car does differently with a swap at each site.
+    """
+    bases, twins = zip(*pairs)
+    memory, shadow_memory = policy.begin(len(bases)), policy.begin(len(bases))
+    ticks: list[np.ndarray] = []
+    cars, places, terms = [], [], []
+    with Shadowed(
+        question.scenario, bases, twins, question.camera, question.threads, question.search
+    ) as worlds:  # fmt: skip
+        while len(slots := worlds.running()):
+            with policy.record() as tape:
+                there, after = policy.act(look(worlds.shadow, policy.needs, slots), shadow_memory[slots])
+            shadow_memory[slots] = after
+            source = {s: rows[-1] for s, rows in tape.ticks.items()}
+            view = look(worlds.base, policy.needs, slots)
+            before = memory[slots]
+            action, after = policy.act(view, before)
+            differences = [_of(controlled, there) - _of(controlled, action)]
+            for site, swap in swaps.items():
+                with policy.edit({site: lambda z, swap=swap, site=site: swap.swap(z, source[site])}):  # type: ignore[misc]  # noqa: B023
+                    changed, _ = policy.act(view, before)
+                differences.append(_of(controlled, changed) - _of(controlled, action))
+            ticks.append(np.full(len(slots), len(ticks)))
+            cars.append(slots)
+            places.append(_stations(worlds, slots))
+            terms.append(np.stack(differences))
+            memory[slots] = after
+            worlds.step(slots, action)
+    return np.concatenate(ticks), np.concatenate(cars), np.concatenate(places), np.concatenate(terms, 1)
+
+
+def _stations(worlds: Shadowed, slots: np.ndarray) -> np.ndarray:
+    """(S,) index of the last station that each ego has passed; the first one before any."""
+    return np.clip(np.searchsorted(np.array(STATIONS), worlds.away(slots), side="right") - 1, 0, len(STATIONS) - 1)
+
+
+def _of(controlled: str, action: Action) -> np.ndarray:
+    return action.steer if controlled == "steering" else action.acceleration

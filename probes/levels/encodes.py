@@ -1,0 +1,259 @@
+"""`encodes`: which formula a latent explains best, and whether training has anything to do with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from policies.sites import Sited
+from probes.applicability import NotAsked, formula, place
+from probes.controls import gain, pixel_features, random_labels
+from probes.mdl import FormulaScore, common_size, online_codelength, rank_formulas
+from probes.ranking import Contest, contest, short_codes
+from probes.results import Level
+from probes.trace import STATIONS, Trace
+from scenarios.rules.ast import Formula, Not
+from scenarios.rules.compile import evaluate_formula
+from scenarios.rules.logic import equivalent, formulas_of_two
+from scenarios.sampling.sample import valuation
+from scenarios.scenario import Scenario
+from sim.datatypes.episode import Episode
+
+FEWEST = 5  # episodes of its rarer class without which the true formula is not coded
+RARE = 0.125  # share of its rarer class below which another formula is left out of the league: all are cut to one size
+RANDOM_LABELLINGS = 20
+LEVEL = 0.05  # chance of a wrong claim over all sites together, half of it on either side
+MOST_NAMED = 10_000  # episodes beyond which "more than" is all that is said
+
+
+def site_asked(policy: Sited) -> str:
+    """The site that `encodes` is asked of first: the last recurrent one, or the encoder of a net without memory."""
+    return policy.recurrent_sites[-1] if policy.recurrent_sites else next(iter(policy.sites))
+
+
+def tables(scenario: Scenario, episodes: list[Episode]) -> dict[str, np.ndarray]:
+    """Every formula of at most two propositions, and the true one, with its truth in every episode (n,).
+
+    Left out is what is hardly ever true, or hardly ever false, in these episodes.
+
+    Raises:
+        NotAsked: where that holds of the true formula, or there is none.
+    """
+    values = [valuation(scenario, e) for e in episodes]
+    columns = {n: np.array([v[n] for v in values], bool) for n in scenario.proposition_names}
+    truth = formula(scenario)
+    league = formulas_of_two(scenario.proposition_names)
+    if not any(_same(f, truth) for f in league):
+        league.append(truth)
+    found = {str(f): evaluate_formula(f, columns) for f in league}
+    own = name_of_truth(scenario)
+    rarer = {name: int(min(table.sum(), (~table).sum())) for name, table in found.items()}
+    if rarer[own] < FEWEST:
+        raise NotAsked(
+            f"'{own}' has {rarer[own]} of {len(episodes)} episodes in its rarer class, and {FEWEST} at least are "
+            "wanted; trace more episodes (--probe.traced)"
+        )
+    return {name: table for name, table in found.items() if name == own or rarer[name] >= RARE * len(episodes)}
+
+
+def _same(a: Formula, b: Formula) -> bool:
+    return equivalent(a, b) or equivalent(Not(a), b)
+
+
+def name_of_truth(scenario: Scenario) -> str:
+    """How the league spells the true formula (or its negation, whose code is the same)."""
+    truth = formula(scenario)
+    for f in formulas_of_two(scenario.proposition_names):
+        if _same(f, truth):
+            return str(f)
+    return str(truth)
+
+
+@dataclass(frozen=True)
+class AtSite:
+    """What `encodes` finds at one site.
+
+    Args:
+        site: of the policy.
+        contest: how the true formula stands among the others.
+        saved, interval: bits an episode that it saves over the best baseline.
+        size: episodes of the short codes that the contest is about.
+    """
+
+    site: str
+    contest: Contest
+    saved: float
+    interval: tuple[float, float]
+    size: int
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the true formula is first and training made it so; None where its place is undecided."""
+        if self.interval[0] <= 0 or self.contest.verdict == "beaten":
+            return False
+        return True if self.contest.verdict == "first" else None
+
+    def said(self) -> str:
+        """In words, for a table."""
+        place = {"first": "first", "beaten": "not first", "undecided": "first or not: undecided"}[self.contest.verdict]
+        return f"{place}; {self.saved:+.2f} bits over the best baseline, from {self.interval[0]:+.2f}"
+
+
+def sites_asked(policy: Sited) -> tuple[str, ...]:
+    """All sites, in the order in which `encodes` reports them: `site_asked` first, then the others from the last on."""
+    first = site_asked(policy)
+    return (first, *(s for s in reversed(list(policy.sites)) if s != first))
+
+
+def encodes(
+    policy: Sited, scenario: Scenario, episodes: list[Episode], trace: Trace, seed: int, passenger: str = "untrained"
+) -> tuple[Level, list[dict[str, Any]], dict[str, float]]:
+    """Whether the true formula ranks first at some site, and the bits it saves over the untrained net and bare pixels.
+
+    All sites are asked, each at an equal share of the error (Bonferroni). First place is a claim that is tested
+    (`probes.ranking`); where it can be neither made nor refuted the level is undecided.
+
+    Returns:
+        The level, the league at the site that it is read from (rows of plain data, best first), and the compression
+        of random labels there.
+
+    Raises:
+        NotAsked: where there is no formula to be found, too few episodes tell it, or no place to ask for it.
+    """
+    station = trace.undecided_at
+    if station is None:
+        raise NotAsked(
+            f"the drives show their decision before latents are read ({abs(STATIONS[0]):g} m before the "
+            f"{place(scenario)} at the earliest)"
+        )
+    formulas = tables(scenario, episodes)
+    truth = name_of_truth(scenario)
+    sites = sites_asked(policy)
+    asked = _at_sites(sites, trace, station, formulas, truth, seed, passenger)
+    best = next((a for wanted in (True, None) for a in asked if a.passed is wanted), asked[0])
+    features = _features(trace, best.site, station, passenger)
+    league = _league(features, formulas, best.contest, truth, seed)
+    n = common_size(formulas)
+    random = _random(features["trained"][:n], seed)
+    own = next(row for row in league if row["true"])
+    count = f" among {len(sites)} sites that are asked" if len(sites) > 1 else ""
+    level = Level(
+        value=best.saved,
+        interval=best.interval,
+        passed=best.passed,
+        what=f"bits an episode that the true formula's code at {best.site!r} saves over the best baseline "
+        f"({abs(station):g} m before the {place(scenario)}{count}); it must also rank first",
+        threshold=0.0,
+        baselines={},
+        details={
+            "rank of the true formula": 1 + sorted(best.contest.bits, key=lambda f: best.contest.bits[f]).index(truth),
+            "formulas": len(formulas),
+            **_standing(best.contest, best.size),
+            "true formula saves": own["compression"],
+            "untrained net saves": own["untrained"],
+            "pixels save": own["pixels"],
+            "random labels save": random["mean"],
+            "episodes coded": n,
+            "at each site": {a.site: a.said() for a in asked},
+        },
+        undecided="" if best.passed is not None else _undecided(best.contest, truth, len(episodes)),
+    )
+    return level, league, random
+
+
+def _at_sites(
+    sites: tuple[str, ...], trace: Trace, station: float, formulas: dict[str, np.ndarray], truth: str, seed: int,
+    passenger: str,
+) -> list[AtSite]:  # fmt: skip
+    """What is found at each site in turn, up to the first one that passes."""
+    asked: list[AtSite] = []
+    for site in sites:
+        features = _features(trace, site, station, passenger)
+        # The gain is cheap, and a site without one cannot pass: only the first one is ranked for the report's sake.
+        saved, interval = _gain(features, formulas[truth], len(sites), seed)
+        if interval[0] > 0 or not asked:
+            codes, size = short_codes(features["trained"], formulas, truth, np.random.default_rng([seed, 1]))
+            found = contest(codes, formulas, truth, np.random.default_rng([seed, 4]), LEVEL / 2 / len(sites))
+            asked.append(AtSite(site, found, saved, interval, size))
+        if asked[-1].passed:  # one is enough; the map says what the others hold
+            break
+    return asked
+
+
+def _features(trace: Trace, site: str, station: float, passenger: str) -> dict[str, np.ndarray]:
+    """What formulas are read from: the latents, those of the untrained network's same site (or first), the pixels."""
+    other = next((s for s in trace.latents if s == f"{passenger}:{site}"), None)
+    other = other or next(s for s in trace.latents if s.startswith(f"{passenger}:"))
+    latents = trace.at(site, station)
+    return {
+        "trained": latents,
+        "untrained": trace.at(other, station),
+        "pixels": pixel_features(trace.pictures[station], latents.shape[1]),
+    }
+
+
+def _gain(
+    features: dict[str, np.ndarray], labels: np.ndarray, sites: int, seed: int
+) -> tuple[float, tuple[float, float]]:
+    """Bits an episode that the true formula saves over the best baseline, with an interval for so many sites."""
+    own = {"own": labels}
+    rows = {w: rank_formulas(x, own, np.random.default_rng([seed, 1]))[0].per_episode for w, x in features.items()}
+    baselines = [rows[w] for w in ("untrained", "pixels")]
+    return gain(rows["trained"], baselines, np.random.default_rng([seed, 2]), level=1 - LEVEL / sites)
+
+
+def _league(
+    features: dict[str, np.ndarray], formulas: dict[str, np.ndarray], found: Contest, truth: str, seed: int
+) -> list[dict[str, Any]]:
+    """A row for each formula, best first: one long code of all episodes that can be had in equal numbers."""
+    scores: dict[str, dict[str, FormulaScore]] = {
+        who: {s.name: s for s in rank_formulas(x, formulas, np.random.default_rng([seed, 1]))}
+        for who, x in features.items()
+    }
+    rows = [
+        {
+            "formula": name, "bits": own.bits, "episodes": own.n, "compression": 1 - own.compression,
+            "accuracy": own.accuracy, "true": name == truth, "short": found.bits[name],
+            "untrained": 1 - scores["untrained"][name].compression, "pixels": 1 - scores["pixels"][name].compression,
+        }
+        for name, own in scores["trained"].items()
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: float(row["bits"]))
+
+
+def _random(latents: np.ndarray, seed: int) -> dict[str, float]:
+    """What labels that mean nothing save from latents (n, D)."""
+    rng, n = np.random.default_rng([seed, 5]), len(latents)
+    chance = online_codelength(latents, random_labels(n, RANDOM_LABELLINGS, rng), rng)
+    return {
+        "mean": float(1 - chance.bits.mean() / n),
+        "high": float(1 - np.quantile(chance.bits, 0.05) / n),
+        "labellings": RANDOM_LABELLINGS,
+    }
+
+
+def _standing(found: Contest, size: int) -> dict[str, Any]:
+    """The contest for the first place, as details."""
+    low, high = found.interval
+    words = {
+        "first": "shorter than every other formula's",
+        "beaten": f"longer than that of {found.rival}",
+        "undecided": f"not told apart from that of {found.rival}",
+    }
+    return {
+        f"the true formula's code of {size} episodes is": words[found.verdict],
+        f"bits an episode ahead of {found.rival}": f"{found.ahead:+.3f}, from {low:+.3f} to {high:+.3f}",
+        "chance of so clear a first place if it were none": f"{found.p_first:.3g}",
+    }
+
+
+def _undecided(found: Contest, truth: str, traced: int) -> str:
+    """What cannot be told apart, and what would decide it."""
+    wanted = found.episodes or traced
+    many = f"about {wanted:,}" if wanted <= MOST_NAMED else f"more than {MOST_NAMED:,}"
+    return (
+        f"the codes of {truth!r} and {found.rival!r} cannot be told apart with {traced} episodes; {many} would decide "
+        "it (--probe.traced)"
+    )

@@ -1,0 +1,179 @@
+"""From what was seen in every cell to a rule in words, and whether it is the driver's.
+
+A full factorial of interventions gives, per truth-table cell, how often each way was taken. A cell is *decided* only
+where the majority is beyond doubt (the Wilson score interval's lower end above a half, and four in five at least);
+anything else stays undecided and is never guessed. The minimal formula of a complete table is the recovered rule.
+
+The Wilson interval: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scenarios.rules.ast import Choose, Rule, names
+from scenarios.rules.logic import Cell, all_cells, anf, describe_cell, equivalent, rule_from_table, truth_table, when
+from sim.datatypes.vocabulary import DECISION, TURNS
+
+Z = 1.959963984540054  # two-sided 95 %
+LEAST_SHARE = 0.8  # of the majority, for a cell to count as decided
+Outcomes = Mapping[Cell, Sequence[int]]  # cell -> how many runs came to each decision, and last to none
+
+
+@dataclass(frozen=True)
+class CellVerdict:
+    """What one cell's runs say.
+
+    Args:
+        cell: the setting of the propositions.
+        counts: runs that came to each of the decisions that were counted, and last those that came to none.
+        decision: index into `sim.datatypes.vocabulary.DECISIONS`; None where undecided.
+        share: of the majority among all runs, those without a way included; 0 without runs.
+        lower, upper: Wilson 95 % interval of that share; (0, 1) without runs.
+    """
+
+    cell: Cell
+    counts: tuple[int, ...]
+    decision: int | None
+    share: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """A rule read from behaviour.
+
+    Args:
+        propositions: names, in the order of a cell's entries.
+        cells: the verdict on every cell that can happen, false before true.
+        rule: the minimal rule; None while a cell is undecided. What cannot happen may be decided either way.
+        sop: its conditions as sums of products, "decision: formula" joined by "; ".
+        anf: the same as algebraic normal forms.
+        used: the propositions that the rule needs; the others had no say.
+        counted: the decisions that a cell's counts are of.
+    """
+
+    propositions: tuple[str, ...]
+    cells: tuple[CellVerdict, ...]
+    rule: Rule | None
+    sop: str | None
+    anf: str | None
+    used: tuple[str, ...]
+    counted: tuple[str, ...] = TURNS
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """The undecided cells in words."""
+        return tuple(describe_cell(self.propositions, c.cell) for c in self.cells if c.decision is None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every cell is decided."""
+        return self.rule is not None
+
+    def same_as(self, rule: Rule) -> bool:
+        """Whether the recovered rule is SAT-equivalent to `rule`; False while a cell is undecided.
+
+        Where some cells cannot happen: whether it decides alike in all that can.
+        """
+        if self.rule is None:
+            return False
+        if len(self.cells) < 2 ** len(self.propositions):
+            return not self.disagreements(rule)
+        return equivalent(self.rule, rule)
+
+    def disagreements(self, rule: Rule) -> tuple[str, ...]:
+        """The decided cells, in words, in which `rule` decides otherwise.
+
+        Raises:
+            ValueError: where `rule` names a proposition that was not set.
+        """
+        table = truth_table(rule, self.propositions)
+        return tuple(
+            describe_cell(self.propositions, c.cell)
+            for c in self.cells
+            if c.decision is not None and c.decision != table[c.cell]
+        )
+
+    def __str__(self) -> str:
+        if self.rule is None:
+            open_cells = "; ".join(self.undecided)
+            return f"not recovered: {len(self.undecided)} of {len(self.cells)} cells undecided ({open_cells})"
+        return str(self.rule)
+
+
+def wilson(hits: int, runs: int, z: float = Z) -> tuple[float, float]:
+    """The Wilson score interval of a share; (0, 1) without runs.
+
+    Raises:
+        ValueError: where hits are not between 0 and runs.
+    """
+    if not 0 <= hits <= runs:
+        raise ValueError(f"{hits} hits in {runs} runs; wanted 0 <= hits <= runs")
+    if runs == 0:
+        return 0.0, 1.0
+    share, spread = hits / runs, z * z / runs
+    middle = (share + spread / 2) / (1 + spread)
+    half = math.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def recover(
+    propositions: Sequence[str],
+    outcomes: Outcomes,
+    counted: Sequence[str] = TURNS,
+    possible: Sequence[Cell] | None = None,
+) -> Recovered:
+    """Read a rule from how often each decision was taken in each cell.
+
+    Args:
+        propositions: names, in the order of a cell's entries.
+        outcomes: cell -> a count for each of `counted`, and last of the runs that came to none; a cell left out is
+            undecided.
+        counted: the decisions that runs were counted by, out of `sim.datatypes.vocabulary.DECISIONS`.
+        possible: the cells that can happen; None is all of them.
+
+    Raises:
+        ValueError: for a cell of another length, or counts that are none.
+    """
+    columns = tuple(propositions)
+    cells = all_cells(len(columns)) if possible is None else list(possible)
+    for cell, counts in outcomes.items():
+        if len(cell) != len(columns):
+            raise ValueError(f"cell {cell} has {len(cell)} values; wanted one for each of {columns}")
+        if len(counts) != len(counted) + 1 or min(counts) < 0:
+            raise ValueError(
+                f"cell {cell} has counts {tuple(counts)}; wanted ({', '.join(counted)}, none), none below 0"
+            )
+    nothing = (0,) * (len(counted) + 1)
+    verdicts = tuple(_verdict(cell, tuple(int(n) for n in outcomes.get(cell, nothing)), counted) for cell in cells)
+    if any(v.decision is None for v in verdicts):
+        return Recovered(columns, verdicts, None, None, None, (), tuple(counted))
+    rule = rule_from_table(columns, {v.cell: v.decision for v in verdicts}, undecided_free=possible is not None)
+    sums, normal = _formulas(rule)
+    return Recovered(columns, verdicts, rule, sums, normal, names(rule), tuple(counted))
+
+
+def _verdict(cell: Cell, counts: tuple[int, ...], counted: Sequence[str]) -> CellVerdict:
+    runs, ways = sum(counts), counts[:-1]
+    majority = max(range(len(ways)), key=lambda d: ways[d])
+    lower, upper = wilson(ways[majority], runs)
+    share = ways[majority] / runs if runs else 0.0
+    decided = lower > 0.5 and share >= LEAST_SHARE
+    return CellVerdict(cell, counts, DECISION[counted[majority]] if decided else None, share, lower, upper)
+
+
+def _formulas(rule: Rule) -> tuple[str, str]:
+    """The rule's conditions as text, as sums of products and as algebraic normal forms."""
+    if not isinstance(rule, Choose):
+        return f"{rule}: true", f"{rule}: true"
+    sums, normal, step = [], [], rule
+    while True:  # a minimal rule is a chain: each condition is already the shortest sum of products
+        sums.append(f"{step.then}: {step.condition}")
+        normal.append(f"{step.then}: {anf(when(rule, str(step.then)))}")
+        if not isinstance(step.otherwise, Choose):
+            return "; ".join(sums), "; ".join(normal)
+        step = step.otherwise

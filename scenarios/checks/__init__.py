@@ -1,0 +1,1 @@
+"""Checks of scenario files: lint, leak check and baselines."""

@@ -1,0 +1,203 @@
+"""Everything that is wrong with a scenario file, in one go: its mistakes, and what loads and still will not do."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scenarios.reading.yaml import KeyPath, Lines, ScenarioError, every_mistake, read_yaml
+from scenarios.rules.ast import names
+from scenarios.rules.logic import Cell, describe_cell
+from scenarios.sampling.plan import admitted, plan
+from scenarios.sampling.sample import sample, twin
+from scenarios.scenario import EVERY, Scenario, from_data
+from scenarios.schema.map import FileModel
+from sim.datatypes.vocabulary import DECISIONS, TURNS
+
+MOST = 50  # mistakes that are told of one file
+_HARMLESS = "ego.speed > 1"  # a proposition that every scenario can have
+_MANY = 32  # cells of which at most so many are tried for twins
+
+
+def mistakes_in_file(path: Path) -> list[ScenarioError]:
+    """All mistakes in a scenario file; see `mistakes`."""
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        return [ScenarioError(f"{path}: cannot be read: {error.strerror}")]
+    except UnicodeDecodeError as error:
+        return [ScenarioError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}")]
+    return mistakes(text, str(path), path.resolve().parent)
+
+
+def mistakes(text: str, where: str = "scenario", folder: Path | None = None) -> list[ScenarioError]:
+    """All mistakes in a scenario's YAML, in the order of its lines; none where it can be used.
+
+    Each mistake is mended by the plainest thing that stands for it, and the file is read again. Where none does, what
+    may be wrong besides stays untold until that mistake is mended.
+    """
+    try:
+        data, lines = read_yaml(text, where)
+    except ScenarioError as error:
+        return [error]
+    data = copy.deepcopy(data)
+    found: list[ScenarioError] = []
+    tried: dict[KeyPath, int] = {}
+    shaped = every_mistake(FileModel, data, lines)
+    if isinstance(shaped, list):
+        found += shaped
+        mended = [_mend(data, error.path, tried) for error in shaped]
+        if not all(mended):
+            return found
+    while len(found) < MOST and (left := _next(data, lines, folder)):
+        if left.path not in [other.path for other in found]:
+            found.append(left)
+        if not _mend(data, left.path, tried):
+            break
+    return sorted(found, key=lambda error: lines.line_of(error.path))
+
+
+def _next(data: dict[str, Any], lines: Lines, folder: Path | None) -> ScenarioError | None:
+    try:
+        from_data(data, folder, lines)
+    except ScenarioError as error:
+        return error
+    return None
+
+
+def _mend(data: dict[str, Any], path: KeyPath, tried: dict[KeyPath, int]) -> bool:
+    """Put something harmless where a mistake is; whether there is such a thing."""
+    turn = tried[path] = tried.get(path, -1) + 1
+    match path:
+        case ("rule", *_):
+            data |= {"rule": TURNS[0], "map": {"generate": "crossroads"}}  # which has a way for every turn
+        case ("name",):
+            data["name"] = "unnamed"
+        case ("map", *_):
+            data["map"] = {"generate": "crossroads"}
+        case ("propositions", str(name)) if turn == 0 and isinstance(data.get("propositions"), dict):
+            data["propositions"][name] = _HARMLESS
+        case ("splits", str(name)) if turn == 0 and isinstance(data.get("splits"), dict):
+            data["splits"][name] = True
+        case ("known_leaks", int(i)):
+            data["known_leaks"][i] = "weather.cloudiness"
+        case (*_, int(i), "name"):
+            _at(data, path[:-1])["name"] = f"unnamed_{i}"
+        case (*_, last):
+            holder = _at(data, path[:-1])
+            if not isinstance(holder, dict) or last not in holder:
+                return False
+            del holder[last]
+        case _:
+            return False
+    return turn < 2
+
+
+def _at(data: Any, path: KeyPath) -> Any:
+    """What stands at a key path; None where nothing does."""
+    for part in path:
+        if isinstance(data, list) and isinstance(part, int):
+            data = data[part]
+        else:
+            data = data.get(part) if isinstance(data, dict) else None
+    return data
+
+
+# ------------------------------------------------------------------------------------ what loads and will not do
+def doubts(scenario: Scenario) -> list[str]:
+    """What is wrong with a scenario that can be read: splits, decisions and propositions that come to nothing."""
+    try:
+        possible = plan(scenario).cells
+    except ValueError as error:
+        return [str(error)]
+    return [*_of_splits(scenario), *_of_decisions(scenario, possible), *_of_propositions(scenario, possible)]
+
+
+def _of_splits(scenario: Scenario) -> Iterator[str]:
+    table = plan(scenario).decision
+    for split in scenario.splits:
+        try:
+            found = admitted(scenario, split)
+        except ValueError as error:
+            yield f"{error}; wanted a condition that sometimes holds"
+            continue
+        if len(ways := sorted({table[c] for c in found})) == 1:
+            yield (
+                f"in split '{split}' the rule always says '{DECISIONS[ways[0]]}', so there is nothing to find out; "
+                "wanted a split and ranges in which it says at least two things"
+            )
+    if "train" in scenario.splits and scenario.split("train") == scenario.split(EVERY):
+        yield (
+            "the split 'train' holds nothing out, so that thinking cannot be told from remembering; "
+            "wanted a condition such as 'train: not (a and b)'"
+        )
+
+
+def _of_decisions(scenario: Scenario, possible: tuple[Cell, ...]) -> Iterator[str]:
+    table = plan(scenario).decision
+    never = sorted(set(table.values()) - {table[c] for c in possible})
+    for d in never:
+        yield (
+            f"the rule never comes to '{DECISIONS[d]}': no combination that can happen leads there; "
+            "wanted wider ranges, or a rule without it"
+        )
+    for cell in possible:
+        try:
+            sample(scenario, 0, EVERY, cell)
+        except FileNotFoundError:  # said elsewhere, when it is driven
+            return
+        except ValueError as error:
+            yield str(error)
+
+
+def _of_propositions(scenario: Scenario, possible: tuple[Cell, ...]) -> Iterator[str]:
+    table, known = plan(scenario).decision, scenario.proposition_names
+    for name in names(scenario.rule):
+        if name not in known:
+            continue
+        i = known.index(name)
+        if all(table[c] == table[(*c[:i], not c[i], *c[i + 1 :])] for c in table):
+            yield f"'{name}' stands in the rule and decides nothing; wanted a rule without it"
+    for name, (flips, of) in flipping(scenario).items():
+        if of and not flips:
+            yield (
+                f"'{name}' can never flip alone, so that it has no twins; wanted ranges that leave both truth values "
+                "possible, and propositions that do not settle each other"
+            )
+
+
+def flipping(scenario: Scenario) -> dict[str, tuple[int, int]]:
+    """Proposition -> in how many cells a twin can flip it alone, and how many were tried (none without the map).
+
+    The map has no say in it, so that a map of a file is replaced by a generated one.
+    """
+    if scenario.map.file is not None:
+        scenario = scenario.with_map({"generate": "crossroads" if scenario.map.kind == "x" else "t_junction"})
+    possible = plan(scenario).cells
+    found = {name: [0, 0] for name in scenario.proposition_names}
+    for cell in possible[:: -(-len(possible) // _MANY)]:
+        try:
+            episode = sample(scenario, 0, EVERY, cell)
+        except (ValueError, FileNotFoundError):
+            continue
+        for name, counted in found.items():
+            counted[1] += 1
+            try:
+                twin(scenario, episode, name)
+                counted[0] += 1
+            except ValueError:
+                pass
+    return {name: (flips, of) for name, (flips, of) in found.items()}
+
+
+def held_out(scenario: Scenario, split: str) -> list[str]:
+    """The cells that can happen and that a split leaves out, in words."""
+    inside = set(admitted(scenario, split))
+    return [describe_cell(scenario.proposition_names, c) for c in plan(scenario).cells if c not in inside]
+
+
+def told(found: list[ScenarioError], where: str) -> str:
+    """Mistakes as people read them: how many, and a line each."""
+    return "\n".join([f"{where} has {len(found)} mistakes", *(f"  {error}" for error in found)])

@@ -1,0 +1,1 @@
+"""Export of episodes to the formats of other simulators."""

@@ -1,0 +1,73 @@
+"""Registers scenarios with Gymnasium: `gym.make("homunculus/Drive-v0", scenario="rain-turn")`.
+
+Gymnasium 1 loads no plugins, so the name is known once this module is imported. Without an import it can be given
+with the module in front, `gym.make("scenarios.gym.registration:homunculus/Drive-v0", scenario="rain-turn")`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from scenarios.sampling.sample import room_for, sample
+from scenarios.scenario import Scenario, load_scenario
+from sim.datatypes.camera import Camera
+from sim.datatypes.world_state import World
+from sim.envs.driving_env import DriveEnv, Fleet
+from sim.world.decision_detectors import backs_up
+from sim.world.embedded import EmbeddedWorld
+
+DRIVE = "homunculus/Drive-v0"
+
+
+def truth_of(scenario: Scenario, world: World) -> dict[str, np.ndarray]:
+    """Every proposition's truth in the rows of `world` now: name -> (B,) bool."""
+    return {p.name: p.on_world(world) for p in scenario.propositions}
+
+
+def _parts(
+    scenario: str | Path | Scenario, split: str, worlds: int, camera: Camera | None, threads: int
+) -> tuple[EmbeddedWorld, Any, bool]:
+    loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    backend = EmbeddedWorld(worlds, camera, room_for(loaded), threads=threads, sensors=loaded.sensors)
+    return backend, lambda seed: sample(loaded, seed, split), backs_up(loaded.trial)
+
+
+def make_drive(
+    scenario: str | Path | Scenario = "rain-turn",
+    split: str = "train",
+    camera: Camera | None = None,
+    render_mode: str | None = None,
+) -> DriveEnv:
+    """One world of a scenario (a library name, a file, or a loaded one) as a `gymnasium.Env`."""
+    backend, draw, backs = _parts(scenario, split, 1, camera, 1)
+    return DriveEnv(backend, draw, render_mode, backs)
+
+
+def make_fleet(
+    num_envs: int = 1,
+    scenario: str | Path | Scenario = "rain-turn",
+    split: str = "train",
+    camera: Camera | None = None,
+    threads: int = 1,
+    render_mode: str | None = None,
+) -> Fleet:
+    """`num_envs` worlds of a scenario as a `gymnasium.vector.VectorEnv`."""
+    backend, draw, backs = _parts(scenario, split, num_envs, camera, threads)
+    return Fleet(backend, draw, render_mode, backs)
+
+
+def register() -> None:
+    """Make DRIVE known to Gymnasium; once is enough, and importing this module does it."""
+    if DRIVE not in gym.registry:
+        gym.register(
+            id=DRIVE,
+            entry_point="scenarios.gym.registration:make_drive",
+            vector_entry_point="scenarios.gym.registration:make_fleet",
+        )
+
+
+register()

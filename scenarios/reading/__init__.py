@@ -1,0 +1,1 @@
+"""Reading files: YAML and XML that remember their lines."""

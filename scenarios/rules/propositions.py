@@ -1,0 +1,153 @@
+"""Propositions: what is true of a world, written over its state variables (`scenarios.rules.variables`).
+
+`raining: weather.precipitation > 20`, `oncoming: actors.oncoming.present`, `told: once[0s, 10s] sign("DETOUR")`.
+
+One text is read in two places: in a concrete draw (`sim.datatypes.episode.Episode`), as things stand when the decision
+falls,
+and in running worlds (`sim.datatypes.world_state.World`, batched), as they stand now. The two are the same unless the
+weather changes
+on the way; then the draw says what will be true at the junction, which is what episodes are balanced, labelled and
+judged by, and the driver goes by what it sees. A proposition that asks of the past is asked, in a draw, over its
+nominal timeline (`scenarios.rules.nominal_trace`), and in running worlds by a monitor that keeps what it needs of the
+past (`scenarios.rules.monitor`). Draws are rounded to four decimals (`scenarios.schema.distributions`) so that float32
+worlds fall on the same side of a threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from scenarios.reading.errors import RuleError
+from scenarios.rules.ast import JUNCTIONS, Formula
+from scenarios.rules.compile import compiled, compiled_number
+from scenarios.rules.conditions import Vocabulary, parse_condition, parse_number
+from scenarios.rules.grammar import point_at
+from scenarios.rules.nominal_trace import on_the_way
+from scenarios.rules.numbers import Number
+from scenarios.rules.variables import call_of, conditions_of, value_in, value_on
+from scenarios.rules.visitors import is_timed, read_now, reads
+from sim.datatypes.episode import Episode
+from sim.datatypes.world_state import World
+
+__all__ = [
+    "Number", "Proposition", "compiled", "compiled_number", "parse_number", "parse_proposition", "renamed",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Proposition:
+    """A named statement about the world.
+
+    Args:
+        name: what rules call it.
+        text: as the scenario wrote it.
+        tree: the text's tree; leaves are Comparison, Wording, Name (a Boolean variable) and Constant.
+        variables: the state variables that it reads, in order of first mention; for `sign("DETOUR")` and
+            `reading("EXIT")` the texts of the boards on which these words may stand.
+        actors, signs: names of the scenario's actors and signs, in the order of their slots.
+    """
+
+    name: str
+    text: str
+    tree: Formula
+    variables: tuple[str, ...]
+    actors: tuple[str, ...]
+    signs: tuple[str, ...] = ()
+
+    @property
+    def timed(self) -> bool:
+        """Whether it asks of the past, so that a moment does not tell its truth."""
+        return is_timed(self.tree)
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """Variable -> the value that it must have for what the text names to show: a sign must stand there."""
+        return {c: wanted for v in reads(self.tree) for c, wanted in conditions_of(v).items()}
+
+    def of(self, values: Mapping[str, Any]) -> Any:
+        """The truth for given variables, each a scalar or (B,): bool or bool (B,).
+
+        Raises:
+            ValueError: for a proposition that asks of the past.
+        """
+        return self._now(values.__getitem__)
+
+    def on_episode(self, episode: Episode) -> bool:
+        """The truth in a concrete draw when the decision falls: with the weather as it is once its changes are over.
+
+        One that asks of the past has it at the end of the draw's nominal timeline, where the weather is what it is.
+        """
+        if self.timed:
+            return on_the_way(episode, (self.tree,))[0]
+        return bool(self._now(lambda variable: value_in(episode, variable)))
+
+    def on_world(self, world: World) -> np.ndarray:
+        """The truth in B running worlds now: bool (B,).
+
+        Raises:
+            ValueError: for a proposition that asks of the past.
+        """
+        value = self._now(lambda variable: value_on(world, variable, self.actors, self.signs))
+        return np.broadcast_to(np.asarray(value, bool), world.tick.shape).copy()
+
+    def _now(self, lookup: Callable[[str], Any]) -> Any:
+        if self.timed:
+            raise ValueError(
+                f"the proposition '{self.name}' asks of the past ({self.text}), which one moment does not tell; "
+                "ask a Monitor at every tick"
+            )
+        return compiled(self.tree)(lookup)
+
+
+def parse_proposition(
+    name: str,
+    text: str,
+    actors: Sequence[str] = (),
+    signs: Sequence[str] = (),
+    options: Mapping[str, Sequence[str]] | None = None,
+    traffic: bool = False,
+    untold: Mapping[str, str] | None = None,
+    earlier: Mapping[str, Formula] | None = None,
+    more: Sequence[str] = (),
+) -> Proposition:
+    """Read the text of a proposition; the arguments are those of `scenarios.rules.conditions.Vocabulary`.
+
+    Raises:
+        RuleError: for what cannot be read, with the word pointed at and the known names, and for a board that would
+            have to be read when the decision falls.
+    """
+    vocabulary = Vocabulary(actors, signs, options or {}, traffic, untold or {}, earlier or {}, more)
+    tree = parse_condition(text, vocabulary)
+    if odd := next((v for v in read_now(tree) if call_of(v)[0] in ("sign", "reading")), None):
+        told = f"{odd} can be told before the board is passed, which it is when the decision falls"
+        at = max(text.find(odd.partition("(")[0]), 0)
+        length = text.find(")", at) + 1 - at
+        raise RuleError(f"{told}; wanted the past, such as 'once {odd}'" + point_at(text, at, length))
+    return Proposition(name, text, tree, _variables(tree, vocabulary), tuple(actors), tuple(signs))
+
+
+def _variables(tree: Formula, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """What chance may decide of what the tree reads; how many junctions ego has passed is nothing of the kind."""
+    found: list[str] = []
+    for variable in reads(tree):
+        function, words = call_of(variable)
+        if function == "number":
+            found.append(f"signs.{words}.text")
+        elif function:
+            found.extend(f"signs.{s}.text" for s in vocabulary.boards(words))
+        elif variable != JUNCTIONS:
+            found.append(variable)
+            if variable.endswith(".distance"):
+                found.append(f"{variable.removesuffix('distance')}side")
+    return tuple(dict.fromkeys(found))
+
+
+def renamed(number: Number, names: Callable[[str], str]) -> Number:
+    """The number with other names for its variables."""
+    if number.operation == "quantity":
+        return replace(number, operands=(names(number.operands[0]),))
+    return replace(number, operands=tuple(renamed(o, names) if isinstance(o, Number) else o for o in number.operands))

@@ -1,0 +1,232 @@
+"""From a parse tree to a formula or a number: what is true or false, what is a number, and which unit fits.
+
+A `Reader` goes through the parse tree of one text; what its names stand for is said by `scenarios.rules.parse` (of
+rules, where names are propositions) and by `scenarios.rules.conditions` (of propositions, where they are variables).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import lark
+
+from scenarios.reading.errors import RuleError
+from scenarios.rules.ast import (
+    Always,
+    And,
+    Comparison,
+    Constant,
+    Formula,
+    Iff,
+    Implies,
+    Name,
+    Not,
+    Once,
+    Or,
+    Previously,
+    Since,
+    Window,
+    Wording,
+    Xor,
+)
+from scenarios.rules.grammar import pointed
+from scenarios.rules.numbers import Number
+from scenarios.rules.units import FAMILIES, converted, own_unit, units_of
+from sim.core.errors import listed, nearest
+
+_BINARY: dict[str, Any] = {"and": And, "xor": Xor, "or": Or, "implies": Implies, "iff": Iff}
+_PAST: dict[str, Any] = {"once": Once, "always": Always}
+_ARITHMETIC = ("add", "subtract", "multiply", "divide", "negative", "least", "most")
+_NUMBERS = ("literal", "measure", "count", "board", "reading", *_ARITHMETIC)
+
+
+class Reader(ABC):
+    """Builds the trees of one text.
+
+    Args:
+        text: what was parsed, for the carets of mistakes.
+        past: whether past-time operators and counts over time may stand there.
+    """
+
+    def __init__(self, text: str, past: bool) -> None:
+        self.text = text
+        self.past = past
+
+    # ------------------------------------------------------------------------------- what the names stand for
+    @abstractmethod
+    def kind(self, token: lark.Token) -> str:
+        """What a name's value is: "truth", "number" or "words"; raises RuleError for an unknown one."""
+
+    @abstractmethod
+    def truth(self, token: lark.Token) -> Formula:
+        """The formula for a name of kind "truth"."""
+
+    @abstractmethod
+    def example(self, token: lark.Token) -> str:
+        """How one asks of a name that is no truth, such as `weather.wetness > 0`."""
+
+    @abstractmethod
+    def call(self, function: str, token: lark.Token) -> str:
+        """The variable for `sign("DETOUR")`, `reading("EXIT")` and `number(signs.exit)` (function "board")."""
+
+    @abstractmethod
+    def family(self, variable: str) -> str | None:
+        """The family of units that a variable is measured in (`scenarios.rules.units`); None for a bare number."""
+
+    def wording(self, operands: Sequence[Any], between: Sequence[lark.Token]) -> Wording:
+        """A comparison of which one side at least is words."""
+        said = next(o.children[0] for o in operands if self._kind(o) == "words")
+        raise self.error(f"{said} is words, which a rule does not compare; wanted a proposition that does", said)
+
+    # ------------------------------------------------------------------------------------------------ formulas
+    def error(self, sentence: str, part: Any) -> RuleError:
+        """The error with a caret under a token or a part of the parse tree."""
+        return pointed(sentence, self.text, part)
+
+    def formula(self, tree: Any) -> Formula:
+        """What is true or false.
+
+        Raises:
+            RuleError: for a number, words, unknown names, and the past where it has no place.
+        """
+        match tree.data:
+            case "true" | "false":
+                return Constant(tree.data == "true")
+            case "not_":
+                return Not(self.formula(tree.children[0]))
+            case "comparison":
+                return self._comparison(tree)
+            case "sign":
+                return Name(self.call("sign", tree.children[0]))
+            case "once" | "always" | "since" | "previously":
+                return self._of_the_past(tree)
+            case "name" if self.kind(tree.children[0]) == "truth":
+                return self.truth(tree.children[0])
+        if tree.data in _BINARY:
+            left, right = tree.children
+            return _BINARY[tree.data](self.formula(left), self.formula(right))  # type: ignore[no-any-return]
+        raise self._no_truth(tree)
+
+    def _no_truth(self, tree: Any) -> RuleError:
+        what = "words" if self._kind(tree) == "words" else "a number"
+        said = self.text[tree.meta.start_pos : tree.meta.end_pos]
+        example = self.example(tree.children[0]) if tree.data == "name" else f"{said} > 0"
+        if tree.data == "words":
+            example = f"signs.board.text == {said}"
+        return self.error(f"'{said}' is {what}, not true or false; wanted a comparison such as '{example}'", tree)
+
+    def _of_the_past(self, tree: Any) -> Formula:
+        if not self.past:
+            told = f"'{tree.data}' asks of the past, which only the text of a proposition may"
+            raise self.error(f"{told}; wanted a proposition such as 'seen: once sign(\"DETOUR\")'", tree)
+        parts = [c for c in tree.children if getattr(c, "data", "") != "window" and c is not None]
+        window = next((self._window(c) for c in tree.children if getattr(c, "data", "") == "window"), None)
+        if tree.data == "previously":
+            return Previously(self.formula(parts[0]))
+        if tree.data == "since":
+            return Since(self.formula(parts[0]), self.formula(parts[1]), window)
+        return _PAST[tree.data](self.formula(parts[0]), window)  # type: ignore[no-any-return]
+
+    def _window(self, tree: Any) -> Window:
+        first, last = (self._seconds(bound.children[0]) for bound in tree.children)
+        if last < first:
+            raise self.error(f"the window ends {last:g} s ago and begins {first:g} s ago; wanted the less first", tree)
+        return Window(first, last)
+
+    def _seconds(self, token: lark.Token) -> float:
+        if token.type == "NUMBER":
+            return float(token)
+        value, unit = _measured(token)
+        if unit not in FAMILIES["time"]:
+            known = units_of("time")
+            told = f"'{unit}' is no unit of time; known are {listed(known)}{nearest(unit, known)}"
+            raise self.error(told, _unit_token(token, unit))
+        return converted(value, unit, "time")
+
+    # ------------------------------------------------------------------------------------------------- numbers
+    def _kind(self, tree: Any) -> str:
+        """What a part of the parse tree is: "truth", "number" or "words"."""
+        if tree.data == "name":
+            return self.kind(tree.children[0])
+        return "words" if tree.data == "words" else "number" if tree.data in _NUMBERS else "truth"
+
+    def _comparison(self, tree: Any) -> Formula:
+        operands, between = tree.children[::2], tree.children[1::2]
+        if any(self._kind(o) == "words" for o in operands):
+            return self.wording(operands, between)
+        found = [v for o in operands for v in self._variables(o)]
+        numbers = tuple(self.number(o, tuple(dict.fromkeys(found))) for o in operands)
+        return Comparison(numbers, tuple(str(sign) for sign in between))
+
+    def _variables(self, tree: Any) -> list[str]:
+        """The variables that a number reads, as far as units go: those within a count have none to give."""
+        if tree.data == "name":
+            return [str(tree.children[0])]
+        if tree.data in _ARITHMETIC:
+            return [v for child in tree.children for v in self._variables(child)]
+        return []
+
+    def number(self, tree: Any, beside: tuple[str, ...] = ()) -> Number:
+        """A number.
+
+        Args:
+            beside: the variables of the comparison that it stands in, whose unit a measure must fit.
+
+        Raises:
+            RuleError: for what is true or false, words, unknown names, and units that do not fit.
+        """
+        kind = self._kind(tree)
+        if kind != "number":
+            said = self.text[tree.meta.start_pos : tree.meta.end_pos]
+            wanted = (
+                f"use it alone, as in 'not {said}'" if kind == "truth" else "wanted to compare it alone by == or !="
+            )
+            what = "true or false" if kind == "truth" else "words"
+            quoted = said if tree.data == "words" else f"'{said}'"
+            raise self.error(f"{quoted} is {what}, not a number; {wanted}", tree)
+        match tree.data:
+            case "literal":
+                return Number("literal", (float(tree.children[0]),))
+            case "measure":
+                return self._measure(tree.children[0], beside)
+            case "name":
+                return Number("quantity", (str(tree.children[0]),))
+            case "board" | "reading":
+                return Number("quantity", (self.call(tree.data, tree.children[0]),))
+            case "count":
+                if len(tree.children) == 1 and not self.past:
+                    told = "a count of one thing is how often it has become true, which only a proposition may ask"
+                    raise self.error(f"{told}; wanted two at least, such as 'count(a, b) >= 1'", tree)
+                return Number("count", tuple(self.formula(child) for child in tree.children))
+        return Number(str(tree.data), tuple(self.number(child, beside) for child in tree.children))
+
+    def _measure(self, token: lark.Token, beside: tuple[str, ...]) -> Number:
+        value, unit = _measured(token)
+        at = _unit_token(token, unit)
+        families = {v: self.family(v) for v in beside}
+        different = list(dict.fromkeys(families.values()))
+        if not different:
+            raise self.error(f"'{token}' is measured, and nothing beside it is; wanted a bare number", at)
+        if len(different) > 1:
+            told = ", ".join(f"{v} in {own_unit(f) or '1' if f else '1'}" for v, f in families.items())
+            raise self.error(f"'{token}' cannot be in the unit of {told} at once; wanted a bare number", at)
+        variable, family = next(iter(families.items()))
+        known = units_of(family) if family else ()
+        if family is None or unit not in known:
+            own = f"is in {own_unit(family)}" if family and own_unit(family) else "has no unit"
+            wanted = f"known are {listed(known)}{nearest(unit, known)}" if known else "wanted a bare number"
+            raise self.error(f"'{variable}' {own}, which '{unit}' does not fit; {wanted}", at)
+        return Number("measure", (value, unit, converted(value, unit, family)))
+
+
+def _measured(token: lark.Token) -> tuple[float, str]:
+    """The value and the unit of a measure such as `30 km/h`."""
+    digits = str(token).rstrip("%/_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    return float(digits), str(token)[len(digits) :]
+
+
+def _unit_token(token: lark.Token, unit: str) -> lark.Token:
+    """Where the unit of a measure stands."""
+    return lark.Token("UNIT", unit, start_pos=(token.start_pos or 0) + len(token) - len(unit))

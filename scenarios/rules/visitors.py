@@ -1,0 +1,88 @@
+"""Walks through the trees of rules: what they read, whether they ask of the past, and parts put in place of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from scenarios.rules.ast import (
+    JUNCTION,
+    JUNCTIONS,
+    Always,
+    Binary,
+    Choose,
+    Comparison,
+    Formula,
+    Join,
+    Name,
+    Not,
+    Once,
+    Previously,
+    Rule,
+    Since,
+    Wording,
+    parts,
+    walk,
+)
+from scenarios.rules.numbers import Number
+
+
+def asks_past(tree: Any) -> bool:
+    """Whether the tree's own node asks of the past, whatever is below it."""
+    counts = isinstance(tree, Number) and tree.operation == "count" and len(tree.operands) == 1
+    return counts or isinstance(tree, (Always, Once, Previously, Since)) or tree == Name(JUNCTION)
+
+
+def is_timed(tree: Formula | Rule | Number) -> bool:
+    """Whether its truth hangs on the past: on a past-time operator, on how often something has become true."""
+    return any(map(asks_past, walk(tree)))
+
+
+def variable_of(tree: Any) -> str | None:
+    """The variable that the tree's own node reads, such as `weather.wetness` or `sign("DETOUR")`; None for none."""
+    if isinstance(tree, Wording):
+        return tree.variable
+    if isinstance(tree, Name):
+        return JUNCTIONS if tree.name == JUNCTION else tree.name
+    return tree.operands[0] if isinstance(tree, Number) and tree.operation == "quantity" else None
+
+
+def reads(*trees: Any) -> tuple[str, ...]:
+    """The variables whose values the evaluators ask for, in order of first mention."""
+    found = (variable_of(part) for tree in trees for part in walk(tree))
+    return tuple(dict.fromkeys(v for v in found if v is not None))
+
+
+def read_now(tree: Any) -> tuple[str, ...]:
+    """The variables that are read as they are now, and not only as they were."""
+    if asks_past(tree):
+        return ()
+    mine = variable_of(tree)
+    below = [v for part in parts(tree) for v in read_now(part)]
+    return tuple(dict.fromkeys(below if mine is None else [mine, *below]))
+
+
+def replaced(tree: Any, with_what: Callable[[Any], Any]) -> Any:
+    """The tree in which `with_what(part)` stands for every part for which it is not None."""
+    if (new := with_what(tree)) is not None:
+        return new
+
+    def below(part: Any) -> Any:
+        return replaced(part, with_what)
+
+    match tree:
+        case Choose():
+            return Choose(below(tree.then), below(tree.condition), below(tree.otherwise))
+        case Join():
+            return Join(below(tree.first), below(tree.second))
+        case Not() | Once() | Always() | Previously():
+            return replace(tree, operand=below(tree.operand))
+        case Binary():
+            return replace(tree, left=below(tree.left), right=below(tree.right))
+        case Comparison():
+            return replace(tree, numbers=tuple(map(below, tree.numbers)))
+        case Number():
+            inner = tuple(below(o) if isinstance(o, (Number, Formula)) else o for o in tree.operands)
+            return replace(tree, operands=inner)
+    return tree

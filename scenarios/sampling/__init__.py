@@ -1,0 +1,1 @@
+"""Sampling: episodes out of a scenario."""

@@ -1,0 +1,337 @@
+"""Episodes out of a scenario: balanced draws, twins that differ in one proposition, full factorials.
+
+Every function is pure: the same scenario and seed give the same episode, on any machine and in any order. Draws are
+balanced over truth-table cells: the rule's decisions are equally likely, and the cells within a decision too (unless
+the scenario's `balance` says otherwise), so that neither can be guessed. Within a cell, variables keep the scenario's
+own distribution (rejection sampling). A twin changes a proposition's own variables and the weather that follows them,
+and nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scenarios.rules.compile import compiled
+from scenarios.rules.logic import Cell, describe_cell
+from scenarios.rules.propositions import Proposition
+from scenarios.rules.variables import drawn_in
+from scenarios.sampling.episode_builder import Count, episode_of, replaced
+from scenarios.sampling.plan import Plan, admitted, plan
+from scenarios.scenario import EVERY, Scenario
+from sim.core.errors import listed
+from sim.datatypes.episode import Episode, MapSpec
+from sim.datatypes.simulation import Simulation
+
+_TRIES = 5000  # a group of propositions with a chance of 1 in 500 is still missed less than once in 20,000 episodes
+_AT_ONCE = 50  # draws that are tried at once where a truth is that of a way
+
+
+def count_junctions(spec: MapSpec) -> int:
+    """How many junctions of the spec's kind its map has; compiles the map at first use.
+
+    Raises:
+        ValueError: where the map has none.
+    """
+    return _count(spec.file, spec.sha256, spec.kind)
+
+
+@functools.lru_cache(maxsize=64)
+def _count(file: str, sha256: str, kind: str) -> int:
+    from sim.road.map.loading import junctions_of_kind, load_map  # late: compiling maps wants the whole of sim
+
+    road_map, _ = load_map(MapSpec(generate=None, file=file, sha256=sha256, kind=kind))
+    return len(junctions_of_kind(road_map, kind))
+
+
+# ----------------------------------------------------------------------------------------------- sampling
+def cells(scenario: Scenario, split: str = EVERY) -> tuple[Cell, ...]:
+    """The truth-table cells (in the order of `scenario.proposition_names`) that can happen and that a split admits.
+
+    Raises:
+        ValueError: for an unknown split, or one that admits nothing.
+    """
+    return admitted(scenario, split)
+
+
+def sample(
+    scenario: Scenario,
+    seed: int,
+    split: str = "train",
+    cell: Cell | None = None,
+    junctions: Count = count_junctions,
+) -> Episode:
+    """Draw one episode.
+
+    Args:
+        seed: 0 to 2**32 - 1; together with the scenario's name and the split it names the draw.
+        split: one of the scenario's splits, or `every`.
+        cell: wanted truth values in the order of `scenario.proposition_names`; otherwise balanced as above. What the
+            propositions do not touch is the same for every cell.
+        junctions: how many junctions a map has, asked where the scenario leaves the junction open.
+
+    Raises:
+        ValueError: for a seed out of range, an unknown split, or a cell that the split does not admit.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed {seed} is out of range; wanted 0 to 2**32 - 1")
+    worked = plan(scenario)
+    rng = np.random.default_rng([seed, _crc(scenario.name), _crc(split)])
+    u = rng.random(len(worked.free) + 3).tolist()
+    wanted = _pick_cell(scenario, split, u[-3], u[-2]) if cell is None else _check_cell(scenario, split, cell)
+    values = dict(worked.fixed)
+    for name, x in zip(worked.free, u):
+        values[name] = worked.draws[name].pick(x)
+    for coupling in worked.couplings:
+        coupling.settle(values)
+    for group in worked.groups:
+        target = tuple(wanted[i] for i in group.members)
+        redraw = _redraw_way if group.timed else _redraw
+        tiers = (group.variables, (*group.variables, *group.context))
+        redraw(worked, group.propositions, tiers, target, values, rng, worked.draws.__getitem__)
+    valuation = dict(zip(scenario.proposition_names, wanted))
+    for variable, follow in worked.presences.items():
+        values[variable] = bool(follow(valuation))
+    return episode_of(scenario, seed, values, u[-1], junctions)
+
+
+def batch(
+    scenario: Scenario, seeds: Iterable[int], split: str = "train", junctions: Count = count_junctions
+) -> list[Episode]:
+    """One episode per seed, as `sample` draws it."""
+    return [sample(scenario, int(seed), split, junctions=junctions) for seed in seeds]
+
+
+def valuation(scenario: Scenario, episode: Episode) -> dict[str, bool]:
+    """Which propositions hold in an episode when the decision falls: the weather is as its changes leave it.
+
+    The start would say nothing of rain that comes on the way; when ego will be at the junction, nobody knows before it
+    has driven. So a change counts as over by then, and a scenario is to be written so that it is.
+    """
+    return {p.name: p.on_episode(episode) for p in scenario.propositions}
+
+
+def decision(scenario: Scenario, episode: Episode) -> int:
+    """What the rule decides in an episode, as an index into `sim.datatypes.vocabulary.DECISIONS`."""
+    return plan(scenario).decision[tuple(valuation(scenario, episode).values())]
+
+
+def shares(scenario: Scenario, split: str = EVERY) -> dict[Cell, float]:
+    """How often each cell of a split is drawn; they sum to one.
+
+    Raises:
+        ValueError: for an unknown split, or one that admits nothing.
+    """
+    by_decision = _by_decision(scenario, split)
+    return {
+        cell: float(share) / len(by_decision)
+        for among, running in by_decision
+        for cell, share in zip(among, np.diff(running, prepend=0.0))
+    }
+
+
+# -------------------------------------------------------------------------------------------------- twins
+def twin(scenario: Scenario, episode: Episode, proposition: str) -> Episode:
+    """The same episode with one proposition flipped and the others as they were.
+
+    Only the proposition's own variables change, and the weather that follows them by a formula. Weather that changes
+    later differs from then on. What a sign says is drawn anew from its own texts; a sign that is not there is put up
+    for it. Actors that follow a proposition by a formula stay as they are: that breaks the correlation, which is what
+    twins are for.
+
+    Raises:
+        ValueError: for an unknown proposition, or one that cannot flip alone.
+    """
+    before = valuation(scenario, episode)
+    scenario.proposition(proposition)
+    return _with(scenario, episode, before, {proposition: not before[proposition]})
+
+
+def unflippable(
+    scenario: Scenario, episodes: Iterable[Episode], propositions: Sequence[str]
+) -> dict[str, dict[int, str]]:
+    """Which propositions cannot flip alone, in which of the episodes, and why.
+
+    Where one failed, it is not tried again in episodes of the same cell: a failure takes thousands of draws.
+
+    Returns:
+        proposition -> place of the episode -> what `twin` says; propositions that flip in all of them are left out.
+    """
+    found: dict[str, dict[int, str]] = {}
+    failed: dict[tuple[str, Cell], str] = {}
+    for place, episode in enumerate(episodes):
+        cell = tuple(valuation(scenario, episode).values())
+        for name in propositions:
+            if (name, cell) not in failed:
+                try:
+                    twin(scenario, episode, name)
+                    continue
+                except ValueError as error:
+                    failed[name, cell] = str(error)
+            found.setdefault(name, {})[place] = failed[name, cell]
+    return found
+
+
+def under(scenario: Scenario, episode: Episode, values: Mapping[str, bool]) -> Episode:
+    """The episode with the named propositions set, all else as it is: a twin in several at once.
+
+    Raises:
+        ValueError: for an unknown proposition, or a setting that cannot happen.
+    """
+    for name in values:
+        scenario.proposition(name)
+    return _with(scenario, episode, valuation(scenario, episode), values)
+
+
+def factorial(scenario: Scenario, episode: Episode, propositions: Sequence[str]) -> list[Episode]:
+    """The episode under every setting of the named propositions, false before true, the last changing fastest.
+
+    The setting that already holds gives the episode itself.
+
+    Raises:
+        ValueError: for an unknown proposition, or a setting that cannot happen.
+    """
+    before = valuation(scenario, episode)
+    for name in propositions:
+        scenario.proposition(name)
+    settings = itertools.product((False, True), repeat=len(propositions))
+    return [_with(scenario, episode, before, dict(zip(propositions, setting))) for setting in settings]
+
+
+def _with(scenario: Scenario, episode: Episode, before: Mapping[str, bool], wanted: Mapping[str, bool]) -> Episode:
+    """The episode with the wanted truth values, all other propositions as `before`."""
+    worked = plan(scenario)
+    target = {**before, **wanted}
+    read = {v for p in scenario.propositions for v in worked.leans_on(p)}
+    weather = [v for v in (*worked.draws, *scenario.couplings) if v.startswith(("weather.", "changes."))]
+    values = {v: drawn_in(episode, v) for v in (*sorted(read), *weather)}
+    first = dict(values)
+    for p in scenario.propositions:
+        if target[p.name] == before[p.name]:
+            continue
+        changed = worked.roots_of(p)
+        values |= p.conditions  # no words can be changed where no sign stands
+        touched = tuple(q for q in scenario.propositions if worked.leans_on(q) & changed)
+        # drawn with it is whatever is not yet as wanted: what flips as well, and what shows now that an actor has come
+        off = [q for q, truth in zip(touched, worked.truths(touched, values)) if bool(truth) != target[q.name]]
+        also = frozenset().union(*(worked.own_roots(q) for q in off if not q.timed))
+        tiers = [tuple(v for v in sorted(tier | also) if not worked.twin_draw(v).fixed) for tier in worked.tiers_of(p)]
+        if any(q.timed for q in touched):  # to leave these as they were, their own times may have to change as well
+            wide = frozenset().union(*(worked.own_roots(q) for q in touched))
+            tiers.append(tuple(v for v in sorted(wide) if not worked.twin_draw(v).fixed))
+            touched = tuple(q for q in scenario.propositions if worked.leans_on(q) & (changed | wide))
+        goal = tuple(target[q.name] for q in touched)
+        # Keyed by what is wanted of these propositions alone: rain looks the same whatever else is flipped with it.
+        key = [episode.seed, _crc(scenario.name), *(_crc(f"{q.name}={g}") for q, g in zip(touched, goal))]
+        redraw = _redraw_way if any(q.timed for q in touched) else _redraw
+        redraw(worked, touched, tiers, goal, values, np.random.default_rng(key), worked.twin_draw)
+    return replaced(episode, {v: x for v, x in values.items() if x != first[v]})
+
+
+# -------------------------------------------------------------------------------------------------- parts
+def _crc(text: str) -> int:
+    return zlib.crc32(text.encode())
+
+
+@functools.lru_cache(maxsize=256)
+def _by_decision(scenario: Scenario, split: str) -> tuple[tuple[tuple[Cell, ...], np.ndarray], ...]:
+    """Per decision its cells, and the running sum of their shares."""
+    table = plan(scenario).decision
+    found = admitted(scenario, split)
+    holds = [scenario.balance.get(name, 0.5) for name in scenario.proposition_names]
+    groups = []
+    for decision in sorted({table[c] for c in found}):
+        among = tuple(c for c in found if table[c] == decision)
+        weights = np.array([np.prod([p if value else 1 - p for p, value in zip(holds, c)]) for c in among])
+        groups.append((among, np.cumsum(weights) / weights.sum()))
+    return tuple(groups)
+
+
+def _pick_cell(scenario: Scenario, split: str, u: float, v: float) -> Cell:
+    by_decision = _by_decision(scenario, split)
+    among, shares = by_decision[int(u * len(by_decision))]
+    return among[min(int(np.searchsorted(shares, v, side="right")), len(among) - 1)]
+
+
+def _check_cell(scenario: Scenario, split: str, cell: Cell) -> Cell:
+    names = scenario.proposition_names
+    if len(cell) != len(names):
+        raise ValueError(f"cell {cell} has {len(cell)} values; wanted one for each of {listed(names)}")
+    cell = tuple(bool(value) for value in cell)
+    if cell not in (found := admitted(scenario, split)):
+        known = "; ".join(describe_cell(names, c) for c in found)
+        raise ValueError(
+            f"split '{split}' of scenario {scenario.name} has no cell '{describe_cell(names, cell)}'; it has {known}"
+        )
+    return cell
+
+
+def _redraw(
+    worked: Plan, propositions: Sequence[Proposition], tiers: Sequence[Sequence[str]], target: Cell,
+    values: dict[str, Any], rng: np.random.Generator, draw: Callable[[str], Any],
+) -> None:  # fmt: skip
+    """Draw the variables of the first tier anew, in place, until the propositions have the truth values `target`."""
+    variables = tiers[0]
+    tests = [compiled(p.tree) for p in propositions]
+    roots = set(variables)
+    follow = [c for c in worked.couplings if c.roots & roots]
+    lookup = worked.lookup(values)
+    for _ in range(_TRIES if variables else 1):
+        if all(test(lookup) == wanted for test, wanted in zip(tests, target)):
+            return
+        for name, u in zip(variables, rng.random(len(variables)).tolist()):
+            values[name] = draw(name).pick(u)
+        for coupling in follow:
+            coupling.settle(values)
+    raise _no_draw(worked, propositions, variables, target)
+
+
+def _redraw_way(
+    worked: Plan, propositions: Sequence[Proposition], tiers: Sequence[Sequence[str]], target: Cell,
+    values: dict[str, Any], rng: np.random.Generator, draw: Callable[[str], Any],
+) -> None:  # fmt: skip
+    """The same where a proposition asks of the past: many draws at once, of the first tier of variables that will do.
+
+    A later tier is tried where the ones before it do not do.
+    """
+
+    def holds(found: Mapping[str, Any]) -> np.ndarray:
+        truths = worked.truths(propositions, found)
+        return np.logical_and.reduce([np.atleast_1d(t) == wanted for t, wanted in zip(truths, target)])
+
+    if holds(values).all():
+        return
+    for variables in dict.fromkeys(tuple(tier) for tier in tiers if tier):
+        follow = [c for c in worked.couplings if c.roots & set(variables)]
+        for _ in range(0, _TRIES, _AT_ONCE):
+            u = rng.random((_AT_ONCE, len(variables)))
+            many = values | {name: draw(name).pick_many(u[:, k]) for k, name in enumerate(variables)}
+            for coupling in follow:
+                coupling.settle(many)
+            for row in np.flatnonzero(np.broadcast_to(holds(many), _AT_ONCE)):
+                one = values | {name: draw(name).pick(x) for name, x in zip(variables, u[row].tolist())}
+                for coupling in follow:
+                    coupling.settle(one)
+                if holds(one).all():  # a coupling of one may be rounded otherwise than that of many
+                    values |= one
+                    return
+    raise _no_draw(worked, propositions, tiers[-1], target)
+
+
+def _no_draw(worked: Plan, propositions: Sequence[Proposition], variables: Sequence[str], target: Cell) -> ValueError:
+    cell = describe_cell([p.name for p in propositions], target)
+    return ValueError(
+        f"scenario {worked.scenario.name}: found no draw with '{cell}' "
+        f"in {_TRIES} tries of {listed(variables)}; widen their ranges or choose propositions that can hold together"
+    )
+
+
+def room_for(scenario: Scenario) -> Simulation:
+    """Simulation settings with just enough room for the scenario's actors, and for the most traffic that it draws."""
+    actors, traffic = 1 + len(scenario.actors), scenario.traffic
+    return Simulation(actors=actors, slots=actors + len(scenario.signs) + traffic.most_slots if traffic else 0)

@@ -1,0 +1,430 @@
+"""A scenario: what chance may choose, what a driver can know, what the driver thinks.
+
+One YAML file a scenario; `load_scenario` reads one by name or path and checks it as a whole. Every mistake is a
+`ScenarioError` with file, line, what was found and the known names. Scenarios are frozen: `with_rule` and
+`with_map` give changed copies, checked again. Arms are named as seen with the stem of the T at the bottom.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.resources
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scenarios.reading.yaml import KeyPath, Lines, ScenarioError, check, read_yaml
+from scenarios.rules.ast import Constant, Formula, Name, Rule, decisions, names
+from scenarios.rules.numbers import Number
+from scenarios.rules.parse import Definition, check_name, expanded, parse_formula, parse_rule
+from scenarios.rules.propositions import Proposition, parse_proposition
+from scenarios.rules.variables import conditions_of
+from scenarios.schema.actors import ActorModel, MoodModel, TrafficModel
+from scenarios.schema.arms import CALLED, arms_of, ways_of
+from scenarios.schema.base import options_of
+from scenarios.schema.distributions import Draw
+from scenarios.schema.map import ChangeBase, FileModel, MapModel, SignModel
+from scenarios.schema.variables import couplings_of, draws_of, more_of, untold_of
+from scenarios.schema.where import definitions_of
+from sim.core.errors import listed, nearest
+from sim.datatypes.episode import Trial
+from sim.sensors.registry import Sensor
+
+__all__ = ["EVERY", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
+
+EVERY = "every"  # the split that every scenario has: all cells, as in the unsplit sampling
+FOR_PEOPLE = ("description", "tells", "evidence")  # keys that change nothing but what people read
+
+
+@dataclass(frozen=True, eq=False)
+class Scenario:
+    """A checked scenario.
+
+    Args:
+        name, description: for people; the name also seeds the draws.
+        map: generator or file, and the junction's kind.
+        actors: in the order of their slots.
+        draws: variable -> its choice, such as "weather.precipitation" -> Uniform(0, 70), in the order of drawing.
+        couplings: weather variable, also of a change -> number over other such; in an order that can be computed.
+        presences: "actors.<name>.present" -> formula over propositions: correlated on purpose.
+        propositions: what may be true of an episode, in the order of a cell's entries.
+        rule: what the driver thinks, with all defined names expanded.
+        time_limit: [s]; finish: metres beyond the junction [m].
+        balance: proposition -> how often it shall hold among the episodes of one decision; one half where not said.
+        splits: name -> formula over propositions that admits cells.
+        known_leaks: variables that are meant to tell the answer.
+        data: what the file said, as plain data.
+        folder: the file's folder, where map files are looked for; None where there was no file.
+        sensors: what ego carries in Gymnasium's environments besides camera and speed, by name.
+        signs: in the order of their slots, which are behind the actors'.
+        changes: of the weather; those of one field follow each other and are over before the time is.
+        traffic: who else lives on the map, in slots behind the signs'; None for nobody, and lights that are out.
+        trial: how the decision shows; None for the way out that is taken.
+        way: the one way that ego has; "" where it chooses.
+        mood: how the demonstrator is; None where it is as ever.
+        definitions: name -> formula or rule of `where:`, in the file's order, as written; for people.
+        tells: for people: what tells thinking from matching here.
+        evidence: for people: proposition -> where the learner's sensors show it.
+    """
+
+    name: str
+    description: str
+    map: MapModel
+    actors: tuple[ActorModel, ...]
+    draws: Mapping[str, Draw]
+    couplings: Mapping[str, Number]
+    presences: Mapping[str, Formula]
+    propositions: tuple[Proposition, ...]
+    rule: Rule
+    time_limit: float
+    finish: float
+    balance: Mapping[str, float]
+    splits: Mapping[str, Formula]
+    known_leaks: tuple[str, ...]
+    data: Mapping[str, Any] = field(repr=False)
+    folder: Path | None = None
+    sensors: Mapping[str, Sensor] = field(default_factory=dict)
+    signs: tuple[SignModel, ...] = ()
+    changes: tuple[ChangeBase, ...] = ()
+    traffic: TrafficModel | None = None
+    trial: Trial | None = None
+    way: str = ""
+    mood: MoodModel | None = None
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+    tells: str = ""
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rule_text(self) -> str:
+        """The rule as the file has it, with the names of what it defines."""
+        return str(parse_rule(self.data["rule"], None, self.definitions))
+
+    @property
+    def provocation(self) -> Formula | None:
+        """What angers the demonstrator, over propositions; None where nothing does."""
+        if self.mood is None or not self.mood.angered_by:
+            return None
+        return expanded(Name(self.mood.angered_by), self.definitions)  # type: ignore[return-value]
+
+    @property
+    def proposition_names(self) -> tuple[str, ...]:
+        """The propositions' names, in the order of a cell's entries."""
+        return tuple(p.name for p in self.propositions)
+
+    def proposition(self, name: str) -> Proposition:
+        """The proposition of that name.
+
+        Raises:
+            ValueError: naming the known propositions.
+        """
+        for proposition in self.propositions:
+            if proposition.name == name:
+                return proposition
+        known = self.proposition_names
+        raise ValueError(
+            f"scenario {self.name} has no proposition '{name}'; known are {listed(known)}{nearest(name, known)}"
+        )
+
+    def split(self, name: str) -> Formula:
+        """The formula that admits cells to a split; `every` admits all.
+
+        Raises:
+            ValueError: naming the known splits.
+        """
+        if name not in self.splits:
+            known = listed(self.splits)
+            raise ValueError(
+                f"scenario {self.name} has no split '{name}'; known are {known}{nearest(name, self.splits)}"
+            )
+        return self.splits[name]
+
+    def with_rule(self, text: str) -> Scenario:
+        """The same scenario with another rule.
+
+        Raises:
+            ScenarioError: where the rule does not fit.
+        """
+        return from_data({**self.data, "rule": text}, folder=self.folder)
+
+    def with_map(self, data: Mapping[str, Any]) -> Scenario:
+        """The same scenario elsewhere, such as `with_map({"file": "Town02.xodr", "junction": "t"})`.
+
+        Raises:
+            ScenarioError: where the map is unknown.
+        """
+        return from_data({**self.data, "map": dict(data)}, folder=self.folder)
+
+    def with_name(self, name: str) -> Scenario:
+        """The same scenario under another name, so that its draws differ.
+
+        Raises:
+            ScenarioError: for a name that cannot be one.
+        """
+        return from_data({**self.data, "name": name}, folder=self.folder)
+
+    def digest(self) -> str:
+        """SHA-256 of what the scenario means: its data without FOR_PEOPLE, and its propositions' order."""
+        return self._digest
+
+    @functools.cached_property
+    def _digest(self) -> str:
+        data = {k: v for k, v in self.data.items() if k not in FOR_PEOPLE}
+        text = json.dumps([data, self.proposition_names], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scenario) and self._digest == other._digest and self.folder == other.folder
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
+
+# ----------------------------------------------------------------------------------------------- reading
+def scenario_names() -> tuple[str, ...]:
+    """Names of the scenarios that come with the package, sorted."""
+    library = importlib.resources.files("scenarios.library")
+    return tuple(sorted(f.name.removesuffix(".yaml") for f in library.iterdir() if f.name.endswith(".yaml")))
+
+
+def load_scenario(name_or_path: str | Path) -> Scenario:
+    """Read a scenario of the library by name, or any scenario file by path (what ends in .yaml or .yml).
+
+    Raises:
+        ScenarioError: for an unknown name, a missing file, or any mistake in it, with file and line.
+    """
+    text = str(name_or_path)
+    if text.endswith((".yaml", ".yml")):
+        path = Path(text)
+        try:
+            return from_text(path.read_text("utf-8"), text, path.resolve().parent)
+        except OSError as error:
+            raise ScenarioError(f"{text}: cannot be read: {error.strerror}; known scenarios are {_known()}") from None
+        except UnicodeDecodeError as error:
+            raise ScenarioError(f"{text}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
+    if text not in scenario_names():
+        raise ScenarioError(
+            f"unknown scenario '{text}'; known are {_known()}{nearest(text, scenario_names())}; "
+            "a file is given by a path that ends in .yaml"
+        )
+    return _from_library(text)
+
+
+@functools.lru_cache(maxsize=64)
+def _from_library(name: str) -> Scenario:
+    file = importlib.resources.files("scenarios.library").joinpath(f"{name}.yaml")
+    return from_text(file.read_text("utf-8"), f"{name}.yaml")
+
+
+def _known() -> str:
+    return listed(scenario_names())
+
+
+def from_text(text: str, where: str = "scenario", folder: Path | None = None) -> Scenario:
+    """Read a scenario from YAML text.
+
+    Args:
+        where: the file's name for messages.
+        folder: where map files are looked for first.
+
+    Raises:
+        ScenarioError: for any mistake, with `where` and the line.
+    """
+    data, lines = read_yaml(text, where)
+    return _build(data, lines, folder)
+
+
+def from_data(data: Mapping[str, Any], folder: Path | None = None, lines: Lines | None = None) -> Scenario:
+    """Build a scenario from plain data, as a YAML file would hold it.
+
+    Args:
+        folder: where map files are looked for first; lines: where its keys stand in a text.
+
+    Raises:
+        ScenarioError: for any mistake.
+    """
+    return _build(dict(data), lines or Lines(f"scenario {data.get('name', '?')}"), folder)
+
+
+# ------------------------------------------------------------------------------- checking the file as a whole
+def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
+    model = check(FileModel, data, lines)
+    for what in ("actors", "signs", "changes"):
+        found = [thing.name for thing in getattr(model, what)]
+        if twice := next((i for i, name in enumerate(found) if name in found[:i]), None):
+            told = f"the {what.removesuffix('s')} '{found[twice]}' stands twice; wanted another name"
+            raise lines.error((what, twice, "name"), told)
+    _check_times(model, lines)
+    propositions = _propositions(model, lines)
+    known = tuple(p.name for p in propositions)
+    defined = definitions_of(model.where, known, lines)
+    rule = lines.at(("rule",), lambda: expanded(parse_rule(model.rule, known, defined), defined))
+    _check_decision(model, rule, lines)
+    _check_arms(model, lines)
+    for name, share in model.balance.items():
+        if name not in known:
+            raise lines.error(
+                ("balance", name), f"unknown proposition '{name}'; known are {listed(known)}{nearest(name, known)}"
+            )
+        if not 0.0 < share < 1.0:
+            raise lines.error(("balance", name), f"found {share}; wanted a share between 0 and 1, both excluded")
+    formulas = (*known, *(name for name, tree in defined.items() if isinstance(tree, Formula)))
+    if model.mood is not None and (angers := model.mood.angered_by) not in ("", *formulas):
+        told = f"unknown proposition '{angers}'; known are {listed(formulas)}{nearest(angers, formulas)}"
+        raise lines.error(("mood", "angered_by"), told)
+    for name in model.evidence:
+        if name not in known:
+            raise lines.error(
+                ("evidence", name), f"unknown proposition '{name}'; known are {listed(known)}{nearest(name, known)}"
+            )
+    splits: dict[str, Formula] = {EVERY: Constant(True)}
+    for name, text in model.splits.items():
+        if name == EVERY:
+            raise lines.error(("splits", name), f"the split '{EVERY}' is always there; wanted another name")
+        splits[name] = _split(name, text, known, defined, lines)
+    draws, couplings = draws_of(model), couplings_of(model, lines)
+    presences = {
+        f"actors.{a.name}.present": _presence(i, a.present, known, defined, lines)
+        for i, a in enumerate(model.actors)
+        if isinstance(a.present, str)
+    }
+    _check_presences(propositions, presences, tuple(a.name for a in model.actors), lines)
+    variables = {**draws, **couplings, **presences}
+    for i, leak in enumerate(model.known_leaks):
+        if leak not in variables:
+            known_text = f"known are {listed(variables)}{nearest(leak, variables)}"
+            raise lines.error(("known_leaks", i), f"unknown variable '{leak}'; {known_text}")
+    return Scenario(
+        model.name, model.description, model.map, tuple(model.actors), draws, couplings, presences, propositions, rule,
+        model.time_limit, model.finish, dict(model.balance), splits, tuple(model.known_leaks), data, folder,
+        {name: sensor.build() for name, sensor in model.sensors.items()}, tuple(model.signs),
+        tuple(model.changes), model.traffic, model.decision.trial, model.ego.way, model.mood, defined,
+        model.tells, dict(model.evidence),
+    )  # fmt: skip
+
+
+def _propositions(model: FileModel, lines: Lines) -> tuple[Proposition, ...]:
+    actors, signs = [a.name for a in model.actors], [s.name for s in model.signs]
+    options = {f"actors.{a.name}.{k}": options_of(getattr(a, k)) for a in model.actors for k in ("kind", "turn")}
+    options |= {f"signs.{s.name}.{k}": options_of(getattr(s, k)) for s in model.signs for k in ("kind", "text")}
+    untold, traffic = untold_of(model), model.traffic is not None
+    found: list[Proposition] = []
+    for name, text in model.propositions.items():
+        path: KeyPath = ("propositions", name)
+        lines.at(path, functools.partial(check_name, name))
+        earlier = {p.name: p.tree for p in found}
+        read = functools.partial(
+            parse_proposition, name, text, actors, signs, options, traffic, untold, earlier, more_of(model)
+        )
+        found.append(lines.at(path, read))
+    return tuple(found)
+
+
+def _check_times(model: FileModel, lines: Lines) -> None:
+    """Changes of a field must keep their order whatever chance chooses, and be over in time: the last one counts.
+
+    A script must begin before the time is over.
+    """
+    for i, actor in enumerate(model.actors):
+        after = actor.script.after if actor.script else None
+        if after is not None and after.ends[1] >= model.time_limit:
+            raise lines.error(
+                ("actors", i, "script", "after"), f"the script of '{actor.name}' may begin at {after.ends[1]:g} s, and "
+                f"the time limit is {model.time_limit:g} s; wanted it to begin before that"
+            )  # fmt: skip
+    for i, change in enumerate(model.changes):
+        latest = change.after.ends[1] + change.over.ends[1]
+        if latest > model.time_limit:
+            raise lines.error(
+                ("changes", i), f"the change '{change.name}' may last until {latest:g} s, and the time limit is "
+                f"{model.time_limit:g} s; wanted it over by then"
+            )  # fmt: skip
+        for later in model.changes[i + 1 :]:
+            both = [f for f in change.fields if f in later.fields]
+            if both and later.after.ends[0] < latest:
+                raise lines.error(
+                    ("changes", model.changes.index(later), "after"), f"'{later.name}' may begin at "
+                    f"{later.after.ends[0]:g} s, while '{change.name}' changes {both[0]} until {latest:g} s; wanted "
+                    "changes of one field to follow each other, in the order of the file"
+                )  # fmt: skip
+
+
+def _split(
+    name: str, text: str | bool, known: tuple[str, ...], defined: Mapping[str, Definition], lines: Lines
+) -> Formula:
+    if isinstance(text, bool):
+        return Constant(text)
+    return lines.at(("splits", name), lambda: expanded(parse_formula(text, known, defined), defined))  # type: ignore
+
+
+def _presence(
+    index: int, text: str, known: tuple[str, ...], defined: Mapping[str, Definition], lines: Lines
+) -> Formula:
+    path = ("actors", index, "present")
+    return lines.at(path, lambda: expanded(parse_formula(text, known, defined), defined))  # type: ignore
+
+
+def _check_decision(model: FileModel, rule: Rule, lines: Lines) -> None:
+    """The rule may only say what can show, and who is gone before or after must be there."""
+    decision, words = model.decision, model.decision.sayable
+    if words is None:
+        if model.ego.way:
+            told = "the way out is the decision, so none can be given"
+            raise lines.error(("ego", "way"), f"{told}; wanted no way, or another decision, such as {{order: [west]}}")
+        _check_ways(model, rule, lines)
+        return
+    if odd := next((d for d in decisions(rule) if d not in words), None):
+        told = f"the decision '{odd}' cannot show by {decision.kind}"
+        raise lines.error(("rule",), f"{told}; known are {listed(words)}{nearest(odd, words)}")
+    actors = [a.name for a in model.actors]
+    if odd := next((n for n in decision.actors if n not in actors), None):
+        told = f"unknown actor '{odd}'; known are {listed(actors)}{nearest(odd, actors)}"
+        raise lines.error(("decision", decision.kind), told)
+
+
+def _check_ways(model: FileModel, rule: Rule, lines: Lines) -> None:
+    """A rule may only decide for ways that there are; say so now and not when an expert looks for one."""
+    place, ways = CALLED[model.map.kind], ways_of(model.map)
+    for start in options_of(model.ego.start):
+        if start not in ways:
+            told = f"no way begins on the {start} of {place}; ego may start on {listed(ways)}"
+            raise lines.error(("ego", "start") if "start" in model.ego.model_fields_set else ("map",), told)
+        if odd := next((d for d in decisions(rule) if d not in ways[start]), None):
+            raise lines.error(
+                ("rule",), f"the decision '{odd}' is no way out of {place} from the {start}; "
+                f"ways from there are {listed(ways[start])}"
+            )  # fmt: skip
+
+
+def _check_arms(model: FileModel, lines: Lines) -> None:
+    """Actors and signs stand on arms that the place has."""
+    known = arms_of(model.map)
+    for what in ("actors", "signs"):
+        for i, thing in enumerate(getattr(model, what)):
+            if odd := next((arm for arm in options_of(thing.arm) if arm not in known), None):
+                told = f"{CALLED[model.map.kind]} has no arm '{odd}'; known are {listed(known)}{nearest(odd, known)}"
+                raise lines.error((what, i, "arm") if "arm" in thing.model_fields_set else (what, i), told)
+
+
+def _check_presences(
+    propositions: tuple[Proposition, ...], presences: Mapping[str, Formula], actors: tuple[str, ...], lines: Lines
+) -> None:
+    """A presence formula may lean only on propositions that chance decides, so that there is an order to draw in."""
+    by_name = {p.name: p for p in propositions}
+    for variable, formula in presences.items():
+        path: KeyPath = ("actors", actors.index(variable.split(".")[1]), "present")
+        for name in names(formula):
+            if odd := next((v for v in by_name[name].variables if v in presences), None):
+                raise lines.error(path, f"'{name}' reads {odd}, itself a formula; wanted what chance decides")
+    for p in propositions:
+        for variable in p.variables:
+            if hidden := next((c for c in conditions_of(variable) if c in presences), None):
+                told = f"{variable} shows only with {hidden}, which follows a formula; wanted '{hidden}' alone"
+                raise lines.error(("propositions", p.name), told)
+        if any(v in presences for v in p.variables) and not isinstance(p.tree, Name):
+            odd = next(v for v in p.variables if v in presences)
+            raise lines.error(
+                ("propositions", p.name), f"{odd} follows a formula, so it must stand alone here; wanted '{odd}'"
+            )

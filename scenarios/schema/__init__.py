@@ -1,0 +1,1 @@
+"""The schema of a scenario file: its keys and their values."""

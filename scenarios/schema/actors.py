@@ -1,0 +1,249 @@
+"""Models of who is on the road: the actors that a scenario names, what they do on cue, and the traffic around them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator, model_validator
+
+from scenarios.schema.base import ARMS, EVERYWHERE, LANES, LONGEST, Model
+from scenarios.schema.distributions import Draw, Fixed, read_colour, read_count, read_truth
+from sim.actors.kinds import BODIES, EGO
+from sim.datatypes.episode import ActorSpec, Mood, TrafficSpec
+from sim.datatypes.vocabulary import TURNS
+from sim.traffic.state import MOST_POINTS
+
+MOST = 64  # vehicles, walkers and parked cars each
+_FAR = 1000.0  # [m] a bound for the points of a script
+_SLOWEST = 0.1  # [m/s] of a script: what stands needs none
+_POINTS = f"wanted 1 to {MOST_POINTS - 1} points [forward, left], in metres from where the actor stands"
+
+
+_CUES = ("after", "within", "near_junction", "past")
+LATER = ("turn", "halt", "queue", "lead", "patience")  # keys of an actor that came later: they are drawn last
+
+
+class ScriptModel(Model):
+    """What an actor does on cue; the fields of `sim.datatypes.episode.Script`, draws but for path and speeds. One cue
+    is given."""
+
+    path: tuple[tuple[float, float], ...]
+    speed: Draw | None = None
+    after: Draw | None = None
+    within: Draw | None = None
+    near_junction: Draw | None = None
+    past: Draw | None = None
+    speeds: tuple[float, ...] = ()
+    numbers: ClassVar[dict[str, tuple[float, float]]] = {
+        "speed": (_SLOWEST, EGO.max_speed),
+        "after": (0.0, LONGEST),
+        "within": (0.0, EVERYWHERE),
+        "near_junction": (0.0, EVERYWHERE),
+        "past": (0.0, EVERYWHERE),
+    }
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _read_path(cls, value: Any) -> tuple[tuple[float, float], ...]:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"found {value!r}; {_POINTS}")
+        if not 1 <= len(value) < MOST_POINTS:
+            raise ValueError(f"found {len(value)} points; {_POINTS}")
+        return tuple(_point(point) for point in value)
+
+    @model_validator(mode="after")
+    def _check_cue(self) -> ScriptModel:
+        given = [k for k in _CUES if getattr(self, k) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise ValueError(
+                f"a script has one cue, found {found}; wanted after: seconds, within: metres to ego, near_junction: "
+                "metres that ego has left to the junction, or past: metres that it is behind the junction's edge"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_speeds(self) -> ScriptModel:
+        if (self.speed is None) == (not self.speeds):
+            found = "neither speed nor speeds" if self.speed is None else "both speed and speeds"
+            raise ValueError(f"a script has one pace, found {found}; wanted speed: m/s, or speeds: one for every leg")
+        if self.speeds and len(self.speeds) != len(self.path):
+            raise ValueError(
+                f"found {len(self.speeds)} speeds for a path of {len(self.path)} points; wanted one for every leg, "
+                "and a leg leads to each point"
+            )
+        if odd := next((v for v in self.speeds if not _SLOWEST <= v <= EGO.max_speed), None):
+            raise ValueError(f"{odd:g} m/s is out of bounds; wanted speeds from {_SLOWEST:g} to {EGO.max_speed:g} m/s")
+        return self
+
+    @property
+    def draws(self) -> dict[str, Draw]:
+        """What chance may choose of it, by field."""
+        fields = {k: getattr(self, k) for k in ("speed", *_CUES)}
+        return {k: v for k, v in fields.items() if v is not None}
+
+
+def _point(raw: Any) -> tuple[float, float]:
+    """One point of a path, (forward, left) [m]."""
+    numeric = isinstance(raw, list | tuple) and all(isinstance(x, int | float) and type(x) is not bool for x in raw)
+    if not numeric or len(raw) != 2:
+        raise ValueError(f"found the point {raw!r}; {_POINTS}")
+    if odd := next((x for x in raw if not (math.isfinite(x) and abs(x) <= _FAR)), None):
+        raise ValueError(f"{odd} is out of bounds; wanted a point within {_FAR:g} m of where the actor stands")
+    return float(raw[0]), float(raw[1])
+
+
+class FollowsModel(Model):
+    """An actor that drives behind ego, wherever ego goes, at a gap from bumper to bumper [m]."""
+
+    gap: Draw
+    numbers: ClassVar[dict[str, tuple[float, float]]] = {"gap": (1.5, 60.0)}
+
+
+class ActorModel(Model):
+    """Another road user; the fields of `sim.datatypes.episode.ActorSpec`, each a draw. `present` may be a formula's
+    text."""
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z_0-9]*$")
+    kind: Draw = Fixed(ActorSpec.kind)
+    colour: Draw = Fixed(ActorSpec.colour)
+    arm: Draw = Fixed(ActorSpec.arm)
+    lane: Draw = Fixed(ActorSpec.lane)
+    distance: Draw = Fixed(ActorSpec.distance)
+    side: Draw = Fixed(ActorSpec.side)
+    speed: Draw = Fixed(ActorSpec.speed)
+    present: Draw | str = Fixed(ActorSpec.present)
+    script: ScriptModel | None = None
+    turn: Draw = Fixed(ActorSpec.turn)
+    halt: Draw | None = None
+    queue: Draw = Fixed(ActorSpec.queue)
+    lead: Draw | None = None
+    patience: Draw | None = None
+    follows: FollowsModel | None = None
+    bay: int = Field(0, ge=0, le=20, strict=True)
+    numbers: ClassVar[dict[str, tuple[float, float]]] = {
+        "distance": (0.0, EVERYWHERE),
+        "side": (-10.0, 10.0),
+        "speed": (0.0, EGO.max_speed),
+        "halt": (0.0, LONGEST),
+        "lead": (-LONGEST, LONGEST),
+        "patience": (0.0, LONGEST),
+    }
+    words: ClassVar[dict[str, tuple[str, ...]]] = {"kind": tuple(BODIES), "arm": ARMS, "lane": LANES, "turn": TURNS}
+
+    @field_validator("colour", mode="before")
+    @classmethod
+    def _read_colour(cls, value: Any) -> Draw:
+        return read_colour(value)
+
+    @field_validator("queue", mode="before")
+    @classmethod
+    def _read_queue(cls, value: Any) -> Draw:
+        return read_truth(value)
+
+    @field_validator("present", mode="before")
+    @classmethod
+    def _read_present(cls, value: Any) -> Draw | str:
+        return value if isinstance(value, str) else read_truth(value)
+
+    @model_validator(mode="after")
+    def _check_speed(self) -> ActorModel:
+        if self.script is not None and "speed" in self.model_fields_set:
+            raise ValueError(
+                f"the actor '{self.name}' has a speed and a script; it stands until its cue, and then has the script's "
+                "speed; wanted the speed in the script alone"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_errand(self) -> ActorModel:
+        given = self.model_fields_set
+        turns, follows = "turn" in given, self.follows is not None
+        for key in ("halt", "queue", "lead", "patience"):
+            if key in given and not turns:
+                raise ValueError(f"the actor '{self.name}' has {key} and no turn; wanted turn: left, right or straight")
+        for key in ("script", "follows"):
+            if getattr(self, key) is not None and turns:
+                raise ValueError(f"the actor '{self.name}' has a turn and {key}; wanted one of them")
+        if self.patience is not None and self.queue.ends[1]:
+            raise ValueError(f"the actor '{self.name}' has patience and a queue; wanted one of them")
+        if self.script is not None and follows:
+            raise ValueError(f"the actor '{self.name}' has a script and follows; wanted one of them")
+        if turns and self.speed.ends[0] <= 0.0:
+            raise ValueError(f"the actor '{self.name}' has a turn and may have no speed; wanted a speed above 0")
+        if self.lead is not None and "distance" in given:
+            raise ValueError(
+                f"the actor '{self.name}' has a lead and a distance; wanted one of them: with a lead it starts "
+                "where it comes in time"
+            )
+        if idle := [k for k in ("arm", "lane", "distance", "side", "speed") if follows and k in given]:
+            raise ValueError(f"the actor '{self.name}' follows ego, so that its {idle[0]} means nothing; wanted none")
+        return self
+
+
+class MoodModel(Model):
+    """How the demonstrator is; the fields of `sim.datatypes.episode.Mood`, each a draw, and what angers it.
+
+    `angered_by` names a proposition or a formula of `where:`; while it holds, anger rises
+    (`policies.expert.driver_state`).
+    """
+
+    drowsy: Draw = Fixed(Mood.drowsy)
+    onset: Draw = Fixed(Mood.onset)
+    hurry: Draw = Fixed(Mood.hurry)
+    angered_by: str = ""
+    numbers: ClassVar[dict[str, tuple[float, float]]] = {"onset": (0.0, LONGEST)}
+
+    @field_validator("drowsy", "hurry", mode="before")
+    @classmethod
+    def _read_truth(cls, value: Any) -> Draw:
+        return read_truth(value)
+
+    @property
+    def draws(self) -> dict[str, Draw]:
+        """What chance may choose of it, by field."""
+        return {k: getattr(self, k) for k in ("drowsy", "onset", "hurry")}
+
+
+class TrafficModel(Model):
+    """Who else lives on the map; the fields of `sim.datatypes.episode.TrafficSpec`, each a draw."""
+
+    vehicles: Draw = Fixed(TrafficSpec.vehicles)
+    walkers: Draw = Fixed(TrafficSpec.walkers)
+    parked: Draw = Fixed(TrafficSpec.parked)
+    vans: Draw = Fixed(TrafficSpec.vans)
+    trucks: Draw = Fixed(TrafficSpec.trucks)
+    bicycles: Draw = Fixed(TrafficSpec.bicycles)
+    lights: Draw = Fixed(TrafficSpec.lights)
+    numbers: ClassVar[dict[str, tuple[float, float]]] = dict.fromkeys(("vans", "trucks", "bicycles"), (0.0, 1.0))
+
+    @field_validator("vehicles", "walkers", "parked", mode="before")
+    @classmethod
+    def _read_count(cls, value: Any) -> Draw:
+        return read_count(value, 0, MOST)
+
+    @field_validator("lights", mode="before")
+    @classmethod
+    def _read_lights(cls, value: Any) -> Draw:
+        if isinstance(value, str):
+            raise ValueError(f"{value!r} is neither true nor false; wanted true, false or {{choice: [true, false]}}")
+        return read_truth(value)
+
+    @model_validator(mode="after")
+    def _check_shares(self) -> TrafficModel:
+        most = {k: float(getattr(self, k).ends[1]) for k in self.numbers}
+        if sum(most.values()) > 1.0 + 1e-9:
+            found = " + ".join(f"{k} {share:g}" for k, share in most.items())
+            raise ValueError(f"the shares come to {found} = {sum(most.values()):g}; wanted at most 1 in all")
+        return self
+
+    @property
+    def draws(self) -> dict[str, Draw]:
+        """What chance may choose of it, by field."""
+        return {k: getattr(self, k) for k in type(self).model_fields}
+
+    @property
+    def most_slots(self) -> int:
+        """How many slots of a world it takes at most."""
+        return sum(int(draw.ends[1]) for draw in (self.vehicles, self.walkers, self.parked))

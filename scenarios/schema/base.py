@@ -1,0 +1,42 @@
+"""What the models of a scenario file are made of: strict keys, and values that are read as draws.
+
+A model names its numbers with their bounds and its words; `scenarios.schema.distributions` reads them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from scenarios.schema.distributions import Draw, read_number, read_word
+
+COMPASS: tuple[str, ...] = ("south", "west", "north", "east")
+EXITS: tuple[str, ...] = ("exit1", "exit2", "exit3", "exit4")
+BEHIND_TURNS: tuple[str, ...] = ("southwest", "northwest", "northeast", "southeast")
+ARMS: tuple[str, ...] = (*COMPASS, *EXITS, *BEHIND_TURNS)  # `scenarios.schema.arms` says which place has which
+LANES: tuple[str, ...] = ("inbound", "outbound")
+EVERYWHERE = 1e4  # [m] a bound for lengths that the map itself bounds
+LONGEST = 600.0  # [s] the longest time limit
+
+
+class Model(BaseModel):
+    """Unknown keys are refused; fields listed in `numbers` and `words` are read as draws."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    numbers: ClassVar[dict[str, tuple[float, float]]] = {}
+    words: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read(cls, value: Any, info: Any) -> Any:
+        if info.field_name in cls.numbers:
+            return read_number(value, *cls.numbers[info.field_name])
+        if info.field_name in cls.words:
+            return read_word(value, cls.words[info.field_name])
+        return value
+
+
+def options_of(draw: Draw) -> tuple[Any, ...]:
+    """What can be drawn, where chance chooses from a list at most."""
+    return getattr(draw, "options", None) or (getattr(draw, "value", None),)

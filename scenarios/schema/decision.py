@@ -1,0 +1,95 @@
+"""The key `decision`: where and how it shows what the driver thinks; the words that its rule may say there.
+
+    decision: junction                                  the way out that is taken
+    decision: {order: [west, north]}                    go: before all of these actors; else wait
+    decision: {yield: [west]}                           go: before them; else yield
+    decision: {place: [west, north, east]}              place 1 to 4 among them
+    decision: {slow: {from: -25, to: 0, below: 4}}      slow: under 4 m/s somewhere there; else go
+    decision: {stop: {from: -8, to: 0}}                 stop: stands still there; else go
+    decision: {reaction: {from: -16, to: -12, below: 5.5}}   early: has slowed there already; else late
+    decision: {lane: {from: -45, to: -8}}               lane 1 to 3: changed to there, from ego's own on to the left
+    decision: bay                                       bay 1 to 6: where it parks; go: nowhere
+
+Metres are along ego's way from the edge of the place of decision on, negative before it, and ego's front is meant.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from scenarios.schema.base import Model
+from sim.actors.kinds import EGO
+from sim.core.errors import listed, nearest
+from sim.datatypes.episode import Trial
+from sim.world.decision_detectors import ORDERS, SPEEDS, STRETCHES, TRIALS
+
+WAY_OUT = "junction"
+KINDS = (WAY_OUT, *TRIALS)
+_FAR = 400.0  # [m]
+_STILL = 0.1  # [m/s] below which who stops has stopped
+
+
+class StretchModel(Model):
+    """A stretch of ego's way, and the speed that counts there."""
+
+    begin: float = Field(alias="from", ge=-_FAR, le=_FAR)
+    end: float = Field(alias="to", ge=-_FAR, le=_FAR)
+    below: float = Field(_STILL, gt=0.0, le=EGO.max_speed)
+
+    @model_validator(mode="after")
+    def _check_order(self) -> StretchModel:
+        if self.begin >= self.end:
+            raise ValueError(
+                f"the stretch goes from {self.begin:g} to {self.end:g} m; wanted it to end behind its begin"
+            )
+        return self
+
+
+class DecisionModel(Model):
+    """How the decision shows."""
+
+    kind: str = WAY_OUT
+    actors: tuple[str, ...] = ()
+    stretch: StretchModel | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            data = {data: None}
+        if not isinstance(data, dict) or len(data) != 1:
+            raise ValueError(f"found {data!r}; wanted one of {listed(KINDS)}, such as 'decision: {{order: [west]}}'")
+        ((kind, value),) = data.items()
+        if kind not in KINDS:
+            raise ValueError(
+                f"unknown way to read a decision {kind!r}; known are {listed(KINDS)}{nearest(str(kind), KINDS)}"
+            )
+        if kind in ORDERS:
+            if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+                raise ValueError(f"{kind}: found {value!r}; wanted a list of actors, such as [west, north]")
+            return {"kind": kind, "actors": tuple(value)}
+        if kind in STRETCHES:
+            if not isinstance(value, dict):
+                raise ValueError(f"{kind}: found {value!r}; wanted a stretch, such as {{from: -25, to: 0, below: 4}}")
+            if kind in SPEEDS and kind != "stop" and "below" not in value:
+                raise ValueError(f"{kind}: the stretch lacks below; wanted a speed [m/s], such as below: 4")
+            return {"kind": kind, "stretch": value}
+        if value is not None:
+            raise ValueError(f"{kind}: found {value!r}; wanted nothing, as in 'decision: {kind}'")
+        return {"kind": kind}
+
+    @property
+    def trial(self) -> Trial | None:
+        """What an episode is told; None for the way out."""
+        if self.kind == WAY_OUT:
+            return None
+        if self.stretch is None:
+            return Trial(self.kind, self.actors)
+        return Trial(self.kind, (), self.stretch.begin, self.stretch.end, self.stretch.below)
+
+    @property
+    def sayable(self) -> tuple[str, ...] | None:
+        """The decisions that can show; None where the place's ways out say."""
+        return TRIALS.get(self.kind)

@@ -1,0 +1,336 @@
+"""The shape of a scenario file: which keys there are, and what each may hold.
+
+Pydantic models whose leaves are draws (`scenarios.schema.distributions`); those of road users are in
+`scenarios.schema.actors`. What
+needs the whole file at once (does the rule name a proposition that exists?) is checked in `scenarios.scenario`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, create_model, field_validator, model_validator
+
+from scenarios.schema.actors import ActorModel, MoodModel, TrafficModel
+from scenarios.schema.base import ARMS, EVERYWHERE, LONGEST, Model, options_of
+from scenarios.schema.decision import DecisionModel
+from scenarios.schema.distributions import (
+    GRID,
+    Draw,
+    Fixed,
+    Uniform,
+    read_count,
+    read_grid,
+    read_number,
+    read_text,
+    read_truth,
+)
+from sim.actors.kinds import EGO
+from sim.actors.signs import SIGN_KINDS
+from sim.core.errors import listed, nearest
+from sim.datatypes.episode import Episode, MapSpec, SignSpec, Weather, WeatherChange
+from sim.datatypes.vocabulary import DECISIONS, WEATHER_FIELDS
+from sim.render.assets.sign_art import BOARD_COLOURS, FONTS, check_text
+from sim.road.generators import registry as maps
+from sim.road.generators.base import RANGES, WHOLE
+from sim.sensors import registry as sensors
+
+# Bounds of CARLA's weather [percent, degrees].
+WEATHER_BOUNDS: dict[str, tuple[float, float]] = {
+    "sun_azimuth_angle": (0.0, 360.0),
+    "sun_altitude_angle": (-90.0, 90.0),
+    "fog_distance": (0.0, EVERYWHERE),
+    "fog_falloff": (0.0, 100.0),
+}
+PERCENT = (0.0, 100.0)
+MOST_BAYS = sum(word.startswith("bay ") for word in DECISIONS)
+
+
+def weather_bounds(field: str) -> tuple[float, float]:
+    """Least and greatest value of a weather field."""
+    return WEATHER_BOUNDS.get(field, PERCENT)
+
+
+class JunctionModel(Model):
+    """Which place of decision of a map: a kind, and perhaps the number of one of that kind."""
+
+    kind: Literal["t", "x", "exits", "legs", "passage", "bays", "street"] = "t"
+    index: int | None = Field(None, ge=0, strict=True)
+
+
+class MapModel(Model):
+    """A generator with its parameters, or an OpenDRIVE file with a junction of it."""
+
+    generate: str | None = None
+    file: str | None = Field(None, min_length=1, strict=True)
+    junction: JunctionModel | None = None
+    parameters: dict[str, Draw] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            raise ValueError(f"found {data!r}; wanted {{generate: ...}} or {{file: ..., junction: t}}")
+        if ("generate" in data) == ("file" in data):
+            raise ValueError(f"found the keys {listed(map(str, data))}; wanted exactly one of generate and file")
+        data = dict(data)
+        if isinstance(data.get("junction"), str):
+            data["junction"] = {"kind": data["junction"]}
+        if "file" in data:
+            if odd := next((k for k in data if k not in ("file", "junction")), None):
+                raise ValueError(f"unknown key '{odd}' beside file; known are file, junction")
+            return data
+        known = RANGES
+        name = data.pop("generate")
+        if name not in known:
+            raise ValueError(f"unknown map generator {name!r}; known are {listed(known)}{nearest(str(name), known)}")
+        parameters = {k: data.pop(k) for k in list(data) if k != "junction"}
+        for key in parameters:
+            if key not in known[name]:
+                close = nearest(str(key), known[name])
+                raise ValueError(f"unknown parameter '{key}' of {name}; known are {listed(known[name])}{close}")
+        return {**data, "generate": name, "parameters": {k: _map_parameter(name, k, v) for k, v in parameters.items()}}
+
+    @property
+    def kind(self) -> str:
+        """The kind of place: as asked for, or what the generator makes."""
+        if self.junction is not None:
+            return self.junction.kind
+        made = next((kind for kind, generators in maps.PLACES.items() if generators[0] == self.generate), "t")
+        return "x" if str(self.generate).startswith("crossroads") else made
+
+    @model_validator(mode="after")
+    def _check_place(self) -> MapModel:
+        makers = maps.PLACES.get(self.kind, ())
+        if self.generate is not None and makers and self.generate not in makers:
+            raise ValueError(
+                f"a map of {self.generate} has no place of kind '{self.kind}'; wanted one of {listed(makers)}"
+            )
+        drawn = self.parameters.get("bays")
+        if self.kind == "bays" and drawn and drawn.ends[1] > MOST_BAYS:
+            raise ValueError(
+                f"bays: found {drawn.ends[1]:g}; wanted {MOST_BAYS} at most where a decision names them, or junction: "
+                "street"
+            )
+        return self
+
+
+def _map_parameter(name: str, parameter: str, raw: Any) -> Draw:
+    least, most = RANGES[name][parameter]
+    try:
+        draw = read_number(raw, least, most)
+        if parameter in WHOLE and isinstance(draw, Uniform) and draw.high - draw.low < GRID:
+            return read_count(raw, int(least), int(most))
+        return read_grid(raw, least, most)
+    except ValueError as error:
+        raise ValueError(f"{parameter}: {error}") from None
+
+
+class EgoModel(Model):
+    """Where ego starts: arm, distance of the rear axle from the junction's edge [m], speed [m/s]; the one way it has.
+
+    `way` is given where the decision is no way out, and the place has several.
+    """
+
+    start: Draw = Fixed(Episode.arm)
+    speed: Draw = Fixed(Episode.speed)
+    distance: Draw = Fixed(Episode.distance)
+    way: str = ""
+    numbers: ClassVar[dict[str, tuple[float, float]]] = {"speed": (0.0, EGO.max_speed), "distance": (1.0, EVERYWHERE)}
+    words: ClassVar[dict[str, tuple[str, ...]]] = {"start": ARMS}
+
+    @field_validator("way")
+    @classmethod
+    def _check_way(cls, value: str) -> str:
+        if value not in ("", *DECISIONS):
+            raise ValueError(f"unknown way '{value}'; known are {listed(DECISIONS)}{nearest(value, DECISIONS)}")
+        return value
+
+
+class SignModel(Model):
+    """A sign beside the road; the fields of `sim.datatypes.episode.SignSpec`, each a draw. A board has a text, others
+    a kind."""
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z_0-9]*$")
+    kind: Draw = Fixed(SignSpec.kind)
+    font: Draw = Fixed(SignSpec.font)  # before the text, which must fit in it
+    text: Draw = Fixed(SignSpec.text)
+    colour: Draw = Fixed(SignSpec.colour)
+    arm: Draw = Fixed(SignSpec.arm)
+    distance: Draw = Fixed(SignSpec.distance)
+    side: Draw = Fixed(SignSpec.side)
+    wear: Draw = Fixed(SignSpec.wear)
+    present: Draw = Fixed(SignSpec.present)
+    numbers: ClassVar[dict[str, tuple[float, float]]] = {
+        "distance": (0.0, EVERYWHERE),
+        "side": (-10.0, 10.0),
+        "wear": (0.0, 1.0),
+    }
+    words: ClassVar[dict[str, tuple[str, ...]]] = {
+        "kind": SIGN_KINDS,
+        "arm": ARMS,
+        "colour": tuple(BOARD_COLOURS),
+        "font": FONTS,
+    }
+
+    @field_validator("text", mode="before")
+    @classmethod
+    def _read_text(cls, value: Any, info: Any) -> Draw:
+        fonts = options_of(info.data["font"]) if "font" in info.data else FONTS[:1]  # a wrong font is told on its own
+
+        def check(text: Any) -> str:
+            for font in fonts[1:]:
+                check_text(text, font)
+            return check_text(text, fonts[0])
+
+        return read_text(value, check)
+
+    @field_validator("present", mode="before")
+    @classmethod
+    def _read_present(cls, value: Any) -> Draw:
+        if isinstance(value, str):
+            raise ValueError(f"{value!r} is neither true nor false; wanted true, false or {{choice: [true, false]}}")
+        return read_truth(value)
+
+    @model_validator(mode="after")
+    def _check_text(self) -> SignModel:
+        board, words = "text" in options_of(self.kind), self.text != Fixed(SignSpec.text)
+        if board and not words:
+            kinds = listed(k for k in SIGN_KINDS if k != "text")
+            raise ValueError(f"the sign '{self.name}' lacks a text; wanted words, or instead one of the kinds {kinds}")
+        if words and not board:
+            raise ValueError(f"the sign '{self.name}' has a text and a kind that carries none; wanted one of the two")
+        return self
+
+
+class _WeatherBase(Model):
+    """Every weather field: a draw, or the text of a number over other weather fields."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_field(cls, value: Any, info: Any) -> Any:
+        return value if isinstance(value, str) else read_number(value, *weather_bounds(info.field_name))
+
+
+def _weather_field(default: float) -> Any:
+    return (Draw | str, Fixed(default))
+
+
+WeatherModel = create_model(
+    "WeatherModel", __base__=_WeatherBase, **{k: _weather_field(v) for k, v in vars(Weather()).items()}
+)
+
+
+class ChangeBase(Model):
+    """The weather turns: when, over what time, and each field that changes, a draw or the text of a number."""
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z_0-9]*$")
+    after: Draw
+    over: Draw = Fixed(WeatherChange.over)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_field(cls, value: Any, info: Any) -> Any:
+        timed = info.field_name in ("after", "over")
+        if info.field_name == "name" or (isinstance(value, str) and not timed):
+            return value
+        return read_number(value, *((0.0, LONGEST) if timed else weather_bounds(info.field_name)))
+
+    @model_validator(mode="after")
+    def _check_fields(self) -> ChangeBase:
+        if not self.fields:
+            raise ValueError(
+                f"the change '{self.name}' changes nothing; wanted one at least of {listed(WEATHER_FIELDS)}"
+            )
+        return self
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The weather fields that change, in the order of WEATHER_FIELDS."""
+        return tuple(f for f in WEATHER_FIELDS if getattr(self, f) is not None)
+
+
+if TYPE_CHECKING:  # a made class is no type to a checker
+    ChangeModel = ChangeBase
+else:
+    fields = dict.fromkeys(WEATHER_FIELDS, (Draw | str | None, None))
+    ChangeModel = create_model("ChangeModel", __base__=ChangeBase, **fields)
+
+
+class SensorModel(Model):
+    """Something that ego carries: a kind of `sim.sensors.registry.SENSORS` with its settings."""
+
+    kind: str
+    settings: dict[str, float | int] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, data: Any) -> Any:
+        known = sensors.SENSORS
+        if not isinstance(data, dict) or "kind" not in data:
+            raise ValueError(f"found {data!r}; wanted a kind, such as {{kind: rgb}}; known are {listed(known)}")
+        kind = data["kind"]
+        if not isinstance(kind, str) or kind not in known:
+            raise ValueError(f"unknown kind of sensor {kind!r}; known are {listed(known)}{nearest(str(kind), known)}")
+        defaults = sensors.settings_of(kind)
+        found = {k: v for k, v in data.items() if k != "kind"}
+        for key in found:
+            if key not in defaults:
+                close = nearest(str(key), defaults)
+                names = f"known are {listed(defaults)}{close}" if defaults else "it has none"
+                raise ValueError(f"unknown setting '{key}' of a sensor of kind {kind}; {names}")
+        settings = {k: _setting(k, v, isinstance(defaults[k], int)) for k, v in found.items()}
+        sensors.sensor_of(kind, settings)
+        return {"kind": kind, "settings": settings}
+
+    def build(self) -> sensors.Sensor:
+        """The sensor itself."""
+        return sensors.sensor_of(self.kind, self.settings)
+
+
+def _setting(name: str, value: Any, whole: bool) -> float | int:
+    """A sensor's setting, checked against `sim.sensors.registry.RANGES`."""
+    low, high = sensors.RANGES[name]
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    if not numeric or (whole and value != int(value)) or not low <= value <= high:
+        noun = "a whole number" if whole else "a number"
+        raise ValueError(f"{name}: found {value!r}; wanted {noun} from {low:g} to {high:g}")
+    return int(value) if whole else float(value)
+
+
+class FileModel(Model):
+    """A whole scenario file."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    description: str = ""
+    map: MapModel = MapModel.model_validate({"generate": MapSpec.generate})
+    ego: EgoModel = EgoModel()
+    weather: WeatherModel = WeatherModel()  # type: ignore[valid-type]
+    actors: list[ActorModel] = Field(default_factory=list)
+    signs: list[SignModel] = Field(default_factory=list)
+    changes: list[ChangeModel] = Field(default_factory=list)
+    traffic: TrafficModel | None = None
+    mood: MoodModel | None = None
+    sensors: dict[str, SensorModel] = Field(default_factory=dict)
+    propositions: dict[str, str] = Field(min_length=1)
+    where: dict[str, str] = Field(default_factory=dict)
+    rule: str
+    decision: DecisionModel = DecisionModel.model_validate("junction")
+    time_limit: float = Field(Episode.time_limit, gt=0, le=LONGEST)
+    finish: float = Field(Episode.finish, ge=0, le=1000)
+    balance: dict[str, float] = Field(default_factory=dict)
+    splits: dict[str, str | bool] = Field({"train": True, "test": True})
+    known_leaks: list[str] = Field(default_factory=list)
+    tells: str = ""
+    evidence: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("sensors", mode="after")
+    @classmethod
+    def _check_names(cls, value: dict[str, SensorModel]) -> dict[str, SensorModel]:
+        for name in value:
+            if not name.isidentifier() or name in sensors.RESERVED:
+                raise ValueError(
+                    f"found the name '{name}'; wanted letters, digits and _, and none of {listed(sensors.RESERVED)}, "
+                    "which every observation has"
+                )
+        return value

@@ -1,0 +1,1 @@
+"""Kinds of road users: bodies, signs, lights, tags and solid shapes."""

@@ -1,0 +1,94 @@
+"""Who plays whom on a CARLA server: which blueprint stands for a body or a sign of ours, and where it stands.
+
+Our poses are of rear axles, CARLA's of the middles of boxes; `sim.road.opendrive.carla_frame` has the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from sim.actors.signs import SIGN
+from sim.carla.blueprint_library import BOARD, OF_BODY, SUBSTITUTES
+from sim.datatypes.episode import SignSpec
+from sim.datatypes.vocabulary import KINDS
+from sim.datatypes.world_state import World
+
+
+class Cast:
+    """Blueprints of one server.
+
+    Args:
+        library: its `carla.BlueprintLibrary`.
+
+    Attributes:
+        notes: what was played by a substitute, each said once.
+        ours: whether the server is one of our own, whose boards have words.
+    """
+
+    def __init__(self, library: Any) -> None:
+        self._known = {blueprint.id: blueprint for blueprint in library}
+        self.notes: list[str] = []
+        self.ours = BOARD in self._known
+
+    def knows(self, name: str) -> bool:
+        """Whether the server has a blueprint of this id."""
+        return name in self._known
+
+    def blueprint(self, name: str, attributes: Mapping[str, Any]) -> Any:
+        """A blueprint by its id, or what stands for it, with those of the attributes that it knows.
+
+        Raises:
+            ValueError: where the server has neither.
+        """
+        found = self._known.get(name)
+        if found is None:
+            other = SUBSTITUTES.get(name, "")
+            found = self._known.get(other)
+            if found is None:
+                raise ValueError(f"the server has no blueprint {name!r}" + (f" and no {other!r}" if other else ""))
+            self._note(f"{name} is played by {other}")
+        for key, value in attributes.items():
+            if found.has_attribute(key):
+                found.set_attribute(key, str(value))
+        return found
+
+    def actor(self, world: World, w: int, i: int, sign: SignSpec | None = None) -> Any:
+        """The blueprint of row i of world w, which is a sign where one is given."""
+        kind = int(world.kind[w, i])
+        if kind == SIGN:
+            assert sign is not None
+            about = {"kind": sign.kind, "text": sign.text, "colour": sign.colour, "font": sign.font, "wear": sign.wear}
+            return self.blueprint(BOARD, about)
+        look = int(world.look[w, i])
+        colour = f"{look >> 16 & 255},{look >> 8 & 255},{look & 255}"
+        about = {
+            "color": colour,
+            "spawn_jitter": 0,
+            "spawn_overlap": True,
+            "role_name": "hero" if i == 0 else "autopilot",
+        }
+        return self.blueprint(OF_BODY[KINDS[kind]], about)
+
+    def _note(self, words: str) -> None:
+        if words not in self.notes:
+            self.notes.append(words)
+
+
+def place_of(world: World, w: int, i: int) -> tuple[float, float, float]:
+    """Where row i of world w is for CARLA: x, y [m] of its middle and yaw [deg]."""
+    yaw = float(world.yaw[w, i])
+    middle = float(world.length[w, i]) / 2.0 - float(world.overhang[w, i])
+    x, y = float(world.x[w, i]) + middle * math.cos(yaw), float(world.y[w, i]) + middle * math.sin(yaw)
+    return x, -y, -math.degrees(yaw)
+
+
+def pose_from(x: float, y: float, degrees: float, middle: float) -> tuple[float, float, float]:
+    """Rear axle x, y [m] and yaw [rad] of what CARLA says is at x, y with a yaw in degrees.
+
+    Args:
+        middle: from the rear axle to the middle of the box [m].
+    """
+    yaw = math.remainder(-math.radians(degrees), 2.0 * math.pi)
+    return x - middle * math.cos(yaw), -y - middle * math.sin(yaw), yaw

@@ -1,0 +1,220 @@
+"""Clients that keep a CARLA server busy: what its speed is measured with, and how one is started for that."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+DELTA = 0.05  # [s] of a tick
+VEHICLES = 40  # that a Traffic Manager drives
+SETTLING = 60  # ticks before anything is measured
+PATIENCE = 30.0  # [s] more than it was given after which a client counts as hung
+LOADS: tuple[str, ...] = ("one vehicle", "one camera", "traffic")
+
+
+class Server:
+    """A server of a process of its own, on whichever ports are free; ends with the block.
+
+    Args:
+        options: of `dagger serve`.
+
+    Attributes:
+        port: of its RPC; streams: the port of those. process: it.
+
+    Raises:
+        ValueError: with what it said, where it did not start.
+    """
+
+    def __init__(self, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "dagger.cli", "serve", "--port", "0", *options],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        said = []
+        for line in self.process.stdout:
+            said.append(line)
+            if found := re.search(r"serving .* on \S+:(\d+) \(streams on (\d+)\)", line):
+                self.port, self.streams = int(found[1]), int(found[2])
+                return
+        self.close()
+        raise ValueError(f"the server did not start: {''.join(said).strip()[-300:]}")
+
+    def close(self) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.communicate(timeout=30)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+def visitor(port: int, synchronous: bool = True) -> tuple[Any, Any]:
+    """A client, and the world that it finds: ticking when it is told, or by itself."""
+    import carla
+
+    client = carla.Client("127.0.0.1", port)
+    client.set_timeout(60.0)
+    world = client.get_world()
+    settings = world.get_settings()
+    settings.synchronous_mode, settings.fixed_delta_seconds = synchronous, DELTA
+    world.apply_settings(settings)
+    return client, world
+
+
+def asking(port: int) -> Callable[[], int]:
+    """A call that asks for the settings once while time goes on by itself, as Traffic Managers do all the time."""
+    client, world = visitor(port, synchronous=False)
+
+    def ask(alive: Any = client) -> int:
+        world.get_settings()
+        return 1
+
+    return ask
+
+
+def bearing(port: int) -> Callable[[], int]:
+    """A call that lets a car be born, be seen in a tick, and die."""
+    client, world = visitor(port)
+    blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
+    points = world.get_map().get_spawn_points()
+    births = itertools.count()
+
+    def bear(alive: Any = client) -> int:
+        car = world.spawn_actor(blueprint, points[next(births) % len(points)])
+        world.tick()
+        car.destroy()
+        return 1
+
+    return bear
+
+
+def changing(port: int, maps: tuple[str, str] = ("crossroads", "grid_town")) -> Callable[[], int]:
+    """A call that loads a map, another one each time; both were loaded before."""
+    client, _ = visitor(port, synchronous=False)
+    names = itertools.cycle(maps)
+    for name in maps:
+        client.load_world(name)
+
+    def load() -> int:
+        client.load_world(next(names))
+        return 1
+
+    return load
+
+
+def ticking(port: int, load: str) -> Callable[[], int]:
+    """A call that ticks the server once and says that it did, with a load of LOADS upon it.
+
+    Raises:
+        ValueError: for an unknown load.
+    """
+    if load not in LOADS:
+        raise ValueError(f"there is no load {load!r}; known are {', '.join(LOADS)}")
+    import carla
+
+    client, world = visitor(port)
+    blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
+    points = world.get_map().get_spawn_points()
+    kept: list[Any] = [client]
+    if load == "traffic":
+        manager = client.get_trafficmanager(port + 2)
+        manager.set_synchronous_mode(True)
+        manager.set_random_device_seed(1)
+        every = len(points) // VEHICLES
+        spawn, drive, born = carla.command.SpawnActor, carla.command.SetAutopilot, carla.command.FutureActor
+        commands = [spawn(blueprint, p).then(drive(born, True, manager.get_port())) for p in points[::every][:VEHICLES]]
+        answers = client.apply_batch_sync(commands, True)
+        if wrong := [a.error for a in answers if a.error]:
+            raise ValueError(f"{len(wrong)} of {VEHICLES} vehicles were not spawned: {wrong[0]}")
+        kept.append(manager)
+    else:
+        car = world.spawn_actor(blueprint, points[0])
+        kept.append(car)
+        if load == "one camera":
+            eye = world.get_blueprint_library().find("sensor.camera.rgb")
+            eye.set_attribute("image_size_x", "200")
+            eye.set_attribute("image_size_y", "88")
+            camera = world.spawn_actor(eye, carla.Transform(carla.Location(x=0.5, z=1.4)), attach_to=car)
+            camera.listen(lambda image: None)
+            kept.append(camera)
+    for _ in range(SETTLING):
+        world.tick()
+
+    def tick(alive: list[Any] = kept) -> int:  # what is kept must live as long as this may be called
+        world.tick()
+        return 1
+
+    return tick
+
+
+WORK: dict[str, Callable[[int], Callable[[], int]]] = {
+    "calls": asking, "births": bearing, "maps": changing,
+    **{load: functools.partial(ticking, load=load) for load in LOADS},
+}  # fmt: skip
+
+
+class Driver:
+    """A client in a process of its own, which does one of WORK when it is told.
+
+    A Traffic Manager's threads end their process when they lose their server, so it must go before that.
+
+    Args:
+        port: of the server's RPC. work: one of WORK.
+    """
+
+    def __init__(self, port: int, work: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sim.carla.load_clients", str(port), work],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+
+    def measure(self, seconds: float) -> tuple[float, float]:
+        """Work for so long, once at least: how often it was done, and how long that took [s].
+
+        Raises:
+            TimeoutError: when it is not done PATIENCE seconds later. ValueError: when the client ends.
+        """
+        assert self._process.stdin is not None and self._process.stdout is not None
+        late = threading.Timer(seconds + PATIENCE, self._process.kill)
+        late.start()
+        try:
+            print(seconds, file=self._process.stdin, flush=True)
+            for line in self._process.stdout:
+                if line.startswith("did "):
+                    _, done, took = line.split()
+                    return float(done), float(took)
+            if not late.is_alive():
+                raise TimeoutError(f"a client of the served world was not done {PATIENCE:g} s after its time")
+            raise ValueError(f"a client of the served world ended with {self._process.wait()}")
+        finally:
+            late.cancel()
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def main(port: int, work: str) -> None:
+    """Work whenever a line of standard input says for how many seconds."""
+    once = WORK[work](port)
+    for line in sys.stdin:
+        seconds, done, began = float(line), 0, time.perf_counter()
+        while not done or time.perf_counter() - began < seconds:
+            done += once()
+        print("did", done, time.perf_counter() - began, flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,227 @@
+"""Ego's sensors on a CARLA server: where they are mounted, what they measure, and that as `sim.sensors.registry` gives
+it.
+
+CARLA measures in frames of its own: x forward, y to the right. What has no sensor there (a bird's eye, a speedometer),
+or has none on this server, is worked out from the truth that the server says.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sim.actors.kinds import EGO
+from sim.carla.blueprint_mapping import Cast
+from sim.datatypes.camera import Camera
+from sim.sensors.depth import from_carla_depth
+from sim.sensors.registry import Depth, Gnss, Imu, Lidar, Rgb, Semantic, Sensor
+
+MIDDLE = EGO.length / 2.0 - EGO.overhang  # [m] from ego's rear axle, where ours are measured from, to CARLA's origin
+
+
+class Mount(NamedTuple):
+    """How a sensor of ours is had of CARLA.
+
+    Args:
+        blueprint: id. attributes: of it. forward, left, up: of the rear axle on the ground [m]; pitch, yaw: ours [deg].
+        read: a measurement -> one world's reading.
+    """
+
+    blueprint: str
+    attributes: dict[str, Any]
+    forward: float
+    left: float
+    up: float
+    pitch: float
+    yaw: float
+    read: Callable[[Any], np.ndarray]
+
+
+class Missing(Exception):
+    """A sensor has not measured in time."""
+
+
+def mount_of(
+    sensor: Sensor, tick: float, seed: int = 0, reference: tuple[float, float] = (0.0, 0.0)
+) -> Mount | None:  # fmt: skip
+    """How a sensor is mounted on a server whose ticks are so long [s]; None for what CARLA has no sensor for.
+
+    Args:
+        seed: of the rain in pictures. reference: latitude and longitude of the map's origin [deg].
+    """
+    if isinstance(sensor, (Rgb, Depth, Semantic)):
+        c, read = sensor.camera, {Rgb: rgb_from, Depth: depth_from, Semantic: tags_from}[type(sensor)]
+        name = {Rgb: "rgb", Depth: "depth", Semantic: "semantic_segmentation"}[type(sensor)]
+        about = {"image_size_x": c.width, "image_size_y": c.height, "fov": c.fov, "rain_seed": seed & 0x7FFFFFFF}
+        return Mount(f"sensor.camera.{name}", about, c.forward, c.left, c.up, c.pitch, c.yaw, read)
+    if isinstance(sensor, Lidar):
+        about = {
+            "channels": sensor.channels, "range": sensor.range, "upper_fov": sensor.upper, "lower_fov": sensor.lower,
+            "horizontal_fov": 360.0, "rotation_frequency": 1.0 / tick,
+            "points_per_second": round(sensor.channels * sensor.rays / tick),
+        }  # fmt: skip
+        return Mount(
+            "sensor.lidar.ray_cast_semantic", about, sensor.forward, sensor.left, sensor.up, 0.0, 0.0,
+            lambda points: scan_from(points, sensor),
+        )  # fmt: skip
+    if isinstance(sensor, Imu):
+        return Mount("sensor.other.imu", {}, 0.0, 0.0, 0.0, 0.0, 0.0, lambda felt: imu_from(felt, sensor))
+    if isinstance(sensor, Gnss):
+        return Mount("sensor.other.gnss", {}, 0.0, 0.0, 0.0, 0.0, 0.0, lambda fix: gnss_from(fix, reference))
+    return None
+
+
+# ------------------------------------------------------------------------------------------- what was measured
+def _bgra(image: Any) -> np.ndarray:
+    return np.frombuffer(image.raw_data, np.uint8).reshape(image.height, image.width, 4)
+
+
+def rgb_from(image: Any) -> np.ndarray:
+    """(H, W, 3) uint8, RGB."""
+    return np.ascontiguousarray(_bgra(image)[..., 2::-1])
+
+
+def depth_from(image: Any) -> np.ndarray:
+    """(H, W, 1) float32 [m]."""
+    return from_carla_depth(rgb_from(image))[..., None]
+
+
+def tags_from(image: Any) -> np.ndarray:
+    """(H, W, 1) uint8, indices into `depth.TAGS`."""
+    return np.ascontiguousarray(_bgra(image)[..., 2:3])
+
+
+def scan_from(measured: Any, lidar: Lidar) -> np.ndarray:
+    """(C, R, 2) float32, distance [m] and tag of every ray, see `lidar.scan`; CARLA lists those that came back."""
+    kind = np.dtype([("xyz", "<f4", 3), ("cosine", "<f4"), ("actor", "<u4"), ("tag", "<u4")])
+    points = np.frombuffer(measured.raw_data, kind)
+    out = np.zeros((lidar.channels, lidar.rays, 2), np.float32)
+    out[..., 0] = lidar.range
+    channel = np.repeat(np.arange(lidar.channels), [measured.get_point_count(c) for c in range(lidar.channels)])
+    x, y, _ = points["xyz"].astype(np.float64).T
+    ray = np.round(np.arctan2(-y, x) * (lidar.rays / (2.0 * math.pi))).astype(int) % lidar.rays
+    out[channel, ray, 0] = np.linalg.norm(points["xyz"].astype(np.float64), axis=1)
+    out[channel, ray, 1] = points["tag"]
+    return out
+
+
+def imu_from(felt: Any, sensor: Imu) -> np.ndarray:
+    """(7,) float32 by `inertial.IMU`."""
+    a, g = felt.accelerometer, felt.gyroscope
+    limits = sensor.field()
+    values = np.array([a.x, -a.y, a.z, -g.x, g.y, -g.z, felt.compass], np.float32)
+    return np.clip(values, limits.low, limits.high)
+
+
+def gnss_from(fix: Any, reference: tuple[float, float]) -> np.ndarray:
+    """(3,) float64 latitude, longitude [deg], altitude [m].
+
+    CARLA 0.9.16 takes its y, which points south, for north, so its fix is mirrored at the parallel of the map's origin:
+    back by the sphere's transverse Mercator projection (Snyder, Map Projections, 1987, 8-18 and 8-19) and there again.
+    """
+    middle, meridian = math.radians(reference[0]), math.radians(reference[1])
+    latitude, longitude = math.radians(fix.latitude), math.radians(fix.longitude) - meridian
+    east = math.atanh(math.cos(latitude) * math.sin(longitude))
+    north = 2.0 * middle - math.atan2(math.tan(latitude), math.cos(longitude))
+    latitude = math.degrees(math.asin(math.sin(north) / math.cosh(east)))
+    return np.array([latitude, reference[1] + math.degrees(math.atan(math.sinh(east) / math.cos(north))), fix.altitude])
+
+
+# --------------------------------------------------------------------------------------------------- listening
+class Ear:
+    """What one sensor measured last; the client's threads put it there."""
+
+    def __init__(self) -> None:
+        self._news = threading.Condition()
+        self._last: Any = None
+
+    def hear(self, measured: Any) -> None:
+        """Keep a measurement."""
+        with self._news:
+            self._last = measured
+            self._news.notify_all()
+
+    def await_frame(self, frame: int, until: float) -> Any:
+        """The measurement of a frame; `until` is a time of `time.monotonic`.
+
+        Raises:
+            Missing: when none comes in time.
+        """
+        with self._news:
+            while self._last is None or self._last.frame < frame:
+                if not self._news.wait(max(until - time.monotonic(), 0.0)):
+                    raise Missing
+            return self._last
+
+
+class Instruments:
+    """Everything that ego carries in one world.
+
+    Args:
+        camera: ego's own. sensors: the others, by name. tick: [s]. seed: of the rain in pictures.
+        cast: blueprints of the server. reference: latitude and longitude of the map's origin [deg].
+    """
+
+    def __init__(
+        self, camera: Camera, sensors: Mapping[str, Sensor], tick: float, seed: int, cast: Cast,
+        reference: tuple[float, float],
+    ) -> None:  # fmt: skip
+        mounts = {name: mount_of(sensor, tick, seed, reference) for name, sensor in sensors.items()}
+        self.mounts: list[tuple[str, Mount]] = [
+            (name, m) for name, m in mounts.items() if m is not None and cast.knows(m.blueprint)
+        ]
+        own = mount_of(Rgb(camera), tick, seed)
+        assert own is not None
+        self.mounts.insert(0, ("", own))
+        self._cast, self._ears, self._actors = cast, [Ear() for _ in self.mounts], []  # type: ignore[var-annotated]
+        self._measured: list[Any] = []
+
+    def mount(self, world: Any, ego: Any) -> None:
+        """Spawn all sensors on ego, and listen."""
+        import carla
+
+        for (_, m), ear in zip(self.mounts, self._ears):
+            place = carla.Transform(
+                carla.Location(m.forward - MIDDLE, -m.left, m.up), carla.Rotation(pitch=m.pitch, yaw=-m.yaw)
+            )
+            actor = world.spawn_actor(self._cast.blueprint(m.blueprint, m.attributes), place, attach_to=ego)
+            self._actors.append(actor)
+            actor.listen(ear.hear)
+
+    def look(self, frame: int, timeout: float) -> None:
+        """Take what all measured in a frame.
+
+        Raises:
+            Missing: when one has not within `timeout` [s].
+        """
+        until = time.monotonic() + timeout
+        measured = []
+        for (name, m), ear in zip(self.mounts, self._ears):
+            try:
+                measured.append(ear.await_frame(frame, until))
+            except Missing:
+                who = f"{m.blueprint} of {name!r}" if name else "ego's camera"
+                raise Missing(f"{who} has not measured in frame {frame} within {timeout:g} s") from None
+        self._measured = measured
+
+    @property
+    def picture(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB of ego's camera, as last looked."""
+        return self.mounts[0][1].read(self._measured[0])
+
+    def readings(self) -> dict[str, np.ndarray]:
+        """The sensors that the server has, by name, as last looked."""
+        return {name: m.read(seen) for (name, m), seen in zip(self.mounts[1:], self._measured[1:])}
+
+    def stop(self) -> list[int]:
+        """Listen no longer; the ids of the sensors, which are still there."""
+        for actor in self._actors:
+            actor.stop()
+        gone = [int(actor.id) for actor in self._actors]
+        self._actors.clear()
+        return gone

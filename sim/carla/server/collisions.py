@@ -1,0 +1,169 @@
+"""Who runs into whom: vehicles that have met something stand, and boxes that would overlap are found."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sim.core.geometry import HALF, boxes_touch
+from sim.core.kernel import kernel
+from sim.datatypes.vocabulary import KIND
+from sim.road.map.obstacle_grid import CELL
+from sim.world.step import struck_scenery
+
+_0, _1, _CELL, _BALL = np.float32(0.0), np.float32(1.0), np.float32(CELL), KIND["ball"]
+_PUSH = np.float32(1.0)  # [m/s] at which bodies that are in each other come out
+
+
+@kernel
+def meet(moving, before, x, y, yaw, speed, length, width, overhang, kind, physical, solid, bank, dt, hits):
+    """Stop the vehicles in rows `moving` that have run into something; list who has just begun to.
+
+    Whoever first touches something stays where it is then, within it by less than a tick's way, and stands. From there
+    it gets no deeper: it may slide along the other one, and is pushed out slowly; so is that one where physics moves
+    it, and nobody else ever is.
+
+    Args:
+        before: (3, N) x, y, yaw of everybody a tick ago. solid: (N,) bool, whether somebody can be run into at all.
+        dt: length of the tick [s].
+        hits: (K, 3) float64, written: the row, the row that it met (-1 for scenery), its speed until then, relative to
+            whoever no physics moves [m/s].
+
+    Returns:
+        How many there are.
+    """
+    n = 0
+    for k in range(moving.shape[0]):
+        i = moving[k]
+        if not solid[i]:
+            continue
+        for j in range(1, kind.shape[0]):
+            if j == i or kind[j] == 0 or kind[j] == _BALL or not solid[j] or (physical[j] and j < i):
+                continue
+            dx, dy = x[j] - x[i], y[j] - y[i]
+            near = length[i] + width[i] + length[j] + width[j]
+            if dx * dx + dy * dy > near * near:
+                continue
+            depth, nx, ny = overlap(i, j, x, y, yaw, length, width, overhang)
+            if depth < _0:
+                continue
+            was, _, _ = overlap(i, j, before[0], before[1], before[2], length, width, overhang)
+            if was < _0:
+                if n < hits.shape[0]:
+                    hits[n, 0], hits[n, 1], hits[n, 2] = i, j, speed[i]
+                    if not physical[j]:
+                        hits[n, 2] -= speed[j] * math.cos(yaw[i] - yaw[j])
+                    n += 1
+                speed[i] = _0
+                if physical[j]:
+                    speed[j] = _0
+                continue
+            slide(i, yaw, speed, nx, ny)
+            way = min(depth, max(depth - was, _0) + _PUSH * dt)
+            if physical[j]:
+                slide(j, yaw, speed, -nx, -ny)
+                way = HALF * way
+                x[j], y[j] = x[j] + way * nx, y[j] + way * ny
+            x[i], y[i] = x[i] - way * nx, y[i] - way * ny
+        n = meet_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, hits, n)
+    return n
+
+
+@kernel(inline=True)
+def meet_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, hits, n):
+    """Stop row i where it has run into scenery; returns how many hits are listed then."""
+    middle = HALF * length[i] - overhang[i]
+    cos, sin = math.cos(yaw[i]), math.sin(yaw[i])
+    cx, cy = x[i] + middle * cos, y[i] + middle * sin
+    if struck_scenery(cx, cy, cos, sin, length[i], width[i], 0, bank) != 0:
+        bc, bs = math.cos(before[2, i]), math.sin(before[2, i])
+        bx, by = before[0, i] + middle * bc, before[1, i] + middle * bs
+        if struck_scenery(bx, by, bc, bs, length[i], width[i], 0, bank) == 0:
+            if n < hits.shape[0]:
+                hits[n, 0], hits[n, 1], hits[n, 2] = i, -1, speed[i]
+                n += 1
+            speed[i] = _0
+        elif deeper(cx, cy, cos, sin, length[i], width[i], bx, by, bank):
+            x[i], y[i], yaw[i] = before[0, i], before[1, i], before[2, i]
+            speed[i] = _0
+    return n
+
+
+@kernel
+def in_scenery(x, y, yaw, length, width, bank):
+    """Whether a box whose middle is at x, y [m] touches scenery."""
+    return struck_scenery(x, y, math.cos(yaw), math.sin(yaw), length, width, 0, bank) != 0
+
+
+@kernel(inline=True)
+def slide(i, yaw, speed, nx, ny):
+    """Leave row i of its speed what goes along somebody who is in its way at nx, ny."""
+    against = math.cos(yaw[i]) * nx + math.sin(yaw[i]) * ny
+    if speed[i] * against > _0:
+        speed[i] = speed[i] * (_1 - against * against)
+
+
+@kernel
+def overlap(i, j, x, y, yaw, length, width, overhang):
+    """How deep the boxes of rows i and j are in each other [m], below 0 for not at all; the way out for j, x and y."""
+    ci, si, cj, sj = math.cos(yaw[i]), math.sin(yaw[i]), math.cos(yaw[j]), math.sin(yaw[j])
+    mi, mj = HALF * length[i] - overhang[i], HALF * length[j] - overhang[j]
+    dx, dy = x[j] + mj * cj - x[i] - mi * ci, y[j] + mj * sj - y[i] - mi * si
+    c, s = abs(ci * cj + si * sj), abs(ci * sj - si * cj)
+    along, across = HALF * (length[i] + length[j] * c + width[j] * s), HALF * (width[i] + length[j] * s + width[j] * c)
+    least, nx, ny = along - abs(dx * ci + dy * si), ci, si
+    other = across - abs(dy * ci - dx * si)
+    if other < least:
+        least, nx, ny = other, -si, ci
+    along, across = HALF * (length[j] + length[i] * c + width[i] * s), HALF * (width[j] + length[i] * s + width[i] * c)
+    other = along - abs(dx * cj + dy * sj)
+    if other < least:
+        least, nx, ny = other, cj, sj
+    other = across - abs(dy * cj - dx * sj)
+    if other < least:
+        least, nx, ny = other, -sj, cj
+    if dx * nx + dy * ny < _0:
+        nx, ny = -nx, -ny
+    return least, nx, ny
+
+
+@kernel(inline=True)
+def deeper(x, y, cos, sin, length, width, bx, by, bank):
+    """Whether a box that moved from bx, by to x, y went towards any piece of scenery that it touches."""
+    column = int(np.floor((x - bank.cell_origin[0, 0]) / _CELL))
+    row = int(np.floor((y - bank.cell_origin[0, 1]) / _CELL))
+    towards = False
+    if 0 <= row < bank.cell_shape[0, 0] and 0 <= column < bank.cell_shape[0, 1]:
+        cell = row * bank.cell_shape[0, 1] + column
+        for k in range(bank.cell_start[cell], bank.cell_start[cell + 1]):
+            b, i = bank.boxes, bank.cell_items[k]
+            if boxes_touch(x, y, cos, sin, length, width, b[i, 0], b[i, 1], b[i, 2], b[i, 3], b[i, 4], b[i, 5]):
+                # towards the nearest point of a long wall, not towards its middle
+                ax, ay = b[i, 0] - x, b[i, 1] - y
+                u, v = ax * b[i, 2] + ay * b[i, 3], ay * b[i, 2] - ax * b[i, 3]
+                u = u - min(max(u, -HALF * b[i, 4]), HALF * b[i, 4])
+                v = v - min(max(v, -HALF * b[i, 5]), HALF * b[i, 5])
+                nx, ny = u * b[i, 2] - v * b[i, 3], u * b[i, 3] + v * b[i, 2]
+                if (x - bx) * nx + (y - by) * ny > _0:
+                    towards = True
+    return towards
+
+
+@kernel
+def touching(i, cx, cy, yaw, along, across, x, y, yaws, length, width, overhang, kind, solid):
+    """The first solid row but i whose box touches the one of `along` x `across` [m] at cx, cy, -1 for none."""
+    cos, sin = math.cos(yaw), math.sin(yaw)
+    for j in range(1, kind.shape[0]):
+        if j == i or kind[j] == 0 or kind[j] == _BALL or not solid[j]:
+            continue
+        dx, dy = x[j] - cx, y[j] - cy
+        near = along + across + length[j] + width[j]
+        if dx * dx + dy * dy > near * near:
+            continue
+        cj, sj = math.cos(yaws[j]), math.sin(yaws[j])
+        centre = HALF * length[j] - overhang[j]
+        ox, oy = x[j] + centre * cj, y[j] + centre * sj
+        if boxes_touch(cx, cy, cos, sin, along, across, ox, oy, cj, sj, length[j], width[j]):
+            return j
+    return -1

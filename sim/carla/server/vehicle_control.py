@@ -1,0 +1,37 @@
+"""Vehicle physics on a served world: masses, wheels, and the pedals for a wanted acceleration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sim.carla.server.actors import Actor
+
+MASS = {"car": 1500.0, "van": 2400.0, "truck": 9000.0, "bicycle": 90.0, "walker": 75.0}  # [kg]
+RADIUS = {"bicycle": 0.34, "truck": 0.5}  # [m] of a wheel; 0.33 where nothing is said
+FINAL_RATIO = 4.0  # between the only gear and the wheels
+_CURVE, _FINAL, _GEARS, _MASS, _WHEELS = 0, 9, 10, 11, 15  # places in a vehicle's physics, and in a wheel's:
+_STEER, _RADIUS, _BRAKE = 2, 3, 4
+
+
+def mass_of(actor: Actor) -> float:
+    """What an actor weighs [kg]."""
+    return float(actor.facts.get("mass", MASS.get(actor.body, 20.0)))
+
+
+def pedals_for(fleet: Any, row: int, control: list[float], dt: float) -> None:
+    """Set pedals and wheel of a row to what Ackermann control asks for in a tick of `dt` [s]."""
+    steer, _, speed, acceleration, _ = control
+    vehicle = fleet.bodies[row]
+    now = float(fleet.world.speed[0, row])
+    least = acceleration if acceleration > 0.0 else vehicle.max_acceleration
+    asked = (speed - now) / dt
+    pull = float(np.clip(asked, -vehicle.max_braking, least))
+    backwards = speed < 0.0 or (speed == 0.0 and now < 0.0)
+    pedal = -pull if backwards else pull
+    fleet.controls["steer"][row] = np.clip(steer / vehicle.max_steer, -1.0, 1.0)
+    fleet.controls["throttle"][row] = max(pedal, 0.0) / vehicle.max_acceleration
+    fleet.controls["brake"][row] = max(-pedal, 0.0) / vehicle.max_braking
+    fleet.changes += 1
+    fleet.controls["reverse"][row], fleet.controls["hand_brake"][row] = backwards, False

@@ -1,0 +1,1 @@
+"""Core: kernels, cache, geometry, statistics; nothing of the project is imported here."""

@@ -1,0 +1,1 @@
+"""Data types: what the arrays of worlds, maps and actions hold."""

@@ -1,0 +1,183 @@
+"""Road maps as arrays: ground, paths, routes, junctions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.datatypes.vocabulary import ROUTE_SPACING
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What lies underfoot: a picture pyramid for cameras and a class raster for wheels.
+
+    Row 0 is the smallest y, column 0 the smallest x; texel (r, c) of level l covers the square whose lower
+    corner is origin + texel * 2**l * (c, r).
+
+    Args:
+        origin: (2,) world x, y of the lower corner [m].
+        texel: side of a level-0 texel [m].
+        levels: (H_l, W_l, 4) uint8 each; RGB in daylight when dry, A = how far rain darkens it and makes it
+            shine (255 asphalt, 0 grass). Level l+1 is level l averaged 2 x 2.
+        surface: (H_s, W_s) uint8, indices into SURFACES.
+        surface_texel: side of a surface texel [m]; same origin.
+    """
+
+    origin: np.ndarray
+    texel: float
+    levels: tuple[np.ndarray, ...]
+    surface: np.ndarray
+    surface_texel: float
+
+
+@dataclass(frozen=True)
+class Path:
+    """A line to drive along, resampled at ROUTE_SPACING.
+
+    Args:
+        points: (K, 4) float32: x, y [m], yaw [rad] (unwrapped along the path), curvature [1/m].
+    """
+
+    points: np.ndarray
+
+    @property
+    def length(self) -> float:
+        """Length of the path [m]."""
+        return float((len(self.points) - 1) * ROUTE_SPACING)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One way through a junction: the inbound lane, the connecting lane and the outbound lane as one path.
+
+    Or one way over a composed place: its junction begins at the edge of the first and ends with the last turn, or it is
+    a stretch of street. Or one way through many junctions, where keypoints say it (`sim.road.graph.keypoint_route`):
+    then it is all "straight", and its junction ends where ego has arrived.
+
+    Args:
+        path: the whole way.
+        origin: name of the arm it comes from.
+        target: name of the arm it leaves by.
+        decision: index into DECISIONS.
+        junction_in: distance along the path at which the junction begins [m].
+        junction_out: distance along the path at which it ends [m].
+    """
+
+    path: Path
+    origin: str
+    target: str
+    decision: int
+    junction_in: float
+    junction_out: float
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One road that meets a junction.
+
+    Args:
+        name: south, west, east or north: as seen with the stem (or the first arm) at the bottom of the page. A composed
+            place has others besides: exit1, exit2, ... at side roads, southwest, northwest, ... behind two turns.
+        inbound: lane towards the junction; ends at the junction's edge.
+        outbound: lane away from it; begins at the junction's edge.
+        lane_width: [m].
+    """
+
+    name: str
+    inbound: Path
+    outbound: Path
+    lane_width: float
+
+
+@dataclass(frozen=True)
+class Junction:
+    """Where roads meet, or another place of decision. What its kind says:
+
+    "t": three arms of which one, the stem (south), offers left and right only; "x": four arms; "other": any others;
+    "exits", "legs", "passage", "bays", "street": composed of more than a junction, or of none, see
+    `sim.road.graph.decision_points`.
+    """
+
+    id: int
+    kind: str
+    centre: tuple[float, float]
+    arms: dict[str, Arm]
+    routes: tuple[Route, ...]
+
+    def routes_from(self, arm: str) -> tuple[Route, ...]:
+        """The routes that start on `arm`, ordered by decision."""
+        return tuple(sorted((r for r in self.routes if r.origin == arm), key=lambda r: r.decision))
+
+
+# Scenery rows: kind, x, y of the centre, yaw, length, width, height, look (packed 0xRRGGBB; drawn per kind).
+SCENERY_COLUMNS: tuple[str, ...] = ("kind", "x", "y", "yaw", "length", "width", "height", "look")
+
+
+@dataclass(frozen=True)
+class RoadMap:
+    """An OpenDRIVE file compiled to arrays.
+
+    Args:
+        name: for people.
+        digest: SHA-256 of the OpenDRIVE text and of the compiler's version; the cache key.
+        ground: pictures and classes of the ground.
+        junctions: every junction with at least three arms.
+        scenery: (M, 8) float64, SCENERY_COLUMNS (float64 so that a 24-bit look survives).
+        skyline: (512,) float32, height of the far horizon's silhouette over azimuth 0..2 pi [rad of elevation].
+        opendrive: the text it was compiled from, as CARLA can load it.
+    """
+
+    name: str
+    digest: str
+    ground: Ground
+    junctions: tuple[Junction, ...]
+    scenery: np.ndarray
+    skyline: np.ndarray
+    opendrive: str
+
+
+class Bank(NamedTuple):
+    """Every map of a fleet, laid end to end for the kernels. Built by `sim.road.map.map_batch`; read-only.
+
+    texels (X, 4) u8; level_start (M, L) i64 row of texels at which a level begins (-1: no such level);
+    level_shape (M, L, 2) i32 rows, columns; ground_origin (M, 2) f32; ground_texel (M,) f32;
+    surface (Y,) u8; surface_start (M,) i64; surface_shape (M, 2) i32; surface_texel (M,) f32;
+    scenery (K, 8) f64, of each map its own and then its traffic lights, whose look is their plan;
+    scenery_start (M + 1,) i64; skyline (M, 512) f32;
+    points (P, 4) f32 all paths; path_start (Q + 1,) i64; junction_in, junction_out (Q,) f32, decision (Q,) i32;
+    gate_start (Q + 1,) i64, gate_s (G,) f32 [m], gate_kind, gate_plan (G,) i32: lights and signs along every route, see
+    `sim.road.map.stop_lines`; cell_first (M,) i64, cell_shape (M, 2) i32, cell_origin (M, 2) f32, cell_start,
+    cell_items i32, boxes (K, 6) f32, box_kind (K,) i32: what can be run into, see `sim.road.map.obstacle_grid`.
+    """
+
+    texels: np.ndarray
+    level_start: np.ndarray
+    level_shape: np.ndarray
+    ground_origin: np.ndarray
+    ground_texel: np.ndarray
+    surface: np.ndarray
+    surface_start: np.ndarray
+    surface_shape: np.ndarray
+    surface_texel: np.ndarray
+    scenery: np.ndarray
+    scenery_start: np.ndarray
+    skyline: np.ndarray
+    points: np.ndarray
+    path_start: np.ndarray
+    junction_in: np.ndarray
+    junction_out: np.ndarray
+    decision: np.ndarray
+    gate_start: np.ndarray
+    gate_s: np.ndarray
+    gate_kind: np.ndarray
+    gate_plan: np.ndarray
+    cell_first: np.ndarray
+    cell_shape: np.ndarray
+    cell_origin: np.ndarray
+    cell_start: np.ndarray
+    cell_items: np.ndarray
+    boxes: np.ndarray
+    box_kind: np.ndarray

@@ -1,0 +1,42 @@
+"""Vocabularies: the names behind the numbers in arrays, and their numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# CARLA's WeatherParameters, in CARLA's wire order; percentages 0..100, angles in degrees as CARLA has them.
+WEATHER_FIELDS: tuple[str, ...] = (
+    "cloudiness", "precipitation", "precipitation_deposits", "wind_intensity", "sun_azimuth_angle",
+    "sun_altitude_angle", "fog_density", "fog_distance", "fog_falloff", "wetness", "scattering_intensity",
+    "mie_scattering_scale", "rayleigh_scattering_scale", "dust_storm",
+)  # fmt: skip
+WEATHER_INDEX: dict[str, int] = {name: i for i, name in enumerate(WEATHER_FIELDS)}
+# What the ground is made of (`Ground.surface`); DRIVABLE ones may carry a wheel.
+SURFACES: tuple[str, ...] = ("offmap", "road", "junction", "shoulder", "parking", "pavement", "verge")
+SURFACE: dict[str, int] = {name: i for i, name in enumerate(SURFACES)}
+DRIVABLE: tuple[int, ...] = (SURFACE["road"], SURFACE["junction"], SURFACE["shoulder"], SURFACE["parking"])
+# What stands in a world: actors (they may move) and scenery (it belongs to the map).
+KINDS: tuple[str, ...] = (
+    "none", "car", "van", "truck", "building", "house", "tree", "lamp", "fence", "bicycle", "walker", "cone", "light",
+    "barrier", "raised_barrier", "ball",
+)  # fmt: skip
+KIND: dict[str, int] = {name: i for i, name in enumerate(KINDS)}
+OUTCOMES: tuple[str, ...] = ("running", "arrived", "collision", "off_road", "timeout", "deviated")
+OUTCOME: dict[str, int] = {name: i for i, name in enumerate(OUTCOMES)}
+# What a driver can decide and a drive can show; `Route.decision` and `World.branch` are indices into this. First the
+# ways out of a junction, then what is done where there is none, then numbered choices, then two turns in a row.
+TURNS: tuple[str, ...] = ("left", "right", "straight")
+DECISIONS: tuple[str, ...] = (
+    *TURNS,
+    "go", "wait", "stop", "yield", "slow", "early", "late",
+    *(f"{thing} {number}" for thing, most in (("exit", 4), ("bay", 6), ("lane", 3), ("place", 4))
+      for number in range(1, most + 1)),
+    *(f"{first} then {second}" for first in TURNS for second in TURNS),
+)  # fmt: skip
+DECISION: dict[str, int] = {name: i for i, name in enumerate(DECISIONS)}
+NO_BRANCH = -1
+ROUTE_SPACING = np.float32(0.5)  # [m] between neighbouring points of every path in a PathTable
+# The fields of a World that are one whole number a world.
+PER_WORLD: tuple[str, ...] = (
+    "tick", "seed", "map", "outcome", "branch", "time_limit", "clock", "struck", "red_lights", "stop_signs", "halted",
+)  # fmt: skip

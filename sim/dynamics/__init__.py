@@ -1,0 +1,1 @@
+"""Vehicle dynamics: the bicycle model, friction, impairment."""

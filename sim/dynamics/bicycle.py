@@ -1,0 +1,251 @@
+"""The bicycle, and what lies between a pedal and the road: lag, grip, gears.
+
+The pose is the rear axle (Rajamani, Vehicle Dynamics and Control, 2.2, with the reference point moved to the rear
+axle, where the slip angle is zero).  A step takes the midpoint yaw, second order in the tick.  `bicycle` moves those
+who are simply where they are meant to be; `drive` moves ego.  Speed and acceleration are along the vehicle's own
+axis: a speed below 0 rolls backwards.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.actors.kinds import Vehicle
+from sim.core.constants import GRAVITY
+from sim.core.geometry import clamp
+from sim.core.kernel import kernel
+
+ZERO = np.float32(0.0)
+HALF = np.float32(0.5)
+ONE = np.float32(1.0)
+TWO = np.float32(2.0)
+G = np.float32(GRAVITY)
+
+# Peak adhesion of tyres: the middle of the ranges that Wong (Theory of Ground Vehicles, average values of the
+# coefficient of road adhesion, after Taborek, 1957) gives for dry asphalt, 0.8 to 0.9, and for wet asphalt, 0.5 to 0.7.
+DRY_GRIP = np.float32(0.85)
+WET_GRIP = np.float32(0.6)
+# Of grip * g, what a bend leaves to the brakes if they ask for it: with nothing left, one who brakes with the wheel
+# turned too far would slide on for ever at full speed. Chosen, not measured; a bend still gets 92 % of the grip.
+BRAKES_SHARE = np.float32(0.4)
+
+# Columns of `limits_of`.
+MAX_STEER, STEER_RATE, MAX_ACCELERATION, MAX_BRAKING, MAX_SPEED, MAX_REVERSE, LAG = range(7)
+
+
+def limits_of(vehicle: Vehicle) -> np.ndarray:
+    """(7,) float32: what a vehicle can do, as `drive` reads it."""
+    return np.array(
+        [vehicle.max_steer, vehicle.steer_rate, vehicle.max_acceleration, vehicle.max_braking, vehicle.max_speed,
+         vehicle.max_reverse_speed, vehicle.lag], np.float32,
+    )  # fmt: skip
+
+
+@kernel(inline=True)
+def stopping_speed(speed, left, braking, dt):  # type: ignore[no-untyped-def]
+    """The speed [m/s] a tick later from which `braking` [m/s^2] still stops within what is then left of `left` [m]."""
+    half = HALF * braking * dt
+    return max(np.sqrt(max(half * half + TWO * (braking * left - half * speed), ZERO)) - half, ZERO)
+
+
+@kernel(inline=True)
+def roll(x, y, yaw, speed, speed_after, curvature, dt):  # type: ignore[no-untyped-def]
+    """Roll for `dt` [s] on a circle of so much curvature [1/m] while the speed changes evenly; either way.
+
+    Returns:
+        x, y [m], yaw [rad] afterwards.
+    """
+    travelled = HALF * (speed + speed_after) * dt
+    turned = travelled * curvature
+    middle = yaw + HALF * turned
+    return x + travelled * np.cos(middle), y + travelled * np.sin(middle), yaw + turned
+
+
+@kernel(inline=True)
+def bicycle(x, y, yaw, speed, steer, acceleration, wheelbase, dt):  # type: ignore[no-untyped-def]
+    """Move one vehicle on by `dt` [s]; it never rolls backwards.
+
+    Returns:
+        x, y [m], yaw [rad], speed [m/s] afterwards.
+    """
+    speed_after = max(speed + acceleration * dt, ZERO)
+    x, y, yaw = roll(x, y, yaw, speed, speed_after, np.tan(steer) / wheelbase, dt)
+    return x, y, yaw, speed_after
+
+
+@kernel(inline=True)
+def grip_of(wetness):  # type: ignore[no-untyped-def]
+    """Coefficient of friction between tyre and road, from its wetness 0..1 (`sim.dynamics.friction.wetness_of`)."""
+    return DRY_GRIP + (WET_GRIP - DRY_GRIP) * wetness
+
+
+@kernel(inline=True)
+def tyres(sideways, along):  # type: ignore[no-untyped-def]
+    """Share out the friction circle (Rajamani, chapter 13); all in units of grip * g, none below 0.
+
+    A bend takes what it wants, up to the circle less what the brakes are sure of; the rest is left along the car.
+
+    Args:
+        sideways: what the wheel's angle wants at this speed; along: what the brakes want.
+
+    Returns:
+        sideways held, and what is left along: their squares sum to 1 at most.
+    """
+    kept = min(along, BRAKES_SHARE)
+    most = np.sqrt((ONE - kept) * (ONE + kept))
+    if sideways > most:
+        return most, kept
+    return sideways, np.sqrt((ONE - sideways) * (ONE + sideways))
+
+
+@kernel(inline=True)
+def held(curvature, speed, along, hold):  # type: ignore[no-untyped-def]
+    """The curvature that tyres hold at a speed, and the acceleration that they have left along the car.
+
+    Args:
+        curvature: that the wheel's angle wants [1/m]; speed [m/s]; along: braking wanted [m/s^2], not below 0.
+        hold: grip * g [m/s^2].
+    """
+    wanted = speed * speed * abs(curvature) / hold
+    given, left = tyres(wanted, along / hold)
+    if given < wanted:
+        curvature *= given / wanted
+    return curvature, left * hold
+
+
+@kernel(inline=True)
+def pedalled(speed, acceleration, gear, pedal, curvature, hold, limits, h):  # type: ignore[no-untyped-def]
+    """Speed after one step of `h` [s], and the curvature driven.
+
+    Args:
+        acceleration: that engine and brakes deliver [m/s^2]; gear: 1 or -1; pedal: asked for, below 0 brakes [m/s^2].
+    """
+    if speed == ZERO:  # only the engine moves a standing car, only where the gear points, only as hard as asked
+        acceleration = gear * clamp(gear * acceleration, ZERO, max(pedal, ZERO))
+    after = clamp(speed + acceleration * h, -limits[MAX_REVERSE], limits[MAX_SPEED])
+    if (speed > ZERO and after < ZERO) or (speed < ZERO and after > ZERO):
+        after = ZERO  # whoever turns round comes to a stand first: brakes then have nothing left to push against
+    fastest = max(abs(speed), abs(after))
+    curvature, left = held(curvature, fastest, max(abs(speed) - abs(after), ZERO) / h, hold)
+    return clamp(after, speed - left * h, speed + left * h), curvature
+
+
+@kernel(inline=True)
+def drive(x, y, yaw, speed, steer, acceleration, steer_asked, pedal, reverse, grip, limits, wheelbase,  # type: ignore[no-untyped-def]
+          dt, substeps):  # fmt: skip
+    """Move one driven car on by a tick of `dt` [s].
+
+    Gears: a pedal above 0 drives forwards, in reverse backwards, and against the car's rolling while that goes the
+    other way; below 0 it brakes towards a stand, whichever way the car rolls, and keeps it there. The wheel turns as
+    fast as it can. Where it wants a narrower bend than the tyres hold, the car goes straighter, and never spins.
+
+    The lag is first order, taken once a tick, backward Euler: a += (asked - a) dt / (lag + dt). However long the tick,
+    a pedal pressed by another a leaves the speed lag * a behind what it would be without, as in continuous time; and
+    what is delivered is the mean over the tick, so that a world needs no memory of it but its last acceleration.
+
+    Args:
+        x, y [m], yaw [rad], speed [m/s], steer [rad]; acceleration: mean over the last tick [m/s^2].
+        steer_asked [rad], pedal [m/s^2]: clipped to the limits; reverse: the gear.
+        grip: coefficient of friction; limits: `limits_of`; substeps: of the tick.
+
+    Returns:
+        x, y, yaw, speed, steer afterwards.
+    """
+    h = dt / np.float32(substeps)
+    want = clamp(steer_asked, -limits[MAX_STEER], limits[MAX_STEER])
+    pedal = clamp(pedal, -limits[MAX_BRAKING], limits[MAX_ACCELERATION])
+    gear = -ONE if reverse else ONE
+    asked = gear * pedal
+    if pedal < ZERO:
+        asked = pedal if speed > ZERO else (-pedal if speed < ZERO else ZERO)
+    delivered = acceleration if speed != ZERO else ZERO  # what brought it to a stand is over
+    delivered += (asked - delivered) * (dt / (limits[LAG] + dt))
+    for _ in range(substeps):
+        steer += clamp(want - steer, -limits[STEER_RATE] * h, limits[STEER_RATE] * h)
+        after, curvature = pedalled(speed, delivered, gear, pedal, np.tan(steer) / wheelbase, grip * G, limits, h)
+        x, y, yaw = roll(x, y, yaw, speed, after, curvature, h)
+        speed = after
+    return x, y, yaw, speed, steer
+
+
+@kernel
+def _forward(pose, speed, steer, acceleration, least, wheelbase, dt):  # type: ignore[no-untyped-def]
+    for i in range(pose.shape[0]):
+        after = max(speed[i] + acceleration[i] * dt, least[i])
+        curvature = np.tan(steer[i]) / wheelbase
+        pose[i, 0], pose[i, 1], pose[i, 2] = roll(pose[i, 0], pose[i, 1], pose[i, 2], speed[i], after, curvature, dt)
+        speed[i] = after
+
+
+@kernel
+def _drive(pose, speed, steer, acceleration, steer_asked, pedal, reverse, grip, limits, wheelbase, dt, substeps):  # type: ignore[no-untyped-def]
+    for i in range(pose.shape[0]):
+        before = speed[i]
+        pose[i, 0], pose[i, 1], pose[i, 2], speed[i], steer[i] = drive(
+            pose[i, 0], pose[i, 1], pose[i, 2], before, steer[i], acceleration[i], steer_asked[i], pedal[i],
+            reverse[i], grip[i], limits, wheelbase, dt, substeps,
+        )  # fmt: skip
+        acceleration[i] = (speed[i] - before) / dt
+
+
+def forward(
+    pose: np.ndarray, speed: np.ndarray, steer: np.ndarray, acceleration: np.ndarray, dt: float, vehicle: Vehicle,
+    reverse: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Advance n bicycles one step of `dt` [s] with steer and acceleration held.
+
+    Args:
+        pose: (n, 3) x, y [m], yaw [rad] of the rear axles; speed: (n,) [m/s].
+        steer: (n,) front wheel angle [rad]; acceleration: (n,) [m/s^2], of speed: below 0 it slows a car that rolls
+            forwards and quickens one that rolls backwards.
+        reverse: (n,) bool, who may roll backwards, as fast as the vehicle can; None is nobody: they end in a stand.
+
+    Returns:
+        pose, speed afterwards, new arrays of the same shapes, float32.
+    """
+    pose, speed = np.array(pose, np.float32), np.array(speed, np.float32)
+    steer, acceleration = np.asarray(steer, np.float32), np.asarray(acceleration, np.float32)
+    may = np.zeros(len(speed), bool) if reverse is None else np.asarray(reverse, bool)
+    least = np.where(may, -vehicle.max_reverse_speed, 0.0).astype(np.float32)
+    _forward(pose, speed, steer, acceleration, least, np.float32(vehicle.wheelbase), np.float32(dt))
+    return pose, speed
+
+
+def inverse(
+    pose: np.ndarray, speed: np.ndarray, pose_after: np.ndarray, speed_after: np.ndarray, dt: float, vehicle: Vehicle
+) -> tuple[np.ndarray, np.ndarray]:
+    """The steer [rad] and acceleration [m/s^2] that `forward` turns into the given motion, either way.
+
+    Steer cannot be told from a vehicle that has not moved and is 0 there.
+    """
+    acceleration = (np.asarray(speed_after, np.float64) - speed) / dt
+    travelled = 0.5 * (np.asarray(speed, np.float64) + speed_after) * dt
+    turned = np.asarray(pose_after, np.float64)[:, 2] - np.asarray(pose, np.float64)[:, 2]
+    moving = np.abs(travelled) > 1e-6
+    steer = np.arctan(np.where(moving, turned * vehicle.wheelbase / np.where(moving, travelled, 1.0), 0.0))
+    return steer.astype(np.float32), acceleration.astype(np.float32)
+
+
+def driven(
+    state: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], steer: np.ndarray, acceleration: np.ndarray,
+    grip: np.ndarray, dt: float, vehicle: Vehicle, reverse: np.ndarray | None = None, substeps: int = 2,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Advance n cars one tick of `dt` [s] as ego is advanced: `drive` for arrays.
+
+    Args:
+        state: pose (n, 3) x, y [m], yaw [rad] of the rear axles; speed [m/s], steer [rad] and the last tick's
+            acceleration [m/s^2], (n,) each.
+        steer: (n,) asked for [rad]; acceleration: (n,) asked for in the gear's direction, below 0 brakes [m/s^2].
+        grip: (n,) coefficients of friction, above 0; reverse: (n,) bool, the gears; None is forwards everywhere.
+
+    Returns:
+        The state afterwards: new arrays of the same shapes, float32.
+    """
+    pose, speed, wheel, delivered = (np.array(a, np.float32) for a in state)
+    asked, pedal, friction = (np.ascontiguousarray(a, np.float32) for a in (steer, acceleration, grip))
+    gears = np.zeros(len(speed), bool) if reverse is None else np.ascontiguousarray(reverse, bool)
+    _drive(
+        pose, speed, wheel, delivered, asked, pedal, gears, friction, limits_of(vehicle),
+        np.float32(vehicle.wheelbase), np.float32(dt), substeps,
+    )  # fmt: skip
+    return pose, speed, wheel, delivered

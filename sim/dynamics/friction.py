@@ -1,0 +1,33 @@
+"""Friction of the road by its wetness."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.core.geometry import clamp01
+from sim.core.kernel import kernel
+
+_F = np.float32
+_0, _1, _2, _3 = _F(0.0), _F(1.0), _F(2.0), _F(3.0)
+
+_PERCENT = _F(0.01)
+
+
+@kernel(inline=True)
+def _hours(table, day, dusk, i):
+    """Colour i of a (day, dusk, night) table at an hour."""
+    base = table[2, i] + (table[0, i] - table[2, i]) * day
+    return base + (table[1, i] - base) * dusk
+
+
+@kernel(inline=True)
+def damp_of(weather):
+    """How damp the road looks between its puddles, 0..1: from wetness, and from rain that falls."""
+    rain = clamp01(weather[1] * _PERCENT)
+    return clamp01(max(weather[9] * _PERCENT, min(_1, _F(1.4) * rain) * _F(0.85)))
+
+
+@kernel(inline=True)
+def wetness_of(weather):
+    """How wet the road is to a tyre, 0..1, in a weather (14,): as damp as it looks, or more where water stands."""
+    return max(damp_of(weather), clamp01(weather[2] * _PERCENT))

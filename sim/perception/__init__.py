@@ -1,0 +1,1 @@
+"""Perception: visibility and ground truth in ego's frame."""

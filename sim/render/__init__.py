@@ -1,0 +1,1 @@
+"""Rendering: the RGB camera's picture, pass by pass."""

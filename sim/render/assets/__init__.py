@@ -1,0 +1,1 @@
+"""Assets of the renderer: textures, figures, meshes, signs."""

@@ -1,0 +1,215 @@
+"""The camera: pictures of every world from ego's place, on one core in tens of microseconds each.
+
+A pinhole on ego with yaw and pitch but no roll.  One that looks steeply up or down, or past its own foot, sees all
+around it, see `sim.render.tilted_camera`.  Each world is drawn sky and ground first, the ground with the shadows that
+fall on it,
+then objects front to back with a depth buffer, then what a wet road mirrors, then the dark under cars and pools of
+light, then rain.  What a world looks like follows from its own row of `World` alone, never from the batch, the threads
+or the neighbours.  Image rows grow downwards, columns to the right.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.core.constants import RAD
+from sim.core.kernel import kernel, over_worlds
+from sim.datatypes.camera import Camera
+from sim.datatypes.road_map import Bank
+from sim.datatypes.world_state import World
+from sim.render.assets.meshes import meshes
+from sim.render.assets.textures import atlas
+from sim.render.ground import draw_ground, draw_mirror
+from sim.render.lighting import LIGHT_SIZE, PUDDLES, WET, light_of
+from sim.render.objects import ITEM, draw_objects, draw_patches, gather
+from sim.render.polygon import DEPTHS
+from sim.render.rain import draw_rain
+from sim.render.shadows import cast_shadows
+from sim.render.signs import draw_signs, signs_in
+from sim.render.sky import draw_sky, noise
+from sim.render.tilted_camera import AROUND, beams
+from sim.render.traffic_lights import draw_lights
+
+SMOOTH_FROM = 200  # rows; images at least this tall are sampled bilinearly everywhere
+BEAM_WIDTH = 0.50  # of ego's headlights [rad]
+WIDEST = 179.99  # [deg] field of view
+STEEP = 60.0  # [deg] up or down from which on a camera sees all around
+
+
+class View(NamedTuple):
+    """A camera's rays as tables.
+
+    Args:
+        rows: (H, 4) float32: upward and forward part of the row's ray, depth at which it meets the ground (0 above
+            the horizon) [m], how much of the headlights' light reaches an object there.
+        cols: (4, W) float32: rightward part of the column's ray, its azimuth off the axis [rad], the headlights'
+            strength, spare; (4 + H, W) where it sees all around: then that strength follows row by row.
+        geometry: (8,) float32: focal length [px], centre row, sine and cosine of the pitch, how far around it the
+            camera sees [m] (0 where it looks ahead), cosine and sine of half the angle of view (0 where it sees all
+            around), height [m].
+        mount: (3,) float32: forward, left [m] of the rear axle, yaw [rad].
+        horizon: first row that sees the ground.
+
+    `cols` and `geometry` cannot be written where the camera sees all around: see `sim.render.tilted_camera`.
+    """
+
+    rows: np.ndarray
+    cols: np.ndarray
+    geometry: np.ndarray
+    mount: np.ndarray
+    horizon: int
+
+
+@functools.lru_cache(maxsize=32)
+def view_of(camera: Camera) -> View:
+    """The tables of a camera.
+
+    Raises:
+        ValueError: for an image, angle or height that cannot be.
+    """
+    if camera.width < 2 or camera.height < 2:
+        raise ValueError(f"camera is {camera.width} x {camera.height} px; at least 2 x 2 is needed")
+    if not 5.0 <= camera.fov <= WIDEST:
+        raise ValueError(f"camera has fov={camera.fov}; wanted 5 to {WIDEST:g} degrees")
+    if not camera.up > 0.05:
+        raise ValueError(f"camera has up={camera.up}; wanted more than 0.05 m above the ground")
+    if not abs(camera.pitch) <= 90.0:
+        raise ValueError(f"camera has pitch={camera.pitch}; wanted -90 to 90 degrees")
+    focal = camera.width / 2.0 / math.tan(camera.fov * RAD / 2.0)
+    middle = camera.height / 2.0
+    sine, cosine = math.sin(camera.pitch * RAD), math.cos(camera.pitch * RAD)
+    tilt = (middle - np.arange(camera.height) - 0.5) / focal
+    up, ahead = sine + tilt * cosine, cosine - tilt * sine
+    below = up < -1e-4
+    depth = np.where(below, camera.up / np.where(below, -up, 1.0), 0.0)
+    elevation = np.arctan2(up, ahead)
+    lit = np.clip(1.0 - np.maximum(elevation + 0.01, 0.0) / 0.16, 0.12, 1.0)
+    right = (np.arange(camera.width) + 0.5 - camera.width / 2.0) / focal
+    azimuth = -np.arctan2(right, cosine)
+    angle = (azimuth + camera.yaw * RAD) / BEAM_WIDTH
+    beam = 0.85 * np.exp(-(angle**2)) + 0.15 * np.exp(-(angle**2) / 6.0)
+    around, across, along = 0.0, 0.0, 0.0
+    if abs(camera.pitch) > STEEP or ahead.min() < 0.0:
+        farthest = depth * np.hypot(ahead, right[-1]) if below.all() else np.array([AROUND])
+        around = min(float(farthest.max()) + 1.0, AROUND)
+    else:
+        half = math.atan(np.abs(right).max() * 1.02 / max(float(ahead.min()), 0.05) + 1.0 / focal)
+        across, along = math.cos(half), math.sin(half)
+    view = View(
+        np.stack([up, ahead, depth, lit], 1).astype(np.float32),
+        np.stack([right, azimuth, beam, np.zeros_like(right)]).astype(np.float32),
+        np.array([focal, middle, sine, cosine, around, across, along, camera.up], np.float32),
+        np.array([camera.forward, camera.left, camera.yaw * RAD], np.float32),
+        int(np.argmax(below)) if below.any() else camera.height,
+    )
+    if around > 0.0:
+        of_rows = beams(camera.width, camera.height, camera.fov, camera.pitch, camera.yaw, BEAM_WIDTH)
+        view = view._replace(cols=np.concatenate([view.cols, of_rows]))
+        view.cols.flags.writeable = view.geometry.flags.writeable = False
+    return view
+
+
+@functools.lru_cache(maxsize=1)
+def _noise() -> np.ndarray:
+    return noise()
+
+
+@kernel
+def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise, reach, shape, what, start,
+          atlas_texels, tex_start, tex_size, texels, level_start, level_shape, origin, texel, scenery, scenery_start,
+          skyline, tick, seed, map_of, weather, x, y, yaw, kind, length, width, height, overhang, look, speed, clock,
+          sign_row, sign_texels, sign_start, sign_size, sign_panel):  # fmt: skip
+    """Draw worlds first .. stop. One range owns one set of scratch arrays."""
+    high, wide = rows.shape[0], cols.shape[1]
+    most = kind.shape[1]
+    for m in range(scenery_start.shape[0] - 1):
+        most = max(most, kind.shape[1] + scenery_start[m + 1] - scenery_start[m])
+    zb = np.empty((high, wide), np.float32)
+    spans = np.empty((2, high), np.float32)
+    poly = np.empty((6, 8), np.float32)
+    grad = np.empty(9, np.float32)
+    light = np.empty(6, np.float32)
+    table = np.empty(LIGHT_SIZE, np.float32)
+    fog = np.empty(DEPTHS, np.float32)
+    line = np.empty((4, wide), np.float32)
+    packed = np.empty(wide, np.uint32)
+    shaded = np.empty(wide, np.uint32)
+    shine = np.empty((high, wide), np.float32)
+    shade = np.empty((high, wide), np.float32)
+    touched = np.empty(high, np.uint8)
+    pool = np.empty(wide, np.float32)
+    top = np.empty(wide, np.float32)
+    base = np.empty(wide, np.int32)
+    item = np.empty((most, ITEM), np.float32)
+    order = np.empty(most, np.int32)
+    for w in range(first, stop):
+        o = out[w]
+        m = map_of[w]
+        c, s = math.cos(yaw[w, 0]), math.sin(yaw[w, 0])
+        cam_x = x[w, 0] + c * mount[0] - s * mount[1]
+        cam_y = y[w, 0] + s * mount[0] + c * mount[1]
+        cam_yaw = yaw[w, 0] + mount[2]
+        light_of(weather[w], table)
+        zb[:] = np.float32(0.0)
+        draw_sky(o, rows, cols, geometry, horizon, cam_yaw, table, skyline[m], noise[0], smooth, top, line, shaded)
+        cast_shadows(shade, touched, rows, cols, geometry, horizon, cam_x, cam_y, cam_yaw, table, w, kind, x, y, yaw,
+                     length, width, height, overhang, scenery, scenery_start[m], scenery_start[m + 1])  # fmt: skip
+        draw_ground(o, rows, cols, geometry, horizon, cam_x, cam_y, cam_yaw, smooth, table, noise, packed, shaded,
+                    shine, shade, touched, pool, texels, level_start[m], level_shape[m], origin[m],
+                    texel[m])  # fmt: skip
+        count = gather(item, order, geometry, reach, cam_x, cam_y, cam_yaw, w, kind, x, y, yaw, length, width, height,
+                       overhang, look, speed, scenery, scenery_start[m], scenery_start[m + 1])  # fmt: skip
+        draw_objects(o, zb, item, order, count, geometry, rows, cols, cam_yaw, table, fog, smooth, spans, poly,
+                     grad, light, shape, what, start, atlas_texels, tex_start, tex_size)  # fmt: skip
+        draw_signs(o, zb, w, geometry, rows, cols, cam_x, cam_y, cam_yaw, table, fog, spans, poly, grad, light, kind, x,
+                   y, yaw, overhang, length, sign_row, sign_texels, sign_start, sign_size, sign_panel)  # fmt: skip
+        draw_lights(o, zb, item, count, geometry, table, fog, clock[w])
+        if table[WET] > np.float32(0.0) or table[PUDDLES] > np.float32(0.0):
+            draw_mirror(o, zb, geometry, horizon, table, shine, base)
+        draw_patches(o, zb, item, count, geometry, rows, cols, horizon, table)
+        draw_rain(o, seed[w], tick[w], geometry, horizon, cols, table)
+
+
+def render(bank: Bank, world: World, camera: Camera, out: np.ndarray | None = None, *, threads: int = 1) -> np.ndarray:
+    """Draw what every ego's camera sees.
+
+    Args:
+        bank: the maps.
+        world: B worlds.
+        camera: mounted on every ego; ego itself is not drawn.
+        out: (B, H, W, 3) uint8 to draw into; a new array when not given.
+        threads: how many to use at most; the picture does not depend on it.
+
+    Returns:
+        (B, H, W, 3) uint8, RGB.
+
+    Raises:
+        ValueError: when `out` has another shape or type, or the camera cannot be.
+    """
+    view = view_of(camera)
+    wanted = (len(world.tick), camera.height, camera.width, 3)
+    if out is None:
+        out = np.empty(wanted, np.uint8)
+    elif out.shape != wanted or out.dtype != np.uint8 or not out.flags.c_contiguous:
+        raise ValueError(f"out is {out.shape} {out.dtype}; wanted {wanted} uint8, contiguous")
+    mesh, pictures = meshes(), atlas()
+    signs, sign_row = signs_in(world)
+    # four bytes are fetched as one number
+    texels = bank.texels.view("<u4").reshape(-1)
+    smooth = camera.height >= SMOOTH_FROM
+
+    def run(first: int, stop: int) -> None:
+        _draw(first, stop, out, view.rows, view.cols, view.geometry, view.mount, view.horizon, smooth, _noise(),
+              mesh.reach, mesh.shape, mesh.what, mesh.start, pictures.texels, pictures.start, pictures.size,
+              texels, bank.level_start, bank.level_shape, bank.ground_origin, bank.ground_texel,
+              bank.scenery, bank.scenery_start, bank.skyline, world.tick, world.seed, world.map, world.weather,
+              world.x, world.y, world.yaw, world.kind, world.length, world.width, world.height, world.overhang,
+              world.look, world.speed, world.clock, sign_row, signs.texels, signs.start, signs.size,
+              signs.panel)  # fmt: skip
+
+    over_worlds(run, wanted[0], threads)
+    return out

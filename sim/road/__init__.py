@@ -1,0 +1,1 @@
+"""Roads: OpenDRIVE, generators, the lane graph and compiled maps."""

@@ -1,0 +1,1 @@
+"""Map generators: each returns an OpenDRIVE text."""

@@ -1,0 +1,91 @@
+"""Generated single streets from west to east: a narrow passage, parking bays, a crosswalk.
+
+Each function gives OpenDRIVE text; `sim.road.generators.registry` registers them with the ranges of their numbers.
+The reference line is the middle of the street, so eastbound lanes have negative ids and lie on the south side.
+"""
+
+from __future__ import annotations
+
+import random
+import xml.etree.ElementTree as ET
+
+from sim.road.opendrive.writer import (
+    GUTTER,
+    PAVEMENT,
+    Strip,
+    box_object,
+    network,
+    road,
+    section,
+    street,
+    text_of,
+)
+
+SHORT = 4.7  # [m] length of a bay in which no car can park
+_SIGN = 0.5  # [m] from the kerb to a sign
+
+
+def parking_bays(
+    bays: float = 6,
+    bay: float = 6.0,
+    depth: float = 2.3,
+    arm: float = 40.0,
+    lane_width: float = 3.5,
+    shortest: float = 0.0,
+    longest: float = 0.0,
+    seed: float = 0,
+    short_1: float = 0,
+    short_2: float = 0,
+    short_3: float = 0,
+    short_4: float = 0,
+) -> str:
+    """A straight street whose south side has bays to park in along the kerb, cut into the pavement.
+
+    Args:
+        bays: how many, one behind the other.
+        bay: length of each, along the street [m].
+        depth: width of the parking lane [m].
+        arm: length of the street on either side of the bays [m].
+        lane_width: [m].
+        shortest, longest: between which each bay's length is drawn [m]; 0 where that is `bay`.
+        seed: of the draw.
+        short_1, ...: 1 makes that bay too short to park in, SHORT.
+    """
+    chance, ends = random.Random(round(seed)), sorted((shortest or bay, longest or bay))
+    even = ends[0] == ends[1]
+    lengths = [ends[0] if even else round(chance.uniform(*ends), 2) for _ in range(round(bays))]
+    for k, short in enumerate((short_1, short_2, short_3, short_4)[: len(lengths)]):
+        if short:
+            lengths[k], even = SHORT, False
+    starts = [k * ends[0] if even else sum(lengths[:k]) for k in range(len(lengths) + 1)]
+    begin, end = arm, arm + starts[-1]
+    root, element = _straight("parking_bays", end + arm)
+    gutter, near = Strip("shoulder", GUTTER, "curb"), Strip("driving", lane_width, "solid")
+    left = street(1, lane_width)
+    for s, parks in ((0.0, False), (begin, True), (end, False)):
+        first, last = s == 0.0, s == end
+        kinds = [near, *([Strip("parking", depth, "none")] if parks else []), gutter]
+        kinds.append(Strip("sidewalk", PAVEMENT if parks else PAVEMENT + depth))
+        right = [_goes_on(strip, _other(k, parks), first, last) for k, strip in enumerate(kinds, 1)]
+        section(element, right, [_goes_on(strip, k, first, last) for k, strip in enumerate(left, 1)], s, "broken")
+    for k, length in enumerate(lengths):
+        middle = (k + 0.5) * length if even else starts[k] + 0.5 * length
+        at = (begin + middle, -(lane_width + 0.5 * depth))
+        box_object(element, k + 1, "parkingSpace", at, (length, depth))
+    return text_of(root)
+
+
+def _other(k: int, parks: bool) -> int | None:
+    """Which lane goes on from the k-th southern one beyond the bays' ends; the parking lane has none."""
+    return {1: -1, 2: None, 3: -2, 4: -3}[k] if parks else {1: -1, 2: -3, 3: -4}[k]
+
+
+def _goes_on(strip: Strip, other: int | None, first: bool, last: bool) -> Strip:
+    """A strip of one of three sections, linked to its neighbours."""
+    return Strip(strip.kind, strip.width, strip.mark, strip.change, None if first else other, None if last else other)
+
+
+def _straight(name: str, length: float) -> tuple[ET.Element, ET.Element]:
+    """A network of one road from west to east, its middle at the origin, without lanes yet."""
+    root = network(name, (-0.5 * length, -20.0, 0.5 * length, 20.0))
+    return root, road(root, 1, (-0.5 * length, 0.0, 0.0), [(length, 0.0)])

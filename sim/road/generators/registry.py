@@ -1,0 +1,57 @@
+"""Generated road networks: functions from a few numbers to OpenDRIVE text that CARLA's parser loads unchanged.
+
+Here is the register of them all, and those of one junction in the middle of the world, with arms as straight roads
+that leave it, right-hand traffic, one lane each way with a gutter and a pavement on both sides.  Lines and arcs only:
+every turn is one arc whose reference line joins the centre lines of two arms, so connecting roads are one-way and lie
+to its right.  `sim.road.opendrive.writer` says which of CARLA's traps are avoided; junction and road ids are apart.
+OpenDRIVE 1.4, frame x east, y north.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+
+from sim.road.generators.base import Generator, _checked, check
+from sim.road.generators.crosswalk import crosswalk
+from sim.road.generators.exits import exits
+from sim.road.generators.grid_town import grid_town
+from sim.road.generators.intersections import crossroads, crossroads_lights, crossroads_stop, t_junction
+from sim.road.generators.motorway_merge import merge
+from sim.road.generators.narrow_passage import narrow_passage
+from sim.road.generators.parking_bays import parking_bays
+from sim.road.generators.roundabout import roundabout
+from sim.road.generators.two_turns import two_turns
+
+# Kind of a place of decision beyond the single junction (`sim.road.graph.decision_points`) -> the generators whose
+# maps have one; of the first of them it is what a map is made for.
+PLACES: dict[str, tuple[str, ...]] = {
+    "exits": ("exits",),
+    "legs": ("two_turns",),
+    "passage": ("narrow_passage",),
+    "bays": ("parking_bays",),
+    "street": ("crosswalk", "parking_bays", "narrow_passage"),
+}
+
+
+GENERATORS: dict[str, Generator] = {
+    **{g.__name__: g for g in (t_junction, crossroads, crossroads_lights, crossroads_stop)},
+    **{g.__name__: _checked(g) for g in (roundabout, grid_town, merge, narrow_passage, parking_bays, crosswalk)},
+    **{g.__name__: _checked(g) for g in (exits, two_turns)},
+}
+
+
+def generate(name: str, parameters: Iterable[tuple[str, float]] = ()) -> str:
+    """OpenDRIVE text of a named generator.
+
+    Raises:
+        ValueError: for unknown names or values out of range.
+    """
+    return _generated(name, tuple(parameters))
+
+
+@functools.lru_cache(maxsize=64)
+def _generated(name: str, parameters: tuple[tuple[str, float], ...]) -> str:
+    values = dict(parameters)
+    check(name, values)
+    return GENERATORS[name](**values)

@@ -1,0 +1,46 @@
+"""Generates a road with two turns in a row."""
+
+from __future__ import annotations
+
+import math
+
+from sim.road.generators.exits import _EAST, _NORTH, _SOUTH, _WEST, _anticlockwise, _two_way
+from sim.road.opendrive.writer import Mouth, add_ways, crossing_ways, network, text_of
+
+_JUNCTIONS = 100_000  # ids of junctions begin here, those of connecting roads at a tenth
+_MARGIN = 20.0  # [m] of world around the roads
+
+
+def two_turns(
+    arm: float = 50.0, leg: float = 50.0, side: float = 40.0, lane_width: float = 3.5, radius: float = 9.0
+) -> str:
+    """A T whose left and right roads each lead to another T with a left and a right.
+
+    Args:
+        arm: length of the stem from the south [m].
+        leg: length of the road between the first turn and the second, on either side [m].
+        side: length of the roads behind the second turn [m].
+        lane_width: [m].
+        radius: of every right turn along the middle of its lane [m].
+    """
+    edge = radius + 0.5 * lane_width
+    far = 2.0 * edge + leg  # from the middle of the first T to that of the second
+    first, west, east = _JUNCTIONS, _JUNCTIONS + 1, _JUNCTIONS + 2
+    reach, down = far + _MARGIN, edge + max(arm, side) + _MARGIN
+    root = network("two_turns", (-reach, -down, reach, edge + side + _MARGIN))
+    stem, _ = _two_way(root, 1, (0.0, -edge, _SOUTH), arm, lane_width, (first, None))
+    ends: dict[int, list[Mouth]] = {first: [stem], west: [], east: []}
+    road_id = 2
+    for there, way, x in ((west, _WEST, -far), (east, _EAST, far)):
+        begin = (math.copysign(edge, x), 0.0, way)
+        near, beyond = _two_way(root, road_id, begin, leg, lane_width, (first, there))
+        ends[first].append(near)
+        ends[there].append(beyond)
+        for k, (heading, y) in enumerate(((_SOUTH, -edge), (_NORTH, edge)), 1):
+            start, _ = _two_way(root, road_id + k, (x, y, heading), side, lane_width, (there, None))
+            ends[there].append(start)
+        road_id += 3
+    free = _JUNCTIONS // 10
+    for junction, around in ends.items():
+        free = add_ways(root, junction, free, crossing_ways(_anticlockwise(around)))
+    return text_of(root)

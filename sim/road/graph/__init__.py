@@ -1,0 +1,1 @@
+"""Road graphs: lanes, junctions, routes, sidewalks, placement."""

@@ -1,0 +1,113 @@
+"""Traffic lights: which colour each shows, as a pure function of its plan and of the lights' clock.
+
+A plan is one number (24 bits, so that it fits the look of a piece of scenery): the cycle's length, when in it the light
+turns green, and for how long, in whole seconds.  After green comes YELLOW seconds of yellow, otherwise it is red.  The
+lights of a junction share a cycle in which each phase is green once, followed by yellow and CLEARANCE seconds of red
+everywhere; a phase is the lights of one controller, or of one approach where the map names no controllers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.core.kernel import kernel
+from sim.road.graph.lane_graph import LIGHTS, LaneGraph
+
+SIGNAL_STATES: tuple[str, ...] = ("red", "yellow", "green", "off")  # CARLA's TrafficLightState, in its order
+RED, YELLOW, GREEN, OFF = range(4)
+GREEN_TIME, YELLOW_TIME, CLEARANCE = 10, 3, 2  # [s], the first two as CARLA's own lights have them
+LIGHTS_OFF = -1  # the clock of a world whose lights are out of order
+_MOST = 127  # [s] what seven bits hold
+_APPROACH = np.pi / 3  # [rad] lights that face nearly the same way are for one approach
+_SECOND = np.int32(1000)  # [ms]
+_YELLOW_TIME = np.int32(YELLOW_TIME)
+
+
+def plan(period: int, begin: int, green: int) -> int:
+    """A light's plan: turns green `begin` [s] into a cycle of `period` [s], for `green` [s].
+
+    Raises:
+        ValueError: for what seven bits cannot hold, or a green that does not fit.
+    """
+    if not 0 < period <= _MOST or not 0 <= begin < period or not 0 < green or begin + green + YELLOW_TIME > period:
+        raise ValueError(
+            f"a cycle of {period} s cannot hold green from {begin} s for {green} s and {YELLOW_TIME} s of yellow; "
+            f"wanted at most {_MOST} s in all"
+        )
+    return period << 14 | begin << 7 | green
+
+
+@kernel(inline=True)
+def light_state(plan, clock):  # type: ignore[no-untyped-def]
+    """RED, YELLOW, GREEN or OFF: what a light of this plan shows when the lights' clock is at `clock` [ms], int32."""
+    state = np.int32(OFF)
+    period = (plan >> 14) & 127
+    if clock >= 0 and period > 0:
+        at = (clock // _SECOND - ((plan >> 7) & 127) + period) % period
+        state = np.int32(RED)
+        if at < (plan & 127):
+            state = np.int32(GREEN)
+        elif at < (plan & 127) + _YELLOW_TIME:
+            state = np.int32(YELLOW)
+    return state
+
+
+def plans_of(graph: LaneGraph) -> np.ndarray:
+    """(G,) int32: the plan of every signal of a map that is a light, 0 for other signals.
+
+    Raises:
+        ValueError: for a junction with more phases than a cycle can hold.
+    """
+    plans = np.zeros(len(graph.signal_ids), np.int32)
+    lights = [g for g, kind in enumerate(graph.signal_types) if kind in LIGHTS]
+    by_junction: dict[int, list[int]] = {}
+    for g in lights:
+        by_junction.setdefault(junction_of(graph, g), []).append(g)
+    for junction, members in sorted(by_junction.items()):
+        phases = _phases(graph, members, alone=junction < 0)
+        length = GREEN_TIME + YELLOW_TIME + CLEARANCE
+        green = GREEN_TIME
+        if len(phases) * length > _MOST:
+            green = _MOST // len(phases) - YELLOW_TIME - CLEARANCE
+            length = green + YELLOW_TIME + CLEARANCE
+        if green < 1:
+            raise ValueError(f"junction {junction} of {graph.name} has {len(phases)} phases; a cycle holds fewer")
+        period = max(len(phases), 2) * length
+        for k, phase in enumerate(phases):
+            for g in phase:
+                plans[g] = plan(period, k * length, green)
+    return plans
+
+
+def junction_of(graph: LaneGraph, signal: int) -> int:
+    """The junction that a signal guards: that of a lane it is for, or of what follows such a lane; -1 for none."""
+    for lane, _ in graph.governed_by(signal):
+        for other in (lane, *graph.successors_of(lane).tolist()):
+            if graph.junction[other] >= 0:
+                return int(graph.junction[other])
+    return -1
+
+
+def _phases(graph: LaneGraph, members: list[int], alone: bool) -> list[list[int]]:
+    """The lights that are green together, in the order of their turns.
+
+    Args:
+        alone: the lights guard no junction, so that each has its own cycle, and all may run alike.
+    """
+    if alone:
+        return [members]
+    by_controller: dict[int, list[int]] = {}
+    for g in members:
+        by_controller.setdefault(int(graph.signal_controller[g]), []).append(g)
+    free = by_controller.pop(-1, [])
+    phases = list(by_controller.values())
+    approaches: list[list[int]] = []
+    for g in free:
+        for group in approaches:
+            turn = graph.signal_pose[g, 2] - graph.signal_pose[group[0], 2]
+            if abs(np.arctan2(np.sin(turn), np.cos(turn))) < _APPROACH:
+                group.append(g)
+                break
+        else:
+            approaches.append([g])
+    return phases + approaches

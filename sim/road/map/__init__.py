@@ -1,0 +1,1 @@
+"""Compiled maps: the arrays that kernels read."""

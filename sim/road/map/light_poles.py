@@ -1,0 +1,59 @@
+"""Poles of traffic lights: where they stand beside a map's roads."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sim.datatypes.road_map import Ground
+from sim.datatypes.vocabulary import DRIVABLE, KIND
+from sim.road.graph.lane_graph import LIGHTS, LaneGraph
+from sim.road.graph.traffic_lights import plans_of
+
+_LIGHT = KIND["light"]
+
+STANDING = (0.7, 0.95, 4.6)  # length, width (of the plate), height of the whole [m]: larger than life
+_ROOM = 0.45  # [m] that a pole keeps from what can be driven on
+_APART = 1.2  # [m] between two poles, at least
+_STEP, _FARTHEST = 0.25, 20.0  # [m] in which a free place is sought
+
+
+def light_rows(graph: LaneGraph, ground: Ground) -> np.ndarray:
+    """(K, 8) float64 rows of scenery (SCENERY_COLUMNS), one for each traffic light of a map; the look is its plan.
+
+    A light stands where the map has it, or beside the road, to the right as seen by those who come, where that would
+    be on the road.
+
+    Raises:
+        ValueError: for a junction with more phases than a cycle can hold.
+    """
+    rows: list[tuple[float, ...]] = []
+    plans = plans_of(graph)
+    for g, kind in enumerate(graph.signal_types):
+        if kind in LIGHTS:
+            x, y, yaw = (float(v) for v in graph.signal_pose[g])
+            x, y = _beside(ground, x, y, yaw, [row[1:3] for row in rows])
+            rows.append((_LIGHT, x, y, yaw, *STANDING, float(plans[g])))
+    return np.array(rows, np.float64).reshape(-1, 8)
+
+
+def _beside(ground: Ground, x: float, y: float, yaw: float, taken: list[tuple[float, ...]]) -> tuple[float, float]:
+    """The nearest place off the road on the right of those whom a light at (x, y) faces, else on their left."""
+    right = (-math.sin(yaw), math.cos(yaw))  # the light looks at them: their right is its left
+    for side in (1.0, -1.0):
+        for far in np.arange(0.0, _FARTHEST, _STEP):
+            px, py = x + side * far * right[0], y + side * far * right[1]
+            free = all(math.hypot(px - other[0], py - other[1]) >= _APART for other in taken)
+            if free and not _on_road(ground, px, py):
+                return px, py
+    return x, y
+
+
+def _on_road(ground: Ground, x: float, y: float) -> bool:
+    """Whether anything within _ROOM of a place can be driven on."""
+    size = ground.surface_texel
+    column, row = ((np.array([x, y]) - ground.origin) / size).astype(int)
+    reach = math.ceil(_ROOM / size)
+    near = ground.surface[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
+    return bool(np.isin(near, DRIVABLE).any())

@@ -1,0 +1,193 @@
+"""Lays the maps of a fleet end to end in flat arrays, which is what kernels can index."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from sim.datatypes.road_map import Bank, Path, RoadMap, Route
+from sim.datatypes.vocabulary import ROUTE_SPACING
+from sim.road.graph.lane_graph import lane_graph
+from sim.road.map.lane_arrays import Roads, Streets, check_room, lay_out, streets_of
+from sim.road.map.light_poles import light_rows
+from sim.road.map.obstacle_grid import Grid, grid_of
+from sim.road.map.stop_lines import gates_along
+
+_SIGNAL = "<signal "  # in an OpenDRIVE text that has signs or lights
+
+
+def _offsets(lengths: Sequence[int]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)
+
+
+class MapBank:
+    """The maps that a fleet drives on, and the numbers of their paths. Maps are only ever added.
+
+    `arrays` is rebuilt when a map is added; it is read-only between two additions.
+    """
+
+    def __init__(self) -> None:
+        self._index: dict[str, int] = {}
+        self.maps: list[RoadMap] = []
+        self._paths: list[Path] = []
+        self._routes: list[tuple[float, float, int]] = []
+        self._path_index: dict[tuple[str, Hashable], int] = {}
+        self._lights: dict[str, np.ndarray] = {}
+        self._gates: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._grids: dict[str, Grid] = {}
+        self._arrays: Bank | None = None
+        self._streets: dict[int, Streets] = {}
+        self._roads: Roads | None = None
+
+    def connect(self, road_map: RoadMap) -> int:
+        """Number of the map in the bank, with its lanes laid out for traffic.
+
+        Raises:
+            ValueError: when nothing on it can be driven on, or drivers would meet head on.
+        """
+        m = self.add(road_map)
+        if m not in self._streets:
+            streets = streets_of(road_map.opendrive, road_map.name)
+            check_room(streets, road_map.name)
+            self._streets[m] = streets
+            self._roads = None
+        return m
+
+    @property
+    def roads(self) -> Roads:
+        """The lanes of every map that was connected, as flat arrays."""
+        if self._roads is None or len(self._roads.lane_of_map) != len(self.maps) + 1:
+            self._roads = lay_out([self._streets.get(m) for m in range(len(self.maps))])
+        return self._roads
+
+    def add(self, road_map: RoadMap) -> int:
+        """Number of the map in the bank; adds it when new."""
+        if road_map.digest not in self._index:
+            self._index[road_map.digest] = len(self.maps)
+            self.maps.append(road_map)
+            self._arrays = None
+        return self._index[road_map.digest]
+
+    def path(self, road_map: RoadMap, path: Path, route: Route | None = None, name: Hashable = None) -> int:
+        """Number of a path (a route's, or an arm's lane) of a map in the bank; adds it when new.
+
+        Args:
+            name: what tells the path from the map's others, such as the keypoints that it was planned through; without
+                one, the same array object is the same path.
+        """
+        self.add(road_map)
+        key = (road_map.digest, id(path.points) if name is None else name)
+        if key not in self._path_index:
+            if len(path.points) < 2:
+                raise ValueError(f"a path of map {road_map.name} has {len(path.points)} points; at least 2 are needed")
+            self._path_index[key] = len(self._paths)
+            self._paths.append(path)
+            ends = (route.junction_in, route.junction_out, route.decision) if route else (0.0, 0.0, -1)
+            self._routes.append(ends)
+            none = np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(0, np.int32)
+            guarded = route is not None and _SIGNAL in road_map.opendrive
+            self._gates.append(
+                gates_along(path.points, streets_of(road_map.opendrive, road_map.name)) if guarded else none
+            )
+            self._arrays = None
+        return self._path_index[key]
+
+    @property
+    def arrays(self) -> Bank:
+        """The whole bank as flat arrays."""
+        if self._arrays is None:
+            self._arrays = self._lay_out()
+        return self._arrays
+
+    def _standing(self, road_map: RoadMap) -> np.ndarray:
+        """(K, 8) a map's scenery, then its traffic lights; only a map with signals needs its lane graph."""
+        scenery = road_map.scenery.reshape(-1, 8)
+        if _SIGNAL not in road_map.opendrive:
+            return scenery
+        if road_map.digest not in self._lights:
+            self._lights[road_map.digest] = light_rows(lane_graph(road_map.opendrive, road_map.name), road_map.ground)
+        return np.concatenate([scenery, self._lights[road_map.digest]])
+
+    def _grid(self, road_map: RoadMap, standing: np.ndarray) -> Grid:
+        """What can be run into on a map."""
+        if road_map.digest not in self._grids:
+            self._grids[road_map.digest] = grid_of(standing)
+        return self._grids[road_map.digest]
+
+    def _lay_out(self) -> Bank:
+        depth = max((len(m.ground.levels) for m in self.maps), default=1)
+        level_start = np.full((len(self.maps), depth), -1, np.int64)
+        level_shape = np.zeros((len(self.maps), depth, 2), np.int32)
+        texels: list[np.ndarray] = []
+        row = 0
+        for i, road_map in enumerate(self.maps):
+            for j, level in enumerate(road_map.ground.levels):
+                level_start[i, j] = row
+                level_shape[i, j] = level.shape[:2]
+                texels.append(level.reshape(-1, 4))
+                row += texels[-1].shape[0]
+        grounds = [m.ground for m in self.maps]
+        scenery = [self._standing(m) for m in self.maps]
+        routes = np.array(self._routes, np.float32).reshape(-1, 3)
+        grids = [self._grid(m, rows) for m, rows in zip(self.maps, scenery)]
+        gates = self._gates
+        none = np.zeros(0, np.int32)
+        return Bank(
+            texels=np.concatenate(texels) if texels else np.zeros((0, 4), np.uint8),
+            level_start=level_start,
+            level_shape=level_shape,
+            ground_origin=np.array([g.origin for g in grounds], np.float32).reshape(-1, 2),
+            ground_texel=np.array([g.texel for g in grounds], np.float32),
+            surface=np.concatenate([g.surface.ravel() for g in grounds]) if grounds else np.zeros(0, np.uint8),
+            surface_start=_offsets([g.surface.size for g in grounds])[:-1],
+            surface_shape=np.array([g.surface.shape for g in grounds], np.int32).reshape(-1, 2),
+            surface_texel=np.array([g.surface_texel for g in grounds], np.float32),
+            scenery=np.concatenate(scenery or [np.zeros((0, 8))]),
+            scenery_start=_offsets([len(rows) for rows in scenery]),
+            skyline=np.array([m.skyline for m in self.maps], np.float32).reshape(-1, 512),
+            points=np.concatenate([p.points for p in self._paths] or [np.zeros((0, 4))]).astype(np.float32),
+            path_start=_offsets([len(p.points) for p in self._paths]),
+            junction_in=np.ascontiguousarray(routes[:, 0]),
+            junction_out=np.ascontiguousarray(routes[:, 1]),
+            decision=routes[:, 2].astype(np.int32),
+            gate_start=_offsets([len(s) for s, _, _ in gates]),
+            gate_s=np.concatenate([np.zeros(0, np.float32), *(s for s, _, _ in gates)]),
+            gate_kind=np.concatenate([none, *(kind for _, kind, _ in gates)]),
+            gate_plan=np.concatenate([none, *(plan for _, _, plan in gates)]),
+            cell_first=_offsets([len(g.start) - 1 for g in grids])[:-1],
+            cell_shape=np.array([g.shape for g in grids], np.int32).reshape(-1, 2),
+            cell_origin=np.array([g.origin for g in grids], np.float32).reshape(-1, 2),
+            **_cells(grids),
+        )
+
+
+def _cells(grids: Sequence[Grid]) -> dict[str, np.ndarray]:
+    """The obstacles of all maps end to end."""
+    items = _offsets([len(g.items) for g in grids])
+    rows = _offsets([len(g.boxes) for g in grids])
+    return {
+        "cell_start": np.concatenate([[0], *(g.start[1:] + first for g, first in zip(grids, items))]).astype(np.int32),
+        "cell_items": np.concatenate([[], *(g.items + first for g, first in zip(grids, rows))]).astype(np.int32),
+        "boxes": np.concatenate([np.zeros((0, 6), np.float32), *(g.boxes for g in grids)]),
+        "box_kind": np.concatenate([np.zeros(0, np.int32), *(g.kind for g in grids)]),
+    }
+
+
+def start_distance(junction_in: Sequence[float], wanted: float) -> float:
+    """How far before the junction ego starts [m]: as `wanted`, or as far as the shortest of its routes has room for.
+
+    Args:
+        junction_in: where the junction begins on each route that ego may take [m].
+    """
+    return min(wanted, float(min(junction_in)) - 1.0)
+
+
+def path_points(bank: Bank, path: int) -> np.ndarray:
+    """(K, 4) points of path number `path`, spaced ROUTE_SPACING apart."""
+    return bank.points[bank.path_start[path] : bank.path_start[path + 1]]
+
+
+def path_length(bank: Bank, path: int) -> float:
+    """Length of path number `path` [m]."""
+    return float((bank.path_start[path + 1] - bank.path_start[path] - 1) * ROUTE_SPACING)

@@ -1,0 +1,1 @@
+"""OpenDRIVE: reading, repairing and writing; CARLA's coordinate frame."""

@@ -1,0 +1,1 @@
+"""Sensors: depth, semantic and instance cameras, lidar, IMU, GNSS."""

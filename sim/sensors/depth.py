@@ -1,0 +1,34 @@
+"""Depth camera: the distance of every pixel, and CARLA's encoding of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.datatypes.camera import Camera
+from sim.datatypes.world_state import World
+from sim.road.map.map_batch import MapBank
+from sim.sensors.geometry_pass import FAR, _run
+
+
+def depth_image(maps: MapBank, world: World, camera: Camera, *, threads: int = 1) -> np.ndarray:
+    """How far along the view's axis every pixel is: (B, H, W, 1) float32 [m], FAR in the sky.
+
+    Raises:
+        ValueError: when the camera cannot be.
+    """
+    depth = np.empty((len(world.tick), camera.height, camera.width, 1), np.float32)
+    _run(maps, world, camera, depth, np.empty((0, 0, 0, 1), np.uint8), threads)
+    return depth
+
+
+def to_carla_depth(depth: np.ndarray) -> np.ndarray:
+    """Metres (...) to CARLA's 24-bit depth (..., 3) uint8, RGB: (R + 256 G + 65536 B) / (256^3 - 1) * 1000 m."""
+    share = np.clip(np.asarray(depth, np.float64) / FAR, 0.0, 1.0)
+    whole = np.round(share * (256**3 - 1)).astype("<u4")
+    return whole[..., None].view(np.uint8)[..., :3]
+
+
+def from_carla_depth(picture: np.ndarray) -> np.ndarray:
+    """CARLA's 24-bit depth (..., 3) uint8, RGB, to metres (...) float32; to 0.06 mm the inverse of `to_carla_depth`."""
+    share = np.asarray(picture, np.float64) @ np.array([1.0, 256.0, 65536.0]) / (256**3 - 1)
+    return (share * FAR).astype(np.float32)

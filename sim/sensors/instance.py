@@ -1,0 +1,96 @@
+"""Whose every pixel is: the instance camera, over the geometry that the depth camera is drawn with."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sim.actors.signs import SIGN
+from sim.actors.tags import TAG_OF_KIND
+from sim.core.kernel import kernel
+from sim.datatypes.camera import Camera
+from sim.datatypes.world_state import World
+from sim.render.assets.meshes import meshes
+from sim.render.assets.textures import atlas
+from sim.render.lighting import LIGHT_SIZE
+from sim.render.objects import ITEM, gather
+from sim.render.polygon import DEPTHS
+from sim.render.rgb import view_of
+from sim.render.signs import draw_signs, signs_in
+from sim.road.map.map_batch import MapBank
+from sim.sensors.geometry_pass import holes_of_textures, mark, trace
+
+_0, _HALF = np.float32(0.0), np.float32(0.5)
+_CLOSE = np.float32(1e-3)  # [m] between an item and the actor that it is
+
+
+@kernel
+def _name(marks, item, count, cam_x, cam_y, yaw, w, world):
+    """Write whose every item of `objects.gather` is, which lists actors in the order of their rows; 0 for scenery."""
+    ch, sh = math.cos(yaw), math.sin(yaw)
+    n = 0
+    for i in range(1, world.kind.shape[1]):
+        if n < count and world.kind[w, i] == np.int32(item[n, 7]):
+            co, so = math.cos(world.yaw[w, i]), math.sin(world.yaw[w, i])
+            forward = _HALF * world.length[w, i] - world.overhang[w, i]
+            dx, dy = world.x[w, i] + forward * co - cam_x, world.y[w, i] + forward * so - cam_y
+            if abs(dx * ch + dy * sh - item[n, 0]) < _CLOSE and abs(dx * sh - dy * ch - item[n, 1]) < _CLOSE:
+                marks[n] = i
+                n += 1
+    marks[n:count] = 0
+
+
+@kernel
+def _draw_owners(out, rows, cols, geometry, mount, reach, shape, what, start, atlas_texels, tex_start, tex_size, holes,
+                 of_kind, bank, world, sign_row, signs):  # fmt: skip
+    """Write (B, H, W) int32, whose every pixel is."""
+    high, wide = rows.shape[0], cols.shape[1]
+    most = world.kind.shape[1]
+    for m in range(bank.scenery_start.shape[0] - 1):
+        most = max(most, world.kind.shape[1] + bank.scenery_start[m + 1] - bank.scenery_start[m])
+    zb, behind = np.empty((high, wide), np.float32), np.empty((high, wide), np.float32)
+    spans, poly, grad = np.empty((2, high), np.float32), np.empty((6, 8), np.float32), np.zeros(9, np.float32)
+    item, order, marks = np.empty((most, ITEM), np.float32), np.empty(most, np.int32), np.empty(most, np.int32)
+    unseen = np.empty((high, wide, 3), np.uint8)
+    dark, clear, light = np.zeros(LIGHT_SIZE, np.float32), np.zeros(DEPTHS, np.float32), np.zeros(6, np.float32)
+    alone = world.kind.copy()  # one sign at a time
+    for w in range(out.shape[0]):
+        m = world.map[w]
+        c, s = math.cos(world.yaw[w, 0]), math.sin(world.yaw[w, 0])
+        x = world.x[w, 0] + c * mount[0] - s * mount[1]
+        y = world.y[w, 0] + s * mount[0] + c * mount[1]
+        yaw = world.yaw[w, 0] + mount[2]
+        zb[:] = _0
+        out[w] = 0
+        count = gather(item, order, geometry, reach, x, y, yaw, w, world.kind, world.x, world.y, world.yaw,
+                       world.length, world.width, world.height, world.overhang, world.look, world.speed, bank.scenery,
+                       bank.scenery_start[m], bank.scenery_start[m + 1])  # fmt: skip
+        _name(marks, item, count, x, y, yaw, w, world)
+        trace(zb, out[w], item, order, count, geometry, spans, poly, grad, shape, what, start, atlas_texels, tex_start,
+               tex_size, holes, of_kind, marks)  # fmt: skip
+        alone[w] = 0
+        for i in range(world.kind.shape[1]):
+            if world.kind[w, i] == SIGN:
+                alone[w, i] = SIGN
+                behind[:] = zb
+                draw_signs(unseen, zb, w, geometry, rows, cols, x, y, yaw, dark, clear, spans, poly, grad, light,
+                           alone, world.x, world.y, world.yaw, world.overhang, world.length, sign_row, signs.texels,
+                           signs.start, signs.size, signs.panel)  # fmt: skip
+                mark(out[w], zb, behind, np.int32(i))
+                alone[w, i] = 0
+
+
+def owner_image(maps: MapBank, world: World, camera: Camera) -> np.ndarray:
+    """Whose every pixel is: (B, H, W) int32, the row of an actor; 0 for ground, scenery and sky.
+
+    Raises:
+        ValueError: when the camera cannot be.
+    """
+    view, mesh, pictures = view_of(camera), meshes(), atlas()
+    signs, sign_row = signs_in(world)
+    out = np.empty((len(world.tick), camera.height, camera.width), np.int32)
+    _draw_owners(out, view.rows, view.cols, view.geometry, view.mount, mesh.reach, mesh.shape, mesh.what, mesh.start,
+                 pictures.texels, pictures.start, pictures.size, holes_of_textures(), TAG_OF_KIND, maps.arrays, world,
+                 sign_row, signs)  # fmt: skip
+    return out

@@ -1,0 +1,237 @@
+"""A turning lidar: rays against boxes and the ground, all of one moment, without noise.
+
+Every object is one or two upright boxes or pillars (`solids`), so a ray's way over the ground meets one between two
+distances that all channels share, and each channel only asks at which height it comes there.  Only the rays that may
+meet an object are tried on it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sim.actors.signs import SIGN
+from sim.actors.solids import THICK, solids
+from sim.actors.tags import TAG_OF_CODE, TAG_OF_KIND
+from sim.core.constants import RAD
+from sim.core.geometry import TAU
+from sim.core.kernel import kernel, over_worlds
+from sim.datatypes.world_state import World
+from sim.render.signs import signs_in
+from sim.road.map.map_batch import MapBank
+from sim.road.map.surface import floor_at, floor_of
+
+_F = np.float32
+_0, _1, _HALF = _F(0.0), _F(1.0), _F(0.5)
+
+
+@kernel
+def _solid(o, boxes, tag, px, py, co, so, length, width, height, up, ways, slopes, limit, more, who, among):
+    """Shorten the rays that meet an object.
+
+    Args:
+        o: (C, R, 2) float32, changed; more: the same, or None where nobody asks, and `who` it calls the object.
+        boxes: (2, 7) of its kind. among: (2,) first and last ray that may meet it, or None for one round from ahead.
+        px, py: its centre ahead and to the left of the sensor [m]. co, so: of its yaw against the sensor's.
+        ways: (2, R) cosine and sine of the rays. slopes: (2, C) tangent and 1 / cosine of the channels.
+    """
+    distance = math.sqrt(px * px + py * py)
+    reach = _HALF * math.sqrt(length * length + width * width) * _F(1.2)
+    if distance - reach > limit:
+        return
+    rays = ways.shape[1]
+    first, last = np.int32(0), np.int32(rays)
+    if among is not None:
+        first, last = among[0], among[1]
+    elif distance > reach:
+        half, middle = math.asin(reach / distance), math.atan2(py, px)
+        first = np.int32(math.floor((middle - half) / TAU * np.float32(rays)))
+        last = min(np.int32(math.ceil((middle + half) / TAU * np.float32(rays))) + 1, first + rays)
+    ex, ey = -(px * co + py * so), px * so - py * co  # the sensor in the object's frame
+    for n in range(first, last):
+        r = (n + rays) % rays
+        wx, wy = ways[0, r] * co + ways[1, r] * so, ways[1, r] * co - ways[0, r] * so
+        ix = _1 / wx if abs(wx) > _F(1e-9) else _F(1e9)
+        iy = _1 / wy if abs(wy) > _F(1e-9) else _F(1e9)
+        for q in range(2):
+            z0, z1 = boxes[q, 4] * height, boxes[q, 5] * height
+            if z1 <= z0:
+                continue
+            ax, bx = (boxes[q, 0] * length - ex) * ix, (boxes[q, 1] * length - ex) * ix
+            ay, by = (boxes[q, 2] * width - ey) * iy, (boxes[q, 3] * width - ey) * iy
+            enter, leave = max(min(ax, bx), min(ay, by)), min(max(ax, bx), max(ay, by))
+            if boxes[q, 6] > _0:
+                along, radius = -(ex * wx + ey * wy), boxes[q, 3] * width
+                square = along * along + radius * radius - ex * ex - ey * ey
+                if square < _0:
+                    continue
+                enter, leave = along - math.sqrt(square), along + math.sqrt(square)
+            if enter > leave or enter <= _0:
+                continue
+            for c in range(o.shape[0]):
+                slope, hit = slopes[0, c], enter
+                z = up + enter * slope
+                if z > z1:
+                    hit = (z1 - up) / slope if slope < _0 else leave + _1
+                elif z < z0:
+                    hit = (z0 - up) / slope if slope > _0 else leave + _1
+                if hit <= leave and hit * slopes[1, c] < o[c, r, 0]:
+                    o[c, r, 0], o[c, r, 1] = hit * slopes[1, c], tag
+                    if more is not None:
+                        if hit != enter:  # its top or its underside
+                            against = abs(slope)
+                        elif boxes[q, 6] > _0:
+                            against = (leave - enter) / (_F(2.0) * boxes[q, 3] * width)
+                        else:
+                            against = abs(wx) if min(ax, bx) >= min(ay, by) else abs(wy)
+                        more[c, r, 0], more[c, r, 1] = np.float32(who), against / slopes[1, c]
+
+
+@kernel
+def _meet(o, boxes, tag, px, py, co, so, length, width, height, up, ways, slopes, limit, more, who, sweep):
+    """As `_solid`, for rays of any part of a turn.
+
+    Args:
+        sweep: (2,) azimuth of ray 0 [rad] and rays per radian, or None for one round from ahead.
+    """
+    if sweep is None:
+        _solid(o, boxes, tag, px, py, co, so, length, width, height, up, ways, slopes, limit, None, who, None)
+        return
+    distance = math.sqrt(px * px + py * py)
+    reach = _HALF * math.sqrt(length * length + width * width) * _F(1.2)
+    if distance - reach > limit:
+        return
+    rays, circle = np.float32(ways.shape[1]), TAU * abs(sweep[1])
+    start, spread = _0, rays
+    if distance > reach:
+        spread = _F(2.0) * math.asin(reach / distance) * abs(sweep[1])
+        start = (math.atan2(py, px) - sweep[0]) * sweep[1] - _HALF * spread
+        start -= circle * (math.floor(start / circle) + _1)
+    among = np.empty(2, np.int32)
+    while start < rays:
+        among[0] = max(np.int32(math.floor(start)), np.int32(0))
+        among[1] = min(np.int32(math.ceil(start + spread)) + 1, np.int32(rays))
+        _solid(o, boxes, tag, px, py, co, so, length, width, height, up, ways, slopes, limit, more, who, among)
+        start += circle if distance > reach else rays
+
+
+@kernel
+def _scan(first, stop, out, mount, limit, ways, slopes, boxes, of_kind, of_code, floor, bank, world,
+          sign_row, panel, also, sweep):  # fmt: skip
+    """Scan worlds first .. stop; also: (B, C, R, 2) as `more` of `_solid`, and sweep: as of `_meet`, or both None."""
+    channels, rays = out.shape[1], out.shape[2]
+    board = np.zeros((2, 7), np.float32)
+    board[0, :4] = boxes[SIGN, 0, :4]
+    board[0, 5] = _1
+    for w in range(first, stop):
+        o, m = out[w], world.map[w]
+        e = o if also is None else also[w]
+        yaw, up = world.yaw[w, 0], mount[2]
+        ch, sh = math.cos(yaw), math.sin(yaw)
+        x = world.x[w, 0] + ch * mount[0] - sh * mount[1]
+        y = world.y[w, 0] + sh * mount[0] + ch * mount[1]
+        px, py = x - floor.origin[m, 0], y - floor.origin[m, 1]
+        code, start, scale = floor.code, floor.start[m], _1 / floor.texel[m]
+        rows, columns = floor.shape[m, 0], floor.shape[m, 1]
+        for c in range(channels):
+            flat = -up / slopes[0, c] if slopes[0, c] < _F(-1e-6) else _F(1e9)
+            for r in range(rays):
+                o[c, r, 0], o[c, r, 1] = limit, _0
+                if flat * slopes[1, c] < limit:
+                    gx = px + flat * (ch * ways[0, r] - sh * ways[1, r])
+                    gy = py + flat * (sh * ways[0, r] + ch * ways[1, r])
+                    under = of_code[floor_at(gx, gy, code, start, rows, columns, scale)]
+                    o[c, r, 0], o[c, r, 1] = flat * slopes[1, c], np.float32(under)
+                if also is not None:
+                    e[c, r, 0], e[c, r, 1] = _0, abs(slopes[0, c]) / slopes[1, c]
+        for i in range(1, world.kind.shape[1]):
+            k = world.kind[w, i]
+            if k == SIGN:  # its slot is its post; the panel is a thin box of its own
+                n = sign_row[w, i]
+                turn = world.yaw[w, i] - yaw
+                centre = _HALF * world.length[w, i] - world.overhang[w, i]
+                dx = world.x[w, i] + centre * math.cos(world.yaw[w, i]) - x
+                dy = world.y[w, i] + centre * math.sin(world.yaw[w, i]) - y
+                top = panel[n, 1] + panel[n, 2]
+                board[0, 4] = panel[n, 2] / top
+                _meet(o, board, np.float32(of_kind[k]), dx * ch + dy * sh, dy * ch - dx * sh, math.cos(turn),
+                       math.sin(turn), THICK, panel[n, 0], top, up, ways, slopes, limit,
+                       e, i, sweep)  # fmt: skip
+            if k > 0:
+                co, so = math.cos(world.yaw[w, i]), math.sin(world.yaw[w, i])
+                centre = _HALF * world.length[w, i] - world.overhang[w, i]
+                dx, dy = world.x[w, i] + centre * co - x, world.y[w, i] + centre * so - y
+                _meet(o, boxes[k], np.float32(of_kind[k]), dx * ch + dy * sh, dy * ch - dx * sh, co * ch + so * sh,
+                       so * ch - co * sh, world.length[w, i], world.width[w, i], world.height[w, i], up, ways, slopes,
+                       limit, e, i, sweep)  # fmt: skip
+        for i in range(bank.scenery_start[m], bank.scenery_start[m + 1]):
+            k = np.int32(bank.scenery[i, 0])
+            if k > 0:
+                dx, dy = np.float32(bank.scenery[i, 1]) - x, np.float32(bank.scenery[i, 2]) - y
+                turn = np.float32(bank.scenery[i, 3]) - yaw
+                _meet(o, boxes[k], np.float32(of_kind[k]), dx * ch + dy * sh, dy * ch - dx * sh, math.cos(turn),
+                       math.sin(turn), np.float32(bank.scenery[i, 4]), np.float32(bank.scenery[i, 5]),
+                       np.float32(bank.scenery[i, 6]), up, ways, slopes, limit,
+                       e, 0, sweep)  # fmt: skip
+
+
+def azimuths(rays: int) -> np.ndarray:
+    """(R,) azimuth of every ray [rad]: ray 0 looks ahead, the next ones to the left and round."""
+    return np.arange(rays) * (2.0 * np.pi / rays)
+
+
+def elevations(channels: int, lower: float, upper: float) -> np.ndarray:
+    """(C,) elevation of every channel [rad]: channel 0 is the highest."""
+    return np.linspace(upper, lower, channels) * RAD if channels > 1 else np.array([0.5 * (upper + lower) * RAD])
+
+
+def scan(maps: MapBank, world: World, rays: int, channels: int, reach: float, angles: tuple[float, float],
+         mount: tuple[float, float, float], *, threads: int = 1) -> np.ndarray:  # fmt: skip
+    """What every ray meets first: (B, C, R, 2) float32, distance along the ray [m] and tag (see `depth.TAGS`).
+
+    A tag of 0 (Unlabeled) says that nothing came back: the distance is then `reach`. Ego does not see itself.
+
+    Args:
+        rays: R, evenly round, see `azimuths`. channels: C, see `elevations`.
+        reach: what is farther does not come back [m].
+        angles: lowest and highest elevation [deg].
+        mount: forward, left, up of the rear axle on the ground [m].
+    """
+    out = np.empty((len(world.tick), channels, rays, 2), np.float32)
+    _cast(maps, world, out, azimuths(rays), elevations(channels, *angles), reach, mount, threads)
+    return out
+
+
+def sweep(maps: MapBank, world: World, first: float, step: float, rays: int, channels: int, reach: float,
+          angles: tuple[float, float], mount: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """As `scan`, but part of a turn, or more than one, and with whom each ray meets.
+
+    Args:
+        first, step: azimuth of ray 0, and from one ray to the next, not 0 [rad]; to the right where it is negative.
+
+    Returns:
+        (B, C, R, 2) as `scan` gives it, and (B, C, R, 2) float32: row of the actor, 0 for ground, scenery and nothing;
+        and the cosine between the ray and the surface's normal.
+    """
+    out, also = np.empty((2, len(world.tick), channels, rays, 2), np.float32)
+    turning = np.array([first, 1.0 / step], np.float32)
+    azimuth = first + np.arange(rays) * step
+    _cast(maps, world, out, azimuth, elevations(channels, *angles), reach, mount, 1, also, turning)
+    return out, also
+
+
+def _cast(maps: MapBank, world: World, out: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray, reach: float,
+          mount: tuple[float, float, float], threads: int, also: np.ndarray | None = None,
+          turning: np.ndarray | None = None) -> None:  # fmt: skip
+    ways = np.stack([np.cos(azimuth), np.sin(azimuth)]).astype(np.float32)
+    slopes = np.stack([np.tan(elevation), 1.0 / np.cos(elevation)]).astype(np.float32)
+    place, limit = np.array(mount, np.float32), np.float32(reach)
+    bank = maps.arrays
+    signs, sign_row = signs_in(world)
+
+    def run(first: int, stop: int) -> None:
+        _scan(first, stop, out, place, limit, ways, slopes, solids(), TAG_OF_KIND, TAG_OF_CODE, floor_of(maps),
+              bank, world, sign_row, signs.panel, also, turning)  # fmt: skip
+
+    over_worlds(run, len(out), threads)

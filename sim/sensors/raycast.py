@@ -1,0 +1,229 @@
+"""Single rays through a world: what they meet, one by one, from anywhere to anywhere.
+
+The solids are those of `lidar.solids`; a lidar that stands upright is much faster with `lidar.scan`, which lets all
+channels of an azimuth share their way over the ground.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.actors.signs import SIGN
+from sim.actors.solids import THICK, solids
+from sim.actors.tags import TAG_OF_CODE, TAG_OF_KIND
+from sim.core.kernel import kernel
+from sim.datatypes.world_state import World
+from sim.render.signs import signs_in
+from sim.road.map.map_batch import MapBank
+from sim.road.map.surface import floor_at, floor_of
+
+# A solid: its centre on the ground, cosine and sine of its yaw, x0, x1, y0, y1 in its own frame, z0, z1 [m], radius of
+# a pillar or 0, radius of the circle about its centre that holds it [m], tag, and whose it is.
+SOLID = 14
+_TAG, _OWNER = 12, 13
+_F = np.float32
+_0, _1, _HALF, _FAR = _F(0.0), _F(1.0), _F(0.5), _F(1e9)
+_LEVEL = _F(1e-6)  # rays that climb less than this never meet the ground
+
+
+class Hits(NamedTuple):
+    """What R rays meet first.
+
+    Args:
+        distance: (R,) along the ray [m], the limit where it meets nothing.
+        tag: (R,) uint8, see `depth.TAGS`; 0 where it meets nothing.
+        owner: (R,) int64: row of the actor; 0 for the ground and for nothing, -1 - i for row i of the scenery.
+        cosine: (R,) between the ray and the surface's normal.
+    """
+
+    distance: np.ndarray
+    tag: np.ndarray
+    owner: np.ndarray
+    cosine: np.ndarray
+
+
+@kernel(inline=True)
+def _add(out, n, boxes, x, y, yaw, length, width, height, tag, owner, at_x, at_y, reach):
+    """Describe the solids of an object from row n on, if they lie within reach; returns how many there are then."""
+    dx, dy = x - at_x, y - at_y
+    around = _HALF * math.sqrt(length * length + width * width) * _F(1.2)
+    near = reach + around
+    if dx * dx + dy * dy > near * near:
+        return n
+    co, so = math.cos(yaw), math.sin(yaw)
+    for q in range(2):
+        if boxes[q, 5] > boxes[q, 4] and n < out.shape[0]:
+            s = out[n]
+            s[0], s[1], s[2], s[3] = x, y, co, so
+            s[4], s[5] = boxes[q, 0] * length, boxes[q, 1] * length
+            s[6], s[7] = boxes[q, 2] * width, boxes[q, 3] * width
+            s[8], s[9] = boxes[q, 4] * height, boxes[q, 5] * height
+            s[10] = boxes[q, 3] * width if boxes[q, 6] > _0 else _0
+            s[11], s[12], s[13] = around, tag, owner
+            n += 1
+    return n
+
+
+@kernel
+def _gather(out, x, y, reach, boxes, of_kind, bank, m, world, w, sign_row, panel, scenery):
+    """List the solids of world w within reach [m] of a place; returns how many there are."""
+    n = 0
+    board = np.zeros((2, 7), np.float32)
+    board[0, :4] = boxes[SIGN, 0, :4]
+    board[0, 5] = _1
+    for i in range(1, world.kind.shape[1]):
+        k = world.kind[w, i]
+        if k <= 0:
+            continue
+        centre, yaw = _HALF * world.length[w, i] - world.overhang[w, i], world.yaw[w, i]
+        ox, oy = world.x[w, i] + centre * math.cos(yaw), world.y[w, i] + centre * math.sin(yaw)
+        if k == SIGN:  # its slot is its post; the panel is a thin box of its own
+            p = sign_row[w, i]
+            top = panel[p, 1] + panel[p, 2]
+            board[0, 4] = panel[p, 2] / top
+            n = _add(out, n, board, ox, oy, yaw, THICK, panel[p, 0], top, np.float32(of_kind[k]), np.float32(i), x, y,
+                     reach)  # fmt: skip
+        n = _add(out, n, boxes[k], ox, oy, yaw, world.length[w, i], world.width[w, i], world.height[w, i],
+                 np.float32(of_kind[k]), np.float32(i), x, y, reach)  # fmt: skip
+    if scenery:
+        first = bank.scenery_start[m]
+        for i in range(first, bank.scenery_start[m + 1]):
+            k = np.int32(bank.scenery[i, 0])
+            if k > 0:
+                s = bank.scenery[i]
+                n = _add(out, n, boxes[k], np.float32(s[1]), np.float32(s[2]), np.float32(s[3]), np.float32(s[4]),
+                         np.float32(s[5]), np.float32(s[6]), np.float32(of_kind[k]), np.float32(first - i - 1), x, y,
+                         reach)  # fmt: skip
+    return n
+
+
+@kernel(inline=True)
+def _entry(s, ox, oy, oz, wx, wy, wz, swell, limit):
+    """How far along a ray a solid is entered [m], and the cosine there; beyond `limit` where it is not.
+
+    Args:
+        s: (SOLID,). swell: [m] by which it is larger than it is, to every side.
+    """
+    dx, dy = ox - s[0], oy - s[1]
+    across, around = dx * wy - dy * wx, s[11] + swell
+    flat = wx * wx + wy * wy
+    if across * across > around * around * flat and flat > _F(1e-12):
+        return _FAR, _0
+    ex, ey = dx * s[2] + dy * s[3], dy * s[2] - dx * s[3]
+    vx, vy = wx * s[2] + wy * s[3], wy * s[2] - wx * s[3]
+    against = _0
+    if s[10] > _0:
+        radius = s[10] + swell
+        outside = ex * ex + ey * ey - radius * radius
+        if flat < _F(1e-12):
+            enter, leave = (-_FAR, _FAR) if outside < _0 else (_FAR, -_FAR)
+        else:
+            along = -(ex * vx + ey * vy)
+            square = along * along - flat * outside
+            if square < _0:
+                return _FAR, _0
+            root = math.sqrt(square)
+            enter, leave = (along - root) / flat, (along + root) / flat
+            against = root / radius
+    else:
+        ix = _1 / vx if abs(vx) > _F(1e-9) else _FAR
+        iy = _1 / vy if abs(vy) > _F(1e-9) else _FAR
+        ax, bx = (s[4] - swell - ex) * ix, (s[5] + swell - ex) * ix
+        ay, by = (s[6] - swell - ey) * iy, (s[7] + swell - ey) * iy
+        nx, ny = min(ax, bx), min(ay, by)
+        enter, leave = max(nx, ny), min(max(ax, bx), max(ay, by))
+        against = abs(vx) if nx >= ny else abs(vy)
+    iz = _1 / wz if abs(wz) > _F(1e-9) else _FAR
+    az, bz = (s[8] - swell - oz) * iz, (s[9] + swell - oz) * iz
+    nz = min(az, bz)
+    if nz > enter:
+        enter, against = nz, abs(wz)
+    leave = min(leave, max(az, bz))
+    if enter > leave or enter <= _0 or enter >= limit:
+        return _FAR, _0
+    return enter, against
+
+
+@kernel
+def _cast(out, origins, ways, limit, swell, things, count, ground, m, floor, of_code):
+    """Write (R, 4): distance, tag, owner and cosine of what every ray meets first."""
+    rows, columns, scale = floor.shape[m, 0], floor.shape[m, 1], _1 / floor.texel[m]
+    for r in range(origins.shape[0]):
+        ox, oy, oz = origins[r, 0], origins[r, 1], origins[r, 2]
+        wx, wy, wz = ways[r, 0], ways[r, 1], ways[r, 2]
+        best, tag, owner, cosine = limit, _0, _0, _0
+        if ground and wz < -_LEVEL and oz > _0 and -oz / wz < limit:
+            best, cosine = -oz / wz, -wz
+            px, py = ox + best * wx - floor.origin[m, 0], oy + best * wy - floor.origin[m, 1]
+            tag = np.float32(of_code[floor_at(px, py, floor.code, floor.start[m], rows, columns, scale)])
+        for k in range(count):
+            enter, against = _entry(things[k], ox, oy, oz, wx, wy, wz, swell, best)
+            if enter < best:
+                best, cosine, tag, owner = enter, against, things[k, _TAG], things[k, _OWNER]
+        out[r, 0], out[r, 1], out[r, 2], out[r, 3] = best, tag, owner, cosine
+
+
+@kernel
+def _entries(out, origin, way, limit, things, count):
+    """Write (K,) how far along one ray every solid is entered [m]."""
+    for k in range(count):
+        out[k], _ = _entry(things[k], origin[0], origin[1], origin[2], way[0], way[1], way[2], _0, limit)
+
+
+def near(maps: MapBank, world: World, at: np.ndarray, reach: float, w: int = 0, *, scenery: bool = True) -> np.ndarray:
+    """(K, SOLID) float32, the solids of world w that lie within reach [m] of a place (2,) on the ground."""
+    bank = maps.arrays
+    m = int(world.map[w])
+    most = world.kind.shape[1] + int(bank.scenery_start[m + 1] - bank.scenery_start[m])
+    out = np.empty((2 * most, SOLID), np.float32)
+    signs, sign_row = signs_in(world)
+    n = _gather(out, np.float32(at[0]), np.float32(at[1]), np.float32(reach), solids(), TAG_OF_KIND, bank, m, world, w,
+                sign_row, signs.panel, scenery)  # fmt: skip
+    return out[:n]
+
+
+def cast(maps: MapBank, world: World, origins: np.ndarray, ways: np.ndarray, limit: float, w: int = 0, *,
+         swell: float = 0.0, ground: bool = True, scenery: bool = True) -> Hits:  # fmt: skip
+    """What rays in world w meet first; who starts within a solid does not meet it.
+
+    Args:
+        origins: (R, 3) [m]; ways: (R, 3) unit vectors. limit: how far they go [m].
+        swell: radius of a ball that goes along the ray [m]; at corners it is taken for its box.
+        ground, scenery: whether they are met.
+    """
+    origins, ways = np.asarray(origins, np.float32), np.asarray(ways, np.float32)
+    middle = 0.5 * (origins.min(0) + origins.max(0)) if len(origins) else np.zeros(3)
+    spread = float(np.abs(origins - middle).max()) * 2.0 if len(origins) else 0.0
+    things = near(maps, world, middle, limit + spread + swell, w, scenery=scenery)
+    out = np.empty((len(origins), 4), np.float32)
+    _cast(out, origins, ways, np.float32(limit), np.float32(swell), things, len(things), ground, int(world.map[w]),
+          floor_of(maps), TAG_OF_CODE)  # fmt: skip
+    return Hits(out[:, 0], out[:, 1].astype(np.uint8), out[:, 2].astype(np.int64), out[:, 3])
+
+
+def along(maps: MapBank, world: World, start: np.ndarray, end: np.ndarray, w: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Everything that a ray from start to end (3,) [m] enters in world w, in its order; an object counts once.
+
+    Returns:
+        distance: (K,) from the start [m]. tag: (K,) uint8.
+    """
+    start, end = np.asarray(start, np.float32), np.asarray(end, np.float32)
+    length = float(np.linalg.norm(end - start))
+    way = (end - start) / np.float32(max(length, 1e-9))
+    things = near(maps, world, start, length, w)
+    enters = np.empty(len(things), np.float32)
+    _entries(enters, start, way, np.float32(length), things, len(things))
+    first: dict[float, tuple[float, int]] = {}
+    for enter, tag, owner in zip(enters.tolist(), things[:, _TAG], things[:, _OWNER].tolist()):
+        if enter < length and (owner not in first or enter < first[owner][0]):
+            first[owner] = enter, int(tag)
+    floor = np.empty((1, 4), np.float32)
+    _cast(floor, start[None], way[None], np.float32(length), _0, things, 0, True, int(world.map[w]), floor_of(maps),
+          TAG_OF_CODE)  # fmt: skip
+    if floor[0, 1] > 0.0:
+        first[0.0] = float(floor[0, 0]), int(floor[0, 1])
+    found = sorted(first.values())
+    return np.array([d for d, _ in found]), np.array([t for _, t in found], np.uint8)

@@ -1,0 +1,1 @@
+"""Traffic: lane drivers, pedestrians, scripted actors, right of way."""

@@ -1,0 +1,217 @@
+"""Sends actors on their errands: which way, from where and when, so that they come when the episode says.
+
+A lead counts from when ego *nominally* comes to its line: from its start speed it pulls with min(1.5, 7 - v) m/s^2
+towards 7 m/s (9.1 in a hurry) and brakes with 1.8 m/s^2 to a stop with its front at the line.  The actor's own run is
+worked out with the law that drives it (`sim.traffic.route_follower.free_run`), and its start is moved until it comes
+in time; where its lane is too short it comes in later, at the lane's beginning.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.actors.kinds import BODIES, EGO, VEHICLES
+from sim.datatypes.episode import HURRY, ActorSpec, Episode
+from sim.datatypes.road_map import Junction, RoadMap, Route
+from sim.datatypes.vocabulary import DECISION, DECISIONS, ROUTE_SPACING, TURNS
+from sim.datatypes.world_state import World
+from sim.road.graph.placement import pose_at
+from sim.road.map.map_batch import MapBank, start_distance
+from sim.traffic.all_way_stop import MEMBER, SERVED
+from sim.traffic.route_follower import (
+    ALONG,
+    AWAY,
+    CRUISE,
+    EDGE,
+    ENTERS,
+    ENTRY,
+    GAP,
+    HALT,
+    LATE,
+    LINE,
+    OUT,
+    PATIENCE,
+    SENT,
+    STOP,
+    TAIL,
+    TRAIL,
+    entry_speed,
+    free_run,
+)
+from sim.traffic.spawning import set_body
+
+if TYPE_CHECKING:
+    from sim.traffic.route_follower import Errands
+
+NOMINAL_SPEED, NOMINAL_PULL, NOMINAL_BRAKING = 7.0, 1.5, 1.8  # [m/s, m/s^2] of ego, for leads
+_LONGEST = 6000  # ticks of a run
+_NEVER = np.float32(1e9)
+_HALVINGS = 24
+
+
+def check_errand(spec: ActorSpec, episode: Episode, junction: Junction, tick: float) -> None:
+    """Refuse an errand that cannot be run.
+
+    Raises:
+        ValueError: for a way that the junction does not have, keys that want others, or a lead that has passed when the
+            episode begins.
+    """
+    told = [k for k in ("halt", "lead", "patience") if getattr(spec, k) is not None] + (["queue"] if spec.queue else [])
+    if told and not spec.turn:
+        raise ValueError(f"actor {spec.name} has {told[0]} and no turn; wanted turn: left, right or straight")
+    if not spec.sent:
+        return
+    if spec.kind not in VEHICLES:
+        what = "turn" if spec.turn else "follows"
+        raise ValueError(f"actor {spec.name} is a {spec.kind} with {what}; wanted one of {sorted(VEHICLES)}")
+    if spec.script is not None or (spec.turn and spec.follows is not None):
+        found = "a script" if spec.script is not None else "follows"
+        raise ValueError(f"actor {spec.name} has {found} and {'turn' if spec.turn else 'follows'}; wanted one of them")
+    if not spec.turn:
+        return
+    if spec.lane != "inbound" or spec.speed <= 0.0:
+        found = f"lane {spec.lane}" if spec.lane != "inbound" else f"speed {spec.speed:g}"
+        raise ValueError(f"actor {spec.name} has a turn and {found}; wanted lane: inbound and a speed above 0")
+    way_of(spec, junction)
+    if spec.lead is not None and spec.lead > (most := nominal_arrival(episode, junction, tick)):
+        raise ValueError(
+            f"actor {spec.name} has lead {spec.lead:g} s, but ego comes to its line {most:.1f} s after the episode "
+            f"begins; wanted at most that"
+        )
+
+
+def way_of(spec: ActorSpec, junction: Junction) -> Route:
+    """The route that an actor's turn names.
+
+    Raises:
+        ValueError: naming the ways, where the junction has no such one from the actor's arm.
+    """
+    ways = junction.routes_from(spec.arm)
+    for route in ways:
+        if spec.turn in TURNS and route.decision == DECISION[spec.turn]:
+            return route
+    known = ", ".join(DECISIONS[r.decision] for r in ways) or "none"
+    raise ValueError(f"actor {spec.name} has turn {spec.turn!r}; the ways from arm {spec.arm!r} are {known}")
+
+
+def nominal_arrival(episode: Episode, junction: Junction, tick: float) -> float:
+    """When ego nominally stands with its front at its line [s], see above."""
+    distance = start_distance([r.junction_in for r in junction.routes_from(episode.arm)], episode.distance)
+    cruise = NOMINAL_SPEED * (HURRY if episode.mood is not None and episode.mood.hurry else 1.0)
+    return nominal_time(distance - (EGO.length - EGO.overhang) - LINE, episode.speed, tick, cruise)
+
+
+@functools.lru_cache(maxsize=4096)
+def nominal_time(left: float, speed: float, tick: float, cruise: float = NOMINAL_SPEED) -> float:
+    """When ego, at `speed` [m/s] and `left` [m] before its stop, nominally stands there [s]."""
+    time = 0.0
+    while left > 0.02 and (speed > 0.1 or left > 0.5):
+        half = 0.5 * NOMINAL_BRAKING * tick  # see `sim.dynamics.bicycle.stopping_speed`
+        last = math.sqrt(max(half * half + 2.0 * (NOMINAL_BRAKING * left - half * speed), 0.0)) - half
+        wanted = max(min(speed + min(NOMINAL_PULL, cruise - speed) * tick, last), 0.0)
+        left -= 0.5 * (speed + wanted) * tick
+        speed, time = wanted, time + tick
+    return time
+
+
+def send(
+    world: World, errands: Errands, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction,
+    maps: MapBank, tick: float,
+) -> None:  # fmt: skip
+    """Put the sent actor of slot i into world w, and ego's share of it, once ego stands."""
+    spec = episode.actors[i - 1]
+    errands.busy[w] += 1
+    if spec.follows is not None:
+        _send_after_ego(world, errands, w, i, spec, junction.routes_from(episode.arm)[0])
+        return
+    route, body = way_of(spec, junction), BODIES[spec.kind]
+    front = body.length - body.overhang
+    stop, edge = route.junction_in - LINE - front, route.junction_in - front
+    halts = spec.halt is not None or spec.queue or spec.patience is not None
+    s, speed, enters = _start(spec, episode, junction, route, stop if halts else None, edge, tick)
+    x, y, yaw = pose_at(route.path, s)
+    set_body(world, w, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour)
+    drive = errands.drive[w, i]
+    drive[[ALONG, CRUISE, STOP, EDGE]] = s, spec.speed, stop, edge
+    drive[[OUT, HALT]] = route.junction_out + body.overhang, (spec.halt or 0.0) if halts else -1.0
+    drive[[ENTERS, ENTRY]] = enters, speed
+    drive[PATIENCE] = -1.0 if spec.patience is None else spec.patience
+    errands.path[w, i] = maps.path(road_map, route.path, route)
+    errands.heading[w, i] = pose_at(route.path, route.junction_in - LINE)[2]
+    errands.line[w, i, SERVED] = -1
+    world.path[w, i], world.path_s[w, i] = -2 - route.decision, stop - s
+    if enters > 0.0:
+        errands.role[w, i] = LATE
+        world.x[w, i], world.y[w, i] = AWAY, 20.0 * i
+    else:
+        errands.role[w, i] = SENT
+        world.speed[w, i] = speed
+    if spec.patience is not None:
+        errands.line[w, 0, MEMBER] = 1
+    if spec.queue:
+        errands.line[w, i, MEMBER] = errands.line[w, 0, MEMBER] = 1
+        errands.line[w, 0, SERVED] = -1
+        ego = junction.routes_from(episode.arm)[0]
+        errands.heading[w, 0] = pose_at(ego.path, ego.junction_in - LINE)[2]
+
+
+def _start(
+    spec: ActorSpec, episode: Episode, junction: Junction, route: Route, stop: float | None, edge: float, tick: float
+) -> tuple[float, float, float]:
+    """Where along its route an actor starts [m], how fast [m/s], when it comes in [s]; stop: None if it makes none."""
+    points, cruise = route.path.points, np.float32(spec.speed)
+    halt = _NEVER if stop is None else np.float32(stop)
+    goal = np.float32(edge) if stop is None else _NEVER
+
+    def speed_at(s: float) -> float:
+        return float(entry_speed(points, np.float32(s), cruise, halt - np.float32(s)))
+
+    def time_from(s: float) -> float:
+        return float(
+            free_run(points, np.float32(s), np.float32(speed_at(s)), cruise, halt, goal, np.float32(tick), _LONGEST)
+        )
+
+    begin = BODIES[spec.kind].overhang
+    if spec.lead is None:
+        s = float(np.clip(route.junction_in - spec.distance, 0.0, route.junction_in))
+        return s, speed_at(s), 0.0
+    wanted = nominal_arrival(episode, junction, tick) - spec.lead
+    if (longest := time_from(begin)) < wanted:
+        return begin, speed_at(begin), wanted - longest
+    low, high = begin, edge if stop is None else stop
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if time_from(middle) > wanted else (low, middle)
+    return high, speed_at(high), 0.0
+
+
+def _send_after_ego(world: World, errands: Errands, w: int, i: int, spec: ActorSpec, route: Route) -> None:
+    """Put a tailgater behind ego, and begin ego's trail with the way that lies behind it."""
+    body, spacing = BODIES[spec.kind], float(ROUTE_SPACING)
+    here = float(world.route_s[w, 0])
+    if errands.trailed[w] == 0:
+        stations = here - spacing * np.arange(TRAIL // 2 - 1, -1, -1)
+        trail = errands.trail[w]
+        for column in range(3):
+            trail[: len(stations), column] = np.interp(
+                stations, np.arange(len(route.path.points)) * spacing, route.path.points[:, column]
+            )
+        short = np.minimum(stations, 0.0)  # before the path begins: straight back
+        yaw = float(route.path.points[0, 2])
+        trail[: len(stations), 0] += short * np.cos(yaw)
+        trail[: len(stations), 1] += short * np.sin(yaw)
+        errands.trailed[w] = len(stations)
+    gap = float(spec.follows or 0.0) + EGO.overhang + body.length - body.overhang
+    s = (errands.trailed[w] - 1) * spacing - gap
+    k = s / spacing
+    rows = np.arange(errands.trailed[w])
+    x, y, yaw = (float(np.interp(k, rows, errands.trail[w, : len(rows), c])) for c in range(3))
+    set_body(world, w, i, spec.kind, x, y, yaw, spec.colour)
+    world.speed[w, i] = max(float(world.speed[w, 0]), 0.0)
+    errands.role[w, i] = TAIL
+    errands.drive[w, i, ALONG], errands.drive[w, i, GAP] = s, spec.follows
+    errands.drive[w, i, CRUISE] = body.max_speed

@@ -1,0 +1,115 @@
+"""Which lane: the ways that drivers choose, and lane changes as MOBIL has them.
+
+Which way a driver takes follows from the world's seed, his slot and how many times he has chosen, so that a world needs
+no state of chance.
+
+MOBIL: Kesting, Treiber, Helbing, General lane-changing model MOBIL for car-following models, Transportation Research
+Record 1999 (2007), eq. 2-4 with politeness POLITE.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.core.geometry import HALF
+from sim.core.hashing import mix
+from sim.core.kernel import kernel
+from sim.road.map.lane_arrays import LEFT, LENGTH, NEXT, NEXT_END, ROW, ROWS, STEP
+from sim.traffic.car_following import NO_GAP, idm
+from sim.traffic.right_of_way import LANE, MODE, NEXT1, NEXT3, PICKS
+from sim.traffic.state import CAP, DRIVER, FACTOR, KEEP, SHIFT, S
+
+POLITE = np.float32(0.3)  # weight of what a lane change costs the one behind
+WORTH = np.float32(0.25)  # [m/s^2] that a lane change must gain
+SAFE = np.float32(-2.0)  # [m/s^2] that the one behind may be made to brake with, and ..
+URGENT = np.float32(-4.0)  # .. where the lane ends
+LAST_CHANCE = np.float32(80.0)  # [m] before its end a lane that ends is left
+MOVING = np.float32(2.0)  # [m/s] with less nobody changes lanes who need not
+EVERY = 8  # ticks between two looks at other lanes
+_0, _1 = np.float32(0.0), np.float32(1.0)
+_U = np.uint32
+
+
+@kernel(inline=True)
+def row_at(link, measure, lane, s):
+    """The row of a lane's points nearest to `s` [m] along it."""
+    return link[lane, ROW] + min(max(int(s / measure[lane, STEP] + HALF), 0), link[lane, ROWS] - 1)
+
+
+@kernel(inline=True)
+def choose(w, i, lane, seed, mind, link, successors):
+    """One of the lanes after `lane` by the driver's next choice; -1 at a dead end."""
+    chosen = np.int32(-1)
+    if lane >= 0:
+        first = link[lane, NEXT]
+        ways = link[lane, NEXT_END] - first
+        if ways > 0:
+            key = mix(_U(seed[w]) ^ mix(_U(i * 7919 + mind[w, i, PICKS])))
+            chosen = successors[first + np.int32(key % _U(ways))]
+            mind[w, i, PICKS] += 1
+    return chosen
+
+
+@kernel(inline=True)
+def plan_on(w, i, lane, seed, mind, link, successors):
+    """Put driver i on a lane and choose the three lanes after it."""
+    mind[w, i, LANE] = lane
+    for column in range(NEXT1, NEXT3 + 1):
+        lane = choose(w, i, lane, seed, mind, link, successors)
+        mind[w, i, column] = lane
+
+
+@kernel(inline=True)
+def beside(w, i, n, other, at, mind, course, speed, length, overhang):
+    """Who is ahead and behind at `at` [m] on another lane: gap and closing speed of each; a gap below 0 is no room."""
+    ahead, ahead_closing, behind, behind_closing, slot = NO_GAP, _0, NO_GAP, _0, -1
+    for j in range(1, n):
+        if j == i or mind[w, j, MODE] != DRIVER or mind[w, j, LANE] != other:
+            continue
+        if course[w, j, S] >= at:
+            gap = course[w, j, S] - overhang[w, j] - at - length[w, i] + overhang[w, i]
+            if gap < ahead:
+                ahead, ahead_closing = gap, speed[w, i] - speed[w, j]
+        else:
+            gap = at - overhang[w, i] - course[w, j, S] - length[w, j] + overhang[w, j]
+            if gap < behind:
+                behind, behind_closing, slot = gap, speed[w, j] - speed[w, i], j
+    return ahead, ahead_closing, behind, behind_closing, slot
+
+
+@kernel(inline=True)
+def change_lane(w, i, n, now, seed, mind, course, x, y, speed, length, overhang, points, change, link, measure,
+                successors):  # fmt: skip
+    """Take the lane beside it where that gains enough and harms nobody; `now`: acceleration on the lane he is on."""
+    lane, s = mind[w, i, LANE], course[w, i, S]
+    left_over = measure[lane, LENGTH] - s
+    ends = link[lane, NEXT] == link[lane, NEXT_END] and left_over < LAST_CHANCE
+    row = row_at(link, measure, lane, s)
+    for side in range(2):
+        other = link[lane, LEFT + side]
+        if other < 0 or change[row, side] == 0:
+            continue
+        onward = link[other, NEXT_END] > link[other, NEXT]
+        if speed[w, i] < MOVING and not (ends and onward):
+            continue
+        if (not onward and link[lane, NEXT_END] > link[lane, NEXT]) or (left_over < np.float32(20.0) and not ends):
+            continue
+        at = s / measure[lane, LENGTH] * measure[other, LENGTH]
+        ahead, closing, behind, pressing, slot = beside(w, i, n, other, at, mind, course, speed, length, overhang)
+        if ahead < _1 or behind < _1:
+            continue
+        wanted = min(points[row_at(link, measure, other, at), 3] * course[w, i, FACTOR], course[w, i, CAP])
+        gain = idm(speed[w, i], wanted, ahead, closing) - now
+        if slot >= 0:
+            theirs = idm(speed[w, slot], max(course[w, slot, CAP], _1), behind, pressing)
+            if theirs < (URGENT if ends and onward else SAFE):
+                continue
+            gain -= POLITE * max(_0, -theirs)
+        if gain < WORTH and not (ends and onward):
+            continue
+        k = row_at(link, measure, other, at)
+        dx, dy = x[w, i] - points[k, 0], y[w, i] - points[k, 1]
+        course[w, i, S] = at
+        course[w, i, SHIFT] = dy * points[k, 4] - dx * points[k, 5] - course[w, i, KEEP]
+        plan_on(w, i, other, seed, mind, link, successors)
+        break

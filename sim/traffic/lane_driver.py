@@ -1,0 +1,359 @@
+"""Drivers on the lane graph: IDM along, pure pursuit across, junctions by claims.
+
+A driver is on a lane, `s` metres along it (his rear axle), and has chosen the three lanes after it.  Which lanes those
+are, and when he changes to the one beside his, is `sim.traffic.lane_change`.
+
+IDM: see `sim.traffic.car_following`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.core.geometry import HALF, clamp, wrap
+from sim.core.hashing import mix
+from sim.core.kernel import kernel
+from sim.datatypes.vocabulary import KIND
+from sim.road.map.lane_arrays import (
+    EASE,
+    GATE_AT,
+    GATE_KIND,
+    JUNCTION,
+    LEFT,
+    LENGTH,
+    ORIGIN,
+    PACE,
+    RIGHT,
+    ROW,
+    ROWS,
+    STEP,
+)
+from sim.traffic.car_following import (
+    FREE,
+    IDM_GAP,
+    IDM_HEADWAY,
+    IDM_ROOT,
+    LOOK_LEAST,
+    LOOK_MOST,
+    LOOK_SECONDS,
+    NO_GAP,
+)
+from sim.traffic.lane_change import choose, plan_on, row_at
+from sim.traffic.right_of_way import (
+    CLAIM,
+    EGO_PATIENCE,
+    HELD,
+    LANE,
+    MODE,
+    NEAR_LINE,
+    NEXT1,
+    NEXT2,
+    NEXT3,
+    PICKS,
+    SINCE,
+    STANDING,
+    STOPPED,
+    ego_comes,
+    is_open,
+    may_enter,
+)
+from sim.traffic.state import CAP, DRIVER, FACTOR, KEEP, SHIFT, S
+
+SHIFT_RATE = np.float32(1.1)  # [m/s] sideways in a lane change, and ..
+SHIFT_SLOPE = np.float32(0.22)  # .. at most so much per metre driven
+ABREAST = np.float32(0.9)  # [m] off the new lane's middle a driver still takes room on the old one
+ENTRY_ROOM = np.float32(6.0)  # [m] beside their lengths to whoever is near where a driver comes in again
+FIRM = np.float32(0.125)  # [s^2/m] times speed squared: room to stop with 4 m/s^2
+REACTION = 2  # ticks after which a driver thinks again; in between he goes on as he did
+RETHINK = 120  # ticks at a line after which, and after each more of which, another way is chosen
+FORK = np.float32(5.0)  # [m] after which ways that fork are clear of each other
+ASK_ROOM = np.float32(10.0)  # [m] beyond braking distance at which right of way is asked for
+HAZARD_STEP = np.float32(1.5)  # [m] between two looks along the way
+SIDE_ROOM = np.float32(0.25)  # [m] kept beside what stands in the way
+FORESIGHT = np.float32(2.0)  # [s] so far ahead a walker's next steps count as his
+LONG_LOOK = np.float32(1.5)  # least look-ahead, in wheelbases
+SIGHT = np.float32(45.0)  # [m]
+TWICE_EASE = np.float32(2.0 * EASE)
+PER_ROOT = np.float32(1.0 / float(IDM_ROOT))
+SIXTH = np.float32(1.0 / 6.0)
+NEARLY_STRAIGHT = np.float32(0.02)  # below it an angle and its tangent differ by less than 3e-6
+SHARPEST = np.float32(np.tan(0.6))  # of the greatest angle of a front wheel
+_0, _1, _2 = np.float32(0.0), np.float32(1.0), np.float32(2.0)
+_U = np.uint32
+_LIGHT, _BALL = KIND["light"], KIND["ball"]
+
+
+@kernel(inline=True)
+def row_ahead(w, i, s, mind, link, measure):
+    """The row of points at `s` [m] along driver i's lane, or on along the lanes that he has chosen."""
+    lane, column = mind[w, i, LANE], NEXT1
+    while s > measure[lane, LENGTH]:
+        after = mind[w, i, column] if column <= NEXT3 else np.int32(-1)
+        if after < 0:
+            break
+        s -= measure[lane, LENGTH]
+        lane = after
+        column += 1
+    return row_at(link, measure, lane, s)
+
+
+@kernel(inline=True)
+def leader(w, i, n, mind, course, x, y, yaw, speed, length, overhang, link, measure):
+    """Bumper-to-bumper gap [m] along the way to the nearest driver ahead, and the speed of closing [m/s]."""
+    gap, closing = NO_GAP, _0
+    lane, n1, n2, n3 = mind[w, i, LANE], mind[w, i, NEXT1], mind[w, i, NEXT2], mind[w, i, NEXT3]
+    s = course[w, i, S]
+    front = s + length[w, i] - overhang[w, i]
+    whole = measure[lane, LENGTH]
+    second = whole + (measure[n1, LENGTH] if n1 >= 0 else _0)
+    third = second + (measure[n2, LENGTH] if n2 >= 0 else _0)
+    shift = course[w, i, SHIFT]
+    left_of, right_of = link[lane, LEFT], link[lane, RIGHT]
+    fork = lane if link[lane, JUNCTION] < 0 else link[lane, ORIGIN]
+    for j in range(1, n):
+        if j == i or mind[w, j, MODE] != DRIVER:
+            continue
+        if abs(x[w, j] - x[w, i]) > SIGHT or abs(y[w, j] - y[w, i]) > SIGHT:
+            continue
+        there = mind[w, j, LANE]
+        place = course[w, j, S]
+        tail = place - overhang[w, j]
+        off = course[w, j, SHIFT]
+        if there == lane:
+            if place < s or (place == s and j < i):
+                continue
+            away = tail
+        elif there == n1:
+            away = whole + tail
+        elif there == n2:
+            away = second + tail
+        elif there == n3:
+            away = third + tail
+        elif there == left_of and (off < -ABREAST or shift > ABREAST) and place > s:
+            away = tail  # he is leaving my lane to the left, or I am coming from there
+        elif there == right_of and (off > ABREAST or shift < -ABREAST) and place > s:
+            away = tail
+        elif link[there, ORIGIN] == fork and fork >= 0 and link[there, JUNCTION] >= 0 and tail < FORK:
+            if fork == lane:
+                away = whole + tail
+            elif place > s:
+                away = tail
+            else:
+                continue
+        else:
+            continue
+        if away - front < gap:
+            gap = away - front
+            closing = speed[w, i] - speed[w, j] * np.cos(yaw[w, j] - yaw[w, i])
+    return gap, closing
+
+
+@kernel(inline=True)
+def list_free(w, n, mind, kind, free):
+    """Write to `free` the slots of all who are bound to no lane and can be run into; returns how many there are."""
+    count = 0
+    for j in range(n):
+        solid = 0 < kind[w, j] < _LIGHT or _LIGHT < kind[w, j] <= _BALL
+        if solid and mind[w, j, MODE] != DRIVER:
+            free[count] = j
+            count += 1
+    return count
+
+
+@kernel(inline=True)
+def hazard(w, i, free, count, mind, course, x, y, yaw, speed, length, width, overhang, points, link, measure):
+    """As `leader`, to whoever is bound to no lane: ego, walkers, parked and scripted ones, cones."""
+    gap, closing = NO_GAP, _0
+    front = length[w, i] - overhang[w, i]
+    look = min(speed[w, i] * np.float32(2.5) + np.float32(8.0), np.float32(35.0))
+    for f in range(count):
+        j = free[f]
+        dx, dy = x[w, j] - x[w, i], y[w, j] - y[w, i]
+        near = look + front + length[w, j]
+        if dx * dx + dy * dy > near * near:
+            continue
+        c, s = np.cos(yaw[w, j]), np.sin(yaw[w, j])
+        half = HALF * length[w, j] + SIDE_ROOM
+        middle = HALF * length[w, j] - overhang[w, j]
+        if mind[w, j, MODE] > DRIVER:
+            stride = HALF * speed[w, j] * FORESIGHT
+            half += stride
+            middle += stride
+        bx, by = x[w, j] + middle * c, y[w, j] + middle * s
+        across = HALF * (width[w, j] + width[w, i]) + SIDE_ROOM
+        at = front
+        while at < front + look and at - front < gap:
+            k = row_ahead(w, i, course[w, i, S] + at, mind, link, measure)
+            px, py = points[k, 0] - bx, points[k, 1] - by
+            turn = points[k, 2] - yaw[w, j]
+            # the driver's own width as the other's box sees it
+            reach = HALF * width[w, i] * abs(np.sin(turn))
+            if abs(px * c + py * s) < half + reach and abs(py * c - px * s) < across:
+                gap = at - front
+                closing = speed[w, i] - speed[w, j] * np.cos(turn)
+                break
+            at += HAZARD_STEP
+    return gap, closing
+
+
+@kernel(inline=True)
+def wanted_speed(w, i, mind, course, points, link, measure):
+    """The speed [m/s] that driver i likes here: the lane's pace, and what the next lanes ask him to brake for."""
+    lane = mind[w, i, LANE]
+    factor = course[w, i, FACTOR]
+    wanted = points[row_at(link, measure, lane, course[w, i, S]), 3] * factor
+    away = measure[lane, LENGTH] - course[w, i, S]
+    for column in range(NEXT1, NEXT3 + 1):
+        after = mind[w, i, column]
+        if after < 0:
+            break
+        pace = measure[after, PACE] * factor
+        wanted = min(wanted, np.sqrt(pace * pace + TWICE_EASE * max(away, _0)))
+        away += measure[after, LENGTH]
+    return min(wanted, course[w, i, CAP])
+
+
+@kernel(inline=True)
+def closeness(speed, gap, closing):
+    """The IDM's share of braking [1] for what is `gap` [m] ahead: (s* / s)^2."""
+    near = (IDM_GAP + max(_0, speed * IDM_HEADWAY + speed * closing * PER_ROOT)) / max(gap, FREE)
+    return near * near
+
+
+@kernel(inline=True)
+def held_up(w, i, n, tick, clock, gap, mind, course, x, y, yaw, speed, length, overhang, points, link, measure,
+            conflicts, successors, seed, halted, route, route_s, route_offset, path_points, path_start):  # fmt: skip
+    """How far ahead [m] driver i must stop: at a line that he may not cross yet, or where his lane ends.
+
+    Claims the connecting lane when he may go on.  Who has stood for long thinks of another way: in a full town a ring
+    of lanes can be such that everyone waits for the one ahead. Args: gap: to the driver ahead [m].
+    """
+    lane, after = mind[w, i, LANE], mind[w, i, NEXT1]
+    front = course[w, i, S] + length[w, i] - overhang[w, i]
+    to_end = measure[lane, LENGTH] - front
+    stop = NO_GAP
+    if link[lane, GATE_KIND] != 0 and link[lane, JUNCTION] < 0 and measure[lane, GATE_AT] > front - _1:
+        line = measure[lane, GATE_AT] - front
+        if not is_open(link, lane, clock[w], speed[w, i], line, mind[w, i, STOPPED]):
+            stop = line
+    if after < 0:
+        return min(stop, to_end + IDM_GAP)
+    if link[after, JUNCTION] < 0:
+        return stop
+    line = to_end + min(measure[after, GATE_AT], _0)
+    needs = speed[w, i] * speed[w, i] * np.float32(0.25) + ASK_ROOM
+    if speed[w, i] < STANDING and line < NEAR_LINE:
+        mind[w, i, STOPPED] = 1
+    if mind[w, i, CLAIM] != after and line > needs:
+        return stop
+    stood = tick[w] - mind[w, 0, SINCE] if mind[w, 0, SINCE] >= 0 else np.int32(0)
+    since = mind[w, i, SINCE]
+    first_there = halted[w] != 0 and 0 < stood < EGO_PATIENCE and (since < 0 or since > mind[w, 0, SINCE])
+    # the dear question comes last: who waits behind somebody or for a light need not ask for ego
+    crossed = False
+    if mind[w, i, CLAIM] == after or (
+        gap > line and is_open(link, after, clock[w], speed[w, i], line, mind[w, i, STOPPED])
+    ):
+        crossed = ego_comes(after, link, points, w, i, first_there, x, y, yaw, speed, length, overhang, route, route_s,
+                            route_offset, path_points, path_start)  # fmt: skip
+    if mind[w, i, CLAIM] == after:
+        # Given back when somebody has changed lanes in between, or while there is room to stop for a light that has
+        # turned or for ego.
+        closed = line > _1 and not is_open(link, after, clock[w], speed[w, i], line, mind[w, i, STOPPED])
+        closed = closed or (crossed and line > speed[w, i] * speed[w, i] * FIRM)
+        if not closed and gap > line:
+            return stop
+        mind[w, i, CLAIM] = -1
+    if not crossed and gap > line and may_enter(
+        w, i, n, after, mind[w, i, NEXT2], line, tick[w], clock[w], mind, course, speed, length, overhang, points, link,
+        measure, conflicts,
+    ):  # fmt: skip
+        mind[w, i, CLAIM] = after
+        return stop
+    stood = tick[w] - mind[w, i, SINCE] if mind[w, i, SINCE] >= 0 else 0
+    if stood > RETHINK and stood % RETHINK < REACTION and line < NEAR_LINE:
+        plan_on(w, i, lane, seed, mind, link, successors)
+    return min(stop, line)
+
+
+@kernel(inline=True)
+def move_on(w, i, a, dt, seed, mind, course, x, y, yaw, speed, steer, acceleration, length, wheelbase, overhang, points,
+            link, measure, successors):  # fmt: skip
+    """Drive one tick with acceleration `a` [m/s^2] towards the lane's middle, and on to the next lane at its end."""
+    v = speed[w, i]
+    if v == _0 and a <= _0:
+        acceleration[w, i] = _0
+        return
+    s = course[w, i, S]
+    # a long vehicle aims further ahead: its rear axle cuts the bend, so that its front does not swing out of the lane
+    look = clamp(LOOK_SECONDS * v, max(LOOK_LEAST, LONG_LOOK * wheelbase[w, i]), LOOK_MOST)
+    k = row_ahead(w, i, s + look, mind, link, measure)
+    side = course[w, i, SHIFT] + course[w, i, KEEP]
+    dx, dy = points[k, 0] - side * points[k, 5] - x[w, i], points[k, 1] + side * points[k, 4] - y[w, i]
+    c, t = np.cos(yaw[w, i]), np.sin(yaw[w, i])
+    square = max(dx * dx + dy * dy, _1)
+    most = SHARPEST / wheelbase[w, i]
+    bend = clamp(_2 * (dy * c - dx * t) / square, -most, most)
+    # the kinematic bicycle of `sim.dynamics.bicycle`, with the curvature known: its tangent need not be taken again
+    after = max(v + a * dt, _0)
+    travelled = HALF * (v + after) * dt
+    turned = travelled * bend
+    # half the turn of a tick is small: its cosine and sine by their series, exact to 1e-6 below 0.2 rad
+    h = HALF * turned
+    ch, sh = _1 - HALF * h * h, h - h * h * h * SIXTH
+    x[w, i] += travelled * (c * ch - t * sh)
+    y[w, i] += travelled * (t * ch + c * sh)
+    yaw[w, i] = wrap(yaw[w, i] + turned)
+    acceleration[w, i] = (after - v) / dt
+    speed[w, i] = after
+    tangent = bend * wheelbase[w, i]
+    steer[w, i] = np.arctan(tangent) if abs(tangent) > NEARLY_STRAIGHT else tangent
+    ease = min(SHIFT_RATE, SHIFT_SLOPE * after) * dt
+    course[w, i, SHIFT] -= clamp(course[w, i, SHIFT], -ease, ease)
+    lane = mind[w, i, LANE]
+    k = row_at(link, measure, lane, s + travelled)
+    along = (x[w, i] - points[k, 0]) * points[k, 4] + (y[w, i] - points[k, 1]) * points[k, 5]
+    s = np.float32(k - link[lane, ROW]) * measure[lane, STEP] + clamp(along, -_1, _1)
+    next1 = mind[w, i, NEXT1]
+    if s > measure[lane, LENGTH] and next1 >= 0:
+        s -= measure[lane, LENGTH]
+        if link[lane, JUNCTION] >= 0 and mind[w, i, HELD] < 0:
+            mind[w, i, HELD] = lane
+        if mind[w, i, CLAIM] == next1:
+            mind[w, i, HELD] = next1
+            mind[w, i, CLAIM] = -1
+        mind[w, i, STOPPED] = 0
+        mind[w, i, LANE] = next1
+        mind[w, i, NEXT1], mind[w, i, NEXT2] = mind[w, i, NEXT2], mind[w, i, NEXT3]
+        mind[w, i, NEXT3] = choose(w, i, mind[w, i, NEXT2], seed, mind, link, successors)
+    course[w, i, S] = s
+    held = mind[w, i, HELD]
+    if held >= 0 and held != mind[w, i, LANE] and s > overhang[w, i] + _1:
+        mind[w, i, HELD] = -1
+
+
+@kernel(inline=True)
+def enter_again(w, i, n, seed, map_of, mind, course, x, y, yaw, speed, steer, acceleration, length, overhang, points,
+                link, measure, successors, source_start, sources):  # fmt: skip
+    """Whoever has come to a dead end comes in again where a road begins, if there is room; else he waits."""
+    first, last = source_start[map_of[w]], source_start[map_of[w] + 1]
+    if last <= first:
+        return
+    if measure[mind[w, i, LANE], LENGTH] - course[w, i, S] > length[w, i] + np.float32(3.0):
+        return  # he stands for another reason
+    key = mix(_U(seed[w]) ^ mix(_U(i * 7919 + mind[w, i, PICKS] + 31)))
+    mind[w, i, PICKS] += 1
+    lane = sources[first + np.int32(key % _U(last - first))]
+    s = overhang[w, i] + HALF
+    k = link[lane, ROW] + min(int(s * _2), link[lane, ROWS] - 1)
+    c, t = points[k, 4], points[k, 5]
+    for j in range(n):
+        dx, dy = x[w, j] - points[k, 0], y[w, j] - points[k, 1]
+        reach = length[w, i] + length[w, j] + ENTRY_ROOM
+        if j != i and abs(dx * c + dy * t) < reach and abs(dy * c - dx * t) < np.float32(2.5):
+            return
+    x[w, i], y[w, i], yaw[w, i] = points[k, 0], points[k, 1], points[k, 2]
+    speed[w, i], steer[w, i], acceleration[w, i] = min(points[k, 3], np.float32(5.0)), _0, _0
+    course[w, i, S], course[w, i, SHIFT] = s, _0
+    mind[w, i, CLAIM], mind[w, i, HELD], mind[w, i, STOPPED], mind[w, i, SINCE] = -1, -1, 0, -1
+    plan_on(w, i, lane, seed, mind, link, successors)

@@ -1,0 +1,106 @@
+"""Walkers keep to pavements and cross where a crossing is; scripted actors wait for their cue and follow a path.
+
+A walker follows a footway (`sim.road.graph.sidewalks`) from the end at which he has entered it, and at its other end
+takes one that begins there.  He steps onto a crossing only when whoever comes along could stop comfortably.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.core.geometry import clamp
+from sim.core.hashing import mix
+from sim.core.kernel import kernel
+from sim.datatypes.vocabulary import KIND
+from sim.traffic.right_of_way import LANE, MODE, NEXT1, PICKS
+from sim.traffic.state import CAP, KEEP, WALKER, S
+
+BACKWARDS = NEXT1  # a walker's direction: 1 from the last point of his footway to the first
+POLITE_BRAKING = np.float32(2.0)  # [m/s^2] that a walker trusts drivers to brake with
+KERB_ROOM = np.float32(5.0)  # [m] beyond that
+BESIDE = np.float32(3.0)  # [m] off a driver's heading that is still his way
+AHEAD = np.float32(0.7)  # [m] along his footway a walker looks to
+_0, _1, _2, _HALF = np.float32(0.0), np.float32(1.0), np.float32(2.0), np.float32(0.5)
+_U = np.uint32
+_BICYCLE = KIND["bicycle"]
+
+
+@kernel(inline=True)
+def crossing_is_clear(w, n, foot, kind, mind, x, y, yaw, speed, length, overhang, foot_start, foot_points):
+    """Whether everyone who drives towards a crossing could still stop before it."""
+    clear = True
+    for j in range(n):
+        if kind[w, j] == 0 or kind[w, j] > _BICYCLE or mind[w, j, MODE] == WALKER or speed[w, j] < _HALF:
+            continue
+        c, s = np.cos(yaw[w, j]), np.sin(yaw[w, j])
+        front = length[w, j] - overhang[w, j]
+        needed = speed[w, j] * speed[w, j] / (_2 * POLITE_BRAKING) + KERB_ROOM
+        for k in range(foot_start[foot], foot_start[foot + 1], 2):
+            dx, dy = foot_points[k, 0] - x[w, j], foot_points[k, 1] - y[w, j]
+            ahead = dx * c + dy * s
+            if ahead > -_2 and abs(dy * c - dx * s) < BESIDE and ahead - front < needed:
+                clear = False
+                break
+        if not clear:
+            break
+    return clear
+
+
+@kernel(inline=True)
+def walk(w, i, n, dt, seed, kind, mind, course, x, y, yaw, speed, acceleration, length, overhang, foot_start,
+         foot_points, foot_crossing, foot_link_start, foot_links):  # fmt: skip
+    """Move walker i of world w on by one tick."""
+    foot, back = mind[w, i, LANE], mind[w, i, BACKWARDS]
+    first, last = foot_start[foot], foot_start[foot + 1] - 1
+    rows = np.float32(last - first)
+    step = np.hypot(
+        foot_points[first + 1, 0] - foot_points[first, 0], foot_points[first + 1, 1] - foot_points[first, 1]
+    )
+    whole = rows * step
+    before = speed[w, i]
+    v = course[w, i, CAP]
+    if course[w, i, S] >= whole - AHEAD:
+        e = 2 * foot + 1 - back
+        begin, count = foot_link_start[e], foot_link_start[e + 1] - foot_link_start[e]
+        key = mix(_U(seed[w]) ^ mix(_U(i * 7919 + mind[w, i, PICKS])))
+        entered = foot_links[begin + np.int32(key % _U(count))]
+        onto = entered // 2
+        if (
+            foot_crossing[onto] != 0
+            and foot_crossing[foot] == 0
+            and not crossing_is_clear(
+                w, n, onto, kind, mind, x, y, yaw, speed, length, overhang, foot_start, foot_points
+            )
+        ):
+            v = _0
+            if course[w, i, S] < whole:
+                v = before
+        else:
+            mind[w, i, PICKS] += 1
+            mind[w, i, LANE], mind[w, i, BACKWARDS] = onto, entered & 1
+            course[w, i, S] = _0
+            foot, back = onto, entered & 1
+            first, last = foot_start[foot], foot_start[foot + 1] - 1
+            rows = np.float32(last - first)
+            step = np.hypot(
+                foot_points[first + 1, 0] - foot_points[first, 0], foot_points[first + 1, 1] - foot_points[first, 1]
+            )
+            whole = rows * step
+    at = min(course[w, i, S] + AHEAD, whole) / step
+    k = first + int(clamp((rows - at) if back == 1 else at, _0, rows) + _HALF)
+    way = _1 - _2 * np.float32(back)
+    side = -course[w, i, KEEP] * foot_points[k, 3] * way  # everyone keeps to his own right
+    tx = foot_points[k, 0] - side * np.sin(foot_points[k, 2])
+    ty = foot_points[k, 1] + side * np.cos(foot_points[k, 2])
+    dx, dy = tx - x[w, i], ty - y[w, i]
+    away = np.hypot(dx, dy)
+    if v > _0:
+        stride = min(v * dt, away)
+        if away > np.float32(1e-3):
+            yaw[w, i] = np.arctan2(dy, dx)
+            x[w, i] += stride * dx / away
+            y[w, i] += stride * dy / away
+        if away < _2:  # who has been led aside catches up with his place first
+            course[w, i, S] += v * dt
+    speed[w, i] = v
+    acceleration[w, i] = (v - before) / dt

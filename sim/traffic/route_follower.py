@@ -1,0 +1,382 @@
+"""Whoever is sent: through the junction by a way of its own, to the minute, by turns or without a stop; or after ego.
+
+A sent actor follows a path of the bank (pure pursuit across) at its own pace, slower where the path bends, and never so
+fast that it could not stop behind whatever covers its path, ego included (the safe speed of Gipps, A behavioural
+car-following model, Transpn. Res. B 15, 1981): cars of a stream keep the gaps that they were sent with.  At its path's
+end it has left: it is put AWAY, where nobody meets or sees it, and stays `present`.  A tailgater drives along the trail
+that ego's rear axle leaves, at its gap, always slow enough to stop behind an ego that brakes with all it has.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.core.geometry import HALF, clamp
+from sim.core.kernel import kernel
+from sim.datatypes.vocabulary import OUTCOME, ROUTE_SPACING
+from sim.dynamics.bicycle import bicycle, stopping_speed
+from sim.traffic.all_way_stop import CAME, COMING, GOING, LEFT, MEMBER, PHASE, SERVED, WAITING, blocked, give_turn
+from sim.traffic.car_following import HARDEST, NO_GAP, advance_along, gap_ahead, idm, pursue
+
+NOBODY, SENT, TAIL, LATE = range(4)  # roles: a sent actor, a tailgater, a sent actor who is yet to come in
+# Columns of `Errands.drive` [m, m/s, s]: along the path, likes to drive, where its rear axle is when its front is at
+# the line, at the junction's edge, and when its rear has left the junction; how long it stands at its line (below 0: it
+# does not stop), when it comes in and how fast, how long it waits for ego (below 0: it does not); GAP is a tailgater's.
+# Of ego ALONG is how far its front has come from its edge.
+ALONG, CRUISE, STOP, EDGE, OUT, HALT, ENTERS, ENTRY, PATIENCE = range(9)
+GAP = ENTRY
+LINE = 1.0  # [m] from a line to the junction's edge
+AWAY = 1e4  # [m] east of the world: where those are who have left, and who are yet to come in
+PULL = np.float32(1.5)  # [m/s^2]
+EASE = np.float32(1.8)  # [m/s^2] braking for lines and bends
+SAFE = np.float32(2.5)  # [m/s^2] with which it counts on stopping behind others ..
+STANDING_GAP = np.float32(2.0)  # .. so far [m]
+LATERAL = np.float32(2.0)  # [m/s^2] in bends
+SIGHT = 24  # [m] ahead that a path's bends are looked at
+ROOM = np.float32(0.3)  # [m] kept beside one's own path
+NEAR_LINE = np.float32(1.0)  # [m] before its line who stands has come to it
+EGO_NEAR = np.float32(5.0)  # [m] .. for ego, who knows no line of ours
+EGO_BESIDE = np.float32(3.0)  # [m] off one of its ways ego is still on it
+EGO_COMES = np.float32(28.0)  # [m] from its edge: who is patient stops for ego
+STOPPED = np.float32(0.1)  # [m/s]
+TRAIL = 512  # points of ego's trail
+TAIL_ROOM = np.float32(1.0)  # [m] that a tailgater never goes under
+TAIL_HARDEST = np.float32(9.0)  # [m/s^2] with which it can brake ..
+EGO_HARDEST = np.float32(7.0)  # .. and ego
+_0, _1, _2 = np.float32(0.0), np.float32(1.0), np.float32(2.0)
+_FLAT = np.float32(1e-3)
+_RUNNING = OUTCOME["running"]
+
+
+class Errands(NamedTuple):
+    """State of the sent, beside `World` and with its slots.
+
+    role (B, N) i32; path (B, N) i32 row of the bank's paths; drive (B, N, 9) f32 and line (B, N, 4) i32, the columns
+    above and of `sim.traffic.all_way_stop`, in which ego has slot 0; heading (B, N) f32 towards the junction [rad];
+    busy (B,) i32 how many are to be driven; turn (B,) i32 who has his turn; trail (B, TRAIL, 4) f32 x, y, yaw of ego's
+    rear axle every ROUTE_SPACING metres, trailed (B,) i32 how many there are; trail is (1, ...) where nobody tailgates.
+    """
+
+    role: np.ndarray
+    path: np.ndarray
+    drive: np.ndarray
+    line: np.ndarray
+    heading: np.ndarray
+    busy: np.ndarray
+    turn: np.ndarray
+    trail: np.ndarray
+    trailed: np.ndarray
+
+
+def empty_errands(worlds: int, slots: int, tails: bool = False) -> Errands:
+    """Nobody is sent."""
+    whole = np.int32
+    return Errands(
+        np.zeros((worlds, slots), whole), np.full((worlds, slots), -1, whole), np.zeros((worlds, slots, 9), np.float32),
+        np.zeros((worlds, slots, 4), whole), np.zeros((worlds, slots), np.float32), np.zeros(worlds, whole),
+        np.full(worlds, -1, whole), np.zeros((worlds if tails else 1, TRAIL, 4), np.float32), np.zeros(worlds, whole),
+    )  # fmt: skip
+
+
+def grown(errands: Errands, slots: int, tails: bool) -> Errands:
+    """The same errands with at least so many slots, and with room for trails where they are wanted."""
+    worlds, now = errands.role.shape
+    more = max(slots - now, 0)
+    if more:
+        for name in ("role", "path", "drive", "line", "heading"):
+            array = getattr(errands, name)
+            padded = np.pad(array, ((0, 0), (0, more), *((0, 0),) * (array.ndim - 2)))
+            errands = errands._replace(**{name: padded})
+    if tails and len(errands.trail) < worlds:
+        errands = errands._replace(trail=np.zeros((worlds, TRAIL, 4), np.float32))
+    return errands
+
+
+def clear(errands: Errands, w: int) -> None:
+    """Nobody is sent in world w any more."""
+    for name in ("role", "drive", "line", "heading", "busy", "trailed"):
+        getattr(errands, name)[w] = 0
+    errands.path[w], errands.turn[w] = -1, -1
+
+
+# ---------------------------------------------------------------------------------------------------- along a path
+@kernel(inline=True)
+def pace_at(points, first, last, s, cruise):  # type: ignore[no-untyped-def]
+    """The speed [m/s] from which every bend of the path ahead of `s` [m] can still be met."""
+    wanted = cruise
+    k = first + int(s / ROUTE_SPACING)
+    for step in range(SIGHT):
+        row = min(k + 2 * step, last)
+        there = LATERAL / max(abs(points[row, 3]), _FLAT)
+        wanted = min(wanted, np.sqrt(there + _2 * EASE * np.float32(step)))
+    return wanted
+
+
+@kernel(inline=True)
+def urge(speed, wanted, left, dt):  # type: ignore[no-untyped-def]
+    """Acceleration [m/s^2] towards a wanted speed, `left` [m] before where to stop."""
+    goal = min(wanted, stopping_speed(speed, max(left, _0), EASE, dt))
+    return clamp((goal - speed) / dt, HARDEST, PULL)
+
+
+@kernel
+def free_run(points, s, speed, cruise, stop, goal, dt, most):  # type: ignore[no-untyped-def]
+    """When somebody alone on a path, rear axle at `s`, has come to `goal` or stands at `stop` [s]; places in metres.
+
+    Args:
+        points: (K, 4) of the path; most: ticks after which it is given up.
+    """
+    first, last = 0, points.shape[0] - 1
+    for tick in range(most):
+        if speed < STOPPED and stop - s < NEAR_LINE:
+            return np.float32(tick) * dt
+        if s >= goal:
+            return np.float32(tick) * dt - (s - goal) / max(speed, STOPPED)
+        after = max(speed + urge(speed, pace_at(points, first, last, s, cruise), stop - s, dt) * dt, _0)
+        s += HALF * (speed + after) * dt
+        speed = after
+    return np.float32(most) * dt
+
+
+@kernel
+def entry_speed(points, s, cruise, left):  # type: ignore[no-untyped-def]
+    """The speed [m/s] of somebody who has driven on to `s` [m], `left` [m] before where to stop."""
+    return min(pace_at(points, 0, points.shape[0] - 1, s, cruise), np.sqrt(_2 * EASE * max(left, _0)))
+
+
+@kernel(inline=True)
+def gap_along(w, i, n, points, k, last, x, y, yaw, speed, length, width, overhang, kind):  # type: ignore[no-untyped-def]
+    """Metres from i's front to the first point of its path that somebody covers, and his speed along it [m/s]."""
+    front = length[w, i] - overhang[w, i]
+    begin = k + int((front - HALF) / ROUTE_SPACING)
+    reach = HALF * width[w, i] + ROOM
+    most = 2 + int((speed[w, i] * speed[w, i] * np.float32(0.25) + np.float32(10.0)) / ROUTE_SPACING)
+    gap, pace = NO_GAP, _0
+    for j in range(n):
+        if j == i or kind[w, j] == 0:
+            continue
+        c, t = np.cos(yaw[w, j]), np.sin(yaw[w, j])
+        middle = HALF * length[w, j] - overhang[w, j]
+        bx, by = x[w, j] + middle * c, y[w, j] + middle * t
+        far = np.float32(most) * ROUTE_SPACING + front + length[w, j]
+        if (bx - x[w, i]) ** 2 + (by - y[w, i]) ** 2 > far * far:
+            continue
+        along, across = HALF * length[w, j] + ROOM, HALF * width[w, j] + reach
+        for step in range(most):
+            row = begin + step
+            if row > last:
+                break
+            dx, dy = points[row, 0] - bx, points[row, 1] - by
+            if abs(dx * c + dy * t) < along and abs(dy * c - dx * t) < across:
+                here = max(np.float32(step) * ROUTE_SPACING - HALF, _0)
+                if here < gap:
+                    gap = here
+                    pace = max(speed[w, j] * np.cos(yaw[w, j] - points[row, 2]), _0)
+                break
+    return gap, pace
+
+
+# --------------------------------------------------------------------------------------------------- the sent
+@kernel(inline=True)
+def leave(w, i, x, y, yaw, speed, steer, acceleration):  # type: ignore[no-untyped-def]
+    """Put slot i where nobody meets it."""
+    x[w, i], y[w, i] = np.float32(AWAY), np.float32(20 * i)
+    speed[w, i] = steer[w, i] = acceleration[w, i] = _0
+
+
+@kernel(inline=True)
+def come_in(w, i, n, now, points, first, role, drive, x, y, yaw, speed, length, overhang, kind):  # type: ignore[no-untyped-def]
+    """Let somebody who was yet to come begin, once it is time and nobody stands where he does."""
+    if now < drive[w, i, ENTERS] - np.float32(1e-4):
+        return
+    s = drive[w, i, ALONG] + drive[w, i, ENTRY] * max(now - drive[w, i, ENTERS], _0)
+    k = first + int(s / ROUTE_SPACING)
+    for j in range(n):
+        apart = length[w, i] + length[w, j]
+        if j != i and kind[w, j] != 0 and (x[w, j] - points[k, 0]) ** 2 + (y[w, j] - points[k, 1]) ** 2 < apart * apart:
+            return
+    rest = s - np.float32(k - first) * ROUTE_SPACING
+    role[w, i] = SENT
+    yaw[w, i] = points[k, 2]
+    x[w, i], y[w, i] = points[k, 0] + rest * np.cos(yaw[w, i]), points[k, 1] + rest * np.sin(yaw[w, i])
+    speed[w, i], drive[w, i, ALONG] = drive[w, i, ENTRY], s
+
+
+@kernel(inline=True)
+def lets_ego(w, i, tick, dt, line, drive, speed):  # type: ignore[no-untyped-def]
+    """Whether i, who is patient, stops or goes on standing at its line for ego."""
+    phase = line[w, 0, PHASE]
+    if phase == LEFT or drive[w, i, PATIENCE] < _0:
+        return False
+    if line[w, i, PHASE] == COMING:
+        return phase != COMING or drive[w, 0, ALONG] > -EGO_COMES
+    since = max(line[w, 0, CAME], line[w, i, CAME])
+    offered = phase == WAITING and abs(speed[w, 0]) < STOPPED
+    return not (offered and np.float32(tick - since) * dt >= drive[w, i, PATIENCE] - np.float32(1e-4))
+
+
+@kernel(inline=True)
+def keep_to_line(w, i, n, tick, dt, turn, line, drive, speed):  # type: ignore[no-untyped-def]
+    """Note where i is in the process of passing its line; returns how far it may go [m]."""
+    s, phase = drive[w, i, ALONG], line[w, i, PHASE]
+    left = drive[w, i, STOP] - s
+    if drive[w, i, HALT] < _0:  # it never stops
+        if phase == COMING and s >= drive[w, i, EDGE]:
+            line[w, i, PHASE], line[w, i, CAME] = GOING, tick
+        left = NO_GAP
+    elif phase == COMING and speed[w, i] < STOPPED and left < NEAR_LINE:
+        line[w, i, PHASE], line[w, i, CAME] = WAITING, tick
+    elif phase == COMING and drive[w, i, PATIENCE] >= _0:
+        # where it begins to brake for its line, and from there on, it drives on once it need not stop for ego
+        near = left - speed[w, i] * dt - NEAR_LINE < HALF * speed[w, i] * speed[w, i] / EASE
+        if near and not lets_ego(w, i, tick, dt, line, drive, speed):
+            line[w, i, PHASE], line[w, i, CAME] = GOING, tick
+    elif phase == WAITING:
+        stood = np.float32(tick - line[w, i, CAME]) * dt >= drive[w, i, HALT] - np.float32(1e-4)
+        mine = line[w, i, MEMBER] == 0 or (line[w, i, SERVED] >= 0 and not blocked(w, i, n, tick, dt, line, speed))
+        if stood and mine and not lets_ego(w, i, tick, dt, line, drive, speed):
+            line[w, i, PHASE] = GOING
+    if line[w, i, PHASE] >= GOING:
+        left = NO_GAP
+    if line[w, i, PHASE] == GOING and s >= drive[w, i, OUT]:
+        line[w, i, PHASE] = LEFT
+    return left
+
+
+@kernel(inline=True)
+def watch_ego(w, tick, line, drive, speed, length, overhang, route, route_s, route_offset, junction_in, junction_out):  # type: ignore[no-untyped-def]
+    """Note where ego is in the process of passing its line."""
+    front = length[w, 0] - overhang[w, 0]
+    phase = line[w, 0, PHASE]
+    for r in range(route.shape[1]):
+        q = route[w, r]
+        if q < 0 or abs(route_offset[w, r]) > EGO_BESIDE:
+            continue
+        left = junction_in[q] - route_s[w, r] - front
+        drive[w, 0, ALONG] = -left
+        if phase == COMING and left < EGO_NEAR and abs(speed[w, 0]) < STOPPED:
+            phase = WAITING
+            line[w, 0, CAME] = tick
+        if phase <= WAITING and left <= _0:
+            if phase == COMING:
+                line[w, 0, CAME] = tick
+            phase = GOING
+            if line[w, 0, SERVED] < 0:
+                line[w, 0, SERVED] = tick
+        if phase == GOING and route_s[w, r] - overhang[w, 0] > junction_out[q]:
+            phase = LEFT
+    line[w, 0, PHASE] = phase
+
+
+@kernel(inline=True)
+def follow_errand(w, i, n, dt, points, first, last, left, drive, x, y, yaw, speed, steer, acceleration,  # type: ignore[no-untyped-def]
+                  length, width, wheelbase, overhang, kind):  # fmt: skip
+    """Move sent actor i on by one tick, `left` [m] before where to stop."""
+    s = drive[w, i, ALONG]
+    k = first + int(max(s, _0) / ROUTE_SPACING)
+    wanted = pace_at(points, first, last, max(s, _0), drive[w, i, CRUISE])
+    gap, pace = gap_along(w, i, n, points, k, last, x, y, yaw, speed, length, width, overhang, kind)
+    if gap < NO_GAP:
+        wanted = min(wanted, np.sqrt(pace * pace + _2 * SAFE * max(gap - STANDING_GAP, _0)))
+    a = urge(speed[w, i], wanted, left, dt)
+    delta = pursue(points, first, last, s, x[w, i], y[w, i], yaw[w, i], speed[w, i], wheelbase[w, i])
+    x[w, i], y[w, i], yaw[w, i], after = bicycle(
+        x[w, i], y[w, i], yaw[w, i], speed[w, i], delta, a, wheelbase[w, i], dt
+    )
+    acceleration[w, i] = (after - speed[w, i]) / dt
+    speed[w, i], steer[w, i] = after, delta
+    drive[w, i, ALONG], _, _ = advance_along(points, first, last, s, x[w, i], y[w, i])
+
+
+# --------------------------------------------------------------------------------------------------- tailgaters
+@kernel(inline=True)
+def leave_trail(w, n, role, drive, trail, trailed, x, y, yaw):  # type: ignore[no-untyped-def]
+    """Add ego's rear axle to its trail for every ROUTE_SPACING that it has rolled forwards."""
+    count = trailed[w]
+    points = trail[w]
+    c, t = np.cos(yaw[w, 0]), np.sin(yaw[w, 0])
+    for _ in range(8):
+        dx, dy = x[w, 0] - points[count - 1, 0], y[w, 0] - points[count - 1, 1]
+        away = np.hypot(dx, dy)
+        if away < ROUTE_SPACING or dx * c + dy * t <= _0:
+            break
+        if count == TRAIL:  # forget the older half
+            half = TRAIL // 2
+            for k in range(half):
+                for column in range(3):
+                    points[k, column] = points[half + k, column]
+            count = half
+            for i in range(1, n):
+                if role[w, i] == TAIL:
+                    drive[w, i, ALONG] -= np.float32(half) * ROUTE_SPACING
+        points[count, 0] = points[count - 1, 0] + ROUTE_SPACING * dx / away
+        points[count, 1] = points[count - 1, 1] + ROUTE_SPACING * dy / away
+        points[count, 2] = np.arctan2(dy, dx)
+        count += 1
+    trailed[w] = count
+
+
+@kernel(inline=True)
+def tailgate(w, i, n, dt, trail, trailed, drive, x, y, yaw, speed, steer, acceleration, length, width, wheelbase,  # type: ignore[no-untyped-def]
+             overhang, kind):  # fmt: skip
+    """Move tailgater i on by one tick along ego's trail."""
+    points, last = trail[w], trailed[w] - 1
+    s, v, ego = drive[w, i, ALONG], speed[w, i], max(speed[w, 0], _0)
+    rest = np.hypot(x[w, 0] - points[last, 0], y[w, 0] - points[last, 1])
+    gap = np.float32(last) * ROUTE_SPACING + rest - s - overhang[w, 0] - (length[w, i] - overhang[w, i])
+    a = clamp(np.float32(0.8) * (gap - drive[w, i, GAP]) + np.float32(1.6) * (ego - v), HARDEST, _2)
+    # if ego brakes with all it has, so does who follows, a tick later
+    room = max(gap - TAIL_ROOM - v * dt, _0)
+    safe = np.sqrt(ego * ego * (TAIL_HARDEST - _1) / EGO_HARDEST * np.float32(0.8) + _2 * (TAIL_HARDEST - _1) * room)
+    a = clamp(min(a, (safe - v) / dt), -TAIL_HARDEST, _2)
+    near, closing = gap_ahead(w, i, n, x, y, yaw, speed, length, width, overhang, kind)
+    if near < gap - HALF:  # somebody between the two
+        a = min(a, idm(v, drive[w, i, CRUISE], near, closing))
+    delta = pursue(points, 0, last, s, x[w, i], y[w, i], yaw[w, i], v, wheelbase[w, i])
+    x[w, i], y[w, i], yaw[w, i], after = bicycle(x[w, i], y[w, i], yaw[w, i], v, delta, a, wheelbase[w, i], dt)
+    acceleration[w, i], steer[w, i], speed[w, i] = (after - v) / dt, delta, after
+    drive[w, i, ALONG], _, _ = advance_along(points, 0, last, s, x[w, i], y[w, i])
+
+
+# ------------------------------------------------------------------------------------------------------ the tick
+@kernel
+def drive_errands(world, errands, points, path_start, junction_in, junction_out, dt, start, stop):  # type: ignore[no-untyped-def]
+    """Move everyone who is sent in worlds start .. stop on by one tick of `dt` [s]; in the order of the slots.
+
+    Args:
+        world: World; errands: Errands; points, path_start, junction_in, junction_out: of the bank.
+    """
+    x, y, yaw, speed, steer, acceleration = world.x, world.y, world.yaw, world.speed, world.steer, world.acceleration
+    length, width, wheelbase, overhang, kind = world.length, world.width, world.wheelbase, world.overhang, world.kind
+    role, drive, line, turn = errands.role, errands.drive, errands.line, errands.turn
+    n = kind.shape[1]
+    for w in range(start, stop):
+        if world.outcome[w] != _RUNNING or errands.busy[w] == 0:
+            continue
+        tick = world.tick[w]
+        if line[w, 0, MEMBER] != 0:
+            watch_ego(w, tick, line, drive, speed, length, overhang, world.route, world.route_s, world.route_offset,
+                      junction_in, junction_out)  # fmt: skip
+            give_turn(w, n, tick, dt, turn, line, errands.heading, speed)
+        if errands.trailed[w] > 0:
+            leave_trail(w, n, role, drive, errands.trail, errands.trailed, x, y, yaw)
+        for i in range(1, n):
+            q = errands.path[w, i]
+            if role[w, i] == TAIL:
+                tailgate(w, i, n, dt, errands.trail, errands.trailed, drive, x, y, yaw, speed, steer, acceleration,
+                         length, width, wheelbase, overhang, kind)  # fmt: skip
+            elif role[w, i] == LATE:
+                come_in(w, i, n, np.float32(tick) * dt, points, path_start[q], role, drive, x, y, yaw, speed, length,
+                        overhang, kind)  # fmt: skip
+            elif role[w, i] == SENT:
+                first, last = path_start[q], path_start[q + 1] - 1
+                left = keep_to_line(w, i, n, tick, dt, turn, line, drive, speed)
+                follow_errand(w, i, n, dt, points, first, last, left, drive, x, y, yaw, speed, steer, acceleration,
+                              length, width, wheelbase, overhang, kind)  # fmt: skip
+                world.path_s[w, i] = drive[w, i, STOP] - drive[w, i, ALONG]
+                if drive[w, i, ALONG] >= np.float32(last - first - 1) * ROUTE_SPACING:
+                    role[w, i] = NOBODY
+                    line[w, i, PHASE] = LEFT
+                    leave(w, i, x, y, yaw, speed, steer, acceleration)

@@ -1,0 +1,103 @@
+"""Scripted actors: triggers, paths and speeds that a scenario prescribes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.core.geometry import clamp
+from sim.core.kernel import kernel
+from sim.dynamics.bicycle import stopping_speed
+from sim.traffic.right_of_way import PICKS
+from sim.traffic.state import S
+
+_0, _1, _2, _HALF = np.float32(0.0), np.float32(1.0), np.float32(2.0), np.float32(0.5)
+
+# What a script waits for: seconds, metres to ego, metres of ego's way beyond the junction's edge (below 0: before it).
+NEVER, AFTER, WITHIN, ALONG = range(4)
+ON_WAY = np.float32(3.0)  # [m] off one of its ways ego is still on it
+SPEED_UP, SLOW_DOWN = np.float32(2.5), np.float32(5.0)  # [m/s^2] of a script with a speed for every leg
+CUE, VALUE, PACE = range(3)  # columns of Scripts.cue
+
+
+@kernel(inline=True)
+def is_along(w, beyond, route, route_s, route_offset, junction_in):
+    """Whether ego's rear axle is so far [m] behind its junction's edge on one of its ways; below 0: before it."""
+    there = False
+    for r in range(route.shape[1]):
+        q = route[w, r]
+        if q >= 0 and abs(route_offset[w, r]) < ON_WAY and route_s[w, r] - junction_in[q] >= beyond:
+            there = True
+    return there
+
+
+@kernel(inline=True)
+def follow_legs(w, i, dt, points, count, course, x, y, yaw, speed, acceleration, wheelbase):
+    """Move on along a script's path with a pace for every leg: pedals take time, and rear and front axle keep to it."""
+    whole, wanted = _0, _0
+    for k in range(count[w, i] - 1):
+        dx, dy = points[w, i, k + 1, 0] - points[w, i, k, 0], points[w, i, k + 1, 1] - points[w, i, k, 1]
+        if course[w, i, S] >= whole:
+            wanted = points[w, i, k, 2]
+        whole += np.hypot(dx, dy)
+    before = speed[w, i]
+    wanted = min(wanted, stopping_speed(before, max(whole - course[w, i, S], _0), SLOW_DOWN, dt))
+    v = max(before + clamp(wanted - before, -SLOW_DOWN * dt, SPEED_UP * dt), _0)
+    if course[w, i, S] >= whole - np.float32(0.02):
+        v = _0
+    course[w, i, S] = min(course[w, i, S] + _HALF * (before + v) * dt, whole)
+    rx, ry = place_on(w, i, course[w, i, S], points, count)
+    fx, fy = place_on(w, i, course[w, i, S] + wheelbase[w, i], points, count)
+    x[w, i], y[w, i], yaw[w, i] = rx, ry, np.arctan2(fy - ry, fx - rx)
+    speed[w, i], acceleration[w, i] = v, (v - before) / dt
+
+
+@kernel(inline=True)
+def place_on(w, i, s, points, count):
+    """x, y [m] of the point `s` [m] along a script's path, or beyond its end straight on."""
+    left = s
+    px, py = points[w, i, 0, 0], points[w, i, 0, 1]
+    for k in range(count[w, i] - 1):
+        dx, dy = points[w, i, k + 1, 0] - points[w, i, k, 0], points[w, i, k + 1, 1] - points[w, i, k, 1]
+        piece = np.hypot(dx, dy)
+        share = left / piece
+        px, py = points[w, i, k, 0] + share * dx, points[w, i, k, 1] + share * dy
+        if share <= _1:
+            break
+        left -= piece
+    return px, py
+
+
+@kernel(inline=True)
+def follow_script(w, i, dt, tick, cue, points, count, mind, course, x, y, yaw, speed, acceleration, wheelbase, route,
+                  route_s, route_offset, junction_in):  # fmt: skip
+    """Move scripted actor i of world w on by one tick: it stands until its cue, and again at its path's end."""
+    if mind[w, i, PICKS] == 0:
+        started = False
+        if cue[w, i, CUE] == AFTER:
+            started = np.float32(tick[w]) * dt >= cue[w, i, VALUE] - np.float32(1e-4)
+        elif cue[w, i, CUE] == WITHIN:
+            dx, dy = x[w, 0] - x[w, i], y[w, 0] - y[w, i]
+            started = dx * dx + dy * dy <= cue[w, i, VALUE] * cue[w, i, VALUE]
+        elif cue[w, i, CUE] == ALONG:
+            started = is_along(w, cue[w, i, VALUE], route, route_s, route_offset, junction_in)
+        if not started:
+            return
+        mind[w, i, PICKS] = 1
+    if points[w, i, 0, 2] > _0:
+        follow_legs(w, i, dt, points, count, course, x, y, yaw, speed, acceleration, wheelbase)
+        return
+    course[w, i, S] += cue[w, i, PACE] * dt
+    left = course[w, i, S]
+    before, v = speed[w, i], _0
+    for k in range(count[w, i] - 1):
+        dx, dy = points[w, i, k + 1, 0] - points[w, i, k, 0], points[w, i, k + 1, 1] - points[w, i, k, 1]
+        piece = np.hypot(dx, dy)
+        share = min(left / piece, _1)
+        x[w, i], y[w, i] = points[w, i, k, 0] + share * dx, points[w, i, k, 1] + share * dy
+        yaw[w, i] = np.arctan2(dy, dx)
+        left -= piece
+        if left < _0:
+            v = cue[w, i, PACE]
+            break
+    speed[w, i] = v
+    acceleration[w, i] = (v - before) / dt

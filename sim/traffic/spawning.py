@@ -1,0 +1,236 @@
+"""Puts traffic into a world: drivers on lanes, parked cars in parking lanes, walkers on pavements, scripted actors.
+
+Who stands where follows from the episode alone: the same seed fills a map in the same way in every batch.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from sim.actors.kinds import BODIES, Vehicle
+from sim.datatypes.episode import ActorSpec, Script, TrafficSpec
+from sim.datatypes.road_map import RoadMap
+from sim.datatypes.vocabulary import KIND
+from sim.datatypes.world_state import World
+from sim.road.graph.lane_graph import LaneGraph, lane_graph
+from sim.road.map.lane_arrays import JUNCTION, LENGTH, NEXT, NEXT_END, ROW, ROWS, STEP, Roads
+from sim.traffic.right_of_way import CLAIM, HELD, LANE, MODE, NEXT1, NEXT2, NEXT3, PICKS, SINCE
+from sim.traffic.scripted import AFTER, ALONG, CUE, NEVER, PACE, VALUE, WITHIN
+from sim.traffic.state import CAP, DRIVER, FACTOR, KEEP, MOST_POINTS, SCRIPTED, WALKER, Crowd, S
+
+APART = 4.0  # [m] between bumpers at the start
+EGO_ROOM = 12.0  # [m] around ego that stays free of traffic at the start
+TRIES = 60  # places tried for each
+_HALF_PARKED = BODIES["van"].length / 2  # [m] of the longest that parks
+_COLOURS = (0xB8BCC0, 0x23262B, 0xE8E8E4, 0x8C1D20, 0x1F3E6E, 0x4D5A52, 0x9A8F7C, 0x5B6E8C, 0xC0A030, 0x2E5D46)
+_CLOTHES = (0x8A3B3B, 0x3B5C8A, 0x4A4A52, 0xC2A05A, 0x5B7F5B, 0x9C6B9C, 0xD0D0D0, 0x2E4A4A)
+# A truck that goes round the bends of towns: the 8.2 m of an actor's truck swing far into the other lane there.
+_LORRY = Vehicle(length=6.4, width=2.2, height=3.0, wheelbase=3.6, overhang=1.4)
+_CAPS = {"car": 20.0, "van": 17.0, "truck": 13.0, "bicycle": 4.5}  # [m/s] most that each drives
+
+
+class _Taken:
+    """Circles that are taken: what stands there already."""
+
+    def __init__(self) -> None:
+        self.circles: list[tuple[float, float, float]] = []
+
+    def add(self, x: float, y: float, radius: float) -> None:
+        self.circles.append((x, y, radius))
+
+    def free(self, x: float, y: float, radius: float) -> bool:
+        return all((x - a) ** 2 + (y - b) ** 2 > (radius + r) ** 2 for a, b, r in self.circles)
+
+
+def populate(
+    world: World, crowd: Crowd, w: int, first: int, spec: TrafficSpec, road_map: RoadMap, roads: Roads,
+    kept: Sequence[tuple[float, float, float]] = (),
+) -> None:  # fmt: skip
+    """Fill slots `first` and on of world `w` with traffic.
+
+    Args:
+        kept: circles x, y, radius [m] in which nobody is to stand, ego's surroundings aside.
+
+    Raises:
+        ValueError: where the map has no room for somebody, or lacks the lanes that he needs.
+    """
+    rng = np.random.default_rng([int(world.seed[w]), 0x7AFF1C])
+    taken = _Taken()
+    taken.add(float(world.x[w, 0]), float(world.y[w, 0]), EGO_ROOM)
+    for x, y, radius in kept:
+        taken.add(x, y, radius + APART / 2)
+    slot = first
+    for _ in range(spec.parked):
+        _park(world, w, slot, rng, taken, road_map)
+        slot += 1
+    rooms: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for kind in rng.choice(list(spec.mix()), spec.vehicles, p=list(spec.mix().values())):
+        _place_driver(world, crowd, w, slot, str(kind), rng, taken, road_map, roads, rooms)
+        slot += 1
+    for _ in range(spec.walkers):
+        _place_walker(world, crowd, w, slot, rng, road_map, roads)
+        slot += 1
+    crowd.busy[w] += spec.vehicles + spec.walkers
+
+
+def set_body(
+    world: World, w: int, i: int, kind: str, x: float, y: float, yaw: float, colour: int, body: Vehicle | None = None
+) -> None:
+    """Stand something of a kind of BODIES in slot i; x, y is its rear axle [m]. body: its size, if not its kind's."""
+    body = body or BODIES[kind]
+    world.kind[w, i], world.look[w, i] = KIND[kind], colour
+    world.x[w, i], world.y[w, i], world.yaw[w, i] = x, y, np.arctan2(np.sin(yaw), np.cos(yaw))
+    world.length[w, i], world.width[w, i], world.height[w, i] = body.length, body.width, body.height
+    world.wheelbase[w, i], world.overhang[w, i] = body.wheelbase, body.overhang
+
+
+def _place_driver(
+    world: World, crowd: Crowd, w: int, i: int, kind: str, rng: np.random.Generator, taken: _Taken, road_map: RoadMap,
+    roads: Roads, rooms: dict[str, tuple[np.ndarray, np.ndarray]],
+) -> None:  # fmt: skip
+    """Put a driver on a lane; rooms: by kind, what `_room_for` gives, worked out at the first of the kind."""
+    body = _LORRY if kind == "truck" else BODIES[kind]
+    if kind not in rooms:
+        rooms[kind] = _room_for(int(world.map[w]), kind, body.length, road_map, roads)
+    lanes, ends = rooms[kind]
+    for _ in range(TRIES):
+        lane = int(lanes[min(int(np.searchsorted(ends, rng.random() * ends[-1], "right")), len(lanes) - 1)])
+        s = body.overhang + 1.0 + float(rng.random()) * float(roads.measure[lane, LENGTH] - body.length - 2.0)
+        row = _row(roads, lane, s)
+        x, y, yaw, pace = (float(v) for v in roads.points[row, :4])
+        middle = body.length / 2 - body.overhang
+        cx, cy = x + middle * np.cos(yaw), y + middle * np.sin(yaw)
+        if taken.free(cx, cy, body.length / 2 + APART / 2):
+            break
+    else:
+        raise ValueError(f"map {road_map.name} has no room for another {kind}; wanted fewer vehicles")
+    taken.add(cx, cy, body.length / 2 + APART / 2)
+    set_body(world, w, i, kind, x, y, yaw, _one_of(rng, _COLOURS), body)
+    mind, course = crowd.mind, crowd.course
+    mind[w, i, MODE], mind[w, i, LANE], mind[w, i, PICKS] = DRIVER, lane, 3
+    mind[w, i, CLAIM] = mind[w, i, HELD] = mind[w, i, SINCE] = -1
+    for column in (NEXT1, NEXT2, NEXT3):
+        ways = roads.successors[roads.link[lane, NEXT] : roads.link[lane, NEXT_END]]
+        lane = _one_of(rng, ways) if lane >= 0 and len(ways) else -1
+        mind[w, i, column] = lane
+    course[w, i, S], course[w, i, FACTOR], course[w, i, CAP] = s, rng.uniform(0.85, 1.08), _CAPS[kind]
+    if kind == "bicycle":  # on the right of the lane
+        course[w, i, KEEP] = -0.8
+        world.x[w, i] += 0.8 * np.sin(yaw)
+        world.y[w, i] -= 0.8 * np.cos(yaw)
+    world.speed[w, i] = 0.6 * min(pace, _CAPS[kind])
+
+
+def _room_for(m: int, kind: str, length: float, road_map: RoadMap, roads: Roads) -> tuple[np.ndarray, np.ndarray]:
+    """The lanes of map m, and the running sum of the room [m] that each has for a vehicle so long."""
+    lanes = np.arange(roads.lane_of_map[m], roads.lane_of_map[m + 1])
+    room = roads.measure[lanes, LENGTH].astype(np.float64) - length - 2.0
+    weight = np.where((roads.link[lanes, JUNCTION] < 0) & (room > 0.0), room, 0.0)
+    if weight.sum() <= 0.0:
+        raise ValueError(f"map {road_map.name} has no lane long enough for a {kind} of {length} m")
+    return lanes, np.cumsum(weight)
+
+
+def _one_of(rng: np.random.Generator, options: Sequence[int] | np.ndarray) -> int:
+    """What `rng.choice` draws, without its overhead."""
+    return int(options[int(rng.integers(len(options)))])
+
+
+def _row(roads: Roads, lane: int, s: float) -> int:
+    return int(roads.link[lane, ROW] + min(int(s / roads.measure[lane, STEP] + 0.5), roads.link[lane, ROWS] - 1))
+
+
+def _place_walker(
+    world: World, crowd: Crowd, w: int, i: int, rng: np.random.Generator, road_map: RoadMap, roads: Roads
+) -> None:
+    m = int(world.map[w])
+    feet = [f for f in range(roads.foot_of_map[m], roads.foot_of_map[m + 1]) if not roads.foot_crossing[f]]
+    if not feet:
+        raise ValueError(f"map {road_map.name} has no pavement; wanted one for walkers")
+    sizes = np.array([roads.foot_start[f + 1] - roads.foot_start[f] - 1 for f in feet], np.float64)
+    foot = int(feet[int(rng.choice(len(feet), p=sizes / sizes.sum()))])
+    first, last = int(roads.foot_start[foot]), int(roads.foot_start[foot + 1]) - 1
+    rows, back = last - first, int(rng.random() < 0.5)
+    step = float(np.hypot(*(roads.foot_points[first + 1, :2] - roads.foot_points[first, :2])))
+    at = float(rng.random()) * rows
+    k = first + int(rows - at if back else at)
+    x, y, yaw, room = (float(v) for v in roads.foot_points[k])
+    keep, way = float(rng.random()), 1 - 2 * back
+    side = -keep * room * way
+    set_body(world, w, i, "walker", x - side * np.sin(yaw), y + side * np.cos(yaw), yaw + np.pi * back,
+             _one_of(rng, _CLOTHES))  # fmt: skip
+    mind, course = crowd.mind, crowd.course
+    mind[w, i, MODE], mind[w, i, LANE], mind[w, i, NEXT1], mind[w, i, PICKS] = WALKER, foot, back, 1
+    mind[w, i, CLAIM] = mind[w, i, HELD] = -1
+    course[w, i, S], course[w, i, KEEP], course[w, i, CAP] = at * step, keep, rng.uniform(1.0, 1.7)
+    world.speed[w, i] = course[w, i, CAP]
+
+
+@functools.lru_cache(maxsize=32)
+def parking_places(graph_key: tuple[str, str]) -> np.ndarray:
+    """(K, 3) x, y, yaw of places along a map's parking lanes, one metre apart; key: (OpenDRIVE text, name).
+
+    A car that stands in the middle of one does not reach beyond its lane's ends.
+    """
+    graph: LaneGraph = lane_graph(*graph_key)
+    found = []
+    for i in graph.lanes_of_kind("parking").tolist():
+        points = graph.points_of(i)
+        s = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points[:, :2], axis=0).T))])
+        found.append(points[(s >= _HALF_PARKED) & (s <= s[-1] - _HALF_PARKED)][::2])
+    return np.concatenate(found) if found else np.zeros((0, 3), np.float32)
+
+
+def _park(world: World, w: int, i: int, rng: np.random.Generator, taken: _Taken, road_map: RoadMap) -> None:
+    places = parking_places((road_map.opendrive, road_map.name))
+    if not len(places):
+        raise ValueError(f"map {road_map.name} has no parking lane; wanted one for parked cars")
+    kind = "van" if rng.random() < 0.2 else "car"
+    body = BODIES[kind]
+    for _ in range(TRIES):
+        x, y, yaw = (float(v) for v in places[int(rng.integers(len(places)))])
+        if taken.free(x, y, body.length / 2 + 0.4):
+            break
+    else:
+        raise ValueError(f"map {road_map.name} has no room for another parked {kind}; wanted fewer")
+    taken.add(x, y, body.length / 2 + 0.4)
+    middle = body.length / 2 - body.overhang
+    set_body(world, w, i, kind, x - middle * np.cos(yaw), y - middle * np.sin(yaw), yaw, _one_of(rng, _COLOURS))
+
+
+def set_script(world: World, crowd: Crowd, w: int, i: int, spec: ActorSpec) -> None:
+    """Give the actor in slot i its script; the path leads on from where it stands, in its own frame.
+
+    Raises:
+        ValueError: for a path of too many points, or speeds that are not one for every leg.
+    """
+    script: Script = spec.script  # type: ignore[assignment]
+    if len(script.path) >= MOST_POINTS:
+        raise ValueError(f"the script of {spec.name} has {len(script.path)} points; wanted at most {MOST_POINTS - 1}")
+    x, y, yaw = float(world.x[w, i]), float(world.y[w, i]), float(world.yaw[w, i])
+    c, s = np.cos(yaw), np.sin(yaw)
+    path = [(0.0, 0.0), *script.path]
+    if script.speeds and len(script.speeds) != len(script.path):
+        raise ValueError(
+            f"the script of {spec.name} has {len(script.speeds)} speeds for {len(script.path)} legs; wanted one each"
+        )
+    crowd.path[w, i, : len(path), :2] = [(x + f * c - left * s, y + f * s + left * c) for f, left in path]
+    crowd.path[w, i, :, 2] = 0.0
+    crowd.path[w, i, : len(script.speeds), 2] = script.speeds
+    crowd.points[w, i] = len(path)
+    crowd.cue[w, i, CUE] = NEVER
+    if script.after is not None:
+        crowd.cue[w, i, CUE], crowd.cue[w, i, VALUE] = AFTER, script.after
+    elif script.within is not None:
+        crowd.cue[w, i, CUE], crowd.cue[w, i, VALUE] = WITHIN, script.within
+    elif script.near_junction is not None:
+        crowd.cue[w, i, CUE], crowd.cue[w, i, VALUE] = ALONG, -script.near_junction
+    elif script.past is not None:
+        crowd.cue[w, i, CUE], crowd.cue[w, i, VALUE] = ALONG, script.past
+    crowd.cue[w, i, PACE] = script.speed
+    crowd.mind[w, i, MODE] = SCRIPTED
+    crowd.mind[w, i, CLAIM] = crowd.mind[w, i, HELD] = -1
+    crowd.busy[w] += 1

@@ -1,0 +1,100 @@
+"""The others of a world who are bound to the lane graph or to a script: their state, how they start, and their tick.
+
+What they do follows from the world's own rows and seed.  `advance` moves everyone on by one tick, in the order of the
+slots: whoever comes later sees the earlier ones where they are now, as all see ego where it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.core.kernel import kernel
+from sim.datatypes.vocabulary import OUTCOME
+from sim.road.map.lane_arrays import JUNCTION
+from sim.traffic.car_following import FREE, HARDEST, IDM_ACCELERATION
+from sim.traffic.lane_change import EVERY as LOOK_EVERY
+from sim.traffic.lane_change import change_lane
+from sim.traffic.lane_driver import (
+    REACTION,
+    closeness,
+    enter_again,
+    hazard,
+    held_up,
+    leader,
+    list_free,
+    move_on,
+    wanted_speed,
+)
+from sim.traffic.pedestrian import walk
+from sim.traffic.right_of_way import CLAIM, LANE, MODE, NEXT1, SINCE, STANDING
+from sim.traffic.scripted import follow_script
+from sim.traffic.state import DRIVER, SCRIPTED, SHIFT, WALKER
+
+IN_LANE = np.float32(0.05)  # [m] off the lane's middle a lane change is over
+ONE = np.float32(1.0)
+_RUNNING = OUTCOME["running"]
+
+
+@kernel
+def advance(world, crowd, roads, path_points, path_start, junction_in, dt, start, stop):
+    """Move everyone but ego in worlds start .. stop on by one tick of `dt` [s].
+
+    Args:
+        world: World; crowd: Crowd; roads: Roads of the same bank; path_points, path_start, junction_in: of the bank's
+            paths.
+    """
+    x, y, yaw, speed, steer, acceleration = world.x, world.y, world.yaw, world.speed, world.steer, world.acceleration
+    length, width, wheelbase, overhang, kind = world.length, world.width, world.wheelbase, world.overhang, world.kind
+    route, route_s, route_offset, seed, clock, tick = (
+        world.route, world.route_s, world.route_offset, world.seed, world.clock, world.tick,
+    )  # fmt: skip
+    mind, course = crowd.mind, crowd.course
+    points, change, link, measure = roads.points, roads.change, roads.link, roads.measure
+    n = kind.shape[1]
+    for w in range(start, stop):
+        if world.outcome[w] != _RUNNING or crowd.busy[w] == 0:
+            continue
+        if speed[w, 0] > STANDING:
+            mind[w, 0, SINCE] = -1
+        elif mind[w, 0, SINCE] <= 0:  # 0 also in a world that starts
+            mind[w, 0, SINCE] = max(tick[w], 1)
+        count = list_free(w, n, mind, kind, crowd.free[w])
+        for i in range(1, n):
+            mode = mind[w, i, MODE]
+            if mode == DRIVER:
+                a = acceleration[w, i]
+                if (tick[w] + i) % REACTION == 0:
+                    wanted = wanted_speed(w, i, mind, course, points, link, measure)
+                    gap, closing = leader(w, i, n, mind, course, x, y, yaw, speed, length, overhang, link, measure)
+                    near, nearing = hazard(w, i, crowd.free[w], count, mind, course, x, y, yaw, speed, length, width,
+                                           overhang, points, link, measure)  # fmt: skip
+                    line = held_up(w, i, n, tick, clock, min(gap, near), mind, course, x, y, yaw, speed, length,
+                                   overhang, points, link, measure, roads.conflicts, roads.successors, seed,
+                                   world.halted, route, route_s, route_offset, path_points, path_start)  # fmt: skip
+                    # the IDM for whichever of the three it brakes for the most
+                    v = speed[w, i]
+                    ratio = v / max(wanted, FREE)
+                    square = ratio * ratio
+                    brake = max(max(closeness(v, gap, closing), closeness(v, near, nearing)), closeness(v, line, v))
+                    a = max(IDM_ACCELERATION * (ONE - square * square - brake), HARDEST)
+                    alone = mind[w, i, CLAIM] < 0 and link[mind[w, i, LANE], JUNCTION] < 0
+                    if (tick[w] + i) % LOOK_EVERY == 0 and alone and abs(course[w, i, SHIFT]) < IN_LANE:
+                        change_lane(w, i, n, a, seed, mind, course, x, y, speed, length, overhang, points, change, link,
+                                    measure, roads.successors)  # fmt: skip
+                move_on(w, i, a, dt, seed, mind, course, x, y, yaw, speed, steer, acceleration, length, wheelbase,
+                        overhang, points, link, measure, roads.successors)  # fmt: skip
+                if speed[w, i] > STANDING:
+                    mind[w, i, SINCE] = -1
+                elif mind[w, i, SINCE] < 0:
+                    mind[w, i, SINCE] = tick[w]
+                if mind[w, i, NEXT1] < 0 and speed[w, i] < STANDING:
+                    enter_again(w, i, n, seed, world.map, mind, course, x, y, yaw, speed, steer, acceleration,
+                                length, overhang, points, link, measure, roads.successors, roads.source_start,
+                                roads.sources)  # fmt: skip
+            elif mode == WALKER:
+                walk(w, i, n, dt, seed, kind, mind, course, x, y, yaw, speed, acceleration, length, overhang,
+                     roads.foot_start, roads.foot_points, roads.foot_crossing, roads.foot_link_start,
+                     roads.foot_links)  # fmt: skip
+            elif mode == SCRIPTED:
+                follow_script(w, i, dt, tick, crowd.cue, crowd.path, crowd.points, mind, course, x, y, yaw, speed,
+                              acceleration, wheelbase, route, route_s, route_offset, junction_in)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Visualisation for people: maps from above, markers, videos."""

@@ -1,0 +1,1 @@
+"""Worlds: the backend interface, the in-process world, its step, and rollouts."""

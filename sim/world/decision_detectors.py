@@ -1,0 +1,184 @@
+"""Decisions that are no way out of a junction: who reads them from a drive, and when they have shown.
+
+A way out shows by itself (`sim.world.step`). Whether ego goes before another or waits, slows, or which bay it takes is
+read here, after every tick, from the world's arrays alone, so that any backend can ask. The reading is written to
+`World.branch`, as a way out would be. World frame, SI.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from sim.actors.kinds import EGO
+from sim.datatypes.episode import Episode, Trial
+from sim.datatypes.road_map import Bank, Junction, RoadMap, Route
+from sim.datatypes.vocabulary import DECISION, DECISIONS, NO_BRANCH, OUTCOME
+from sim.datatypes.world_state import World
+from sim.road.graph.placement import pose_at, ways_of
+
+# Kind -> the words that it can read, the affirmative one first.
+TRIALS: dict[str, tuple[str, ...]] = {
+    "order": ("go", "wait"),
+    "yield": ("go", "yield"),
+    "place": tuple(d for d in DECISIONS if d.startswith("place ")),
+    "slow": ("slow", "go"),
+    "stop": ("stop", "go"),
+    "reaction": ("early", "late"),
+    "lane": tuple(d for d in DECISIONS if d.startswith("lane ")),
+    "bay": (*(d for d in DECISIONS if d.startswith("bay ")), "go"),
+}
+STRETCHES = ("slow", "stop", "reaction", "lane")  # kinds that look at a stretch of ego's way
+ORDERS, SPEEDS = ("order", "yield", "place"), ("slow", "stop", "reaction")  # kinds, by what they read
+_FRONT = EGO.length - EGO.overhang  # [m] from the rear axle to the front bumper
+_STANDS = 0.05  # [m/s]
+SLACK = 0.2  # [m] that a parked car's corners may stand over the edge of a bay
+_PARKED = 10  # ticks that ego must stand in a bay
+_ARRIVED = OUTCOME["arrived"]
+
+
+def backs_up(trial: Trial | None) -> bool:
+    """Whether the decisions of a trial are driven backwards, in part."""
+    return trial is not None and trial.kind == "bay"
+
+
+class Judge(Protocol):
+    """Reads the decision of one world."""
+
+    def look(self, world: World, bank: Bank, w: int) -> None:
+        """Note what world w shows after a tick, and write `branch` (and `outcome`, where showing is arriving)."""
+
+
+def judge_of(episode: Episode, road_map: RoadMap, junction: Junction | Route) -> Judge:
+    """Who reads the decision of an episode that has a trial.
+
+    Raises:
+        ValueError: for an unknown kind, an unknown actor, a map without bays, or a route through no junction.
+    """
+    trial = episode.trial
+    assert trial is not None
+    if isinstance(junction, Route):
+        raise ValueError(f"a trial of kind {trial.kind!r} wants a place of decision, but the episode has a route")
+    if trial.kind not in TRIALS:
+        raise ValueError(f"unknown kind of trial {trial.kind!r}; known are {', '.join(TRIALS)}")
+    if trial.kind in ORDERS:
+        return Order(trial, episode, junction)
+    edge = ways_of(episode, junction)[0].junction_in
+    if trial.kind in SPEEDS:
+        return Slowing(trial, edge)
+    if trial.kind == "lane":
+        return Lane(trial, edge, junction.arms[episode.arm].lane_width)
+    from sim.road.graph.decision_points import bays_of  # late: it asks for the whole of the lane graph
+
+    bays = bays_of(road_map)
+    if not len(bays):
+        raise ValueError(f"map {road_map.name} has no bays to park in; wanted one such as parking_bays")
+    return Bay(bays)
+
+
+def circle_of(junction: Junction, episode: Episode) -> tuple[float, float, float]:
+    """The circle that stands for a place of decision: x, y, radius [m]; ego's way enters it where the place begins."""
+    route = ways_of(episode, junction)[0]
+    x, y, _ = pose_at(route.path, route.junction_in)
+    cx, cy = junction.centre
+    return cx, cy, float(np.hypot(x - cx, y - cy))
+
+
+def fronts(world: World, rows: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
+    """Where the front bumpers are: x, y, each (rows, N) [m]."""
+    reach = world.length[rows] - world.overhang[rows]
+    yaw = world.yaw[rows]
+    return world.x[rows] + reach * np.cos(yaw), world.y[rows] + reach * np.sin(yaw)
+
+
+class Order:
+    """Whom ego goes before: who has brought his front into the circle of the place when ego does."""
+
+    def __init__(self, trial: Trial, episode: Episode, junction: Junction) -> None:
+        names = [a.name for a in episode.actors]
+        if odd := next((n for n in trial.actors if n not in names), None):
+            raise ValueError(f"the trial names the actor {odd!r}; known are {', '.join(names) or 'none'}")
+        self.ranked = trial.kind == "place"
+        self.words = [DECISION[word] for word in TRIALS[trial.kind]]
+        self.slots = [1 + names.index(n) for n in trial.actors]
+        self.circle = circle_of(junction, episode)
+        self.entered = np.zeros(len(self.slots), bool)
+        self.shown = NO_BRANCH
+
+    def look(self, world: World, bank: Bank, w: int) -> None:
+        """See `Judge.look`."""
+        x, y, radius = self.circle
+        fx, fy = fronts(world, slice(w, w + 1))
+        inside = (fx[0] - x) ** 2 + (fy[0] - y) ** 2 < radius**2
+        self.entered |= inside[self.slots] & (world.kind[w, self.slots] != 0)
+        if self.shown == NO_BRANCH and inside[0]:
+            before = int(self.entered.sum())
+            self.shown = self.words[min(before, len(self.words) - 1) if self.ranked else int(before > 0)]
+        world.branch[w] = self.shown
+
+
+class Slowing:
+    """Whether ego's speed falls below a number within a stretch of its way."""
+
+    def __init__(self, trial: Trial, edge: float) -> None:
+        self.begin, self.end, self.below = edge + trial.begin, edge + trial.end, trial.below
+        self.words = [DECISION[word] for word in TRIALS[trial.kind]]
+        self.shown = NO_BRANCH
+
+    def look(self, world: World, bank: Bank, w: int) -> None:
+        """See `Judge.look`."""
+        front = float(world.route_s[w, 0]) + _FRONT
+        if self.shown == NO_BRANCH:
+            if front > self.end:
+                self.shown = self.words[1]
+            elif front > self.begin and world.speed[w, 0] < self.below:
+                self.shown = self.words[0]
+        world.branch[w] = self.shown
+
+
+class Lane:
+    """Which lane ego is in where the stretch ends, counted to the left from that of its way."""
+
+    def __init__(self, trial: Trial, edge: float, width: float) -> None:
+        self.end, self.width = edge + trial.end, width
+        self.shown = NO_BRANCH
+
+    def look(self, world: World, bank: Bank, w: int) -> None:
+        """See `Judge.look`."""
+        if self.shown == NO_BRANCH and float(world.route_s[w, 0]) + _FRONT > self.end:
+            lane = 1 + round(float(world.route_offset[w, 0]) / self.width)
+            self.shown = DECISION.get(f"lane {lane}", NO_BRANCH)
+        world.branch[w] = self.shown
+
+
+class Bay:
+    """In which bay ego comes to stand; then it has arrived. Who drives past them all has gone on."""
+
+    def __init__(self, bays: np.ndarray) -> None:
+        self.bays = bays
+        self.stood = 0
+
+    def look(self, world: World, bank: Bank, w: int) -> None:
+        """See `Judge.look`."""
+        self.stood = self.stood + 1 if abs(world.speed[w, 0]) < _STANDS else 0
+        if world.outcome[w] == _ARRIVED:
+            world.branch[w] = DECISION["go"]
+            return
+        world.branch[w] = NO_BRANCH
+        if self.stood >= _PARKED:
+            within = _stands_within(world, w, self.bays)
+            if within.any():
+                world.branch[w], world.outcome[w] = DECISION[f"bay {int(within.argmax()) + 1}"], _ARRIVED
+
+
+def _stands_within(world: World, w: int, bays: np.ndarray) -> np.ndarray:
+    """(K,) whether ego's four corners lie within each bay (K, 5) x, y, yaw, length, width, up to SLACK."""
+    cos, sin = np.cos(world.yaw[w, 0]), np.sin(world.yaw[w, 0])
+    along = np.array([_FRONT, _FRONT, -EGO.overhang, -EGO.overhang])
+    across = 0.5 * EGO.width * np.array([1.0, -1.0, 1.0, -1.0])
+    dx = world.x[w, 0] + along * cos - across * sin - bays[:, 0:1]
+    dy = world.y[w, 0] + along * sin + across * cos - bays[:, 1:2]
+    c, s = np.cos(bays[:, 2:3]), np.sin(bays[:, 2:3])
+    ahead, aside = np.abs(dx * c + dy * s), np.abs(dy * c - dx * s)
+    return ((ahead < 0.5 * bays[:, 3:4] + SLACK) & (aside < 0.5 * bays[:, 4:5] + SLACK)).all(1)

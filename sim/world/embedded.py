@@ -1,0 +1,443 @@
+"""The in-process world: B worlds in arrays, stepped and drawn by kernels, on the CPU, without a server.
+
+World w's bytes depend on its own episode and actions alone, never on the batch size, the threads or the
+neighbours: kernels share no state between worlds and there is one machine code for every batch size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import ClassVar
+
+import numpy as np
+
+from sim.actors.kinds import BODIES
+from sim.actors.signs import POST, SIGN, look_of
+from sim.core.kernel import over_worlds
+from sim.datatypes.action import Action, Observation
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode, SignSpec
+from sim.datatypes.road_map import Bank, Junction, RoadMap, Route
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import NO_BRANCH, PER_WORLD
+from sim.datatypes.world_state import World
+from sim.dynamics.impairment import weave
+from sim.perception.ground_truth import State, state_of
+from sim.render.assets.sign_art import face_of
+from sim.render.rgb import render
+from sim.road.graph.decision_points import parked_in
+from sim.road.graph.keypoint_route import DEVIATION, route_of
+from sim.road.graph.placement import LANES, actor_place, kept_free, pose_at, sign_place, slots_of, ways_of
+from sim.road.graph.traffic_lights import LIGHTS_OFF
+from sim.road.map.loading import load_map, read_map
+from sim.road.map.map_batch import MapBank, start_distance
+from sim.road.map.surface import DRIVES
+from sim.sensors.registry import Sensor, sense
+from sim.traffic.arrival_timing import check_errand, send
+from sim.traffic.route_follower import Errands, clear, drive_errands, empty_errands, grown
+from sim.traffic.spawning import populate, set_body, set_script
+from sim.traffic.state import empty_crowd, widened, with_scripts
+from sim.traffic.step import advance
+from sim.world.decision_detectors import Judge, judge_of
+from sim.world.step import ANYWHERE, EGO_LIMITS, OTHERS, RUNNING, TIMEOUT, VERDICT, WHOLE, step_worlds
+from sim.world.weather_schedule import check_changes, weather_table
+
+ROUTES = 3  # room for the ways out of a junction: left, right, straight; places with more make more
+_PER_ROUTE = ("route", "route_s", "route_offset")
+
+
+def empty_world(worlds: int, actors: int) -> World:
+    """A World of zeros: no actors, nothing running."""
+    types: dict[str, type] = dict.fromkeys((*PER_WORLD, "kind", "look", "path", "route"), np.int32)
+    types["seed"] = np.uint32
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(World._fields, (worlds, actors))
+    shapes |= dict.fromkeys(PER_WORLD, (worlds,))
+    shapes |= dict.fromkeys(_PER_ROUTE, (worlds, ROUTES))
+    shapes["weather"] = (worlds, 14)
+    return World(**{name: np.zeros(shapes[name], types.get(name, np.float32)) for name in World._fields})
+
+
+class EmbeddedWorld:
+    """The `Backend` that needs nothing but this process.
+
+    Args:
+        worlds: B.
+        camera: mounted on every ego.
+        simulation: tick, substeps and room for actors.
+        threads: that step and draw; never changes a result.
+        search: folders in which OpenDRIVE files are looked up.
+        sensors: what every ego carries besides, by name; `sense` reads them.
+    """
+
+    redraws = True
+    most: ClassVar[int | None] = None  # nothing limits how many worlds there can be, see `sim.world.backends.Worlds`
+
+    def __init__(
+        self,
+        worlds: int,
+        camera: Camera | None = None,
+        simulation: Simulation | None = None,
+        threads: int = 1,
+        search: Sequence[FilePath] = (),
+        sensors: Mapping[str, Sensor] | None = None,
+    ) -> None:
+        if worlds < 1 or threads < 1:
+            raise ValueError(f"worlds={worlds}, threads={threads}: both must be at least 1")
+        self.worlds, self.threads = worlds, threads
+        self.camera = camera or Camera()
+        self.simulation = simulation or Simulation()
+        self.sensors = dict(sensors or {})
+        self.maps = MapBank()
+        self.episodes: list[Episode | None] = [None] * worlds
+        self._search = tuple(search)
+        self._goal = np.zeros((worlds, 2), np.float32)  # [m] beyond the junction to arrive, off the route to end
+        self._lit, self._crowded, self._sent = False, False, False  # any lights that run, traffic, errands
+        self._changing: dict[int, np.ndarray] = {}  # slot -> weather by ticks, where it changes
+        self._trials: dict[int, Judge] = {}  # slot -> who reads the decision there, where it is no way out
+        slots = max(self.simulation.actors, self.simulation.slots)
+        self.world = empty_world(worlds, slots)
+        self.crowd = empty_crowd(worlds, slots)
+        self.errands: Errands | None = None  # until somebody is sent
+        self.world.outcome[:] = TIMEOUT  # nothing runs before the first reset
+
+    @property
+    def faults(self) -> list[str]:
+        """None: nothing here fails and is mended."""
+        return []
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """None: nothing is outside this process."""
+        return {}
+
+    @property
+    def notes(self) -> list[str]:
+        """None: this is the embedded world."""
+        return []
+
+    def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
+        """Start `episodes` in `slots`; see `Backend.reset`."""
+        slots = list(range(self.worlds)) if slots is None else [int(w) for w in slots]
+        if len(slots) != len(episodes):
+            raise ValueError(f"{len(episodes)} episodes for {len(slots)} slots; one each is wanted")
+        if len(set(slots)) != len(slots) or not all(0 <= w < self.worlds for w in slots):
+            raise ValueError(f"slots are {slots}; wanted different ones from 0 to {self.worlds - 1}")
+        # All are looked up before any is placed: a reset that fails leaves every world as it was.
+        places = [self._look_up(episode) for episode in episodes]
+        self._make_room(max((slots_of(e) for e in episodes if e.signs or e.traffic), default=0))
+        self._make_ways(max((len(ways_of(episode, place)) for episode, (_, place) in zip(episodes, places)), default=0))
+        if self.crowd.path.shape[:2] != self.crowd.mind.shape[:2] and any(a.script for e in episodes for a in e.actors):
+            self.crowd = with_scripts(self.crowd)
+        if sent := [a for e in episodes for a in e.actors if a.sent]:
+            self.errands = self.errands or empty_errands(self.worlds, 1)
+            tails = any(a.follows is not None for a in sent)
+            self.errands = grown(self.errands, self.world.kind.shape[1], tails)
+        kept = [a for a in (*self.world, *self.crowd, *(self.errands or ()), self._goal) if len(a) == self.worlds]
+        before, driven = [array[slots] for array in kept], list(self.episodes)
+        changing, trials = dict(self._changing), dict(self._trials)
+        try:
+            for w, episode, (road_map, junction) in zip(slots, episodes, places):
+                self._place(w, episode, road_map, junction)
+        except ValueError:  # no room for somebody, which only shows once the others stand
+            for array, rows in zip(kept, before):
+                array[slots] = rows
+            self._changing, self._trials, self.episodes = changing, trials, driven
+            raise
+        self._lit, self._crowded = bool((self.world.clock >= 0).any()), bool(self.crowd.busy.any())
+        self._sent = self.errands is not None and bool(self.errands.busy.any())
+
+    def _look_up(self, episode: Episode) -> tuple[RoadMap, Junction | Route]:
+        """The episode's map and junction, or route; refuses an episode that cannot be placed there."""
+        if len(episode.actors) + 1 > self.simulation.actors:
+            raise ValueError(
+                f"episode of {episode.scenario} has {len(episode.actors)} other actors; "
+                f"Simulation(actors={self.simulation.actors}) has room for {self.simulation.actors - 1}"
+            )
+        if episode.route:
+            if names := [*(a.name for a in episode.actors), *(s.name for s in episode.signs)]:
+                raise ValueError(f"{names[0]} stands at a junction, but the episode has a route and no junction")
+            road_map = read_map(episode.map, self._search)
+            return road_map, route_of(road_map, episode.route)
+        road_map, junction = load_map(episode.map, self._search)
+        ways_of(episode, junction)
+        for spec in episode.actors:
+            if spec.arm not in junction.arms:
+                raise ValueError(f"actor {spec.name}: no arm {spec.arm!r}; the junction has {sorted(junction.arms)}")
+            if spec.kind not in BODIES:
+                raise ValueError(f"actor {spec.name}: unknown kind {spec.kind!r}; known are {sorted(BODIES)}")
+            if spec.lane not in LANES:
+                raise ValueError(f"actor {spec.name}: unknown lane {spec.lane!r}; known are {LANES}")
+            check_errand(spec, episode, junction, self.simulation.tick)
+        for sign in episode.signs:
+            if sign.arm not in junction.arms:
+                raise ValueError(f"sign {sign.name}: no arm {sign.arm!r}; the junction has {sorted(junction.arms)}")
+            look_of(face_of(sign), sign.wear)
+        check_changes(episode)
+        return road_map, junction
+
+    def _make_room(self, slots: int) -> None:
+        """Add slots to every world: signs stand behind the actors, beyond `Simulation.actors` where those fill it."""
+        if (more := slots - self.world.kind.shape[1]) <= 0:
+            return
+        fields = self.world._asdict()
+        for name, array in fields.items():
+            if array.ndim == 2 and name not in ("weather", *_PER_ROUTE):
+                fields[name] = np.pad(array, ((0, 0), (0, more)), constant_values=-1 if name == "path" else 0)
+        self.world = World(**fields)
+        self.crowd = widened(self.crowd, more)
+        if self.errands is not None:
+            self.errands = grown(self.errands, slots, False)
+
+    def _make_ways(self, ways: int) -> None:
+        """Room for so many routes of ego in every world, where a place has more than a junction."""
+        if (more := ways - self.world.route.shape[1]) <= 0:
+            return
+        wider = {
+            name: np.pad(getattr(self.world, name), ((0, 0), (0, more)), constant_values=-1 if name == "route" else 0)
+            for name in _PER_ROUTE
+        }
+        self.world = self.world._replace(**wider)
+
+    def _place(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction | Route) -> None:
+        world = self.world
+        for name, array in world._asdict().items():
+            array[w] = -1 if name in ("path", "route") else 0
+        self.crowd.mind[w], self.crowd.course[w], self.crowd.busy[w] = 0, 0.0, 0
+        if self.errands is not None:
+            clear(self.errands, w)
+        world.map[w] = self.maps.add(road_map)
+        world.seed[w] = episode.seed & 0xFFFFFFFF
+        self._changing.pop(w, None)
+        if episode.changes:
+            self._changing[w] = weather_table(episode, self.simulation.tick)
+        world.weather[w] = self._changing[w][0] if episode.changes else episode.weather.array()
+        world.branch[w] = NO_BRANCH
+        world.clock[w] = LIGHTS_OFF
+        world.time_limit[w] = round(episode.time_limit / self.simulation.tick)
+        self._goal[w] = (0.0, DEVIATION) if episode.route else (episode.finish, ANYWHERE)
+        self._place_ego(w, episode, road_map, junction)
+        self._trials.pop(w, None)
+        if episode.trial is not None:
+            self._trials[w] = judge_of(episode, road_map, junction)
+        self.episodes[w] = episode
+        if isinstance(junction, Route):  # nobody else stands there
+            return
+        for i, spec in enumerate(episode.actors, start=1):
+            if spec.present:
+                self._place_actor(w, i, episode, road_map, junction)
+        for i, sign in enumerate(episode.signs, start=1 + len(episode.actors)):
+            if sign.present:
+                self._place_sign(w, i, sign, junction)
+        if (traffic := episode.traffic) is not None:
+            self.maps.connect(road_map)
+            if traffic.lights:
+                world.clock[w] = np.random.default_rng([episode.seed & 0xFFFFFFFF, 0x11647]).integers(120) * 1000
+            first = slots_of(episode) - traffic.slots
+            populate(world, self.crowd, w, first, traffic, road_map, self.maps.roads, kept_free(episode, junction))
+
+    def _place_ego(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction | Route) -> None:
+        world = self.world
+        routes = ways_of(episode, junction)
+        distance = 0.0 if episode.route else start_distance([r.junction_in for r in routes], episode.distance)
+        for r, route in enumerate(routes):
+            world.route[w, r] = self.maps.path(road_map, route.path, route, episode.route or None)
+            world.route_s[w, r] = route.junction_in - distance
+        x, y, yaw = pose_at(routes[0].path, routes[0].junction_in - distance)
+        set_body(world, w, 0, "car", x, y, yaw, 0)
+        world.speed[w, 0] = episode.speed
+
+    def _place_actor(self, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
+        spec = episode.actors[i - 1]
+        if spec.sent:
+            assert self.errands is not None  # a reset makes room for them
+            send(self.world, self.errands, w, i, episode, road_map, junction, self.maps, self.simulation.tick)
+            return
+        if spec.bay:
+            set_body(self.world, w, i, spec.kind, *parked_in(spec, road_map), spec.colour)
+            return
+        lane, s, x, y, yaw = actor_place(spec, junction)
+        set_body(self.world, w, i, spec.kind, x, y, yaw, spec.colour)
+        if spec.script is not None:
+            set_script(self.world, self.crowd, w, i, spec)
+        elif spec.speed > 0:
+            world = self.world
+            world.speed[w, i] = world.target_speed[w, i] = spec.speed
+            world.path[w, i] = self.maps.path(road_map, lane)
+            world.path_s[w, i] = s
+
+    def _place_sign(self, w: int, i: int, sign: SignSpec, junction: Junction) -> None:
+        """Put a sign's post beside the inbound lane; it looks at those who come along."""
+        world, face = self.world, face_of(sign)
+        x, y, yaw = sign_place(sign, junction)
+        world.kind[w, i], world.look[w, i] = SIGN, look_of(face, sign.wear)
+        world.x[w, i], world.y[w, i] = x, y
+        world.yaw[w, i] = np.arctan2(-np.sin(yaw), -np.cos(yaw))
+        world.length[w, i] = world.width[w, i] = POST
+        world.height[w, i], world.overhang[w, i] = face.panel[1] + face.panel[2], POST / 2
+
+    def step(self, action: Action) -> None:
+        """Advance every running world one tick; see `Backend.step`."""
+        asked = self.checked(action)
+        self._move_crowd()
+        self._do(WHOLE, asked)
+
+    def checked(self, action: Action) -> Action:
+        """What a step is asked for in every world, with what drowsy hands add; all three parts are there.
+
+        Raises:
+            ValueError: see `Backend.step`.
+        """
+        steer = np.ascontiguousarray(action.steer, np.float32)
+        acceleration = np.ascontiguousarray(action.acceleration, np.float32)
+        if steer.shape != (self.worlds,) or acceleration.shape != (self.worlds,):
+            raise ValueError(
+                f"steer {steer.shape} and acceleration {acceleration.shape} were given; both must be ({self.worlds},)"
+            )
+        reverse = np.zeros(self.worlds, bool) if action.reverse is None else np.ascontiguousarray(action.reverse, bool)
+        if reverse.shape != (self.worlds,):
+            raise ValueError(f"reverse {reverse.shape} was given; it must be ({self.worlds},) or None")
+        wrong = ~(np.isfinite(steer) & np.isfinite(acceleration)) & (self.world.outcome == RUNNING)
+        if wrong.any():
+            w = int(np.flatnonzero(wrong)[0])
+            raise ValueError(
+                f"action of world {w} is steer={steer[w]}, acceleration={acceleration[w]}; finite numbers are wanted"
+            )
+        return Action(self._with_weave(steer), acceleration, reverse)
+
+    def move_others(self) -> None:
+        """The first part of a tick: everybody but ego goes on, as they see ego where it is.
+
+        For whoever moves ego by other means, and then calls `judge`; `step` does all of it.
+        """
+        self._move_crowd()
+        self._do(OTHERS)
+
+    def judge(self) -> None:
+        """The last part of a tick: what has become of ego wherever it is now, and the weather of the new tick."""
+        self._do(VERDICT)
+
+    def coming_weather(self, w: int) -> np.ndarray | None:
+        """(14,) the weather of world w a tick from now; None where it does not change."""
+        table = self._changing.get(w)
+        return None if table is None else table[min(self.world.tick[w] + 1, len(table) - 1)]
+
+    def _do(self, parts: int, asked: Action | None = None) -> None:
+        """Parts of the kernel's step, and after its verdict what hangs on that."""
+        bank, dt, substeps = self.maps.arrays, np.float32(self.simulation.tick), self.simulation.substeps
+        nothing = np.zeros(self.worlds, np.float32)
+        asked = asked or Action(nothing, nothing, nothing > 0)
+        judged = [w for w in self._trials if self.world.outcome[w] == RUNNING] if parts & VERDICT else []
+        over_worlds(
+            lambda start, stop: step_worlds(
+                bank, self.world, self._goal, EGO_LIMITS, DRIVES, asked.steer, asked.acceleration, asked.reverse, dt,
+                substeps, parts, start, stop,
+            ),
+            self.worlds,
+            self.threads,
+            least=256,  # a step is so short that fewer worlds do not pay for a thread
+        )  # fmt: skip
+        for w in judged:
+            self._trials[w].look(self.world, bank, w)
+        if parts & VERDICT:
+            self._change_weather()
+
+    def _move_crowd(self) -> None:
+        bank, dt = self.maps.arrays, np.float32(self.simulation.tick)
+        self._move_others(bank, dt)
+        if self._sent:
+            self._drive_errands(bank, dt)
+
+    def _with_weave(self, steer: np.ndarray) -> np.ndarray:
+        """What the wheels are asked for: drowsy hands add to it."""
+        drowsy = [w for w, e in enumerate(self.episodes) if e is not None and e.mood is not None and e.mood.drowsy]
+        if drowsy:
+            steer = steer.copy()
+            steer[drowsy] += weave([self.episodes[w] for w in drowsy], self.world.tick[drowsy])  # type: ignore[misc]
+        return steer
+
+    def _change_weather(self) -> None:
+        """The weather of each world's own tick, where it changes at all; looked up and never added up."""
+        for w, table in self._changing.items():
+            self.world.weather[w] = table[min(self.world.tick[w], len(table) - 1)]
+
+    def _move_others(self, bank: Bank, dt: np.float32) -> None:
+        """Let traffic, walkers and scripts go on, and the traffic lights' clocks; they see ego where it is."""
+        if self._lit:
+            ticking = (self.world.clock >= 0) & (self.world.outcome == RUNNING)
+            self.world.clock[ticking] += round(self.simulation.tick * 1000)
+        if not self._crowded:
+            return
+        roads, crowd = self.maps.roads, self.crowd
+        over_worlds(
+            lambda start, stop: advance(
+                self.world, crowd, roads, bank.points, bank.path_start, bank.junction_in, dt, start, stop
+            ),
+            self.worlds,
+            self.threads,
+            least=64,
+        )
+
+    def _drive_errands(self, bank: Bank, dt: np.float32) -> None:
+        """Let those who are sent through the junction, or after ego, go on; they see ego where it is."""
+        over_worlds(
+            lambda start, stop: drive_errands(
+                self.world,
+                self.errands,
+                bank.points,
+                bank.path_start,
+                bank.junction_in,
+                bank.junction_out,
+                dt,
+                start,
+                stop,
+            ),
+            self.worlds,
+            self.threads,
+            least=64,
+        )
+
+    def observe(self, slots: np.ndarray | None = None) -> Observation:
+        """Camera images and speeds; see `Backend.observe`."""
+        world = self._rows(slots)
+        camera = render(self.maps.arrays, world, self.camera, threads=self.threads)
+        return Observation(camera=camera, speed=world.speed[:, 0].copy())
+
+    def sense(self, slots: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """What each ego's `sensors` show now: name -> (B, ...); of the given slots only, if any are given.
+
+        Raises:
+            ValueError: for a world without an episode.
+        """
+        return sense(self.sensors, self.maps, self._rows(slots), self.threads)
+
+    def state(self, slots: np.ndarray | None = None) -> State:
+        """What is true of the worlds now, as each ego meets it; of the given slots only, if any are given.
+
+        Raises:
+            ValueError: for a world without an episode.
+        """
+        return state_of(self._rows(slots), self.maps, self.camera, self.threads)
+
+    def _rows(self, slots: np.ndarray | None) -> World:
+        """The worlds of some slots, all of which must have an episode."""
+        chosen = range(self.worlds) if slots is None else np.arange(self.worlds)[slots]
+        if unknown := [int(w) for w in chosen if self.episodes[w] is None]:
+            raise ValueError(f"world {unknown[0]} has no episode yet; reset it before looking")
+        return self.world if slots is None else World(*(a[slots] for a in self.world))
+
+    def adopt(self, other: World) -> None:
+        """Put every ego where it is in another world of the same shape, with its motion, progress and outcome.
+
+        Called after `step`, this makes a world the *shadow* of another one in which one proposition differs: the
+        others move by their own rules (an actor may be present in one of the two only), ego is the other's ego, and
+        the weather is that of its own episode at the other's tick.
+        """
+        for name in ("x", "y", "yaw", "speed", "steer", "acceleration"):
+            getattr(self.world, name)[:, 0] = getattr(other, name)[:, 0]
+        for name in ("tick", "outcome", "branch", "route_s", "route_offset"):
+            getattr(self.world, name)[:] = getattr(other, name)
+        self._change_weather()
+
+    def close(self) -> None:
+        """Nothing is held outside this process's memory."""

@@ -1,0 +1,187 @@
+"""Whatever acts x a backend -> trajectories.
+
+Anything with `needs`, `begin` and `act` can drive (see `policies.base.Policy`): the simulator does not know what a
+policy is.  Worlds that have ended are neither drawn nor acted for.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from sim.datatypes.action import Action, Observation
+from sim.datatypes.camera import Camera
+from sim.datatypes.episode import Episode
+from sim.datatypes.vocabulary import OUTCOME
+from sim.datatypes.world_state import World
+from sim.perception.ground_truth import State, state_of
+from sim.road.map.map_batch import MapBank, start_distance
+from sim.world.backend import Backend
+
+_CAMERA = Camera()
+# What changes from tick to tick in a world's row, and so has to be stored per tick.
+MOVING: tuple[str, ...] = ("x", "y", "yaw", "speed", "steer", "acceleration")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a privileged driver is given instead of an observation: rows of the true state.
+
+    Args:
+        world: of the acting slots only, in their order.
+        maps: whose path numbers `world.route` refers to.
+        slots: (S,) which slots of the backend these rows are.
+        camera: of every ego, which says what can be seen.
+        episodes: (S) what is driven in these rows, for baselines that guess from it; empty where nobody said.
+    """
+
+    world: World
+    maps: MapBank
+    slots: np.ndarray
+    camera: Camera = _CAMERA
+    episodes: tuple[Episode, ...] = ()
+
+    @functools.cached_property
+    def state(self) -> State:
+        """The rows as ego meets them, worked out when first asked for; `state.seen()` leaves out what is hidden."""
+        return state_of(self.world, self.maps, self.camera)
+
+
+class Driver(Protocol):
+    """What `rollout` needs of a driver. Memory is an array or tensor whose first axis is the slot."""
+
+    needs: str  # "camera" or "state"
+
+    def begin(self, worlds: int) -> Any:
+        """Memory for so many fresh episodes."""
+
+    def act(self, seen: Any, memory: Any) -> tuple[Action, Any]:
+        """Action for what is seen, and the memory afterwards."""
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What happened to B worlds in up to T ticks. Masked: `valid` says which ticks were lived.
+
+    Args:
+        moving: MOVING name -> (B, T + 1, N) float32.
+        steer, acceleration: (B, T) actions executed [rad, m/s^2].
+        valid: (B, T) bool, the world was running when the action was taken.
+        outcome, branch: (B,) at the end; struck, red_lights, stop_signs: (B,) likewise, see `World`.
+        progress: (B,) share of the way to arrival that was covered, along the branch taken, else the best route.
+        episodes: what was driven.
+        reverse: (B, T) bool gears executed, None where no driver ever named one.
+    """
+
+    moving: dict[str, np.ndarray]
+    steer: np.ndarray
+    acceleration: np.ndarray
+    valid: np.ndarray
+    outcome: np.ndarray
+    branch: np.ndarray
+    progress: np.ndarray
+    episodes: tuple[Episode, ...]
+    struck: np.ndarray
+    red_lights: np.ndarray
+    stop_signs: np.ndarray
+    reverse: np.ndarray | None = None
+
+    @property
+    def ticks(self) -> np.ndarray:
+        """(B,) how many ticks each episode lasted."""
+        return self.valid.sum(1)
+
+
+def look(backend: Backend, needs: str, slots: np.ndarray) -> Observation | Truth:
+    """What a driver with these needs is shown of the given slots.
+
+    Raises:
+        ValueError: when `needs` is neither "camera" nor "state".
+    """
+    if needs == "camera":
+        return backend.observe(slots)
+    if needs == "state":
+        episodes = tuple(e for w in slots.tolist() if (e := backend.episodes[w]) is not None)
+        return Truth(World(*(a[slots] for a in backend.world)), backend.maps, slots, backend.camera, episodes)
+    raise ValueError(f"a driver that needs {needs!r} cannot be served; known are 'camera' and 'state'")
+
+
+def progress(backend: Backend) -> np.ndarray:
+    """(B,) share of the way from start to arrival, on the branch taken or else the route nearest to ego."""
+    world, bank = backend.world, backend.maps.arrays
+    result = np.zeros(len(world.tick), np.float32)
+    for w, episode in enumerate(backend.episodes):
+        routes = [r for r in range(world.route.shape[1]) if world.route[w, r] >= 0]
+        if episode is None or not routes:
+            continue
+        taken = [r for r in routes if bank.decision[world.route[w, r]] == world.branch[w]]
+        r = taken[0] if taken else min(routes, key=lambda r: abs(world.route_offset[w, r]))
+        q = world.route[w, r]
+        start, finish = bank.junction_in[q], 0.0  # those of a route through many junctions
+        if not episode.route:
+            start = start - start_distance([bank.junction_in[p] for p in world.route[w, routes]], episode.distance)
+            finish = episode.finish
+        whole = bank.junction_out[q] + finish - start
+        result[w] = np.clip((world.route_s[w, r] - start) / whole, 0.0, 1.0)
+    return result
+
+
+def rollout(
+    backend: Backend,
+    driver: Driver,
+    episodes: Sequence[Episode],
+    on_tick: Callable[[int, np.ndarray], None] | None = None,
+) -> Trajectory:
+    """Drive `episodes`, one per slot, until the last has ended.
+
+    Args:
+        episodes: as many as the backend has worlds.
+        on_tick: called with (tick, running slots) after each step.
+    """
+    backend.reset(episodes)
+    memory = driver.begin(backend.worlds)
+    frames = [{name: getattr(backend.world, name).copy() for name in MOVING}]
+    steers, accelerations, gears, valid = [], [], [], []
+    tick = 0
+    while (backend.world.outcome == OUTCOME["running"]).any():
+        slots = np.flatnonzero(backend.world.outcome == OUTCOME["running"])
+        action, after = driver.act(look(backend, driver.needs, slots), memory[slots])
+        memory[slots] = after
+        whole = action.spread(slots, backend.worlds)
+        backend.step(whole)
+        running = np.zeros(backend.worlds, bool)
+        running[slots] = True
+        steers.append(whole.steer)
+        accelerations.append(whole.acceleration)
+        gears.append(whole.reverse)
+        valid.append(running)
+        frames.append({name: getattr(backend.world, name).copy() for name in MOVING})
+        tick += 1
+        if on_tick is not None:
+            on_tick(tick, slots)
+    forwards = np.zeros(backend.worlds, bool)
+    named = any(gear is not None for gear in gears)
+    return Trajectory(
+        moving={name: np.stack([f[name] for f in frames], 1) for name in MOVING},
+        steer=np.stack(steers, 1),
+        acceleration=np.stack(accelerations, 1),
+        valid=np.stack(valid, 1),
+        outcome=backend.world.outcome.copy(),
+        branch=backend.world.branch.copy(),
+        progress=progress(backend),
+        episodes=tuple(episodes),
+        struck=backend.world.struck.copy(),
+        red_lights=backend.world.red_lights.copy(),
+        stop_signs=backend.world.stop_signs.copy(),
+        reverse=np.stack([forwards if gear is None else gear for gear in gears], 1) if named else None,
+    )
+
+
+def in_chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """Consecutive slices of at most `size` items."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,199 @@
+"""One tick of every world: the followers of paths, ego, and what has become of it.
+
+Traffic on the lane graph moves before, see `sim.traffic.step`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.actors.kinds import EGO
+from sim.core.geometry import HALF, boxes_touch, wrap
+from sim.core.kernel import kernel
+from sim.datatypes.vocabulary import KIND, OUTCOME
+from sim.dynamics.bicycle import drive, grip_of, limits_of
+from sim.dynamics.friction import wetness_of
+from sim.road.graph.traffic_lights import RED, light_state
+from sim.road.map.lane_arrays import GATE
+from sim.road.map.obstacle_grid import CELL
+from sim.road.map.surface import wheels_off
+from sim.traffic.car_following import advance_along, follow
+
+OFF_ROAD_WHEELS = 2  # so many of the four wheels off the drivable surface end an episode
+ON_ROUTE = np.float32(5.5)  # [m] from a route's line that is still its road, the wrong lane included
+ON_LANE = np.float32(2.0)  # [m] from a route's line at which its lights and signs are ego's
+ANYWHERE = np.float32(1e9)  # [m] off a route where that ends nothing
+ALONG_ROUTE = np.float32(np.pi / 3)  # [rad] between the car's heading and the route's
+HALT_SPEED = np.float32(0.1)  # [m/s] and ..
+HALT_BEFORE = np.float32(5.0)  # .. [m] before a stop line: who is slower there has stopped (CARLA: 0.1 m/s within 4 m)
+OPEN_LIGHT, RED_LIGHT, STOP_LINE, NEAR_STOP = 1, 2, 4, 8
+OTHERS, DRIVE, VERDICT = 1, 2, 4  # parts of a step, in their order; somebody else may move ego instead of DRIVE
+WHOLE = OTHERS | DRIVE | VERDICT
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
+
+RUNNING, ARRIVED, COLLISION, OFF_ROAD, TIMEOUT, DEVIATED = (
+    OUTCOME[name] for name in ("running", "arrived", "collision", "off_road", "timeout", "deviated")
+)
+EGO_LIMITS = limits_of(EGO)
+_PER_CELL = np.float32(1.0 / CELL)
+_LIGHT, _STOP = GATE["light"], GATE["stop"]
+_BALL = KIND["ball"]
+
+
+@kernel(inline=True)
+def struck_scenery(x, y, cos, sin, length, width, m, bank):  # type: ignore[no-untyped-def]
+    """The kind of the scenery that a box touches, 0 for none; x, y: its centre [m]."""
+    struck = 0
+    column = int(np.floor((x - bank.cell_origin[m, 0]) * _PER_CELL))
+    row = int(np.floor((y - bank.cell_origin[m, 1]) * _PER_CELL))
+    if 0 <= row < bank.cell_shape[m, 0] and 0 <= column < bank.cell_shape[m, 1]:
+        cell = bank.cell_first[m] + row * bank.cell_shape[m, 1] + column
+        for k in range(bank.cell_start[cell], bank.cell_start[cell + 1]):
+            i = bank.cell_items[k]
+            b = bank.boxes
+            if boxes_touch(x, y, cos, sin, length, width, b[i, 0], b[i, 1], b[i, 2], b[i, 3], b[i, 4], b[i, 5]):
+                struck = bank.box_kind[i]
+                break
+    return struck
+
+
+@kernel(inline=True)
+def struck_actor(w, n, x, y, yaw, length, width, overhang, kind, cos, sin):  # type: ignore[no-untyped-def]
+    """The kind of what ego touches of all that has a slot, 0 for nothing; a ball rolls away and hurts nobody."""
+    struck = 0
+    middle = HALF * length[w, 0] - overhang[w, 0]
+    cx, cy = x[w, 0] + middle * cos, y[w, 0] + middle * sin
+    for i in range(1, n):
+        if kind[w, i] == 0 or kind[w, i] == _BALL:
+            continue
+        dx, dy = x[w, i] - cx, y[w, i] - cy
+        near = length[w, 0] + length[w, i]
+        if dx * dx + dy * dy > near * near:
+            continue
+        ci, si = np.cos(yaw[w, i]), np.sin(yaw[w, i])
+        centre = HALF * length[w, i] - overhang[w, i]
+        if boxes_touch(cx, cy, cos, sin, length[w, 0], width[w, 0], x[w, i] + centre * ci, y[w, i] + centre * si, ci,
+                       si, length[w, i], width[w, i]):  # fmt: skip
+            struck = kind[w, i]
+            break
+    return struck
+
+
+@kernel(inline=True)
+def lines_passed(q, before, now, front, clock, gate_start, gate_s, gate_kind, gate_plan):  # type: ignore[no-untyped-def]
+    """What ego's front has driven over on path q this tick: the sum of OPEN_LIGHT, RED_LIGHT, STOP_LINE, and NEAR_STOP.
+
+    Args:
+        before, now: progress along the path [m]; front: of the car, ahead of its rear axle [m].
+    """
+    seen = 0
+    for g in range(gate_start[q], gate_start[q + 1]):
+        ahead = gate_s[g] - front - now
+        passed = ahead <= ZERO and gate_s[g] - front - before > ZERO
+        if gate_kind[g] == _STOP and ZERO < ahead < HALT_BEFORE:
+            seen |= NEAR_STOP
+        if passed and gate_kind[g] == _STOP:
+            seen |= STOP_LINE
+        elif passed and gate_kind[g] == _LIGHT:
+            seen |= RED_LIGHT if light_state(gate_plan[g], clock) == RED else OPEN_LIGHT
+    return seen
+
+
+@kernel(inline=True)
+def count_lines(w, seen, speed, red_lights, stop_signs, halted):  # type: ignore[no-untyped-def]
+    """Count what `lines_passed` has seen on all of ego's ways against it, and note whether it has stopped."""
+    # Ways that part behind a line may have lights of their own: it was red only if none of them was open.
+    if seen & (RED_LIGHT | OPEN_LIGHT) == RED_LIGHT:
+        red_lights[w] += 1
+    if seen & STOP_LINE:
+        if halted[w] == 0:
+            stop_signs[w] += 1
+        halted[w] = 0
+    elif seen & NEAR_STOP and abs(speed) < HALT_SPEED:
+        halted[w] = 1
+
+
+@kernel(inline=True)
+def outcome_of(struck, off, arrived, strayed, late):  # type: ignore[no-untyped-def]
+    """What has become of an episode: the first of these that holds.
+
+    Args:
+        struck: the kind of what ego touches, 0 for nothing; off: how many wheels are off the road.
+    """
+    outcome = RUNNING
+    if struck != 0:
+        outcome = COLLISION
+    elif off >= OFF_ROAD_WHEELS:
+        outcome = OFF_ROAD
+    elif arrived:
+        outcome = ARRIVED
+    elif strayed:
+        outcome = DEVIATED
+    elif late:
+        outcome = TIMEOUT
+    return outcome
+
+
+@kernel
+def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse, dt, substeps, parts, start, stop):  # type: ignore[no-untyped-def]
+    """Move worlds start .. stop on by one tick, or do some parts of that.
+
+    Args:
+        goal: (B, 2) metres beyond the junction to arrive, off the route to end.
+        limits: `limits_of` ego; drivable: by SURFACES; steer_asked, pedal, reverse: (B,) of ego.
+        parts: a sum of OTHERS, DRIVE and VERDICT.
+    """
+    x, y, yaw, speed = world.x, world.y, world.yaw, world.speed
+    steer, acceleration = world.steer, world.acceleration
+    length, width, wheelbase, overhang = world.length, world.width, world.wheelbase, world.overhang
+    kind, path, path_s, target_speed = world.kind, world.path, world.path_s, world.target_speed
+    points, path_start = bank.points, bank.path_start
+    n = x.shape[1]
+    for w in range(start, stop):
+        if world.outcome[w] != RUNNING:
+            continue
+        # Others first: they react to where ego is now, as ego's own action did.
+        for i in range(1, n if parts & OTHERS else 0):
+            if kind[w, i] != 0 and path[w, i] >= 0:
+                follow(w, i, n, dt, points, path_start, x, y, yaw, speed, steer, acceleration,
+                       length, width, wheelbase, overhang, kind, path, path_s, target_speed)  # fmt: skip
+        ex, ey, eyaw, ev = x[w, 0], y[w, 0], yaw[w, 0], speed[w, 0]
+        if parts & DRIVE:
+            before = ev
+            ex, ey, eyaw, ev, delta = drive(
+                ex, ey, eyaw, before, steer[w, 0], acceleration[w, 0], steer_asked[w], pedal[w], reverse[w],
+                grip_of(wetness_of(world.weather[w])), limits, wheelbase[w, 0], dt, substeps,
+            )  # fmt: skip
+            x[w, 0], y[w, 0], yaw[w, 0], speed[w, 0], steer[w, 0] = ex, ey, wrap(eyaw), ev, delta
+            acceleration[w, 0] = (ev - before) / dt
+        if not parts & VERDICT:
+            continue
+        world.tick[w] += 1
+        cos, sin = np.cos(eyaw), np.sin(eyaw)
+
+        arrived, strayed, seen = False, False, 0
+        for r in range(world.route.shape[1]):
+            q = world.route[w, r]
+            if q < 0:
+                continue
+            s, offset, k = advance_along(points, path_start[q], path_start[q + 1] - 1, world.route_s[w, r], ex, ey)
+            if abs(offset) < ON_LANE:
+                seen |= lines_passed(q, world.route_s[w, r], s, length[w, 0] - overhang[w, 0], world.clock[w],
+                                     bank.gate_start, bank.gate_s, bank.gate_kind, bank.gate_plan)  # fmt: skip
+            world.route_s[w, r] = s
+            world.route_offset[w, r] = offset
+            if s > bank.junction_out[q] and abs(offset) < ON_ROUTE and abs(wrap(eyaw - points[k, 2])) < ALONG_ROUTE:
+                world.branch[w] = bank.decision[q]
+                arrived = arrived or s > bank.junction_out[q] + goal[w, 0]
+            dx, dy = points[k, 0] - ex, points[k, 1] - ey
+            strayed = dx * dx + dy * dy > goal[w, 1] * goal[w, 1]
+        count_lines(w, seen, ev, world.red_lights, world.stop_signs, world.halted)
+
+        struck = struck_actor(w, n, x, y, yaw, length, width, overhang, kind, cos, sin)
+        if struck == 0:
+            middle = HALF * length[w, 0] - overhang[w, 0]
+            struck = struck_scenery(ex + middle * cos, ey + middle * sin, cos, sin, length[w, 0], width[w, 0],
+                                    world.map[w], bank)  # fmt: skip
+        off = wheels_off(ex, ey, cos, sin, wheelbase[w, 0], width[w, 0], world.map[w], bank, drivable)
+        world.struck[w] = struck
+        world.outcome[w] = outcome_of(struck, off, arrived, strayed, world.tick[w] >= world.time_limit[w])
