@@ -26,6 +26,19 @@ def allowed() -> dict[str, set[str]]:
     return {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in rows}
 
 
+def folders() -> dict[str, list[str]]:
+    """Package -> its folders with code, in the order of the page's second table."""
+    rows = re.findall(r"^\| `([\w.]+)` \| ((?:`\w+` ?){2,})\|", section("Order of folders"), re.M)
+    return {name: re.findall(r"`(\w+)`", cell) for name, cell in rows}
+
+
+def folder_of(module: str, package: str) -> str:
+    """The folder of a package that a module lies in, "" for a module beside the folders or elsewhere."""
+    rest = module.removeprefix(f"{package}.") if module.startswith(f"{package}.") else ""
+    first = rest.split(".")[0]
+    return first if (ROOT / package.replace(".", "/") / first).is_dir() else ""
+
+
 def exceptions(marker: str) -> set[str]:
     """The modules that a line of the page, begun by `marker`, names."""
     line = next(line for line in section("Layers").splitlines() if line.startswith(marker))
@@ -78,6 +91,28 @@ def test_imports_point_left(package: str) -> None:
             continue
         extra = {"probes"} if within(module, meeting) else set()
         wrong += [f"{module}:{i.line} imports {i.target}" for i in found if package_of(i.target) not in rules | extra]
+    assert not wrong
+
+
+def test_the_page_orders_every_folder_with_code() -> None:
+    assert {"sim", "scenarios", "policies", "dagger"} <= set(folders())
+    for package, order in folders().items():
+        root = ROOT / package.replace(".", "/")
+        with_code = {p.relative_to(root).parts[0] for p in root.glob("*/**/*.py") if p.name != "__init__.py"}
+        assert sorted(order) == sorted(with_code)
+
+
+def test_imports_between_folders_point_left() -> None:
+    seen, wrong = 0, []
+    for package, order in folders().items():
+        for module, found in imports().items():
+            for i in found:
+                here, there = folder_of(module, package), folder_of(i.target, package)
+                if here and there and here != there:
+                    seen += 1
+                    if order.index(there) > order.index(here):
+                        wrong.append(f"{module}:{i.line} imports {i.target}")
+    assert seen > 500, "hardly any imports were found: this test looks at nothing"
     assert not wrong
 
 
