@@ -294,7 +294,7 @@ def uses(
             missing = "flips" if keeps else "keeps"
             raise NotAsked(f"no twins can be made in which swapping '{premise}' alone {missing} what the rule wants")
         some = slice(0, max(8, pairs // 4))
-        place = choose_place(policy, question, latents, premise, len(flips[some]), first + 5_000)
+        place = choose_place(policy, question, latents, premise, max(8, pairs // 2), first + 5_000)
         found.places[premise] = place
         swaps = _swaps_of(policy, question, latents, premise, place, rng) | _while_held(
             question, latents, premise, place, held if place != sites_swapped(policy) else None
