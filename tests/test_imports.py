@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -114,6 +115,18 @@ def test_imports_between_folders_point_left() -> None:
                         wrong.append(f"{module}:{i.line} imports {i.target}")
     assert seen > 500, "hardly any imports were found: this test looks at nothing"
     assert not wrong
+
+
+def test_no_module_takes_what_another_keeps_private() -> None:
+    private = [
+        f"{path.relative_to(ROOT)}:{node.lineno} imports {alias.name}"
+        for path in modules().values()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and package_of(node.module or "")
+        for alias in node.names
+        if alias.name.startswith("_")
+    ]
+    assert not private
 
 
 def test_only_those_who_think_the_rule_import_scenarios() -> None:

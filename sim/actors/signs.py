@@ -9,7 +9,7 @@ from sim.datatypes.vocabulary import KINDS
 
 SIGN = len(KINDS)  # the kind of a slot that holds a sign: beyond all kinds of vehicles and scenery
 POST = 0.09  # side of a post [m]; also the box that one can run into
-_FACES: dict[int, Face] = {}  # number -> what it stands for
+FACES: dict[int, Face] = {}  # number -> what it stands for
 
 
 def look_of(face: Face, wear: float) -> int:
@@ -19,8 +19,8 @@ def look_of(face: Face, wear: float) -> int:
         ValueError: for two faces that share a number, about once in a million pairs of a hundred million.
     """
     number = int.from_bytes(hashlib.sha256(repr(tuple(face)).encode()).digest()[:4], "little") >> 5
-    if _FACES.setdefault(number, face) != face:
-        raise ValueError(f"the signs {_FACES[number]} and {face} share the number {number}; change a word of one")
+    if FACES.setdefault(number, face) != face:
+        raise ValueError(f"the signs {FACES[number]} and {face} share the number {number}; change a word of one")
     return number << 4 | round(wear * WEARS)
 
 
@@ -30,11 +30,11 @@ def face_shown(look: int) -> tuple[Face, float]:
     Raises:
         ValueError: for a sign that no backend of this process has placed.
     """
-    if look >> 4 not in _FACES:
+    if look >> 4 not in FACES:
         raise ValueError(
             f"a world shows sign {look >> 4}, which nobody placed here; reset a backend to its episode first"
         )
-    return _FACES[look >> 4], (look & WEARS) / WEARS
+    return FACES[look >> 4], (look & WEARS) / WEARS
 
 
 SPEEDS: tuple[int, ...] = (20, 30, 40, 50, 60, 70, 80, 90, 100, 120)

@@ -1,4 +1,4 @@
-"""What was made once is kept on disk: a file that can be read is read, any other is made again."""
+"""The disk cache: loads what was made before, or makes and stores it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from pathlib import Path as FilePath
 from typing import TypeVar
 
 import numpy as np
@@ -54,7 +53,7 @@ def cache_root() -> Path:
     return base
 
 
-def store(place: FilePath, **arrays: np.ndarray) -> None:
+def store(place: Path, **arrays: np.ndarray) -> None:
     """Write arrays as one .npz file; another process sees the whole file or none."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
@@ -65,5 +64,5 @@ def store(place: FilePath, **arrays: np.ndarray) -> None:
             file.write(buffer.getbuffer())
         os.replace(temporary, place)
     except BaseException:
-        FilePath(temporary).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise

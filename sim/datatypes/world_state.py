@@ -1,4 +1,4 @@
-"""The arrays that every part of the house exchanges: ground, roads, state, observation, action, trajectory.
+"""The state of B worlds as flat arrays, which every part of the project exchanges.
 
 World frame: x east, y north, yaw anticlockwise, SI units and radians (ISO 8855: x forward, y left in the
 vehicle's own frame).  Batch axis first: B worlds, T ticks, N actors (actor 0 is ego), R routes, H W pixels.
@@ -10,12 +10,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-
-# ---------------------------------------------------------------------------------------------- vocabulary
-
-
-# ------------------------------------------------------------------------------------------------- the map
-
 
 # ------------------------------------------------------------------------------- what the kernels work upon
 
@@ -72,6 +66,3 @@ class World(NamedTuple):
     def copy(self) -> World:
         """An independent copy of every array."""
         return World(*(a.copy() for a in self))
-
-
-# -------------------------------------------------------------------------------------- what policies exchange

@@ -8,16 +8,8 @@ from sim.core.geometry import clamp01
 from sim.core.kernel import kernel
 
 _F = np.float32
-_0, _1, _2, _3 = _F(0.0), _F(1.0), _F(2.0), _F(3.0)
-
+_1 = _F(1.0)
 _PERCENT = _F(0.01)
-
-
-@kernel(inline=True)
-def _hours(table, day, dusk, i):
-    """Colour i of a (day, dusk, night) table at an hour."""
-    base = table[2, i] + (table[0, i] - table[2, i]) * day
-    return base + (table[1, i] - base) * dusk
 
 
 @kernel(inline=True)

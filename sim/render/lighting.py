@@ -13,7 +13,7 @@ import numpy as np
 
 from sim.core.geometry import clamp01, smooth01
 from sim.core.kernel import kernel
-from sim.dynamics.friction import _PERCENT, _hours, damp_of
+from sim.dynamics.friction import damp_of
 
 # Where each quantity lies in a light table; three numbers for each colour.
 DAY = 0  # 1 by day, 0 by night
@@ -41,7 +41,8 @@ LIGHT_SIZE = 43
 
 _F = np.float32
 _RAD = np.float32(math.pi / 180.0)
-_0, _1, _2, _3 = _F(0.0), _F(1.0), _F(2.0), _F(3.0)
+_0, _1, _2 = _F(0.0), _F(1.0), _F(2.0)
+_PERCENT = _F(0.01)
 _MOST_PUDDLES = _F(0.62)  # of the asphalt, at deposits of 100
 
 # One row per quantity and hour; columns RGB.  A cloudy row replaces its clear one as clouds close.
@@ -52,6 +53,13 @@ _AMBIENT = np.array([[0.50, 0.55, 0.62], [0.36, 0.31, 0.32], [0.085, 0.095, 0.14
 _AMBIENT_OVERCAST = np.array([[0.74, 0.76, 0.78], [0.40, 0.37, 0.38], [0.072, 0.077, 0.100]], np.float32)
 _SUNLIGHT = np.array([[0.62, 0.57, 0.48], [0.62, 0.33, 0.15], [0.0, 0.0, 0.0]], np.float32)
 _CLOUD = np.array([[246, 247, 250], [232, 158, 122], [34, 37, 50]], np.float32)
+
+
+@kernel(inline=True)
+def _hours(table, day, dusk, i):
+    """Colour i of a (day, dusk, night) table at an hour."""
+    base = table[2, i] + (table[0, i] - table[2, i]) * day
+    return base + (table[1, i] - base) * dusk
 
 
 @kernel

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.core.hashing import _LOW, _M1, _M2, _M3, _S16, mix
+from sim.core.hashing import LOW, M1, M2, M3, S16, mix
 from sim.core.kernel import kernel
 from sim.render import lighting as wx
 from sim.render.sky import byte
 from sim.render.tilted_camera import around
 
 _F = np.float32
-_0, _1, _2 = _F(0.0), _F(1.0), _F(2.0)
+_0, _1 = _F(0.0), _F(1.0)
 _HALF = _F(0.5)
 _U = np.uint32
 _UNIT = _F(1.0 / 65536.0)
@@ -46,17 +46,17 @@ def draw_rain(o, seed, tick, geometry, horizon, cols, table):
     slope = table[wx.WIND] * _F(0.75) + _F(0.06)
     day, head = table[wx.DAY], table[wx.HEAD]
     fall = max(geometry[3], _F(0.15)) if around(geometry) > _0 else _1  # of a drop's way, the part across the view
-    key = mix(_U(seed) ^ mix(_U(tick) + _M3))
+    key = mix(_U(seed) ^ mix(_U(tick) + M3))
     # by day a drop shows a piece of the bright sky, by night only what the headlights throw at it
     white = _F(118.0) * day + _F(105.0) + _F(12.0) * head
     for k in range(count):
-        a = mix(key + _U(k) * _M3)
+        a = mix(key + _U(k) * M3)
         b = mix(a + _U(1))
-        near = np.float32(b & _LOW) * _UNIT
-        x = np.float32(a & _LOW) * _UNIT * (np.float32(width) * _F(1.2)) - np.float32(width) * _F(0.1)
-        y = np.float32(a >> _S16) * _UNIT * (np.float32(height) * _F(1.15)) - np.float32(height) * _F(0.15)
+        near = np.float32(b & LOW) * _UNIT
+        x = np.float32(a & LOW) * _UNIT * (np.float32(width) * _F(1.2)) - np.float32(width) * _F(0.1)
+        y = np.float32(a >> S16) * _UNIT * (np.float32(height) * _F(1.15)) - np.float32(height) * _F(0.15)
         length = np.int32((_F(5.0) + _F(9.0) * near) * size * fall)
-        tilt = slope * (_F(0.85) + _F(0.3) * np.float32(b >> _S16) * _UNIT)
+        tilt = slope * (_F(0.85) + _F(0.3) * np.float32(b >> S16) * _UNIT)
         strength = _F(0.26) + _F(0.34) * near
         wide = thick if near >= _F(0.45) else np.int32(1)
         for n in range(length):
@@ -76,10 +76,10 @@ def draw_rain(o, seed, tick, geometry, horizon, cols, table):
     if ground <= 2:
         return
     for k in range(np.int32(_F(SPLASHES) * rain * aspect)):
-        a = mix(key ^ (_U(k) * _M1 + _M2))
-        deep = np.float32(a >> _S16) * _UNIT
+        a = mix(key ^ (_U(k) * M1 + M2))
+        deep = np.float32(a >> S16) * _UNIT
         v = horizon + 1 + np.int32(deep * np.float32(ground - 1))
-        u = np.int32(np.float32(a & _LOW) * _UNIT * np.float32(width))
+        u = np.int32(np.float32(a & LOW) * _UNIT * np.float32(width))
         w = _F(0.26) * (day + (_1 - day) * (_F(0.1) + _F(0.8) * cols[2, u]))
         grow = 1 + np.int32(deep * size * _F(0.6))
         for i in range(2 * grow):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.actors.signs import _FACES, POST, SIGN, face_shown
+from sim.actors.signs import FACES, POST, SIGN, face_shown
 from sim.core.kernel import kernel
 from sim.datatypes.world_state import World
 from sim.render import lighting as wx
@@ -314,7 +314,7 @@ class SignAtlas:
                 used += level.size
             height, width = levels[0].shape
             sizes.append((width.bit_length() - 1, height.bit_length() - 1))
-            panels.append(_FACES[key >> 8].panel)
+            panels.append(FACES[key >> 8].panel)
         old = self.arrays if len(self._rows) > len(pyramids) else None
         parts = [np.array(starts, np.int32), np.array(sizes, np.int32), np.array(panels, np.float32)]
         if old is not None:

@@ -1,4 +1,4 @@
-"""Lit lamps of traffic lights before the camera, and where the poles of a map's lights stand.
+"""Traffic lights in the picture: their lit lamps.
 
 A light is a row of scenery whose look is its plan; what it shows follows from that and from the lights' clock.  A lit
 lamp is a disc that is as bright by night as by day, that fog veils less than other things, and that is never less than
@@ -91,6 +91,3 @@ def draw_lights(o, zb, item, count, geometry, table, fog, clock):
                     seen += (table[wx.FOG + c] - seen) * veil
                     old += (max(lamp, old) - old) * halo
                     o[v, u, c] = byte(old + (seen - old) * cover)
-
-
-# ---------------------------------------------------------------------------------------------- where they stand

@@ -7,7 +7,7 @@ import numpy as np
 from sim.datatypes.camera import Camera
 from sim.datatypes.world_state import World
 from sim.road.map.map_batch import MapBank
-from sim.sensors.geometry_pass import FAR, _run
+from sim.sensors.geometry_pass import FAR, render_geometry
 
 
 def depth_image(maps: MapBank, world: World, camera: Camera, *, threads: int = 1) -> np.ndarray:
@@ -17,7 +17,7 @@ def depth_image(maps: MapBank, world: World, camera: Camera, *, threads: int = 1
         ValueError: when the camera cannot be.
     """
     depth = np.empty((len(world.tick), camera.height, camera.width, 1), np.float32)
-    _run(maps, world, camera, depth, np.empty((0, 0, 0, 1), np.uint8), threads)
+    render_geometry(maps, world, camera, depth, np.empty((0, 0, 0, 1), np.uint8), threads)
     return depth
 
 

@@ -1,7 +1,7 @@
-"""How far away and what: the depth and the semantic camera, over the geometry that the picture is drawn with.
+"""Geometry pass: depth and semantic class of every pixel, over the geometry that the picture is drawn with.
 
-The same list of objects (`objects.gather`), the same faces, clipping, rows and holes in textures (`faces`) and the same
-ground as `camera.render`, without light: edges coincide with the picture's. Tags are CARLA 0.9.16's
+The same list of objects (`objects.gather`), the same polygons, clipping, rows and holes in textures (`polygon`) and the
+same ground as `rgb.render`, without light: edges coincide with the picture's. Tags are CARLA 0.9.16's
 `carla.CityObjectLabel`, after CityScapes (docs "Sensors reference", semantic segmentation camera):
 
     0 Unlabeled  1 Roads      2 SideWalks    3 Building    4 Wall        5 Fence      6 Pole         7 TrafficLight
@@ -37,7 +37,7 @@ from sim.render.rgb import view_of
 from sim.render.signs import draw_signs, signs_in
 from sim.render.tilted_camera import around, board
 from sim.road.map.map_batch import MapBank
-from sim.road.map.surface import _NO_FLOOR, floor_at, floor_of
+from sim.road.map.surface import NO_FLOOR, floor_at, floor_of
 
 FAR = 1000.0  # [m] what is farther, and the sky: the far plane of CARLA's depth camera
 
@@ -49,7 +49,7 @@ _SKY, _TERRAIN = np.uint8(TAG["Sky"]), np.uint8(TAG["Terrain"])
 
 @kernel(inline=True)
 def _fill(zb, label, tag, spans, first, last, focal, cx, cy, grad, holes, texels, start, lw, lh, wrap):
-    """As `faces.fill`, but only the nearest depth and whose it is."""
+    """As `polygon.fill`, but only the nearest depth and whose it is."""
     width = zb.shape[1]
     sw, sh = np.float32(1 << lw), np.float32(1 << lh)
     mw, mh, none = np.int32((1 << lw) - 1), np.int32((1 << lh) - 1), np.int32(0)
@@ -257,10 +257,12 @@ def holes_of_textures() -> np.ndarray:
     return np.array(see)
 
 
-def _run(maps: MapBank, world: World, camera: Camera, depth: np.ndarray, tags: np.ndarray, threads: int) -> None:
+def render_geometry(
+    maps: MapBank, world: World, camera: Camera, depth: np.ndarray, tags: np.ndarray, threads: int
+) -> None:
     view, mesh, pictures = view_of(camera), meshes(), atlas()
     signs, sign_row = signs_in(world)
-    bank, floor = maps.arrays, floor_of(maps) if len(tags) else _NO_FLOOR
+    bank, floor = maps.arrays, floor_of(maps) if len(tags) else NO_FLOOR
 
     def run(first: int, stop: int) -> None:
         _draw(first, stop, depth, tags, view.rows, view.cols, view.geometry, view.mount, view.horizon, mesh.reach,

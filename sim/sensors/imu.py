@@ -1,6 +1,6 @@
-"""What the car feels and where it believes to be: IMU and GNSS, without noise.
+"""IMU: accelerations, turn rates and compass of ego, without noise.
 
-The IMU sits on the rear axle. Its frame is the house's (x forward, y left, z up; right-handed): CARLA's left-handed
+It sits on the rear axle. Its frame is the house's (x forward, y left, z up; right-handed): CARLA's left-handed
 numbers are (ax, -ay, az) and (-wx, wy, -wz). The compass is CARLA's as it stands: 0 at north, clockwise.
 """
 
@@ -21,7 +21,7 @@ IMU: tuple[str, ...] = (
     "acceleration_x", "acceleration_y", "acceleration_z", "gyroscope_x", "gyroscope_y", "gyroscope_z", "compass",
 )  # fmt: skip
 _F = np.float32
-_0, _1, _QUARTER, _G = _F(0.0), _F(1.0), _F(np.pi / 2), _F(GRAVITY)
+_0, _QUARTER, _G = _F(0.0), _F(np.pi / 2), _F(GRAVITY)
 
 
 @kernel

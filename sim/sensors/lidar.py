@@ -1,8 +1,8 @@
 """A turning lidar: rays against boxes and the ground, all of one moment, without noise.
 
-Every object is one or two upright boxes or pillars (`solids`), so a ray's way over the ground meets one between two
-distances that all channels share, and each channel only asks at which height it comes there.  Only the rays that may
-meet an object are tried on it.
+Every object is one or two upright boxes or pillars (`sim.actors.solids`), so a ray's way over the ground meets one
+between two distances that all channels share, and each channel only asks at which height it comes there.  Only the rays
+that may meet an object are tried on it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Single rays through a world: what they meet, one by one, from anywhere to anywhere.
 
-The solids are those of `lidar.solids`; a lidar that stands upright is much faster with `lidar.scan`, which lets all
-channels of an azimuth share their way over the ground.
+The solids are those of `sim.actors.solids`; a lidar that stands upright is much faster with `lidar.scan`, which lets
+all channels of an azimuth share their way over the ground.
 """
 
 from __future__ import annotations

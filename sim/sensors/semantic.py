@@ -7,7 +7,7 @@ import numpy as np
 from sim.datatypes.camera import Camera
 from sim.datatypes.world_state import World
 from sim.road.map.map_batch import MapBank
-from sim.sensors.geometry_pass import _run
+from sim.sensors.geometry_pass import render_geometry
 
 
 def semantic_image(maps: MapBank, world: World, camera: Camera, *, threads: int = 1) -> np.ndarray:
@@ -17,5 +17,5 @@ def semantic_image(maps: MapBank, world: World, camera: Camera, *, threads: int 
         ValueError: when the camera cannot be.
     """
     tags = np.empty((len(world.tick), camera.height, camera.width, 1), np.uint8)
-    _run(maps, world, camera, np.empty((0, 0, 0, 1), np.float32), tags, threads)
+    render_geometry(maps, world, camera, np.empty((0, 0, 0, 1), np.float32), tags, threads)
     return tags

@@ -1,4 +1,4 @@
-"""Walkers keep to pavements and cross where a crossing is; scripted actors wait for their cue and follow a path.
+"""Pedestrians: walkers who keep to pavements and cross where a crossing is.
 
 A walker follows a footway (`sim.road.graph.sidewalks`) from the end at which he has entered it, and at its other end
 takes one that begins there.  He steps onto a crossing only when whoever comes along could stop comfortably.

@@ -10,7 +10,7 @@ from sim.dynamics.bicycle import stopping_speed
 from sim.traffic.right_of_way import PICKS
 from sim.traffic.state import S
 
-_0, _1, _2, _HALF = np.float32(0.0), np.float32(1.0), np.float32(2.0), np.float32(0.5)
+_0, _1, _HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
 
 # What a script waits for: seconds, metres to ego, metres of ego's way beyond the junction's edge (below 0: before it).
 NEVER, AFTER, WITHIN, ALONG = range(4)

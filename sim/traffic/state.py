@@ -8,6 +8,7 @@ import numpy as np
 
 S, SHIFT, KEEP, FACTOR, CAP = range(5)
 NOBODY, DRIVER, WALKER, SCRIPTED = range(4)  # of MODE
+MOST_POINTS = 8  # of a script's path
 MIND, COURSE = 10, 5  # columns; see `sim.traffic.right_of_way`
 
 
@@ -61,6 +62,3 @@ def with_scripts(crowd: Crowd) -> Crowd:
 
 def _scripted(crowd: Crowd) -> bool:
     return crowd.path.shape[:2] == crowd.mind.shape[:2]
-
-
-MOST_POINTS = 8  # of a script's path

@@ -1,4 +1,4 @@
-"""The others of a world who are bound to the lane graph or to a script: their state, how they start, and their tick.
+"""One tick of the traffic: drivers on the lane graph, walkers and scripted actors.
 
 What they do follows from the world's own rows and seed.  `advance` moves everyone on by one tick, in the order of the
 slots: whoever comes later sees the earlier ones where they are now, as all see ego where it is.

@@ -90,7 +90,7 @@ def test_a_look_stands_for_its_face_and_wear() -> None:
 
 def test_a_sign_that_nobody_placed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = started([episode(signs=SIGNS)])
-    monkeypatch.setattr(signs, "_FACES", {})
+    monkeypatch.setattr(signs, "FACES", {})
     with pytest.raises(ValueError, match="which nobody placed here; reset a backend to its episode first"):
         value_on(backend.world, "signs.board.text", [], ["board"])
 

@@ -68,7 +68,6 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
         "follow": (int64, int64, int64, F, W, rows(int64, 1), *[W] * 10, KINDS, KINDS, W, W),
     },
     "dynamics.friction": {
-        "_hours": (W, F, F, int64),
         "damp_of": (rows(F, 1),),
         "wetness_of": (rows(F, 1),),
     },

@@ -11,8 +11,6 @@ from sim.carla.server.actors import Actor
 MASS = {"car": 1500.0, "van": 2400.0, "truck": 9000.0, "bicycle": 90.0, "walker": 75.0}  # [kg]
 RADIUS = {"bicycle": 0.34, "truck": 0.5}  # [m] of a wheel; 0.33 where nothing is said
 FINAL_RATIO = 4.0  # between the only gear and the wheels
-_CURVE, _FINAL, _GEARS, _MASS, _WHEELS = 0, 9, 10, 11, 15  # places in a vehicle's physics, and in a wheel's:
-_STEER, _RADIUS, _BRAKE = 2, 3, 4
 
 
 def mass_of(actor: Actor) -> float:

@@ -1,4 +1,4 @@
-"""Signs: what stands on them, and how they are painted and worn.
+"""The pictures of signs: how they are painted and worn.
 
 A board holds any words, wrapped onto one to four lines at the largest size that fits; traffic signs have their own
 shapes.  Letters are the DejaVu fonts that matplotlib ships.

@@ -1,14 +1,21 @@
-"""What map generators share: ranges of their parameters, and the check against them."""
+"""What map generators share: ranges of their parameters, the check against them, straight streets, lights and signs."""
 
 from __future__ import annotations
 
 import functools
+import math
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable
+
+from sim.road.opendrive.writer import GUTTER, Mouth, controller, link, network, road, section, signal, street
 
 Generator = Callable[..., str]
 # Generator -> parameter -> (least, most), so that a scenario can be checked before it is drawn.
 _COMMON: dict[str, tuple[float, float]] = {"arm": (15.0, 200.0), "lane_width": (2.5, 5.0), "radius": (5.0, 25.0)}
 _WIDTH = (2.75, 4.0)
+EAST, NORTH, WEST, SOUTH = 0.0, 0.5 * math.pi, math.pi, -0.5 * math.pi  # headings of roads [rad]
+JUNCTIONS = 100_000  # ids of junctions begin here, those of connecting roads at a tenth
+MARGIN = 20.0  # [m] of world around the roads
 RANGES: dict[str, dict[str, tuple[float, float]]] = {
     "t_junction": {**_COMMON, "stem": (0.0, 400.0)},
     "crossroads": _COMMON,
@@ -44,15 +51,15 @@ WHOLE = frozenset({
 })  # fmt: skip  # these are whole numbers
 
 
-def _checked(generator: Generator) -> Generator:
+def checked(generator: Generator) -> Generator:
     """The same generator, which refuses values out of its RANGES."""
 
     @functools.wraps(generator)
-    def checked(**parameters: float) -> str:
+    def refusing(**parameters: float) -> str:
         check(generator.__name__, parameters)
         return generator(**parameters)
 
-    return checked
+    return refusing
 
 
 def check(name: str, parameters: dict[str, float] | Iterable[str]) -> None:
@@ -78,3 +85,54 @@ def check(name: str, parameters: dict[str, float] | Iterable[str]) -> None:
                 raise ValueError(f"map generator {name}: {parameter} is {value}, wanted {least:g} to {most:g}")
             if parameter in WHOLE and value != round(value):
                 raise ValueError(f"map generator {name}: {parameter} is {value}, wanted a whole number")
+
+
+def straight_street(name: str, length: float) -> tuple[ET.Element, ET.Element]:
+    """A network of one road from west to east, its middle at the origin, without lanes yet."""
+    root = network(name, (-0.5 * length, -20.0, 0.5 * length, 20.0))
+    return root, road(root, 1, (-0.5 * length, 0.0, 0.0), [(length, 0.0)])
+
+
+def two_way_road(
+    root: ET.Element,
+    road_id: int,
+    start: tuple[float, float, float],
+    length: float,
+    lane_width: float,
+    joins: tuple[int | None, int | None],
+) -> tuple[Mouth, Mouth]:
+    """A straight street with a lane each way between the junctions that it joins; the mouths at its two ends."""
+    element = road(root, road_id, start, [(length, 0.0)])
+    for side, junction in zip(("predecessor", "successor"), joins):
+        if junction is not None:
+            link(element, side, "junction", junction)
+    section(element, street(1, lane_width), street(1, lane_width), centre="broken")
+    x, y, heading = start
+    end = (x + length * math.cos(heading), y + length * math.sin(heading), heading + math.pi)
+    return Mouth(road_id, "start", start, 1, lane_width), Mouth(road_id, "end", end, 1, lane_width)
+
+
+def anticlockwise(around: list[Mouth]) -> list[Mouth]:
+    """The mouths of a T in the order in which `crossing_ways` wants them."""
+    return sorted(around, key=lambda mouth: mouth.at[2] % (2.0 * math.pi))
+
+
+def add_lights(root: ET.Element, junction: int, around: list[Mouth]) -> None:
+    """A light at each of four mouths (anticlockwise); opposite ones have one controller."""
+    made = add_signs(root, "1000001", around)
+    first = 1 + len(root.findall("controller"))
+    for k in (0, 1):
+        controller(root, junction, first + k, [made[k], made[k + 2]])
+
+
+def add_signs(root: ET.Element, kind: str, around: list[Mouth]) -> list[int]:
+    """A sign or light of one type at the right-hand side of every mouth; its ids."""
+    roads = {element.get("id"): element for element in root.findall("road")}
+    first = 1 + sum(1 for _ in root.iter("signal"))
+    for signal_id, mouth in enumerate(around, first):
+        element = roads[str(mouth.road)]
+        from_start, aside = mouth.contact == "start", mouth.lanes * mouth.width + GUTTER + 0.5
+        s = 0.5 if from_start else float(str(element.get("length"))) - 0.5
+        lanes = (1, mouth.lanes) if from_start else (-mouth.lanes, -1)
+        signal(element, signal_id, kind, (s, aside if from_start else -aside), lanes)
+    return list(range(first, first + len(around)))

@@ -1,7 +1,4 @@
-"""Generated networks with more than one junction: a roundabout, a town of blocks, a ramp that merges.
-
-Each function gives OpenDRIVE text; `sim.road.generators.registry` registers them with the ranges of their numbers.
-"""
+"""Generates a town of rectangular blocks with traffic lights."""
 
 from __future__ import annotations
 
@@ -9,33 +6,24 @@ import math
 import random
 import xml.etree.ElementTree as ET
 
+from sim.road.generators.base import JUNCTIONS, add_lights
 from sim.road.opendrive.writer import (
-    GUTTER,
     Mouth,
     Strip,
     add_ways,
-    controller,
     crossing_ways,
     join,
     link,
     network,
     road,
     section,
-    signal,
     street,
     text_of,
 )
 
-_JUNCTIONS = 100_000  # ids of junctions begin here, those of connecting roads at a tenth
-_SIGNALS = 1
 _CORNER = 9.0  # [m] radius of a right turn along the middle of its lane
-_RAMP = 0.25  # [rad] between a ramp and the main road
 
 
-# ------------------------------------------------------------------------------------------------- roundabout
-
-
-# -------------------------------------------------------------------------------------------------- grid town
 Node = tuple[int, int]
 
 
@@ -88,7 +76,7 @@ def grid_town(
         section(element, _linked(n, lane_width, -1, *goes_on), _linked(n, lane_width, 1, *goes_on), centre="broken")
     for node, road_id in bends.items():
         _bend(root, road_id, *mouths[node])
-    free = _JUNCTIONS // 10
+    free = JUNCTIONS // 10
     for node in sorted(set(mouths) - set(bends)):
         around = sorted(mouths[node], key=lambda m: math.remainder(m.at[2], 2.0 * math.pi))
         free = add_ways(root, _junction_id(node), free, crossing_ways(around))
@@ -98,7 +86,7 @@ def grid_town(
 
 
 def _junction_id(node: Node) -> int:
-    return _JUNCTIONS + 100 * node[0] + node[1]
+    return JUNCTIONS + 100 * node[0] + node[1]
 
 
 def _streets(nx: int, ny: int, chance: random.Random) -> list[tuple[Node, Node]]:
@@ -136,27 +124,3 @@ def _bend(root: ET.Element, road_id: int, a: Mouth, b: Mouth) -> None:
     right = [Strip(s.kind, s.width, s.mark, s.change, a.lane_in(k), b.lane_out(k)) for k, s in strips]
     left = [Strip(s.kind, s.width, s.mark, s.change, a.lane_out(k), b.lane_in(k)) for k, s in strips]
     section(element, right, left, centre="broken")
-
-
-def add_lights(root: ET.Element, junction: int, around: list[Mouth]) -> None:
-    """A light at each of four mouths (anticlockwise); opposite ones have one controller."""
-    made = add_signs(root, "1000001", around)
-    first = 1 + len(root.findall("controller"))
-    for k in (0, 1):
-        controller(root, junction, first + k, [made[k], made[k + 2]])
-
-
-def add_signs(root: ET.Element, kind: str, around: list[Mouth]) -> list[int]:
-    """A sign or light of one type at the right-hand side of every mouth; its ids."""
-    roads = {element.get("id"): element for element in root.findall("road")}
-    first = _SIGNALS + sum(1 for _ in root.iter("signal"))
-    for signal_id, mouth in enumerate(around, first):
-        element = roads[str(mouth.road)]
-        from_start, aside = mouth.contact == "start", mouth.lanes * mouth.width + GUTTER + 0.5
-        s = 0.5 if from_start else float(str(element.get("length"))) - 0.5
-        lanes = (1, mouth.lanes) if from_start else (-mouth.lanes, -1)
-        signal(element, signal_id, kind, (s, aside if from_start else -aside), lanes)
-    return list(range(first, first + len(around)))
-
-
-# ------------------------------------------------------------------------------------------------------ merge

@@ -1,12 +1,16 @@
-"""Generates single intersections: T junctions and crossroads."""
+"""Generates single intersections: T junctions and crossroads.
+
+One junction in the middle of the world, with arms as straight roads that leave it, right-hand traffic, one lane each
+way with a gutter and a pavement on both sides.  Lines and arcs only: every turn is one arc whose reference line joins
+the centre lines of two arms, so connecting roads are one-way and lie to its right.
+"""
 
 from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
 
-from sim.road.generators.base import _checked
-from sim.road.generators.grid_town import add_lights, add_signs
+from sim.road.generators.base import add_lights, add_signs, checked
 from sim.road.opendrive.writer import Mouth, Strip, add_junction, link, network, road, section, street, text_of
 
 _JUNCTION_ID = 1000
@@ -15,7 +19,7 @@ _HEADING = {"south": -0.5 * math.pi, "east": 0.0, "north": 0.5 * math.pi, "west"
 _T, _X = ("south", "west", "east"), ("south", "east", "north", "west")
 
 
-@_checked
+@checked
 def t_junction(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0, stem: float = 0.0) -> str:
     """A T: a stem from the south meets a straight road from west to east.
 
@@ -34,13 +38,13 @@ def t_junction(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0, 
     return text_of(_junction("t_junction", _T, arm, lane_width, radius, stem)[0])
 
 
-@_checked
+@checked
 def crossroads(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0) -> str:
     """A crossing of four roads at right angles, without signs; parameters as for `t_junction`."""
     return text_of(_junction("crossroads", _X, arm, lane_width, radius)[0])
 
 
-@_checked
+@checked
 def crossroads_lights(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0) -> str:
     """`crossroads` with a traffic light (1000001) on every arm; opposite arms have one controller."""
     root, mouths = _junction("crossroads_lights", _X, arm, lane_width, radius)
@@ -48,7 +52,7 @@ def crossroads_lights(arm: float = 50.0, lane_width: float = 3.5, radius: float 
     return text_of(root)
 
 
-@_checked
+@checked
 def crossroads_stop(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0) -> str:
     """`crossroads` at which everybody stops: a stop sign (206) on every arm."""
     root, mouths = _junction("crossroads_stop", _X, arm, lane_width, radius)

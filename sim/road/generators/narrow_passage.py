@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from sim.road.generators.parking_bays import _straight
+from sim.road.generators.base import straight_street
 from sim.road.opendrive.writer import GUTTER, PAVEMENT, Strip, Width, section, signal, text_of
 
 _SIGN = 0.5  # [m] from the kerb to a sign
@@ -31,7 +31,7 @@ def narrow_passage(
         lane_width: elsewhere [m].
         signs: 0 leaves out the two signs.
     """
-    root, element = _straight("narrow_passage", 2.0 * arm + passage)
+    root, element = straight_street("narrow_passage", 2.0 * arm + passage)
     stations = (arm - taper, arm, arm + passage, arm + passage + taper)
     lanes = ET.Element("lanes")
     # The north kerb stays where it is: the middle moves north by what the northern lane loses.

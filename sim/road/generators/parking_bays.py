@@ -1,28 +1,24 @@
-"""Generated single streets from west to east: a narrow passage, parking bays, a crosswalk.
+"""Generates a street with parking bays along its south side.
 
-Each function gives OpenDRIVE text; `sim.road.generators.registry` registers them with the ranges of their numbers.
 The reference line is the middle of the street, so eastbound lanes have negative ids and lie on the south side.
 """
 
 from __future__ import annotations
 
 import random
-import xml.etree.ElementTree as ET
 
+from sim.road.generators.base import straight_street
 from sim.road.opendrive.writer import (
     GUTTER,
     PAVEMENT,
     Strip,
     box_object,
-    network,
-    road,
     section,
     street,
     text_of,
 )
 
 SHORT = 4.7  # [m] length of a bay in which no car can park
-_SIGN = 0.5  # [m] from the kerb to a sign
 
 
 def parking_bays(
@@ -59,7 +55,7 @@ def parking_bays(
             lengths[k], even = SHORT, False
     starts = [k * ends[0] if even else sum(lengths[:k]) for k in range(len(lengths) + 1)]
     begin, end = arm, arm + starts[-1]
-    root, element = _straight("parking_bays", end + arm)
+    root, element = straight_street("parking_bays", end + arm)
     gutter, near = Strip("shoulder", GUTTER, "curb"), Strip("driving", lane_width, "solid")
     left = street(1, lane_width)
     for s, parks in ((0.0, False), (begin, True), (end, False)):
@@ -83,9 +79,3 @@ def _other(k: int, parks: bool) -> int | None:
 def _goes_on(strip: Strip, other: int | None, first: bool, last: bool) -> Strip:
     """A strip of one of three sections, linked to its neighbours."""
     return Strip(strip.kind, strip.width, strip.mark, strip.change, None if first else other, None if last else other)
-
-
-def _straight(name: str, length: float) -> tuple[ET.Element, ET.Element]:
-    """A network of one road from west to east, its middle at the origin, without lanes yet."""
-    root = network(name, (-0.5 * length, -20.0, 0.5 * length, 20.0))
-    return root, road(root, 1, (-0.5 * length, 0.0, 0.0), [(length, 0.0)])

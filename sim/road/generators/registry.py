@@ -1,10 +1,7 @@
 """Generated road networks: functions from a few numbers to OpenDRIVE text that CARLA's parser loads unchanged.
 
-Here is the register of them all, and those of one junction in the middle of the world, with arms as straight roads
-that leave it, right-hand traffic, one lane each way with a gutter and a pavement on both sides.  Lines and arcs only:
-every turn is one arc whose reference line joins the centre lines of two arms, so connecting roads are one-way and lie
-to its right.  `sim.road.opendrive.writer` says which of CARLA's traps are avoided; junction and road ids are apart.
-OpenDRIVE 1.4, frame x east, y north.
+This is the registry of them all.  `sim.road.opendrive.writer` says which of CARLA's traps are avoided; junction and
+road ids are apart.  OpenDRIVE 1.4, frame x east, y north.
 """
 
 from __future__ import annotations
@@ -12,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 
-from sim.road.generators.base import Generator, _checked, check
+from sim.road.generators.base import Generator, check, checked
 from sim.road.generators.crosswalk import crosswalk
 from sim.road.generators.exits import exits
 from sim.road.generators.grid_town import grid_town
@@ -36,8 +33,8 @@ PLACES: dict[str, tuple[str, ...]] = {
 
 GENERATORS: dict[str, Generator] = {
     **{g.__name__: g for g in (t_junction, crossroads, crossroads_lights, crossroads_stop)},
-    **{g.__name__: _checked(g) for g in (roundabout, grid_town, merge, narrow_passage, parking_bays, crosswalk)},
-    **{g.__name__: _checked(g) for g in (exits, two_turns)},
+    **{g.__name__: checked(g) for g in (roundabout, grid_town, merge, narrow_passage, parking_bays, crosswalk)},
+    **{g.__name__: checked(g) for g in (exits, two_turns)},
 }
 
 

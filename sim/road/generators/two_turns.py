@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 
-from sim.road.generators.exits import _EAST, _NORTH, _SOUTH, _WEST, _anticlockwise, _two_way
+from sim.road.generators.base import EAST, JUNCTIONS, MARGIN, NORTH, SOUTH, WEST, anticlockwise, two_way_road
 from sim.road.opendrive.writer import Mouth, add_ways, crossing_ways, network, text_of
-
-_JUNCTIONS = 100_000  # ids of junctions begin here, those of connecting roads at a tenth
-_MARGIN = 20.0  # [m] of world around the roads
 
 
 def two_turns(
@@ -25,22 +22,22 @@ def two_turns(
     """
     edge = radius + 0.5 * lane_width
     far = 2.0 * edge + leg  # from the middle of the first T to that of the second
-    first, west, east = _JUNCTIONS, _JUNCTIONS + 1, _JUNCTIONS + 2
-    reach, down = far + _MARGIN, edge + max(arm, side) + _MARGIN
-    root = network("two_turns", (-reach, -down, reach, edge + side + _MARGIN))
-    stem, _ = _two_way(root, 1, (0.0, -edge, _SOUTH), arm, lane_width, (first, None))
+    first, west, east = JUNCTIONS, JUNCTIONS + 1, JUNCTIONS + 2
+    reach, down = far + MARGIN, edge + max(arm, side) + MARGIN
+    root = network("two_turns", (-reach, -down, reach, edge + side + MARGIN))
+    stem, _ = two_way_road(root, 1, (0.0, -edge, SOUTH), arm, lane_width, (first, None))
     ends: dict[int, list[Mouth]] = {first: [stem], west: [], east: []}
     road_id = 2
-    for there, way, x in ((west, _WEST, -far), (east, _EAST, far)):
+    for there, way, x in ((west, WEST, -far), (east, EAST, far)):
         begin = (math.copysign(edge, x), 0.0, way)
-        near, beyond = _two_way(root, road_id, begin, leg, lane_width, (first, there))
+        near, beyond = two_way_road(root, road_id, begin, leg, lane_width, (first, there))
         ends[first].append(near)
         ends[there].append(beyond)
-        for k, (heading, y) in enumerate(((_SOUTH, -edge), (_NORTH, edge)), 1):
-            start, _ = _two_way(root, road_id + k, (x, y, heading), side, lane_width, (there, None))
+        for k, (heading, y) in enumerate(((SOUTH, -edge), (NORTH, edge)), 1):
+            start, _ = two_way_road(root, road_id + k, (x, y, heading), side, lane_width, (there, None))
             ends[there].append(start)
         road_id += 3
-    free = _JUNCTIONS // 10
+    free = JUNCTIONS // 10
     for junction, around in ends.items():
-        free = add_ways(root, junction, free, crossing_ways(_anticlockwise(around)))
+        free = add_ways(root, junction, free, crossing_ways(anticlockwise(around)))
     return text_of(root)

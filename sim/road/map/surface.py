@@ -1,4 +1,4 @@
-"""What a car stands on: the class of the ground under a point, and how many of its wheels are off the road."""
+"""The surface of maps: the class of the ground under a point, wheels off the road, and floors for cameras."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _codes(ground: Ground) -> np.ndarray:
     return classes | np.where((red > PAINT) & (within > 0), np.uint8(PAINTED), np.uint8(0))
 
 
-_NO_FLOOR = Floor(
+NO_FLOOR = Floor(
     np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros((0, 2), np.int32), np.zeros(0, np.float32),
     np.zeros((0, 2), np.float32),
 )  # fmt: skip

@@ -14,21 +14,11 @@ from sim.carla.server.actors import Actor
 from sim.carla.server.bodies import FASTEST
 from sim.carla.server.registry import ignored, refused, served
 from sim.carla.server.rpc import Refused
-from sim.carla.server.vehicle_control import (
-    _BRAKE,
-    _CURVE,
-    _FINAL,
-    _GEARS,
-    _MASS,
-    _RADIUS,
-    _STEER,
-    _WHEELS,
-    FINAL_RATIO,
-    MASS,
-    RADIUS,
-    mass_of,
-)
+from sim.carla.server.vehicle_control import FINAL_RATIO, MASS, RADIUS, mass_of
 
+# Places in a vehicle's physics, and in a wheel's.
+_CURVE, _FINAL, _GEARS, _MASS, _WHEELS = 0, 9, 10, 11, 15
+_STEER, _RADIUS, _BRAKE = 2, 3, 4
 _SAME = 1e-4  # by less than this share two limits differ only by what the wire has rounded
 
 
