@@ -132,7 +132,8 @@ class Fitter:
 
     def __init__(self, learner: Learner, settings: FitSettings, abreast: bool = False, first: bool = True) -> None:
         self.learner, self.settings = learner, settings
-        self._joint = "learning_rate" if first else "again_rate"  # the setting that is the joint stage's rate
+        name = "learning_rate" if first else "again_rate"
+        self._joint_rate = name, float(getattr(settings, name))  # the joint stage's, and what it is called
         self.optimisers = Optimisers(learner, settings)
         self.hard = np.ones(PHASES)
         self._states: dict[int, Tensor] = {}  # lane -> what its memory carries to the next window
@@ -195,7 +196,7 @@ class Fitter:
                 (lambda: self._by_windows(camera, batch), lambda: self._by_frames(pictures, frames, whole)),
             )
         controls, behind, loss = windows
-        rate = getattr(self.settings, self._joint)
+        _, rate = self._joint_rate
         self.optimisers.step("controls", controls, rate, done)
         self._own_step("memory", behind, rate, done)
         if single is None or frames is None:
@@ -229,7 +230,7 @@ class Fitter:
         loss, behind, state = self.learner.loss(camera, speed, steer, acceleration, valid, target, state)
         for row, lane in enumerate(batch.lane.tolist()):
             self._states[lane] = state[row]
-        return self._apart(loss, behind, self._joint, getattr(self.settings, self._joint))
+        return self._apart(loss, behind, *self._joint_rate)
 
     def _apart(self, loss: Tensor, behind: Tensor, name: str, rate: float) -> tuple[Gradients, Gradients, float]:
         """Gradients of the controls, and of the memory's hindsight, which ends at the memory and costs little."""
