@@ -11,7 +11,7 @@ help:            ## list the targets
 run: .venv/.installed          ## install if need be, then answer the question for rain-turn
 	$(BIN)/dagger run
 
-quick: .venv/.installed        ## the same in a minute, with less evidence
+quick: .venv/.installed        ## the same in two minutes, with less evidence
 	$(BIN)/dagger run --quick
 
 test: .venv/.tested            ## install if need be, then run the whole test suite

@@ -158,7 +158,7 @@ def families(wanted: tuple[str, ...], found: list[dict[str, Any]]) -> str:
 
 def parts(found: list[dict[str, Any]]) -> str:
     """The table of each part alone, by agreement in closed loop before any DAgger round and after the last."""
-    heads = ["family", "trained on", "round 0: train / test", "last round: train / test", *LEVELS]
+    heads = ["family", "trained on", "seed", "round 0: train / test", "last round: train / test", *LEVELS]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for family in PARTED:
         for part in PARTS:
@@ -168,7 +168,8 @@ def parts(found: list[dict[str, Any]]) -> str:
                 for key in ("round-0", last):
                     e = r["evaluations"][key]
                     ends.append(" / ".join(f"{e[s]['agreement']:.2f}" for s in ("train", "test")))
-                lines.append("| " + " | ".join([family, part, *ends, *(cell(r["levels"][n]) for n in LEVELS)]) + " |")
+                cells = [family, part, str(r["seed"]), *ends, *(cell(r["levels"][n]) for n in LEVELS)]
+                lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) if len(lines) > 2 else NOT_RUN
 
 
