@@ -23,7 +23,7 @@ from sim.render.rgb import render
 from sim.road.graph.traffic_lights import LIGHTS_OFF, SIGNAL_STATES, light_state
 from sim.viz.markers import boxes_of, lamps_of
 from sim.viz.top_down import FAINT, PAPER, Text, top_down, write
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 from sim.world.embedded import EmbeddedWorld
 
 STREET = MapSpec("t_junction", (("arm", 60.0),))
@@ -178,7 +178,7 @@ def above() -> np.ndarray:
     view = render(backend.maps.arrays, world, Camera(width=560, height=side, fov=84.0))[0]
     yaw = float(world.yaw[0, 0])
     centre = float(world.x[0, 0]) + 17.0 * np.cos(yaw), float(world.y[0, 0]) + 17.0 * np.sin(yaw)
-    window = Window(centre, 44.0, side, side, yaw)
+    window = Viewport(centre, 44.0, side, side, yaw)
     map_picture = top_down(backend.maps.maps[0], window, boxes_of(world, 0),
                            lamps=lamps_of(backend.maps.arrays, world, 0))  # fmt: skip
     sheet = np.full((40 + side + EDGE, 2 * EDGE + 560 + GAP + side, 3), PAPER, np.uint8)

@@ -3,8 +3,8 @@
     python benchmarks/dynamics.py
     python benchmarks/dynamics.py --out /folder/for/a/look
 
-Every line is a car that was stepped: by `sim.dynamics.bicycle.driven`, as every world moves its ego, and on the last
-panel by a world itself. Chosen here are only the controls.
+Every line is a car that was stepped: by `sim.dynamics.bicycle.drive_batch`, as every world moves its ego, and on the
+last panel by a world itself. Chosen here are only the controls.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode, MapSpec, Weather
 from sim.datatypes.simulation import Simulation
 from sim.datatypes.vocabulary import OUTCOME
-from sim.dynamics.bicycle import driven, grip_of
+from sim.dynamics.bicycle import drive_batch, grip_of
 from sim.dynamics.friction import wetness_of
-from sim.traffic.spawning import set_body
+from sim.traffic.spawning import write_actor
 from sim.viz.markers import EGO_COLOUR, Colour, boxes_of, draw_box
 from sim.viz.top_down import FAINT, INK, PAPER, RUN_COLOURS, SHARPNESS, background
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 from sim.world.embedded import EmbeddedWorld
 
 FOLDER = Path(__file__).parent.parent / "docs" / "images"
@@ -67,7 +67,7 @@ STYLE = {
 
 # -------------------------------------------------------------------------------------------------------- measured
 def starts(cars: int, speed: float | np.ndarray, steer: float = 0.0) -> Starts:
-    """Cars at the origin that look along x: what `driven` steps."""
+    """Cars at the origin that look along x: what `drive_batch` steps."""
     full = np.full(cars, speed, np.float32)
     return np.zeros((cars, 3), np.float32), full, np.full(cars, steer, np.float32), np.zeros(cars, np.float32)
 
@@ -83,7 +83,7 @@ def braking(grip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     state = starts(n, BRAKED_FROM)
     ways, speeds = [state[0][:, 0]], [state[1]]
     while speeds[-1].any():
-        state = driven(state, np.zeros(n), np.full(n, -EGO.max_braking), grip, TICK, EGO)
+        state = drive_batch(state, np.zeros(n), np.full(n, -EGO.max_braking), grip, TICK, EGO)
         ways.append(state[0][:, 0])
         speeds.append(state[1])
     return np.array(ways), np.array(speeds)
@@ -109,7 +109,7 @@ def answer(what: str, tick: float) -> Answer:
         asked.append(0.0 if begins < at else first if begins < then else second)
         wanted = np.full(1, asked[-1])
         steer, pedal = (zero, wanted) if what == "pedal" else (wanted, zero)
-        state = driven(state, steer, pedal, grip, tick, EGO)
+        state = drive_batch(state, steer, pedal, grip, tick, EGO)
         given.append(float(state[3 if what == "pedal" else 2][0]))
     return Answer(time, np.array(asked), np.array(given))
 
@@ -124,7 +124,7 @@ def bend(speed: float, grip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     state, done = starts(n, speed, BEND), np.zeros(n, bool)
     poses, ended = [state[0]], np.zeros(n)
     while not done.all():
-        state = driven(state, np.full(n, BEND), np.zeros(n), grip, TICK / 5, EGO)  # short ticks for smooth lines
+        state = drive_batch(state, np.full(n, BEND), np.zeros(n), grip, TICK / 5, EGO)  # short ticks for smooth lines
         poses.append(np.where(done[:, None], poses[-1], state[0]))
         ended += ~done * speed * TICK / 5
         done |= poses[-1][:, 2] >= math.pi / 2
@@ -168,7 +168,7 @@ def park() -> Parking:
     world = backend.world
     for w in range(n):
         for i, (x, colour) in enumerate(PARKED, start=1):
-            set_body(world, w, i, "car", x - EGO.length / 2 + EGO.overhang, BAY_MIDDLE, 0.0, colour)
+            write_actor(world, w, i, "car", x - EGO.length / 2 + EGO.overhang, BAY_MIDDLE, 0.0, colour)
     phase = np.zeros(n, int)  # drives past, turns in, turns over, brakes, straightens up, stands
     poses, gears = [np.stack([world.x[:, 0], world.y[:, 0], world.yaw[:, 0]], 1)], []
     while (phase < 5).any():
@@ -327,7 +327,7 @@ def draw_bends(axes: Axes) -> None:
 def draw_parking(axes: Axes, parked: Parking) -> None:
     """From above: where ego was at equal intervals, and where it stands."""
     plain(axes, "d   Backwards into a bay between two cars", "", "")
-    window = Window((3.0, -3.0), 18.0, 1150, 840)
+    window = Viewport((3.0, -3.0), 18.0, 1150, 840)
     picture = background(parked.world.maps.maps[0], window)
     boxes = boxes_of(parked.world.world, parked.row)
     for box in (*boxes[:-1], replace(boxes[-1], ego=False)):

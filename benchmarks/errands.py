@@ -26,9 +26,9 @@ from sim.traffic.all_way_stop import SERVED
 from sim.traffic.route_follower import EASE, LINE
 from sim.viz.markers import boxes_of
 from sim.viz.top_down import FAINT, PAPER, Text, top_down, write
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import look
+from sim.world.rollout import observe_for
 
 STOPS = MapSpec("crossroads_stop", (("arm", 60.0),), kind="x")
 CROSSING = MapSpec("crossroads", (("arm", 60.0),), kind="x")
@@ -73,7 +73,7 @@ def strip(
         if any(abs(k * tick - t) < tick / 2 for t in times):
             x, y = (float(world.x[0, 0]), float(world.y[0, 0])) if ahead == 0.0 else start
             centre = x + ahead * np.cos(yaw), y + ahead * np.sin(yaw)
-            window = Window(centre, metres, SIDE, SIDE, yaw)
+            window = Viewport(centre, metres, SIDE, SIDE, yaw)
             above = top_down(backend.maps.maps[0], window, boxes_of(world, 0))
             view = render(backend.maps.arrays, world, camera)[0]
             columns.append((above, view.reshape(VIEW[1], 2, VIEW[0], 2, 3).mean((1, 3)).astype(np.uint8)))
@@ -98,7 +98,7 @@ def _laid_out(
 def by(decision: str) -> Drive:
     """Ego goes a way."""
     driver = Fixed(decision)
-    return lambda backend, _: driver.act(look(backend, driver.needs, np.arange(1)), driver.begin(1))[0]
+    return lambda backend, _: driver.act(observe_for(backend, driver.needs, np.arange(1)), driver.begin(1))[0]
 
 
 def queue() -> np.ndarray:

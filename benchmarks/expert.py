@@ -20,7 +20,7 @@ from policies.evaluate import drive
 from policies.expert.expert import Expert
 from scenarios.sampling.sample import batch
 from scenarios.scenario import load_scenario
-from sim.core.statistics import wilson
+from sim.core.statistics import wilson_interval
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOMES
@@ -47,7 +47,7 @@ def run(name: str, count: int, first: int) -> None:
     begin = time.perf_counter()
     tally = drive(Expert.of(scenario), scenario, episodes, Camera(), worlds=256, on_trajectory=keep)
     took = time.perf_counter() - begin
-    low, high = wilson(int(tally.agrees.sum()), count)
+    low, high = wilson_interval(int(tally.agrees.sum()), count)
     counts = collections.Counter(OUTCOMES[o] for o in tally.outcome)
     lateral, jerk = gentleness["lateral_acceleration"], gentleness["jerk"]
     print(

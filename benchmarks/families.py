@@ -28,16 +28,16 @@ from scenarios.sampling.sample import decision, room_for, sample, twin, valuatio
 from scenarios.scenario import Scenario, load_scenario, scenario_names
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
-from sim.datatypes.vocabulary import DECISIONS, KIND, NO_BRANCH, OUTCOMES, WEATHER_INDEX
+from sim.datatypes.vocabulary import DECISIONS, KIND, OUTCOMES, UNDECIDED, WEATHER_INDEX
 from sim.datatypes.world_state import World
 from sim.render.rgb import render
 from sim.viz.markers import boxes_of, lamps_of
 from sim.viz.top_down import FAINT, INK, PAPER, Line, Text, rounded_box, text_width, top_down
 from sim.viz.top_down import write as lettered
 from sim.viz.video import NO, PALE, WHITE, YES, fitted, wrapped
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import look
+from sim.world.rollout import observe_for
 
 DOCS = Path(__file__).parent.parent / "docs"
 CHASE = Camera(width=352, height=198, fov=72.0, forward=-7.5, up=3.4, pitch=-8.0)  # behind ego and above it
@@ -118,7 +118,7 @@ def with_ourselves(world: World) -> World:
     for name, array in fields.items():
         if array.shape == slots and name != "weather" and not name.startswith("route"):
             fields[name] = np.concatenate([array, array[:, :1]], 1)
-    fields["kind"][:, -1], fields["look"][:, -1] = KIND["car"], OURS
+    fields["kind"][:, -1], fields["appearance"][:, -1] = KIND["car"], OURS
     return World(**fields)
 
 
@@ -136,7 +136,7 @@ def watched(scenario: Scenario, episode: Episode) -> Iterator[Moment]:
         x, y = float(world.x[0, 0]), float(world.y[0, 0])
         trail.append((x, y))
         centre = (x + ahead * math.cos(heading), y + ahead * math.sin(heading))
-        window = Window(centre, SPAN, *ABOVE, heading + 0.5 * math.pi)  # ego comes from the left
+        window = Viewport(centre, SPAN, *ABOVE, heading + 0.5 * math.pi)  # ego comes from the left
         wet = float(world.weather[0, WEATHER_INDEX["wetness"]]) / 100
         above = top_down(road_map, window, boxes_of(world, 0), [Line(np.array(trail))], wet,
                          lamps=lamps_of(maps.arrays, world, 0))  # fmt: skip
@@ -144,11 +144,11 @@ def watched(scenario: Scenario, episode: Episode) -> Iterator[Moment]:
         yield Moment(
             int(world.tick[0]) * tick, float(world.speed[0, 0]), render(maps.arrays, with_ourselves(world), CHASE)[0],
             backend.observe().camera[0], above, dict(onlooker.facts(world)), onlooker.wanted(world),
-            "" if world.branch[0] == NO_BRANCH else DECISIONS[int(world.branch[0])], outcome,
+            "" if world.shown_decision[0] == UNDECIDED else DECISIONS[int(world.shown_decision[0])], outcome,
         )  # fmt: skip
         if outcome != "running":
             return
-        action, memory = expert.act(look(backend, "state", np.zeros(1, int)), memory)  # type: ignore[arg-type]
+        action, memory = expert.act(observe_for(backend, "state", np.zeros(1, int)), memory)  # type: ignore[arg-type]
         backend.step(action)
 
 

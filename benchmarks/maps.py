@@ -24,7 +24,7 @@ from sim.road.graph.lane_graph import LANE_KIND, LIGHTS, STOP, YIELD, LaneGraph,
 from sim.road.map.compiler import compiled
 from sim.viz.markers import Colour
 from sim.viz.top_down import INK, SHARPNESS, Text, background, rounded_box, text_width, top_down, write
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 
 FOLDER = Path(__file__).parent.parent / "docs" / "images"
 TOWNS = ("Town01", "Town02")  # of the files, these belong to the gallery
@@ -98,13 +98,13 @@ def draw(name: str, shot: Shot, file: Path | None = None) -> np.ndarray:
     return _title(top_down(road_map, window, base=base), name, shot.words, graph)
 
 
-def _window(graph: LaneGraph) -> Window:
+def _window(graph: LaneGraph) -> Viewport:
     low, high = graph.points[:, :2].min(0) - EDGE, graph.points[:, :2].max(0) + EDGE
     size = (high - low).astype(float)
     span = max(size[0], size[1] * WIDE / TALLEST)
     height = int(np.clip(size[1] / span * WIDE, LEAST, TALLEST))
     centre = 0.5 * (low + high)
-    return Window((float(centre[0]), float(centre[1])), float(span), WIDE, height)
+    return Viewport((float(centre[0]), float(centre[1])), float(span), WIDE, height)
 
 
 def _stroke(picture: np.ndarray, points: np.ndarray, colour: Colour, width: float, closed: bool = False) -> None:
@@ -116,7 +116,7 @@ def _fill(picture: np.ndarray, points: np.ndarray, colour: Colour) -> None:
     cv2.fillPoly(picture, [np.round(points * 16).astype(np.int32)], colour, cv2.LINE_AA, shift=4)
 
 
-def _lanes(picture: np.ndarray, graph: LaneGraph, window: Window) -> None:
+def _lanes(picture: np.ndarray, graph: LaneGraph, window: Viewport) -> None:
     """Lanes to drive, park or cycle on as lines with arrows; those within junctions in a colour of their own."""
     scale = window.scale / SHARPNESS
     width = SHARPNESS * float(np.clip(scale * 0.22, 1.0, 2.0))
@@ -142,7 +142,7 @@ def _lanes(picture: np.ndarray, graph: LaneGraph, window: Window) -> None:
         _changes(picture, graph, i, window)
 
 
-def _fill_lane(picture: np.ndarray, graph: LaneGraph, lane: int, window: Window, colour: Colour) -> None:
+def _fill_lane(picture: np.ndarray, graph: LaneGraph, lane: int, window: Viewport, colour: Colour) -> None:
     rows = slice(graph.start[lane], graph.start[lane + 1])
     x, y, yaw = graph.points[rows].astype(float).T
     half = 0.5 * graph.width[rows]
@@ -160,7 +160,7 @@ def _arrow(picture: np.ndarray, points: np.ndarray, along: np.ndarray, at: float
         _fill(picture, np.array([tip, back + left * size * 0.75 * grow, back - left * size * 0.75 * grow]), paint)
 
 
-def _changes(picture: np.ndarray, graph: LaneGraph, lane: int, window: Window) -> None:
+def _changes(picture: np.ndarray, graph: LaneGraph, lane: int, window: Viewport) -> None:
     """Short white strokes towards the lane beside it, where that may be changed to."""
     other = int(graph.neighbours[lane, 0])
     if other < 0 or graph.kind[lane] != LANE_KIND["driving"]:
@@ -173,12 +173,12 @@ def _changes(picture: np.ndarray, graph: LaneGraph, lane: int, window: Window) -
         _stroke(picture, window.pixels(ends), CHANGES, SHARPNESS * 1.2)
 
 
-def _crosswalks(picture: np.ndarray, graph: LaneGraph, window: Window) -> None:
+def _crosswalks(picture: np.ndarray, graph: LaneGraph, window: Viewport) -> None:
     for corners in graph.crosswalks():
         _stroke(picture, window.pixels(corners), CROSSWALK, 2.0 * SHARPNESS, closed=True)
 
 
-def _signals(picture: np.ndarray, graph: LaneGraph, window: Window) -> None:
+def _signals(picture: np.ndarray, graph: LaneGraph, window: Viewport) -> None:
     """Lights as lamps, stop as an octagon, yield as a triangle, others as dots; a stroke shows where they face."""
     for k, kind in enumerate(graph.signal_types):
         x, y, yaw = (float(v) for v in graph.signal_pose[k])

@@ -36,10 +36,10 @@ from sim.datatypes.episode import Episode, MapSpec, Weather
 from sim.datatypes.simulation import Simulation
 from sim.datatypes.vocabulary import OUTCOME
 from sim.datatypes.world_state import World
-from sim.traffic.spawning import set_body
+from sim.traffic.spawning import write_actor
 from sim.viz.markers import EGO_COLOUR, Colour, boxes_of, draw_box
 from sim.viz.top_down import FAINT, INK, PAPER, RUN_COLOURS, SHARPNESS, background
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 from sim.world.embedded import EmbeddedWorld
 
 BAYS, DEPTH, ARM, LANE_WIDTH = 6, 2.3, 40.0, 3.5  # of `parking_bays`
@@ -109,7 +109,7 @@ def started(draws: Sequence[Draw]) -> EmbeddedWorld:
             if kind:
                 body = BODIES[kind]
                 x = d.middle(k) + d.along[k] - 0.5 * body.length + body.overhang
-                set_body(backend.world, w, 1 + k, kind, x, MIDDLE + d.across[k], 0.0, COLOURS[k])
+                write_actor(backend.world, w, 1 + k, kind, x, MIDDLE + d.across[k], 0.0, COLOURS[k])
     return backend
 
 
@@ -261,7 +261,7 @@ def outline(pose: np.ndarray) -> np.ndarray:
 
 def draw_one(axes: Axes, title: str, task: Draw, run: Run, w: int) -> None:
     """One street from above: the bay, who stands about, the plan and where ego was."""
-    window = Window((task.middle(task.bay) + 1.8, -2.9), 21.0, 1050, 430)
+    window = Viewport((task.middle(task.bay) + 1.8, -2.9), 21.0, 1050, 430)
     ground = background(run.backend.maps.maps[int(run.backend.world.map[w])], window)
     for box in boxes_of(run.backend.world, w):
         if not box.ego:

@@ -26,7 +26,7 @@ from sim.datatypes.vocabulary import DECISIONS, WEATHER_INDEX
 from sim.datatypes.world_state import World
 from sim.render.rgb import render
 from sim.viz.markers import boxes_of
-from sim.viz.top_down import FAINT, PAPER, Line, Text, top_down, window_of, write
+from sim.viz.top_down import FAINT, PAPER, Line, Text, top_down, viewport_of, write
 from sim.world.embedded import EmbeddedWorld
 from sim.world.rollout import rollout
 
@@ -73,7 +73,7 @@ def twins(scenario: Scenario) -> np.ndarray:
     for w, frames in enumerate(rows):
         top, x = head + w * (label + height), EDGE
         raining = episodes[w].weather.precipitation > 20
-        took = DECISIONS[int(driven.branch[w])]
+        took = DECISIONS[int(driven.shown_decision[w])]
         texts.append(Text(f"{'raining' if raining else 'not raining'}: it turns {took}", EDGE, top + 18, 14, bold=True))
         for frame in frames:
             page[top + label : top + label + height, x : x + frame.shape[1]] = frame
@@ -88,10 +88,10 @@ def twins(scenario: Scenario) -> np.ndarray:
 
 def _at(seen: Sequence[World], backend: EmbeddedWorld, w: int, place: float) -> World:
     """The first of the worlds in which ego has come so far on the way that it takes."""
-    bank, branch = backend.maps.arrays, int(backend.world.branch[w])
+    bank, shown_decision = backend.maps.arrays, int(backend.world.shown_decision[w])
     for world in seen:
         for r, q in enumerate(world.route[w]):
-            on_its_way = q >= 0 and int(bank.decision[q]) == branch
+            on_its_way = q >= 0 and int(bank.decision[q]) == shown_decision
             if on_its_way and world.route_s[w, r] - bank.junction_in[q] >= place:
                 return world
     raise ValueError(f"world {w} never came {place} m from the junction")
@@ -105,7 +105,7 @@ def _above(backend: EmbeddedWorld, seen: Sequence[World], w: int, episode: Episo
     """The way that ego went, and the vehicles where the second frame was taken."""
     shown = _at(seen, backend, w, PLACES[1])
     path = np.array([[world.x[w, 0], world.y[w, 0]] for world in seen[:ticks]])
-    window = window_of(backend.maps.arrays, seen[0], w, episode, (FRAME.height, FRAME.height))
+    window = viewport_of(backend.maps.arrays, seen[0], w, episode, (FRAME.height, FRAME.height))
     wet = float(shown.weather[w, WEATHER_INDEX["wetness"]]) / 100
     return top_down(backend.maps.maps[int(shown.map[w])], window, boxes_of(shown, w), [Line(path)], wet)
 

@@ -25,7 +25,7 @@ from sim.road.graph.placement import pose_at
 from sim.road.map.loading import load_map
 from sim.viz.markers import Colour
 from sim.viz.top_down import INK, SHARPNESS, Text, background, rounded_box, text_width, top_down, write
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 
 WIDE = 900  # [px]
 APART = 0.62  # [m] between the strands of routes that share a lane
@@ -73,7 +73,7 @@ def draw(shot: Shot) -> np.ndarray:
     """One place (H, W, 3), its name and words above it."""
     road_map, place = load_map(MapSpec(shot.spec.generate, shot.spec.parameters, kind=shot.kind))
     middle = (place.centre[0] + shot.shift[0], place.centre[1] + shot.shift[1])
-    window = Window(middle, shot.span, WIDE, round(WIDE * shot.tall / shot.span), shot.up)
+    window = Viewport(middle, shot.span, WIDE, round(WIDE * shot.tall / shot.span), shot.up)
     base = background(road_map, window)
     base = cv2.addWeighted(base, 0.62, np.full_like(base, (238, 238, 233)), 0.38, 0.0)
     large = window.larger(SHARPNESS)
@@ -95,7 +95,7 @@ def draw(shot: Shot) -> np.ndarray:
     return _head(_labelled(page, texts), shot)
 
 
-def _route(picture: np.ndarray, route: Route, aside: float, colour: Colour, window: Window) -> None:
+def _route(picture: np.ndarray, route: Route, aside: float, colour: Colour, window: Viewport) -> None:
     """A route as a strand beside the others, with an arrow at its end and a bar where it has been decided."""
     points = route.path.points[: round((min(route.junction_out + 9.0, route.path.length)) / 0.5) + 1].astype(float)
     strand = points[:, :2] + aside * np.column_stack([-np.sin(points[:, 2]), np.cos(points[:, 2])])
@@ -109,7 +109,7 @@ def _route(picture: np.ndarray, route: Route, aside: float, colour: Colour, wind
 
 
 def _bar(
-    picture: np.ndarray, x: float, y: float, yaw: float, half: float, colour: Colour, window: Window
+    picture: np.ndarray, x: float, y: float, yaw: float, half: float, colour: Colour, window: Viewport
 ) -> None:  # fmt: skip
     """A bar across a lane."""
     left = np.array([-math.sin(yaw), math.cos(yaw)]) * half
@@ -122,8 +122,8 @@ def _stroke(picture: np.ndarray, points: np.ndarray, colour: Colour, width: floa
 
 
 def _bays(
-    picture: np.ndarray, road_map: RoadMap, large: Window, texts: list[tuple[str, tuple[float, float], Colour]],
-    window: Window,
+    picture: np.ndarray, road_map: RoadMap, large: Viewport, texts: list[tuple[str, tuple[float, float], Colour]],
+    window: Viewport,
 ) -> None:  # fmt: skip
     """The outline and the number of every bay."""
     for k, (x, y, yaw, length, width) in enumerate(bays_of(road_map), 1):
@@ -135,13 +135,13 @@ def _bays(
         texts.append((f"bay {k}", (float(at[0]), float(at[1])), COLOURS[2]))
 
 
-def _at(route: Route, s: float, window: Window) -> tuple[float, float]:
+def _at(route: Route, s: float, window: Viewport) -> tuple[float, float]:
     x, y, _ = pose_at(route.path, s)
     at = window.pixels(np.array([[x, y]]))[0]
     return float(at[0]), float(at[1])
 
 
-def _beside(place: Junction, name: str, window: Window) -> tuple[float, float]:
+def _beside(place: Junction, name: str, window: Viewport) -> tuple[float, float]:
     """Where an arm's name is put: to the right of its inbound lane, off the road."""
     arm = place.arms[name]
     away = 23.0 if len(name) > len("south") or name.startswith("exit") else 14.0

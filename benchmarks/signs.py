@@ -19,11 +19,11 @@ import cv2
 import numpy as np
 from sheets import FOLDER, save
 
-from sim.actors.signs import PANELS, Face
+from sim.actors.signs import PANELS, SignDesign
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode, MapSpec, SignSpec, Weather
-from sim.render.assets.sign_art import FONTS, painted, worn
-from sim.render.rgb import render, view_of
+from sim.render.assets.sign_art import FONTS, paint_sign, weathered
+from sim.render.rgb import camera_rays, render
 from sim.viz.top_down import FAINT, PAPER, Text, write
 from sim.world.embedded import EmbeddedWorld
 
@@ -60,7 +60,7 @@ def view(signs: Sequence[SignSpec], away: float, weather: Weather = DAY, camera:
 def corners(sign: SignSpec, away: float, camera: Camera = FRONT) -> np.ndarray:
     """(4, 2) pixels of a panel's corners from the top left clockwise, seen from the lane's middle `away` [m] before."""
     wide, tall, bottom = PANELS[sign.kind.partition("_")[0]]
-    focal, middle, sine, cosine = view_of(camera).geometry[:4].astype(float)
+    focal, middle, sine, cosine = camera_rays(camera).geometry[:4].astype(float)
     turn = np.radians(camera.yaw)
     found = []
     for across, up in ((-0.5, 1.0), (0.5, 1.0), (0.5, 0.0), (-0.5, 0.0)):
@@ -87,7 +87,7 @@ def told(picture: np.ndarray, sign: SignSpec, away: float, texts: Sequence[str] 
     seen = picture[low[1] : high[1], low[0] : high[0]].astype(np.float32).mean(-1)
     scores = {}
     for text in texts:
-        paint = painted(Face("text", text, sign.colour, sign.font))
+        paint = paint_sign(SignDesign("text", text, sign.colour, sign.font))
         source = np.array([(0, 0), (paint.shape[1], 0), (paint.shape[1], paint.shape[0]), (0, paint.shape[0])])
         way = cv2.getPerspectiveTransform(source.astype(np.float32), ((at - low) * 8).astype(np.float32))
         fine = tuple(int(v) for v in size * 8)
@@ -228,10 +228,10 @@ def measure() -> None:
         print(f"{name}, 0, 1 and 4 boards in view: " + ", ".join(f"{us:.0f} us" for us in costs(camera)))
     begun = time.perf_counter()
     for i in range(32):
-        worn(Face("text", f"DETOUR {i}", "orange", "plain"), 0.5, 0)
+        weathered(SignDesign("text", f"DETOUR {i}", "orange", "plain"), 0.5, 0)
     middle = time.perf_counter()
     for i in range(32):
-        worn(Face("text", "DETOUR 0", "orange", "plain"), 0.5, i)
+        weathered(SignDesign("text", "DETOUR 0", "orange", "plain"), 0.5, i)
     ended = time.perf_counter()
     print(f"a new text {(middle - begun) / 32e-3:.1f} ms, other dirt on it {(ended - middle) / 32e-3:.1f} ms")
 

@@ -18,7 +18,7 @@ from sim.datatypes.episode import ActorSpec, Script
 from sim.datatypes.vocabulary import KINDS
 from sim.viz.markers import Box
 from sim.viz.top_down import Line, background, top_down
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 
 SEEN, HIDDEN, OURS = (30, 136, 94), (206, 60, 60), (238, 84, 44)
 MOMENTS = (0.0, 1.2, 1.7)  # [s]
@@ -42,7 +42,7 @@ def drawn() -> np.ndarray:
         world, state = backend.world, backend.state()
         c, s = np.cos(world.yaw[0, 0]), np.sin(world.yaw[0, 0])
         centre = (float(world.x[0, 0]) + 12.0 * c, float(world.y[0, 0]) + 12.0 * s)
-        window = Window(centre, SPAN, SIDE, SIDE, float(world.yaw[0, 0]))
+        window = Viewport(centre, SPAN, SIDE, SIDE, float(world.yaw[0, 0]))
         eye = np.array([world.x[0, 0] + c * EYE.forward, world.y[0, 0] + s * EYE.forward])
         boxes, lines = [_box(world, 0, OURS)], []
         told = state.actors

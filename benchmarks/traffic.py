@@ -38,14 +38,14 @@ from sim.road.generators.registry import GENERATORS
 from sim.road.graph.traffic_lights import GREEN, RED, YELLOW
 from sim.road.map.compiler import compiled
 from sim.road.map.loading import load_map
-from sim.road.map.map_batch import MapBank
+from sim.road.map.map_batch import MapBatch
 from sim.traffic.right_of_way import MODE
-from sim.traffic.spawning import populate, set_body
-from sim.traffic.state import DRIVER, WALKER, empty_crowd
+from sim.traffic.spawning import spawn_traffic, write_actor
+from sim.traffic.state import DRIVER, WALKER, empty_traffic
 from sim.traffic.step import advance
 from sim.viz.markers import EGO_COLOUR, Box, Lamp, draw_box, draw_lamp, lamps_of
 from sim.viz.top_down import FAINT, PAPER, SHARPNESS, Line, Text, background, text_width, top_down, write
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 from sim.world.embedded import EmbeddedWorld, empty_world
 from sim.world.rollout import rollout
 
@@ -87,9 +87,9 @@ class Town:
     def __init__(self, name: str, spec: TrafficSpec, seeds: int) -> None:
         file = Path(os.environ.get("HOMUNCULUS_MAPS", ""), f"{name}.xodr")
         self.map = compiled(GENERATORS[name]() if name in GENERATORS else file.read_text("utf-8"), name)
-        self.world, self.crowd = empty_world(seeds, 1 + spec.slots), empty_crowd(seeds, 1 + spec.slots)
-        bank = MapBank()
-        bank.connect(self.map)
+        self.world, self.crowd = empty_world(seeds, 1 + spec.slots), empty_traffic(seeds, 1 + spec.slots)
+        bank = MapBatch()
+        bank.link_lanes(self.map)
         self.bank, self.roads = bank.arrays, bank.roads
         world = self.world
         world.outcome[:], world.path[:], world.route[:] = OUTCOME["running"], -1, -1
@@ -97,7 +97,7 @@ class Town:
         world.seed[:] = np.arange(seeds)
         world.clock[:] = 0 if spec.lights else -1
         for w in range(seeds):
-            populate(world, self.crowd, w, 1, spec, self.map, self.roads)
+            spawn_traffic(world, self.crowd, w, 1, spec, self.map, self.roads)
 
     def step(self) -> None:
         """One tick."""
@@ -109,7 +109,7 @@ class Town:
 
     def touching(self, w: int) -> set[tuple[int, int]]:
         """Pairs of slots whose boxes overlap, but for two walkers: they pass each other on the pavement."""
-        world, walks = self.world, self.crowd.mind[w, :, MODE] == WALKER
+        world, walks = self.world, self.crowd.driver[w, :, MODE] == WALKER
         cos, sin = np.cos(world.yaw[w]), np.sin(world.yaw[w])
         middle = world.length[w] / 2 - world.overhang[w]
         x, y = world.x[w] + middle * cos, world.y[w] + middle * sin
@@ -139,7 +139,7 @@ class Flow:
 def measured(name: str, spec: TrafficSpec, seeds: int, minutes: float) -> Flow:
     """Let a map's traffic go on for some minutes in each of `seeds` worlds."""
     town = Town(name, spec, seeds)
-    drivers = town.crowd.mind[..., MODE] == DRIVER
+    drivers = town.crowd.driver[..., MODE] == DRIVER
     stood, worst, total, hits, spent = np.zeros(drivers.shape, int), 0, 0.0, 0, 0.0
     before: list[set[tuple[int, int]]] = [town.touching(w) for w in range(seeds)]
     ticks = round(minutes * 60 / float(TICK))
@@ -216,7 +216,7 @@ def town(seed: int = 60) -> np.ndarray:
     rollout(backend, Expert.of(scenario), [episode], lambda tick, slots: worlds.append(backend.world.copy()))
     road_map = backend.maps.maps[0]
     _, junction = load_map(episode.map)
-    window = Window(junction.centre, SPAN, SIDE, SIDE)
+    window = Viewport(junction.centre, SPAN, SIDE, SIDE)
     base = background(road_map, window)
     base = cv2.addWeighted(base, 1.0 - PALE, np.full_like(base, PAPER), PALE, 0.0)
     pictures, met = [], set[str]()
@@ -250,7 +250,7 @@ def legend(sheet: np.ndarray, met: set[str]) -> np.ndarray:
     """The sheet with a line below it that says what the marks of all kinds are that are `met`."""
     tall, scale = 40, 4.0
     foot = np.full((tall * SHARPNESS, sheet.shape[1] * SHARPNESS, 3), PAPER, np.uint8)
-    large = Window((sheet.shape[1] / 2 / scale, 0.0), sheet.shape[1] / scale, sheet.shape[1], tall).larger(SHARPNESS)
+    large = Viewport((sheet.shape[1] / 2 / scale, 0.0), sheet.shape[1] / scale, sheet.shape[1], tall).larger(SHARPNESS)
     x, texts = float(EDGE), []
     for kind, words in {"ego": "our car", **{k: v for k, v in NAMES.items() if k in met}}.items():
         body = EGO if kind == "ego" else BODIES[kind]
@@ -330,16 +330,16 @@ def at_crosswalk() -> np.ndarray:
     world.weather[:] = MORNING.array()
     for _ in range(2400):
         people.step()
-        on = (people.crowd.mind[0, :, MODE] == WALKER) & (
+        on = (people.crowd.driver[0, :, MODE] == WALKER) & (
             np.hypot(world.x[0] - middle[0], world.y[0] - middle[1]) < 2.6)  # fmt: skip
-        cars = people.crowd.mind[0, :, MODE] == DRIVER
+        cars = people.crowd.driver[0, :, MODE] == DRIVER
         ahead, left = world.x[0] - middle[0], world.y[0] - middle[1]
         waits = cars & (np.abs(ahead - 7.0) < 4.0) & (left > 0)
         free = not (cars & (np.abs(ahead + 12.0) < 9.0) & (left < 0)).any()
         now = 2.0 * on.sum() + 1.5 * waits.any() if free else -1.0
         if now > most:
             seen = world.copy()
-            set_body(seen, 0, 0, "car", float(middle[0]) - 12.0, float(middle[1]) - 1.75, 0.0, 0)
+            write_actor(seen, 0, 0, "car", float(middle[0]) - 12.0, float(middle[1]) - 1.75, 0.0, 0)
             most, picture = now, render(people.bank, seen, EYE)[0]
     assert picture is not None
     return picture

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dagger.options import BadInput
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 
 BACKENDS: tuple[str, ...] = ("embedded", "carla")
 PORT = 2000  # of a CARLA server that nobody has told otherwise
@@ -21,7 +21,9 @@ def check_backend(backend: str, port: tuple[int, ...]) -> None:
         BadInput: naming what is known.
     """
     if backend not in BACKENDS:
-        raise BadInput(f"--backend was given '{backend}'; known are {listed(BACKENDS)}{nearest(backend, BACKENDS)}")
+        raise BadInput(
+            f"--backend was given '{backend}'; known are {known_names(BACKENDS)}{did_you_mean(backend, BACKENDS)}"
+        )
     if not port or not all(1 <= p <= 65534 for p in port) or len(set(port)) < len(port):
         given = " ".join(map(str, port)) or "nothing"
         raise BadInput(f"--port was given {given}; wanted different numbers of 1 to 65534, one a server")
@@ -32,13 +34,13 @@ def chosen_worlds(options: Any) -> AbstractContextManager[Any]:
     if getattr(options, "backend", "embedded") == "embedded":
         return nullcontext()
     from sim.carla.client import CarlaServers
-    from sim.world.backends import running_on
+    from sim.world.backends import use_backend
 
     worlds = CarlaServers(options.host, options.port)
     wanted = getattr(getattr(options, "train", options), "worlds", 1)
     if worlds.most is not None and wanted > worlds.most:
         print(f"{_counted(worlds.most, 'CARLA server')}: {_counted(worlds.most, 'world')} at once instead of {wanted}")
-    return running_on(worlds)
+    return use_backend(worlds)
 
 
 def _counted(number: int, thing: str) -> str:

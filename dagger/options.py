@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from scenarios.reading.yaml import KeyPath, Lines, read_yaml
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 
 T = TypeVar("T")
 MOST_SEEDS = 2**32 // 10_000_000
@@ -67,7 +67,7 @@ def wanted(hint: Any) -> str:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return " or ".join(wanted(a) for a in inside)
     if typing.get_origin(hint) is typing.Literal:
-        return f"one of {listed([str(a) for a in inside])}"
+        return f"one of {known_names([str(a) for a in inside])}"
     return str(getattr(hint, "__name__", hint))
 
 
@@ -164,7 +164,9 @@ def overlay(defaults: T, data: dict[str, Any], lines: Lines, path: KeyPath = ())
         name = str(key).replace("-", "_")
         if name not in hints or name == "config":
             known = [k for k in hints if k != "config"]
-            raise lines.error((*path, key), f"unknown key {key!r}; known are {listed(known)}{nearest(name, known)}")
+            raise lines.error(
+                (*path, key), f"unknown key {key!r}; known are {known_names(known)}{did_you_mean(name, known)}"
+            )
         kind, place = bare(hints[name]), (*path, key)
         if not dataclasses.is_dataclass(kind):
             values[name] = _fitted(value, kind, lines, place)
@@ -283,7 +285,7 @@ def _unknown(flag: str, flags: dict[str, Any]) -> str:
     here = [f for f in flags if f.startswith(start) and "." not in f[len(start) :]]
     deeper = sorted({start + f[len(start) :].split(".")[0] + ".*" for f in flags if f.startswith(start)} -
                     {f + ".*" for f in here})  # fmt: skip
-    return f"unknown option {flag}; known are {listed([*here, *deeper])}{nearest(flag, flags)}"
+    return f"unknown option {flag}; known are {known_names([*here, *deeper])}{did_you_mean(flag, flags)}"
 
 
 def _sentence(said: str, arguments: Sequence[str], flags: dict[str, Any], command: str) -> str:

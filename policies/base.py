@@ -11,8 +11,8 @@ from sim.datatypes.action import Action
 class Policy(Protocol):
     """Acts for S slots at a time.
 
-    `needs` is "camera" (it is given a `sim.datatypes.action.Observation`) or "state" (a `sim.world.rollout.Truth`; for
-    experts,
+    `needs` is "camera" (it is given a `sim.datatypes.action.Observation`) or "state" (a
+    `sim.world.rollout.PrivilegedInput`; for experts,
     baselines and planted minds).  Memory is an array or tensor whose first axis is the slot, so that a rollout can
     pick the slots that still run.
     """

@@ -13,8 +13,8 @@ from scenarios.rules.compile import evaluate
 from scenarios.sampling.sample import valuation
 from scenarios.scenario import EVERY, Scenario
 from sim.datatypes.action import Action
-from sim.datatypes.episode import Episode, Trial
-from sim.world.rollout import Truth
+from sim.datatypes.episode import DecisionSpec, Episode
+from sim.world.rollout import PrivilegedInput
 
 _UNASKED = -1.0  # in place of a decision, before the first tick
 
@@ -34,7 +34,7 @@ class Guesser:
         self,
         guess: Callable[[Sequence[Episode]], np.ndarray],
         manner: Manner | None = None,
-        trial: Trial | None = None,
+        trial: DecisionSpec | None = None,
     ) -> None:
         self.guess, self.manner, self.trial = guess, manner, trial
 
@@ -59,7 +59,7 @@ class Guesser:
         hands = self._hands(np.zeros(worlds, int)).begin(worlds)
         return np.concatenate([np.full((worlds, 1), _UNASKED, np.float32), hands], 1)
 
-    def act(self, seen: Truth, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+    def act(self, seen: PrivilegedInput, memory: np.ndarray) -> tuple[Action, np.ndarray]:
         """Drive the way that was guessed.
 
         Raises:

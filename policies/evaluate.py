@@ -14,7 +14,7 @@ from scenarios.scenario import Scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOME
-from sim.world.backends import at_once, new_worlds
+from sim.world.backends import max_at_once, new_worlds
 from sim.world.rollout import Trajectory, in_chunks, rollout
 
 Cell = tuple[bool, ...]
@@ -28,7 +28,7 @@ class Tally:
         names: the scenario's propositions.
         cells: (n, len(names)) bool, their values.
         wanted: (n,) int, the rule's decision.
-        branch: (n,) int, the way taken, -1 for none.
+        shown_decision: (n,) int, the way taken, -1 for none.
         outcome: (n,) int, index into OUTCOMES.
         progress: (n,) share of the way covered.
         ticks: (n,) how long it took.
@@ -38,7 +38,7 @@ class Tally:
     names: tuple[str, ...]
     cells: np.ndarray
     wanted: np.ndarray
-    branch: np.ndarray
+    shown_decision: np.ndarray
     outcome: np.ndarray
     progress: np.ndarray
     ticks: np.ndarray
@@ -47,7 +47,7 @@ class Tally:
     @property
     def agrees(self) -> np.ndarray:
         """(n,) bool: took the rule's way and arrived. A crash never agrees, before the turn or after it."""
-        return (self.branch == self.wanted) & (self.outcome == OUTCOME["arrived"])
+        return (self.shown_decision == self.wanted) & (self.outcome == OUTCOME["arrived"])
 
     @property
     def arrived(self) -> np.ndarray:
@@ -81,11 +81,11 @@ def drive(
     """
     if not episodes:
         raise ValueError(f"no episodes of {scenario.name} to drive")
-    branch, outcome, progress, ticks = [], [], [], []
-    for chunk in in_chunks(episodes, at_once(worlds)):
+    shown_decision, outcome, progress, ticks = [], [], [], []
+    for chunk in in_chunks(episodes, max_at_once(worlds)):
         with new_worlds(len(chunk), camera, room_for(scenario), threads=threads, search=search) as backend:
             trajectory = rollout(backend, policy, chunk)
-        branch.append(trajectory.branch)
+        shown_decision.append(trajectory.shown_decision)
         outcome.append(trajectory.outcome)
         progress.append(trajectory.progress)
         ticks.append(trajectory.ticks)
@@ -99,7 +99,7 @@ def drive(
         names=names,
         cells=np.array([[v[n] for n in names] for v in values], bool).reshape(len(values), len(names)),
         wanted=np.array([decision(scenario, e) for e in episodes]),
-        branch=np.concatenate(branch),
+        shown_decision=np.concatenate(shown_decision),
         outcome=np.concatenate(outcome),
         progress=np.concatenate(progress),
         ticks=np.concatenate(ticks),

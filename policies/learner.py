@@ -23,7 +23,7 @@ from policies.hindsight import Hindsight, Target
 from policies.memories.gru import MEMORIES
 from policies.sites import Sited
 from sim.datatypes.action import Action, Observation
-from sim.dynamics.signed_acceleration import geared
+from sim.dynamics.signed_acceleration import action_from_signed_acceleration
 
 SPEED_SCALE = 10.0  # [m/s] that count as 1 inside
 EMBED_BLOCK = 512  # pictures encoded at once when no gradient is wanted: what bounds the room they take
@@ -262,7 +262,9 @@ class Learner(Sited, nn.Module):
             if trained:
                 self.train()
         if self.settings.backs:
-            return geared(controls[:, 0].copy(), controls[:, 1], np.asarray(observation.speed, np.float32)), memory
+            return action_from_signed_acceleration(
+                controls[:, 0].copy(), controls[:, 1], np.asarray(observation.speed, np.float32)
+            ), memory
         return Action(steer=controls[:, 0].copy(), acceleration=controls[:, 1].copy()), memory
 
 

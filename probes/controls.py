@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim.core.statistics import bootstrap
+from sim.core.statistics import cluster_bootstrap
 
 
 def random_labels(n: int, k: int, rng: np.random.Generator) -> np.ndarray:
@@ -80,4 +80,4 @@ def gain(
         means = drawn.mean(0)
         return float(means[1:].min() - means[0])
 
-    return saved(table), bootstrap(table, saved, resamples, rng, level)
+    return saved(table), cluster_bootstrap(table, saved, resamples, rng, level)

@@ -13,7 +13,7 @@ from probes.levels.uses import Question, premise_subspace
 from probes.trace import STATIONS
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode
-from sim.world.rollout import in_chunks, look
+from sim.world.rollout import in_chunks, observe_for
 
 # What twins must differ in by so much before there is anything to be carried: [rad], [m/s^2].
 NOTICEABLE = {"steering": 0.02, "acceleration": 0.2}
@@ -75,10 +75,10 @@ def _carried(
     ) as worlds:  # fmt: skip
         while len(slots := worlds.running()):
             with policy.record() as tape:
-                there, after = policy.act(look(worlds.shadow, policy.needs, slots), shadow_memory[slots])
+                there, after = policy.act(observe_for(worlds.shadow, policy.needs, slots), shadow_memory[slots])
             shadow_memory[slots] = after
             source = {s: rows[-1] for s, rows in tape.ticks.items()}
-            view = look(worlds.base, policy.needs, slots)
+            view = observe_for(worlds.base, policy.needs, slots)
             before = memory[slots]
             action, after = policy.act(view, before)
             differences = [_of(controlled, there) - _of(controlled, action)]

@@ -29,8 +29,8 @@ from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOME
 from sim.datatypes.world_state import World
 from sim.world.backend import Backend
-from sim.world.backends import at_once, most_at_once, new_worlds
-from sim.world.rollout import in_chunks, look
+from sim.world.backends import max_at_once, most_at_once, new_worlds
+from sim.world.rollout import in_chunks, observe_for
 
 RANK = 2
 
@@ -93,15 +93,15 @@ def without(differences: np.ndarray, other: np.ndarray, least: float) -> np.ndar
 
 @dataclass(frozen=True)
 class Swapped:
-    """Where the cars went. branch, outcome: (n,)."""
+    """Where the cars went. shown_decision, outcome: (n,)."""
 
-    branch: np.ndarray
+    shown_decision: np.ndarray
     outcome: np.ndarray
 
     @property
     def way(self) -> np.ndarray:
-        """(n,) the branch taken in one piece, -1 otherwise."""
-        return np.where(self.outcome == OUTCOME["arrived"], self.branch, -1)
+        """(n,) the shown_decision taken in one piece, -1 otherwise."""
+        return np.where(self.outcome == OUTCOME["arrived"], self.shown_decision, -1)
 
 
 def bases_at_once(wanted: int) -> int:
@@ -166,7 +166,7 @@ class Shadowed:
         whole = action.spread(slots, self.base.worlds)
         self.base.step(whole)
         self.shadow.step(whole)
-        self.shadow.adopt(self.base.world)
+        self.shadow.sync_ego(self.base.world)
 
 
 def interchange(
@@ -201,9 +201,9 @@ def interchange(
         driven, shadows, groups = zip(*chunk)
         with Shadowed(scenario, driven, shadows, camera, threads, search) as worlds:
             _drive_swapped(policy, worlds, np.array(groups), swaps, on_tick or (lambda backend: None))
-            found.append((worlds.base.world.branch.copy(), worlds.base.world.outcome.copy()))
-    branch, outcome = (np.concatenate(parts).reshape(-1, n) for parts in zip(*found))
-    return [Swapped(branch[g].copy(), outcome[g].copy()) for g in range(len(swaps))]
+            found.append((worlds.base.world.shown_decision.copy(), worlds.base.world.outcome.copy()))
+    shown_decision, outcome = (np.concatenate(parts).reshape(-1, n) for parts in zip(*found))
+    return [Swapped(shown_decision[g].copy(), outcome[g].copy()) for g in range(len(swaps))]
 
 
 def _drive_swapped(
@@ -219,7 +219,7 @@ def _drive_swapped(
     on_tick(worlds.base)
     while len(slots := worlds.running()):
         with policy.record(sites) as tape:
-            _, after = policy.act(look(worlds.shadow, policy.needs, slots), shadow_memory[slots])
+            _, after = policy.act(observe_for(worlds.shadow, policy.needs, slots), shadow_memory[slots])
         shadow_memory[slots] = after
         parts = [np.flatnonzero(groups[slots] == g) for g in range(len(swaps))]
         away = worlds.away(slots)
@@ -228,7 +228,7 @@ def _drive_swapped(
             for k, site in enumerate(sites)
         }
         with policy.edit(edits):
-            action, after = policy.act(look(worlds.base, policy.needs, slots), memory[slots])
+            action, after = policy.act(observe_for(worlds.base, policy.needs, slots), memory[slots])
         memory[slots] = after
         worlds.step(slots, action)
         on_tick(worlds.base)
@@ -319,12 +319,12 @@ def observe_factorial(
         every: keep one tick in so many.
     """
     ticks, cars, parts = [], [], []
-    for first in range(0, len(bases), size := at_once(len(bases))):
+    for first in range(0, len(bases), size := max_at_once(len(bases))):
         part = slice(first, first + size)
         with new_worlds(len(bases[part]), camera, room_for(scenario), threads=threads, search=search) as backend:
             drive = _Drive.of(policy, backend, bases[part])
         found: list[dict[str, np.ndarray]] = []  # one a group of settings
-        for group in in_chunks(settings, max(1, at_once(len(settings) * size) // size)):
+        for group in in_chunks(settings, max(1, max_at_once(len(settings) * size) // size)):
             shadows = [e for episodes in group for e in episodes[part]]
             with new_worlds(len(shadows), camera, room_for(scenario), threads=threads, search=search) as backend:
                 found.append(drive.followed(policy, backend, shadows, tuple(sites), every))
@@ -357,7 +357,7 @@ class _Drive:
         backend.reset(episodes)
         memory = policy.begin(len(episodes))
         while len(slots := np.flatnonzero(backend.world.outcome == OUTCOME["running"])):
-            action, after = policy.act(look(backend, policy.needs, slots), memory[slots])
+            action, after = policy.act(observe_for(backend, policy.needs, slots), memory[slots])
             memory[slots] = after
             drive.slots.append(slots)
             drive.actions.append(action.spread(slots, backend.worlds))
@@ -376,12 +376,12 @@ class _Drive:
         for tick, (slots, action, world) in enumerate(zip(self.slots, self.actions, self.worlds)):
             behind = (np.arange(lists)[:, None] * len(world.tick) + slots).ravel()
             with policy.record(sites) as tape:
-                _, memory[behind] = policy.act(look(backend, policy.needs, behind), memory[behind])
+                _, memory[behind] = policy.act(observe_for(backend, policy.needs, behind), memory[behind])
             if tick % every == 0:
                 for site in sites:
                     rows = tape.ticks[site][-1].cpu().numpy()
                     kept[site].append(rows.reshape(lists, len(slots), -1).transpose(1, 0, 2))
             gears = None if action.reverse is None else np.tile(action.reverse, lists)
             backend.step(Action(np.tile(action.steer, lists), np.tile(action.acceleration, lists), gears))
-            backend.adopt(World(*(np.concatenate([a] * lists) for a in world)))
+            backend.sync_ego(World(*(np.concatenate([a] * lists) for a in world)))
         return {site: np.concatenate(rows) for site, rows in kept.items()}

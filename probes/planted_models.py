@@ -35,7 +35,7 @@ from scenarios.rules.compile import evaluate
 from scenarios.scenario import Scenario
 from sim.datatypes.action import Action
 from sim.datatypes.vocabulary import DECISION
-from sim.world.rollout import Truth
+from sim.world.rollout import PrivilegedInput
 
 WIDTH = 24  # of the recurrent state
 NUISANCES = 6  # registers that hold speed, place and such, as any driver's state would
@@ -78,7 +78,7 @@ class PlantedMind(Sited):
         """An empty state."""
         return torch.zeros(worlds, WIDTH)
 
-    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
+    def sense(self, seen: PrivilegedInput, held: dict[str, np.ndarray]) -> np.ndarray:
         """(S, registers): what is written into the registers at this tick.
 
         Args:
@@ -86,17 +86,17 @@ class PlantedMind(Sited):
         """
         raise TypeError(f"{type(self).__name__} does not say what it senses")
 
-    def choose(self, registers: dict[str, np.ndarray], seen: Truth) -> np.ndarray:
+    def choose(self, registers: dict[str, np.ndarray], seen: PrivilegedInput) -> np.ndarray:
         """(S,) decisions read off the registers (name -> (S,) float)."""
         raise TypeError(f"{type(self).__name__} does not say how it chooses")
 
-    def act(self, seen: Truth, memory: Tensor) -> tuple[Action, Tensor]:
+    def act(self, seen: PrivilegedInput, memory: Tensor) -> tuple[Action, Tensor]:
         """Write the registers, rotate, pass the site, rotate back, choose, and drive there."""
         written = self._written(self.sense(seen, self._read(memory)), seen)
         state = self._at("memory", HOLD * memory + (1 - HOLD) * written)
         return self._driven(seen, self.choose(self._read(state), seen)), state
 
-    def _written(self, registers: np.ndarray, seen: Truth) -> Tensor:
+    def _written(self, registers: np.ndarray, seen: PrivilegedInput) -> Tensor:
         """(S, WIDTH) a rotated state that holds registers (S, R) and the nuisances."""
         world = seen.world
         rows = np.zeros((len(registers), WIDTH), np.float32)
@@ -106,7 +106,7 @@ class PlantedMind(Sited):
         rows[:, len(self.registers) : len(self.registers) + NUISANCES] = np.stack(nuisances, 1)
         return torch.from_numpy(rows) @ self._rotation.T
 
-    def _driven(self, seen: Truth, decision: np.ndarray) -> Action:
+    def _driven(self, seen: PrivilegedInput, decision: np.ndarray) -> Action:
         """What the expert's hands do towards a decision (S,)."""
         return Expert(lambda _: decision, Manner()).act(seen, np.zeros((len(seen.slots), 0)))[0]
 
@@ -116,7 +116,7 @@ class PlantedMind(Sited):
         return {name: values[:, i] for i, name in enumerate(self.registers)}
 
 
-def _away(seen: Truth) -> np.ndarray:
+def _away(seen: PrivilegedInput) -> np.ndarray:
     """(S,) [m] how far beyond the junction's edge ego is; negative before it."""
     away: np.ndarray = seen.world.route_s[:, 0] - seen.maps.arrays.junction_in[seen.world.route[:, 0]]
     return away
@@ -132,14 +132,14 @@ class RuleRegister(PlantedMind):
     def __init__(self, scenario: Scenario, seed: int = 0) -> None:
         super().__init__(scenario, (*scenario.proposition_names, "conclusion"), seed)
 
-    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
+    def sense(self, seen: PrivilegedInput, held: dict[str, np.ndarray]) -> np.ndarray:
         """The propositions, and more loudly whether the rule, applied to the held ones, says left."""
         values = truth_of(self.scenario, seen.world)
         names = self.registers[:-1]
         left = evaluate(self.scenario.rule, {name: held[name] > 0 for name in names}) == DECISION["left"]
         return np.stack([*(_signs(values[name]) for name in names), LOUD * _signs(left)], 1)
 
-    def choose(self, registers: dict[str, np.ndarray], seen: Truth) -> np.ndarray:
+    def choose(self, registers: dict[str, np.ndarray], seen: PrivilegedInput) -> np.ndarray:
         """Left or right, as the conclusion says."""
         return np.where(registers["conclusion"] > 0, DECISION["left"], DECISION["right"])
 
@@ -150,12 +150,12 @@ class Premises(PlantedMind):
     def __init__(self, scenario: Scenario, seed: int = 0) -> None:
         super().__init__(scenario, scenario.proposition_names, seed)
 
-    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
+    def sense(self, seen: PrivilegedInput, held: dict[str, np.ndarray]) -> np.ndarray:
         """The propositions."""
         values = truth_of(self.scenario, seen.world)
         return np.stack([_signs(values[name]) for name in self.registers], 1)
 
-    def choose(self, registers: dict[str, np.ndarray], seen: Truth) -> np.ndarray:
+    def choose(self, registers: dict[str, np.ndarray], seen: PrivilegedInput) -> np.ndarray:
         """The rule, applied to the signs of the registers."""
         return evaluate(self.scenario.rule, {name: value > 0 for name, value in registers.items()})
 
@@ -166,12 +166,12 @@ class FusedRule(PlantedMind):
     def __init__(self, scenario: Scenario, seed: int = 0) -> None:
         super().__init__(scenario, ("decision",), seed)
 
-    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
+    def sense(self, seen: PrivilegedInput, held: dict[str, np.ndarray]) -> np.ndarray:
         """Whether the rule says left."""
         decision = evaluate(self.scenario.rule, truth_of(self.scenario, seen.world))
         return _signs(decision == DECISION["left"])[:, None]
 
-    def choose(self, registers: dict[str, np.ndarray], seen: Truth) -> np.ndarray:
+    def choose(self, registers: dict[str, np.ndarray], seen: PrivilegedInput) -> np.ndarray:
         """Left or right, as the register says."""
         return np.where(registers["decision"] > 0, DECISION["left"], DECISION["right"])
 
@@ -190,18 +190,18 @@ class EarlyFusion(PlantedMind):
         """What is seen now, and what is remembered."""
         return {"encoder": WIDTH, "memory": WIDTH}
 
-    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
+    def sense(self, seen: PrivilegedInput, held: dict[str, np.ndarray]) -> np.ndarray:
         """The propositions while they are visible, and zeros after that."""
         values = truth_of(self.scenario, seen.world)
         visible = _away(seen) < VISIBLE
         return np.stack([_signs(values[name]) * visible for name in self.registers], 1)
 
-    def conclude(self, shown: dict[str, np.ndarray], seen: Truth) -> tuple[np.ndarray, np.ndarray]:
+    def conclude(self, shown: dict[str, np.ndarray], seen: PrivilegedInput) -> tuple[np.ndarray, np.ndarray]:
         """Whether the rule says left by what the encoder shows, and whether it shows enough to say so: (S,) bool."""
         left = evaluate(self.scenario.rule, {name: value > 0 for name, value in shown.items()}) == DECISION["left"]
         return left, np.min([np.abs(shown[n]) for n in names_in(self.scenario.rule)], 0) > 0.5
 
-    def act(self, seen: Truth, memory: Tensor) -> tuple[Action, Tensor]:
+    def act(self, seen: PrivilegedInput, memory: Tensor) -> tuple[Action, Tensor]:
         """Show, conclude where there is something to conclude from, remember, and drive there."""
         encoded = self._at("encoder", self._written(self.sense(seen, {}), seen))
         left, knows = self.conclude(self._read(encoded), seen)
@@ -219,7 +219,7 @@ class EarlyFusion(PlantedMind):
 class IdleEncoder(EarlyFusion):
     """Its encoder shows the premises, but the conclusion is drawn from the world and not from what is shown."""
 
-    def conclude(self, shown: dict[str, np.ndarray], seen: Truth) -> tuple[np.ndarray, np.ndarray]:
+    def conclude(self, shown: dict[str, np.ndarray], seen: PrivilegedInput) -> tuple[np.ndarray, np.ndarray]:
         """Whether the rule says left, by the world, as long as the evidence is visible: (S,) bool each."""
         decision = evaluate(self.scenario.rule, truth_of(self.scenario, seen.world))
         return decision == DECISION["left"], _away(seen) < VISIBLE
@@ -236,12 +236,12 @@ class LateFusion(PlantedMind):
         """What is remembered, and what the controls are read from."""
         return {"memory": WIDTH, "head": WIDTH}
 
-    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
+    def sense(self, seen: PrivilegedInput, held: dict[str, np.ndarray]) -> np.ndarray:
         """The propositions."""
         values = truth_of(self.scenario, seen.world)
         return np.stack([_signs(values[name]) for name in self.registers], 1)
 
-    def act(self, seen: Truth, memory: Tensor) -> tuple[Action, Tensor]:
+    def act(self, seen: PrivilegedInput, memory: Tensor) -> tuple[Action, Tensor]:
         """Remember, conclude when the junction is near, and drive by the conclusion."""
         written = self._written(self.sense(seen, {}), seen)
         state = self._at("memory", HOLD * memory + (1 - HOLD) * written)
@@ -265,11 +265,11 @@ class Shortcut(PlantedMind):
             raise ValueError(f"no proposition {cue!r} in {scenario.name}; known are {list(scenario.proposition_names)}")
         super().__init__(scenario, (cue,), seed)
 
-    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
+    def sense(self, seen: PrivilegedInput, held: dict[str, np.ndarray]) -> np.ndarray:
         """The distractor."""
         return _signs(truth_of(self.scenario, seen.world)[self.registers[0]])[:, None]
 
-    def choose(self, registers: dict[str, np.ndarray], seen: Truth) -> np.ndarray:
+    def choose(self, registers: dict[str, np.ndarray], seen: PrivilegedInput) -> np.ndarray:
         """Left if the distractor is there."""
         return np.where(registers[self.registers[0]] > 0, DECISION["left"], DECISION["right"])
 
@@ -285,7 +285,7 @@ class Memoriser(PlantedMind):
         super().__init__(scenario, ("remembered",), seed)
         self.shown = dict(shown)
 
-    def sense(self, seen: Truth, held: dict[str, np.ndarray]) -> np.ndarray:
+    def sense(self, seen: PrivilegedInput, held: dict[str, np.ndarray]) -> np.ndarray:
         """What it remembers of this episode, or what it makes up."""
         guesses: Iterable[int] = (
             self.shown.get(int(s), DECISION["left"] if (int(s) * 2654435761 >> 16) & 1 else DECISION["right"])
@@ -293,7 +293,7 @@ class Memoriser(PlantedMind):
         )
         return _signs([d == DECISION["left"] for d in guesses])[:, None]
 
-    def choose(self, registers: dict[str, np.ndarray], seen: Truth) -> np.ndarray:
+    def choose(self, registers: dict[str, np.ndarray], seen: PrivilegedInput) -> np.ndarray:
         """As remembered."""
         return np.where(registers["remembered"] > 0, DECISION["left"], DECISION["right"])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.core.statistics import wilson
+from sim.core.statistics import wilson_interval
 
 LEVELS: tuple[str, ...] = ("imitates", "generalises", "encodes", "uses", "recovered")
 NEEDED = 0.90  # lower bound of what must agree
@@ -40,7 +40,7 @@ class Share:
         if not n:
             return cls(float("nan"), (0.0, 1.0), 0)
         value = float(np.mean(hits))
-        return cls(value, wilson(round(value * n), n), n)
+        return cls(value, wilson_interval(round(value * n), n), n)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""

@@ -49,7 +49,7 @@ from probes.trace import DECISION_STATION, STATIONS, trace
 from probes.twin_recording import record_twins as _record
 from scenarios.sampling.sample import cells
 from scenarios.scenario import Scenario
-from sim.core.progress import Progress, Quiet
+from sim.core.progress import NoProgress, Progress
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 
@@ -143,7 +143,7 @@ class Scoring:
             )
         self.untrained, self.frames = untrained, frames
         self.seed, self.threads, self.search = seed, threads, search
-        self.progress = progress or Quiet()
+        self.progress = progress or NoProgress()
         self.durations: dict[str, float] = {}
         self._studied: dict[str, Factorial] = {}
         self._first = seed * 10_000_000 + SEEDS

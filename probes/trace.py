@@ -20,13 +20,13 @@ from scenarios.scenario import Scenario
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
-from sim.datatypes.vocabulary import NO_BRANCH, OUTCOME
-from sim.perception.ground_truth import State
+from sim.datatypes.vocabulary import OUTCOME, UNDECIDED
+from sim.perception.ground_truth import GroundTruth
 from sim.world.backend import Backend
-from sim.world.backends import at_once, new_worlds
-from sim.world.rollout import in_chunks, look, rollout
+from sim.world.backends import max_at_once, new_worlds
+from sim.world.rollout import in_chunks, observe_for, rollout
 
-Labels = Callable[[State], Mapping[str, np.ndarray]]  # from a state of B worlds: name -> (B, ...)
+Labels = Callable[[GroundTruth], Mapping[str, np.ndarray]]  # from a state of B worlds: name -> (B, ...)
 STATIONS: tuple[float, ...] = (-20.0, -15.0, -10.0, -6.0, -3.0, 0.0, 3.0, 6.0)  # [m] from the junction's edge
 DECISION_STATION = -3.0  # where the decision is taken but not yet seen: the latent that `encodes` is asked of
 BEFORE = 0.95  # share of the drives that must not have shown their decision where latents are asked for it
@@ -44,7 +44,7 @@ class Trace:
         pictures: station -> (n, H, W, 3) uint8, what the camera showed there: at the decision station, and before it
             where that was asked for.
         shown: (n, S) bool: the drive had shown its decision when it came by.
-        branch, outcome: (n,).
+        shown_decision, outcome: (n,).
         labels: name -> (n, S, ...), what was true when those latents were computed, of what `trace` was asked to note.
     """
 
@@ -53,7 +53,7 @@ class Trace:
     reached: np.ndarray
     pictures: dict[float, np.ndarray]
     shown: np.ndarray
-    branch: np.ndarray
+    shown_decision: np.ndarray
     outcome: np.ndarray
     labels: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -65,7 +65,7 @@ class Trace:
     @property
     def undecided_at(self) -> float | None:
         """The last of the pictured stations that nearly every drive passes before it shows its decision; None: none."""
-        decided = self.branch != NO_BRANCH
+        decided = self.shown_decision != UNDECIDED
         for station in sorted(self.pictures, reverse=True):
             k = int(np.flatnonzero(self.stations == station)[0])
             before = self.reached[decided, k] & ~self.shown[decided, k]
@@ -108,7 +108,7 @@ def trace(
         pictured: the stations of which pictures are kept, the decision station among them.
     """
     parts: list[Trace] = []
-    for chunk in in_chunks(episodes, at_once(worlds)):
+    for chunk in in_chunks(episodes, max_at_once(worlds)):
         with new_worlds(len(chunk), camera, room_for(scenario), threads=threads, search=search) as backend:
             parts.append(_trace_chunk(policy, passengers or {}, backend, chunk, labels, pictured))
         if on_done is not None:
@@ -119,7 +119,7 @@ def trace(
         reached=np.concatenate([p.reached for p in parts]),
         pictures={station: np.concatenate([p.pictures[station] for p in parts]) for station in parts[0].pictures},
         shown=np.concatenate([p.shown for p in parts]),
-        branch=np.concatenate([p.branch for p in parts]),
+        shown_decision=np.concatenate([p.shown_decision for p in parts]),
         outcome=np.concatenate([p.outcome for p in parts]),
         labels={name: np.concatenate([p.labels[name] for p in parts]) for name in parts[0].labels},
     )
@@ -151,7 +151,7 @@ class _Carrying:
             action, memory = self.driver.act(seen, memory)
         self.now = {site: rows[-1].cpu().numpy() for site, rows in tape.ticks.items()}
         for who, passenger in self.passengers.items():
-            view = seen if passenger.needs == self.needs else look(self.backend, passenger.needs, slots)
+            view = seen if passenger.needs == self.needs else observe_for(self.backend, passenger.needs, slots)
             with passenger.record() as tape:
                 _, self._memories[who][slots] = passenger.act(view, self._memories[who][slots])
             self.now |= {f"{who}:{site}": rows[-1].cpu().numpy() for site, rows in tape.ticks.items()}
@@ -192,7 +192,7 @@ def _trace_chunk(
             k = STATIONS.index(station)
             if len(new := slots[arrived[:, k] & ~reached[slots, k]]):
                 images[new] = backend.observe(new).camera
-        shown[slots] |= arrived & ~reached[slots] & (world.branch[slots] != NO_BRANCH)[:, None]
+        shown[slots] |= arrived & ~reached[slots] & (world.shown_decision[slots] != UNDECIDED)[:, None]
         reached[slots] |= arrived
 
     trajectory = rollout(backend, car, chunk, on_tick)
@@ -200,4 +200,4 @@ def _trace_chunk(
         missing = np.flatnonzero(~reached[:, STATIONS.index(station)])
         if len(missing):  # it never came so far: what it saw last is what there is
             images[missing] = backend.observe(missing).camera
-    return Trace(stations, latents, reached, pictures, shown, trajectory.branch, trajectory.outcome, true)
+    return Trace(stations, latents, reached, pictures, shown, trajectory.shown_decision, trajectory.outcome, true)

@@ -14,12 +14,12 @@ from probes.interventions import Factorial, Subspace, interchange
 from probes.levels.uses import Question, premise_subspace, sites_swapped
 from scenarios.rules.logic import Cell
 from sim.datatypes.camera import Camera
-from sim.datatypes.vocabulary import DECISIONS, NO_BRANCH, OUTCOME, OUTCOMES
+from sim.datatypes.vocabulary import DECISIONS, OUTCOME, OUTCOMES, UNDECIDED
 from sim.datatypes.world_state import World
 from sim.render.rgb import render
 from sim.road.map.loading import load_map
 from sim.viz.top_down import top_down
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 from sim.world.backend import Backend
 
 PLACES: tuple[float, ...] = (-18.0, -12.0, -6.0, 0.0, 6.0)  # [m] from the junction at which a frame is kept
@@ -55,7 +55,7 @@ class _Recorder:
         world = self.rows[-1][1]
         if world.outcome[0] != OUTCOME["arrived"]:
             return OUTCOMES[int(world.outcome[0])].replace("_", " ")
-        return "none" if world.branch[0] == NO_BRANCH else DECISIONS[int(world.branch[0])]
+        return "none" if world.shown_decision[0] == UNDECIDED else DECISIONS[int(world.shown_decision[0])]
 
     def frames(self, camera: Camera) -> np.ndarray:
         """(K, h, w, 3): the first view at or beyond every place, the last one where a place was never reached."""
@@ -117,7 +117,7 @@ def record_twins(
     x, y = junction.centre
     reach = 2.0 * float(np.abs(np.array(near or [(x, y)]) - (x, y)).max())
     span = float(np.clip(reach, SPAN, WIDEST))
-    window = Window(junction.centre, span, 480, 480, np.pi / 2)
+    window = Viewport(junction.centre, span, 480, 480, np.pi / 2)
     wanted = [DECISIONS[question.decide(cell)] for cell in (without, having, having)]
     content |= {
         "wanted": np.array(wanted), "decided": np.array(decided), "place": np.array(place(question.scenario)),

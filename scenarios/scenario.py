@@ -29,8 +29,8 @@ from scenarios.schema.distributions import Draw
 from scenarios.schema.map import ChangeBase, FileModel, MapModel, SignModel
 from scenarios.schema.variables import couplings_of, draws_of, more_of, untold_of
 from scenarios.schema.where import definitions_of
-from sim.core.errors import listed, nearest
-from sim.datatypes.episode import Trial
+from sim.core.errors import did_you_mean, known_names
+from sim.datatypes.episode import DecisionSpec
 from sim.sensors.registry import Sensor
 
 __all__ = ["EVERY", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
@@ -90,7 +90,7 @@ class Scenario:
     signs: tuple[SignModel, ...] = ()
     changes: tuple[ChangeBase, ...] = ()
     traffic: TrafficModel | None = None
-    trial: Trial | None = None
+    trial: DecisionSpec | None = None
     way: str = ""
     mood: MoodModel | None = None
     definitions: Mapping[str, Definition] = field(default_factory=dict)
@@ -125,7 +125,8 @@ class Scenario:
                 return proposition
         known = self.proposition_names
         raise ValueError(
-            f"scenario {self.name} has no proposition '{name}'; known are {listed(known)}{nearest(name, known)}"
+            f"scenario {self.name} has no proposition '{name}'; "
+            f"known are {known_names(known)}{did_you_mean(name, known)}"
         )
 
     def split(self, name: str) -> Formula:
@@ -135,9 +136,9 @@ class Scenario:
             ValueError: naming the known splits.
         """
         if name not in self.splits:
-            known = listed(self.splits)
+            known = known_names(self.splits)
             raise ValueError(
-                f"scenario {self.name} has no split '{name}'; known are {known}{nearest(name, self.splits)}"
+                f"scenario {self.name} has no split '{name}'; known are {known}{did_you_mean(name, self.splits)}"
             )
         return self.splits[name]
 
@@ -206,7 +207,7 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
             raise ScenarioError(f"{text}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
     if text not in scenario_names():
         raise ScenarioError(
-            f"unknown scenario '{text}'; known are {_known()}{nearest(text, scenario_names())}; "
+            f"unknown scenario '{text}'; known are {_known()}{did_you_mean(text, scenario_names())}; "
             "a file is given by a path that ends in .yaml"
         )
     return _from_library(text)
@@ -219,7 +220,7 @@ def _from_library(name: str) -> Scenario:
 
 
 def _known() -> str:
-    return listed(scenario_names())
+    return known_names(scenario_names())
 
 
 def from_text(text: str, where: str = "scenario", folder: Path | None = None) -> Scenario:
@@ -266,18 +267,20 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     for name, share in model.balance.items():
         if name not in known:
             raise lines.error(
-                ("balance", name), f"unknown proposition '{name}'; known are {listed(known)}{nearest(name, known)}"
+                ("balance", name),
+                f"unknown proposition '{name}'; known are {known_names(known)}{did_you_mean(name, known)}",
             )
         if not 0.0 < share < 1.0:
             raise lines.error(("balance", name), f"found {share}; wanted a share between 0 and 1, both excluded")
     formulas = (*known, *(name for name, tree in defined.items() if isinstance(tree, Formula)))
     if model.mood is not None and (angers := model.mood.angered_by) not in ("", *formulas):
-        told = f"unknown proposition '{angers}'; known are {listed(formulas)}{nearest(angers, formulas)}"
+        told = f"unknown proposition '{angers}'; known are {known_names(formulas)}{did_you_mean(angers, formulas)}"
         raise lines.error(("mood", "angered_by"), told)
     for name in model.evidence:
         if name not in known:
             raise lines.error(
-                ("evidence", name), f"unknown proposition '{name}'; known are {listed(known)}{nearest(name, known)}"
+                ("evidence", name),
+                f"unknown proposition '{name}'; known are {known_names(known)}{did_you_mean(name, known)}",
             )
     splits: dict[str, Formula] = {EVERY: Constant(True)}
     for name, text in model.splits.items():
@@ -294,7 +297,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
     variables = {**draws, **couplings, **presences}
     for i, leak in enumerate(model.known_leaks):
         if leak not in variables:
-            known_text = f"known are {listed(variables)}{nearest(leak, variables)}"
+            known_text = f"known are {known_names(variables)}{did_you_mean(leak, variables)}"
             raise lines.error(("known_leaks", i), f"unknown variable '{leak}'; {known_text}")
     return Scenario(
         model.name, model.description, model.map, tuple(model.actors), draws, couplings, presences, propositions, rule,
@@ -377,10 +380,10 @@ def _check_decision(model: FileModel, rule: Rule, lines: Lines) -> None:
         return
     if odd := next((d for d in decisions(rule) if d not in words), None):
         told = f"the decision '{odd}' cannot show by {decision.kind}"
-        raise lines.error(("rule",), f"{told}; known are {listed(words)}{nearest(odd, words)}")
+        raise lines.error(("rule",), f"{told}; known are {known_names(words)}{did_you_mean(odd, words)}")
     actors = [a.name for a in model.actors]
     if odd := next((n for n in decision.actors if n not in actors), None):
-        told = f"unknown actor '{odd}'; known are {listed(actors)}{nearest(odd, actors)}"
+        told = f"unknown actor '{odd}'; known are {known_names(actors)}{did_you_mean(odd, actors)}"
         raise lines.error(("decision", decision.kind), told)
 
 
@@ -389,12 +392,12 @@ def _check_ways(model: FileModel, rule: Rule, lines: Lines) -> None:
     place, ways = CALLED[model.map.kind], ways_of(model.map)
     for start in options_of(model.ego.start):
         if start not in ways:
-            told = f"no way begins on the {start} of {place}; ego may start on {listed(ways)}"
+            told = f"no way begins on the {start} of {place}; ego may start on {known_names(ways)}"
             raise lines.error(("ego", "start") if "start" in model.ego.model_fields_set else ("map",), told)
         if odd := next((d for d in decisions(rule) if d not in ways[start]), None):
             raise lines.error(
                 ("rule",), f"the decision '{odd}' is no way out of {place} from the {start}; "
-                f"ways from there are {listed(ways[start])}"
+                f"ways from there are {known_names(ways[start])}"
             )  # fmt: skip
 
 
@@ -404,7 +407,8 @@ def _check_arms(model: FileModel, lines: Lines) -> None:
     for what in ("actors", "signs"):
         for i, thing in enumerate(getattr(model, what)):
             if odd := next((arm for arm in options_of(thing.arm) if arm not in known), None):
-                told = f"{CALLED[model.map.kind]} has no arm '{odd}'; known are {listed(known)}{nearest(odd, known)}"
+                hint = did_you_mean(odd, known)
+                told = f"{CALLED[model.map.kind]} has no arm '{odd}'; known are {known_names(known)}{hint}"
                 raise lines.error((what, i, "arm") if "arm" in thing.model_fields_set else (what, i), told)
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from scenarios.reading.yaml import Lines, ScenarioError, check, read_yaml
 from scenarios.scenario import EVERY, Scenario, load_scenario
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 
 ALL = "all"  # twins of every proposition
 
@@ -67,7 +67,7 @@ def read_suite(name_or_path: str | Path) -> tuple[Suite, Lines]:
         text = f"{text}.yaml"
     else:
         raise ScenarioError(
-            f"unknown suite '{text}'; known are {listed(suite_names())}{nearest(text, suite_names())}; "
+            f"unknown suite '{text}'; known are {known_names(suite_names())}{did_you_mean(text, suite_names())}; "
             "a file is given by a path that ends in .yaml"
         )
     data, lines = read_yaml(content, text)

@@ -13,7 +13,7 @@ from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.simulation import Simulation
 from sim.datatypes.world_state import World
-from sim.perception.ground_truth import State
+from sim.perception.ground_truth import GroundTruth
 from sim.world.embedded import EmbeddedWorld
 
 TINT = np.array([3, 2, 1], np.uint8)  # R, G, B: what its camera adds to the house's own picture
@@ -22,14 +22,14 @@ TINT = np.array([3, 2, 1], np.uint8)  # R, G, B: what its camera adds to the hou
 class Elsewhere:
     """A Backend that has an EmbeddedWorld do its work, as a server would, and is not one."""
 
-    redraws = False
+    can_rerender = False
 
     def __init__(self, inner: EmbeddedWorld, maker: ElsewhereWorlds) -> None:
         self._inner, self._maker = inner, maker
         self.worlds, self.simulation, self.camera = inner.worlds, inner.simulation, inner.camera
         self.maps, self.episodes = inner.maps, inner.episodes
-        self.faults: list[str] = []
-        self.notes = ["stands in for a server"]
+        self.recovered_errors: list[str] = []
+        self.substitutions = ["stands in for a server"]
         self.versions = {"elsewhere": "1"}
 
     @property
@@ -40,7 +40,7 @@ class Elsewhere:
     def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
         """As the contract says; one fault is mended on the way."""
         self._inner.reset(episodes, slots)
-        self.faults.append("was away for a moment")
+        self.recovered_errors.append("was away for a moment")
 
     def step(self, action: Action) -> None:
         """As the contract says."""
@@ -55,13 +55,13 @@ class Elsewhere:
         """As the contract says."""
         return self._inner.sense(slots)
 
-    def state(self, slots: np.ndarray | None = None) -> State:
+    def state(self, slots: np.ndarray | None = None) -> GroundTruth:
         """As the contract says."""
         return self._inner.state(slots)
 
-    def adopt(self, other: World) -> None:
+    def sync_ego(self, other: World) -> None:
         """As the contract says."""
-        self._inner.adopt(other)
+        self._inner.sync_ego(other)
 
     def close(self) -> None:
         """Give the worlds back."""

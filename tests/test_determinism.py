@@ -28,7 +28,7 @@ from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOME
 from sim.render.rgb import render
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import MOVING, Truth, look, rollout
+from sim.world.rollout import DYNAMIC_FIELDS, PrivilegedInput, observe_for, rollout
 from tests.worlds import SMALL, row_bytes
 
 TICKS = 12
@@ -113,7 +113,7 @@ def test_a_rollout_repeats_to_the_byte(scenario: Scenario, episodes: list[Episod
         first, second = (
             rollout(EmbeddedWorld(12, SMALL, room_for(scenario), threads), make(), episodes[:12]) for threads in (1, 2)
         )
-        for name in MOVING:
+        for name in DYNAMIC_FIELDS:
             assert first.moving[name].tobytes() == second.moving[name].tobytes()
         assert first.steer.tobytes() == second.steer.tobytes()
         assert first.outcome.tobytes() == second.outcome.tobytes()
@@ -132,7 +132,7 @@ def test_mixed_control_is_the_same_however_many_drive_at_once(scenario: Scenario
     for one, other in zip(mixed(scenario, episodes[:6], 6), mixed(scenario, episodes[:6], 4)):
         assert one.episode == other.episode
         assert one.ticks["expert_used"].tobytes() == other.ticks["expert_used"].tobytes()
-        for name in MOVING:
+        for name in DYNAMIC_FIELDS:
             assert one.moving[name].tobytes() == other.moving[name].tobytes(), name
 
 
@@ -149,14 +149,14 @@ class Watching:
     def begin(self, worlds: int) -> np.ndarray:
         return self.expert.begin(worlds)
 
-    def act(self, seen: Truth, memory: np.ndarray) -> tuple[Action, np.ndarray]:
-        shown = look(self.backend, "camera", seen.slots).camera
+    def act(self, seen: PrivilegedInput, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        shown = observe_for(self.backend, "camera", seen.slots).camera
         self.pictures.append({int(w): shown[i] for i, w in enumerate(seen.slots)})
         return self.expert.act(seen, memory)
 
     moody = False
 
-    def label(self, seen: Truth, memory: np.ndarray | None = None):  # type: ignore[no-untyped-def]
+    def label(self, seen: PrivilegedInput, memory: np.ndarray | None = None):  # type: ignore[no-untyped-def]
         self.act(seen, self.begin(len(seen.slots)))
         return self.expert.label(seen, memory)
 

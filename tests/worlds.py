@@ -17,7 +17,7 @@ from sim.datatypes.world_state import World
 from sim.road.map.map_batch import path_points
 from sim.world.backend import Backend
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import Truth
+from sim.world.rollout import PrivilegedInput
 
 T = MapSpec("t_junction", (("arm", 40.0),))
 SMALL = Camera(width=48, height=32)
@@ -39,10 +39,10 @@ def started(episodes: Sequence[Episode], camera: Camera = SMALL, actors: int = 4
     return backend
 
 
-def truth(backend: Backend) -> Truth:
+def truth(backend: Backend) -> PrivilegedInput:
     """What a privileged driver is given of every world, a copy."""
     episodes = tuple(e for e in backend.episodes if e is not None)
-    return Truth(backend.world.copy(), backend.maps, np.arange(backend.worlds), backend.camera, episodes)
+    return PrivilegedInput(backend.world.copy(), backend.maps, np.arange(backend.worlds), backend.camera, episodes)
 
 
 def row_bytes(backend: Backend, w: int) -> dict[str, bytes]:

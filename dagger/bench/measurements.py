@@ -189,7 +189,7 @@ def camera_steps(worlds: int, threads: int) -> Measure:
 
 def _driven(backend: EmbeddedWorld, expert: Any, episodes: Sequence[Episode]) -> Measure:
     """See, act, step; whoever has ended starts the next of the episodes."""
-    from sim.world.rollout import Truth
+    from sim.world.rollout import PrivilegedInput
 
     worlds = backend.worlds
     slots = np.arange(worlds)
@@ -199,7 +199,7 @@ def _driven(backend: EmbeddedWorld, expert: Any, episodes: Sequence[Episode]) ->
     def once() -> int:
         nonlocal memory
         backend.observe()
-        action, memory = expert.act(Truth(backend.world, backend.maps, slots), memory)
+        action, memory = expert.act(PrivilegedInput(backend.world, backend.maps, slots), memory)
         backend.step(action)
         ended = np.flatnonzero(backend.world.outcome != OUTCOME["running"])
         if len(ended):

@@ -22,7 +22,7 @@ from dagger.console import Bars, output, table
 from dagger.options import BadInput
 from dagger.runs.folder import commit, versions
 from dagger.runs.results import ResultsLog
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def main(options: Options) -> int:
 
     known, asked = measurements.NAMES, (*options.benchmarks, *options.only)
     if odd := next((n for n in asked if n not in known), None):
-        raise BadInput(f"there is no benchmark '{odd}'; known are {listed(known)}{nearest(odd, known)}")
+        raise BadInput(f"there is no benchmark '{odd}'; known are {known_names(known)}{did_you_mean(odd, known)}")
     chosen = [n for n in known if (n in asked if asked else n != "compile") or
               (n == "compile" and options.cold)]  # fmt: skip
     cases = [case for name in chosen for case in measurements.cases(name, options.worlds, options.threads)]

@@ -69,7 +69,7 @@ def main(options: Options) -> int:
     from policies.expert.expert import Expert
     from scenarios.sampling.sample import batch, room_for
     from scenarios.scenario import load_scenario
-    from sim.world.backends import at_once, new_worlds
+    from sim.world.backends import max_at_once, new_worlds
 
     scenario = load_scenario(options.scenario)
     scenario = scenario if options.rule is None else scenario.with_rule(options.rule)
@@ -87,14 +87,14 @@ def main(options: Options) -> int:
             if tag not in store.tags():
                 episodes = batch(scenario, range(first + start, first + stop), options.split)
                 with new_worlds(
-                    at_once(min(options.worlds, stop - start)), None, room_for(scenario), threads=options.threads,
+                    max_at_once(min(options.worlds, stop - start)), None, room_for(scenario), threads=options.threads,
                     search=search,
                 ) as backend:  # fmt: skip
                     found = collect(
                         backend, expert, None, episodes, BetaSchedule(), 0,
                         "expert", versions=versions(), on_done=bars.advance,
                     )  # fmt: skip
-                    said += [*backend.notes, *backend.faults]
+                    said += [*backend.substitutions, *backend.recovered_errors]
                 store.append(found, tag)
             else:
                 bars.advance(stop - start)

@@ -20,7 +20,7 @@ from scenarios.rules.logic import Cell, describe_cell
 from scenarios.rules.parse import expanded
 from scenarios.rules.visitors import is_timed
 from scenarios.scenario import Scenario
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 
 IN_TITLE = 72  # letters of a rule that still stand in the title
 
@@ -94,7 +94,9 @@ def choose_cell(scenario: Scenario, split: str, text: str, seed: int) -> Cell | 
         if not equals or value.lower() not in words:
             raise BadInput(f"--cell was given '{part.strip()}'; wanted proposition=true or proposition=false")
         if name not in names:
-            raise BadInput(f"--cell names '{name}'; known propositions are {listed(names)}{nearest(name, names)}")
+            raise BadInput(
+                f"--cell names '{name}'; known propositions are {known_names(names)}{did_you_mean(name, names)}"
+            )
         asked[names.index(name)] = words[value.lower()]
     admitted = cells(scenario, split)
     fitting = [c for c in admitted if all(c[i] == v for i, v in asked.items())]

@@ -31,9 +31,9 @@ from probes.results import NEEDED, QUICK_SECONDS, quick_share
 from probes.scorecard import ProbeSettings, frames_of
 from scenarios.reading.yaml import Lines
 from scenarios.scenario import Scenario, load_scenario
-from sim.core.statistics import wilson
+from sim.core.statistics import wilson_interval
 from sim.datatypes.camera import Camera
-from sim.world.backends import heard
+from sim.world.backends import backend_log
 
 RUNS = Path("runs")
 TRANSFER, TRANSFER_QUICK = 128, 48  # episodes
@@ -126,7 +126,11 @@ def quick_note(scenario: Scenario, settings: ProbeSettings) -> str:
     share = quick_share(scenario.time_limit)
     if share == 1.0:
         return ""
-    few = "" if wilson(settings.per_cell, settings.per_cell)[0] >= NEEDED else ", too few for every level to be passed"
+    few = (
+        ""
+        if wilson_interval(settings.per_cell, settings.per_cell)[0] >= NEEDED
+        else ", too few for every level to be passed"
+    )
     return (
         f"quick: episodes last up to {scenario.time_limit:g} s, so {share:.0%} of the usual episodes are driven "
         f"({settings.per_cell} in every cell{few})"
@@ -225,10 +229,10 @@ def _note_backend(folder: Path) -> None:
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
     if (about := manifest.get("backend")) is not None:
-        new = heard()
+        new = backend_log()
         about["versions"] = about.get("versions", {}) | new.versions
-        about["notes"] = list(dict.fromkeys([*about.get("notes", []), *new.notes]))
-        about["faults"] = [*about.get("faults", []), *new.faults]
+        about["substitutions"] = list(dict.fromkeys([*about.get("substitutions", []), *new.substitutions]))
+        about["recovered_errors"] = [*about.get("recovered_errors", []), *new.recovered_errors]
         write_atomically(path, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
 
 

@@ -30,10 +30,10 @@ from policies.learner import Learner
 from scenarios.sampling.sample import batch, decision, room_for
 from scenarios.scenario import Scenario
 from sim.core.progress import Progress
-from sim.core.statistics import wilson
+from sim.core.statistics import wilson_interval
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import DECISIONS, OUTCOME
-from sim.world.backends import at_once, new_worlds
+from sim.world.backends import max_at_once, new_worlds
 
 SEEDS = 6_000_000  # apart from the seeds of training, evaluation, probes and transfer
 BEFORE = 1.0  # [s] before the first sign of the decision, at which the two numbers are told
@@ -75,9 +75,9 @@ def copying(
     progress.stage("copying: what is said while watching, and while driving", 5 * episodes)
     expert = Expert.of(scenario)
     with new_worlds(
-        at_once(min(worlds, episodes)), camera, room_for(scenario), threads=threads, search=search
+        max_at_once(min(worlds, episodes)), camera, room_for(scenario), threads=threads, search=search
     ) as backend:
-        if not backend.redraws:
+        if not backend.can_rerender:
             return {"copying": {"note": "Not asked: what this backend shows cannot be shown a second time."}}
         shown = collect(backend, expert, None, drawn, BetaSchedule(), 0, "expert", on_done=progress.advance)
         own = collect(
@@ -156,7 +156,7 @@ class _Arm:
         known: np.ndarray,
     ) -> None:
         self.said, self.known, self.wanted = said, known, wanted
-        self.taken = np.array([d.branch for d in drives])
+        self.taken = np.array([d.shown_decision for d in drives])
         self.arrived = np.array([d.outcome == OUTCOME["arrived"] for d in drives])
         self.sign = np.array([w.sign for w in seen])
         self.length = np.array([len(d) for d in drives])
@@ -177,7 +177,7 @@ class _Arm:
 def _told(arms: dict[str, _Arm], words: list[str]) -> dict[str, Any]:
     def number(arm: _Arm, decisions: np.ndarray) -> dict[str, Any]:
         hits, n = arm.share(-BEFORE, decisions)
-        return {"value": hits / n if n else None, "interval": list(wilson(hits, n)) if n else None, "n": n}
+        return {"value": hits / n if n else None, "interval": list(wilson_interval(hits, n)) if n else None, "n": n}
 
     watching, driving = arms["watching"], arms["driving"]
     curves = {
@@ -205,4 +205,4 @@ def _told(arms: dict[str, _Arm], words: list[str]) -> dict[str, Any]:
 
 def _point(share: tuple[int, int]) -> dict[str, Any] | None:
     hits, n = share
-    return {"value": hits / n, "interval": list(wilson(hits, n)), "n": n} if n >= FEWEST else None
+    return {"value": hits / n, "interval": list(wilson_interval(hits, n)), "n": n} if n >= FEWEST else None

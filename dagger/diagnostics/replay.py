@@ -28,10 +28,10 @@ from scenarios.rules.variables import call_of
 from scenarios.sampling.sample import room_for
 from scenarios.scenario import Scenario
 from sim.datatypes.action import Action
-from sim.datatypes.vocabulary import NO_BRANCH
+from sim.datatypes.vocabulary import UNDECIDED
 from sim.world.backend import Backend
-from sim.world.backends import at_once, new_worlds
-from sim.world.rollout import Truth, in_chunks, rollout
+from sim.world.backends import max_at_once, new_worlds
+from sim.world.rollout import PrivilegedInput, in_chunks, rollout
 
 APART = 0.5  # [m] between the ways, from where on it shows which of them ego takes
 TURNED = 0.05  # [rad] of the front wheels at which they count as turned
@@ -76,14 +76,14 @@ def watch(
     """
     sights = {name: sights_of(scenario, name) for name in sorted(names(scenario.rule))}
     found: list[Watched] = []
-    for chunk in in_chunks(demonstrations, at_once(worlds)):
+    for chunk in in_chunks(demonstrations, max_at_once(worlds)):
         with new_worlds(len(chunk), None, room_for(scenario), search=search) as backend:
             again = _Again(backend, chunk, any(s is not None for s in sights.values()))
             trajectory = rollout(backend, again, [d.episode for d in chunk])
             ways = backend.maps.arrays.decision[backend.world.route]
-            ways = np.where(backend.world.route >= 0, ways, NO_BRANCH)
+            ways = np.where(backend.world.route >= 0, ways, UNDECIDED)
         for w, d in enumerate(chunk):
-            if int(trajectory.ticks[w]) != len(d) or int(trajectory.branch[w]) != d.branch:
+            if int(trajectory.ticks[w]) != len(d) or int(trajectory.shown_decision[w]) != d.shown_decision:
                 raise ValueError(
                     f"the drive of seed {d.episode.seed} of {scenario.name} took {len(d)} ticks and takes "
                     f"{int(trajectory.ticks[w])} when driven again; only embedded worlds of this version repeat"
@@ -119,9 +119,9 @@ def sights_of(scenario: Scenario, proposition: str) -> tuple[tuple[int, bool], .
 
 @dataclass(frozen=True)
 class _Noted:
-    """What was noted of one world: branch (T,), offsets (T, R) [m], visible and readable (T, N - 1) bool."""
+    """What was noted of one world: shown_decision (T,), offsets (T, R) [m], visible and readable (T, N - 1) bool."""
 
-    branch: np.ndarray
+    shown_decision: np.ndarray
     offsets: np.ndarray
     visible: np.ndarray
     readable: np.ndarray
@@ -141,14 +141,14 @@ class _Again:
         """Nothing to remember."""
         return np.zeros((worlds, 0), np.float32)
 
-    def act(self, seen: Truth, memory: Any) -> tuple[Action, Any]:
+    def act(self, seen: PrivilegedInput, memory: Any) -> tuple[Action, Any]:
         """The action of this tick; past its end a drive is let roll, which `watch` then refuses."""
         world, tick = seen.world, len(self.log)
         none = np.zeros((len(seen.slots), world.kind.shape[1] - 1), bool)
         state = seen.state if self.looks else None
         visible = none if state is None else state.actors.visible | state.signs.pictured
         readable = none if state is None else none | state.signs.readable
-        self.log.append((seen.slots, world.branch.copy(), world.route_offset.copy(), visible, readable))
+        self.log.append((seen.slots, world.shown_decision.copy(), world.route_offset.copy(), visible, readable))
 
         def done(name: str) -> np.ndarray:
             rows = (self.demonstrations[w].ticks.get(name, np.zeros(0)) for w in seen.slots)
@@ -169,8 +169,8 @@ def _watched(
     sights: dict[str, tuple[tuple[int, bool], ...] | None],
 ) -> Watched:  # fmt: skip
     """What there was to see of one drive; `ways` (R,) are the decisions of its routes."""
-    shown = noted.branch == d.branch
-    read = _first(shown) if d.branch != NO_BRANCH else len(d)
+    shown = noted.shown_decision == d.shown_decision
+    read = _first(shown) if d.shown_decision != UNDECIDED else len(d)
     sign = _sign(scenario, d, noted, ways, read)
     known, last, truth = {}, {}, {}
     for name, columns in sights.items():
@@ -198,9 +198,9 @@ def _sign(scenario: Scenario, d: Demonstration, noted: _Noted, ways: np.ndarray,
     if kind == "lane":
         beside = offsets[:, 0] > APART
     else:
-        own = np.flatnonzero(ways == d.branch)
-        others = np.flatnonzero((ways != d.branch) & (ways != NO_BRANCH))
-        if d.branch == NO_BRANCH or not len(own) or not len(others):
+        own = np.flatnonzero(ways == d.shown_decision)
+        others = np.flatnonzero((ways != d.shown_decision) & (ways != UNDECIDED))
+        if d.shown_decision == UNDECIDED or not len(own) or not len(others):
             return read
         beside = offsets[:, others].max(1) > offsets[:, own].min(1) + APART
     parted = min(read, _first(beside))

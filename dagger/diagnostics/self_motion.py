@@ -31,9 +31,9 @@ from scenarios.checks.leak_check import ALPHA
 from scenarios.rules.ast import names
 from scenarios.sampling.sample import batch, decision, room_for
 from scenarios.scenario import EVERY, Scenario
-from sim.core.statistics import wilson
+from sim.core.statistics import wilson_interval
 from sim.datatypes.simulation import Simulation
-from sim.world.backends import at_once, new_worlds
+from sim.world.backends import max_at_once, new_worlds
 
 DRIVES = 800  # episodes of a scenario whose time limit is up to
 SHORT = 20.0  # [s]; of longer ones it is as many fewer as they are longer, and no fewer than
@@ -73,7 +73,7 @@ class Moment:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson 95 % interval of the accuracy."""
-        return wilson(round(self.accuracy * self.drives), self.drives)
+        return wilson_interval(round(self.accuracy * self.drives), self.drives)
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def check_self_motion(
     if demonstrations is None:
         count = drives_of(scenario) if drives is None else drives
         episodes = batch(scenario, range(seed, seed + count), split)
-        with new_worlds(min(count, at_once(128)), None, room_for(scenario), search=search) as backend:
+        with new_worlds(min(count, max_at_once(128)), None, room_for(scenario), search=search) as backend:
             demonstrations = collect(
                 backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0, "expert",
                 on_done=lambda n: say(0.4 * n / count),

@@ -27,7 +27,7 @@ from sim.metrics.episode import (
     route_completion,
     succeeded,
 )
-from sim.world.backends import at_once, new_worlds
+from sim.world.backends import max_at_once, new_worlds
 from sim.world.rollout import Trajectory, in_chunks, rollout
 
 Row = dict[str, Any]
@@ -92,7 +92,7 @@ def _batches(
     course: Course, tasks: Sequence[Task], policy: Policy, driver: DriverChoice, settings: Settings,
     on_tick: Callable[[], None],
 ) -> Iterator[list[Row]]:  # fmt: skip
-    for batch in in_chunks(tasks, at_once(settings.worlds)):
+    for batch in in_chunks(tasks, max_at_once(settings.worlds)):
         began = time.perf_counter()
         try:  # before a driver is asked: a file that the driver misses is its own affair
             episodes = [course.episode(task, settings.search) for task in batch]
@@ -102,7 +102,7 @@ def _batches(
         room, threads, search = course.room(), settings.threads, settings.search
         with new_worlds(len(batch), driver.camera, room, threads=threads, search=search) as backend:
             trajectory = rollout(backend, policy, episodes, lambda tick, slots: on_tick())
-            said = {"faults": backend.faults, "substitutes": backend.notes}
+            said = {"recovered_errors": backend.recovered_errors, "substitutions": backend.substitutions}
         rows = [_row(course, task, alone(trajectory, w), ways[w]) for w, task in enumerate(batch)]
         wall = round((time.perf_counter() - began) / len(batch), 6)
         yield [row | {name: words for name, words in said.items() if words} | {"wall": wall} for row in rows]
@@ -117,10 +117,10 @@ def alone(trajectory: Trajectory, w: int) -> Trajectory:
         acceleration=trajectory.acceleration[one, :ticks],
         valid=trajectory.valid[one, :ticks],
         outcome=trajectory.outcome[one],
-        branch=trajectory.branch[one],
+        shown_decision=trajectory.shown_decision[one],
         progress=trajectory.progress[one],
         episodes=(trajectory.episodes[w],),
-        struck=trajectory.struck[one],
+        collided_with=trajectory.collided_with[one],
         red_lights=trajectory.red_lights[one],
         stop_signs=trajectory.stop_signs[one],
         reverse=None if trajectory.reverse is None else trajectory.reverse[one, :ticks],
@@ -130,10 +130,14 @@ def alone(trajectory: Trajectory, w: int) -> Trajectory:
 def _row(course: Course, task: Task, trajectory: Trajectory, way: Way) -> Row:
     (episode,) = trajectory.episodes
     outcome = OUTCOMES[int(trajectory.outcome[0])]
-    verdict, deviated = course.verdict(episode, int(trajectory.branch[0]), outcome)
+    verdict, deviated = course.verdict(episode, int(trajectory.shown_decision[0]), outcome)
     found = measure(trajectory, Simulation().tick)
     counts = infractions_of(
-        outcome, deviated, int(trajectory.struck[0]), int(trajectory.red_lights[0]), int(trajectory.stop_signs[0])
+        outcome,
+        deviated,
+        int(trajectory.collided_with[0]),
+        int(trajectory.red_lights[0]),
+        int(trajectory.stop_signs[0]),
     )
     return {
         **task._asdict(),

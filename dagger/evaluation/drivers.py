@@ -16,13 +16,13 @@ from typing import Any
 from dagger.options import BadInput
 from policies.base import Policy
 from scenarios.scenario import Scenario
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import DECISIONS
 
 BASELINES = ("leak-only", "best-single")
 RULED = ("expert", "idle", *BASELINES, *DECISIONS)
-WANTED = f"{listed(RULED)}, a checkpoint or run folder, or module:callable"
+WANTED = f"{known_names(RULED)}, a checkpoint or run folder, or module:callable"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def choose_driver(name: str) -> DriverChoice:
         policy = _called(name)
         return DriverChoice(name, name, Camera(), {}, lambda scenario, split: policy)
     if not Path(name).is_dir():
-        raise BadInput(f"unknown driver '{name}'; known are {WANTED}{nearest(name, RULED)}")
+        raise BadInput(f"unknown driver '{name}'; known are {WANTED}{did_you_mean(name, RULED)}")
     from dagger.training.trainer import digest_of
     from policies.checkpoint import load_policy
 

@@ -14,7 +14,7 @@ from scenarios.sampling.leaderboard_routes import read_routes
 from scenarios.sampling.sample import sample, unflippable
 from scenarios.scenario import EVERY, Scenario, load_scenario, scenario_names
 from scenarios.suite import ALL, Entry, flipped_by, read_suite, scenario_of, suite_names
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 
 SEEDS = 6_000_000  # apart from the seeds of training, evaluation and probes
 ROUTES = "routes"  # what stands for the split of a route file as a whole
@@ -93,8 +93,8 @@ def entries_of(target: str) -> list[Entry]:
         return [Entry.model_validate({"scenario": target})]
     known = (*suite_names(), *scenario_names())
     raise BadInput(
-        f"unknown suite or scenario '{target}'; known suites are {listed(suite_names())}, known scenarios are "
-        f"{listed(scenario_names())}{nearest(target, known)}"
+        f"unknown suite or scenario '{target}'; known suites are {known_names(suite_names())}, known scenarios are "
+        f"{known_names(scenario_names())}{did_you_mean(target, known)}"
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from dagger.console import table
 from scenarios.suite import ALL
-from sim.core.statistics import bootstrap, wilson
+from sim.core.statistics import cluster_bootstrap, wilson_interval
 from sim.metrics.episode import KINDS_HERE, per_km
 
 OUTCOMES = ("arrived", "collision", "off_road", "timeout", "deviated")
@@ -25,15 +25,27 @@ class Brief:
     """What the tally keeps of a row: few numbers, so that ten thousand of them are little."""
 
     __slots__ = (
-        "agrees", "branch", "error", "infractions", "metrics", "outcome", "repetition", "route_length", "scores",
-        "seed", "success", "twin", "wall", "wanted",
+        "agrees",
+        "error",
+        "infractions",
+        "metrics",
+        "outcome",
+        "repetition",
+        "route_length",
+        "scores",
+        "seed",
+        "shown_decision",
+        "success",
+        "twin",
+        "wall",
+        "wanted",
     )  # fmt: skip
     seed: int | None
     repetition: int
     twin: str | None
     outcome: str
     agrees: bool
-    branch: str | None
+    shown_decision: str | None
     wanted: str | None
     success: bool
     infractions: tuple[str, ...]
@@ -49,7 +61,7 @@ def brief(row: Mapping[str, Any]) -> Brief:
     scores, metrics = row.get("scores", {}), row.get("metrics", {})
     return Brief(
         row.get("seed"), row.get("repetition", 0), row.get("twin"), row["outcome"], bool(row.get("agrees")),
-        row.get("branch"), row.get("wanted"), bool(row.get("success")),
+        row.get("shown_decision"), row.get("wanted"), bool(row.get("success")),
         tuple(kind for kind, n in row.get("infractions", {}).items() for _ in range(n)),
         row.get("route_length", 0.0), tuple(scores.get(name, 0.0) for name in SCORES),
         tuple(metrics.get(name, math.nan) for name in METRICS), row.get("wall", 0.0), row.get("error"),
@@ -139,8 +151,8 @@ class _Pairs:
         """Count a pair, of which one may be missing."""
         good = False
         if a is not None and b is not None and a.wanted is not None and b.wanted is not None:
-            should, did = a.wanted != b.wanted, a.branch != b.branch
-            both = a.branch is not None and b.branch is not None
+            should, did = a.wanted != b.wanted, a.shown_decision != b.shown_decision
+            both = a.shown_decision is not None and b.shown_decision is not None
             self.flipped[should][0] += int(both and did)
             self.flipped[should][1] += 1
             good = both and did == should
@@ -175,10 +187,10 @@ def _interval(values: Sequence[bool] | Sequence[float], rows: Sequence[Brief]) -
     seeds = np.array([-1 if r.seed is None else r.seed for r in rows])
     repeated = len(set(seeds.tolist())) < len(seeds)
     if not repeated and all(isinstance(v, bool) for v in values):
-        return list(wilson(sum(bool(v) for v in values), len(values)))
+        return list(wilson_interval(sum(bool(v) for v in values), len(values)))
     if len(set(seeds.tolist())) < 2:
         return None
-    found = bootstrap(
+    found = cluster_bootstrap(
         np.array(values, float), None, RESAMPLES, np.random.default_rng(0), episodes=seeds if repeated else None
     )
     return [round(bound, 4) for bound in found]

@@ -16,8 +16,8 @@ from scenarios.sampling.sample import decision, room_for, sample, twin, valuatio
 from scenarios.scenario import Scenario, from_data
 from sim.datatypes.episode import Episode
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import DECISIONS, NO_BRANCH
-from sim.road.graph.keypoint_route import route_of
+from sim.datatypes.vocabulary import DECISIONS, UNDECIDED
+from sim.road.graph.keypoint_route import route_through
 from sim.road.graph.placement import ways_of
 from sim.road.map.loading import load_map, read_map
 from sim.road.map.map_batch import start_distance
@@ -92,8 +92,8 @@ class Course(Protocol):
     def way(self, episode: Episode, search: Sequence[Path]) -> Way:
         """The way that an episode should take."""
 
-    def verdict(self, episode: Episode, branch: int, outcome: str) -> Verdict:
-        """What a drive came to that left by `branch` (NO_BRANCH: by none)."""
+    def verdict(self, episode: Episode, shown_decision: int, outcome: str) -> Verdict:
+        """What a drive came to that left by `shown_decision` (NO_BRANCH: by none)."""
 
 
 @dataclass(frozen=True)
@@ -148,16 +148,16 @@ class ScenarioCourse:
         ways = [DECISIONS[r.decision] for r in routes]
         raise ValueError(f"the rule says {DECISIONS[decided]!r}, but the junction only offers {ways}")
 
-    def verdict(self, episode: Episode, branch: int, outcome: str) -> Verdict:
+    def verdict(self, episode: Episode, shown_decision: int, outcome: str) -> Verdict:
         """Whether the way that was taken is the rule's."""
         wanted = decision(self.scenario, episode)
         row = {
-            "branch": None if branch == NO_BRANCH else DECISIONS[branch],
+            "shown_decision": None if shown_decision == UNDECIDED else DECISIONS[shown_decision],
             "wanted": DECISIONS[wanted],
-            "agrees": branch == wanted and outcome == "arrived",
+            "agrees": shown_decision == wanted and outcome == "arrived",
             "cell": {name: bool(v) for name, v in valuation(self.scenario, episode).items()},
         }
-        return Verdict(row, episode.trial is None and branch not in (NO_BRANCH, wanted))
+        return Verdict(row, episode.trial is None and shown_decision not in (UNDECIDED, wanted))
 
 
 def _scenario_course(data: Mapping[str, Any], folder: Path | None, split: str) -> ScenarioCourse:
@@ -214,13 +214,13 @@ class RouteCourse:
 
     def way(self, episode: Episode, search: Sequence[Path]) -> Way:
         """All of it, up to where one has arrived."""
-        whole = route_of(read_map(episode.map, search), episode.route).junction_out
+        whole = route_through(read_map(episode.map, search), episode.route).junction_out
         return Way(whole, whole)
 
-    def verdict(self, episode: Episode, branch: int, outcome: str) -> Verdict:
+    def verdict(self, episode: Episode, shown_decision: int, outcome: str) -> Verdict:
         """Whether ego has arrived. Who has left the route has the outcome "deviated"."""
         row = {
-            "branch": None, "wanted": None, "agrees": outcome == "arrived", "route": self.spec.id,
+            "shown_decision": None, "wanted": None, "agrees": outcome == "arrived", "route": self.spec.id,
             "town": self.spec.town, "not_played": list(self.spec.not_played), "notes": list(self.spec.notes),
         }  # fmt: skip
         return Verdict(row, False)

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from sim.core.statistics import wilson
+from sim.core.statistics import wilson_interval
 
 INK, FAINT, GRID = "#1d2330", "#676e7a", "#e4e6ea"
 TEAL, ORANGE, OTHERS = "#0f7b6c", "#d97706", "#cfd6dc"
@@ -109,7 +109,7 @@ def learning_curves(arms: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapp
                 x, y, n = (np.array(v, float) for v in zip(*points))
                 colour = ARM_COLOURS.get(arm, RUN_COLOURS[k])
                 if (n > 0).all():
-                    low, high = zip(*(wilson(round(s * t), int(t)) for s, t in zip(y, n)))
+                    low, high = zip(*(wilson_interval(round(s * t), int(t)) for s, t in zip(y, n)))
                     axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
                 dash = "-" if arm == "dagger" else (0, (4, 2))
                 axes.plot(x, y, color=colour, lw=2, marker="o", ms=4.5, ls=dash, label=names.get(arm, arm))

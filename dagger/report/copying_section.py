@@ -7,7 +7,7 @@ from typing import Any
 
 from dagger.report import charts as figures
 from dagger.report.html import figure, missing, section
-from sim.core.statistics import wilson
+from sim.core.statistics import wilson_interval
 
 TITLE = "Reading the scene, or its own motion"
 INTRO = (
@@ -47,7 +47,7 @@ def copying(score: Mapping[str, Any]) -> str:
     if not told.get("curves"):
         return section(TITLE, INTRO, missing(str(told.get("note") or "Copying was not measured.")))
     wrong, n = told["took_another_way"], told["episodes"]
-    low, high = wilson(wrong, n)
+    low, high = wilson_interval(wrong, n)
     caption = (
         f"{sentence(told)}. Read by the hindsight head, which drives nothing. In {wrong} of {n} drives of its own "
         f"[{low:.2f}, {high:.2f}] it decided otherwise than the expert would have. A driver who copies says, while it "

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from dagger.diagnostics.self_motion import in_short
-from sim.core.statistics import wilson
+from sim.core.statistics import wilson_interval
 
 COLUMNS, WIDTH, HEIGHT = 3, 13.0, 2.9  # panels in a row; [inches] of the sheet and of a row
 TOP = 0.95  # [inches] of the title and the legend
@@ -89,7 +89,7 @@ def _panel(axes: Axes, name: str, found: Mapping[str, Any]) -> None:
     axes.axvspan(early, late, color=SIGN, alpha=0.2, lw=0)
     axes.axvline(middle, color=SIGN, lw=1.5)
     if len(time):
-        low, high = zip(*(wilson(round(a * n), n) for a, n in zip(right, found["left"])))
+        low, high = zip(*(wilson_interval(round(a * n), n) for a, n in zip(right, found["left"])))
         axes.fill_between(time, low, high, color=MOTION, alpha=0.16, lw=0)
         axes.plot(time, chance, color=CHANCE, lw=1.3, ls=(0, (3, 2)))
         axes.plot(time, right, color=MOTION, lw=2, marker=".", ms=5)

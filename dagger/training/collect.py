@@ -17,7 +17,7 @@ from policies.expert.expert import Expert
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode
 from sim.world.backend import Backend
-from sim.world.rollout import MOVING, Trajectory, Truth, in_chunks, look, rollout
+from sim.world.rollout import DYNAMIC_FIELDS, PrivilegedInput, Trajectory, in_chunks, observe_for, rollout
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Mixed:
         self._minds = self.expert.begin(worlds)  # it thinks in every state, whoever drives
         return self.learner.begin(worlds) if self.learner is not None else np.zeros((worlds, 0), np.float32)
 
-    def act(self, seen: Truth, memory: Any) -> tuple[Action, Any]:
+    def act(self, seen: PrivilegedInput, memory: Any) -> tuple[Action, Any]:
         """Execute one of the two actions in each slot."""
         label = self.expert.label(seen, self._minds[seen.slots])
         self._minds[seen.slots] = label.memory
@@ -70,10 +70,10 @@ class Mixed:
             by_expert = np.ones(len(seen.slots), bool)
             action = executed
         else:
-            proposal, memory = self.learner.act(look(self.backend, self.learner.needs, seen.slots), memory)
+            proposal, memory = self.learner.act(observe_for(self.backend, self.learner.needs, seen.slots), memory)
             action = executed.where(by_expert, proposal)
         entry = {"slots": seen.slots, "label": label, "by_expert": by_expert, "weather": seen.world.weather}
-        if not self.backend.redraws:
+        if not self.backend.can_rerender:
             entry["frames"] = [packed(picture) for picture in self.backend.observe(seen.slots).camera]
         self.log.append(entry)
         return action, memory
@@ -117,7 +117,7 @@ def collect(
         mixed = Mixed(expert, learner, backend, beta, hold, seeds, offsets)
         trajectory = rollout(backend, mixed, padded)
         tries = None
-        if learner is not None and takeovers_each and backend.redraws:
+        if learner is not None and takeovers_each and backend.can_rerender:
             tries = takeovers(backend, expert, trajectory, mixed.labelled(), takeovers_each)
         for w, episode in enumerate(chunk):
             found.append(
@@ -128,9 +128,9 @@ def collect(
                     policy_version=policy_version,
                     map_sha256=backend.maps.maps[backend.world.map[w]].digest,
                     outcome=int(trajectory.outcome[w]),
-                    branch=int(trajectory.branch[w]),
+                    shown_decision=int(trajectory.shown_decision[w]),
                     versions={**(versions or {}), **backend.versions},
-                    camera=None if backend.redraws else backend.camera,
+                    camera=None if backend.can_rerender else backend.camera,
                     takeovers=() if tries is None else tries[w],
                     **_by_tick(mixed, trajectory, w),
                 )
@@ -146,7 +146,7 @@ def _by_tick(mixed: Mixed, trajectory: Trajectory, w: int) -> dict[str, Any]:
     rows = [(entry, int(np.searchsorted(entry["slots"], w))) for entry in mixed.log[:ticks]]
     labels = [(entry["label"], i) for entry, i in rows]
     return {
-        "moving": {name: trajectory.moving[name][w, :ticks] for name in MOVING},
+        "moving": {name: trajectory.moving[name][w, :ticks] for name in DYNAMIC_FIELDS},
         "weather": np.stack([entry["weather"][i] for entry, i in rows]),
         "ticks": {
             "executed_steer": trajectory.steer[w, :ticks],
@@ -162,7 +162,7 @@ def _by_tick(mixed: Mixed, trajectory: Trajectory, w: int) -> dict[str, Any]:
         "propositions": {
             name: np.array([label.facts[name][i] for label, i in labels], bool) for name in labels[0][0].facts
         },
-        "frames": () if mixed.backend.redraws else tuple(entry["frames"][i] for entry, i in rows),
+        "frames": () if mixed.backend.can_rerender else tuple(entry["frames"][i] for entry, i in rows),
     }
 
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
-from sim.world.rollout import MOVING
+from sim.world.rollout import DYNAMIC_FIELDS
 
 FORMAT = 1
 TICK_FIELDS: dict[str, type] = {
@@ -63,7 +63,7 @@ class Demonstration:
         weather: (T, 14) float32.
         ticks: TICK_FIELDS name -> (T,), and those of MORE_FIELDS that the scenario has.
         propositions: name -> (T,) bool.
-        outcome, branch: at the end.
+        outcome, shown_decision: at the end.
         frames: T pictures as JPEG, from a backend whose pictures cannot be redrawn; none where they can.
         camera: that took these, None where there are none.
         takeovers: the expert's own futures from some of the ticks, where somebody else drove on.
@@ -79,7 +79,7 @@ class Demonstration:
     ticks: dict[str, np.ndarray]
     propositions: dict[str, np.ndarray]
     outcome: int
-    branch: int
+    shown_decision: int
     versions: dict[str, str] = field(default_factory=dict)
     frames: tuple[bytes, ...] = ()
     camera: Camera | None = None
@@ -99,11 +99,11 @@ def _schema(more: Sequence[str], frames: bool = False, takeovers: bool = False) 
     fields = [
         pa.field("episode", pa.string()), pa.field("driver", pa.string()), pa.field("round", pa.int32()),
         pa.field("policy_version", pa.string()), pa.field("map_sha256", pa.string()), pa.field("versions", pa.string()),
-        pa.field("outcome", pa.int32()), pa.field("branch", pa.int32()), pa.field("actors", pa.int32()),
+        pa.field("outcome", pa.int32()), pa.field("shown_decision", pa.int32()), pa.field("actors", pa.int32()),
         pa.field("weather", pa.list_(pa.float32())),
         pa.field("propositions", pa.map_(pa.string(), pa.list_(pa.bool_()))),
     ]  # fmt: skip
-    fields += [pa.field(name, pa.list_(pa.float32())) for name in MOVING]
+    fields += [pa.field(name, pa.list_(pa.float32())) for name in DYNAMIC_FIELDS]
     ticks = TICK_FIELDS | {name: MORE_FIELDS[name] for name in more}
     fields += [pa.field(name, pa.list_(arrow[kind])) for name, kind in ticks.items()]
     if frames:
@@ -118,10 +118,10 @@ def _row(d: Demonstration) -> dict[str, object]:
     return {
         "episode": json.dumps(d.episode.to_dict(), sort_keys=True), "driver": d.driver, "round": d.round,
         "policy_version": d.policy_version, "map_sha256": d.map_sha256,
-        "versions": json.dumps(d.versions, sort_keys=True), "outcome": d.outcome, "branch": d.branch,
+        "versions": json.dumps(d.versions, sort_keys=True), "outcome": d.outcome, "shown_decision": d.shown_decision,
         "actors": d.moving["x"].shape[1], "weather": d.weather.ravel(),
         "propositions": [(name, values.tolist()) for name, values in sorted(d.propositions.items())],
-        **{name: d.moving[name].ravel() for name in MOVING},
+        **{name: d.moving[name].ravel() for name in DYNAMIC_FIELDS},
         **{name: d.ticks[name] for name in (*TICK_FIELDS, *MORE_FIELDS) if name in d.ticks},
         **(dict(zip(TAKEOVERS, _flat(d.takeovers))) if d.takeovers else {}),
         **({FRAMES: list(d.frames)} if d.frames else {}),
@@ -152,12 +152,12 @@ def _demonstration(row: dict[str, pa.Scalar]) -> Demonstration:
         round=row["round"].as_py(),
         policy_version=row["policy_version"].as_py(),
         map_sha256=row["map_sha256"].as_py(),
-        moving={name: array(name, np.float32).reshape(-1, actors) for name in MOVING},
+        moving={name: array(name, np.float32).reshape(-1, actors) for name in DYNAMIC_FIELDS},
         weather=array("weather", np.float32).reshape(-1, 14),
         ticks={name: array(name, kind) for name, kind in ticks.items()},
         propositions={name: np.array(values, bool) for name, values in row["propositions"].as_py()},
         outcome=row["outcome"].as_py(),
-        branch=row["branch"].as_py(),
+        shown_decision=row["shown_decision"].as_py(),
         versions=json.loads(row["versions"].as_py()),
         frames=tuple(row[FRAMES].as_py()) if FRAMES in row and row[FRAMES].is_valid else (),
         camera=Camera(**json.loads(row[CAMERA].as_py())) if CAMERA in row and row[CAMERA].is_valid else None,

@@ -25,7 +25,7 @@ from sim.datatypes.world_state import World
 from sim.dynamics.signed_acceleration import along_heading
 from sim.render.rgb import render
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import MOVING
+from sim.world.rollout import DYNAMIC_FIELDS
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class RenderingLoader:
         self.lengths = np.array([len(d) for d in demonstrations])
         self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
         self._moving = {
-            name: np.concatenate([self._padded(d, name, actors) for d in demonstrations]) for name in MOVING
+            name: np.concatenate([self._padded(d, name, actors) for d in demonstrations]) for name in DYNAMIC_FIELDS
         }
         self._weather = np.concatenate([d.weather for d in demonstrations])
         self._ticks = {
@@ -230,7 +230,7 @@ class RenderingLoader:
         mine = self.demonstrations[: len(before.demonstrations)]
         same = len(mine) == len(before.demonstrations) and self.camera == before.camera
         return same and all(
-            a.episode == b.episode and all(np.array_equal(a.moving[k], b.moving[k]) for k in MOVING)
+            a.episode == b.episode and all(np.array_equal(a.moving[k], b.moving[k]) for k in DYNAMIC_FIELDS)
             for a, b in zip(mine, before.demonstrations)
         )
 

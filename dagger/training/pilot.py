@@ -18,7 +18,7 @@ from sim.core.progress import Progress
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOME
-from sim.world.backends import at_once, new_worlds
+from sim.world.backends import max_at_once, new_worlds
 
 LEAST = 0.98  # share of perturbed drives that must arrive, and decide as the rule does
 WEAKER = (1.0, 0.5, 0.25, 0.0)  # strengths that are tried, as shares of the one asked for
@@ -41,14 +41,16 @@ def bounded(
     for share in WEAKER[:-1]:
         progress.stage(f"how far demonstrations may be perturbed: strength {strength * share:g}", len(episodes))
         with new_worlds(
-            at_once(min(worlds, len(episodes))), camera, room_for(scenario), threads=threads, search=search
+            max_at_once(min(worlds, len(episodes))), camera, room_for(scenario), threads=threads, search=search
         ) as backend:
             found = collect(
                 backend, expert, None, episodes, BetaSchedule(), 0, "expert", on_done=progress.advance,
                 offsets=Offsets().scaled(strength * share),
             )  # fmt: skip
-        branch, outcome = (np.array([getattr(d, name) for d in found]) for name in ("branch", "outcome"))
-        right = float(np.mean((branch == wanted) & (outcome == OUTCOME["arrived"])))
+        shown_decision, outcome = (
+            np.array([getattr(d, name) for d in found]) for name in ("shown_decision", "outcome")
+        )
+        right = float(np.mean((shown_decision == wanted) & (outcome == OUTCOME["arrived"])))
         tried.append({"strength": strength * share, "right": right, "episodes": len(episodes)})
         if right >= LEAST:
             break

@@ -16,7 +16,7 @@ from policies.expert.expert import Expert
 from sim.datatypes.action import Action
 from sim.datatypes.vocabulary import OUTCOME
 from sim.world.backend import Backend
-from sim.world.rollout import Trajectory, Truth, rollout
+from sim.world.rollout import PrivilegedInput, Trajectory, rollout
 
 CHANCES = 13  # names the generator of an episode's takeovers beside its seed
 
@@ -38,7 +38,7 @@ class _Resumed:
         """The expert's memory: it thinks from the start, whoever drives."""
         return self.expert.begin(worlds)
 
-    def act(self, seen: Truth, memory: Any) -> tuple[Action, Any]:
+    def act(self, seen: PrivilegedInput, memory: Any) -> tuple[Action, Any]:
         """The recorded action, or the expert's."""
         label = self.expert.label(seen, memory)
         own = self.ticks[seen.slots] <= self._now

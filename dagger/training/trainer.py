@@ -41,9 +41,9 @@ from policies.expert.expert import Expert
 from policies.learner import Learner, LearnerSettings, build
 from scenarios.sampling.sample import batch, room_for
 from scenarios.scenario import Scenario
-from sim.core.progress import Progress, Quiet
+from sim.core.progress import NoProgress, Progress
 from sim.datatypes.camera import Camera
-from sim.world.backends import at_once, most_at_once, new_worlds
+from sim.world.backends import max_at_once, most_at_once, new_worlds
 from sim.world.decision_detectors import backs_up
 
 ARMS = ("dagger", "cloning")
@@ -140,7 +140,7 @@ class Loop:
         search: tuple[Path, ...] = (),
     ) -> None:
         self.run, self.scenario, self.seed, self.settings = run, scenario, seed, settings
-        self.progress = progress or Quiet()
+        self.progress = progress or NoProgress()
         self.scalars = scalars or (lambda tag, value, step: None)
         self.search, self.stop = search, threading.Event()
         self._loaders: dict[str, RenderingLoader] = {}  # by arm, the latest: what it has drawn need not be drawn again
@@ -204,7 +204,7 @@ class Loop:
         offsets = self._offsets(progress) if not mixed or settings.perturb_rounds else None
         progress.stage(f"{name}: driving {count} episodes", count)
         with new_worlds(
-            at_once(min(settings.worlds, count)), settings.camera, room_for(self.scenario), threads=self.threads,
+            max_at_once(min(settings.worlds, count)), settings.camera, room_for(self.scenario), threads=self.threads,
             search=self.search,
         ) as backend:  # fmt: skip
             found = collect(
@@ -214,7 +214,11 @@ class Loop:
                 on_done=progress.advance, offsets=offsets,
                 takeovers_each=settings.takeovers if settings.hindsight == "on" else 0,
             )  # fmt: skip
-            said = {"notes": backend.notes, "faults": backend.faults, "versions": backend.versions}
+            said = {
+                "substitutions": backend.substitutions,
+                "recovered_errors": backend.recovered_errors,
+                "versions": backend.versions,
+            }
             if any(said.values()):
                 with self._log:
                     self.run.metrics.append(f"backend/{name}", said)

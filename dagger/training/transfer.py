@@ -13,7 +13,7 @@ from scenarios.sampling.plan import plan
 from scenarios.sampling.sample import batch
 from scenarios.scenario import Scenario
 from sim.core.progress import Progress
-from sim.core.statistics import wilson
+from sim.core.statistics import wilson_interval
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import DECISIONS
 from sim.road.map.loading import find_file
@@ -62,7 +62,7 @@ def transfer(
     row = {
         "where": town,
         "value": agrees / episodes,
-        "interval": list(wilson(agrees, episodes)),
+        "interval": list(wilson_interval(agrees, episodes)),
         "episodes": episodes,
         "arrived": float(tally.arrived.mean()),
         "cells": {

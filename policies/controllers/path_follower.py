@@ -14,12 +14,12 @@ import numpy as np
 from sim.core.geometry import HALF, clamp
 from sim.core.kernel import kernel
 from sim.datatypes.action import Action
-from sim.datatypes.road_map import Bank
+from sim.datatypes.road_map import MapArrays
 from sim.datatypes.vocabulary import DECISION, ROUTE_SPACING
 from sim.datatypes.world_state import World
 from sim.road.graph.traffic_lights import RED, YELLOW, light_state
 from sim.road.map.lane_arrays import GATE
-from sim.traffic.car_following import advance_along, idm, pursue
+from sim.traffic.car_following import idm, project_onto_path, pure_pursuit
 
 ZERO = np.float32(0.0)
 TWO = np.float32(2.0)
@@ -102,7 +102,7 @@ def _first_in_the_way(w, points, k, last, world, steps, clearance):  # type: ign
 
 
 @kernel(inline=True)
-def _line_ahead(q, s, front, speed, clock, halted, turns_left, gate_start, gate_s, gate_kind, gate_plan):  # type: ignore[no-untyped-def]
+def _line_ahead(q, s, front, speed, clock, stopped_at_line, turns_left, gate_start, gate_s, gate_kind, gate_plan):  # type: ignore[no-untyped-def]
     """Metres from the front bumper to the next lines on path q; NO_GAP where there is none.
 
     Returns:
@@ -114,7 +114,7 @@ def _line_ahead(q, s, front, speed, clock, halted, turns_left, gate_start, gate_
         line = gate_s[g] - front - s
         if line < ZERO:
             continue
-        stops = gate_kind[g] == _STOP and halted == 0
+        stops = gate_kind[g] == _STOP and stopped_at_line == 0
         if gate_kind[g] == _LIGHT:
             state = light_state(gate_plan[g], clock)
             stops = state == RED or (state == YELLOW and line > speed * speed * TO_YELLOW)
@@ -182,8 +182,8 @@ def _control(bank, world, target, manner, steer, acceleration):  # type: ignore[
         q = world.route[w, target[w]]
         first, last = bank.path_start[q], bank.path_start[q + 1] - 1
         x, y, yaw, speed = world.x[w, 0], world.y[w, 0], world.yaw[w, 0], world.speed[w, 0]
-        s, _, k = advance_along(points, first, last, world.route_s[w, target[w]], x, y)
-        steer[w] = pursue(points, first, last, s, x, y, yaw, speed, world.wheelbase[w, 0])
+        s, _, k = project_onto_path(points, first, last, world.route_s[w, target[w]], x, y)
+        steer[w] = pure_pursuit(points, first, last, s, x, y, yaw, speed, world.wheelbase[w, 0])
 
         wanted = cruise
         for step in range(0, steps, STRIDE):
@@ -194,8 +194,8 @@ def _control(bank, world, target, manner, steer, acceleration):  # type: ignore[
             wanted = min(wanted, np.sqrt(there + TWO * braking * np.float32(step) * ROUTE_SPACING))
         a = clamp(eagerness * (wanted - speed), -hardest, pull)
         front = world.length[w, 0] - world.overhang[w, 0]
-        line, free = _line_ahead(q, s, front, speed, world.clock[w], world.halted[w], bank.decision[q] == _LEFT,
-                                 bank.gate_start, bank.gate_s, bank.gate_kind, bank.gate_plan)  # fmt: skip
+        line, free = _line_ahead(q, s, front, speed, world.clock[w], world.stopped_at_line[w], bank.decision[q] ==
+                                 _LEFT, bank.gate_start, bank.gate_s, bank.gate_kind, bank.gate_plan)  # fmt: skip
         # who gives way goes on when nobody comes along
         if free < speed * speed * TO_YELLOW + ENTRY_LOOK and _crossed(w, s, speed, world, points, first, last):
             line = min(line, free)
@@ -208,7 +208,7 @@ def _control(bank, world, target, manner, steer, acceleration):  # type: ignore[
         acceleration[w] = a
 
 
-def control(bank: Bank, world: World, target: np.ndarray, manner: Manner) -> Action:
+def control(bank: MapArrays, world: World, target: np.ndarray, manner: Manner) -> Action:
     """Action (S,) that drives ego of each row of `world` along its route number `target` (S,) int."""
     steer, acceleration = np.zeros(len(target), np.float32), np.zeros(len(target), np.float32)
     if len(target):

@@ -9,7 +9,7 @@ import numpy as np
 from sim.datatypes.road_map import Junction
 from sim.road.map.loading import junctions_of_kind
 from sim.world.decision_detectors import circle_of, fronts
-from sim.world.rollout import Truth
+from sim.world.rollout import PrivilegedInput
 
 _CIRCLES: dict[tuple[object, ...], tuple[float, float, float]] = {}
 
@@ -26,7 +26,7 @@ class Place(NamedTuple):
     nearing: np.ndarray
 
 
-def place_of(seen: Truth) -> Place:
+def place_of(seen: PrivilegedInput) -> Place:
     """The place of decision of each row's episode, as everybody stands to it."""
     world, bank = seen.world, seen.maps.arrays
     circles = np.array([_circle(seen, i) for i in range(len(seen.slots))], np.float32).reshape(-1, 3)
@@ -40,13 +40,13 @@ def place_of(seen: Truth) -> Place:
     return Place(left, nearing)
 
 
-def junction_of(seen: Truth, row: int) -> Junction:
+def junction_of(seen: PrivilegedInput, row: int) -> Junction:
     """The place of decision of a row's episode."""
     spec = seen.episodes[row].map
     return junctions_of_kind(seen.maps.maps[seen.world.map[row]], spec.kind)[spec.junction]
 
 
-def _circle(seen: Truth, row: int) -> tuple[float, float, float]:
+def _circle(seen: PrivilegedInput, row: int) -> tuple[float, float, float]:
     """x, y, radius [m] of the place of a row; worked out once for a place."""
     episode, road_map = seen.episodes[row], seen.maps.maps[seen.world.map[row]]
     key = (road_map.digest, episode.map.kind, episode.map.junction, episode.arm, episode.way)

@@ -14,8 +14,8 @@ import numpy as np
 
 from policies.controllers.path_follower import Manner, control
 from sim.datatypes.action import Action
-from sim.datatypes.episode import HURRY
-from sim.datatypes.road_map import Bank
+from sim.datatypes.episode import HURRY_FACTOR
+from sim.datatypes.road_map import MapArrays
 from sim.datatypes.simulation import Simulation
 from sim.datatypes.world_state import World
 from sim.dynamics.impairment import LATE
@@ -45,12 +45,12 @@ def manners_of(
         if code & 2:
             manner = replace(manner, pull=1.6 * manner.pull, braking=1.6 * manner.braking)
         if code & 4:
-            manner = replace(manner, cruise=HURRY * manner.cruise)
+            manner = replace(manner, cruise=HURRY_FACTOR * manner.cruise)
         found.append((late + 2 * cross + 4 * hurry == code, manner))
     return found
 
 
-def control_by(bank: Bank, world: World, target: np.ndarray, ways: list[tuple[np.ndarray, Manner]]) -> Action:
+def control_by(bank: MapArrays, world: World, target: np.ndarray, ways: list[tuple[np.ndarray, Manner]]) -> Action:
     """`policies.controllers.path_follower.control` with each row in its own manner."""
     action = control(bank, world, target, ways[0][1])
     for rows, manner in ways[1:]:

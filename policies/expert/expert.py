@@ -21,11 +21,11 @@ from scenarios.rules.ast import Formula
 from scenarios.rules.compile import evaluate_formula
 from scenarios.scenario import Scenario
 from sim.datatypes.action import Action
-from sim.datatypes.episode import Trial
-from sim.datatypes.vocabulary import DECISION, DECISIONS, NO_BRANCH
+from sim.datatypes.episode import DecisionSpec
+from sim.datatypes.vocabulary import DECISION, DECISIONS, UNDECIDED
 from sim.datatypes.world_state import World
 from sim.dynamics.impairment import drowsiness
-from sim.world.rollout import Truth
+from sim.world.rollout import PrivilegedInput
 
 COMMITTED = 3.0  # [m] from the wanted route at which a car has taken another way and can no longer be put right
 
@@ -64,7 +64,7 @@ class Reflex:
         """Nothing to keep."""
         return np.zeros((worlds, 0), np.float32)
 
-    def think(self, seen: Truth, memory: np.ndarray) -> Thought:
+    def think(self, seen: PrivilegedInput, memory: np.ndarray) -> Thought:
         """See `policies.expert.reasoner.Thinker`."""
         return Thought(np.asarray(self.decide(seen.world)), {}, seen.world, memory)
 
@@ -86,7 +86,7 @@ class Expert:
         self,
         decide: Callable[[World], np.ndarray] | Thinker,
         manner: Manner | None = None,
-        trial: Trial | None = None,
+        trial: DecisionSpec | None = None,
         provocation: Formula | None = None,
         moody: bool = False,
     ) -> None:
@@ -110,12 +110,12 @@ class Expert:
         own = np.zeros((worlds, self.moody + (self.hands.width if self.hands else 0)), np.float32)
         return np.concatenate([self.mind.begin(worlds), own], 1)
 
-    def act(self, seen: Truth, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+    def act(self, seen: PrivilegedInput, memory: np.ndarray) -> tuple[Action, np.ndarray]:
         """Drive as the rule says."""
         label = self.label(seen, memory)
         return label.action, label.memory
 
-    def label(self, seen: Truth, memory: np.ndarray | None = None) -> Label:
+    def label(self, seen: PrivilegedInput, memory: np.ndarray | None = None) -> Label:
         """What to do in every row, and whether that still makes sense.
 
         Args:
@@ -137,7 +137,9 @@ class Expert:
         after = np.concatenate([thought.memory, anger, after], 1)
         return Label(action, thought.decision, valid, thought.facts, mood, after)
 
-    def _mood(self, seen: Truth, thought: Thought, anger: np.ndarray) -> tuple[np.ndarray, np.ndarray, Manners]:
+    def _mood(
+        self, seen: PrivilegedInput, thought: Thought, anger: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, Manners]:
         """How it is now, its anger (S, 1) from now on, and the manners that follow."""
         n = len(seen.slots)
         if not self.moody:
@@ -148,10 +150,10 @@ class Expert:
         hurry = np.array([e.mood is not None and e.mood.hurry for e in seen.episodes], bool)
         return np.maximum(drowsy, anger[:, 0]), anger, manners_of(self.manner, drowsy, anger[:, 0], hurry)
 
-    def _way_out(self, seen: Truth, thought: Thought, manners: Manners) -> tuple[Action, np.ndarray]:
+    def _way_out(self, seen: PrivilegedInput, thought: Thought, manners: Manners) -> tuple[Action, np.ndarray]:
         """Towards the way out that was decided for: the action, and whether that way is still open."""
         world, bank, decision = thought.world, seen.maps.arrays, thought.decision
-        ways = np.where(world.route >= 0, bank.decision[world.route], NO_BRANCH)
+        ways = np.where(world.route >= 0, bank.decision[world.route], UNDECIDED)
         match = ways == decision[:, None]
         if not match.any(1).all():
             w = int(np.flatnonzero(~match.any(1))[0])
@@ -161,9 +163,9 @@ class Expert:
         rows = np.arange(len(wanted))
         offset = np.abs(np.where(world.route >= 0, world.route_offset, np.inf))
         strayed = offset[rows, wanted] > COMMITTED
-        elsewhere = (world.branch != NO_BRANCH) & (world.branch != decision)
+        elsewhere = (world.shown_decision != UNDECIDED) & (world.shown_decision != decision)
         lost = elsewhere | (strayed & (offset.min(1) < offset[rows, wanted] - 1.0))
-        nearest = np.where(elsewhere, (ways == world.branch[:, None]).argmax(1), offset.argmin(1))
+        nearest = np.where(elsewhere, (ways == world.shown_decision[:, None]).argmax(1), offset.argmin(1))
         target = np.where(lost, nearest, wanted)
         return control_by(bank, world, target, manners), ~(lost | strayed)
 
@@ -171,7 +173,7 @@ class Expert:
 class Fixed(Expert):
     """Always the same decision: a baseline, and the driver of films."""
 
-    def __init__(self, decision: str, manner: Manner | None = None, trial: Trial | None = None) -> None:
+    def __init__(self, decision: str, manner: Manner | None = None, trial: DecisionSpec | None = None) -> None:
         if decision not in DECISIONS:
             raise ValueError(f"decision {decision!r}; known are {DECISIONS}")
         index = DECISIONS.index(decision)
@@ -187,7 +189,7 @@ class Idle:
         """No memory."""
         return np.zeros((worlds, 0), np.float32)
 
-    def act(self, seen: Truth, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+    def act(self, seen: PrivilegedInput, memory: np.ndarray) -> tuple[Action, np.ndarray]:
         """Neither steers nor accelerates."""
         zeros = np.zeros(len(seen.slots), np.float32)
         return Action(zeros, zeros.copy()), memory

@@ -18,13 +18,13 @@ from policies.expert.driver_state import HEED, control_by
 from policies.expert.reasoner import Thought
 from policies.planning.parking import WIDTH, Parker
 from sim.datatypes.action import Action
-from sim.datatypes.episode import Trial
+from sim.datatypes.episode import DecisionSpec
 from sim.datatypes.simulation import Simulation
 from sim.datatypes.vocabulary import DECISION, DECISIONS, ROUTE_SPACING
 from sim.road.graph.decision_points import bays_of
 from sim.road.map.lane_arrays import GATE
 from sim.world.decision_detectors import ORDERS
-from sim.world.rollout import Truth
+from sim.world.rollout import PrivilegedInput
 
 BRAKING = 1.8  # [m/s^2] with which a line is come up to
 GRIP = 0.3  # [s] in which a speed that is too high is brought down
@@ -49,11 +49,13 @@ class Hands(Protocol):
 
     width: int
 
-    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+    def act(
+        self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
+    ) -> tuple[Action, np.ndarray]:
         """Action (S,) for the rows, of which each has its manner, and the memory afterwards."""
 
 
-def hands_of(trial: Trial) -> Hands:
+def hands_of(trial: DecisionSpec) -> Hands:
     """Whoever can drive the decisions of a trial.
 
     Raises:
@@ -65,7 +67,7 @@ def hands_of(trial: Trial) -> Hands:
     return kinds[trial.kind]() if trial.kind in kinds else Slows(trial)
 
 
-def first_way(seen: Truth) -> np.ndarray:
+def first_way(seen: PrivilegedInput) -> np.ndarray:
     """(S,) the number of the only way that these episodes have."""
     return np.zeros(len(seen.slots), np.int64)
 
@@ -104,11 +106,13 @@ class Turns:
     0 nobody knows of it, 1 it was seen, 2 it was in the place, 3 it is out of it.
     """
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: DecisionSpec) -> None:
         self.trial = trial
         self.width = 1 + len(trial.actors)
 
-    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+    def act(
+        self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
+    ) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
         memory, bank = memory.copy(), seen.maps.arrays
         lights = np.where(bank.gate_kind == GATE["light"], bank.gate_s, NOWHERE)
@@ -125,7 +129,7 @@ class Turns:
         held = ~free & (room > -PAST)
         return halting(action, speed, np.where(held, room - BEFORE, np.inf), manners), memory
 
-    def _stages(self, place: Place, thought: Thought, seen: Truth, memory: np.ndarray) -> np.ndarray:
+    def _stages(self, place: Place, thought: Thought, seen: PrivilegedInput, memory: np.ndarray) -> np.ndarray:
         """(S, K) how far those have come whom the trial names; writes it into the memory (S, K)."""
         slots = np.array([[1 + [a.name for a in e.actors].index(n) for n in self.trial.actors] for e in seen.episodes])
         world = thought.world
@@ -156,10 +160,12 @@ class Slows:
 
     width = 1
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: DecisionSpec) -> None:
         self.trial = trial
 
-    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+    def act(
+        self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
+    ) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
         memory = memory.copy()
         action = control_by(seen.maps.arrays, thought.world, first_way(seen), manners)
@@ -180,7 +186,9 @@ class Reacts:
 
     width = 0
 
-    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+    def act(
+        self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
+    ) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
         late = thought.decision == DECISION["late"]
         heeding = [(rows & (late == is_late), replace(manner, heed=HEED if is_late else EARLY))
@@ -196,7 +204,9 @@ class Parks:
     def __init__(self) -> None:
         self.parker = Parker()
 
-    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+    def act(
+        self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
+    ) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
         words = [DECISIONS[d] for d in thought.decision]
         parks = np.array([word.startswith("bay ") for word in words], bool)
@@ -214,10 +224,12 @@ class Changes:
 
     width = 0
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: DecisionSpec) -> None:
         self.trial = trial
 
-    def act(self, seen: Truth, thought: Thought, manners: Manners, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+    def act(
+        self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
+    ) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
         front, trial = -place_of(seen).left[:, 0], self.trial
         lane = np.array([int(DECISIONS[d][5:]) for d in thought.decision])
@@ -230,13 +242,13 @@ class Changes:
         return control_by(seen.maps.arrays, moved, first_way(seen), manners), memory
 
     @staticmethod
-    def _row(seen: Truth) -> np.ndarray:
+    def _row(seen: PrivilegedInput) -> np.ndarray:
         """(S,) the row of the paths' points at which ego is."""
         bank, route = seen.maps.arrays, seen.world.route[:, 0]
         row = bank.path_start[route] + (seen.world.route_s[:, 0] / ROUTE_SPACING).astype(np.int64)
         return np.clip(row, bank.path_start[route], bank.path_start[route + 1] - 1)
 
     @staticmethod
-    def _lane_widths(seen: Truth) -> np.ndarray:
+    def _lane_widths(seen: PrivilegedInput) -> np.ndarray:
         """(S,) [m] of the lane on which each ego starts."""
         return np.array([junction_of(seen, i).arms[e.arm].lane_width for i, e in enumerate(seen.episodes)])

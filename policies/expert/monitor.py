@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from policies.expert.expert import Expert
-from sim.datatypes.vocabulary import DECISIONS, NO_BRANCH
+from sim.datatypes.vocabulary import DECISIONS, UNDECIDED
 from sim.datatypes.world_state import World
 from sim.world.backend import Backend
-from sim.world.rollout import Truth, look
+from sim.world.rollout import PrivilegedInput, observe_for
 
 
 class Onlooker:
@@ -46,10 +46,10 @@ class Onlooker:
         if tick < self._tick:  # another episode has begun
             self._memory = self.expert.begin(1)
         self._tick = tick
-        seen = look(self.backend, "state", np.zeros(1, int))
-        assert isinstance(seen, Truth)
+        seen = observe_for(self.backend, "state", np.zeros(1, int))
+        assert isinstance(seen, PrivilegedInput)
         label = self.expert.label(seen, self._memory)
         self._memory = label.memory
         self._facts = {name: bool(truth[0]) for name, truth in label.facts.items()}
-        if world.branch[0] == NO_BRANCH or not self._wanted:
+        if world.shown_decision[0] == UNDECIDED or not self._wanted:
             self._wanted = DECISIONS[int(label.decision[0])]

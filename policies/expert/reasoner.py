@@ -28,7 +28,7 @@ from sim.datatypes.world_state import World
 from sim.dynamics.impairment import LATE, drowsiness
 from sim.traffic.route_follower import EASE, LINE
 from sim.world.decision_detectors import ORDERS
-from sim.world.rollout import Truth
+from sim.world.rollout import PrivilegedInput
 
 AT_LINE = 3.0  # [m] from the edge at which who stands, or is over it, has arrived
 STANDS = 0.3  # [m/s]
@@ -65,7 +65,7 @@ class Thinker(Protocol):
     def begin(self, worlds: int) -> np.ndarray:
         """Memory (worlds, width) float32 of fresh episodes."""
 
-    def think(self, seen: Truth, memory: np.ndarray) -> Thought:
+    def think(self, seen: PrivilegedInput, memory: np.ndarray) -> Thought:
         """The thought of this moment."""
 
 
@@ -163,7 +163,7 @@ class Mind:
         rest = _PARTS * n
         return _Columns._make([*parts, memory[:, rest : rest + 1], memory[:, rest + 1 : self.own]])
 
-    def think(self, seen: Truth, memory: np.ndarray) -> Thought:
+    def think(self, seen: PrivilegedInput, memory: np.ndarray) -> Thought:
         """See `Thinker.think`."""
         memory = memory.copy()
         kept = self._columns(memory)
@@ -179,7 +179,7 @@ class Mind:
             facts = {name: kept.facts[:, k] > 0 for k, name in enumerate(facts)}
         return Thought(np.asarray(evaluate(self.scenario.rule, facts)), facts, view.now, memory)
 
-    def _look(self, seen: Truth, kept: _Columns) -> _View:
+    def _look(self, seen: PrivilegedInput, kept: _Columns) -> _View:
         """What is in view at this moment, and what is known of earlier ones, which is kept."""
         state, world, n = seen.state, seen.world, self.slots
         in_view = np.ones(world.kind.shape, bool)
@@ -187,16 +187,16 @@ class Mind:
         here = in_view[:, :n] & (world.kind[:, :n] != 0)
         kept.heading[:] = np.where(here & (kept.seen == 0), world.yaw[:, :n], kept.heading)
         kept.seen[:] = np.where(here, world.kind[:, :n], kept.seen)
-        kept.low[:] = np.where(here, world.look[:, :n] % _HALF, kept.low)  # a float32 holds no whole look
-        kept.high[:] = np.where(here, world.look[:, :n] // _HALF, kept.high)
+        kept.low[:] = np.where(here, world.appearance[:, :n] % _HALF, kept.low)  # a float32 holds no whole look
+        kept.high[:] = np.where(here, world.appearance[:, :n] // _HALF, kept.high)
         kept.read[:, 1:] = np.maximum(kept.read[:, 1:], state.signs.readable[:, : n - 1])
         if self.watches:
             self._watch(place_of(seen), world, here, kept)
         now = world._replace(kind=np.where(in_view, world.kind, 0))
-        kind, look = now.kind.copy(), world.look.copy()
+        kind, look = now.kind.copy(), world.appearance.copy()
         kind[:, :n] = kept.seen
         look[:, :n] = kept.high.astype(look.dtype) * _HALF + kept.low.astype(look.dtype)
-        there = now._replace(kind=kind, look=look, speed=np.where(in_view, world.speed, np.float32(0)))
+        there = now._replace(kind=kind, appearance=look, speed=np.where(in_view, world.speed, np.float32(0)))
         said = np.zeros_like(kind)
         said[:, :n] = np.where(kept.read > 0, kept.seen, 0)
         return _View(now, there, there._replace(kind=said), kept.turned, None)
@@ -227,7 +227,7 @@ class Mind:
         kept.leads[open_] = leads[open_]
         kept.settled[there[:, 0], 0] = 1
 
-    def _facts(self, seen: Truth, view: _View, memory: np.ndarray) -> dict[str, np.ndarray]:
+    def _facts(self, seen: PrivilegedInput, view: _View, memory: np.ndarray) -> dict[str, np.ndarray]:
         """The truth of every proposition as it is known; brings the monitor's part of the memory up to this tick."""
         values = _Values(lambda variable: self._value(seen, view, variable))
         shape = view.now.tick.shape
@@ -242,7 +242,7 @@ class Mind:
             facts |= dict(zip((p.name for p in self.timed), truths))
         return {name: facts[name] for name in self.scenario.proposition_names}
 
-    def _value(self, seen: Truth, view: _View, variable: str) -> np.ndarray:
+    def _value(self, seen: PrivilegedInput, view: _View, variable: str) -> np.ndarray:
         """What is known of a variable: (S,)."""
         if variable.endswith(".lead") and view.leads is not None:
             return view.leads[:, 1 + self.actors.index(variable.split(".")[1])]

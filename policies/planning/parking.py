@@ -23,7 +23,7 @@ from sim.actors.kinds import EGO
 from sim.core.geometry import HALF, boxes_touch, clamp, wrap
 from sim.core.kernel import kernel
 from sim.datatypes.action import Action
-from sim.datatypes.road_map import Bank
+from sim.datatypes.road_map import MapArrays
 from sim.datatypes.world_state import World
 
 # Columns of a memory's row: what is done, the piece, how many there are, ticks stood, plans made; x, y of the bay that
@@ -264,7 +264,7 @@ class Parker:
         return np.zeros((worlds, WIDTH), np.float32)
 
     def act(
-        self, bank: Bank, world: World, bay: np.ndarray, memory: np.ndarray, target: np.ndarray | None = None
+        self, bank: MapArrays, world: World, bay: np.ndarray, memory: np.ndarray, target: np.ndarray | None = None
     ) -> tuple[Action, np.ndarray, np.ndarray]:
         """Drive on, and into the bay.
 

@@ -17,7 +17,7 @@ from scenarios.rules.logic import valuation_of
 from scenarios.sampling.sample import cells, sample
 from scenarios.scenario import EVERY, Scenario
 from sim.datatypes.episode import Episode
-from sim.datatypes.vocabulary import DECISION, DECISIONS, NO_BRANCH, OUTCOME
+from sim.datatypes.vocabulary import DECISION, DECISIONS, OUTCOME, UNDECIDED
 
 MOST_DRIVEN = 2560  # episodes of one split: 160 in each of 16 cells, and fewer a cell where there are more of them
 
@@ -139,7 +139,7 @@ def twin_episodes(crossing: Crossing, count: int, first_seed: int) -> list[list[
 def twins_of(crossing: Crossing, tally: Tally, count: int) -> Twins:
     """Shape the tally of `twin_episodes` (base by base) into a factorial."""
     shape = (count, len(crossing.settings))
-    way = np.where(tally.outcome == OUTCOME["arrived"], tally.branch, NO_BRANCH)
+    way = np.where(tally.outcome == OUTCOME["arrived"], tally.shown_decision, UNDECIDED)
     return Twins(crossing, way.reshape(shape), tally.wanted.reshape(shape))
 
 
@@ -213,14 +213,14 @@ def _split_cells(scenario: Scenario, split: str) -> tuple[str, ...]:
 # -------------------------------------------------------------------------------------------- the truth table
 def counted(twins: Twins) -> tuple[str, ...]:
     """The decisions that a truth table counts: those of the rule, and any other that was shown."""
-    wanted = set(columns(twins.crossing.scenario)) | {DECISIONS[d] for d in np.unique(twins.way) if d != NO_BRANCH}
+    wanted = set(columns(twins.crossing.scenario)) | {DECISIONS[d] for d in np.unique(twins.way) if d != UNDECIDED}
     return tuple(d for d in DECISIONS if d in wanted)
 
 
 def truth_table_of(twins: Twins) -> Recovered:
     """What the interventions on the world say of every cell."""
     known, crossing = counted(twins), twins.crossing
-    indices = (*(DECISION[d] for d in known), NO_BRANCH)
+    indices = (*(DECISION[d] for d in known), UNDECIDED)
     counts = {s: tuple(int((twins.way[:, c] == d).sum()) for d in indices) for c, s in enumerate(crossing.settings)}
     return recover(twins.names, counts, known, None if crossing.full else crossing.settings)
 

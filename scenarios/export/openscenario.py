@@ -36,7 +36,7 @@ from sim.datatypes.road_map import Junction
 from sim.datatypes.road_map import Path as Line
 from sim.datatypes.vocabulary import DECISIONS, ROUTE_SPACING
 from sim.datatypes.world_state import World
-from sim.render.lighting import FOG_RATE, LIGHT_SIZE, light_of
+from sim.render.lighting import FOG_RATE, LIGHT_SIZE, lighting
 from sim.road.map.loading import find_file, load_map
 from sim.road.map.map_batch import path_points
 from sim.traffic.route_follower import ALONG
@@ -279,7 +279,7 @@ def environment(weather: Weather) -> ET.Element:
     rain, cloud = weather.precipitation, weather.cloudiness
     clouds = "rainy" if rain > 0 else "free" if cloud <= FREE else "cloudy" if cloud <= CLOUDY else "overcast"
     table = np.zeros(LIGHT_SIZE, np.float32)
-    light_of(weather.array(), table)
+    lighting(weather.array(), table)
     told = [_e("Property", name=f"weather.{name}", value=value) for name, value in vars(weather).items()]
     return _e(
         "Environment",

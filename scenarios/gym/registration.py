@@ -16,7 +16,7 @@ from scenarios.sampling.sample import room_for, sample
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.world_state import World
-from sim.envs.driving_env import DriveEnv, Fleet
+from sim.envs.driving_env import DrivingEnv, DrivingVectorEnv
 from sim.world.decision_detectors import backs_up
 from sim.world.embedded import EmbeddedWorld
 
@@ -41,10 +41,10 @@ def make_drive(
     split: str = "train",
     camera: Camera | None = None,
     render_mode: str | None = None,
-) -> DriveEnv:
+) -> DrivingEnv:
     """One world of a scenario (a library name, a file, or a loaded one) as a `gymnasium.Env`."""
     backend, draw, backs = _parts(scenario, split, 1, camera, 1)
-    return DriveEnv(backend, draw, render_mode, backs)
+    return DrivingEnv(backend, draw, render_mode, backs)
 
 
 def make_fleet(
@@ -54,10 +54,10 @@ def make_fleet(
     camera: Camera | None = None,
     threads: int = 1,
     render_mode: str | None = None,
-) -> Fleet:
+) -> DrivingVectorEnv:
     """`num_envs` worlds of a scenario as a `gymnasium.vector.VectorEnv`."""
     backend, draw, backs = _parts(scenario, split, num_envs, camera, threads)
-    return Fleet(backend, draw, render_mode, backs)
+    return DrivingVectorEnv(backend, draw, render_mode, backs)
 
 
 def register() -> None:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from scenarios.reading.errors import RuleError
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 
 KeyPath = tuple[str | int, ...]
 T = TypeVar("T")
@@ -148,14 +148,14 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
         case "extra_forbidden":
             known = known_keys(model, detail["loc"][:-1])
             word = str(detail["loc"][-1])
-            return f"unknown key '{word}'; known are {listed(known)}{nearest(word, known)}"
+            return f"unknown key '{word}'; known are {known_names(known)}{did_you_mean(word, known)}"
         case "missing":
             return "this key is missing; it must be given"
         case "value_error":
             return str(detail["ctx"]["error"])
         case "model_type" | "model_attributes_type" | "dict_type":
             known = known_keys(model, detail["loc"])
-            return f"found {found!r}; wanted keys and values{'; known keys are ' + listed(known) if known else ''}"
+            return f"found {found!r}; wanted keys and values{'; known keys are ' + known_names(known) if known else ''}"
         case "literal_error":
             return f"found {found!r}; known are {detail['ctx']['expected']}"
     wanted = detail["msg"].removeprefix("Input should be ")

@@ -32,7 +32,7 @@ from scenarios.rules.ast import (
 )
 from scenarios.rules.numbers import Number
 from scenarios.rules.visitors import asks_past
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 
 Leaf = Callable[[Formula], Callable[[Any], Any]]  # leaf of a tree -> function of a situation
 Lookup = Callable[[str], Any]  # variable name -> its value, a scalar or (B,)
@@ -189,7 +189,9 @@ def of_valuation(leaf: Formula) -> Callable[[Mapping[str, Any]], Any]:
         try:
             return valuation[name]
         except KeyError:
-            sentence = f"no value for proposition '{name}'; given are {listed(valuation)}{nearest(name, valuation)}"
+            sentence = (
+                f"no value for proposition '{name}'; given are {known_names(valuation)}{did_you_mean(name, valuation)}"
+            )
             raise ValueError(sentence) from None
 
     return value

@@ -13,7 +13,7 @@ from scenarios.rules.grammar import first_token, read, unknown_name
 from scenarios.rules.numbers import Number
 from scenarios.rules.transformer import Reader
 from scenarios.rules.variables import family_of, known_variables, says, type_of
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class _Condition(Reader):
             raise self.error(f"{function}({token}) asks for no words; wanted such as '{function}(\"DETOUR\")'", token)
         if not self.of.boards(words):
             options = [o for s in self.of.signs for o in self.of.options.get(f"signs.{s}.text", ()) if o]
-            told = f"no board ever says {token}; they can say {listed(f'{chr(34)}{o}{chr(34)}' for o in options)}"
-            raise self.error(f"{told}{nearest(words, options)}", token)
+            told = f"no board ever says {token}; they can say {known_names(f'{chr(34)}{o}{chr(34)}' for o in options)}"
+            raise self.error(f"{told}{did_you_mean(words, options)}", token)
         return f'{function}("{words}")'
 
     def _words(self, variable: str) -> str:
@@ -119,8 +119,8 @@ class _Condition(Reader):
             raise self.error(f"'{named}' is {what}, and {said} is words; wanted the two alike", said)
         words, options = str(said)[1:-1], self.of.options.get(named)
         if options is not None and words not in options:
-            known = listed(f'"{o}"' for o in options)
-            raise self.error(f"'{named}' is never {said}; it can be {known}{nearest(words, options)}", said)
+            known = known_names(f'"{o}"' for o in options)
+            raise self.error(f"'{named}' is never {said}; it can be {known}{did_you_mean(words, options)}", said)
         return Wording(str(named), str(between[0]), words)
 
 
@@ -147,7 +147,7 @@ class _Arithmetic(Reader):
 
     def call(self, function: str, token: lark.Token) -> str:
         word = "number" if function == "board" else function
-        raise self.error(f"{word}({token}) asks the world; wanted a number over {listed(self.known)}", token)
+        raise self.error(f"{word}({token}) asks the world; wanted a number over {known_names(self.known)}", token)
 
 
 def parse_condition(text: str, vocabulary: Vocabulary) -> Formula:

@@ -14,7 +14,7 @@ import lark
 
 from scenarios.reading.errors import RuleError
 from scenarios.rules.ast import KEYWORDS
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 
 _NO_UNITS = "|".join(k for k in KEYWORDS if k != "min")  # words that may follow a number and are none
 GRAMMAR = (
@@ -72,7 +72,7 @@ def pointed(sentence: str, text: str, part: Any) -> RuleError:
 
 def unknown_name(text: str, token: lark.Token, what: str, known: Sequence[str]) -> RuleError:
     """The error for a word that is not among `known`."""
-    sentence = f"unknown {what} '{token}'; known are {listed(known)}{nearest(str(token), known)}"
+    sentence = f"unknown {what} '{token}'; known are {known_names(known)}{did_you_mean(str(token), known)}"
     return pointed(sentence, text, token)
 
 
@@ -127,7 +127,7 @@ def read(text: str, start: str, wanted: str) -> Any:
             raise RuleError(sentence + point_at(text, len(text.rstrip()), 1)) from None
         word, where = str(error.token), error.token.start_pos or 0
         known = [k for k in KEYWORDS if k.upper() in error.accepts] if error.accepts else list(KEYWORDS)
-        sentence = f"'{word}' is not expected here{nearest(word, known)}; wanted {wanted}"
+        sentence = f"'{word}' is not expected here{did_you_mean(word, known)}; wanted {wanted}"
         raise RuleError(sentence + point_at(text, where, len(word))) from None
     except lark.UnexpectedCharacters as error:
         where = error.pos_in_stream or 0

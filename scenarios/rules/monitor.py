@@ -31,7 +31,7 @@ from scenarios.rules.compile import BINARY, COMPARE, operation_of
 from scenarios.rules.numbers import Number
 from scenarios.rules.trace import TICK, ticks_of
 from scenarios.rules.visitors import reads
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 
 Values = Mapping[str, Any]
 
@@ -85,7 +85,7 @@ class Monitor:
             ValueError: for a variable without values.
         """
         if lacking := next((v for v in self.reads if v not in values), None):
-            told = f"no value for '{lacking}'; given are {listed(values)}{nearest(lacking, values)}"
+            told = f"no value for '{lacking}'; given are {known_names(values)}{did_you_mean(lacking, values)}"
             raise ValueError(told)
         tick = _Tick(values, memory, memory.copy(), {})
         truths = (np.asarray(part(tick), bool) for part in self._parts)

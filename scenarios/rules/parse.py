@@ -25,11 +25,18 @@ from scenarios.rules.ast import (
 from scenarios.rules.grammar import has_word, pointed, read, unknown_name
 from scenarios.rules.transformer import Reader
 from scenarios.rules.visitors import replaced
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.vocabulary import DECISIONS, TURNS
 
 __all__ = [
-    "Definition", "RuleError", "check_name", "expanded", "listed", "nearest", "parse_definition", "parse_formula",
+    "Definition",
+    "RuleError",
+    "check_name",
+    "did_you_mean",
+    "expanded",
+    "known_names",
+    "parse_definition",
+    "parse_formula",
     "parse_rule",
 ]  # fmt: skip
 
@@ -46,7 +53,7 @@ def _decision_words() -> str:
         thing, _, number = decision.partition(" ")
         if number.isdigit():
             counted[thing] = f"{thing} 1 to {number}"
-    return f"{listed((*plain, *counted.values()))}, and two turns such as 'left then right'"
+    return f"{known_names((*plain, *counted.values()))}, and two turns such as 'left then right'"
 
 
 class _Propositions(Reader):
@@ -104,16 +111,16 @@ class _Propositions(Reader):
             told = f"'{word}' is true or false, not a rule; wanted a decision here, or 'X if {word} else Y'"
             raise pointed(told, self.text, tree)
         rules = [name for name, tree in self.defined.items() if isinstance(tree, Rule)]
-        known = f"{listed(rules)}, {_decision_words()}" if rules else _decision_words()
+        known = f"{known_names(rules)}, {_decision_words()}" if rules else _decision_words()
         raise pointed(
-            f"unknown decision '{word}'; known are {known}{nearest(word, (*rules, *DECISIONS))}", self.text, tree
+            f"unknown decision '{word}'; known are {known}{did_you_mean(word, (*rules, *DECISIONS))}", self.text, tree
         )
 
     def _check_turns(self, side: Rule, part: Any) -> None:
         """Refuse what is no turn beside `then`."""
         made = expanded(side, self.defined)
         if odd := next((d.decision for d in walk(made) if isinstance(d, Decide) and d.decision not in TURNS), None):
-            told = f"'then' joins turns, and '{odd}' is none; wanted {listed(TURNS)} on both sides"
+            told = f"'then' joins turns, and '{odd}' is none; wanted {known_names(TURNS)} on both sides"
             raise pointed(told, self.text, part)
 
 

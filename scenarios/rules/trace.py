@@ -33,7 +33,7 @@ from scenarios.rules.ast import (
 )
 from scenarios.rules.compile import BINARY, COMPARE, operation_of
 from scenarios.rules.numbers import Number
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.simulation import Simulation
 
 TICK = Simulation.tick  # [s]
@@ -81,7 +81,9 @@ class _Trace:
 
     def value(self, variable: str) -> np.ndarray:
         if variable not in self.values:
-            told = f"no values for '{variable}'; given are {listed(self.values)}{nearest(variable, self.values)}"
+            told = (
+                f"no values for '{variable}'; given are {known_names(self.values)}{did_you_mean(variable, self.values)}"
+            )
             raise ValueError(told)
         return np.asarray(self.values[variable])
 

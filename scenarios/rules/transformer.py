@@ -34,7 +34,7 @@ from scenarios.rules.ast import (
 from scenarios.rules.grammar import pointed
 from scenarios.rules.numbers import Number
 from scenarios.rules.units import FAMILIES, converted, own_unit, units_of
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 
 _BINARY: dict[str, Any] = {"and": And, "xor": Xor, "or": Or, "implies": Implies, "iff": Iff}
 _PAST: dict[str, Any] = {"once": Once, "always": Always}
@@ -141,7 +141,7 @@ class Reader(ABC):
         value, unit = _measured(token)
         if unit not in FAMILIES["time"]:
             known = units_of("time")
-            told = f"'{unit}' is no unit of time; known are {listed(known)}{nearest(unit, known)}"
+            told = f"'{unit}' is no unit of time; known are {known_names(known)}{did_you_mean(unit, known)}"
             raise self.error(told, _unit_token(token, unit))
         return converted(value, unit, "time")
 
@@ -216,7 +216,7 @@ class Reader(ABC):
         known = units_of(family) if family else ()
         if family is None or unit not in known:
             own = f"is in {own_unit(family)}" if family and own_unit(family) else "has no unit"
-            wanted = f"known are {listed(known)}{nearest(unit, known)}" if known else "wanted a bare number"
+            wanted = f"known are {known_names(known)}{did_you_mean(unit, known)}" if known else "wanted a bare number"
             raise self.error(f"'{variable}' {own}, which '{unit}' does not fit; {wanted}", at)
         return Number("measure", (value, unit, converted(value, unit, family)))
 

@@ -40,10 +40,10 @@ import numpy as np
 
 from scenarios.rules.ast import JUNCTION, JUNCTIONS
 from sim.actors.kinds import VEHICLES
-from sim.actors.signs import SIGN, WEARS, face_shown
+from sim.actors.signs import SIGN, WEARS, visible_text
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
-from sim.datatypes.road_map import Bank
+from sim.datatypes.road_map import MapArrays
 from sim.datatypes.vocabulary import DECISIONS, KIND, KINDS, TURNS, WEATHER_FIELDS, WEATHER_INDEX
 from sim.datatypes.world_state import World
 from sim.world.weather_schedule import settled
@@ -223,7 +223,7 @@ def value_in(episode: Episode, variable: str) -> Any:
 
 
 def value_on(
-    world: World, variable: str, actors: Sequence[str], signs: Sequence[str], bank: Bank | None = None,
+    world: World, variable: str, actors: Sequence[str], signs: Sequence[str], bank: MapArrays | None = None,
     seen: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
     """The value of a proposition's variable in B running worlds now: (B,).
@@ -294,13 +294,13 @@ def _of_sent(world: World, slot: int, variable: str) -> np.ndarray:
 
 def _on_sign(world: World, slot: int, attribute: str) -> np.ndarray:
     """What the signs in a slot show: (B,)."""
-    looks, row = np.unique(np.where(world.kind[:, slot] == SIGN, world.look[:, slot], -1), return_inverse=True)
+    looks, row = np.unique(np.where(world.kind[:, slot] == SIGN, world.appearance[:, slot], -1), return_inverse=True)
     found = []
     for look in looks.tolist():
         if look < 0:
             found.append(_ABSENT[attribute])
         else:
-            face, wear = face_shown(look)
+            face, wear = visible_text(look)
             found.append(wear if attribute == "wear" else getattr(face, attribute))
     return np.array(found)[row]
 
@@ -335,7 +335,7 @@ def readable_on(world: World, slot: int) -> np.ndarray:
     return np.asarray(near & towards & (world.kind[:, slot] == SIGN))
 
 
-def passed_on(world: World, bank: Bank) -> np.ndarray:
+def passed_on(world: World, bank: MapArrays) -> np.ndarray:
     """How many side roads or junctions ego has passed in B worlds: (B,) int.
 
     Of a row of exits: those whose turning ends behind ego, along the way that it is nearest to. Elsewhere the junction

@@ -14,9 +14,9 @@ from scenarios.schema.actors import ActorModel, MoodModel, TrafficModel
 from scenarios.schema.map import SignModel
 from sim.datatypes.episode import (
     ActorSpec,
+    DriverState,
     Episode,
     MapSpec,
-    Mood,
     Script,
     SignSpec,
     TrafficSpec,
@@ -74,8 +74,8 @@ def _traffic(model: TrafficModel | None, values: Mapping[str, Any]) -> TrafficSp
     return None if model is None else TrafficSpec(**{k: values[f"traffic.{k}"] for k in model.draws})
 
 
-def _mood(model: MoodModel | None, values: Mapping[str, Any]) -> Mood | None:
-    return None if model is None else Mood(**{k: values[f"mood.{k}"] for k in model.draws})
+def _mood(model: MoodModel | None, values: Mapping[str, Any]) -> DriverState | None:
+    return None if model is None else DriverState(**{k: values[f"mood.{k}"] for k in model.draws})
 
 
 _WEATHER = tuple(vars(Weather()))

@@ -20,11 +20,11 @@ from scenarios.reading.xml import Element, read_xml
 from scenarios.reading.yaml import ScenarioError
 from scenarios.sampling.episode_builder import identify_map
 from scenarios.schema.map import weather_bounds
-from sim.core.errors import listed
+from sim.core.errors import known_names
 from sim.datatypes.episode import Episode, MapSpec, Weather
 from sim.datatypes.vocabulary import WEATHER_FIELDS
 from sim.road.generators.registry import GENERATORS
-from sim.road.graph.keypoint_route import KeypointError, route_of
+from sim.road.graph.keypoint_route import KeypointError, route_through
 from sim.road.map.loading import read_map
 from sim.road.opendrive.carla_frame import carla_from_ours_location, ours_from_carla_location
 
@@ -84,7 +84,7 @@ class RouteSpec:
         if self.town in GENERATORS:
             return MapSpec(self.town)
         raise FileNotFoundError(f"{self._here}: no map for the town '{self.town}': {missing}; generated towns are "
-                                f"{listed(sorted(GENERATORS))}")  # fmt: skip
+                                f"{known_names(sorted(GENERATORS))}")  # fmt: skip
 
     def episode(self, seed: int, search: Sequence[Path] = ()) -> Episode:
         """The route as an episode: ego stands at the first keypoint, alone, and has the Leaderboard 1.0's time limit.
@@ -100,7 +100,7 @@ class RouteSpec:
         """
         spec = self.map(search)
         try:
-            length = route_of(read_map(spec, search), self.keypoints).path.length
+            length = route_through(read_map(spec, search), self.keypoints).path.length
         except KeypointError as error:
             x, y = carla_from_ours_location(self.keypoints[error.index])
             raise ScenarioError(
@@ -211,7 +211,7 @@ def _weather(route: Element, where: str, first_layout: bool) -> tuple[Weather, l
     notes = list(dict.fromkeys(note for _, _, some in found for note in some))
     weather = found[0][1]
     if any(other != weather for _, other, _ in found):
-        shares = listed([f"{share:g}" for share, _, _ in found])
+        shares = known_names([f"{share:g}" for share, _, _ in found])
         notes.append(f"the weather changes on the way (at {shares} % of it); the first is shown all the way")
     return weather, notes
 

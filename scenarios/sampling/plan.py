@@ -28,7 +28,7 @@ from scenarios.scenario import Scenario
 from scenarios.schema.base import options_of
 from scenarios.schema.distributions import DECIMALS, Choice, Draw
 from scenarios.schema.map import weather_bounds
-from sim.core.errors import listed
+from sim.core.errors import known_names
 
 _TRIALS = 4096  # draws from which the cells that can happen are learned; a cell rarer than about 1 in 1000 is missed
 CONTEXT = ("ego.start", "ego.distance", "ego.speed")  # of ego's way to the junction
@@ -275,6 +275,6 @@ def admitted(scenario: Scenario, split: str) -> tuple[Cell, ...]:
     if not cells:
         raise ValueError(
             f"split '{split}' of scenario {scenario.name} ({scenario.split(split)}) admits none of the cells that can "
-            f"happen over {listed(names)}"
+            f"happen over {known_names(names)}"
         )
     return cells

@@ -24,7 +24,7 @@ from scenarios.rules.variables import drawn_in
 from scenarios.sampling.episode_builder import Count, episode_of, replaced
 from scenarios.sampling.plan import Plan, admitted, plan
 from scenarios.scenario import EVERY, Scenario
-from sim.core.errors import listed
+from sim.core.errors import known_names
 from sim.datatypes.episode import Episode, MapSpec
 from sim.datatypes.simulation import Simulation
 
@@ -261,7 +261,7 @@ def _pick_cell(scenario: Scenario, split: str, u: float, v: float) -> Cell:
 def _check_cell(scenario: Scenario, split: str, cell: Cell) -> Cell:
     names = scenario.proposition_names
     if len(cell) != len(names):
-        raise ValueError(f"cell {cell} has {len(cell)} values; wanted one for each of {listed(names)}")
+        raise ValueError(f"cell {cell} has {len(cell)} values; wanted one for each of {known_names(names)}")
     cell = tuple(bool(value) for value in cell)
     if cell not in (found := admitted(scenario, split)):
         known = "; ".join(describe_cell(names, c) for c in found)
@@ -327,7 +327,8 @@ def _no_draw(worked: Plan, propositions: Sequence[Proposition], variables: Seque
     cell = describe_cell([p.name for p in propositions], target)
     return ValueError(
         f"scenario {worked.scenario.name}: found no draw with '{cell}' "
-        f"in {_TRIES} tries of {listed(variables)}; widen their ranges or choose propositions that can hold together"
+        f"in {_TRIES} tries of {known_names(variables)}; "
+        "widen their ranges or choose propositions that can hold together"
     )
 
 

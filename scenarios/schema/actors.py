@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from scenarios.schema.base import ARMS, EVERYWHERE, LANES, LONGEST, Model
 from scenarios.schema.distributions import Draw, Fixed, read_colour, read_count, read_truth
 from sim.actors.kinds import BODIES, EGO
-from sim.datatypes.episode import ActorSpec, Mood, TrafficSpec
+from sim.datatypes.episode import ActorSpec, DriverState, TrafficSpec
 from sim.datatypes.vocabulary import TURNS
 from sim.traffic.state import MOST_POINTS
 
@@ -183,15 +183,15 @@ class ActorModel(Model):
 
 
 class MoodModel(Model):
-    """How the demonstrator is; the fields of `sim.datatypes.episode.Mood`, each a draw, and what angers it.
+    """How the demonstrator is; the fields of `sim.datatypes.episode.DriverState`, each a draw, and what angers it.
 
     `angered_by` names a proposition or a formula of `where:`; while it holds, anger rises
     (`policies.expert.driver_state`).
     """
 
-    drowsy: Draw = Fixed(Mood.drowsy)
-    onset: Draw = Fixed(Mood.onset)
-    hurry: Draw = Fixed(Mood.hurry)
+    drowsy: Draw = Fixed(DriverState.drowsy)
+    onset: Draw = Fixed(DriverState.onset)
+    hurry: Draw = Fixed(DriverState.hurry)
     angered_by: str = ""
     numbers: ClassVar[dict[str, tuple[float, float]]] = {"onset": (0.0, LONGEST)}
 

@@ -21,12 +21,12 @@ from pydantic import Field, model_validator
 
 from scenarios.schema.base import Model
 from sim.actors.kinds import EGO
-from sim.core.errors import listed, nearest
-from sim.datatypes.episode import Trial
-from sim.world.decision_detectors import ORDERS, SPEEDS, STRETCHES, TRIALS
+from sim.core.errors import did_you_mean, known_names
+from sim.datatypes.episode import DecisionSpec
+from sim.world.decision_detectors import DETECTORS, ORDERS, SPEEDS, STRETCHES
 
 WAY_OUT = "junction"
-KINDS = (WAY_OUT, *TRIALS)
+KINDS = (WAY_OUT, *DETECTORS)
 _FAR = 400.0  # [m]
 _STILL = 0.1  # [m/s] below which who stops has stopped
 
@@ -60,11 +60,14 @@ class DecisionModel(Model):
         if isinstance(data, str):
             data = {data: None}
         if not isinstance(data, dict) or len(data) != 1:
-            raise ValueError(f"found {data!r}; wanted one of {listed(KINDS)}, such as 'decision: {{order: [west]}}'")
+            raise ValueError(
+                f"found {data!r}; wanted one of {known_names(KINDS)}, such as 'decision: {{order: [west]}}'"
+            )
         ((kind, value),) = data.items()
         if kind not in KINDS:
             raise ValueError(
-                f"unknown way to read a decision {kind!r}; known are {listed(KINDS)}{nearest(str(kind), KINDS)}"
+                f"unknown way to read a decision {kind!r}; "
+                f"known are {known_names(KINDS)}{did_you_mean(str(kind), KINDS)}"
             )
         if kind in ORDERS:
             if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
@@ -81,15 +84,15 @@ class DecisionModel(Model):
         return {"kind": kind}
 
     @property
-    def trial(self) -> Trial | None:
+    def trial(self) -> DecisionSpec | None:
         """What an episode is told; None for the way out."""
         if self.kind == WAY_OUT:
             return None
         if self.stretch is None:
-            return Trial(self.kind, self.actors)
-        return Trial(self.kind, (), self.stretch.begin, self.stretch.end, self.stretch.below)
+            return DecisionSpec(self.kind, self.actors)
+        return DecisionSpec(self.kind, (), self.stretch.begin, self.stretch.end, self.stretch.below)
 
     @property
     def sayable(self) -> tuple[str, ...] | None:
         """The decisions that can show; None where the place's ways out say."""
-        return TRIALS.get(self.kind)
+        return DETECTORS.get(self.kind)

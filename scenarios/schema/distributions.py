@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 
 DECIMALS = 4  # draws are rounded, so that float32 worlds and float64 files agree about thresholds
 GRID = 5.0  # [m]; map parameters are drawn on this grid, so that compiled maps are shared between episodes
@@ -158,11 +158,11 @@ def read_word(raw: Any, known: Sequence[str]) -> Draw:
     Raises:
         ValueError: one sentence with what was found and the known words.
     """
-    wanted = f"known are {listed(known)}"
+    wanted = f"known are {known_names(known)}"
     options = _options(raw, wanted) if isinstance(raw, dict) else [raw]
     for option in options:
         if option not in known:
-            raise ValueError(f"unknown word {option!r}; {wanted}{nearest(str(option), known)}")
+            raise ValueError(f"unknown word {option!r}; {wanted}{did_you_mean(str(option), known)}")
     return Choice(tuple(options)) if isinstance(raw, dict) else Fixed(raw)
 
 
@@ -183,14 +183,14 @@ def read_colour(raw: Any) -> Draw:
     Raises:
         ValueError: one sentence with what was found and the known names.
     """
-    wanted = f'"#rrggbb" in quotes, or one of {listed(COLOURS)}'
+    wanted = f'"#rrggbb" in quotes, or one of {known_names(COLOURS)}'
 
     def colour(option: Any) -> int:
         if isinstance(option, str) and option in COLOURS:
             return COLOURS[option]
         if isinstance(option, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", option):
             return int(option[1:], 16)
-        raise ValueError(f"unknown colour {option!r}; wanted {wanted}{nearest(str(option), COLOURS)}")
+        raise ValueError(f"unknown colour {option!r}; wanted {wanted}{did_you_mean(str(option), COLOURS)}")
 
     if isinstance(raw, dict):
         return Choice(tuple(colour(option) for option in _options(raw, f"wanted {wanted}")))

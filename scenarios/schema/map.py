@@ -27,7 +27,7 @@ from scenarios.schema.distributions import (
 )
 from sim.actors.kinds import EGO
 from sim.actors.signs import SIGN_KINDS
-from sim.core.errors import listed, nearest
+from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import Episode, MapSpec, SignSpec, Weather, WeatherChange
 from sim.datatypes.vocabulary import DECISIONS, WEATHER_FIELDS
 from sim.render.assets.sign_art import BOARD_COLOURS, FONTS, check_text
@@ -72,7 +72,7 @@ class MapModel(Model):
         if not isinstance(data, dict):
             raise ValueError(f"found {data!r}; wanted {{generate: ...}} or {{file: ..., junction: t}}")
         if ("generate" in data) == ("file" in data):
-            raise ValueError(f"found the keys {listed(map(str, data))}; wanted exactly one of generate and file")
+            raise ValueError(f"found the keys {known_names(map(str, data))}; wanted exactly one of generate and file")
         data = dict(data)
         if isinstance(data.get("junction"), str):
             data["junction"] = {"kind": data["junction"]}
@@ -83,12 +83,14 @@ class MapModel(Model):
         known = RANGES
         name = data.pop("generate")
         if name not in known:
-            raise ValueError(f"unknown map generator {name!r}; known are {listed(known)}{nearest(str(name), known)}")
+            raise ValueError(
+                f"unknown map generator {name!r}; known are {known_names(known)}{did_you_mean(str(name), known)}"
+            )
         parameters = {k: data.pop(k) for k in list(data) if k != "junction"}
         for key in parameters:
             if key not in known[name]:
-                close = nearest(str(key), known[name])
-                raise ValueError(f"unknown parameter '{key}' of {name}; known are {listed(known[name])}{close}")
+                close = did_you_mean(str(key), known[name])
+                raise ValueError(f"unknown parameter '{key}' of {name}; known are {known_names(known[name])}{close}")
         return {**data, "generate": name, "parameters": {k: _map_parameter(name, k, v) for k, v in parameters.items()}}
 
     @property
@@ -96,15 +98,15 @@ class MapModel(Model):
         """The kind of place: as asked for, or what the generator makes."""
         if self.junction is not None:
             return self.junction.kind
-        made = next((kind for kind, generators in maps.PLACES.items() if generators[0] == self.generate), "t")
+        made = next((kind for kind, generators in maps.DECISION_POINTS.items() if generators[0] == self.generate), "t")
         return "x" if str(self.generate).startswith("crossroads") else made
 
     @model_validator(mode="after")
     def _check_place(self) -> MapModel:
-        makers = maps.PLACES.get(self.kind, ())
+        makers = maps.DECISION_POINTS.get(self.kind, ())
         if self.generate is not None and makers and self.generate not in makers:
             raise ValueError(
-                f"a map of {self.generate} has no place of kind '{self.kind}'; wanted one of {listed(makers)}"
+                f"a map of {self.generate} has no place of kind '{self.kind}'; wanted one of {known_names(makers)}"
             )
         drawn = self.parameters.get("bays")
         if self.kind == "bays" and drawn and drawn.ends[1] > MOST_BAYS:
@@ -143,7 +145,9 @@ class EgoModel(Model):
     @classmethod
     def _check_way(cls, value: str) -> str:
         if value not in ("", *DECISIONS):
-            raise ValueError(f"unknown way '{value}'; known are {listed(DECISIONS)}{nearest(value, DECISIONS)}")
+            raise ValueError(
+                f"unknown way '{value}'; known are {known_names(DECISIONS)}{did_you_mean(value, DECISIONS)}"
+            )
         return value
 
 
@@ -196,7 +200,7 @@ class SignModel(Model):
     def _check_text(self) -> SignModel:
         board, words = "text" in options_of(self.kind), self.text != Fixed(SignSpec.text)
         if board and not words:
-            kinds = listed(k for k in SIGN_KINDS if k != "text")
+            kinds = known_names(k for k in SIGN_KINDS if k != "text")
             raise ValueError(f"the sign '{self.name}' lacks a text; wanted words, or instead one of the kinds {kinds}")
         if words and not board:
             raise ValueError(f"the sign '{self.name}' has a text and a kind that carries none; wanted one of the two")
@@ -240,7 +244,7 @@ class ChangeBase(Model):
     def _check_fields(self) -> ChangeBase:
         if not self.fields:
             raise ValueError(
-                f"the change '{self.name}' changes nothing; wanted one at least of {listed(WEATHER_FIELDS)}"
+                f"the change '{self.name}' changes nothing; wanted one at least of {known_names(WEATHER_FIELDS)}"
             )
         return self
 
@@ -268,16 +272,18 @@ class SensorModel(Model):
     def _gather(cls, data: Any) -> Any:
         known = sensors.SENSORS
         if not isinstance(data, dict) or "kind" not in data:
-            raise ValueError(f"found {data!r}; wanted a kind, such as {{kind: rgb}}; known are {listed(known)}")
+            raise ValueError(f"found {data!r}; wanted a kind, such as {{kind: rgb}}; known are {known_names(known)}")
         kind = data["kind"]
         if not isinstance(kind, str) or kind not in known:
-            raise ValueError(f"unknown kind of sensor {kind!r}; known are {listed(known)}{nearest(str(kind), known)}")
+            raise ValueError(
+                f"unknown kind of sensor {kind!r}; known are {known_names(known)}{did_you_mean(str(kind), known)}"
+            )
         defaults = sensors.settings_of(kind)
         found = {k: v for k, v in data.items() if k != "kind"}
         for key in found:
             if key not in defaults:
-                close = nearest(str(key), defaults)
-                names = f"known are {listed(defaults)}{close}" if defaults else "it has none"
+                close = did_you_mean(str(key), defaults)
+                names = f"known are {known_names(defaults)}{close}" if defaults else "it has none"
                 raise ValueError(f"unknown setting '{key}' of a sensor of kind {kind}; {names}")
         settings = {k: _setting(k, v, isinstance(defaults[k], int)) for k, v in found.items()}
         sensors.sensor_of(kind, settings)
@@ -330,7 +336,7 @@ class FileModel(Model):
         for name in value:
             if not name.isidentifier() or name in sensors.RESERVED:
                 raise ValueError(
-                    f"found the name '{name}'; wanted letters, digits and _, and none of {listed(sensors.RESERVED)}, "
-                    "which every observation has"
+                    f"found the name '{name}'; wanted letters, digits and _, "
+                    f"and none of {known_names(sensors.RESERVED)}, which every observation has"
                 )
         return value

@@ -13,7 +13,7 @@ from scenarios.rules.propositions import renamed
 from scenarios.schema.actors import LATER, ActorModel
 from scenarios.schema.distributions import Draw, Fixed
 from scenarios.schema.map import FileModel
-from sim.core.errors import listed
+from sim.core.errors import known_names
 from sim.datatypes.vocabulary import WEATHER_FIELDS
 
 _COUNTS = "traffic.vehicles, traffic.walkers or traffic.lights"
@@ -142,6 +142,6 @@ def _ordered(
                  for v in numbers[n].variables())]  # fmt: skip
         if not ready:
             stuck = [n.rpartition(".")[2] for n in numbers if n not in ordered]
-            raise lines.error((*path, stuck[0]), f"{listed(stuck)} depend on each other; wanted no circle")
+            raise lines.error((*path, stuck[0]), f"{known_names(stuck)} depend on each other; wanted no circle")
         ordered |= {n: numbers[n] for n in ready}
     return ordered

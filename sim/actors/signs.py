@@ -9,32 +9,32 @@ from sim.datatypes.vocabulary import KINDS
 
 SIGN = len(KINDS)  # the kind of a slot that holds a sign: beyond all kinds of vehicles and scenery
 POST = 0.09  # side of a post [m]; also the box that one can run into
-FACES: dict[int, Face] = {}  # number -> what it stands for
+DESIGNS: dict[int, SignDesign] = {}  # number -> what it stands for
 
 
-def look_of(face: Face, wear: float) -> int:
-    """The number that stands for a face and its wear in a world's `look`; `SignAtlas` finds the face by it.
+def pack_sign(face: SignDesign, wear: float) -> int:
+    """The number that stands for a face and its wear in a world's `appearance`; `SignAtlas` finds the face by it.
 
     Raises:
         ValueError: for two faces that share a number, about once in a million pairs of a hundred million.
     """
     number = int.from_bytes(hashlib.sha256(repr(tuple(face)).encode()).digest()[:4], "little") >> 5
-    if FACES.setdefault(number, face) != face:
-        raise ValueError(f"the signs {FACES[number]} and {face} share the number {number}; change a word of one")
+    if DESIGNS.setdefault(number, face) != face:
+        raise ValueError(f"the signs {DESIGNS[number]} and {face} share the number {number}; change a word of one")
     return number << 4 | round(wear * WEARS)
 
 
-def face_shown(look: int) -> tuple[Face, float]:
-    """The face and the wear, in steps of 1 / WEARS, that a look stands for.
+def visible_text(appearance: int) -> tuple[SignDesign, float]:
+    """The face and the wear, in steps of 1 / WEARS, that a appearance stands for.
 
     Raises:
         ValueError: for a sign that no backend of this process has placed.
     """
-    if look >> 4 not in FACES:
+    if appearance >> 4 not in DESIGNS:
         raise ValueError(
-            f"a world shows sign {look >> 4}, which nobody placed here; reset a backend to its episode first"
+            f"a world shows sign {appearance >> 4}, which nobody placed here; reset a backend to its episode first"
         )
-    return FACES[look >> 4], (look & WEARS) / WEARS
+    return DESIGNS[appearance >> 4], (appearance & WEARS) / WEARS
 
 
 SPEEDS: tuple[int, ...] = (20, 30, 40, 50, 60, 70, 80, 90, 100, 120)
@@ -47,7 +47,7 @@ LINES = 4  # at most, on a board
 WEARS = 15  # steps of wear from new to worn out
 
 
-class Face(NamedTuple):
+class SignDesign(NamedTuple):
     """What is painted on a sign, apart from wear. Traffic signs leave text, colour and font empty."""
 
     kind: str

@@ -23,13 +23,13 @@ class Cast:
         library: its `carla.BlueprintLibrary`.
 
     Attributes:
-        notes: what was played by a substitute, each said once.
+        substitutions: what was played by a substitute, each said once.
         ours: whether the server is one of our own, whose boards have words.
     """
 
     def __init__(self, library: Any) -> None:
         self._known = {blueprint.id: blueprint for blueprint in library}
-        self.notes: list[str] = []
+        self.substitutions: list[str] = []
         self.ours = BOARD in self._known
 
     def knows(self, name: str) -> bool:
@@ -61,7 +61,7 @@ class Cast:
             assert sign is not None
             about = {"kind": sign.kind, "text": sign.text, "colour": sign.colour, "font": sign.font, "wear": sign.wear}
             return self.blueprint(BOARD, about)
-        look = int(world.look[w, i])
+        look = int(world.appearance[w, i])
         colour = f"{look >> 16 & 255},{look >> 8 & 255},{look & 255}"
         about = {
             "color": colour,
@@ -72,8 +72,8 @@ class Cast:
         return self.blueprint(OF_BODY[KINDS[kind]], about)
 
     def _note(self, words: str) -> None:
-        if words not in self.notes:
-            self.notes.append(words)
+        if words not in self.substitutions:
+            self.substitutions.append(words)
 
 
 def place_of(world: World, w: int, i: int) -> tuple[float, float, float]:

@@ -24,8 +24,8 @@ from sim.datatypes.episode import Episode
 from sim.datatypes.road_map import RoadMap
 from sim.datatypes.simulation import Simulation
 from sim.datatypes.world_state import World
-from sim.perception.ground_truth import State
-from sim.road.map.map_batch import MapBank
+from sim.perception.ground_truth import GroundTruth
+from sim.road.map.map_batch import MapBatch
 from sim.sensors.registry import Sensor, sense
 from sim.world.embedded import EmbeddedWorld
 from sim.world.step import RUNNING
@@ -62,7 +62,7 @@ class CarlaWorld:
         ServerLost: when a server does not answer.
     """
 
-    redraws = False
+    can_rerender = False
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class CarlaWorld:
         return self._book.sensors
 
     @property
-    def maps(self) -> MapBank:
+    def maps(self) -> MapBatch:
         """The maps that were driven on."""
         return self._book.maps
 
@@ -120,9 +120,9 @@ class CarlaWorld:
         return self._book.episodes
 
     @property
-    def faults(self) -> list[str]:
+    def recovered_errors(self) -> list[str]:
         """What went wrong, and how it was mended."""
-        return [fault for session in self._sessions for fault in session.faults]
+        return [fault for session in self._sessions for fault in session.recovered_errors]
 
     @property
     def versions(self) -> dict[str, str]:
@@ -130,9 +130,9 @@ class CarlaWorld:
         return {"carla server": " ".join(sorted({session.version for session in self._sessions}))}
 
     @property
-    def notes(self) -> list[str]:
+    def substitutions(self) -> list[str]:
         """What the servers do in another way than the embedded world."""
-        said = [note for session in self._sessions for note in session.cast.notes]
+        said = [note for session in self._sessions for note in session.cast.substitutions]
         if mine := [name for name in self.sensors if self._mine(name)]:
             said.append(f"{', '.join(mine)}: worked out from the server's truth, not measured by the server")
         return list(dict.fromkeys(said))
@@ -171,14 +171,14 @@ class CarlaWorld:
             bar = _Bar(self._row(w), mine, self._book.coming_weather(w))
             self._mend(w, lambda w=w, bar=bar: self._play(w, bar, self.world, w), again=True)  # type: ignore[misc]
             self._scores[w].append(bar)
-        self._book.judge()
+        self._book.evaluate_termination()
 
-    def adopt(self, other: World) -> None:
-        """Put every ego where it is in another world of the same shape; see `EmbeddedWorld.adopt`.
+    def sync_ego(self, other: World) -> None:
+        """Put every ego where it is in another world of the same shape; see `EmbeddedWorld.sync_ego`.
 
         It costs the servers a tick, which in a picture goes for the rain too: that of a shadow falls twice as fast.
         """
-        self._book.adopt(other)
+        self._book.sync_ego(other)
         for w in range(self.worlds):
             if self.episodes[w] is not None:
                 bar = _Bar(self._row(w))
@@ -207,7 +207,9 @@ class CarlaWorld:
             self._play(w, bar, row, 0)
         off = math.hypot(row.x[0, 0] - self.world.x[w, 0], row.y[0, 0] - self.world.y[w, 0])
         if off > ELSEWHERE:
-            session.faults.append(f"{session}: the second time ego came to another place, {off:.3g} m off; it was put")
+            session.recovered_errors.append(
+                f"{session}: the second time ego came to another place, {off:.3g} m off; it was put"
+            )
             session.put_ego(self.world, w)
 
     def _mend(self, w: int, act: Callable[[], None], again: bool = False) -> None:
@@ -231,7 +233,9 @@ class CarlaWorld:
                 return
             except Lost as loss:
                 tick = int(self.world.tick[w])
-                session.faults.append(f"{session}: {loss} (attempt {attempt}); played again up to tick {tick}")
+                session.recovered_errors.append(
+                    f"{session}: {loss} (attempt {attempt}); played again up to tick {tick}"
+                )
                 if attempt == ATTEMPTS:
                     raise ServerLost(f"the CARLA server at {session} does not come back: {loss}") from loss
             time.sleep(pause)
@@ -258,7 +262,7 @@ class CarlaWorld:
     def sense(self, slots: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """What each ego's `sensors` showed after the last tick; see `EmbeddedWorld.sense`.
 
-        The servers measure, but for what `notes` names: that is worked out from the state that they say.
+        The servers measure, but for what `substitutions` names: that is worked out from the state that they say.
         """
         chosen = self._chosen(slots)
         measured = [self._instruments(w).readings() for w in chosen]
@@ -271,7 +275,7 @@ class CarlaWorld:
             found[name] = mine[name] if theirs is None else np.array(theirs, field.dtype).reshape(-1, *field.shape)
         return found
 
-    def state(self, slots: np.ndarray | None = None) -> State:
+    def state(self, slots: np.ndarray | None = None) -> GroundTruth:
         """What is true of the worlds now, as the servers say; see `EmbeddedWorld.state`."""
         return self._book.state(slots)
 

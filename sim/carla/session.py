@@ -23,7 +23,7 @@ from sim.datatypes.road_map import RoadMap
 from sim.datatypes.simulation import Simulation
 from sim.datatypes.world_state import World
 from sim.road.graph.lane_graph import LIGHTS, lane_graph
-from sim.road.graph.traffic_lights import light_state, plans_of
+from sim.road.graph.traffic_lights import light_state, signal_plans
 from sim.road.opendrive.reader import text_for_carla
 from sim.sensors.gnss import geo_reference
 from sim.sensors.registry import Sensor
@@ -61,7 +61,7 @@ class Session:
     ) -> None:  # fmt: skip
         self.host, self.port, self._timeout = host, port, timeout
         self._camera_settings, self._simulation, self._carried = camera, simulation, dict(sensors or {})
-        self.faults: list[str] = []
+        self.recovered_errors: list[str] = []
         self.version = ""  # of the server, once it was found
         self.instruments: Instruments | None = None
         self._abandoned: list[Any] = []
@@ -120,7 +120,7 @@ class Session:
             self._digest = road_map.digest
             self._actors.clear()
             graph = lane_graph(road_map.opendrive, road_map.name)
-            plans = plans_of(graph)
+            plans = signal_plans(graph)
             wanted = {str(graph.signal_ids[g]): int(plans[g]) for g, k in enumerate(graph.signal_types) if k in LIGHTS}
             self._own_clock()
             self._world.tick()
@@ -211,7 +211,7 @@ class Session:
         x, y, degrees = place_of(world, w, i)
         place = carla.Transform(carla.Location(x, y, 0.0), carla.Rotation(yaw=degrees))
         actor = self._world.spawn_actor(self.cast.actor(world, w, i, sign), place)
-        self._actors[i], self._keys[i] = actor.id, (int(world.kind[w, i]), int(world.look[w, i]))
+        self._actors[i], self._keys[i] = actor.id, (int(world.kind[w, i]), int(world.appearance[w, i]))
         if actor.type_id.startswith(("vehicle.", "walker.")):
             actor.set_simulate_physics(False)
         self._sent[i] = (math.nan,) * 4
@@ -249,7 +249,7 @@ class Session:
 
         commands = []
         for i in range(1, world.kind.shape[1]):
-            key = (int(world.kind[w, i]), int(world.look[w, i]))
+            key = (int(world.kind[w, i]), int(world.appearance[w, i]))
             if key[0] == 0:
                 if i in self._actors and self._keys[i][0] != 0:  # it has left the map, and may come back
                     far = carla.Transform(carla.Location(_FAR, _FAR, 0.0))
@@ -295,7 +295,7 @@ class Session:
             turned = abs(math.remainder(yaw - float(world.yaw[w, i]), 2.0 * math.pi))
             if off > ROUNDING or turned > ROUNDING:
                 world.x[w, i], world.y[w, i], world.yaw[w, i] = x, y, yaw
-                self.faults.append(f"{self}: actor {number} in row {i} is {off:.3g} m from where it was put")
+                self.recovered_errors.append(f"{self}: actor {number} in row {i} is {off:.3g} m from where it was put")
 
     def _read_ego(self, found: Any, world: World, w: int, x: float, y: float, yaw: float) -> None:
         velocity = found.get_velocity()
@@ -369,7 +369,7 @@ class Session:
             try:
                 part()
             except RuntimeError as error:
-                self.faults.append(f"{self}: {error}; what is left there stays")
+                self.recovered_errors.append(f"{self}: {error}; what is left there stays")
                 if not self._answers():
                     break
         self._client = self._world = None

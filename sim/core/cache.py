@@ -15,7 +15,7 @@ import numpy as np
 T = TypeVar("T")
 
 
-def kept(
+def load_or_build(
     place: Path, read: Callable[[Path], T], make: Callable[[], T], write: Callable[[Path, T], None], what: str
 ) -> T:
     """What `read` finds at `place`; where there is nothing, or nothing readable, what `make` makes, written there.
@@ -53,7 +53,7 @@ def cache_root() -> Path:
     return base
 
 
-def store(place: Path, **arrays: np.ndarray) -> None:
+def save_npz(place: Path, **arrays: np.ndarray) -> None:
     """Write arrays as one .npz file; another process sees the whole file or none."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]

@@ -58,7 +58,7 @@ def clamp01(x):
 
 
 @kernel(inline=True)
-def smooth01(x):
+def smoothstep(x):
     """Smooth step of x over 0..1."""
     x = clamp01(x)
     return x * x * (_3 - _2 * x)

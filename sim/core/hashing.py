@@ -14,7 +14,7 @@ LOW = _U(0xFFFF)
 
 
 @kernel(inline=True)
-def mix(x):
+def hash_u32(x):
     """A 32-bit hash of a 32-bit number (Wellons' lowbias32)."""
     x = _U(x)
     x = _U(x ^ (x >> S16))

@@ -1,6 +1,6 @@
 """One decorator for every Numba kernel: float32, cached on disk by the sources' hash, releasing the GIL.
 
-There is one machine code per kernel and types: kernels work on worlds [start, stop), and `over_worlds` gives ranges to
+There is one machine code per kernel and types: kernels work on worlds [start, stop), and `parallel_for` gives ranges to
 threads. A `prange` twin of a kernel would be compiled apart and could round differently, and then a world's
 bytes would depend on the batch size.  Traps that this avoids: a callee edited in another file returns the old
 result from Numba's cache (the cache folder here is named after a hash of all kernel sources); serial and
@@ -67,7 +67,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="worlds")
 
 
-def over_worlds(run: Callable[[int, int], Any], worlds: int, threads: int, least: int = 16) -> None:
+def parallel_for(run: Callable[[int, int], Any], worlds: int, threads: int, least: int = 16) -> None:
     """Call run(start, stop) so that [0, worlds) is covered, on `threads` threads where that pays.
 
     Args:

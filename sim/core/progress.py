@@ -15,7 +15,7 @@ class Progress(Protocol):
         """So many units more are done."""
 
 
-class Quiet:
+class NoProgress:
     """A `Progress` that says nothing."""
 
     def stage(self, text: str, total: float) -> None:

@@ -20,7 +20,7 @@ def _level(level: float) -> float:
     return level
 
 
-def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """Score interval of a proportion; honest also for 0 of n and n of n.
 
     Source: Wilson (1927), without continuity correction.
@@ -55,7 +55,7 @@ def by_episode(values: np.ndarray, episodes: np.ndarray) -> np.ndarray:
     return means
 
 
-def bootstrap(
+def cluster_bootstrap(
     values: np.ndarray,
     statistic: Statistic | None,
     n: int,
@@ -98,7 +98,7 @@ def bootstrap(
     return float(low), float(high)
 
 
-def permutation_max(
+def max_t_permutation(
     statistic: Callable[[np.ndarray], np.ndarray], labels: np.ndarray, n: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """p-values over layers x time that hold for all of them together (Westfall and Young 1993, single step).
@@ -120,7 +120,7 @@ def permutation_max(
     return observed, (1.0 + beaten) / (n + 1.0)
 
 
-def holm(pvalues: np.ndarray) -> np.ndarray:
+def holm_bonferroni(pvalues: np.ndarray) -> np.ndarray:
     """p-values adjusted for their number (Holm 1979): reject where the result is at most the wanted error.
 
     Args:

@@ -205,7 +205,7 @@ class MapSpec:
         file: path of an OpenDRIVE file as the scenario wrote it, or None.
         sha256: of that file's bytes, so that a demonstration never meets another file of the same name.
         junction: index into the file's junctions of the wanted kind.
-        kind: of the place of decision: "t" or "x", or one of `sim.road.generators.registry.PLACES`.
+        kind: of the place of decision: "t" or "x", or one of `sim.road.generators.registry.DECISION_POINTS`.
     """
 
     generate: str | None = "t_junction"
@@ -217,11 +217,11 @@ class MapSpec:
 
 
 @dataclass(frozen=True)
-class Trial:
+class DecisionSpec:
     """How a decision that is no way out of a junction shows in a drive; `sim.world.decision_detectors` reads it.
 
     Args:
-        kind: one of `sim.world.decision_detectors.TRIALS`.
+        kind: one of `sim.world.decision_detectors.DETECTORS`.
         actors: whom ego goes before or after, by name; of the kinds that read an order.
         begin, end: the stretch of ego's way that is looked at, from the edge of the place of decision on [m]; negative
             before it. Of the kinds that read a speed.
@@ -236,7 +236,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Mood:
+class DriverState:
     """How the demonstrator is in an episode; nobody else is told.
 
     Args:
@@ -249,7 +249,7 @@ class Mood:
     hurry: bool = False
 
 
-HURRY = 1.3  # times the speed of others that one in a hurry likes to drive
+HURRY_FACTOR = 1.3  # times the speed of others that one in a hurry likes to drive
 
 
 @dataclass(frozen=True)
@@ -293,8 +293,8 @@ class Episode:
     traffic: TrafficSpec | None = None
     route: tuple[tuple[float, float], ...] = ()
     way: str = ""
-    trial: Trial | None = None
-    mood: Mood | None = None
+    trial: DecisionSpec | None = None
+    mood: DriverState | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data; `Episode.from_dict` is its inverse."""
@@ -334,9 +334,9 @@ class Episode:
         )
         data["route"] = tuple((float(x), float(y)) for x, y in data.get("route", ()))
         if data.get("trial"):
-            data["trial"] = Trial(**{**data["trial"], "actors": tuple(data["trial"]["actors"])})
+            data["trial"] = DecisionSpec(**{**data["trial"], "actors": tuple(data["trial"]["actors"])})
         if data.get("mood"):
-            data["mood"] = Mood(**data["mood"])
+            data["mood"] = DriverState(**data["mood"])
         return cls(**data)
 
 

@@ -112,8 +112,8 @@ class Junction:
         return tuple(sorted((r for r in self.routes if r.origin == arm), key=lambda r: r.decision))
 
 
-# Scenery rows: kind, x, y of the centre, yaw, length, width, height, look (packed 0xRRGGBB; drawn per kind).
-SCENERY_COLUMNS: tuple[str, ...] = ("kind", "x", "y", "yaw", "length", "width", "height", "look")
+# Scenery rows: kind, x, y of the centre, yaw, length, width, height, appearance (packed 0xRRGGBB; drawn per kind).
+SCENERY_COLUMNS: tuple[str, ...] = ("kind", "x", "y", "yaw", "length", "width", "height", "appearance")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class RoadMap:
         digest: SHA-256 of the OpenDRIVE text and of the compiler's version; the cache key.
         ground: pictures and classes of the ground.
         junctions: every junction with at least three arms.
-        scenery: (M, 8) float64, SCENERY_COLUMNS (float64 so that a 24-bit look survives).
+        scenery: (M, 8) float64, SCENERY_COLUMNS (float64 so that a 24-bit appearance survives).
         skyline: (512,) float32, height of the far horizon's silhouette over azimuth 0..2 pi [rad of elevation].
         opendrive: the text it was compiled from, as CARLA can load it.
     """
@@ -139,13 +139,13 @@ class RoadMap:
     opendrive: str
 
 
-class Bank(NamedTuple):
+class MapArrays(NamedTuple):
     """Every map of a fleet, laid end to end for the kernels. Built by `sim.road.map.map_batch`; read-only.
 
     texels (X, 4) u8; level_start (M, L) i64 row of texels at which a level begins (-1: no such level);
     level_shape (M, L, 2) i32 rows, columns; ground_origin (M, 2) f32; ground_texel (M,) f32;
     surface (Y,) u8; surface_start (M,) i64; surface_shape (M, 2) i32; surface_texel (M,) f32;
-    scenery (K, 8) f64, of each map its own and then its traffic lights, whose look is their plan;
+    scenery (K, 8) f64, of each map its own and then its traffic lights, whose appearance is their plan;
     scenery_start (M + 1,) i64; skyline (M, 512) f32;
     points (P, 4) f32 all paths; path_start (Q + 1,) i64; junction_in, junction_out (Q,) f32, decision (Q,) i32;
     gate_start (Q + 1,) i64, gate_s (G,) f32 [m], gate_kind, gate_plan (G,) i32: lights and signs along every route, see

@@ -23,8 +23,9 @@ KINDS: tuple[str, ...] = (
 KIND: dict[str, int] = {name: i for i, name in enumerate(KINDS)}
 OUTCOMES: tuple[str, ...] = ("running", "arrived", "collision", "off_road", "timeout", "deviated")
 OUTCOME: dict[str, int] = {name: i for i, name in enumerate(OUTCOMES)}
-# What a driver can decide and a drive can show; `Route.decision` and `World.branch` are indices into this. First the
-# ways out of a junction, then what is done where there is none, then numbered choices, then two turns in a row.
+# What a driver can decide and a drive can show; `Route.decision` and `World.shown_decision` are indices into this.
+# First the ways out of a junction, then what is done where there is none, then numbered choices, then two turns in a
+# row.
 TURNS: tuple[str, ...] = ("left", "right", "straight")
 DECISIONS: tuple[str, ...] = (
     *TURNS,
@@ -34,9 +35,10 @@ DECISIONS: tuple[str, ...] = (
     *(f"{first} then {second}" for first in TURNS for second in TURNS),
 )  # fmt: skip
 DECISION: dict[str, int] = {name: i for i, name in enumerate(DECISIONS)}
-NO_BRANCH = -1
+UNDECIDED = -1
 ROUTE_SPACING = np.float32(0.5)  # [m] between neighbouring points of every path in a PathTable
 # The fields of a World that are one whole number a world.
 PER_WORLD: tuple[str, ...] = (
-    "tick", "seed", "map", "outcome", "branch", "time_limit", "clock", "struck", "red_lights", "stop_signs", "halted",
+    "tick", "seed", "map", "outcome", "shown_decision", "time_limit", "clock", "collided_with", "red_lights",
+    "stop_signs", "stopped_at_line",
 )  # fmt: skip

@@ -18,15 +18,15 @@ class World(NamedTuple):
     """The truth about B worlds, as the kernels hold it: everything a frame is drawn from and stepped from.
 
     Per world: tick (B,) i32; seed (B,) u32; map (B,) i32; weather (B, 14) f32 in WEATHER_FIELDS order;
-    outcome (B,) i32; branch (B,) i32; time_limit (B,) i32 [ticks]; clock (B,) i32 of the traffic lights [ms], negative
-    where they are off; struck (B,) i32, the kind of what ego has hit, 0 for nothing; red_lights, stop_signs (B,) i32,
-    how many it drove over without leave; halted (B,) i32, 1 where it has stopped before the stop line that comes next.
-    Per actor (B, N): x, y [m], yaw [rad] of the rear axle, speed (below 0 backwards) [m/s], steer (front wheel angle)
-    [rad], acceleration (of speed, mean over the last tick) [m/s^2], length, width, height, wheelbase, overhang (rear
-    axle to rear bumper) [m] f32; kind i32 (index into KINDS, 0 where there is no actor), look i32 (packed 0xRRGGBB);
-    path i32 (row of the Bank's paths that it follows, -1 if none), path_s f32 [m], target_speed f32 [m/s].
-    Whoever is sent through the junction (`sim.traffic.route_follower`) has the path -2 - decision, and its path_s is
-    what is left to its line [m], below 0 behind it.
+    outcome (B,) i32; shown_decision (B,) i32; time_limit (B,) i32 [ticks]; clock (B,) i32 of the traffic lights [ms],
+    negative where they are off; collided_with (B,) i32, the kind of what ego has hit, 0 for nothing; red_lights,
+    stop_signs (B,) i32, how many it drove over without leave; stopped_at_line (B,) i32, 1 where it has stopped before
+    the stop line that comes next. Per actor (B, N): x, y [m], yaw [rad] of the rear axle, speed (below 0 backwards)
+    [m/s], steer (front wheel angle) [rad], acceleration (of speed, mean over the last tick) [m/s^2], length, width,
+    height, wheelbase, overhang (rear axle to rear bumper) [m] f32; kind i32 (index into KINDS, 0 where there is no
+    actor), appearance i32 (packed 0xRRGGBB); path i32 (row of the Bank's paths that it follows, -1 if none), path_s f32
+    [m], target_speed f32 [m/s]. Whoever is sent through the junction (`sim.traffic.route_follower`) has the path -2 -
+    decision, and its path_s is what is left to its line [m], below 0 behind it.
     Per route of ego (B, R): route i32 (path row, -1 if none), route_s f32 progress [m],
     route_offset f32 signed distance to the left of the route [m].
     """
@@ -36,13 +36,13 @@ class World(NamedTuple):
     map: np.ndarray
     weather: np.ndarray
     outcome: np.ndarray
-    branch: np.ndarray
+    shown_decision: np.ndarray
     time_limit: np.ndarray
     clock: np.ndarray
-    struck: np.ndarray
+    collided_with: np.ndarray
     red_lights: np.ndarray
     stop_signs: np.ndarray
-    halted: np.ndarray
+    stopped_at_line: np.ndarray
     x: np.ndarray
     y: np.ndarray
     yaw: np.ndarray
@@ -55,7 +55,7 @@ class World(NamedTuple):
     wheelbase: np.ndarray
     overhang: np.ndarray
     kind: np.ndarray
-    look: np.ndarray
+    appearance: np.ndarray
     path: np.ndarray
     path_s: np.ndarray
     target_speed: np.ndarray

@@ -49,7 +49,7 @@ def stopping_speed(speed, left, braking, dt):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def roll(x, y, yaw, speed, speed_after, curvature, dt):  # type: ignore[no-untyped-def]
+def advance_on_arc(x, y, yaw, speed, speed_after, curvature, dt):  # type: ignore[no-untyped-def]
     """Roll for `dt` [s] on a circle of so much curvature [1/m] while the speed changes evenly; either way.
 
     Returns:
@@ -69,7 +69,7 @@ def bicycle(x, y, yaw, speed, steer, acceleration, wheelbase, dt):  # type: igno
         x, y [m], yaw [rad], speed [m/s] afterwards.
     """
     speed_after = max(speed + acceleration * dt, ZERO)
-    x, y, yaw = roll(x, y, yaw, speed, speed_after, np.tan(steer) / wheelbase, dt)
+    x, y, yaw = advance_on_arc(x, y, yaw, speed, speed_after, np.tan(steer) / wheelbase, dt)
     return x, y, yaw, speed_after
 
 
@@ -80,7 +80,7 @@ def grip_of(wetness):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def tyres(sideways, along):  # type: ignore[no-untyped-def]
+def friction_circle(sideways, along):  # type: ignore[no-untyped-def]
     """Share out the friction circle (Rajamani, chapter 13); all in units of grip * g, none below 0.
 
     A bend takes what it wants, up to the circle less what the brakes are sure of; the rest is left along the car.
@@ -99,7 +99,7 @@ def tyres(sideways, along):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def held(curvature, speed, along, hold):  # type: ignore[no-untyped-def]
+def grip_limited(curvature, speed, along, hold):  # type: ignore[no-untyped-def]
     """The curvature that tyres hold at a speed, and the acceleration that they have left along the car.
 
     Args:
@@ -107,14 +107,14 @@ def held(curvature, speed, along, hold):  # type: ignore[no-untyped-def]
         hold: grip * g [m/s^2].
     """
     wanted = speed * speed * abs(curvature) / hold
-    given, left = tyres(wanted, along / hold)
+    given, left = friction_circle(wanted, along / hold)
     if given < wanted:
         curvature *= given / wanted
     return curvature, left * hold
 
 
 @kernel(inline=True)
-def pedalled(speed, acceleration, gear, pedal, curvature, hold, limits, h):  # type: ignore[no-untyped-def]
+def longitudinal_step(speed, acceleration, gear, pedal, curvature, hold, limits, h):  # type: ignore[no-untyped-def]
     """Speed after one step of `h` [s], and the curvature driven.
 
     Args:
@@ -126,7 +126,7 @@ def pedalled(speed, acceleration, gear, pedal, curvature, hold, limits, h):  # t
     if (speed > ZERO and after < ZERO) or (speed < ZERO and after > ZERO):
         after = ZERO  # whoever turns round comes to a stand first: brakes then have nothing left to push against
     fastest = max(abs(speed), abs(after))
-    curvature, left = held(curvature, fastest, max(abs(speed) - abs(after), ZERO) / h, hold)
+    curvature, left = grip_limited(curvature, fastest, max(abs(speed) - abs(after), ZERO) / h, hold)
     return clamp(after, speed - left * h, speed + left * h), curvature
 
 
@@ -162,8 +162,10 @@ def drive(x, y, yaw, speed, steer, acceleration, steer_asked, pedal, reverse, gr
     delivered += (asked - delivered) * (dt / (limits[LAG] + dt))
     for _ in range(substeps):
         steer += clamp(want - steer, -limits[STEER_RATE] * h, limits[STEER_RATE] * h)
-        after, curvature = pedalled(speed, delivered, gear, pedal, np.tan(steer) / wheelbase, grip * G, limits, h)
-        x, y, yaw = roll(x, y, yaw, speed, after, curvature, h)
+        after, curvature = longitudinal_step(
+            speed, delivered, gear, pedal, np.tan(steer) / wheelbase, grip * G, limits, h
+        )
+        x, y, yaw = advance_on_arc(x, y, yaw, speed, after, curvature, h)
         speed = after
     return x, y, yaw, speed, steer
 
@@ -173,7 +175,9 @@ def _forward(pose, speed, steer, acceleration, least, wheelbase, dt):  # type: i
     for i in range(pose.shape[0]):
         after = max(speed[i] + acceleration[i] * dt, least[i])
         curvature = np.tan(steer[i]) / wheelbase
-        pose[i, 0], pose[i, 1], pose[i, 2] = roll(pose[i, 0], pose[i, 1], pose[i, 2], speed[i], after, curvature, dt)
+        pose[i, 0], pose[i, 1], pose[i, 2] = advance_on_arc(
+            pose[i, 0], pose[i, 1], pose[i, 2], speed[i], after, curvature, dt
+        )
         speed[i] = after
 
 
@@ -226,7 +230,7 @@ def inverse(
     return steer.astype(np.float32), acceleration.astype(np.float32)
 
 
-def driven(
+def drive_batch(
     state: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], steer: np.ndarray, acceleration: np.ndarray,
     grip: np.ndarray, dt: float, vehicle: Vehicle, reverse: np.ndarray | None = None, substeps: int = 2,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip

@@ -13,7 +13,7 @@ _PERCENT = _F(0.01)
 
 
 @kernel(inline=True)
-def damp_of(weather):
+def surface_dampness(weather):
     """How damp the road looks between its puddles, 0..1: from wetness, and from rain that falls."""
     rain = clamp01(weather[1] * _PERCENT)
     return clamp01(max(weather[9] * _PERCENT, min(_1, _F(1.4) * rain) * _F(0.85)))
@@ -22,4 +22,4 @@ def damp_of(weather):
 @kernel(inline=True)
 def wetness_of(weather):
     """How wet the road is to a tyre, 0..1, in a weather (14,): as damp as it looks, or more where water stands."""
-    return max(damp_of(weather), clamp01(weather[2] * _PERCENT))
+    return max(surface_dampness(weather), clamp01(weather[2] * _PERCENT))

@@ -27,7 +27,7 @@ def drowsiness(episodes: Sequence[Episode], tick: np.ndarray) -> np.ndarray:
     return np.clip((tick * _TICK - onset) / FALLS, 0.0, 1.0).astype(np.float32)
 
 
-def weave(episodes: Sequence[Episode], tick: np.ndarray) -> np.ndarray:
+def steering_swing(episodes: Sequence[Episode], tick: np.ndarray) -> np.ndarray:
     """(S,) float32 what drowsy hands add to the wheel [rad]; each episode swings in its own way."""
     phase = np.array([np.random.default_rng([e.seed, 0xD205]).random(2) for e in episodes]).reshape(-1, 2)
     swing = sum(np.sin(2.0 * np.pi * (tick * _TICK / p + phase[:, k])) for k, p in enumerate(PERIODS))

@@ -15,7 +15,8 @@ STANDS = 0.05  # [m/s] slower than this a car may change its gear
 
 
 def along_heading(action: Action, speed: np.ndarray) -> np.ndarray:
-    """What the pedals of some cars come to along their heading, (S,) float32 [m/s^2]; `geared` is the inverse.
+    """What the pedals of some cars come to along their heading, (S,) float32 [m/s^2]; `action_from_signed_acceleration`
+    is the inverse.
 
     Args:
         speed: (S,) of the cars [m/s], below 0 backwards.
@@ -26,7 +27,7 @@ def along_heading(action: Action, speed: np.ndarray) -> np.ndarray:
     return np.where(pedal > 0, np.where(back, -pedal, pedal), pedal * rolls).astype(np.float32)
 
 
-def geared(steer: np.ndarray, along: np.ndarray, speed: np.ndarray) -> Action:
+def action_from_signed_acceleration(steer: np.ndarray, along: np.ndarray, speed: np.ndarray) -> Action:
     """The action with an acceleration along the heading, each (S,) [rad, m/s^2], at a speed (S,) [m/s]."""
     along, rolling = np.asarray(along, np.float32), np.abs(speed) >= STANDS
     back = np.where(rolling, speed < 0, along < 0)

@@ -1,11 +1,11 @@
-"""The Gymnasium faces of any backend: `DriveEnv` is one world, `Fleet` is B of them.
+"""The Gymnasium faces of any backend: `DrivingEnv` is one world, `DrivingVectorEnv` is B of them.
 
 Observation: {"camera": (H, W, 3) uint8, "speed": (1,) float32 [m/s]}, and an entry for each of the backend's sensors
 (`sim.sensors.registry`) by its name.  Action: (2,) float32 in [-1, 1]: steer as a share of the greatest wheel angle
 (positive to
 the left) and acceleration as a share of the greatest acceleration or braking.  Where an environment `backs`, that is
 along the heading and says the gear as well (`sim.dynamics.signed_acceleration`), and speeds may be below 0.  The
-reward is progress towards arrival, whichever branch is taken: the hidden rule is nobody's reward.
+reward is progress towards arrival, whichever shown_decision is taken: the hidden rule is nobody's reward.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISIONS, OUTCOME, OUTCOMES
-from sim.dynamics.signed_acceleration import STANDS, geared
+from sim.dynamics.signed_acceleration import STANDS, action_from_signed_acceleration
 from sim.sensors.registry import RESERVED, Sensor
 from sim.world.backend import Backend
 from sim.world.rollout import progress
@@ -69,7 +69,7 @@ def to_action(normalised: np.ndarray, speed: np.ndarray | None = None) -> Action
     rolls = 1.0 if speed is None else np.where(np.abs(speed) < STANDS, np.sign(asked[:, 1]), np.sign(speed))
     forward = np.where(asked[:, 1] * rolls > 0, EGO.max_acceleration, EGO.max_braking)
     acceleration = (asked[:, 1] * forward).astype(np.float32)
-    return Action(steer, acceleration) if speed is None else geared(steer, acceleration, speed)
+    return Action(steer, acceleration) if speed is None else action_from_signed_acceleration(steer, acceleration, speed)
 
 
 def _observation(backend: Backend, backs: bool) -> dict[str, np.ndarray]:
@@ -84,15 +84,15 @@ def _sensors(backend: Backend) -> Mapping[str, Sensor]:
 
 
 def _truth(backend: Backend, w: int) -> dict[str, Any]:
-    branch = int(backend.world.branch[w])
+    shown_decision = int(backend.world.shown_decision[w])
     return {
         "outcome": OUTCOMES[int(backend.world.outcome[w])],
-        "branch": DECISIONS[branch] if branch >= 0 else "none",
+        "shown_decision": DECISIONS[shown_decision] if shown_decision >= 0 else "none",
         "progress": float(progress(backend)[w]),
     }
 
 
-class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
+class DrivingEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
     """One world as a `gymnasium.Env`.
 
     Args:
@@ -146,7 +146,7 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         return {name: array[0] for name, array in _observation(self.backend, self.backs).items()}
 
 
-class Fleet(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
+class DrivingVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
     """B worlds as a `gymnasium.vector.VectorEnv` with next-step autoreset.
 
     The step after an episode's end ignores that world's action, returns its new episode's first observation, a
@@ -201,7 +201,8 @@ class Fleet(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
         every = np.ones(self.num_envs, bool)
         return {
             "outcome": np.array([OUTCOMES[o] for o in world.outcome]), "_outcome": every,
-            "branch": np.array([DECISIONS[b] if b >= 0 else "none" for b in world.branch]), "_branch": every,
+            "shown_decision": np.array([DECISIONS[b] if b >= 0 else "none" for b in world.shown_decision]),
+            "_shown_decision": every,
             "progress": progress(self.backend).astype(np.float64), "_progress": every,
         }  # fmt: skip
 

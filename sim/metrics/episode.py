@@ -100,7 +100,7 @@ COEFFICIENTS_2_1: dict[str, float] = {
 
 
 def infractions_of(
-    outcome: str, deviated: bool, struck: int = KIND["car"], red_lights: int = 0, stop_signs: int = 0
+    outcome: str, deviated: bool, collided_with: int = KIND["car"], red_lights: int = 0, stop_signs: int = 0
 ) -> dict[str, int]:
     """How many infractions of each of KINDS_HERE an episode had.
 
@@ -111,13 +111,13 @@ def infractions_of(
 
     Args:
         outcome: one of `sim.datatypes.vocabulary.OUTCOMES`; deviated: whether ego left the junction by another way.
-        struck: the kind of what ego hit where the outcome is a collision (`World.struck`).
+        collided_with: the kind of what ego hit where the outcome is a collision (`World.collided_with`).
         red_lights, stop_signs: how many it drove over without leave.
     """
-    hit = "collisions_vehicle" if struck in _VEHICLES else "collisions_layout"
+    hit = "collisions_vehicle" if collided_with in _VEHICLES else "collisions_layout"
     kinds = {
-        "collision": "collisions_pedestrian" if struck == KIND["walker"] else hit, "off_road": "outside_route_lanes",
-        "timeout": "route_timeout", "deviated": "route_dev",
+        "collision": "collisions_pedestrian" if collided_with == KIND["walker"] else hit,
+        "off_road": "outside_route_lanes", "timeout": "route_timeout", "deviated": "route_dev",
     }  # fmt: skip
     counts = dict.fromkeys(KINDS_HERE, 0) | {"red_light": red_lights, "stop_infraction": stop_signs}
     if outcome in kinds:

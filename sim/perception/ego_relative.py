@@ -13,14 +13,14 @@ import numpy as np
 
 from sim.actors.signs import SIGN
 from sim.core.geometry import boxes_touch, wrap
-from sim.core.kernel import kernel, over_worlds
+from sim.core.kernel import kernel, parallel_for
 from sim.datatypes.vocabulary import ROUTE_SPACING
 from sim.datatypes.world_state import World
 from sim.road.graph.traffic_lights import light_state
 from sim.road.map.lane_arrays import GATES
-from sim.road.map.map_batch import MapBank
-from sim.road.map.route_attributes import Gates
-from sim.road.map.surface import DRIVES, surface_at, wheels_off
+from sim.road.map.map_batch import MapBatch
+from sim.road.map.route_attributes import RouteControls
+from sim.road.map.surface import DRIVES, surface_at, wheels_off_road
 
 AHEAD = 80.0  # [m] along a route within which others are found upon it
 BESIDE = 10.0  # [m] from a route's line at which a sign still stands on it
@@ -54,8 +54,8 @@ class Relative(NamedTuple):
     wheels: np.ndarray
 
 
-class Along(NamedTuple):
-    """What `along_routes` gives, zeros where its masks do not hold.
+class RouteRelation(NamedTuple):
+    """What `route_relations` gives, zeros where its masks do not hold.
 
     on (B, N - 1, R) bool: an actor upon the route, or a sign beside it; gap, pace (B, N - 1, R) f32;
     heading, limit (B, R) f32; limited (B, R) bool; curvature (B, R, CURVES) f32, reaches (B, R, CURVES) bool;
@@ -120,7 +120,7 @@ def _relative(first, stop, out, world, bank):  # type: ignore[no-untyped-def]
         length, width = world.length[w, 0], world.width[w, 0]
         middle = _HALF * length - world.overhang[w, 0]
         out.surface[w] = surface_at(x + middle * c, y + middle * s, world.map[w], bank)
-        out.wheels[w] = wheels_off(x, y, c, s, world.wheelbase[w, 0], width, world.map[w], bank, DRIVES)
+        out.wheels[w] = wheels_off_road(x, y, c, s, world.wheelbase[w, 0], width, world.map[w], bank, DRIVES)
         for i in range(1, world.kind.shape[1]):
             if world.kind[w, i] == 0:
                 continue
@@ -141,7 +141,7 @@ def _relative(first, stop, out, world, bank):  # type: ignore[no-untyped-def]
                 out.ttc[w, j], out.touches[w, j] = time, True
 
 
-def relative(world: World, maps: MapBank, threads: int = 1) -> Relative:
+def relative(world: World, maps: MapBatch, threads: int = 1) -> Relative:
     """Where everything in the slots after ego's stands in ego's frame, and what ego stands on; see `Relative`.
 
     A place is that of a box's centre [m], a velocity is over the ground, in ego's axes [m/s]. The distance is between
@@ -152,7 +152,7 @@ def relative(world: World, maps: MapBank, threads: int = 1) -> Relative:
     numbers = {name: np.zeros(others, np.float32) for name in ("x", "y", "heading", "vx", "vy", "distance", "ttc")}
     ground = {name: np.zeros(worlds, np.int32) for name in ("surface", "wheels")}
     out, bank = Relative(**numbers, touches=np.zeros(others, bool), **ground), maps.arrays
-    over_worlds(lambda a, b: _relative(a, b, out, world, bank), worlds, threads)
+    parallel_for(lambda a, b: _relative(a, b, out, world, bank), worlds, threads)
     return out
 
 
@@ -247,15 +247,15 @@ def _along(first, stop, out, world, points, path_start, gates):  # type: ignore[
                 _along_route(out, w, r, q, world, points, path_start[q], path_start[q + 1] - 1, gates)
 
 
-def along_routes(world: World, maps: MapBank, gates: Gates, threads: int = 1) -> Along:
-    """What stands on each of ego's routes, which gate comes next, and how the route bends; see `Along`.
+def route_relations(world: World, maps: MapBatch, gates: RouteControls, threads: int = 1) -> RouteRelation:
+    """What stands on each of ego's routes, which gate comes next, and how the route bends; see `RouteRelation`.
 
     Gaps and lines are metres from ego's front bumper: to where a car as wide as ego would first touch the actor, to the
     place beside a sign, to a gate's line, which may lie up to the front wheels behind the bumper.
     """
     worlds, slots, routes = *world.kind.shape, world.route.shape[1]
     others, each, bends = (worlds, slots - 1, routes), (worlds, routes), (worlds, routes, CURVES)
-    out = Along(
+    out = RouteRelation(
         on=np.zeros(others, bool), gap=np.zeros(others, np.float32), pace=np.zeros(others, np.float32),
         heading=np.zeros(each, np.float32), limit=np.zeros(each, np.float32), limited=np.zeros(each, bool),
         curvature=np.zeros(bends, np.float32), reaches=np.zeros(bends, bool),
@@ -263,5 +263,5 @@ def along_routes(world: World, maps: MapBank, gates: Gates, threads: int = 1) ->
         plan=np.zeros(each, np.int32), state=np.zeros(each, np.int32),
     )  # fmt: skip
     bank = maps.arrays
-    over_worlds(lambda a, b: _along(a, b, out, world, bank.points, bank.path_start, gates), worlds, threads)
+    parallel_for(lambda a, b: _along(a, b, out, world, bank.points, bank.path_start, gates), worlds, threads)
     return out

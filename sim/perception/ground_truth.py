@@ -1,9 +1,9 @@
 """The privileged state: what is true of B worlds as ego meets it, in typed arrays, for planners, critics and probes.
 
-`World` is what the kernels hold; a `State` is worked out of it and refers to nothing that changes later.  Ego's frame:
-origin on the rear axle, x forward, y left, SI and radians.  Axes: B worlds, N actors with ego (so N - 1 others, slot
-i + 1 of the world at index i), R routes of ego, C samples ahead.  A value holds where the mask that its column names
-holds, and is 0 elsewhere; nothing is ever infinite.  What a rule makes of all this (propositions) scenarios know.
+`World` is what the kernels hold; a `GroundTruth` is worked out of it and refers to nothing that changes later.  Ego's
+frame: origin on the rear axle, x forward, y left, SI and radians.  Axes: B worlds, N actors with ego (so N - 1 others,
+slot i + 1 of the world at index i), R routes of ego, C samples ahead.  A value holds where the mask that its column
+names holds, and is 0 elsewhere; nothing is ever infinite.  What a rule makes of all this (propositions) scenarios know.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Annotated, NamedTuple, TypeVar, get_type_hints
 
 import numpy as np
 
-from sim.actors.signs import SIGN, SIGN_KINDS, Face, face_shown
+from sim.actors.signs import SIGN, SIGN_KINDS, SignDesign, visible_text
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import DRIVABLE, ROUTE_SPACING, WEATHER_FIELDS
 from sim.datatypes.world_state import World
-from sim.perception.ego_relative import CURVE_STEP, CURVES, Along, Relative, along_routes, relative
-from sim.perception.visibility import Sight, focal_of, look_around
+from sim.perception.ego_relative import CURVE_STEP, CURVES, Relative, RouteRelation, relative, route_relations
+from sim.perception.visibility import Sight, focal_of, visible_actors
 from sim.render.assets.sign_art import letter_height
 from sim.road.map.lane_arrays import GATE
-from sim.road.map.map_batch import MapBank
-from sim.road.map.route_attributes import gates_of
+from sim.road.map.map_batch import MapBatch
+from sim.road.map.route_attributes import route_controls
 from sim.sensors.imu import IMU, imu
 
 CURVE_AT: tuple[float, ...] = tuple(CURVE_STEP * n for n in range(CURVES))  # [m] ahead at which curvature is sampled
@@ -203,13 +203,13 @@ class RouteStates:
 
 
 @dataclass(frozen=True)
-class State:
+class GroundTruth:
     """All of it; see the parts.
 
     Args:
         stops, yields: lines of stop and yield signs that belong to the map. No camera shows those signs, only lines.
-        weather: (B, 14) f32 in `sim.datatypes.vocabulary.WEATHER_FIELDS` order; tick, outcome (OUTCOMES), branch
-            (DECISIONS, -1 before one is taken): (B,) i32.
+        weather: (B, 14) f32 in `sim.datatypes.vocabulary.WEATHER_FIELDS` order; tick, outcome (OUTCOMES),
+            shown_decision (DECISIONS, -1 before one is taken): (B,) i32.
     """
 
     ego: EgoState
@@ -222,13 +222,13 @@ class State:
     weather: Annotated[np.ndarray, _number("BW", "CARLA's", "")]
     tick: Annotated[np.ndarray, _index("B", "")]
     outcome: Annotated[np.ndarray, _index("B", "")]
-    branch: Annotated[np.ndarray, _index("B", "")]
+    shown_decision: Annotated[np.ndarray, _index("B", "")]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Every array by its name, such as "actors.ttc"; COLUMNS says what each is. The texts of signs are none."""
         return {name: _get(self, name) for name in COLUMNS}
 
-    def seen(self, pictured: bool = False) -> State:
+    def visible_only(self, pictured: bool = False) -> GroundTruth:
         """The same state without what ego's camera cannot see: hidden actors, signs and lights are not there.
 
         A sign that is seen but not readable is of kind 0 and says nothing. What belongs to the map (routes, limits,
@@ -247,7 +247,7 @@ class State:
             lights=_kept(self.lights, getattr(self.lights, how)),
         )
 
-    def validate(self) -> State:
+    def validate(self) -> GroundTruth:
         """The state itself, once shapes, types and masks are found right.
 
         Raises:
@@ -286,11 +286,11 @@ def _columns_of(part: type, prefix: str = "") -> dict[str, Column]:
 # Every array of a State by its name, in the order of `State.arrays`.
 COLUMNS: dict[str, Column] = {
     **{name: column for part, of in _PARTS.items() for name, column in _columns_of(of, f"{part}.").items()},
-    **_columns_of(State),
+    **_columns_of(GroundTruth),
 }
 
 
-def _get(state: State, name: str) -> np.ndarray:
+def _get(state: GroundTruth, name: str) -> np.ndarray:
     part, _, rest = name.rpartition(".")
     return getattr(getattr(state, part) if part else state, rest)
 
@@ -306,7 +306,7 @@ def _kept(part: T, mask: np.ndarray) -> T:
 
 
 # ---------------------------------------------------------------------------------------------------- from a world
-def state_of(world: World, maps: MapBank, camera: Camera | None = None, threads: int = 1) -> State:
+def ground_truth(world: World, maps: MapBatch, camera: Camera | None = None, threads: int = 1) -> GroundTruth:
     """The state of every row of `world` now.
 
     The first call on a new path looks up what it meets on the map, which may compile the map's lane graph (a tenth of a
@@ -316,12 +316,12 @@ def state_of(world: World, maps: MapBank, camera: Camera | None = None, threads:
         camera: from whose mount things are visible or not; CARLA's usual place by default.
     """
     camera = camera or Camera()
-    gates = gates_of(maps, world)
-    near, along = relative(world, maps, threads), along_routes(world, maps, gates, threads)
-    sight = look_around(world, maps, camera, along.plan, threads)
+    gates = route_controls(maps, world)
+    near, along = relative(world, maps, threads), route_relations(world, maps, gates, threads)
+    sight = visible_actors(world, maps, camera, along.plan, threads)
     routes = _routes(world, maps, along)
     lines = {kind: (along.meets[..., g].copy(), along.line[..., g].copy()) for kind, g in GATE.items()}
-    return State(
+    return GroundTruth(
         ego=_ego(world, near, routes),
         actors=_actors(world, near, along, sight),
         signs=_signs(world, near, along, sight, camera),
@@ -329,7 +329,7 @@ def state_of(world: World, maps: MapBank, camera: Camera | None = None, threads:
         stops=LineStates(*lines["stop"]),
         yields=LineStates(*lines["yield"]),
         routes=routes,
-        **{name: getattr(world, name).copy() for name in ("weather", "tick", "outcome", "branch")},
+        **{name: getattr(world, name).copy() for name in ("weather", "tick", "outcome", "shown_decision")},
     )
 
 
@@ -345,7 +345,7 @@ def _ego(world: World, near: Relative, routes: RouteStates) -> EgoState:
     )  # fmt: skip
 
 
-def _actors(world: World, near: Relative, along: Along, sight: Sight) -> ActorStates:
+def _actors(world: World, near: Relative, along: RouteRelation, sight: Sight) -> ActorStates:
     valid = (world.kind[:, 1:] != 0) & (world.kind[:, 1:] != SIGN)
     found = {name: getattr(near, name) for name in ("x", "y", "heading", "vx", "vy", "distance", "ttc")}
     found |= {name: getattr(world, name)[:, 1:] for name in ("kind", "speed", "length", "width", "height")}
@@ -354,12 +354,12 @@ def _actors(world: World, near: Relative, along: Along, sight: Sight) -> ActorSt
     return ActorStates(valid, **{name: _where(valid, array) for name, array in found.items()})
 
 
-def _signs(world: World, near: Relative, along: Along, sight: Sight, camera: Camera) -> SignStates:
+def _signs(world: World, near: Relative, along: RouteRelation, sight: Sight, camera: Camera) -> SignStates:
     valid = world.kind[:, 1:] == SIGN
     kind, text = np.zeros(valid.shape, np.int32), np.zeros(valid.shape, np.int32)
     tall = np.zeros(valid.shape, np.float32)
-    looks, rows = np.unique(world.look[:, 1:][valid], return_inverse=True)
-    faces: list[Face] = [face_shown(look)[0] for look in looks.tolist()]
+    looks, rows = np.unique(world.appearance[:, 1:][valid], return_inverse=True)
+    faces: list[SignDesign] = [visible_text(look)[0] for look in looks.tolist()]
     texts = ("", *sorted({face.text for face in faces} - {""}))
     if faces:
         kind[valid] = np.array([SIGN_KINDS.index(face.kind) for face in faces], np.int32)[rows]
@@ -376,7 +376,7 @@ def _signs(world: World, near: Relative, along: Along, sight: Sight, camera: Cam
     return SignStates(valid, **{name: _where(valid, array) for name, array in found.items()}, texts=texts)
 
 
-def _routes(world: World, maps: MapBank, along: Along) -> RouteStates:
+def _routes(world: World, maps: MapBatch, along: RouteRelation) -> RouteStates:
     bank, valid, s = maps.arrays, world.route >= 0, world.route_s
     ends = np.diff(bank.path_start).astype(np.float32) * ROUTE_SPACING - ROUTE_SPACING
     # -1, no route, takes the last row, which is added here

@@ -16,12 +16,12 @@ from sim.actors.light_head import LAMP_AHEAD, LAMP_LEVELS
 from sim.actors.signs import SIGN
 from sim.actors.solids import solids
 from sim.core.constants import RAD
-from sim.core.kernel import kernel, over_worlds
+from sim.core.kernel import kernel, parallel_for
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import KIND
 from sim.datatypes.world_state import World
 from sim.render.signs import signs_in
-from sim.road.map.map_batch import MapBank
+from sim.road.map.map_batch import MapBatch
 
 REACH = 100.0  # [m] beyond which nothing is told apart, whatever the camera
 _F = np.float32
@@ -54,7 +54,7 @@ class Sight(NamedTuple):
 
 
 @kernel(inline=True)
-def hides(solid, j, tx, ty, up, rise):  # type: ignore[no-untyped-def]
+def occludes(solid, j, tx, ty, up, rise):  # type: ignore[no-untyped-def]
     """Whether solid j meets the line from the camera, `up` [m] high, to a point (tx, ty), `rise` [m] above the camera.
 
     What begins at or behind the camera hides nothing: a camera is in nobody's crown or body but its own car's.
@@ -83,7 +83,7 @@ def hides(solid, j, tx, ty, up, rise):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def is_free(solid, count, owner, tx, ty, up, rise):  # type: ignore[no-untyped-def]
-    """Whether no solid but the owner's own hides a point; arguments as in `hides`."""
+    """Whether no solid but the owner's own hides a point; arguments as in `occludes`."""
     far = math.sqrt(tx * tx + ty * ty)
     ux, uy = tx / max(far, _F(1e-6)), ty / max(far, _F(1e-6))
     free, mine = True, np.float32(owner)
@@ -92,7 +92,7 @@ def is_free(solid, count, owner, tx, ty, up, rise):  # type: ignore[no-untyped-d
         along = x * ux + y * uy
         if along < -radius or along > far + radius or abs(x * uy - y * ux) > radius or mine == solid[j, _OWNER]:
             continue
-        if hides(solid, j, tx, ty, up, rise):
+        if occludes(solid, j, tx, ty, up, rise):
             free = False
             break
     return free
@@ -121,7 +121,7 @@ def add_solids(solid, count, boxes, x, y, co, so, length, width, height, owner):
 
 
 @kernel(inline=True)
-def look_at(solid, count, owner, x, y, size, half, bottom, height, outline, up, ch, sh, lens):  # type: ignore[no-untyped-def]
+def visible_from(solid, count, owner, x, y, size, half, bottom, height, outline, up, ch, sh, lens):  # type: ignore[no-untyped-def]
     """Whether a thing is seen, and whether within the picture.
 
     Args:
@@ -199,14 +199,14 @@ def _look(first, stop, out, world, bank, boxes, sign_row, panel, mount, lens, tu
             along, across = abs(x * co + y * so) / far, abs(y * co - x * so) / far  # of its heading and the view
             if k == SIGN:
                 wide, tall, low = panel[sign_row[w, i], 0], panel[sign_row[w, i], 1], panel[sign_row[w, i], 2]
-                found = look_at(
+                found = visible_from(
                     solid, count, i, x, y, max(wide, tall), _HALF * wide * along, low, tall, _PANEL, up, ch, sh, lens
                 )
             else:
                 half = _HALF * (world.length[w, i] * across + world.width[w, i] * along)
                 high = world.height[w, i]
                 size = max(high, half + half)
-                found = look_at(solid, count, i, x, y, size, half, _0, high, _OUTLINE, up, ch, sh, lens)
+                found = visible_from(solid, count, i, x, y, size, half, _0, high, _OUTLINE, up, ch, sh, lens)
             out.seen[w, i - 1], out.pictured[w, i - 1] = found
         m = world.map[w]
         for r in range(plan.shape[1]):
@@ -225,7 +225,7 @@ def _look(first, stop, out, world, bank, boxes, sign_row, panel, mount, lens, tu
                     continue  # it is for those who come from elsewhere
                 high = np.float32(bank.scenery[i, 6])
                 low = (_LAMP_LEVEL - _F(0.1)) * high
-                found = look_at(
+                found = visible_from(
                     solid, count, bank.scenery_start[m] - i - 1, x, y, high, _HALF * wide, low, _F(0.2) * high,
                     _PANEL, up, ch, sh, lens,
                 )  # fmt: skip
@@ -238,11 +238,11 @@ def focal_of(camera: Camera) -> float:
     return 0.5 * camera.width / math.tan(0.5 * camera.fov * RAD)
 
 
-def look_around(world: World, maps: MapBank, camera: Camera, plan: np.ndarray, threads: int = 1) -> Sight:
+def visible_actors(world: World, maps: MapBatch, camera: Camera, plan: np.ndarray, threads: int = 1) -> Sight:
     """What could be seen from the camera's mount, all round, and what of it within the picture; see `Sight`.
 
-    What is smaller than one of the camera's pixels is not seen. Of lights those are looked for that show `plan` (B, R)
-    and face the camera; 0 asks for none.
+    What is smaller than one of the camera's pixels is not seen. Of lights those are looked for that show
+    `pack_signal_plan` (B, R) and face the camera; 0 asks for none.
     """
     (worlds, slots), routes = world.kind.shape, world.route.shape[1]
     out = Sight(
@@ -260,5 +260,5 @@ def look_around(world: World, maps: MapBank, camera: Camera, plan: np.ndarray, t
     def run(first: int, stop: int) -> None:
         _look(first, stop, out, world, bank, solids(), sign_row, signs.panel, mount, lens, turned, plan, room)
 
-    over_worlds(run, worlds, threads)
+    parallel_for(run, worlds, threads)
     return out

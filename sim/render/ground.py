@@ -336,7 +336,7 @@ def draw_mirror(o, zb, geometry, horizon, table, shine, base):
 
 
 @kernel
-def draw_patch(o, zb, rows, cols, geometry, horizon, table, cx, cy, ch, sh, length, width, hard, gr, gg, gb):
+def draw_contact_shadow(o, zb, rows, cols, geometry, horizon, table, cx, cy, ch, sh, length, width, hard, gr, gg, gb):
     """Multiply the ground's brightness under a soft-edged rectangle: a shadow, or a pool of light.
 
     Args:

@@ -1,6 +1,6 @@
 """What the weather does to light: CARLA's weather numbers to the few quantities that a camera needs.
 
-`light_of` fills one float32 table per world, indexed by the names below; every drawing kernel reads that table.
+`lighting` fills one float32 table per world, indexed by the names below; every drawing kernel reads that table.
 Colours are linear factors around 1 for lights and 0..255 for things that are seen directly (sky, fog).
 The sun's azimuth is CARLA's: clockwise seen from above, so that the world direction is at -azimuth from x (east).
 """
@@ -11,9 +11,9 @@ import math
 
 import numpy as np
 
-from sim.core.geometry import clamp01, smooth01
+from sim.core.geometry import clamp01, smoothstep
 from sim.core.kernel import kernel
-from sim.dynamics.friction import damp_of
+from sim.dynamics.friction import surface_dampness
 
 # Where each quantity lies in a light table; three numbers for each colour.
 DAY = 0  # 1 by day, 0 by night
@@ -63,7 +63,7 @@ def _hours(table, day, dusk, i):
 
 
 @kernel
-def light_of(weather, table):
+def lighting(weather, table):
     """Fill a light table from one world's weather.
 
     Args:
@@ -74,8 +74,8 @@ def light_of(weather, table):
     rain = clamp01(weather[1] * _PERCENT)
     fog = clamp01(weather[6] * _PERCENT)
     cloud = clamp01(max(weather[0] * _PERCENT, min(_1, rain * _F(1.6))))
-    day = smooth01((altitude + _F(6.0)) * _F(1.0 / 15.0))
-    dusk = smooth01(_1 - abs(altitude - _F(1.0)) * _F(1.0 / 8.0)) * _F(0.9)
+    day = smoothstep((altitude + _F(6.0)) * _F(1.0 / 15.0))
+    dusk = smoothstep(_1 - abs(altitude - _F(1.0)) * _F(1.0 / 8.0)) * _F(0.9)
     angle = -weather[4] * _RAD
     level = math.cos(altitude * _RAD)
     grey = cloud * cloud * _F(0.95)  # scattered clouds leave the sky between them blue
@@ -84,12 +84,12 @@ def light_of(weather, table):
     table[SUN_X] = math.cos(angle) * level
     table[SUN_Y] = math.sin(angle) * level
     table[SUN_Z] = math.sin(altitude * _RAD)
-    beam = smooth01((altitude + _2) * _F(0.2)) * (_1 - _F(0.92) * grey) * (_1 - _F(0.8) * fog)
-    table[HEAD] = smooth01((_F(0.62) - day) * _F(2.2))
-    table[NIGHT] = max(table[HEAD], smooth01((max(fog, rain) - _F(0.35)) * _2) * _F(0.75))
+    beam = smoothstep((altitude + _2) * _F(0.2)) * (_1 - _F(0.92) * grey) * (_1 - _F(0.8) * fog)
+    table[HEAD] = smoothstep((_F(0.62) - day) * _F(2.2))
+    table[NIGHT] = max(table[HEAD], smoothstep((max(fog, rain) - _F(0.35)) * _2) * _F(0.75))
     # a low sun lights level ground little by the cosine, but beside it the sky is dim too: its shadows stay deep
     slant = (_F(0.46) + _F(0.54) * max(_0, table[SUN_Z])) * clamp01(table[SUN_Z] * _F(30.0))
-    slant *= smooth01((_1 - grey * _F(1.0 / 0.95)) * _F(1.6))  # none under a closed sky
+    slant *= smoothstep((_1 - grey * _F(1.0 / 0.95)) * _F(1.6))  # none under a closed sky
     for i in range(3):
         ambient = _hours(_AMBIENT, day, dusk, i)
         ambient = (ambient + (_hours(_AMBIENT_OVERCAST, day, dusk, i) - ambient) * grey) * dim
@@ -111,6 +111,6 @@ def light_of(weather, table):
     for i in range(3):  # a far silhouette stands in the haze
         table[SKYLINE + i] = table[FOG + i] * (_1 - (_F(0.40) + _F(0.25) * (_1 - day)) * math.exp(_F(-250.0) * rate))
     table[FOG_START] = max(_0, weather[7])
-    table[WET] = damp_of(weather)
+    table[WET] = surface_dampness(weather)
     table[PUDDLES] = _MOST_PUDDLES * clamp01(weather[2] * _PERCENT)
     table[WIND] = clamp01(weather[3] * _PERCENT)

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from sim.core.hashing import mix
+from sim.core.hashing import hash_u32
 from sim.core.kernel import kernel
 from sim.datatypes.vocabulary import KIND
 from sim.render import lighting as wx
@@ -25,7 +25,7 @@ from sim.render.assets.variants import (
     TWO_SIDED,
     WALKER_SIDES,
 )
-from sim.render.ground import draw_patch
+from sim.render.ground import draw_contact_shadow
 from sim.render.polygon import DEPTHS, clip_near, cut_rows, fill, texture_level
 from sim.render.tilted_camera import around, board
 
@@ -42,7 +42,7 @@ _BICYCLE, _WALKER, _CONE, _BALL = KIND["bicycle"], KIND["walker"], KIND["cone"],
 _TAU = _F(2.0 * math.pi)
 _STRIDE, _PUSH = _F(1.0 / 0.36), _F(1.0 / 1.3)  # a quarter of two steps, half a turn of the pedals [1/m]
 _STANDS = _F(0.05)  # slower than this nobody's legs move [m/s]
-# Walls whose look is a style rather than a colour.
+# Walls whose appearance is a style rather than a colour.
 _WALLS = np.array(
     [[214, 200, 176], [178, 104, 84], [200, 196, 190], [226, 216, 196], [160, 148, 136], [206, 178, 140],
      [190, 200, 206], [150, 92, 76]], np.float32,
@@ -50,7 +50,7 @@ _WALLS = np.array(
 
 
 @kernel(inline=True)
-def variant_of(kind, look, ahead, right, a, b, along, speed):
+def variant_of(kind, appearance, ahead, right, a, b, along, speed):
     """Which of its kind's variants an object wears: a style, or how a figure is seen at this moment.
 
     Args:
@@ -66,15 +66,15 @@ def variant_of(kind, look, ahead, right, a, b, along, speed):
             return (np.int32(math.floor(along * _PUSH)) & 1) * RIDER_SIDES + side
         step = np.int32(math.floor(along * _STRIDE)) & 3
         pose = 0 if speed < _STANDS else (2 if step & 1 else step + 1)
-        outfit = np.int32(mix(np.uint32(look)) >> np.uint32(8)) % OUTFITS
+        outfit = np.int32(hash_u32(np.uint32(appearance)) >> np.uint32(8)) % OUTFITS
         return (outfit * POSES + pose) * WALKER_SIDES + side
     if kind == _BUILDING or kind == _HOUSE or kind == _TREE:
-        return look % STYLES
+        return appearance % STYLES
     return 0
 
 
 @kernel(inline=True)
-def place(item, n, geometry, kind, ahead, right, a, b, length, width, height, look, key, along, speed):
+def project(item, n, geometry, kind, ahead, right, a, b, length, width, height, appearance, key, along, speed):
     """Describe an object in row n of `item` if the camera may see it; returns the number of objects then."""
     radius = _HALF * math.sqrt(length * length + width * width)
     circle = around(geometry)
@@ -88,17 +88,17 @@ def place(item, n, geometry, kind, ahead, right, a, b, length, width, height, lo
     item[n, 4], item[n, 5], item[n, 6] = length, width, height
     item[n, 7] = np.float32(kind)
     # 24 bits of colour fit a float32 exactly; the key is kept as two halves for the same reason
-    item[n, 8] = np.float32(look & 0xFFFFFF)
+    item[n, 8] = np.float32(appearance & 0xFFFFFF)
     item[n, 9] = np.float32(np.int32(key & np.uint32(0xFFFF)))
     item[n, 10] = ahead * ahead + right * right
     item[n, 11] = radius
-    item[n, 12] = np.float32(variant_of(kind, look, ahead, right, a, b, along, speed))
+    item[n, 12] = np.float32(variant_of(kind, appearance, ahead, right, a, b, along, speed))
     return n + 1
 
 
 @kernel
-def gather(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, yaws, lengths, widths, heights,
-           overhangs, looks, speeds, scenery, first, last):  # fmt: skip
+def cull(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, yaws, lengths, widths, heights, overhangs,
+         looks, speeds, scenery, first, last):  # fmt: skip
     """List what world w's camera may see, nearest first.
 
     Args:
@@ -121,9 +121,9 @@ def gather(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, ya
         dy = ys[w, i] + forward * so - cam_y
         ahead, right = dx * ch + dy * sh, dx * sh - dy * ch
         if ahead < reach[kind]:
-            n = place(item, n, geometry, kind, ahead, right, co * ch + so * sh, co * sh - so * ch,
-                      lengths[w, i], widths[w, i], heights[w, i], looks[w, i], np.uint32(0),
-                      xs[w, i] * co + ys[w, i] * so, speeds[w, i])  # fmt: skip
+            n = project(item, n, geometry, kind, ahead, right, co * ch + so * sh, co * sh - so * ch, lengths[w, i],
+                        widths[w, i], heights[w, i], looks[w, i], np.uint32(0), xs[w, i] * co + ys[w, i] * so,
+                        speeds[w, i])  # fmt: skip
     for i in range(first, last):
         kind = np.int32(scenery[i, 0])
         if kind <= 0:
@@ -135,9 +135,9 @@ def gather(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, ya
         right = dx * sh - dy * ch
         turn = np.float32(scenery[i, 3]) - yaw
         a, b = math.cos(turn), -math.sin(turn)
-        n = place(item, n, geometry, kind, ahead, right, a, b, np.float32(scenery[i, 4]), np.float32(scenery[i, 5]),
-                  np.float32(scenery[i, 6]), np.int32(scenery[i, 7]), mix(np.uint32(i - first)),
-                  _0, _0)  # fmt: skip
+        n = project(item, n, geometry, kind, ahead, right, a, b, np.float32(scenery[i, 4]), np.float32(scenery[i, 5]),
+                    np.float32(scenery[i, 6]), np.int32(scenery[i, 7]), hash_u32(np.uint32(i - first)), _0,
+                    _0)  # fmt: skip
     for i in range(n):
         order[i] = i
         j = i
@@ -149,29 +149,29 @@ def gather(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, ya
 
 
 @kernel(inline=True)
-def paint_of(kind, look, key, light):
-    """Write an object's paint to light[3:6]; its look is a colour, or a style where it is a small number."""
+def paint_of(kind, appearance, key, light):
+    """Write an object's paint to light[3:6]; its appearance is a colour, or a style where it is a small number."""
     if kind == _TREE:
         tone = _F(0.80) + np.float32(key & 255) * _BYTE * _F(0.35)
         warm = (np.float32((key >> 8) & 255) * _BYTE - _HALF) * _F(0.24)
         light[3], light[4], light[5] = tone * (_1 + warm) * _F(0.72), tone * _F(0.74), tone * (_1 - warm) * _F(0.76)
-        if look > 255:  # the picture is green already: a look only leans it towards its own hue
-            light[3] *= _HALF + np.float32((look >> 16) & 255) * _F(0.5 / 85.0)
-            light[4] *= _HALF + np.float32((look >> 8) & 255) * _F(0.5 / 125.0)
-            light[5] *= _HALF + np.float32(look & 255) * _F(0.5 / 58.0)
-    elif look < 256 and (kind == _BUILDING or kind == _HOUSE):
-        row = look & 7
+        if appearance > 255:  # the picture is green already: a appearance only leans it towards its own hue
+            light[3] *= _HALF + np.float32((appearance >> 16) & 255) * _F(0.5 / 85.0)
+            light[4] *= _HALF + np.float32((appearance >> 8) & 255) * _F(0.5 / 125.0)
+            light[5] *= _HALF + np.float32(appearance & 255) * _F(0.5 / 58.0)
+    elif appearance < 256 and (kind == _BUILDING or kind == _HOUSE):
+        row = appearance & 7
         light[3], light[4], light[5] = _WALLS[row, 0] * _PAINT, _WALLS[row, 1] * _PAINT, _WALLS[row, 2] * _PAINT
     else:
-        light[3] = np.float32((look >> 16) & 255) * _PAINT
-        light[4] = np.float32((look >> 8) & 255) * _PAINT
-        light[5] = np.float32(look & 255) * _PAINT
+        light[3] = np.float32((appearance >> 16) & 255) * _PAINT
+        light[4] = np.float32((appearance >> 8) & 255) * _PAINT
+        light[5] = np.float32(appearance & 255) * _PAINT
 
 
 @kernel
 def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fog, smooth, spans, poly, grad,
                  light, shape, what, start, texels, tex_start, tex_size):  # fmt: skip
-    """Draw `count` objects. Arguments as in `gather` and `faces.fill`; shape, what, start are the meshes."""
+    """Draw `count` objects. Arguments as in `cull` and `faces.fill`; shape, what, start are the meshes."""
     height, width = o.shape[0], o.shape[1]
     focal, cy, sine, cosine, up = geometry[0], geometry[1], geometry[2], geometry[3], geometry[7]
     cx = np.float32(width) * _HALF
@@ -189,9 +189,9 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
         k = order[n]
         ahead, right, a, b = item[k, 0], item[k, 1], item[k, 2], item[k, 3]
         length, wide, tall = item[k, 4], item[k, 5], item[k, 6]
-        kind, look, key = np.int32(item[k, 7]), np.int32(item[k, 8]), np.int32(item[k, 9])
+        kind, appearance, key = np.int32(item[k, 7]), np.int32(item[k, 8]), np.int32(item[k, 9])
         style = np.int32(item[k, 12])
-        paint_of(kind, look, key, light)
+        paint_of(kind, appearance, key, light)
         # axes of the box in the camera's frame, each as long as the box
         lx, ly, lz = b * length, a * sine * length, a * cosine * length
         vx, vy, vz = -a * wide, b * sine * wide, b * cosine * wide
@@ -269,11 +269,11 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
                 near, far = min(near, poly[5, c]), max(far, poly[5, c])
             level = texture_level(lw, lh, rs, rt, size1, size2, math.sqrt(near * far) / focal)
             fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog, table, texels,
-                 tex_start[texture, level], lw - level, lh - level, wrap, smooth, mix(np.uint32(key)))  # fmt: skip
+                 tex_start[texture, level], lw - level, lh - level, wrap, smooth, hash_u32(np.uint32(key)))  # fmt: skip
 
 
 @kernel
-def draw_patches(o, zb, item, count, geometry, rows, cols, horizon, table):
+def draw_contact_shadows(o, zb, item, count, geometry, rows, cols, horizon, table):
     """Draw the dark under cars and people, where little of the sky looks in, and pools of light under lamps."""
     for k in range(count):
         kind = np.int32(item[k, 7])
@@ -282,15 +282,15 @@ def draw_patches(o, zb, item, count, geometry, rows, cols, horizon, table):
         if ahead > _F(70.0):
             continue
         if _CAR <= kind <= _TRUCK:
-            draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead, right, a, b, length + _F(0.5),
-                       wide + _F(0.5), _F(2.6), _F(-0.66), _F(-0.66), _F(-0.64))  # fmt: skip
+            draw_contact_shadow(o, zb, rows, cols, geometry, horizon, table, ahead, right, a, b, length + _F(0.5), wide
+                                + _F(0.5), _F(2.6), _F(-0.66), _F(-0.66), _F(-0.64))  # fmt: skip
         elif _BICYCLE <= kind <= _CONE or kind == _BALL:
-            draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead, right, a, b, length + _F(0.15),
-                       wide + _F(0.1), _F(1.2), _F(-0.5), _F(-0.5), _F(-0.48))  # fmt: skip
+            draw_contact_shadow(o, zb, rows, cols, geometry, horizon, table, ahead, right, a, b, length + _F(0.15), wide
+                                + _F(0.1), _F(1.2), _F(-0.5), _F(-0.5), _F(-0.48))  # fmt: skip
         elif kind == _LAMP and table[wx.HEAD] > _0:
             g = table[wx.HEAD] * _F(0.55)
             if ahead > _F(40.0):
                 continue
             arm = _HALF * length
-            draw_patch(o, zb, rows, cols, geometry, horizon, table, ahead + a * arm, right + b * arm, _1, _0, _F(14.0),
-                       _F(14.0), _F(1.0), g, g * _F(0.82), g * _F(0.5))  # fmt: skip
+            draw_contact_shadow(o, zb, rows, cols, geometry, horizon, table, ahead + a * arm, right + b * arm, _1, _0,
+                                _F(14.0), _F(14.0), _F(1.0), g, g * _F(0.82), g * _F(0.5))  # fmt: skip

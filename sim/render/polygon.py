@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from sim.core.hashing import mix
+from sim.core.hashing import hash_u32
 from sim.core.kernel import kernel
 from sim.render import lighting as wx
 from sim.render.assets.texel import HOLE, LAMP, LEVELS, PAINT, PANES, WINDOW
@@ -167,7 +167,7 @@ def fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog,
                             cr, cg, cb = max(cr, r * night), max(cg, g * night), max(cb, bl * night)
                         elif kind == WINDOW:
                             pane = np.int32(s * _PANES / sw) * 64 + np.int32(t * _PANES / sh)
-                            if mix(key + np.uint32(pane)) < _LIT:
+                            if hash_u32(key + np.uint32(pane)) < _LIT:
                                 cr = max(cr, _F(236.0) * night)
                                 cg = max(cg, _F(184.0) * night)
                                 cb = max(cb, _F(104.0) * night)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.core.hashing import LOW, M1, M2, M3, S16, mix
+from sim.core.hashing import LOW, M1, M2, M3, S16, hash_u32
 from sim.core.kernel import kernel
 from sim.render import lighting as wx
 from sim.render.sky import byte
@@ -46,12 +46,12 @@ def draw_rain(o, seed, tick, geometry, horizon, cols, table):
     slope = table[wx.WIND] * _F(0.75) + _F(0.06)
     day, head = table[wx.DAY], table[wx.HEAD]
     fall = max(geometry[3], _F(0.15)) if around(geometry) > _0 else _1  # of a drop's way, the part across the view
-    key = mix(_U(seed) ^ mix(_U(tick) + M3))
+    key = hash_u32(_U(seed) ^ hash_u32(_U(tick) + M3))
     # by day a drop shows a piece of the bright sky, by night only what the headlights throw at it
     white = _F(118.0) * day + _F(105.0) + _F(12.0) * head
     for k in range(count):
-        a = mix(key + _U(k) * M3)
-        b = mix(a + _U(1))
+        a = hash_u32(key + _U(k) * M3)
+        b = hash_u32(a + _U(1))
         near = np.float32(b & LOW) * _UNIT
         x = np.float32(a & LOW) * _UNIT * (np.float32(width) * _F(1.2)) - np.float32(width) * _F(0.1)
         y = np.float32(a >> S16) * _UNIT * (np.float32(height) * _F(1.15)) - np.float32(height) * _F(0.15)
@@ -76,7 +76,7 @@ def draw_rain(o, seed, tick, geometry, horizon, cols, table):
     if ground <= 2:
         return
     for k in range(np.int32(_F(SPLASHES) * rain * aspect)):
-        a = mix(key ^ (_U(k) * M1 + M2))
+        a = hash_u32(key ^ (_U(k) * M1 + M2))
         deep = np.float32(a >> S16) * _UNIT
         v = horizon + 1 + np.int32(deep * np.float32(ground - 1))
         u = np.int32(np.float32(a & LOW) * _UNIT * np.float32(width))

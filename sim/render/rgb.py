@@ -17,15 +17,15 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.core.constants import RAD
-from sim.core.kernel import kernel, over_worlds
+from sim.core.kernel import kernel, parallel_for
 from sim.datatypes.camera import Camera
-from sim.datatypes.road_map import Bank
+from sim.datatypes.road_map import MapArrays
 from sim.datatypes.world_state import World
 from sim.render.assets.meshes import meshes
 from sim.render.assets.textures import atlas
 from sim.render.ground import draw_ground, draw_mirror
-from sim.render.lighting import LIGHT_SIZE, PUDDLES, WET, light_of
-from sim.render.objects import ITEM, draw_objects, draw_patches, gather
+from sim.render.lighting import LIGHT_SIZE, PUDDLES, WET, lighting
+from sim.render.objects import ITEM, cull, draw_contact_shadows, draw_objects
 from sim.render.polygon import DEPTHS
 from sim.render.rain import draw_rain
 from sim.render.shadows import cast_shadows
@@ -40,7 +40,7 @@ WIDEST = 179.99  # [deg] field of view
 STEEP = 60.0  # [deg] up or down from which on a camera sees all around
 
 
-class View(NamedTuple):
+class CameraRays(NamedTuple):
     """A camera's rays as tables.
 
     Args:
@@ -65,7 +65,7 @@ class View(NamedTuple):
 
 
 @functools.lru_cache(maxsize=32)
-def view_of(camera: Camera) -> View:
+def camera_rays(camera: Camera) -> CameraRays:
     """The tables of a camera.
 
     Raises:
@@ -99,7 +99,7 @@ def view_of(camera: Camera) -> View:
     else:
         half = math.atan(np.abs(right).max() * 1.02 / max(float(ahead.min()), 0.05) + 1.0 / focal)
         across, along = math.cos(half), math.sin(half)
-    view = View(
+    view = CameraRays(
         np.stack([up, ahead, depth, lit], 1).astype(np.float32),
         np.stack([right, azimuth, beam, np.zeros_like(right)]).astype(np.float32),
         np.array([focal, middle, sine, cosine, around, across, along, camera.up], np.float32),
@@ -121,8 +121,8 @@ def _noise() -> np.ndarray:
 @kernel
 def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise, reach, shape, what, start,
           atlas_texels, tex_start, tex_size, texels, level_start, level_shape, origin, texel, scenery, scenery_start,
-          skyline, tick, seed, map_of, weather, x, y, yaw, kind, length, width, height, overhang, look, speed, clock,
-          sign_row, sign_texels, sign_start, sign_size, sign_panel):  # fmt: skip
+          skyline, tick, seed, map_of, weather, x, y, yaw, kind, length, width, height, overhang, appearance, speed,
+          clock, sign_row, sign_texels, sign_start, sign_size, sign_panel):  # fmt: skip
     """Draw worlds first .. stop. One range owns one set of scratch arrays."""
     high, wide = rows.shape[0], cols.shape[1]
     most = kind.shape[1]
@@ -153,7 +153,7 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
         cam_x = x[w, 0] + c * mount[0] - s * mount[1]
         cam_y = y[w, 0] + s * mount[0] + c * mount[1]
         cam_yaw = yaw[w, 0] + mount[2]
-        light_of(weather[w], table)
+        lighting(weather[w], table)
         zb[:] = np.float32(0.0)
         draw_sky(o, rows, cols, geometry, horizon, cam_yaw, table, skyline[m], noise[0], smooth, top, line, shaded)
         cast_shadows(shade, touched, rows, cols, geometry, horizon, cam_x, cam_y, cam_yaw, table, w, kind, x, y, yaw,
@@ -161,8 +161,8 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
         draw_ground(o, rows, cols, geometry, horizon, cam_x, cam_y, cam_yaw, smooth, table, noise, packed, shaded,
                     shine, shade, touched, pool, texels, level_start[m], level_shape[m], origin[m],
                     texel[m])  # fmt: skip
-        count = gather(item, order, geometry, reach, cam_x, cam_y, cam_yaw, w, kind, x, y, yaw, length, width, height,
-                       overhang, look, speed, scenery, scenery_start[m], scenery_start[m + 1])  # fmt: skip
+        count = cull(item, order, geometry, reach, cam_x, cam_y, cam_yaw, w, kind, x, y, yaw, length, width, height,
+                     overhang, appearance, speed, scenery, scenery_start[m], scenery_start[m + 1])  # fmt: skip
         draw_objects(o, zb, item, order, count, geometry, rows, cols, cam_yaw, table, fog, smooth, spans, poly,
                      grad, light, shape, what, start, atlas_texels, tex_start, tex_size)  # fmt: skip
         draw_signs(o, zb, w, geometry, rows, cols, cam_x, cam_y, cam_yaw, table, fog, spans, poly, grad, light, kind, x,
@@ -170,11 +170,13 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
         draw_lights(o, zb, item, count, geometry, table, fog, clock[w])
         if table[WET] > np.float32(0.0) or table[PUDDLES] > np.float32(0.0):
             draw_mirror(o, zb, geometry, horizon, table, shine, base)
-        draw_patches(o, zb, item, count, geometry, rows, cols, horizon, table)
+        draw_contact_shadows(o, zb, item, count, geometry, rows, cols, horizon, table)
         draw_rain(o, seed[w], tick[w], geometry, horizon, cols, table)
 
 
-def render(bank: Bank, world: World, camera: Camera, out: np.ndarray | None = None, *, threads: int = 1) -> np.ndarray:
+def render(
+    bank: MapArrays, world: World, camera: Camera, out: np.ndarray | None = None, *, threads: int = 1
+) -> np.ndarray:
     """Draw what every ego's camera sees.
 
     Args:
@@ -190,7 +192,7 @@ def render(bank: Bank, world: World, camera: Camera, out: np.ndarray | None = No
     Raises:
         ValueError: when `out` has another shape or type, or the camera cannot be.
     """
-    view = view_of(camera)
+    view = camera_rays(camera)
     wanted = (len(world.tick), camera.height, camera.width, 3)
     if out is None:
         out = np.empty(wanted, np.uint8)
@@ -208,8 +210,8 @@ def render(bank: Bank, world: World, camera: Camera, out: np.ndarray | None = No
               texels, bank.level_start, bank.level_shape, bank.ground_origin, bank.ground_texel,
               bank.scenery, bank.scenery_start, bank.skyline, world.tick, world.seed, world.map, world.weather,
               world.x, world.y, world.yaw, world.kind, world.length, world.width, world.height, world.overhang,
-              world.look, world.speed, world.clock, sign_row, signs.texels, signs.start, signs.size,
+              world.appearance, world.speed, world.clock, sign_row, signs.texels, signs.start, signs.size,
               signs.panel)  # fmt: skip
 
-    over_worlds(run, wanted[0], threads)
+    parallel_for(run, wanted[0], threads)
     return out

@@ -1,7 +1,8 @@
 """Signs before the camera: the atlas of their pictures, and panels, backs and posts drawn with four samples a pixel.
 
-A sign takes a slot of `World` behind the actors.  Its look is a number made of what is painted (`look_of`), so that a
-world's bytes do not depend on who else is drawn.  Letters a few pixels high can be read only where every texel has its
+A sign takes a slot of `World` behind the actors.  Its appearance is a number made of what is painted (`pack_sign`), so
+that a world's bytes do not depend on who else is drawn.  Letters a few pixels high can be read only where every texel
+has its
 say, so a panel is not drawn like other faces: each pixel averages four bilinear samples of a mip level that is about
 twice as fine as the pixel.  Light, headlights and fog are those of every object; a panel's foil sends more of the
 headlights back.  Camera frame: x right, y down, z along the view [m].
@@ -16,12 +17,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.actors.signs import FACES, POST, SIGN, face_shown
+from sim.actors.signs import DESIGNS, POST, SIGN, visible_text
 from sim.core.kernel import kernel
 from sim.datatypes.world_state import World
 from sim.render import lighting as wx
 from sim.render.assets.canvas import coarser
-from sim.render.assets.sign_art import PATTERNS, worn
+from sim.render.assets.sign_art import PATTERNS, weathered
 from sim.render.assets.texel import HOLE, LEVELS
 from sim.render.ground import blue, green, headlight, red
 from sim.render.polygon import DEPTHS, clip_near, cut_rows, texture_level
@@ -287,7 +288,7 @@ class SignAtlas:
         return len(self._rows)
 
     def find(self, keys: Sequence[int]) -> tuple[SignArrays, list[int]]:
-        """The arrays and each key's row; a key is a look, four bits further up, and a pattern."""
+        """The arrays and each key's row; a key is a appearance, four bits further up, and a pattern."""
         with self._lock:
             if new := [k for k in dict.fromkeys(keys) if k not in self._rows]:
                 pyramids = {k: _pyramid(k) for k in new}
@@ -314,7 +315,7 @@ class SignAtlas:
                 used += level.size
             height, width = levels[0].shape
             sizes.append((width.bit_length() - 1, height.bit_length() - 1))
-            panels.append(FACES[key >> 8].panel)
+            panels.append(DESIGNS[key >> 8].panel)
         old = self.arrays if len(self._rows) > len(pyramids) else None
         parts = [np.array(starts, np.int32), np.array(sizes, np.int32), np.array(panels, np.float32)]
         if old is not None:
@@ -325,7 +326,7 @@ class SignAtlas:
 
 def _pyramid(key: int) -> list[np.ndarray]:
     """The levels of a picture, (H, W) uint32 each."""
-    level = worn(*face_shown(key >> 4), key & PATTERNS - 1)
+    level = weathered(*visible_text(key >> 4), key & PATTERNS - 1)
     levels = []
     for _ in range(LEVELS):
         levels.append(np.ascontiguousarray(level).view("<u4")[..., 0])
@@ -347,9 +348,9 @@ def signs_in(world: World) -> tuple[SignArrays, np.ndarray]:
     if not here.any():
         return ATLAS.arrays, rows
     seed = np.broadcast_to(world.seed[:, None], here.shape)[here].astype(np.int64)
-    look = world.look[here].astype(np.int64)
-    pattern = (seed * 2654435761 + (look >> 4) * 40503 >> 12) % PATTERNS
-    keys, inverse = np.unique(look << 4 | pattern, return_inverse=True)
+    appearance = world.appearance[here].astype(np.int64)
+    pattern = (seed * 2654435761 + (appearance >> 4) * 40503 >> 12) % PATTERNS
+    keys, inverse = np.unique(appearance << 4 | pattern, return_inverse=True)
     arrays, found = ATLAS.find(keys.tolist())
     rows[here] = np.array(found, np.int32)[inverse]
     return arrays, rows

@@ -2,9 +2,9 @@
 
 For one that looks ahead what is in view lies in a wedge before it, boards stand across its axis, and a column has one
 azimuth. For one that sees all around none of that holds. The two are told apart by the type of their tables: those of
-`camera.View` cannot be written where a camera sees all around, so that kernels are compiled for each, and the machine
-code for looking ahead, with every bit of its arithmetic, is as if the other did not exist. Here are the questions whose
-answers differ. Frames as in `sim.render.objects`.
+`camera.CameraRays` cannot be written where a camera sees all around, so that kernels are compiled for each, and the
+machine code for looking ahead, with every bit of its arithmetic, is as if the other did not exist. Here are the
+questions whose answers differ. Frames as in `sim.render.objects`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Traffic lights in the picture: their lit lamps.
 
-A light is a row of scenery whose look is its plan; what it shows follows from that and from the lights' clock.  A lit
-lamp is a disc that is as bright by night as by day, that fog veils less than other things, and that is never less than
+A light is a row of scenery whose appearance is its plan; what it shows follows from that and from the lights' clock.  A
+lit lamp is a disc that is as bright by night as by day, that fog veils less than other things, and that is never less
+than
 about two pixels wide: it dazzles.  By night and in haze a glow surrounds it.  Poles and heads are drawn as all objects
 are, with lamps that are out.  Camera frame: x right, y down, z along the view [m].
 """
@@ -41,7 +42,7 @@ def draw_lights(o, zb, item, count, geometry, table, fog, clock):
 
     Args:
         o: (H, W, 3) uint8, changed. zb: (H, W) float32 inverse depth.
-        item: (cap, ITEM), of which `count` rows are in view, see `sim.render.objects.gather`.
+        item: (cap, ITEM), of which `count` rows are in view, see `sim.render.objects.cull`.
         fog: (DEPTHS,) as `sim.render.objects.draw_objects` left it. clock: of the lights [ms], int32.
     """
     high, wide = o.shape[0], o.shape[1]

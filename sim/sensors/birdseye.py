@@ -12,11 +12,11 @@ import numpy as np
 
 from sim.actors.signs import SIGN
 from sim.actors.tags import PAINTED
-from sim.core.kernel import kernel, over_worlds
+from sim.core.kernel import kernel, parallel_for
 from sim.datatypes.vocabulary import SURFACE
 from sim.datatypes.world_state import World
-from sim.road.map.map_batch import MapBank
-from sim.road.map.surface import DRIVES, floor_of
+from sim.road.map.map_batch import MapBatch
+from sim.road.map.surface import DRIVES, surface_raster
 
 MASKS: tuple[str, ...] = ("drivable", "marking", "junction", "ego", "actors")
 _F = np.float32
@@ -95,7 +95,7 @@ def _draw(first, stop, out, size, forward, floor, drives, world):
 
 
 def birdseye_image(
-    maps: MapBank, world: World, width: int, height: int, metres: float, forward: float, *, threads: int = 1
+    maps: MapBatch, world: World, width: int, height: int, metres: float, forward: float, *, threads: int = 1
 ) -> np.ndarray:
     """Masks from above: (B, H, W, 5) uint8 by MASKS, 255 where it holds.
 
@@ -105,7 +105,7 @@ def birdseye_image(
         forward: how far ahead of ego's rear axle the picture's middle lies [m].
     """
     out = np.empty((len(world.tick), height, width, len(MASKS)), np.uint8)
-    floor = floor_of(maps)
+    floor = surface_raster(maps)
     size, ahead = np.float32(metres / width), np.float32(forward)
-    over_worlds(lambda a, b: _draw(a, b, out, size, ahead, floor, DRIVES, world), len(out), threads)
+    parallel_for(lambda a, b: _draw(a, b, out, size, ahead, floor, DRIVES, world), len(out), threads)
     return out

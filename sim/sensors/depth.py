@@ -6,11 +6,11 @@ import numpy as np
 
 from sim.datatypes.camera import Camera
 from sim.datatypes.world_state import World
-from sim.road.map.map_batch import MapBank
+from sim.road.map.map_batch import MapBatch
 from sim.sensors.geometry_pass import FAR, render_geometry
 
 
-def depth_image(maps: MapBank, world: World, camera: Camera, *, threads: int = 1) -> np.ndarray:
+def depth_image(maps: MapBatch, world: World, camera: Camera, *, threads: int = 1) -> np.ndarray:
     """How far along the view's axis every pixel is: (B, H, W, 1) float32 [m], FAR in the sky.
 
     Raises:

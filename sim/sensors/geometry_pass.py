@@ -1,6 +1,6 @@
 """Geometry pass: depth and semantic class of every pixel, over the geometry that the picture is drawn with.
 
-The same list of objects (`objects.gather`), the same polygons, clipping, rows and holes in textures (`polygon`) and the
+The same list of objects (`objects.cull`), the same polygons, clipping, rows and holes in textures (`polygon`) and the
 same ground as `rgb.render`, without light: edges coincide with the picture's. Tags are CARLA 0.9.16's
 `carla.CityObjectLabel`, after CityScapes (docs "Sensors reference", semantic segmentation camera):
 
@@ -23,7 +23,7 @@ import numpy as np
 
 from sim.actors.signs import SIGN
 from sim.actors.tags import TAG, TAG_OF_CODE, TAG_OF_KIND
-from sim.core.kernel import kernel, over_worlds
+from sim.core.kernel import kernel, parallel_for
 from sim.datatypes.camera import Camera
 from sim.datatypes.world_state import World
 from sim.render.assets.meshes import meshes
@@ -31,13 +31,13 @@ from sim.render.assets.texel import HOLE
 from sim.render.assets.textures import atlas
 from sim.render.assets.variants import FACING, MIRRORED, THIN, TWO_SIDED
 from sim.render.lighting import LIGHT_SIZE
-from sim.render.objects import ITEM, gather
+from sim.render.objects import ITEM, cull
 from sim.render.polygon import DEPTHS, clip_near, cut_rows, texture_level
-from sim.render.rgb import view_of
+from sim.render.rgb import camera_rays
 from sim.render.signs import draw_signs, signs_in
 from sim.render.tilted_camera import around, board
-from sim.road.map.map_batch import MapBank
-from sim.road.map.surface import NO_FLOOR, floor_at, floor_of
+from sim.road.map.map_batch import MapBatch
+from sim.road.map.surface import NO_SURFACE, raster_at, surface_raster
 
 FAR = 1000.0  # [m] what is farther, and the sky: the far plane of CARLA's depth camera
 
@@ -84,8 +84,8 @@ def _fill(zb, label, tag, spans, first, last, focal, cx, cy, grad, holes, texels
 
 
 @kernel
-def trace(zb, label, item, order, count, geometry, spans, poly, grad, shape, what, start, texels, tex_start, tex_size,
-           holes, tags, marks):  # fmt: skip
+def rasterize_geometry(zb, label, item, order, count, geometry, spans, poly, grad, shape, what, start, texels,
+                       tex_start, tex_size, holes, tags, marks):  # fmt: skip
     """Depths and tags of `count` objects: the geometry of `objects.draw_objects`, without its light.
 
     Args:
@@ -198,7 +198,7 @@ def _labels(o, zb, label, rows, cols, horizon, x, y, yaw, m, floor, of_code):
                 o[v, u, 0] = _SKY if v < horizon else _TERRAIN
             else:
                 right = depth * cols[0, u]
-                o[v, u, 0] = of_code[floor_at(px + sh * right, py - ch * right, code, first, high, wide, scale)]
+                o[v, u, 0] = of_code[raster_at(px + sh * right, py - ch * right, code, first, high, wide, scale)]
 
 
 @kernel
@@ -226,11 +226,11 @@ def _draw(first, stop, depth, tags, rows, cols, geometry, mount, horizon, reach,
         y = world.y[w, 0] + s * mount[0] + c * mount[1]
         yaw = world.yaw[w, 0] + mount[2]
         zb[:] = _0
-        count = gather(item, order, geometry, reach, x, y, yaw, w, world.kind, world.x, world.y, world.yaw,
-                       world.length, world.width, world.height, world.overhang, world.look, world.speed, bank.scenery,
-                       bank.scenery_start[m], bank.scenery_start[m + 1])  # fmt: skip
-        trace(zb, label, item, order, count, geometry, spans, poly, grad, shape, what, start, atlas_texels, tex_start,
-               tex_size, holes, of_kind, None)  # fmt: skip
+        count = cull(item, order, geometry, reach, x, y, yaw, w, world.kind, world.x, world.y, world.yaw, world.length,
+                     world.width, world.height, world.overhang, world.appearance, world.speed, bank.scenery,
+                     bank.scenery_start[m], bank.scenery_start[m + 1])  # fmt: skip
+        rasterize_geometry(zb, label, item, order, count, geometry, spans, poly, grad, shape, what, start, atlas_texels,
+                           tex_start, tex_size, holes, of_kind, None)  # fmt: skip
         signed = False
         for i in range(world.kind.shape[1]):
             signed = signed or world.kind[w, i] == SIGN
@@ -258,15 +258,15 @@ def holes_of_textures() -> np.ndarray:
 
 
 def render_geometry(
-    maps: MapBank, world: World, camera: Camera, depth: np.ndarray, tags: np.ndarray, threads: int
+    maps: MapBatch, world: World, camera: Camera, depth: np.ndarray, tags: np.ndarray, threads: int
 ) -> None:
-    view, mesh, pictures = view_of(camera), meshes(), atlas()
+    view, mesh, pictures = camera_rays(camera), meshes(), atlas()
     signs, sign_row = signs_in(world)
-    bank, floor = maps.arrays, floor_of(maps) if len(tags) else NO_FLOOR
+    bank, floor = maps.arrays, surface_raster(maps) if len(tags) else NO_SURFACE
 
     def run(first: int, stop: int) -> None:
         _draw(first, stop, depth, tags, view.rows, view.cols, view.geometry, view.mount, view.horizon, mesh.reach,
               mesh.shape, mesh.what, mesh.start, pictures.texels, pictures.start, pictures.size, holes_of_textures(),
               TAG_OF_KIND, TAG_OF_CODE, floor, bank, world, sign_row, signs)  # fmt: skip
 
-    over_worlds(run, len(world.tick), threads)
+    parallel_for(run, len(world.tick), threads)

@@ -14,7 +14,7 @@ from sim.core.constants import GRAVITY
 from sim.core.geometry import PI, TAU
 from sim.core.kernel import kernel
 from sim.datatypes.world_state import World
-from sim.dynamics.bicycle import grip_of, held
+from sim.dynamics.bicycle import grip_limited, grip_of
 from sim.dynamics.friction import wetness_of
 
 IMU: tuple[str, ...] = (
@@ -28,7 +28,7 @@ _0, _QUARTER, _G = _F(0.0), _F(np.pi / 2), _F(GRAVITY)
 def _imu(out, yaw, speed, steer, acceleration, wheelbase, weather):
     for w in range(out.shape[0]):
         bend = math.tan(steer[w, 0]) / wheelbase[w, 0]
-        bend, _ = held(bend, speed[w, 0], abs(acceleration[w, 0]), grip_of(wetness_of(weather[w])) * _G)
+        bend, _ = grip_limited(bend, speed[w, 0], abs(acceleration[w, 0]), grip_of(wetness_of(weather[w])) * _G)
         turn = speed[w, 0] * bend
         compass = _QUARTER - yaw[w, 0]
         compass -= TAU * math.floor(compass / TAU)

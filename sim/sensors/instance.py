@@ -14,12 +14,12 @@ from sim.datatypes.world_state import World
 from sim.render.assets.meshes import meshes
 from sim.render.assets.textures import atlas
 from sim.render.lighting import LIGHT_SIZE
-from sim.render.objects import ITEM, gather
+from sim.render.objects import ITEM, cull
 from sim.render.polygon import DEPTHS
-from sim.render.rgb import view_of
+from sim.render.rgb import camera_rays
 from sim.render.signs import draw_signs, signs_in
-from sim.road.map.map_batch import MapBank
-from sim.sensors.geometry_pass import holes_of_textures, mark, trace
+from sim.road.map.map_batch import MapBatch
+from sim.sensors.geometry_pass import holes_of_textures, mark, rasterize_geometry
 
 _0, _HALF = np.float32(0.0), np.float32(0.5)
 _CLOSE = np.float32(1e-3)  # [m] between an item and the actor that it is
@@ -27,7 +27,7 @@ _CLOSE = np.float32(1e-3)  # [m] between an item and the actor that it is
 
 @kernel
 def _name(marks, item, count, cam_x, cam_y, yaw, w, world):
-    """Write whose every item of `objects.gather` is, which lists actors in the order of their rows; 0 for scenery."""
+    """Write whose every item of `objects.cull` is, which lists actors in the order of their rows; 0 for scenery."""
     ch, sh = math.cos(yaw), math.sin(yaw)
     n = 0
     for i in range(1, world.kind.shape[1]):
@@ -63,12 +63,12 @@ def _draw_owners(out, rows, cols, geometry, mount, reach, shape, what, start, at
         yaw = world.yaw[w, 0] + mount[2]
         zb[:] = _0
         out[w] = 0
-        count = gather(item, order, geometry, reach, x, y, yaw, w, world.kind, world.x, world.y, world.yaw,
-                       world.length, world.width, world.height, world.overhang, world.look, world.speed, bank.scenery,
-                       bank.scenery_start[m], bank.scenery_start[m + 1])  # fmt: skip
+        count = cull(item, order, geometry, reach, x, y, yaw, w, world.kind, world.x, world.y, world.yaw, world.length,
+                     world.width, world.height, world.overhang, world.appearance, world.speed, bank.scenery,
+                     bank.scenery_start[m], bank.scenery_start[m + 1])  # fmt: skip
         _name(marks, item, count, x, y, yaw, w, world)
-        trace(zb, out[w], item, order, count, geometry, spans, poly, grad, shape, what, start, atlas_texels, tex_start,
-               tex_size, holes, of_kind, marks)  # fmt: skip
+        rasterize_geometry(zb, out[w], item, order, count, geometry, spans, poly, grad, shape, what, start,
+                           atlas_texels, tex_start, tex_size, holes, of_kind, marks)  # fmt: skip
         alone[w] = 0
         for i in range(world.kind.shape[1]):
             if world.kind[w, i] == SIGN:
@@ -81,13 +81,13 @@ def _draw_owners(out, rows, cols, geometry, mount, reach, shape, what, start, at
                 alone[w, i] = 0
 
 
-def owner_image(maps: MapBank, world: World, camera: Camera) -> np.ndarray:
+def instance_image(maps: MapBatch, world: World, camera: Camera) -> np.ndarray:
     """Whose every pixel is: (B, H, W) int32, the row of an actor; 0 for ground, scenery and sky.
 
     Raises:
         ValueError: when the camera cannot be.
     """
-    view, mesh, pictures = view_of(camera), meshes(), atlas()
+    view, mesh, pictures = camera_rays(camera), meshes(), atlas()
     signs, sign_row = signs_in(world)
     out = np.empty((len(world.tick), camera.height, camera.width), np.int32)
     _draw_owners(out, view.rows, view.cols, view.geometry, view.mount, mesh.reach, mesh.shape, mesh.what, mesh.start,

@@ -16,11 +16,11 @@ from sim.actors.solids import THICK, solids
 from sim.actors.tags import TAG_OF_CODE, TAG_OF_KIND
 from sim.core.constants import RAD
 from sim.core.geometry import TAU
-from sim.core.kernel import kernel, over_worlds
+from sim.core.kernel import kernel, parallel_for
 from sim.datatypes.world_state import World
 from sim.render.signs import signs_in
-from sim.road.map.map_batch import MapBank
-from sim.road.map.surface import floor_at, floor_of
+from sim.road.map.map_batch import MapBatch
+from sim.road.map.surface import raster_at, surface_raster
 
 _F = np.float32
 _0, _1, _HALF = _F(0.0), _F(1.0), _F(0.5)
@@ -141,7 +141,7 @@ def _scan(first, stop, out, mount, limit, ways, slopes, boxes, of_kind, of_code,
                 if flat * slopes[1, c] < limit:
                     gx = px + flat * (ch * ways[0, r] - sh * ways[1, r])
                     gy = py + flat * (sh * ways[0, r] + ch * ways[1, r])
-                    under = of_code[floor_at(gx, gy, code, start, rows, columns, scale)]
+                    under = of_code[raster_at(gx, gy, code, start, rows, columns, scale)]
                     o[c, r, 0], o[c, r, 1] = flat * slopes[1, c], np.float32(under)
                 if also is not None:
                     e[c, r, 0], e[c, r, 1] = _0, abs(slopes[0, c]) / slopes[1, c]
@@ -186,7 +186,7 @@ def elevations(channels: int, lower: float, upper: float) -> np.ndarray:
     return np.linspace(upper, lower, channels) * RAD if channels > 1 else np.array([0.5 * (upper + lower) * RAD])
 
 
-def scan(maps: MapBank, world: World, rays: int, channels: int, reach: float, angles: tuple[float, float],
+def scan(maps: MapBatch, world: World, rays: int, channels: int, reach: float, angles: tuple[float, float],
          mount: tuple[float, float, float], *, threads: int = 1) -> np.ndarray:  # fmt: skip
     """What every ray meets first: (B, C, R, 2) float32, distance along the ray [m] and tag (see `depth.TAGS`).
 
@@ -203,8 +203,8 @@ def scan(maps: MapBank, world: World, rays: int, channels: int, reach: float, an
     return out
 
 
-def sweep(maps: MapBank, world: World, first: float, step: float, rays: int, channels: int, reach: float,
-          angles: tuple[float, float], mount: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+def scan_sector(maps: MapBatch, world: World, first: float, step: float, rays: int, channels: int, reach: float, angles:
+                tuple[float, float], mount: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """As `scan`, but part of a turn, or more than one, and with whom each ray meets.
 
     Args:
@@ -221,7 +221,7 @@ def sweep(maps: MapBank, world: World, first: float, step: float, rays: int, cha
     return out, also
 
 
-def _cast(maps: MapBank, world: World, out: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray, reach: float,
+def _cast(maps: MapBatch, world: World, out: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray, reach: float,
           mount: tuple[float, float, float], threads: int, also: np.ndarray | None = None,
           turning: np.ndarray | None = None) -> None:  # fmt: skip
     ways = np.stack([np.cos(azimuth), np.sin(azimuth)]).astype(np.float32)
@@ -231,7 +231,7 @@ def _cast(maps: MapBank, world: World, out: np.ndarray, azimuth: np.ndarray, ele
     signs, sign_row = signs_in(world)
 
     def run(first: int, stop: int) -> None:
-        _scan(first, stop, out, place, limit, ways, slopes, solids(), TAG_OF_KIND, TAG_OF_CODE, floor_of(maps),
+        _scan(first, stop, out, place, limit, ways, slopes, solids(), TAG_OF_KIND, TAG_OF_CODE, surface_raster(maps),
               bank, world, sign_row, signs.panel, also, turning)  # fmt: skip
 
-    over_worlds(run, len(out), threads)
+    parallel_for(run, len(out), threads)

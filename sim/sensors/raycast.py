@@ -17,8 +17,8 @@ from sim.actors.tags import TAG_OF_CODE, TAG_OF_KIND
 from sim.core.kernel import kernel
 from sim.datatypes.world_state import World
 from sim.render.signs import signs_in
-from sim.road.map.map_batch import MapBank
-from sim.road.map.surface import floor_at, floor_of
+from sim.road.map.map_batch import MapBatch
+from sim.road.map.surface import raster_at, surface_raster
 
 # A solid: its centre on the ground, cosine and sine of its yaw, x0, x1, y0, y1 in its own frame, z0, z1 [m], radius of
 # a pillar or 0, radius of the circle about its centre that holds it [m], tag, and whose it is.
@@ -158,7 +158,7 @@ def _cast(out, origins, ways, limit, swell, things, count, ground, m, floor, of_
         if ground and wz < -_LEVEL and oz > _0 and -oz / wz < limit:
             best, cosine = -oz / wz, -wz
             px, py = ox + best * wx - floor.origin[m, 0], oy + best * wy - floor.origin[m, 1]
-            tag = np.float32(of_code[floor_at(px, py, floor.code, floor.start[m], rows, columns, scale)])
+            tag = np.float32(of_code[raster_at(px, py, floor.code, floor.start[m], rows, columns, scale)])
         for k in range(count):
             enter, against = _entry(things[k], ox, oy, oz, wx, wy, wz, swell, best)
             if enter < best:
@@ -173,7 +173,9 @@ def _entries(out, origin, way, limit, things, count):
         out[k], _ = _entry(things[k], origin[0], origin[1], origin[2], way[0], way[1], way[2], _0, limit)
 
 
-def near(maps: MapBank, world: World, at: np.ndarray, reach: float, w: int = 0, *, scenery: bool = True) -> np.ndarray:
+def solids_within(
+    maps: MapBatch, world: World, at: np.ndarray, reach: float, w: int = 0, *, scenery: bool = True
+) -> np.ndarray:
     """(K, SOLID) float32, the solids of world w that lie within reach [m] of a place (2,) on the ground."""
     bank = maps.arrays
     m = int(world.map[w])
@@ -185,8 +187,8 @@ def near(maps: MapBank, world: World, at: np.ndarray, reach: float, w: int = 0, 
     return out[:n]
 
 
-def cast(maps: MapBank, world: World, origins: np.ndarray, ways: np.ndarray, limit: float, w: int = 0, *,
-         swell: float = 0.0, ground: bool = True, scenery: bool = True) -> Hits:  # fmt: skip
+def cast_rays(maps: MapBatch, world: World, origins: np.ndarray, ways: np.ndarray, limit: float, w: int = 0, *, swell:
+              float = 0.0, ground: bool = True, scenery: bool = True) -> Hits:  # fmt: skip
     """What rays in world w meet first; who starts within a solid does not meet it.
 
     Args:
@@ -197,14 +199,16 @@ def cast(maps: MapBank, world: World, origins: np.ndarray, ways: np.ndarray, lim
     origins, ways = np.asarray(origins, np.float32), np.asarray(ways, np.float32)
     middle = 0.5 * (origins.min(0) + origins.max(0)) if len(origins) else np.zeros(3)
     spread = float(np.abs(origins - middle).max()) * 2.0 if len(origins) else 0.0
-    things = near(maps, world, middle, limit + spread + swell, w, scenery=scenery)
+    things = solids_within(maps, world, middle, limit + spread + swell, w, scenery=scenery)
     out = np.empty((len(origins), 4), np.float32)
     _cast(out, origins, ways, np.float32(limit), np.float32(swell), things, len(things), ground, int(world.map[w]),
-          floor_of(maps), TAG_OF_CODE)  # fmt: skip
+          surface_raster(maps), TAG_OF_CODE)  # fmt: skip
     return Hits(out[:, 0], out[:, 1].astype(np.uint8), out[:, 2].astype(np.int64), out[:, 3])
 
 
-def along(maps: MapBank, world: World, start: np.ndarray, end: np.ndarray, w: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def cast_through(
+    maps: MapBatch, world: World, start: np.ndarray, end: np.ndarray, w: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Everything that a ray from start to end (3,) [m] enters in world w, in its order; an object counts once.
 
     Returns:
@@ -213,7 +217,7 @@ def along(maps: MapBank, world: World, start: np.ndarray, end: np.ndarray, w: in
     start, end = np.asarray(start, np.float32), np.asarray(end, np.float32)
     length = float(np.linalg.norm(end - start))
     way = (end - start) / np.float32(max(length, 1e-9))
-    things = near(maps, world, start, length, w)
+    things = solids_within(maps, world, start, length, w)
     enters = np.empty(len(things), np.float32)
     _entries(enters, start, way, np.float32(length), things, len(things))
     first: dict[float, tuple[float, int]] = {}
@@ -221,8 +225,8 @@ def along(maps: MapBank, world: World, start: np.ndarray, end: np.ndarray, w: in
         if enter < length and (owner not in first or enter < first[owner][0]):
             first[owner] = enter, int(tag)
     floor = np.empty((1, 4), np.float32)
-    _cast(floor, start[None], way[None], np.float32(length), _0, things, 0, True, int(world.map[w]), floor_of(maps),
-          TAG_OF_CODE)  # fmt: skip
+    _cast(floor, start[None], way[None], np.float32(length), _0, things, 0, True, int(world.map[w]),
+          surface_raster(maps), TAG_OF_CODE)  # fmt: skip
     if floor[0, 1] > 0.0:
         first[0.0] = float(floor[0, 0]), int(floor[0, 1])
     found = sorted(first.values())

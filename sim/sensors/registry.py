@@ -17,7 +17,7 @@ from sim.actors.tags import TAGS
 from sim.datatypes.camera import Camera
 from sim.datatypes.world_state import World
 from sim.render.rgb import render
-from sim.road.map.map_batch import MapBank
+from sim.road.map.map_batch import MapBatch
 from sim.sensors.birdseye import MASKS, birdseye_image
 from sim.sensors.depth import depth_image
 from sim.sensors.geometry_pass import FAR
@@ -53,7 +53,7 @@ class Sensor(Protocol):
     def field(self) -> Field:
         """What one world's reading is."""
 
-    def sense(self, maps: MapBank, world: World, threads: int) -> np.ndarray:
+    def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
         """Readings of every world: (B, *shape)."""
 
 
@@ -67,7 +67,7 @@ class Rgb:
         """Colours 0..255."""
         return Field((self.camera.height, self.camera.width, 3), np.uint8, 0, 255)
 
-    def sense(self, maps: MapBank, world: World, threads: int) -> np.ndarray:
+    def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
         """(B, H, W, 3) uint8, RGB."""
         return render(maps.arrays, world, self.camera, threads=threads)
 
@@ -82,7 +82,7 @@ class Depth:
         """0 to FAR [m]."""
         return Field((self.camera.height, self.camera.width, 1), np.float32, 0.0, FAR)
 
-    def sense(self, maps: MapBank, world: World, threads: int) -> np.ndarray:
+    def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
         """(B, H, W, 1) float32 [m]."""
         return depth_image(maps, world, self.camera, threads=threads)
 
@@ -97,7 +97,7 @@ class Semantic:
         """0 to the last tag."""
         return Field((self.camera.height, self.camera.width, 1), np.uint8, 0, len(TAGS) - 1)
 
-    def sense(self, maps: MapBank, world: World, threads: int) -> np.ndarray:
+    def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
         """(B, H, W, 1) uint8."""
         return semantic_image(maps, world, self.camera, threads=threads)
 
@@ -120,7 +120,7 @@ class Birdseye:
         """0 or 255."""
         return Field((self.height, self.width, len(MASKS)), np.uint8, 0, 255)
 
-    def sense(self, maps: MapBank, world: World, threads: int) -> np.ndarray:
+    def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
         """(B, H, W, 5) uint8."""
         return birdseye_image(maps, world, self.width, self.height, self.metres, self.forward, threads=threads)
 
@@ -155,7 +155,7 @@ class Lidar:
         high[..., 0], high[..., 1] = self.range, len(TAGS) - 1
         return Field(shape, np.float32, np.zeros(shape, np.float32), high)
 
-    def sense(self, maps: MapBank, world: World, threads: int) -> np.ndarray:
+    def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
         """(B, C, R, 2) float32."""
         angles, mount = (self.lower, self.upper), (self.forward, self.left, self.up)
         return scan(maps, world, self.rays, self.channels, self.range, angles, mount, threads=threads)
@@ -169,7 +169,7 @@ class Speedometer:
         """0 to what the car can do."""
         return Field((1,), np.float32, 0.0, EGO.max_speed)
 
-    def sense(self, maps: MapBank, world: World, threads: int) -> np.ndarray:
+    def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
         """(B, 1) float32 [m/s]."""
         return np.clip(world.speed[:, :1], 0.0, EGO.max_speed).astype(np.float32)
 
@@ -185,7 +185,7 @@ class Imu:
         low[-1], high[-1] = 0.0, 2.0 * np.pi
         return Field((len(IMU),), np.float32, low, high)
 
-    def sense(self, maps: MapBank, world: World, threads: int) -> np.ndarray:
+    def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
         """(B, 7) float32."""
         limits = self.field()
         return np.clip(imu(world), limits.low, limits.high)
@@ -200,7 +200,7 @@ class Gnss:
         most = np.array([90.0, 360.0, 1e5])
         return Field((3,), np.float64, -most, most)
 
-    def sense(self, maps: MapBank, world: World, threads: int) -> np.ndarray:
+    def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
         """(B, 3) float64."""
         return gnss(maps.maps, world)
 
@@ -232,6 +232,6 @@ def sensor_of(kind: str, settings: Mapping[str, float]) -> Sensor:
     return build(holder(**settings))
 
 
-def sense(sensors: Mapping[str, Sensor], maps: MapBank, world: World, threads: int = 1) -> dict[str, np.ndarray]:
+def sense(sensors: Mapping[str, Sensor], maps: MapBatch, world: World, threads: int = 1) -> dict[str, np.ndarray]:
     """Read every sensor in every world: name -> (B, *shape), in the order of `sensors`."""
     return {name: sensor.sense(maps, world, threads) for name, sensor in sensors.items()}

@@ -6,11 +6,11 @@ import numpy as np
 
 from sim.datatypes.camera import Camera
 from sim.datatypes.world_state import World
-from sim.road.map.map_batch import MapBank
+from sim.road.map.map_batch import MapBatch
 from sim.sensors.geometry_pass import render_geometry
 
 
-def semantic_image(maps: MapBank, world: World, camera: Camera, *, threads: int = 1) -> np.ndarray:
+def semantic_image(maps: MapBatch, world: World, camera: Camera, *, threads: int = 1) -> np.ndarray:
     """What every pixel is: (B, H, W, 1) uint8, indices into TAGS.
 
     Raises:

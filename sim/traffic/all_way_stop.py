@@ -30,7 +30,7 @@ def ticks_of(seconds, dt):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def stuck(w, i, tick, dt, line, speed):  # type: ignore[no-untyped-def]
+def deadlocked(w, i, tick, dt, line, speed):  # type: ignore[no-untyped-def]
     """Whether i had its turn for PATIENCE and stands: the others no longer wait for it."""
     served = line[w, i, SERVED]
     return served >= 0 and tick - served > ticks_of(PATIENCE, dt) and abs(speed[w, i]) < STANDS
@@ -41,7 +41,12 @@ def blocked(w, i, n, tick, dt, line, speed):  # type: ignore[no-untyped-def]
     """Whether somebody else of the queue is on the junction, so that i may not enter it."""
     found = False
     for j in range(n):
-        if j != i and line[w, j, MEMBER] != 0 and line[w, j, PHASE] == GOING and not stuck(w, j, tick, dt, line, speed):
+        if (
+            j != i
+            and line[w, j, MEMBER] != 0
+            and line[w, j, PHASE] == GOING
+            and not deadlocked(w, j, tick, dt, line, speed)
+        ):
             found = True
     return found
 
@@ -93,7 +98,7 @@ def give_turn(w, n, tick, dt, turn, line, heading, speed):  # type: ignore[no-un
         turn: (B,) i32, who has it, -1 for nobody.
     """
     holder = turn[w]
-    if holder >= 0 and line[w, holder, PHASE] != LEFT and not stuck(w, holder, tick, dt, line, speed):
+    if holder >= 0 and line[w, holder, PHASE] != LEFT and not deadlocked(w, holder, tick, dt, line, speed):
         return
     chosen = next_in_turn(w, n, tick, dt, line, heading)
     turn[w] = chosen

@@ -2,8 +2,8 @@
 
 A lead counts from when ego *nominally* comes to its line: from its start speed it pulls with min(1.5, 7 - v) m/s^2
 towards 7 m/s (9.1 in a hurry) and brakes with 1.8 m/s^2 to a stop with its front at the line.  The actor's own run is
-worked out with the law that drives it (`sim.traffic.route_follower.free_run`), and its start is moved until it comes
-in time; where its lane is too short it comes in later, at the lane's beginning.
+worked out with the law that drives it (`sim.traffic.route_follower.unobstructed_arrival_time`), and its start is moved
+until it comes in time; where its lane is too short it comes in later, at the lane's beginning.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.actors.kinds import BODIES, EGO, VEHICLES
-from sim.datatypes.episode import HURRY, ActorSpec, Episode
+from sim.datatypes.episode import HURRY_FACTOR, ActorSpec, Episode
 from sim.datatypes.road_map import Junction, RoadMap, Route
 from sim.datatypes.vocabulary import DECISION, DECISIONS, ROUTE_SPACING, TURNS
 from sim.datatypes.world_state import World
 from sim.road.graph.placement import pose_at
-from sim.road.map.map_batch import MapBank, start_distance
+from sim.road.map.map_batch import MapBatch, start_distance
 from sim.traffic.all_way_stop import MEMBER, SERVED
 from sim.traffic.route_follower import (
     ALONG,
     AWAY,
+    CROSSING,
     CRUISE,
     EDGE,
     ENTERS,
     ENTRY,
     GAP,
     HALT,
-    LATE,
     LINE,
     OUT,
     PATIENCE,
-    SENT,
+    PENDING,
     STOP,
-    TAIL,
+    TAILGATING,
     TRAIL,
     entry_speed,
-    free_run,
+    unobstructed_arrival_time,
 )
-from sim.traffic.spawning import set_body
+from sim.traffic.spawning import write_actor
 
 if TYPE_CHECKING:
-    from sim.traffic.route_follower import Errands
+    from sim.traffic.route_follower import RouteFollowers
 
 NOMINAL_SPEED, NOMINAL_PULL, NOMINAL_BRAKING = 7.0, 1.5, 1.8  # [m/s, m/s^2] of ego, for leads
 _LONGEST = 6000  # ticks of a run
@@ -53,7 +53,7 @@ _NEVER = np.float32(1e9)
 _HALVINGS = 24
 
 
-def check_errand(spec: ActorSpec, episode: Episode, junction: Junction, tick: float) -> None:
+def check_scripted_route(spec: ActorSpec, episode: Episode, junction: Junction, tick: float) -> None:
     """Refuse an errand that cannot be run.
 
     Raises:
@@ -76,7 +76,7 @@ def check_errand(spec: ActorSpec, episode: Episode, junction: Junction, tick: fl
     if spec.lane != "inbound" or spec.speed <= 0.0:
         found = f"lane {spec.lane}" if spec.lane != "inbound" else f"speed {spec.speed:g}"
         raise ValueError(f"actor {spec.name} has a turn and {found}; wanted lane: inbound and a speed above 0")
-    way_of(spec, junction)
+    route_for(spec, junction)
     if spec.lead is not None and spec.lead > (most := nominal_arrival(episode, junction, tick)):
         raise ValueError(
             f"actor {spec.name} has lead {spec.lead:g} s, but ego comes to its line {most:.1f} s after the episode "
@@ -84,7 +84,7 @@ def check_errand(spec: ActorSpec, episode: Episode, junction: Junction, tick: fl
         )
 
 
-def way_of(spec: ActorSpec, junction: Junction) -> Route:
+def route_for(spec: ActorSpec, junction: Junction) -> Route:
     """The route that an actor's turn names.
 
     Raises:
@@ -101,7 +101,7 @@ def way_of(spec: ActorSpec, junction: Junction) -> Route:
 def nominal_arrival(episode: Episode, junction: Junction, tick: float) -> float:
     """When ego nominally stands with its front at its line [s], see above."""
     distance = start_distance([r.junction_in for r in junction.routes_from(episode.arm)], episode.distance)
-    cruise = NOMINAL_SPEED * (HURRY if episode.mood is not None and episode.mood.hurry else 1.0)
+    cruise = NOMINAL_SPEED * (HURRY_FACTOR if episode.mood is not None and episode.mood.hurry else 1.0)
     return nominal_time(distance - (EGO.length - EGO.overhang) - LINE, episode.speed, tick, cruise)
 
 
@@ -118,9 +118,9 @@ def nominal_time(left: float, speed: float, tick: float, cruise: float = NOMINAL
     return time
 
 
-def send(
-    world: World, errands: Errands, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction,
-    maps: MapBank, tick: float,
+def schedule_arrival(
+    world: World, errands: RouteFollowers, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction,
+    maps: MapBatch, tick: float,
 ) -> None:  # fmt: skip
     """Put the sent actor of slot i into world w, and ego's share of it, once ego stands."""
     spec = episode.actors[i - 1]
@@ -128,13 +128,13 @@ def send(
     if spec.follows is not None:
         _send_after_ego(world, errands, w, i, spec, junction.routes_from(episode.arm)[0])
         return
-    route, body = way_of(spec, junction), BODIES[spec.kind]
+    route, body = route_for(spec, junction), BODIES[spec.kind]
     front = body.length - body.overhang
     stop, edge = route.junction_in - LINE - front, route.junction_in - front
     halts = spec.halt is not None or spec.queue or spec.patience is not None
     s, speed, enters = _start(spec, episode, junction, route, stop if halts else None, edge, tick)
     x, y, yaw = pose_at(route.path, s)
-    set_body(world, w, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour)
+    write_actor(world, w, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour)
     drive = errands.drive[w, i]
     drive[[ALONG, CRUISE, STOP, EDGE]] = s, spec.speed, stop, edge
     drive[[OUT, HALT]] = route.junction_out + body.overhang, (spec.halt or 0.0) if halts else -1.0
@@ -145,10 +145,10 @@ def send(
     errands.line[w, i, SERVED] = -1
     world.path[w, i], world.path_s[w, i] = -2 - route.decision, stop - s
     if enters > 0.0:
-        errands.role[w, i] = LATE
+        errands.role[w, i] = PENDING
         world.x[w, i], world.y[w, i] = AWAY, 20.0 * i
     else:
-        errands.role[w, i] = SENT
+        errands.role[w, i] = CROSSING
         world.speed[w, i] = speed
     if spec.patience is not None:
         errands.line[w, 0, MEMBER] = 1
@@ -172,7 +172,9 @@ def _start(
 
     def time_from(s: float) -> float:
         return float(
-            free_run(points, np.float32(s), np.float32(speed_at(s)), cruise, halt, goal, np.float32(tick), _LONGEST)
+            unobstructed_arrival_time(
+                points, np.float32(s), np.float32(speed_at(s)), cruise, halt, goal, np.float32(tick), _LONGEST
+            )
         )
 
     begin = BODIES[spec.kind].overhang
@@ -189,7 +191,7 @@ def _start(
     return high, speed_at(high), 0.0
 
 
-def _send_after_ego(world: World, errands: Errands, w: int, i: int, spec: ActorSpec, route: Route) -> None:
+def _send_after_ego(world: World, errands: RouteFollowers, w: int, i: int, spec: ActorSpec, route: Route) -> None:
     """Put a tailgater behind ego, and begin ego's trail with the way that lies behind it."""
     body, spacing = BODIES[spec.kind], float(ROUTE_SPACING)
     here = float(world.route_s[w, 0])
@@ -210,8 +212,8 @@ def _send_after_ego(world: World, errands: Errands, w: int, i: int, spec: ActorS
     k = s / spacing
     rows = np.arange(errands.trailed[w])
     x, y, yaw = (float(np.interp(k, rows, errands.trail[w, : len(rows), c])) for c in range(3))
-    set_body(world, w, i, spec.kind, x, y, yaw, spec.colour)
+    write_actor(world, w, i, spec.kind, x, y, yaw, spec.colour)
     world.speed[w, i] = max(float(world.speed[w, 0]), 0.0)
-    errands.role[w, i] = TAIL
+    errands.role[w, i] = TAILGATING
     errands.drive[w, i, ALONG], errands.drive[w, i, GAP] = s, spec.follows
     errands.drive[w, i, CRUISE] = body.max_speed

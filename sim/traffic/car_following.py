@@ -42,7 +42,7 @@ def idm(speed, wanted, gap, closing):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def advance_along(points, first, last, s, x, y):  # type: ignore[no-untyped-def]
+def project_onto_path(points, first, last, s, x, y):  # type: ignore[no-untyped-def]
     """Project a point on a path, searching onwards from where it was.
 
     Args:
@@ -75,7 +75,7 @@ def advance_along(points, first, last, s, x, y):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def pursue(points, first, last, s, x, y, yaw, speed, wheelbase):  # type: ignore[no-untyped-def]
+def pure_pursuit(points, first, last, s, x, y, yaw, speed, wheelbase):  # type: ignore[no-untyped-def]
     """Front wheel angle [rad] that brings the rear axle to the path one look-ahead further on."""
     look = clamp(LOOK_SECONDS * speed, LOOK_LEAST, LOOK_MOST)
     k = min(first + int((s + look) / ROUTE_SPACING), last)
@@ -87,7 +87,7 @@ def pursue(points, first, last, s, x, y, yaw, speed, wheelbase):  # type: ignore
 
 
 @kernel(inline=True)
-def gap_ahead(w, i, n, x, y, yaw, speed, length, width, overhang, kind):  # type: ignore[no-untyped-def]
+def leader_gap(w, i, n, x, y, yaw, speed, length, width, overhang, kind):  # type: ignore[no-untyped-def]
     """Bumper-to-bumper gap [m] to the nearest vehicle in actor i's way, and the speed of closing [m/s]."""
     c = np.cos(yaw[w, i])
     s = np.sin(yaw[w, i])
@@ -121,22 +121,22 @@ def gap_ahead(w, i, n, x, y, yaw, speed, length, width, overhang, kind):  # type
 
 
 @kernel(inline=True)
-def follow(w, i, n, dt, points, path_start, x, y, yaw, speed, steer, acceleration,  # type: ignore[no-untyped-def]
+def step_path_follower(w, i, n, dt, points, path_start, x, y, yaw, speed, steer, acceleration,  # type: ignore[no-untyped-def]
            length, width, wheelbase, overhang, kind, path, path_s, target_speed):  # fmt: skip
     """Move follower i of world w on by one tick: IDM along, pure pursuit across. It stops at its path's end."""
     first = path_start[path[w, i]]
     last = path_start[path[w, i] + 1] - 1
-    gap, closing = gap_ahead(w, i, n, x, y, yaw, speed, length, width, overhang, kind)
+    gap, closing = leader_gap(w, i, n, x, y, yaw, speed, length, width, overhang, kind)
     to_end = np.float32(last - first) * ROUTE_SPACING - path_s[w, i]
     if to_end < gap:
         gap = to_end
         closing = speed[w, i]
     a = idm(speed[w, i], target_speed[w, i], gap, closing)
-    delta = pursue(points, first, last, path_s[w, i], x[w, i], y[w, i], yaw[w, i], speed[w, i], wheelbase[w, i])
+    delta = pure_pursuit(points, first, last, path_s[w, i], x[w, i], y[w, i], yaw[w, i], speed[w, i], wheelbase[w, i])
     x[w, i], y[w, i], yaw[w, i], after = bicycle(
         x[w, i], y[w, i], yaw[w, i], speed[w, i], delta, a, wheelbase[w, i], dt
     )
     acceleration[w, i] = (after - speed[w, i]) / dt
     speed[w, i] = after
     steer[w, i] = delta
-    path_s[w, i], _, _ = advance_along(points, first, last, path_s[w, i], x[w, i], y[w, i])
+    path_s[w, i], _, _ = project_onto_path(points, first, last, path_s[w, i], x[w, i], y[w, i])

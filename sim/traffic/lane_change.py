@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.core.geometry import HALF
-from sim.core.hashing import mix
+from sim.core.hashing import hash_u32
 from sim.core.kernel import kernel
 from sim.road.map.lane_arrays import LEFT, LENGTH, NEXT, NEXT_END, ROW, ROWS, STEP
 from sim.traffic.car_following import NO_GAP, idm
@@ -37,51 +37,51 @@ def row_at(link, measure, lane, s):
 
 
 @kernel(inline=True)
-def choose(w, i, lane, seed, mind, link, successors):
+def choose_exit(w, i, lane, seed, driver, link, successors):
     """One of the lanes after `lane` by the driver's next choice; -1 at a dead end."""
     chosen = np.int32(-1)
     if lane >= 0:
         first = link[lane, NEXT]
         ways = link[lane, NEXT_END] - first
         if ways > 0:
-            key = mix(_U(seed[w]) ^ mix(_U(i * 7919 + mind[w, i, PICKS])))
+            key = hash_u32(_U(seed[w]) ^ hash_u32(_U(i * 7919 + driver[w, i, PICKS])))
             chosen = successors[first + np.int32(key % _U(ways))]
-            mind[w, i, PICKS] += 1
+            driver[w, i, PICKS] += 1
     return chosen
 
 
 @kernel(inline=True)
-def plan_on(w, i, lane, seed, mind, link, successors):
+def extend_plan(w, i, lane, seed, driver, link, successors):
     """Put driver i on a lane and choose the three lanes after it."""
-    mind[w, i, LANE] = lane
+    driver[w, i, LANE] = lane
     for column in range(NEXT1, NEXT3 + 1):
-        lane = choose(w, i, lane, seed, mind, link, successors)
-        mind[w, i, column] = lane
+        lane = choose_exit(w, i, lane, seed, driver, link, successors)
+        driver[w, i, column] = lane
 
 
 @kernel(inline=True)
-def beside(w, i, n, other, at, mind, course, speed, length, overhang):
+def neighbours(w, i, n, other, at, driver, kinematics, speed, length, overhang):
     """Who is ahead and behind at `at` [m] on another lane: gap and closing speed of each; a gap below 0 is no room."""
     ahead, ahead_closing, behind, behind_closing, slot = NO_GAP, _0, NO_GAP, _0, -1
     for j in range(1, n):
-        if j == i or mind[w, j, MODE] != DRIVER or mind[w, j, LANE] != other:
+        if j == i or driver[w, j, MODE] != DRIVER or driver[w, j, LANE] != other:
             continue
-        if course[w, j, S] >= at:
-            gap = course[w, j, S] - overhang[w, j] - at - length[w, i] + overhang[w, i]
+        if kinematics[w, j, S] >= at:
+            gap = kinematics[w, j, S] - overhang[w, j] - at - length[w, i] + overhang[w, i]
             if gap < ahead:
                 ahead, ahead_closing = gap, speed[w, i] - speed[w, j]
         else:
-            gap = at - overhang[w, i] - course[w, j, S] - length[w, j] + overhang[w, j]
+            gap = at - overhang[w, i] - kinematics[w, j, S] - length[w, j] + overhang[w, j]
             if gap < behind:
                 behind, behind_closing, slot = gap, speed[w, j] - speed[w, i], j
     return ahead, ahead_closing, behind, behind_closing, slot
 
 
 @kernel(inline=True)
-def change_lane(w, i, n, now, seed, mind, course, x, y, speed, length, overhang, points, change, link, measure,
+def change_lane(w, i, n, now, seed, driver, kinematics, x, y, speed, length, overhang, points, change, link, measure,
                 successors):  # fmt: skip
     """Take the lane beside it where that gains enough and harms nobody; `now`: acceleration on the lane he is on."""
-    lane, s = mind[w, i, LANE], course[w, i, S]
+    lane, s = driver[w, i, LANE], kinematics[w, i, S]
     left_over = measure[lane, LENGTH] - s
     ends = link[lane, NEXT] == link[lane, NEXT_END] and left_over < LAST_CHANCE
     row = row_at(link, measure, lane, s)
@@ -95,13 +95,15 @@ def change_lane(w, i, n, now, seed, mind, course, x, y, speed, length, overhang,
         if (not onward and link[lane, NEXT_END] > link[lane, NEXT]) or (left_over < np.float32(20.0) and not ends):
             continue
         at = s / measure[lane, LENGTH] * measure[other, LENGTH]
-        ahead, closing, behind, pressing, slot = beside(w, i, n, other, at, mind, course, speed, length, overhang)
+        ahead, closing, behind, pressing, slot = neighbours(
+            w, i, n, other, at, driver, kinematics, speed, length, overhang
+        )
         if ahead < _1 or behind < _1:
             continue
-        wanted = min(points[row_at(link, measure, other, at), 3] * course[w, i, FACTOR], course[w, i, CAP])
+        wanted = min(points[row_at(link, measure, other, at), 3] * kinematics[w, i, FACTOR], kinematics[w, i, CAP])
         gain = idm(speed[w, i], wanted, ahead, closing) - now
         if slot >= 0:
-            theirs = idm(speed[w, slot], max(course[w, slot, CAP], _1), behind, pressing)
+            theirs = idm(speed[w, slot], max(kinematics[w, slot, CAP], _1), behind, pressing)
             if theirs < (URGENT if ends and onward else SAFE):
                 continue
             gain -= POLITE * max(_0, -theirs)
@@ -109,7 +111,7 @@ def change_lane(w, i, n, now, seed, mind, course, x, y, speed, length, overhang,
             continue
         k = row_at(link, measure, other, at)
         dx, dy = x[w, i] - points[k, 0], y[w, i] - points[k, 1]
-        course[w, i, S] = at
-        course[w, i, SHIFT] = dy * points[k, 4] - dx * points[k, 5] - course[w, i, KEEP]
-        plan_on(w, i, other, seed, mind, link, successors)
+        kinematics[w, i, S] = at
+        kinematics[w, i, SHIFT] = dy * points[k, 4] - dx * points[k, 5] - kinematics[w, i, KEEP]
+        extend_plan(w, i, other, seed, driver, link, successors)
         break

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.core.geometry import HALF, clamp, wrap
-from sim.core.hashing import mix
+from sim.core.hashing import hash_u32
 from sim.core.kernel import kernel
 from sim.datatypes.vocabulary import KIND
 from sim.road.map.lane_arrays import (
@@ -38,22 +38,22 @@ from sim.traffic.car_following import (
     LOOK_SECONDS,
     NO_GAP,
 )
-from sim.traffic.lane_change import choose, plan_on, row_at
+from sim.traffic.lane_change import choose_exit, extend_plan, row_at
 from sim.traffic.right_of_way import (
-    CLAIM,
     EGO_PATIENCE,
-    HELD,
     LANE,
     MODE,
     NEAR_LINE,
     NEXT1,
     NEXT2,
     NEXT3,
+    OCCUPIED,
     PICKS,
+    RESERVED,
     SINCE,
     STANDING,
     STOPPED,
-    ego_comes,
+    ego_conflicts,
     is_open,
     may_enter,
 )
@@ -84,11 +84,11 @@ _LIGHT, _BALL = KIND["light"], KIND["ball"]
 
 
 @kernel(inline=True)
-def row_ahead(w, i, s, mind, link, measure):
+def point_index_ahead(w, i, s, driver, link, measure):
     """The row of points at `s` [m] along driver i's lane, or on along the lanes that he has chosen."""
-    lane, column = mind[w, i, LANE], NEXT1
+    lane, column = driver[w, i, LANE], NEXT1
     while s > measure[lane, LENGTH]:
-        after = mind[w, i, column] if column <= NEXT3 else np.int32(-1)
+        after = driver[w, i, column] if column <= NEXT3 else np.int32(-1)
         if after < 0:
             break
         s -= measure[lane, LENGTH]
@@ -98,27 +98,27 @@ def row_ahead(w, i, s, mind, link, measure):
 
 
 @kernel(inline=True)
-def leader(w, i, n, mind, course, x, y, yaw, speed, length, overhang, link, measure):
+def leader(w, i, n, driver, kinematics, x, y, yaw, speed, length, overhang, link, measure):
     """Bumper-to-bumper gap [m] along the way to the nearest driver ahead, and the speed of closing [m/s]."""
     gap, closing = NO_GAP, _0
-    lane, n1, n2, n3 = mind[w, i, LANE], mind[w, i, NEXT1], mind[w, i, NEXT2], mind[w, i, NEXT3]
-    s = course[w, i, S]
+    lane, n1, n2, n3 = driver[w, i, LANE], driver[w, i, NEXT1], driver[w, i, NEXT2], driver[w, i, NEXT3]
+    s = kinematics[w, i, S]
     front = s + length[w, i] - overhang[w, i]
     whole = measure[lane, LENGTH]
     second = whole + (measure[n1, LENGTH] if n1 >= 0 else _0)
     third = second + (measure[n2, LENGTH] if n2 >= 0 else _0)
-    shift = course[w, i, SHIFT]
+    shift = kinematics[w, i, SHIFT]
     left_of, right_of = link[lane, LEFT], link[lane, RIGHT]
     fork = lane if link[lane, JUNCTION] < 0 else link[lane, ORIGIN]
     for j in range(1, n):
-        if j == i or mind[w, j, MODE] != DRIVER:
+        if j == i or driver[w, j, MODE] != DRIVER:
             continue
         if abs(x[w, j] - x[w, i]) > SIGHT or abs(y[w, j] - y[w, i]) > SIGHT:
             continue
-        there = mind[w, j, LANE]
-        place = course[w, j, S]
+        there = driver[w, j, LANE]
+        place = kinematics[w, j, S]
         tail = place - overhang[w, j]
-        off = course[w, j, SHIFT]
+        off = kinematics[w, j, SHIFT]
         if there == lane:
             if place < s or (place == s and j < i):
                 continue
@@ -149,19 +149,21 @@ def leader(w, i, n, mind, course, x, y, yaw, speed, length, overhang, link, meas
 
 
 @kernel(inline=True)
-def list_free(w, n, mind, kind, free):
+def list_free(w, n, driver, kind, free):
     """Write to `free` the slots of all who are bound to no lane and can be run into; returns how many there are."""
     count = 0
     for j in range(n):
         solid = 0 < kind[w, j] < _LIGHT or _LIGHT < kind[w, j] <= _BALL
-        if solid and mind[w, j, MODE] != DRIVER:
+        if solid and driver[w, j, MODE] != DRIVER:
             free[count] = j
             count += 1
     return count
 
 
 @kernel(inline=True)
-def hazard(w, i, free, count, mind, course, x, y, yaw, speed, length, width, overhang, points, link, measure):
+def unlaned_leader(
+    w, i, free, count, driver, kinematics, x, y, yaw, speed, length, width, overhang, points, link, measure
+):
     """As `leader`, to whoever is bound to no lane: ego, walkers, parked and scripted ones, cones."""
     gap, closing = NO_GAP, _0
     front = length[w, i] - overhang[w, i]
@@ -175,7 +177,7 @@ def hazard(w, i, free, count, mind, course, x, y, yaw, speed, length, width, ove
         c, s = np.cos(yaw[w, j]), np.sin(yaw[w, j])
         half = HALF * length[w, j] + SIDE_ROOM
         middle = HALF * length[w, j] - overhang[w, j]
-        if mind[w, j, MODE] > DRIVER:
+        if driver[w, j, MODE] > DRIVER:
             stride = HALF * speed[w, j] * FORESIGHT
             half += stride
             middle += stride
@@ -183,7 +185,7 @@ def hazard(w, i, free, count, mind, course, x, y, yaw, speed, length, width, ove
         across = HALF * (width[w, j] + width[w, i]) + SIDE_ROOM
         at = front
         while at < front + look and at - front < gap:
-            k = row_ahead(w, i, course[w, i, S] + at, mind, link, measure)
+            k = point_index_ahead(w, i, kinematics[w, i, S] + at, driver, link, measure)
             px, py = points[k, 0] - bx, points[k, 1] - by
             turn = points[k, 2] - yaw[w, j]
             # the driver's own width as the other's box sees it
@@ -197,44 +199,45 @@ def hazard(w, i, free, count, mind, course, x, y, yaw, speed, length, width, ove
 
 
 @kernel(inline=True)
-def wanted_speed(w, i, mind, course, points, link, measure):
+def wanted_speed(w, i, driver, kinematics, points, link, measure):
     """The speed [m/s] that driver i likes here: the lane's pace, and what the next lanes ask him to brake for."""
-    lane = mind[w, i, LANE]
-    factor = course[w, i, FACTOR]
-    wanted = points[row_at(link, measure, lane, course[w, i, S]), 3] * factor
-    away = measure[lane, LENGTH] - course[w, i, S]
+    lane = driver[w, i, LANE]
+    factor = kinematics[w, i, FACTOR]
+    wanted = points[row_at(link, measure, lane, kinematics[w, i, S]), 3] * factor
+    away = measure[lane, LENGTH] - kinematics[w, i, S]
     for column in range(NEXT1, NEXT3 + 1):
-        after = mind[w, i, column]
+        after = driver[w, i, column]
         if after < 0:
             break
         pace = measure[after, PACE] * factor
         wanted = min(wanted, np.sqrt(pace * pace + TWICE_EASE * max(away, _0)))
         away += measure[after, LENGTH]
-    return min(wanted, course[w, i, CAP])
+    return min(wanted, kinematics[w, i, CAP])
 
 
 @kernel(inline=True)
-def closeness(speed, gap, closing):
+def idm_interaction(speed, gap, closing):
     """The IDM's share of braking [1] for what is `gap` [m] ahead: (s* / s)^2."""
     near = (IDM_GAP + max(_0, speed * IDM_HEADWAY + speed * closing * PER_ROOT)) / max(gap, FREE)
     return near * near
 
 
 @kernel(inline=True)
-def held_up(w, i, n, tick, clock, gap, mind, course, x, y, yaw, speed, length, overhang, points, link, measure,
-            conflicts, successors, seed, halted, route, route_s, route_offset, path_points, path_start):  # fmt: skip
+def stop_distance(w, i, n, tick, clock, gap, driver, kinematics, x, y, yaw, speed, length, overhang, points, link,
+                  measure, conflicts, successors, seed, stopped_at_line, route, route_s, route_offset, path_points,
+                  path_start):  # fmt: skip
     """How far ahead [m] driver i must stop: at a line that he may not cross yet, or where his lane ends.
 
     Claims the connecting lane when he may go on.  Who has stood for long thinks of another way: in a full town a ring
     of lanes can be such that everyone waits for the one ahead. Args: gap: to the driver ahead [m].
     """
-    lane, after = mind[w, i, LANE], mind[w, i, NEXT1]
-    front = course[w, i, S] + length[w, i] - overhang[w, i]
+    lane, after = driver[w, i, LANE], driver[w, i, NEXT1]
+    front = kinematics[w, i, S] + length[w, i] - overhang[w, i]
     to_end = measure[lane, LENGTH] - front
     stop = NO_GAP
     if link[lane, GATE_KIND] != 0 and link[lane, JUNCTION] < 0 and measure[lane, GATE_AT] > front - _1:
         line = measure[lane, GATE_AT] - front
-        if not is_open(link, lane, clock[w], speed[w, i], line, mind[w, i, STOPPED]):
+        if not is_open(link, lane, clock[w], speed[w, i], line, driver[w, i, STOPPED]):
             stop = line
     if after < 0:
         return min(stop, to_end + IDM_GAP)
@@ -243,52 +246,52 @@ def held_up(w, i, n, tick, clock, gap, mind, course, x, y, yaw, speed, length, o
     line = to_end + min(measure[after, GATE_AT], _0)
     needs = speed[w, i] * speed[w, i] * np.float32(0.25) + ASK_ROOM
     if speed[w, i] < STANDING and line < NEAR_LINE:
-        mind[w, i, STOPPED] = 1
-    if mind[w, i, CLAIM] != after and line > needs:
+        driver[w, i, STOPPED] = 1
+    if driver[w, i, RESERVED] != after and line > needs:
         return stop
-    stood = tick[w] - mind[w, 0, SINCE] if mind[w, 0, SINCE] >= 0 else np.int32(0)
-    since = mind[w, i, SINCE]
-    first_there = halted[w] != 0 and 0 < stood < EGO_PATIENCE and (since < 0 or since > mind[w, 0, SINCE])
+    stood = tick[w] - driver[w, 0, SINCE] if driver[w, 0, SINCE] >= 0 else np.int32(0)
+    since = driver[w, i, SINCE]
+    first_there = stopped_at_line[w] != 0 and 0 < stood < EGO_PATIENCE and (since < 0 or since > driver[w, 0, SINCE])
     # the dear question comes last: who waits behind somebody or for a light need not ask for ego
     crossed = False
-    if mind[w, i, CLAIM] == after or (
-        gap > line and is_open(link, after, clock[w], speed[w, i], line, mind[w, i, STOPPED])
+    if driver[w, i, RESERVED] == after or (
+        gap > line and is_open(link, after, clock[w], speed[w, i], line, driver[w, i, STOPPED])
     ):
-        crossed = ego_comes(after, link, points, w, i, first_there, x, y, yaw, speed, length, overhang, route, route_s,
-                            route_offset, path_points, path_start)  # fmt: skip
-    if mind[w, i, CLAIM] == after:
+        crossed = ego_conflicts(after, link, points, w, i, first_there, x, y, yaw, speed, length, overhang, route,
+                                route_s, route_offset, path_points, path_start)  # fmt: skip
+    if driver[w, i, RESERVED] == after:
         # Given back when somebody has changed lanes in between, or while there is room to stop for a light that has
         # turned or for ego.
-        closed = line > _1 and not is_open(link, after, clock[w], speed[w, i], line, mind[w, i, STOPPED])
+        closed = line > _1 and not is_open(link, after, clock[w], speed[w, i], line, driver[w, i, STOPPED])
         closed = closed or (crossed and line > speed[w, i] * speed[w, i] * FIRM)
         if not closed and gap > line:
             return stop
-        mind[w, i, CLAIM] = -1
+        driver[w, i, RESERVED] = -1
     if not crossed and gap > line and may_enter(
-        w, i, n, after, mind[w, i, NEXT2], line, tick[w], clock[w], mind, course, speed, length, overhang, points, link,
-        measure, conflicts,
+        w, i, n, after, driver[w, i, NEXT2], line, tick[w], clock[w], driver, kinematics, speed, length, overhang,
+        points, link, measure, conflicts,
     ):  # fmt: skip
-        mind[w, i, CLAIM] = after
+        driver[w, i, RESERVED] = after
         return stop
-    stood = tick[w] - mind[w, i, SINCE] if mind[w, i, SINCE] >= 0 else 0
+    stood = tick[w] - driver[w, i, SINCE] if driver[w, i, SINCE] >= 0 else 0
     if stood > RETHINK and stood % RETHINK < REACTION and line < NEAR_LINE:
-        plan_on(w, i, lane, seed, mind, link, successors)
+        extend_plan(w, i, lane, seed, driver, link, successors)
     return min(stop, line)
 
 
 @kernel(inline=True)
-def move_on(w, i, a, dt, seed, mind, course, x, y, yaw, speed, steer, acceleration, length, wheelbase, overhang, points,
-            link, measure, successors):  # fmt: skip
+def follow_lane(w, i, a, dt, seed, driver, kinematics, x, y, yaw, speed, steer, acceleration, length, wheelbase,
+                overhang, points, link, measure, successors):  # fmt: skip
     """Drive one tick with acceleration `a` [m/s^2] towards the lane's middle, and on to the next lane at its end."""
     v = speed[w, i]
     if v == _0 and a <= _0:
         acceleration[w, i] = _0
         return
-    s = course[w, i, S]
+    s = kinematics[w, i, S]
     # a long vehicle aims further ahead: its rear axle cuts the bend, so that its front does not swing out of the lane
     look = clamp(LOOK_SECONDS * v, max(LOOK_LEAST, LONG_LOOK * wheelbase[w, i]), LOOK_MOST)
-    k = row_ahead(w, i, s + look, mind, link, measure)
-    side = course[w, i, SHIFT] + course[w, i, KEEP]
+    k = point_index_ahead(w, i, s + look, driver, link, measure)
+    side = kinematics[w, i, SHIFT] + kinematics[w, i, KEEP]
     dx, dy = points[k, 0] - side * points[k, 5] - x[w, i], points[k, 1] + side * points[k, 4] - y[w, i]
     c, t = np.cos(yaw[w, i]), np.sin(yaw[w, i])
     square = max(dx * dx + dy * dy, _1)
@@ -309,40 +312,40 @@ def move_on(w, i, a, dt, seed, mind, course, x, y, yaw, speed, steer, accelerati
     tangent = bend * wheelbase[w, i]
     steer[w, i] = np.arctan(tangent) if abs(tangent) > NEARLY_STRAIGHT else tangent
     ease = min(SHIFT_RATE, SHIFT_SLOPE * after) * dt
-    course[w, i, SHIFT] -= clamp(course[w, i, SHIFT], -ease, ease)
-    lane = mind[w, i, LANE]
+    kinematics[w, i, SHIFT] -= clamp(kinematics[w, i, SHIFT], -ease, ease)
+    lane = driver[w, i, LANE]
     k = row_at(link, measure, lane, s + travelled)
     along = (x[w, i] - points[k, 0]) * points[k, 4] + (y[w, i] - points[k, 1]) * points[k, 5]
     s = np.float32(k - link[lane, ROW]) * measure[lane, STEP] + clamp(along, -_1, _1)
-    next1 = mind[w, i, NEXT1]
+    next1 = driver[w, i, NEXT1]
     if s > measure[lane, LENGTH] and next1 >= 0:
         s -= measure[lane, LENGTH]
-        if link[lane, JUNCTION] >= 0 and mind[w, i, HELD] < 0:
-            mind[w, i, HELD] = lane
-        if mind[w, i, CLAIM] == next1:
-            mind[w, i, HELD] = next1
-            mind[w, i, CLAIM] = -1
-        mind[w, i, STOPPED] = 0
-        mind[w, i, LANE] = next1
-        mind[w, i, NEXT1], mind[w, i, NEXT2] = mind[w, i, NEXT2], mind[w, i, NEXT3]
-        mind[w, i, NEXT3] = choose(w, i, mind[w, i, NEXT2], seed, mind, link, successors)
-    course[w, i, S] = s
-    held = mind[w, i, HELD]
-    if held >= 0 and held != mind[w, i, LANE] and s > overhang[w, i] + _1:
-        mind[w, i, HELD] = -1
+        if link[lane, JUNCTION] >= 0 and driver[w, i, OCCUPIED] < 0:
+            driver[w, i, OCCUPIED] = lane
+        if driver[w, i, RESERVED] == next1:
+            driver[w, i, OCCUPIED] = next1
+            driver[w, i, RESERVED] = -1
+        driver[w, i, STOPPED] = 0
+        driver[w, i, LANE] = next1
+        driver[w, i, NEXT1], driver[w, i, NEXT2] = driver[w, i, NEXT2], driver[w, i, NEXT3]
+        driver[w, i, NEXT3] = choose_exit(w, i, driver[w, i, NEXT2], seed, driver, link, successors)
+    kinematics[w, i, S] = s
+    held = driver[w, i, OCCUPIED]
+    if held >= 0 and held != driver[w, i, LANE] and s > overhang[w, i] + _1:
+        driver[w, i, OCCUPIED] = -1
 
 
 @kernel(inline=True)
-def enter_again(w, i, n, seed, map_of, mind, course, x, y, yaw, speed, steer, acceleration, length, overhang, points,
-                link, measure, successors, source_start, sources):  # fmt: skip
+def respawn(w, i, n, seed, map_of, driver, kinematics, x, y, yaw, speed, steer, acceleration, length, overhang, points,
+            link, measure, successors, source_start, sources):  # fmt: skip
     """Whoever has come to a dead end comes in again where a road begins, if there is room; else he waits."""
     first, last = source_start[map_of[w]], source_start[map_of[w] + 1]
     if last <= first:
         return
-    if measure[mind[w, i, LANE], LENGTH] - course[w, i, S] > length[w, i] + np.float32(3.0):
+    if measure[driver[w, i, LANE], LENGTH] - kinematics[w, i, S] > length[w, i] + np.float32(3.0):
         return  # he stands for another reason
-    key = mix(_U(seed[w]) ^ mix(_U(i * 7919 + mind[w, i, PICKS] + 31)))
-    mind[w, i, PICKS] += 1
+    key = hash_u32(_U(seed[w]) ^ hash_u32(_U(i * 7919 + driver[w, i, PICKS] + 31)))
+    driver[w, i, PICKS] += 1
     lane = sources[first + np.int32(key % _U(last - first))]
     s = overhang[w, i] + HALF
     k = link[lane, ROW] + min(int(s * _2), link[lane, ROWS] - 1)
@@ -354,6 +357,6 @@ def enter_again(w, i, n, seed, map_of, mind, course, x, y, yaw, speed, steer, ac
             return
     x[w, i], y[w, i], yaw[w, i] = points[k, 0], points[k, 1], points[k, 2]
     speed[w, i], steer[w, i], acceleration[w, i] = min(points[k, 3], np.float32(5.0)), _0, _0
-    course[w, i, S], course[w, i, SHIFT] = s, _0
-    mind[w, i, CLAIM], mind[w, i, HELD], mind[w, i, STOPPED], mind[w, i, SINCE] = -1, -1, 0, -1
-    plan_on(w, i, lane, seed, mind, link, successors)
+    kinematics[w, i, S], kinematics[w, i, SHIFT] = s, _0
+    driver[w, i, RESERVED], driver[w, i, OCCUPIED], driver[w, i, STOPPED], driver[w, i, SINCE] = -1, -1, 0, -1
+    extend_plan(w, i, lane, seed, driver, link, successors)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.core.geometry import clamp
-from sim.core.hashing import mix
+from sim.core.hashing import hash_u32
 from sim.core.kernel import kernel
 from sim.datatypes.vocabulary import KIND
 from sim.traffic.right_of_way import LANE, MODE, NEXT1, PICKS
@@ -26,11 +26,11 @@ _BICYCLE = KIND["bicycle"]
 
 
 @kernel(inline=True)
-def crossing_is_clear(w, n, foot, kind, mind, x, y, yaw, speed, length, overhang, foot_start, foot_points):
+def crossing_is_clear(w, n, foot, kind, driver, x, y, yaw, speed, length, overhang, foot_start, foot_points):
     """Whether everyone who drives towards a crossing could still stop before it."""
     clear = True
     for j in range(n):
-        if kind[w, j] == 0 or kind[w, j] > _BICYCLE or mind[w, j, MODE] == WALKER or speed[w, j] < _HALF:
+        if kind[w, j] == 0 or kind[w, j] > _BICYCLE or driver[w, j, MODE] == WALKER or speed[w, j] < _HALF:
             continue
         c, s = np.cos(yaw[w, j]), np.sin(yaw[w, j])
         front = length[w, j] - overhang[w, j]
@@ -47,10 +47,10 @@ def crossing_is_clear(w, n, foot, kind, mind, x, y, yaw, speed, length, overhang
 
 
 @kernel(inline=True)
-def walk(w, i, n, dt, seed, kind, mind, course, x, y, yaw, speed, acceleration, length, overhang, foot_start,
+def walk(w, i, n, dt, seed, kind, driver, kinematics, x, y, yaw, speed, acceleration, length, overhang, foot_start,
          foot_points, foot_crossing, foot_link_start, foot_links):  # fmt: skip
     """Move walker i of world w on by one tick."""
-    foot, back = mind[w, i, LANE], mind[w, i, BACKWARDS]
+    foot, back = driver[w, i, LANE], driver[w, i, BACKWARDS]
     first, last = foot_start[foot], foot_start[foot + 1] - 1
     rows = np.float32(last - first)
     step = np.hypot(
@@ -58,27 +58,27 @@ def walk(w, i, n, dt, seed, kind, mind, course, x, y, yaw, speed, acceleration, 
     )
     whole = rows * step
     before = speed[w, i]
-    v = course[w, i, CAP]
-    if course[w, i, S] >= whole - AHEAD:
+    v = kinematics[w, i, CAP]
+    if kinematics[w, i, S] >= whole - AHEAD:
         e = 2 * foot + 1 - back
         begin, count = foot_link_start[e], foot_link_start[e + 1] - foot_link_start[e]
-        key = mix(_U(seed[w]) ^ mix(_U(i * 7919 + mind[w, i, PICKS])))
+        key = hash_u32(_U(seed[w]) ^ hash_u32(_U(i * 7919 + driver[w, i, PICKS])))
         entered = foot_links[begin + np.int32(key % _U(count))]
         onto = entered // 2
         if (
             foot_crossing[onto] != 0
             and foot_crossing[foot] == 0
             and not crossing_is_clear(
-                w, n, onto, kind, mind, x, y, yaw, speed, length, overhang, foot_start, foot_points
+                w, n, onto, kind, driver, x, y, yaw, speed, length, overhang, foot_start, foot_points
             )
         ):
             v = _0
-            if course[w, i, S] < whole:
+            if kinematics[w, i, S] < whole:
                 v = before
         else:
-            mind[w, i, PICKS] += 1
-            mind[w, i, LANE], mind[w, i, BACKWARDS] = onto, entered & 1
-            course[w, i, S] = _0
+            driver[w, i, PICKS] += 1
+            driver[w, i, LANE], driver[w, i, BACKWARDS] = onto, entered & 1
+            kinematics[w, i, S] = _0
             foot, back = onto, entered & 1
             first, last = foot_start[foot], foot_start[foot + 1] - 1
             rows = np.float32(last - first)
@@ -86,10 +86,10 @@ def walk(w, i, n, dt, seed, kind, mind, course, x, y, yaw, speed, acceleration, 
                 foot_points[first + 1, 0] - foot_points[first, 0], foot_points[first + 1, 1] - foot_points[first, 1]
             )
             whole = rows * step
-    at = min(course[w, i, S] + AHEAD, whole) / step
+    at = min(kinematics[w, i, S] + AHEAD, whole) / step
     k = first + int(clamp((rows - at) if back == 1 else at, _0, rows) + _HALF)
     way = _1 - _2 * np.float32(back)
-    side = -course[w, i, KEEP] * foot_points[k, 3] * way  # everyone keeps to his own right
+    side = -kinematics[w, i, KEEP] * foot_points[k, 3] * way  # everyone keeps to his own right
     tx = foot_points[k, 0] - side * np.sin(foot_points[k, 2])
     ty = foot_points[k, 1] + side * np.cos(foot_points[k, 2])
     dx, dy = tx - x[w, i], ty - y[w, i]
@@ -101,6 +101,6 @@ def walk(w, i, n, dt, seed, kind, mind, course, x, y, yaw, speed, acceleration, 
             x[w, i] += stride * dx / away
             y[w, i] += stride * dy / away
         if away < _2:  # who has been led aside catches up with his place first
-            course[w, i, S] += v * dt
+            kinematics[w, i, S] += v * dt
     speed[w, i] = v
     acceleration[w, i] = (v - before) / dt

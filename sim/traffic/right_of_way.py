@@ -32,8 +32,8 @@ from sim.road.map.lane_arrays import (
 )
 from sim.traffic.state import DRIVER, S
 
-# Columns of a driver's whole numbers (`Crowd.mind`) and of his other ones (`Crowd.course`).
-MODE, LANE, NEXT1, NEXT2, NEXT3, CLAIM, HELD, SINCE, STOPPED, PICKS = range(10)
+# Columns of a driver's whole numbers (`TrafficState.driver`) and of his other ones (`TrafficState.kinematics`).
+MODE, LANE, NEXT1, NEXT2, NEXT3, RESERVED, OCCUPIED, SINCE, STOPPED, PICKS = range(10)
 
 TIME_GAP = np.float32(4.0)  # [s] that a driver with precedence must be away ..
 TIGHT_GAP = np.float32(2.0)  # .. and when patience has gone
@@ -70,7 +70,7 @@ def is_open(link, lane, clock, speed, line, stopped):
 
 
 @kernel(inline=True)
-def rank_of(link, lane, clock):
+def priority_of(link, lane, clock):
     """0 where nothing tells to give way, 1 at a yield sign, 2 at a stop sign, 3 at a light that is not green."""
     kind = link[lane, GATE_KIND]
     rank = 0
@@ -109,9 +109,9 @@ def is_major(link, conflicts, lane):
 
 
 @kernel(inline=True)
-def goes_before(link, measure, other, mine, clock, their_since, my_since):
+def has_priority_over(link, measure, other, mine, clock, their_since, my_since):
     """Whether who wants lane `other` goes before who wants `mine`; `since`: the tick from which each stands."""
-    theirs, my = rank_of(link, other, clock), rank_of(link, mine, clock)
+    theirs, my = priority_of(link, other, clock), priority_of(link, mine, clock)
     before = theirs < my
     if theirs == my:
         between = wrap(measure[other, HEADING] - measure[mine, HEADING])
@@ -127,7 +127,7 @@ def goes_before(link, measure, other, mine, clock, their_since, my_since):
 
 
 @kernel(inline=True)
-def ego_comes(
+def ego_conflicts(
     lane, link, points, w, i, first_there, x, y, yaw, speed, length, overhang, route, route_s, route_offset,
     path_points, path_start,
 ):  # fmt: skip
@@ -164,15 +164,15 @@ def ego_comes(
 
 
 @kernel(inline=True)
-def has_room(w, i, n, exit_lane, mind, course, speed, length, overhang, link, measure):
+def has_room(w, i, n, exit_lane, driver, kinematics, speed, length, overhang, link, measure):
     """Whether the lane behind the junction takes driver i whole, however slow those upon it are."""
     need = length[w, i] + TAIL_ROOM
     free = True
     for j in range(1, n):
-        if j == i or mind[w, j, MODE] != DRIVER or mind[w, j, LANE] != exit_lane:
+        if j == i or driver[w, j, MODE] != DRIVER or driver[w, j, LANE] != exit_lane:
             continue
         # who moves on will have made room by the time that i gets there
-        tail = course[w, j, S] - overhang[w, j] + speed[w, j] * np.float32(2.0)
+        tail = kinematics[w, j, S] - overhang[w, j] + speed[w, j] * np.float32(2.0)
         if tail < need and tail < measure[exit_lane, LENGTH]:
             free = False
             break
@@ -180,47 +180,53 @@ def has_room(w, i, n, exit_lane, mind, course, speed, length, overhang, link, me
 
 
 @kernel(inline=True)
-def may_enter(w, i, n, lane, after, line, tick, clock, mind, course, speed, length, overhang, points, link, measure,
-              conflicts):  # fmt: skip
+def may_enter(w, i, n, lane, after, line, tick, clock, driver, kinematics, speed, length, overhang, points, link,
+              measure, conflicts):  # fmt: skip
     """Whether driver i of world w may claim `lane` now; `after` follows it, `line` [m] is how far its line is ahead."""
-    if not is_open(link, lane, clock, speed[w, i], line, mind[w, i, STOPPED]):
+    if not is_open(link, lane, clock, speed[w, i], line, driver[w, i, STOPPED]):
         return False
     if (
         after >= 0
         and not is_major(link, conflicts, lane)
-        and not has_room(w, i, n, after, mind, course, speed, length, overhang, link, measure)
+        and not has_room(w, i, n, after, driver, kinematics, speed, length, overhang, link, measure)
     ):
         return False
-    my_since = mind[w, i, SINCE]
+    my_since = driver[w, i, SINCE]
     waited = tick - my_since if my_since >= 0 else 0
-    mine = rank_of(link, lane, clock)
+    mine = priority_of(link, lane, clock)
     for j in range(1, n):
-        if j == i or mind[w, j, MODE] != DRIVER:
+        if j == i or driver[w, j, MODE] != DRIVER:
             continue
-        for column in (CLAIM, HELD):
-            held = mind[w, j, column]
+        for column in (RESERVED, OCCUPIED):
+            held = driver[w, j, column]
             if held >= 0 and conflicting(link, conflicts, lane, held):
                 return False
         # the junction lane that j comes to next, if it is this junction's
-        here = mind[w, j, LANE]
-        other = mind[w, j, NEXT1]
+        here = driver[w, j, LANE]
+        other = driver[w, j, NEXT1]
         if other < 0 or link[here, JUNCTION] >= 0 or link[other, JUNCTION] != link[lane, JUNCTION]:
             continue
-        if mind[w, j, CLAIM] >= 0 or not conflicting(link, conflicts, lane, other):
+        if driver[w, j, RESERVED] >= 0 or not conflicting(link, conflicts, lane, other):
             continue
-        if rank_of(link, other, clock) == 3:
+        if priority_of(link, other, clock) == 3:
             continue
         away = (
-            measure[here, LENGTH] + min(measure[other, GATE_AT], _0) - course[w, j, S] - length[w, j] + overhang[w, j]
+            measure[here, LENGTH]
+            + min(measure[other, GATE_AT], _0)
+            - kinematics[w, j, S]
+            - length[w, j]
+            + overhang[w, j]
         )
-        since = mind[w, j, SINCE]
+        since = driver[w, j, SINCE]
         theirs = tick - since if since >= 0 else 0
         gap = TIME_GAP
-        before = goes_before(link, measure, other, lane, clock, since, my_since)
+        before = has_priority_over(link, measure, other, lane, clock, since, my_since)
         if waited > PATIENCE and mine < 3:
             gap = TIGHT_GAP
             before = (
-                theirs > waited or (theirs == waited and j < i) or (theirs == 0 and rank_of(link, other, clock) < mine)
+                theirs > waited
+                or (theirs == waited and j < i)
+                or (theirs == 0 and priority_of(link, other, clock) < mine)
             )
         elif theirs > PATIENCE:
             before = True

@@ -18,9 +18,9 @@ from sim.core.kernel import kernel
 from sim.datatypes.vocabulary import OUTCOME, ROUTE_SPACING
 from sim.dynamics.bicycle import bicycle, stopping_speed
 from sim.traffic.all_way_stop import CAME, COMING, GOING, LEFT, MEMBER, PHASE, SERVED, WAITING, blocked, give_turn
-from sim.traffic.car_following import HARDEST, NO_GAP, advance_along, gap_ahead, idm, pursue
+from sim.traffic.car_following import HARDEST, NO_GAP, idm, leader_gap, project_onto_path, pure_pursuit
 
-NOBODY, SENT, TAIL, LATE = range(4)  # roles: a sent actor, a tailgater, a sent actor who is yet to come in
+NOBODY, CROSSING, TAILGATING, PENDING = range(4)  # roles: a sent actor, a tailgater, a sent actor who is yet to come in
 # Columns of `Errands.drive` [m, m/s, s]: along the path, likes to drive, where its rear axle is when its front is at
 # the line, at the junction's edge, and when its rear has left the junction; how long it stands at its line (below 0: it
 # does not stop), when it comes in and how fast, how long it waits for ego (below 0: it does not); GAP is a tailgater's.
@@ -50,7 +50,7 @@ _FLAT = np.float32(1e-3)
 _RUNNING = OUTCOME["running"]
 
 
-class Errands(NamedTuple):
+class RouteFollowers(NamedTuple):
     """State of the sent, beside `World` and with its slots.
 
     role (B, N) i32; path (B, N) i32 row of the bank's paths; drive (B, N, 9) f32 and line (B, N, 4) i32, the columns
@@ -70,17 +70,17 @@ class Errands(NamedTuple):
     trailed: np.ndarray
 
 
-def empty_errands(worlds: int, slots: int, tails: bool = False) -> Errands:
+def empty_followers(worlds: int, slots: int, tails: bool = False) -> RouteFollowers:
     """Nobody is sent."""
     whole = np.int32
-    return Errands(
+    return RouteFollowers(
         np.zeros((worlds, slots), whole), np.full((worlds, slots), -1, whole), np.zeros((worlds, slots, 9), np.float32),
         np.zeros((worlds, slots, 4), whole), np.zeros((worlds, slots), np.float32), np.zeros(worlds, whole),
         np.full(worlds, -1, whole), np.zeros((worlds if tails else 1, TRAIL, 4), np.float32), np.zeros(worlds, whole),
     )  # fmt: skip
 
 
-def grown(errands: Errands, slots: int, tails: bool) -> Errands:
+def grow_followers(errands: RouteFollowers, slots: int, tails: bool) -> RouteFollowers:
     """The same errands with at least so many slots, and with room for trails where they are wanted."""
     worlds, now = errands.role.shape
     more = max(slots - now, 0)
@@ -94,7 +94,7 @@ def grown(errands: Errands, slots: int, tails: bool) -> Errands:
     return errands
 
 
-def clear(errands: Errands, w: int) -> None:
+def clear(errands: RouteFollowers, w: int) -> None:
     """Nobody is sent in world w any more."""
     for name in ("role", "drive", "line", "heading", "busy", "trailed"):
         getattr(errands, name)[w] = 0
@@ -115,14 +115,14 @@ def pace_at(points, first, last, s, cruise):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def urge(speed, wanted, left, dt):  # type: ignore[no-untyped-def]
+def approach_acceleration(speed, wanted, left, dt):  # type: ignore[no-untyped-def]
     """Acceleration [m/s^2] towards a wanted speed, `left` [m] before where to stop."""
     goal = min(wanted, stopping_speed(speed, max(left, _0), EASE, dt))
     return clamp((goal - speed) / dt, HARDEST, PULL)
 
 
 @kernel
-def free_run(points, s, speed, cruise, stop, goal, dt, most):  # type: ignore[no-untyped-def]
+def unobstructed_arrival_time(points, s, speed, cruise, stop, goal, dt, most):  # type: ignore[no-untyped-def]
     """When somebody alone on a path, rear axle at `s`, has come to `goal` or stands at `stop` [s]; places in metres.
 
     Args:
@@ -134,7 +134,9 @@ def free_run(points, s, speed, cruise, stop, goal, dt, most):  # type: ignore[no
             return np.float32(tick) * dt
         if s >= goal:
             return np.float32(tick) * dt - (s - goal) / max(speed, STOPPED)
-        after = max(speed + urge(speed, pace_at(points, first, last, s, cruise), stop - s, dt) * dt, _0)
+        after = max(
+            speed + approach_acceleration(speed, pace_at(points, first, last, s, cruise), stop - s, dt) * dt, _0
+        )
         s += HALF * (speed + after) * dt
         speed = after
     return np.float32(most) * dt
@@ -147,7 +149,7 @@ def entry_speed(points, s, cruise, left):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def gap_along(w, i, n, points, k, last, x, y, yaw, speed, length, width, overhang, kind):  # type: ignore[no-untyped-def]
+def gap_on_path(w, i, n, points, k, last, x, y, yaw, speed, length, width, overhang, kind):  # type: ignore[no-untyped-def]
     """Metres from i's front to the first point of its path that somebody covers, and his speed along it [m/s]."""
     front = length[w, i] - overhang[w, i]
     begin = k + int((front - HALF) / ROUTE_SPACING)
@@ -180,14 +182,14 @@ def gap_along(w, i, n, points, k, last, x, y, yaw, speed, length, width, overhan
 
 # --------------------------------------------------------------------------------------------------- the sent
 @kernel(inline=True)
-def leave(w, i, x, y, yaw, speed, steer, acceleration):  # type: ignore[no-untyped-def]
+def despawn(w, i, x, y, yaw, speed, steer, acceleration):  # type: ignore[no-untyped-def]
     """Put slot i where nobody meets it."""
     x[w, i], y[w, i] = np.float32(AWAY), np.float32(20 * i)
     speed[w, i] = steer[w, i] = acceleration[w, i] = _0
 
 
 @kernel(inline=True)
-def come_in(w, i, n, now, points, first, role, drive, x, y, yaw, speed, length, overhang, kind):  # type: ignore[no-untyped-def]
+def spawn(w, i, n, now, points, first, role, drive, x, y, yaw, speed, length, overhang, kind):  # type: ignore[no-untyped-def]
     """Let somebody who was yet to come begin, once it is time and nobody stands where he does."""
     if now < drive[w, i, ENTERS] - np.float32(1e-4):
         return
@@ -198,14 +200,14 @@ def come_in(w, i, n, now, points, first, role, drive, x, y, yaw, speed, length, 
         if j != i and kind[w, j] != 0 and (x[w, j] - points[k, 0]) ** 2 + (y[w, j] - points[k, 1]) ** 2 < apart * apart:
             return
     rest = s - np.float32(k - first) * ROUTE_SPACING
-    role[w, i] = SENT
+    role[w, i] = CROSSING
     yaw[w, i] = points[k, 2]
     x[w, i], y[w, i] = points[k, 0] + rest * np.cos(yaw[w, i]), points[k, 1] + rest * np.sin(yaw[w, i])
     speed[w, i], drive[w, i, ALONG] = drive[w, i, ENTRY], s
 
 
 @kernel(inline=True)
-def lets_ego(w, i, tick, dt, line, drive, speed):  # type: ignore[no-untyped-def]
+def yields_to_ego(w, i, tick, dt, line, drive, speed):  # type: ignore[no-untyped-def]
     """Whether i, who is patient, stops or goes on standing at its line for ego."""
     phase = line[w, 0, PHASE]
     if phase == LEFT or drive[w, i, PATIENCE] < _0:
@@ -231,12 +233,12 @@ def keep_to_line(w, i, n, tick, dt, turn, line, drive, speed):  # type: ignore[n
     elif phase == COMING and drive[w, i, PATIENCE] >= _0:
         # where it begins to brake for its line, and from there on, it drives on once it need not stop for ego
         near = left - speed[w, i] * dt - NEAR_LINE < HALF * speed[w, i] * speed[w, i] / EASE
-        if near and not lets_ego(w, i, tick, dt, line, drive, speed):
+        if near and not yields_to_ego(w, i, tick, dt, line, drive, speed):
             line[w, i, PHASE], line[w, i, CAME] = GOING, tick
     elif phase == WAITING:
         stood = np.float32(tick - line[w, i, CAME]) * dt >= drive[w, i, HALT] - np.float32(1e-4)
         mine = line[w, i, MEMBER] == 0 or (line[w, i, SERVED] >= 0 and not blocked(w, i, n, tick, dt, line, speed))
-        if stood and mine and not lets_ego(w, i, tick, dt, line, drive, speed):
+        if stood and mine and not yields_to_ego(w, i, tick, dt, line, drive, speed):
             line[w, i, PHASE] = GOING
     if line[w, i, PHASE] >= GOING:
         left = NO_GAP
@@ -271,23 +273,23 @@ def watch_ego(w, tick, line, drive, speed, length, overhang, route, route_s, rou
 
 
 @kernel(inline=True)
-def follow_errand(w, i, n, dt, points, first, last, left, drive, x, y, yaw, speed, steer, acceleration,  # type: ignore[no-untyped-def]
+def follow_route(w, i, n, dt, points, first, last, left, drive, x, y, yaw, speed, steer, acceleration,  # type: ignore[no-untyped-def]
                   length, width, wheelbase, overhang, kind):  # fmt: skip
     """Move sent actor i on by one tick, `left` [m] before where to stop."""
     s = drive[w, i, ALONG]
     k = first + int(max(s, _0) / ROUTE_SPACING)
     wanted = pace_at(points, first, last, max(s, _0), drive[w, i, CRUISE])
-    gap, pace = gap_along(w, i, n, points, k, last, x, y, yaw, speed, length, width, overhang, kind)
+    gap, pace = gap_on_path(w, i, n, points, k, last, x, y, yaw, speed, length, width, overhang, kind)
     if gap < NO_GAP:
         wanted = min(wanted, np.sqrt(pace * pace + _2 * SAFE * max(gap - STANDING_GAP, _0)))
-    a = urge(speed[w, i], wanted, left, dt)
-    delta = pursue(points, first, last, s, x[w, i], y[w, i], yaw[w, i], speed[w, i], wheelbase[w, i])
+    a = approach_acceleration(speed[w, i], wanted, left, dt)
+    delta = pure_pursuit(points, first, last, s, x[w, i], y[w, i], yaw[w, i], speed[w, i], wheelbase[w, i])
     x[w, i], y[w, i], yaw[w, i], after = bicycle(
         x[w, i], y[w, i], yaw[w, i], speed[w, i], delta, a, wheelbase[w, i], dt
     )
     acceleration[w, i] = (after - speed[w, i]) / dt
     speed[w, i], steer[w, i] = after, delta
-    drive[w, i, ALONG], _, _ = advance_along(points, first, last, s, x[w, i], y[w, i])
+    drive[w, i, ALONG], _, _ = project_onto_path(points, first, last, s, x[w, i], y[w, i])
 
 
 # --------------------------------------------------------------------------------------------------- tailgaters
@@ -309,7 +311,7 @@ def leave_trail(w, n, role, drive, trail, trailed, x, y, yaw):  # type: ignore[n
                     points[k, column] = points[half + k, column]
             count = half
             for i in range(1, n):
-                if role[w, i] == TAIL:
+                if role[w, i] == TAILGATING:
                     drive[w, i, ALONG] -= np.float32(half) * ROUTE_SPACING
         points[count, 0] = points[count - 1, 0] + ROUTE_SPACING * dx / away
         points[count, 1] = points[count - 1, 1] + ROUTE_SPACING * dy / away
@@ -331,18 +333,18 @@ def tailgate(w, i, n, dt, trail, trailed, drive, x, y, yaw, speed, steer, accele
     room = max(gap - TAIL_ROOM - v * dt, _0)
     safe = np.sqrt(ego * ego * (TAIL_HARDEST - _1) / EGO_HARDEST * np.float32(0.8) + _2 * (TAIL_HARDEST - _1) * room)
     a = clamp(min(a, (safe - v) / dt), -TAIL_HARDEST, _2)
-    near, closing = gap_ahead(w, i, n, x, y, yaw, speed, length, width, overhang, kind)
+    near, closing = leader_gap(w, i, n, x, y, yaw, speed, length, width, overhang, kind)
     if near < gap - HALF:  # somebody between the two
         a = min(a, idm(v, drive[w, i, CRUISE], near, closing))
-    delta = pursue(points, 0, last, s, x[w, i], y[w, i], yaw[w, i], v, wheelbase[w, i])
+    delta = pure_pursuit(points, 0, last, s, x[w, i], y[w, i], yaw[w, i], v, wheelbase[w, i])
     x[w, i], y[w, i], yaw[w, i], after = bicycle(x[w, i], y[w, i], yaw[w, i], v, delta, a, wheelbase[w, i], dt)
     acceleration[w, i], steer[w, i], speed[w, i] = (after - v) / dt, delta, after
-    drive[w, i, ALONG], _, _ = advance_along(points, 0, last, s, x[w, i], y[w, i])
+    drive[w, i, ALONG], _, _ = project_onto_path(points, 0, last, s, x[w, i], y[w, i])
 
 
 # ------------------------------------------------------------------------------------------------------ the tick
 @kernel
-def drive_errands(world, errands, points, path_start, junction_in, junction_out, dt, start, stop):  # type: ignore[no-untyped-def]
+def step_followers(world, errands, points, path_start, junction_in, junction_out, dt, start, stop):  # type: ignore[no-untyped-def]
     """Move everyone who is sent in worlds start .. stop on by one tick of `dt` [s]; in the order of the slots.
 
     Args:
@@ -364,19 +366,19 @@ def drive_errands(world, errands, points, path_start, junction_in, junction_out,
             leave_trail(w, n, role, drive, errands.trail, errands.trailed, x, y, yaw)
         for i in range(1, n):
             q = errands.path[w, i]
-            if role[w, i] == TAIL:
+            if role[w, i] == TAILGATING:
                 tailgate(w, i, n, dt, errands.trail, errands.trailed, drive, x, y, yaw, speed, steer, acceleration,
                          length, width, wheelbase, overhang, kind)  # fmt: skip
-            elif role[w, i] == LATE:
-                come_in(w, i, n, np.float32(tick) * dt, points, path_start[q], role, drive, x, y, yaw, speed, length,
-                        overhang, kind)  # fmt: skip
-            elif role[w, i] == SENT:
+            elif role[w, i] == PENDING:
+                spawn(w, i, n, np.float32(tick) * dt, points, path_start[q], role, drive, x, y, yaw, speed, length,
+                      overhang, kind)  # fmt: skip
+            elif role[w, i] == CROSSING:
                 first, last = path_start[q], path_start[q + 1] - 1
                 left = keep_to_line(w, i, n, tick, dt, turn, line, drive, speed)
-                follow_errand(w, i, n, dt, points, first, last, left, drive, x, y, yaw, speed, steer, acceleration,
-                              length, width, wheelbase, overhang, kind)  # fmt: skip
+                follow_route(w, i, n, dt, points, first, last, left, drive, x, y, yaw, speed, steer, acceleration,
+                             length, width, wheelbase, overhang, kind)  # fmt: skip
                 world.path_s[w, i] = drive[w, i, STOP] - drive[w, i, ALONG]
                 if drive[w, i, ALONG] >= np.float32(last - first - 1) * ROUTE_SPACING:
                     role[w, i] = NOBODY
                     line[w, i, PHASE] = LEFT
-                    leave(w, i, x, y, yaw, speed, steer, acceleration)
+                    despawn(w, i, x, y, yaw, speed, steer, acceleration)

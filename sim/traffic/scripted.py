@@ -16,7 +16,7 @@ _0, _1, _HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
 NEVER, AFTER, WITHIN, ALONG = range(4)
 ON_WAY = np.float32(3.0)  # [m] off one of its ways ego is still on it
 SPEED_UP, SLOW_DOWN = np.float32(2.5), np.float32(5.0)  # [m/s^2] of a script with a speed for every leg
-CUE, VALUE, PACE = range(3)  # columns of Scripts.cue
+TRIGGER, VALUE, PACE = range(3)  # columns of TrafficState.trigger
 
 
 @kernel(inline=True)
@@ -31,22 +31,22 @@ def is_along(w, beyond, route, route_s, route_offset, junction_in):
 
 
 @kernel(inline=True)
-def follow_legs(w, i, dt, points, count, course, x, y, yaw, speed, acceleration, wheelbase):
+def follow_legs(w, i, dt, points, count, kinematics, x, y, yaw, speed, acceleration, wheelbase):
     """Move on along a script's path with a pace for every leg: pedals take time, and rear and front axle keep to it."""
     whole, wanted = _0, _0
     for k in range(count[w, i] - 1):
         dx, dy = points[w, i, k + 1, 0] - points[w, i, k, 0], points[w, i, k + 1, 1] - points[w, i, k, 1]
-        if course[w, i, S] >= whole:
+        if kinematics[w, i, S] >= whole:
             wanted = points[w, i, k, 2]
         whole += np.hypot(dx, dy)
     before = speed[w, i]
-    wanted = min(wanted, stopping_speed(before, max(whole - course[w, i, S], _0), SLOW_DOWN, dt))
+    wanted = min(wanted, stopping_speed(before, max(whole - kinematics[w, i, S], _0), SLOW_DOWN, dt))
     v = max(before + clamp(wanted - before, -SLOW_DOWN * dt, SPEED_UP * dt), _0)
-    if course[w, i, S] >= whole - np.float32(0.02):
+    if kinematics[w, i, S] >= whole - np.float32(0.02):
         v = _0
-    course[w, i, S] = min(course[w, i, S] + _HALF * (before + v) * dt, whole)
-    rx, ry = place_on(w, i, course[w, i, S], points, count)
-    fx, fy = place_on(w, i, course[w, i, S] + wheelbase[w, i], points, count)
+    kinematics[w, i, S] = min(kinematics[w, i, S] + _HALF * (before + v) * dt, whole)
+    rx, ry = place_on(w, i, kinematics[w, i, S], points, count)
+    fx, fy = place_on(w, i, kinematics[w, i, S] + wheelbase[w, i], points, count)
     x[w, i], y[w, i], yaw[w, i] = rx, ry, np.arctan2(fy - ry, fx - rx)
     speed[w, i], acceleration[w, i] = v, (v - before) / dt
 
@@ -68,26 +68,26 @@ def place_on(w, i, s, points, count):
 
 
 @kernel(inline=True)
-def follow_script(w, i, dt, tick, cue, points, count, mind, course, x, y, yaw, speed, acceleration, wheelbase, route,
-                  route_s, route_offset, junction_in):  # fmt: skip
-    """Move scripted actor i of world w on by one tick: it stands until its cue, and again at its path's end."""
-    if mind[w, i, PICKS] == 0:
+def follow_script(w, i, dt, tick, trigger, points, count, driver, kinematics, x, y, yaw, speed, acceleration, wheelbase,
+                  route, route_s, route_offset, junction_in):  # fmt: skip
+    """Move scripted actor i of world w on by one tick: it stands until its trigger, and again at its path's end."""
+    if driver[w, i, PICKS] == 0:
         started = False
-        if cue[w, i, CUE] == AFTER:
-            started = np.float32(tick[w]) * dt >= cue[w, i, VALUE] - np.float32(1e-4)
-        elif cue[w, i, CUE] == WITHIN:
+        if trigger[w, i, TRIGGER] == AFTER:
+            started = np.float32(tick[w]) * dt >= trigger[w, i, VALUE] - np.float32(1e-4)
+        elif trigger[w, i, TRIGGER] == WITHIN:
             dx, dy = x[w, 0] - x[w, i], y[w, 0] - y[w, i]
-            started = dx * dx + dy * dy <= cue[w, i, VALUE] * cue[w, i, VALUE]
-        elif cue[w, i, CUE] == ALONG:
-            started = is_along(w, cue[w, i, VALUE], route, route_s, route_offset, junction_in)
+            started = dx * dx + dy * dy <= trigger[w, i, VALUE] * trigger[w, i, VALUE]
+        elif trigger[w, i, TRIGGER] == ALONG:
+            started = is_along(w, trigger[w, i, VALUE], route, route_s, route_offset, junction_in)
         if not started:
             return
-        mind[w, i, PICKS] = 1
+        driver[w, i, PICKS] = 1
     if points[w, i, 0, 2] > _0:
-        follow_legs(w, i, dt, points, count, course, x, y, yaw, speed, acceleration, wheelbase)
+        follow_legs(w, i, dt, points, count, kinematics, x, y, yaw, speed, acceleration, wheelbase)
         return
-    course[w, i, S] += cue[w, i, PACE] * dt
-    left = course[w, i, S]
+    kinematics[w, i, S] += trigger[w, i, PACE] * dt
+    left = kinematics[w, i, S]
     before, v = speed[w, i], _0
     for k in range(count[w, i] - 1):
         dx, dy = points[w, i, k + 1, 0] - points[w, i, k, 0], points[w, i, k + 1, 1] - points[w, i, k, 1]
@@ -97,7 +97,7 @@ def follow_script(w, i, dt, tick, cue, points, count, mind, course, x, y, yaw, s
         yaw[w, i] = np.arctan2(dy, dx)
         left -= piece
         if left < _0:
-            v = cue[w, i, PACE]
+            v = trigger[w, i, PACE]
             break
     speed[w, i] = v
     acceleration[w, i] = (v - before) / dt

@@ -16,10 +16,10 @@ from sim.datatypes.road_map import RoadMap
 from sim.datatypes.vocabulary import KIND
 from sim.datatypes.world_state import World
 from sim.road.graph.lane_graph import LaneGraph, lane_graph
-from sim.road.map.lane_arrays import JUNCTION, LENGTH, NEXT, NEXT_END, ROW, ROWS, STEP, Roads
-from sim.traffic.right_of_way import CLAIM, HELD, LANE, MODE, NEXT1, NEXT2, NEXT3, PICKS, SINCE
-from sim.traffic.scripted import AFTER, ALONG, CUE, NEVER, PACE, VALUE, WITHIN
-from sim.traffic.state import CAP, DRIVER, FACTOR, KEEP, MOST_POINTS, SCRIPTED, WALKER, Crowd, S
+from sim.road.map.lane_arrays import JUNCTION, LENGTH, NEXT, NEXT_END, ROW, ROWS, STEP, LaneArrays
+from sim.traffic.right_of_way import LANE, MODE, NEXT1, NEXT2, NEXT3, OCCUPIED, PICKS, RESERVED, SINCE
+from sim.traffic.scripted import AFTER, ALONG, NEVER, PACE, TRIGGER, VALUE, WITHIN
+from sim.traffic.state import CAP, DRIVER, FACTOR, KEEP, MOST_POINTS, SCRIPTED, WALKER, S, TrafficState
 
 APART = 4.0  # [m] between bumpers at the start
 EGO_ROOM = 12.0  # [m] around ego that stays free of traffic at the start
@@ -45,8 +45,8 @@ class _Taken:
         return all((x - a) ** 2 + (y - b) ** 2 > (radius + r) ** 2 for a, b, r in self.circles)
 
 
-def populate(
-    world: World, crowd: Crowd, w: int, first: int, spec: TrafficSpec, road_map: RoadMap, roads: Roads,
+def spawn_traffic(
+    world: World, crowd: TrafficState, w: int, first: int, spec: TrafficSpec, road_map: RoadMap, roads: LaneArrays,
     kept: Sequence[tuple[float, float, float]] = (),
 ) -> None:  # fmt: skip
     """Fill slots `first` and on of world `w` with traffic.
@@ -76,20 +76,20 @@ def populate(
     crowd.busy[w] += spec.vehicles + spec.walkers
 
 
-def set_body(
+def write_actor(
     world: World, w: int, i: int, kind: str, x: float, y: float, yaw: float, colour: int, body: Vehicle | None = None
 ) -> None:
     """Stand something of a kind of BODIES in slot i; x, y is its rear axle [m]. body: its size, if not its kind's."""
     body = body or BODIES[kind]
-    world.kind[w, i], world.look[w, i] = KIND[kind], colour
+    world.kind[w, i], world.appearance[w, i] = KIND[kind], colour
     world.x[w, i], world.y[w, i], world.yaw[w, i] = x, y, np.arctan2(np.sin(yaw), np.cos(yaw))
     world.length[w, i], world.width[w, i], world.height[w, i] = body.length, body.width, body.height
     world.wheelbase[w, i], world.overhang[w, i] = body.wheelbase, body.overhang
 
 
 def _place_driver(
-    world: World, crowd: Crowd, w: int, i: int, kind: str, rng: np.random.Generator, taken: _Taken, road_map: RoadMap,
-    roads: Roads, rooms: dict[str, tuple[np.ndarray, np.ndarray]],
+    world: World, crowd: TrafficState, w: int, i: int, kind: str, rng: np.random.Generator, taken: _Taken,
+    road_map: RoadMap, roads: LaneArrays, rooms: dict[str, tuple[np.ndarray, np.ndarray]],
 ) -> None:  # fmt: skip
     """Put a driver on a lane; rooms: by kind, what `_room_for` gives, worked out at the first of the kind."""
     body = _LORRY if kind == "truck" else BODIES[kind]
@@ -108,23 +108,23 @@ def _place_driver(
     else:
         raise ValueError(f"map {road_map.name} has no room for another {kind}; wanted fewer vehicles")
     taken.add(cx, cy, body.length / 2 + APART / 2)
-    set_body(world, w, i, kind, x, y, yaw, _one_of(rng, _COLOURS), body)
-    mind, course = crowd.mind, crowd.course
-    mind[w, i, MODE], mind[w, i, LANE], mind[w, i, PICKS] = DRIVER, lane, 3
-    mind[w, i, CLAIM] = mind[w, i, HELD] = mind[w, i, SINCE] = -1
+    write_actor(world, w, i, kind, x, y, yaw, _one_of(rng, _COLOURS), body)
+    driver, kinematics = crowd.driver, crowd.kinematics
+    driver[w, i, MODE], driver[w, i, LANE], driver[w, i, PICKS] = DRIVER, lane, 3
+    driver[w, i, RESERVED] = driver[w, i, OCCUPIED] = driver[w, i, SINCE] = -1
     for column in (NEXT1, NEXT2, NEXT3):
         ways = roads.successors[roads.link[lane, NEXT] : roads.link[lane, NEXT_END]]
         lane = _one_of(rng, ways) if lane >= 0 and len(ways) else -1
-        mind[w, i, column] = lane
-    course[w, i, S], course[w, i, FACTOR], course[w, i, CAP] = s, rng.uniform(0.85, 1.08), _CAPS[kind]
+        driver[w, i, column] = lane
+    kinematics[w, i, S], kinematics[w, i, FACTOR], kinematics[w, i, CAP] = s, rng.uniform(0.85, 1.08), _CAPS[kind]
     if kind == "bicycle":  # on the right of the lane
-        course[w, i, KEEP] = -0.8
+        kinematics[w, i, KEEP] = -0.8
         world.x[w, i] += 0.8 * np.sin(yaw)
         world.y[w, i] -= 0.8 * np.cos(yaw)
     world.speed[w, i] = 0.6 * min(pace, _CAPS[kind])
 
 
-def _room_for(m: int, kind: str, length: float, road_map: RoadMap, roads: Roads) -> tuple[np.ndarray, np.ndarray]:
+def _room_for(m: int, kind: str, length: float, road_map: RoadMap, roads: LaneArrays) -> tuple[np.ndarray, np.ndarray]:
     """The lanes of map m, and the running sum of the room [m] that each has for a vehicle so long."""
     lanes = np.arange(roads.lane_of_map[m], roads.lane_of_map[m + 1])
     room = roads.measure[lanes, LENGTH].astype(np.float64) - length - 2.0
@@ -139,12 +139,12 @@ def _one_of(rng: np.random.Generator, options: Sequence[int] | np.ndarray) -> in
     return int(options[int(rng.integers(len(options)))])
 
 
-def _row(roads: Roads, lane: int, s: float) -> int:
+def _row(roads: LaneArrays, lane: int, s: float) -> int:
     return int(roads.link[lane, ROW] + min(int(s / roads.measure[lane, STEP] + 0.5), roads.link[lane, ROWS] - 1))
 
 
 def _place_walker(
-    world: World, crowd: Crowd, w: int, i: int, rng: np.random.Generator, road_map: RoadMap, roads: Roads
+    world: World, crowd: TrafficState, w: int, i: int, rng: np.random.Generator, road_map: RoadMap, roads: LaneArrays
 ) -> None:
     m = int(world.map[w])
     feet = [f for f in range(roads.foot_of_map[m], roads.foot_of_map[m + 1]) if not roads.foot_crossing[f]]
@@ -160,13 +160,13 @@ def _place_walker(
     x, y, yaw, room = (float(v) for v in roads.foot_points[k])
     keep, way = float(rng.random()), 1 - 2 * back
     side = -keep * room * way
-    set_body(world, w, i, "walker", x - side * np.sin(yaw), y + side * np.cos(yaw), yaw + np.pi * back,
+    write_actor(world, w, i, "walker", x - side * np.sin(yaw), y + side * np.cos(yaw), yaw + np.pi * back,
              _one_of(rng, _CLOTHES))  # fmt: skip
-    mind, course = crowd.mind, crowd.course
-    mind[w, i, MODE], mind[w, i, LANE], mind[w, i, NEXT1], mind[w, i, PICKS] = WALKER, foot, back, 1
-    mind[w, i, CLAIM] = mind[w, i, HELD] = -1
-    course[w, i, S], course[w, i, KEEP], course[w, i, CAP] = at * step, keep, rng.uniform(1.0, 1.7)
-    world.speed[w, i] = course[w, i, CAP]
+    driver, kinematics = crowd.driver, crowd.kinematics
+    driver[w, i, MODE], driver[w, i, LANE], driver[w, i, NEXT1], driver[w, i, PICKS] = WALKER, foot, back, 1
+    driver[w, i, RESERVED] = driver[w, i, OCCUPIED] = -1
+    kinematics[w, i, S], kinematics[w, i, KEEP], kinematics[w, i, CAP] = at * step, keep, rng.uniform(1.0, 1.7)
+    world.speed[w, i] = kinematics[w, i, CAP]
 
 
 @functools.lru_cache(maxsize=32)
@@ -198,10 +198,10 @@ def _park(world: World, w: int, i: int, rng: np.random.Generator, taken: _Taken,
         raise ValueError(f"map {road_map.name} has no room for another parked {kind}; wanted fewer")
     taken.add(x, y, body.length / 2 + 0.4)
     middle = body.length / 2 - body.overhang
-    set_body(world, w, i, kind, x - middle * np.cos(yaw), y - middle * np.sin(yaw), yaw, _one_of(rng, _COLOURS))
+    write_actor(world, w, i, kind, x - middle * np.cos(yaw), y - middle * np.sin(yaw), yaw, _one_of(rng, _COLOURS))
 
 
-def set_script(world: World, crowd: Crowd, w: int, i: int, spec: ActorSpec) -> None:
+def set_script(world: World, crowd: TrafficState, w: int, i: int, spec: ActorSpec) -> None:
     """Give the actor in slot i its script; the path leads on from where it stands, in its own frame.
 
     Raises:
@@ -221,16 +221,16 @@ def set_script(world: World, crowd: Crowd, w: int, i: int, spec: ActorSpec) -> N
     crowd.path[w, i, :, 2] = 0.0
     crowd.path[w, i, : len(script.speeds), 2] = script.speeds
     crowd.points[w, i] = len(path)
-    crowd.cue[w, i, CUE] = NEVER
+    crowd.trigger[w, i, TRIGGER] = NEVER
     if script.after is not None:
-        crowd.cue[w, i, CUE], crowd.cue[w, i, VALUE] = AFTER, script.after
+        crowd.trigger[w, i, TRIGGER], crowd.trigger[w, i, VALUE] = AFTER, script.after
     elif script.within is not None:
-        crowd.cue[w, i, CUE], crowd.cue[w, i, VALUE] = WITHIN, script.within
+        crowd.trigger[w, i, TRIGGER], crowd.trigger[w, i, VALUE] = WITHIN, script.within
     elif script.near_junction is not None:
-        crowd.cue[w, i, CUE], crowd.cue[w, i, VALUE] = ALONG, -script.near_junction
+        crowd.trigger[w, i, TRIGGER], crowd.trigger[w, i, VALUE] = ALONG, -script.near_junction
     elif script.past is not None:
-        crowd.cue[w, i, CUE], crowd.cue[w, i, VALUE] = ALONG, script.past
-    crowd.cue[w, i, PACE] = script.speed
-    crowd.mind[w, i, MODE] = SCRIPTED
-    crowd.mind[w, i, CLAIM] = crowd.mind[w, i, HELD] = -1
+        crowd.trigger[w, i, TRIGGER], crowd.trigger[w, i, VALUE] = ALONG, script.past
+    crowd.trigger[w, i, PACE] = script.speed
+    crowd.driver[w, i, MODE] = SCRIPTED
+    crowd.driver[w, i, RESERVED] = crowd.driver[w, i, OCCUPIED] = -1
     crowd.busy[w] += 1

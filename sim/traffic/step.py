@@ -16,17 +16,17 @@ from sim.traffic.lane_change import EVERY as LOOK_EVERY
 from sim.traffic.lane_change import change_lane
 from sim.traffic.lane_driver import (
     REACTION,
-    closeness,
-    enter_again,
-    hazard,
-    held_up,
+    follow_lane,
+    idm_interaction,
     leader,
     list_free,
-    move_on,
+    respawn,
+    stop_distance,
+    unlaned_leader,
     wanted_speed,
 )
 from sim.traffic.pedestrian import walk
-from sim.traffic.right_of_way import CLAIM, LANE, MODE, NEXT1, SINCE, STANDING
+from sim.traffic.right_of_way import LANE, MODE, NEXT1, RESERVED, SINCE, STANDING
 from sim.traffic.scripted import follow_script
 from sim.traffic.state import DRIVER, SCRIPTED, SHIFT, WALKER
 
@@ -48,53 +48,59 @@ def advance(world, crowd, roads, path_points, path_start, junction_in, dt, start
     route, route_s, route_offset, seed, clock, tick = (
         world.route, world.route_s, world.route_offset, world.seed, world.clock, world.tick,
     )  # fmt: skip
-    mind, course = crowd.mind, crowd.course
+    driver, kinematics = crowd.driver, crowd.kinematics
     points, change, link, measure = roads.points, roads.change, roads.link, roads.measure
     n = kind.shape[1]
     for w in range(start, stop):
         if world.outcome[w] != _RUNNING or crowd.busy[w] == 0:
             continue
         if speed[w, 0] > STANDING:
-            mind[w, 0, SINCE] = -1
-        elif mind[w, 0, SINCE] <= 0:  # 0 also in a world that starts
-            mind[w, 0, SINCE] = max(tick[w], 1)
-        count = list_free(w, n, mind, kind, crowd.free[w])
+            driver[w, 0, SINCE] = -1
+        elif driver[w, 0, SINCE] <= 0:  # 0 also in a world that starts
+            driver[w, 0, SINCE] = max(tick[w], 1)
+        count = list_free(w, n, driver, kind, crowd.free[w])
         for i in range(1, n):
-            mode = mind[w, i, MODE]
+            mode = driver[w, i, MODE]
             if mode == DRIVER:
                 a = acceleration[w, i]
                 if (tick[w] + i) % REACTION == 0:
-                    wanted = wanted_speed(w, i, mind, course, points, link, measure)
-                    gap, closing = leader(w, i, n, mind, course, x, y, yaw, speed, length, overhang, link, measure)
-                    near, nearing = hazard(w, i, crowd.free[w], count, mind, course, x, y, yaw, speed, length, width,
-                                           overhang, points, link, measure)  # fmt: skip
-                    line = held_up(w, i, n, tick, clock, min(gap, near), mind, course, x, y, yaw, speed, length,
-                                   overhang, points, link, measure, roads.conflicts, roads.successors, seed,
-                                   world.halted, route, route_s, route_offset, path_points, path_start)  # fmt: skip
+                    wanted = wanted_speed(w, i, driver, kinematics, points, link, measure)
+                    gap, closing = leader(
+                        w, i, n, driver, kinematics, x, y, yaw, speed, length, overhang, link, measure
+                    )
+                    near, nearing = unlaned_leader(w, i, crowd.free[w], count, driver, kinematics, x, y, yaw, speed,
+                                                   length, width, overhang, points, link, measure)  # fmt: skip
+                    line = stop_distance(w, i, n, tick, clock, min(gap, near), driver, kinematics, x, y, yaw, speed,
+                                         length, overhang, points, link, measure, roads.conflicts, roads.successors,
+                                         seed, world.stopped_at_line, route, route_s, route_offset, path_points,
+                                         path_start)  # fmt: skip
                     # the IDM for whichever of the three it brakes for the most
                     v = speed[w, i]
                     ratio = v / max(wanted, FREE)
                     square = ratio * ratio
-                    brake = max(max(closeness(v, gap, closing), closeness(v, near, nearing)), closeness(v, line, v))
+                    brake = max(
+                        max(idm_interaction(v, gap, closing), idm_interaction(v, near, nearing)),
+                        idm_interaction(v, line, v),
+                    )
                     a = max(IDM_ACCELERATION * (ONE - square * square - brake), HARDEST)
-                    alone = mind[w, i, CLAIM] < 0 and link[mind[w, i, LANE], JUNCTION] < 0
-                    if (tick[w] + i) % LOOK_EVERY == 0 and alone and abs(course[w, i, SHIFT]) < IN_LANE:
-                        change_lane(w, i, n, a, seed, mind, course, x, y, speed, length, overhang, points, change, link,
-                                    measure, roads.successors)  # fmt: skip
-                move_on(w, i, a, dt, seed, mind, course, x, y, yaw, speed, steer, acceleration, length, wheelbase,
-                        overhang, points, link, measure, roads.successors)  # fmt: skip
+                    alone = driver[w, i, RESERVED] < 0 and link[driver[w, i, LANE], JUNCTION] < 0
+                    if (tick[w] + i) % LOOK_EVERY == 0 and alone and abs(kinematics[w, i, SHIFT]) < IN_LANE:
+                        change_lane(w, i, n, a, seed, driver, kinematics, x, y, speed, length, overhang, points, change,
+                                    link, measure, roads.successors)  # fmt: skip
+                follow_lane(w, i, a, dt, seed, driver, kinematics, x, y, yaw, speed, steer, acceleration, length,
+                            wheelbase, overhang, points, link, measure, roads.successors)  # fmt: skip
                 if speed[w, i] > STANDING:
-                    mind[w, i, SINCE] = -1
-                elif mind[w, i, SINCE] < 0:
-                    mind[w, i, SINCE] = tick[w]
-                if mind[w, i, NEXT1] < 0 and speed[w, i] < STANDING:
-                    enter_again(w, i, n, seed, world.map, mind, course, x, y, yaw, speed, steer, acceleration,
-                                length, overhang, points, link, measure, roads.successors, roads.source_start,
-                                roads.sources)  # fmt: skip
+                    driver[w, i, SINCE] = -1
+                elif driver[w, i, SINCE] < 0:
+                    driver[w, i, SINCE] = tick[w]
+                if driver[w, i, NEXT1] < 0 and speed[w, i] < STANDING:
+                    respawn(w, i, n, seed, world.map, driver, kinematics, x, y, yaw, speed, steer, acceleration, length,
+                            overhang, points, link, measure, roads.successors, roads.source_start,
+                            roads.sources)  # fmt: skip
             elif mode == WALKER:
-                walk(w, i, n, dt, seed, kind, mind, course, x, y, yaw, speed, acceleration, length, overhang,
+                walk(w, i, n, dt, seed, kind, driver, kinematics, x, y, yaw, speed, acceleration, length, overhang,
                      roads.foot_start, roads.foot_points, roads.foot_crossing, roads.foot_link_start,
                      roads.foot_links)  # fmt: skip
             elif mode == SCRIPTED:
-                follow_script(w, i, dt, tick, crowd.cue, crowd.path, crowd.points, mind, course, x, y, yaw, speed,
-                              acceleration, wheelbase, route, route_s, route_offset, junction_in)  # fmt: skip
+                follow_script(w, i, dt, tick, crowd.trigger, crowd.path, crowd.points, driver, kinematics, x, y, yaw,
+                              speed, acceleration, wheelbase, route, route_s, route_offset, junction_in)  # fmt: skip

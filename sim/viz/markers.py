@@ -18,13 +18,13 @@ import cv2
 import numpy as np
 
 from sim.actors.light_head import LAMP_COLOURS
-from sim.datatypes.road_map import Bank
+from sim.datatypes.road_map import MapArrays
 from sim.datatypes.vocabulary import KIND, KINDS
 from sim.datatypes.world_state import World
 from sim.road.graph.traffic_lights import OFF, light_state
 
 if TYPE_CHECKING:
-    from sim.viz.viewport import Window
+    from sim.viz.viewport import Viewport
 
 Colour = tuple[int, int, int]
 EGO_COLOUR: Colour = (240, 84, 48)
@@ -75,13 +75,13 @@ def boxes_of(world: World, w: int) -> tuple[Box, ...]:
         found.append(Box(
             float(world.x[w, i]) + centre * math.cos(yaw), float(world.y[w, i]) + centre * math.sin(yaw), yaw,
             float(world.length[w, i]), float(world.width[w, i]),
-            EGO_COLOUR if i == 0 else unpack(int(world.look[w, i])), ego=i == 0,
+            EGO_COLOUR if i == 0 else unpack(int(world.appearance[w, i])), ego=i == 0,
             kind=KINDS[kind] if kind < len(KINDS) else "sign",
         ))  # fmt: skip
     return tuple(found)
 
 
-def lamps_of(bank: Bank, world: World, w: int) -> tuple[Lamp, ...]:
+def lamps_of(bank: MapArrays, world: World, w: int) -> tuple[Lamp, ...]:
     """The traffic lights of the map of world `w`, with what they show now."""
     m = int(world.map[w])
     rows = bank.scenery[bank.scenery_start[m] : bank.scenery_start[m + 1]]
@@ -124,7 +124,7 @@ def _disc(picture: np.ndarray, at: np.ndarray, radius: float, colour: Colour) ->
     cv2.circle(picture, centre, round(radius * 16), colour, -1, cv2.LINE_AA, shift=4)
 
 
-def draw_box(picture: np.ndarray, box: Box, window: Window) -> None:
+def draw_box(picture: np.ndarray, box: Box, window: Viewport) -> None:
     """Draw one road user on `picture` (H, W, 3), whose pixels are those of `window`."""
     c, s = math.cos(box.yaw), math.sin(box.yaw)
     turn = np.array([[c, s], [-s, c]])
@@ -173,7 +173,7 @@ def _boom(
         fill(picture, placed(corners), (255, 255, 255) if k % 2 else _BOOM)
 
 
-def draw_lamp(picture: np.ndarray, lamp: Lamp, window: Window) -> None:
+def draw_lamp(picture: np.ndarray, lamp: Lamp, window: Viewport) -> None:
     """Draw one traffic light on `picture` (H, W, 3): a bar across the way it looks, its lamp before it."""
     size = max(0.75 * window.scale, _LEAST)
     at, ahead = window.pixels(np.array([[lamp.x, lamp.y], [lamp.x + math.cos(lamp.yaw), lamp.y + math.sin(lamp.yaw)]]))

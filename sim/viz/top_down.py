@@ -20,11 +20,11 @@ import cv2
 import numpy as np
 
 from sim.datatypes.episode import Episode
-from sim.datatypes.road_map import Bank, RoadMap
+from sim.datatypes.road_map import MapArrays, RoadMap
 from sim.datatypes.vocabulary import KINDS
 from sim.datatypes.world_state import World
 from sim.viz.markers import EGO_COLOUR, Box, Colour, Lamp, blend, draw_box, draw_lamp, fill, rounded, unpack
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 
 SHARPNESS = 2  # shapes are drawn this much larger
 INK: Colour = (29, 35, 48)
@@ -123,7 +123,9 @@ class Line:
     label: str = ""
 
 
-def window_of(bank: Bank, world: World, w: int, episode: Episode, size: tuple[int, int] = (288, 288)) -> Window:
+def viewport_of(
+    bank: MapArrays, world: World, w: int, episode: Episode, size: tuple[int, int] = (288, 288)
+) -> Viewport:
     """A window that holds every way that ego can go, from where it stands to its goals, with ego's heading up.
 
     Raises:
@@ -138,16 +140,16 @@ def window_of(bank: Bank, world: World, w: int, episode: Episode, size: tuple[in
     if not pieces:
         raise ValueError(f"world {w} has no route to look at; reset it with an episode first")
     up = float(world.yaw[w, 0])
-    there = Window((0.0, 0.0), 1.0, 1, 1, up).pixels(np.concatenate(pieces)) - 0.5
+    there = Viewport((0.0, 0.0), 1.0, 1, 1, up).pixels(np.concatenate(pieces)) - 0.5
     low, high = there.min(0), there.max(0)
     middle = (low + high) / 2 * [1, -1]
-    right, ahead = Window((0.0, 0.0), 1.0, 1, 1, up)._axes()
+    right, ahead = Viewport((0.0, 0.0), 1.0, 1, 1, up)._axes()
     centre = middle[0] * right + middle[1] * ahead
     span = max(high[0] - low[0], (high[1] - low[1]) * size[0] / size[1]) + 11.0
-    return Window((float(centre[0]), float(centre[1])), float(span), size[0], size[1], up)
+    return Viewport((float(centre[0]), float(centre[1])), float(span), size[0], size[1], up)
 
 
-def _ground(road_map: RoadMap, window: Window, wet: float) -> np.ndarray:
+def _ground(road_map: RoadMap, window: Viewport, wet: float) -> np.ndarray:
     ground = road_map.ground
     level = int(np.clip(np.floor(np.log2(max(1.0, 1 / window.scale / ground.texel))), 0, len(ground.levels) - 1))
     texel = ground.texel * 2**level
@@ -165,7 +167,7 @@ def _ground(road_map: RoadMap, window: Window, wet: float) -> np.ndarray:
     return np.clip(colour * 0.92 + 14, 0, 255).astype(np.uint8)  # a little paler, so that cars and lines stand out
 
 
-def _scenery(picture: np.ndarray, road_map: RoadMap, window: Window) -> None:
+def _scenery(picture: np.ndarray, road_map: RoadMap, window: Viewport) -> None:
     near = np.hypot(*(road_map.scenery[:, 1:3] - window.centre).T) < window.span * 0.75 + 12
     shadows: list[np.ndarray] = []
     things: list[tuple[np.ndarray, Colour, np.ndarray | None]] = []
@@ -204,7 +206,7 @@ def _scenery(picture: np.ndarray, road_map: RoadMap, window: Window) -> None:
     blend(picture, paint, 0.9)
 
 
-def background(road_map: RoadMap, window: Window, wet: float = 0.0) -> np.ndarray:
+def background(road_map: RoadMap, window: Viewport, wet: float = 0.0) -> np.ndarray:
     """Ground and scenery alone, SHARPNESS times as large as the window: what `top_down` draws vehicles and lines on."""
     large = window.larger(SHARPNESS)
     picture = _ground(road_map, large, wet)
@@ -214,7 +216,7 @@ def background(road_map: RoadMap, window: Window, wet: float = 0.0) -> np.ndarra
 
 def top_down(
     road_map: RoadMap,
-    window: Window,
+    window: Viewport,
     boxes: Sequence[Box] = (),
     lines: Sequence[Line] = (),
     wet: float = 0.0,

@@ -17,7 +17,7 @@ import numpy as np
 
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
-from sim.datatypes.vocabulary import DECISIONS, NO_BRANCH, OUTCOME, OUTCOMES, WEATHER_INDEX
+from sim.datatypes.vocabulary import DECISIONS, OUTCOME, OUTCOMES, UNDECIDED, WEATHER_INDEX
 from sim.datatypes.world_state import World
 from sim.render.rgb import render
 from sim.viz.markers import EGO_COLOUR, Colour, boxes_of, lamps_of
@@ -32,11 +32,11 @@ from sim.viz.top_down import (
     rounded_box,
     text_width,
     top_down,
-    window_of,
+    viewport_of,
     write,
 )
 from sim.world.backend import Backend
-from sim.world.rollout import Driver, look
+from sim.world.rollout import Driver, observe_for
 
 FILM_CAMERA = Camera(width=640, height=360, fov=90.0)
 COLUMN = 288  # [px] width of what stands beside the large picture, where that is as large as FILM_CAMERA says
@@ -280,7 +280,7 @@ def drive_film(
     world, tick = backend.world, backend.simulation.tick
     scale = max(1.0, min(view.width / FILM_CAMERA.width, view.height / FILM_CAMERA.height))
     column = round(COLUMN * scale)
-    window = window_of(backend.maps.arrays, world, 0, episode, (column, column))
+    window = viewport_of(backend.maps.arrays, world, 0, episode, (column, column))
     base: np.ndarray | None = None
     steers: list[float] = []
     trail: list[tuple[float, float]] = []
@@ -295,7 +295,7 @@ def drive_film(
         above = top_down(road_map, window, boxes_of(world, 0), [Line(np.array(trail))], base=base,
                          lamps=lamps_of(backend.maps.arrays, world, 0))  # fmt: skip
         wanted = captions.wanted(world)
-        taken = "" if world.branch[0] == NO_BRANCH else DECISIONS[int(world.branch[0])]
+        taken = "" if world.shown_decision[0] == UNDECIDED else DECISIONS[int(world.shown_decision[0])]
         road = hud(
             render(backend.maps.arrays, world, view)[0], float(world.speed[0, 0]), steers[-1],
             captions.propositions(world), wanted, taken,
@@ -307,7 +307,7 @@ def drive_film(
         yield page
         if outcome != OUTCOME["running"]:
             break
-        action, memory = driver.act(look(backend, driver.needs, slots), memory)
+        action, memory = driver.act(observe_for(backend, driver.needs, slots), memory)
         backend.step(action.spread(slots, 1))
     for _ in range(round(hold / tick)):
         yield page

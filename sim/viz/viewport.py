@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Window:
+class Viewport:
     """The piece of the world that a top-down picture shows.
 
     Args:
@@ -43,6 +43,6 @@ class Window:
     def _axes(self) -> tuple[np.ndarray, np.ndarray]:
         return np.array([math.sin(self.up), -math.cos(self.up)]), np.array([math.cos(self.up), math.sin(self.up)])
 
-    def larger(self, factor: int) -> Window:
+    def larger(self, factor: int) -> Viewport:
         """The same piece of world, with that many times the pixels a side."""
-        return Window(self.centre, self.span, self.width * factor, self.height * factor, self.up)
+        return Viewport(self.centre, self.span, self.width * factor, self.height * factor, self.up)

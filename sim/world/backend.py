@@ -12,8 +12,8 @@ from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.simulation import Simulation
 from sim.datatypes.world_state import World
-from sim.perception.ground_truth import State
-from sim.road.map.map_batch import MapBank
+from sim.perception.ground_truth import GroundTruth
+from sim.road.map.map_batch import MapBatch
 
 
 @runtime_checkable
@@ -24,11 +24,12 @@ class Backend(Protocol):
     A world whose outcome is no longer "running" stands still until it is reset.
     `sim.world.conformance.BackendConformance` is the contract in executable form: a backend's test class inherits it.
 
-    `redraws`: whether `sim.render.rgb.render` gives the backend's pictures from its `world` again, to the byte.
-    `faults` and `notes`: what went wrong and was mended, and what is done in another way than in the embedded world.
+    `can_rerender`: whether `sim.render.rgb.render` gives the backend's pictures from its `world` again, to the byte.
+    `recovered_errors` and `substitutions`: what went wrong and was mended, and what is done in another way than in the
+    embedded world.
     """
 
-    redraws: bool
+    can_rerender: bool
     worlds: int
 
     @property
@@ -40,7 +41,7 @@ class Backend(Protocol):
         """On every ego."""
 
     @property
-    def maps(self) -> MapBank:
+    def maps(self) -> MapBatch:
         """Every map that was driven on."""
 
     @property
@@ -52,7 +53,7 @@ class Backend(Protocol):
         """What runs in every world."""
 
     @property
-    def faults(self) -> list[str]:
+    def recovered_errors(self) -> list[str]:
         """What went wrong and was mended, in the order of events."""
 
     @property
@@ -60,7 +61,7 @@ class Backend(Protocol):
         """Versions of what the worlds run on outside this process, by name."""
 
     @property
-    def notes(self) -> list[str]:
+    def substitutions(self) -> list[str]:
         """What is done in another way than in the embedded world, each said once."""
 
     def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
@@ -84,10 +85,10 @@ class Backend(Protocol):
     def sense(self, slots: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """What each ego's further sensors show now: name -> (B, ...); of the given slots only, if any are given."""
 
-    def state(self, slots: np.ndarray | None = None) -> State:
+    def state(self, slots: np.ndarray | None = None) -> GroundTruth:
         """What is true of the worlds now, as each ego meets it; of the given slots only, if any are given."""
 
-    def adopt(self, other: World) -> None:
+    def sync_ego(self, other: World) -> None:
         """Put every ego where it is in another world of the same shape, with its motion, progress and outcome."""
 
     def close(self) -> None:

@@ -42,33 +42,33 @@ class Worlds(Protocol):
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What all backends had to say that were closed since a `running_on` block began; nothing of embedded worlds.
+class BackendLog:
+    """What all backends had to say that were closed since a `use_backend` block began; nothing of embedded worlds.
 
     Args:
-        notes: what is done in another way, each once. faults: what was mended, in the order of events.
+        substitutions: what is done in another way, each once. faults: what was mended, in the order of events.
         versions: of what the worlds run on.
     """
 
-    notes: dict[str, None] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
+    substitutions: dict[str, None] = field(default_factory=dict)
+    recovered_errors: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
 
 
 _worlds: Worlds = EmbeddedWorld
-_heard = Heard()
+_heard = BackendLog()
 
 
-def heard() -> Heard:
+def backend_log() -> BackendLog:
     """What was heard of backends so far."""
     return _heard
 
 
 @contextmanager
-def running_on(worlds: Worlds) -> Iterator[Worlds]:
+def use_backend(worlds: Worlds) -> Iterator[Worlds]:
     """Let `new_worlds` make its worlds so, within the block."""
     global _worlds, _heard
-    before, _worlds, _heard = (_worlds, _heard), worlds, Heard()
+    before, _worlds, _heard = (_worlds, _heard), worlds, BackendLog()
     try:
         yield worlds
     finally:
@@ -80,7 +80,7 @@ def most_at_once() -> int | None:
     return _worlds.most
 
 
-def at_once(wanted: int) -> int:
+def max_at_once(wanted: int) -> int:
     """How many worlds to drive at once, where `wanted` would be liked."""
     return wanted if _worlds.most is None else max(1, min(wanted, _worlds.most))
 
@@ -100,7 +100,7 @@ def new_worlds(
     try:
         yield backend
     finally:
-        _heard.notes.update(dict.fromkeys(backend.notes))
-        _heard.faults.extend(backend.faults)
+        _heard.substitutions.update(dict.fromkeys(backend.substitutions))
+        _heard.recovered_errors.extend(backend.recovered_errors)
         _heard.versions.update(backend.versions)
         backend.close()

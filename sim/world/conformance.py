@@ -18,12 +18,12 @@ import pytest
 
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Weather, WeatherChange
-from sim.datatypes.vocabulary import DECISIONS, KIND, KINDS, NO_BRANCH, OUTCOME, OUTCOMES, PER_WORLD, WEATHER_INDEX
+from sim.datatypes.vocabulary import DECISIONS, KIND, KINDS, OUTCOME, OUTCOMES, PER_WORLD, UNDECIDED, WEATHER_INDEX
 from sim.datatypes.world_state import World
 from sim.world.backend import Backend
 from sim.world.weather_schedule import weather_at
 
-INTEGERS = (*(name for name in PER_WORLD if name != "seed"), "kind", "look", "path", "route")
+INTEGERS = (*(name for name in PER_WORLD if name != "seed"), "kind", "appearance", "path", "route")
 PER_ROUTE = ("route", "route_s", "route_offset")
 SPEED_TOLERANCE = 1e-4  # [m/s], float32 sums of 0.1 s steps at up to 20 m/s
 PLACE_TOLERANCE = 0.05  # [m]; another route's lane is rounded off by so much where it nears the junction
@@ -97,7 +97,7 @@ class BackendConformance:
             assert (world.kind[:, 0] == KIND["car"]).all()
             assert ((world.kind >= 0) & (world.kind < len(KINDS))).all()
             assert ((world.outcome >= 0) & (world.outcome < len(OUTCOMES))).all()
-            assert ((world.branch >= NO_BRANCH) & (world.branch < len(DECISIONS))).all()
+            assert ((world.shown_decision >= UNDECIDED) & (world.shown_decision < len(DECISIONS))).all()
             assert (np.abs(world.yaw[:, 0]) <= np.pi + 1e-6).all()
             assert ((world.map >= 0) & (world.map < len(backend.maps.maps))).all()
             assert (world.route < len(backend.maps.arrays.decision)).all()
@@ -131,7 +131,7 @@ class BackendConformance:
             assert world.weather[w, WEATHER_INDEX["precipitation"]] == episode.weather.precipitation
             assert [k > 0 for k in world.kind[w, 1:3]] == [a.present for a in episode.actors]
             assert world.time_limit[w] == round(episode.time_limit / backend.simulation.tick)
-        assert (world.tick == 0).all() and (world.branch == NO_BRANCH).all()
+        assert (world.tick == 0).all() and (world.shown_decision == UNDECIDED).all()
         assert (world.outcome == OUTCOME["running"]).all()
 
     def test_ego_starts_on_its_routes_as_far_from_the_junction_as_asked(self, backend: Backend) -> None:

@@ -2,7 +2,7 @@
 
 A way out shows by itself (`sim.world.step`). Whether ego goes before another or waits, slows, or which bay it takes is
 read here, after every tick, from the world's arrays alone, so that any backend can ask. The reading is written to
-`World.branch`, as a way out would be. World frame, SI.
+`World.shown_decision`, as a way out would be. World frame, SI.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Protocol
 import numpy as np
 
 from sim.actors.kinds import EGO
-from sim.datatypes.episode import Episode, Trial
-from sim.datatypes.road_map import Bank, Junction, RoadMap, Route
-from sim.datatypes.vocabulary import DECISION, DECISIONS, NO_BRANCH, OUTCOME
+from sim.datatypes.episode import DecisionSpec, Episode
+from sim.datatypes.road_map import Junction, MapArrays, RoadMap, Route
+from sim.datatypes.vocabulary import DECISION, DECISIONS, OUTCOME, UNDECIDED
 from sim.datatypes.world_state import World
 from sim.road.graph.placement import pose_at, ways_of
 
 # Kind -> the words that it can read, the affirmative one first.
-TRIALS: dict[str, tuple[str, ...]] = {
+DETECTORS: dict[str, tuple[str, ...]] = {
     "order": ("go", "wait"),
     "yield": ("go", "yield"),
     "place": tuple(d for d in DECISIONS if d.startswith("place ")),
@@ -38,19 +38,21 @@ _PARKED = 10  # ticks that ego must stand in a bay
 _ARRIVED = OUTCOME["arrived"]
 
 
-def backs_up(trial: Trial | None) -> bool:
+def backs_up(trial: DecisionSpec | None) -> bool:
     """Whether the decisions of a trial are driven backwards, in part."""
     return trial is not None and trial.kind == "bay"
 
 
-class Judge(Protocol):
+class DecisionDetector(Protocol):
     """Reads the decision of one world."""
 
-    def look(self, world: World, bank: Bank, w: int) -> None:
-        """Note what world w shows after a tick, and write `branch` (and `outcome`, where showing is arriving)."""
+    def look(self, world: World, bank: MapArrays, w: int) -> None:
+        """Note what world w shows after a tick, and write `shown_decision` (and `outcome`, where showing is
+        arriving).
+        """
 
 
-def judge_of(episode: Episode, road_map: RoadMap, junction: Junction | Route) -> Judge:
+def detector_for(episode: Episode, road_map: RoadMap, junction: Junction | Route) -> DecisionDetector:
     """Who reads the decision of an episode that has a trial.
 
     Raises:
@@ -60,21 +62,21 @@ def judge_of(episode: Episode, road_map: RoadMap, junction: Junction | Route) ->
     assert trial is not None
     if isinstance(junction, Route):
         raise ValueError(f"a trial of kind {trial.kind!r} wants a place of decision, but the episode has a route")
-    if trial.kind not in TRIALS:
-        raise ValueError(f"unknown kind of trial {trial.kind!r}; known are {', '.join(TRIALS)}")
+    if trial.kind not in DETECTORS:
+        raise ValueError(f"unknown kind of trial {trial.kind!r}; known are {', '.join(DETECTORS)}")
     if trial.kind in ORDERS:
-        return Order(trial, episode, junction)
+        return ArrivalOrder(trial, episode, junction)
     edge = ways_of(episode, junction)[0].junction_in
     if trial.kind in SPEEDS:
-        return Slowing(trial, edge)
+        return Slowdown(trial, edge)
     if trial.kind == "lane":
-        return Lane(trial, edge, junction.arms[episode.arm].lane_width)
+        return LaneChange(trial, edge, junction.arms[episode.arm].lane_width)
     from sim.road.graph.decision_points import bays_of  # late: it asks for the whole of the lane graph
 
     bays = bays_of(road_map)
     if not len(bays):
         raise ValueError(f"map {road_map.name} has no bays to park in; wanted one such as parking_bays")
-    return Bay(bays)
+    return Parking(bays)
 
 
 def circle_of(junction: Junction, episode: Episode) -> tuple[float, float, float]:
@@ -92,84 +94,84 @@ def fronts(world: World, rows: np.ndarray | slice) -> tuple[np.ndarray, np.ndarr
     return world.x[rows] + reach * np.cos(yaw), world.y[rows] + reach * np.sin(yaw)
 
 
-class Order:
+class ArrivalOrder:
     """Whom ego goes before: who has brought his front into the circle of the place when ego does."""
 
-    def __init__(self, trial: Trial, episode: Episode, junction: Junction) -> None:
+    def __init__(self, trial: DecisionSpec, episode: Episode, junction: Junction) -> None:
         names = [a.name for a in episode.actors]
         if odd := next((n for n in trial.actors if n not in names), None):
             raise ValueError(f"the trial names the actor {odd!r}; known are {', '.join(names) or 'none'}")
         self.ranked = trial.kind == "place"
-        self.words = [DECISION[word] for word in TRIALS[trial.kind]]
+        self.words = [DECISION[word] for word in DETECTORS[trial.kind]]
         self.slots = [1 + names.index(n) for n in trial.actors]
         self.circle = circle_of(junction, episode)
         self.entered = np.zeros(len(self.slots), bool)
-        self.shown = NO_BRANCH
+        self.shown = UNDECIDED
 
-    def look(self, world: World, bank: Bank, w: int) -> None:
-        """See `Judge.look`."""
+    def look(self, world: World, bank: MapArrays, w: int) -> None:
+        """See `DecisionDetector.look`."""
         x, y, radius = self.circle
         fx, fy = fronts(world, slice(w, w + 1))
         inside = (fx[0] - x) ** 2 + (fy[0] - y) ** 2 < radius**2
         self.entered |= inside[self.slots] & (world.kind[w, self.slots] != 0)
-        if self.shown == NO_BRANCH and inside[0]:
+        if self.shown == UNDECIDED and inside[0]:
             before = int(self.entered.sum())
             self.shown = self.words[min(before, len(self.words) - 1) if self.ranked else int(before > 0)]
-        world.branch[w] = self.shown
+        world.shown_decision[w] = self.shown
 
 
-class Slowing:
+class Slowdown:
     """Whether ego's speed falls below a number within a stretch of its way."""
 
-    def __init__(self, trial: Trial, edge: float) -> None:
+    def __init__(self, trial: DecisionSpec, edge: float) -> None:
         self.begin, self.end, self.below = edge + trial.begin, edge + trial.end, trial.below
-        self.words = [DECISION[word] for word in TRIALS[trial.kind]]
-        self.shown = NO_BRANCH
+        self.words = [DECISION[word] for word in DETECTORS[trial.kind]]
+        self.shown = UNDECIDED
 
-    def look(self, world: World, bank: Bank, w: int) -> None:
-        """See `Judge.look`."""
+    def look(self, world: World, bank: MapArrays, w: int) -> None:
+        """See `DecisionDetector.look`."""
         front = float(world.route_s[w, 0]) + _FRONT
-        if self.shown == NO_BRANCH:
+        if self.shown == UNDECIDED:
             if front > self.end:
                 self.shown = self.words[1]
             elif front > self.begin and world.speed[w, 0] < self.below:
                 self.shown = self.words[0]
-        world.branch[w] = self.shown
+        world.shown_decision[w] = self.shown
 
 
-class Lane:
+class LaneChange:
     """Which lane ego is in where the stretch ends, counted to the left from that of its way."""
 
-    def __init__(self, trial: Trial, edge: float, width: float) -> None:
+    def __init__(self, trial: DecisionSpec, edge: float, width: float) -> None:
         self.end, self.width = edge + trial.end, width
-        self.shown = NO_BRANCH
+        self.shown = UNDECIDED
 
-    def look(self, world: World, bank: Bank, w: int) -> None:
-        """See `Judge.look`."""
-        if self.shown == NO_BRANCH and float(world.route_s[w, 0]) + _FRONT > self.end:
+    def look(self, world: World, bank: MapArrays, w: int) -> None:
+        """See `DecisionDetector.look`."""
+        if self.shown == UNDECIDED and float(world.route_s[w, 0]) + _FRONT > self.end:
             lane = 1 + round(float(world.route_offset[w, 0]) / self.width)
-            self.shown = DECISION.get(f"lane {lane}", NO_BRANCH)
-        world.branch[w] = self.shown
+            self.shown = DECISION.get(f"lane {lane}", UNDECIDED)
+        world.shown_decision[w] = self.shown
 
 
-class Bay:
+class Parking:
     """In which bay ego comes to stand; then it has arrived. Who drives past them all has gone on."""
 
     def __init__(self, bays: np.ndarray) -> None:
         self.bays = bays
         self.stood = 0
 
-    def look(self, world: World, bank: Bank, w: int) -> None:
-        """See `Judge.look`."""
+    def look(self, world: World, bank: MapArrays, w: int) -> None:
+        """See `DecisionDetector.look`."""
         self.stood = self.stood + 1 if abs(world.speed[w, 0]) < _STANDS else 0
         if world.outcome[w] == _ARRIVED:
-            world.branch[w] = DECISION["go"]
+            world.shown_decision[w] = DECISION["go"]
             return
-        world.branch[w] = NO_BRANCH
+        world.shown_decision[w] = UNDECIDED
         if self.stood >= _PARKED:
             within = _stands_within(world, w, self.bays)
             if within.any():
-                world.branch[w], world.outcome[w] = DECISION[f"bay {int(within.argmax()) + 1}"], _ARRIVED
+                world.shown_decision[w], world.outcome[w] = DECISION[f"bay {int(within.argmax()) + 1}"], _ARRIVED
 
 
 def _stands_within(world: World, w: int, bays: np.ndarray) -> np.ndarray:

@@ -13,34 +13,34 @@ from typing import ClassVar
 import numpy as np
 
 from sim.actors.kinds import BODIES
-from sim.actors.signs import POST, SIGN, look_of
-from sim.core.kernel import over_worlds
+from sim.actors.signs import POST, SIGN, pack_sign
+from sim.core.kernel import parallel_for
 from sim.datatypes.action import Action, Observation
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode, SignSpec
-from sim.datatypes.road_map import Bank, Junction, RoadMap, Route
+from sim.datatypes.road_map import Junction, MapArrays, RoadMap, Route
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import NO_BRANCH, PER_WORLD
+from sim.datatypes.vocabulary import PER_WORLD, UNDECIDED
 from sim.datatypes.world_state import World
-from sim.dynamics.impairment import weave
-from sim.perception.ground_truth import State, state_of
-from sim.render.assets.sign_art import face_of
+from sim.dynamics.impairment import steering_swing
+from sim.perception.ground_truth import GroundTruth, ground_truth
+from sim.render.assets.sign_art import design_of
 from sim.render.rgb import render
 from sim.road.graph.decision_points import parked_in
-from sim.road.graph.keypoint_route import DEVIATION, route_of
-from sim.road.graph.placement import LANES, actor_place, kept_free, pose_at, sign_place, slots_of, ways_of
+from sim.road.graph.keypoint_route import DEVIATION, route_through
+from sim.road.graph.placement import LANES, actor_place, actor_slots, pose_at, reserved_areas, sign_place, ways_of
 from sim.road.graph.traffic_lights import LIGHTS_OFF
 from sim.road.map.loading import load_map, read_map
-from sim.road.map.map_batch import MapBank, start_distance
+from sim.road.map.map_batch import MapBatch, start_distance
 from sim.road.map.surface import DRIVES
 from sim.sensors.registry import Sensor, sense
-from sim.traffic.arrival_timing import check_errand, send
-from sim.traffic.route_follower import Errands, clear, drive_errands, empty_errands, grown
-from sim.traffic.spawning import populate, set_body, set_script
-from sim.traffic.state import empty_crowd, widened, with_scripts
+from sim.traffic.arrival_timing import check_scripted_route, schedule_arrival
+from sim.traffic.route_follower import RouteFollowers, clear, empty_followers, grow_followers, step_followers
+from sim.traffic.spawning import set_script, spawn_traffic, write_actor
+from sim.traffic.state import empty_traffic, grow, with_scripts
 from sim.traffic.step import advance
-from sim.world.decision_detectors import Judge, judge_of
-from sim.world.step import ANYWHERE, EGO_LIMITS, OTHERS, RUNNING, TIMEOUT, VERDICT, WHOLE, step_worlds
+from sim.world.decision_detectors import DecisionDetector, detector_for
+from sim.world.step import ANYWHERE, EGO_LIMITS, EVALUATE_TERMINATION, RUNNING, STEP_ACTORS, TIMEOUT, WHOLE, step_worlds
 from sim.world.weather_schedule import check_changes, weather_table
 
 ROUTES = 3  # room for the ways out of a junction: left, right, straight; places with more make more
@@ -49,7 +49,7 @@ _PER_ROUTE = ("route", "route_s", "route_offset")
 
 def empty_world(worlds: int, actors: int) -> World:
     """A World of zeros: no actors, nothing running."""
-    types: dict[str, type] = dict.fromkeys((*PER_WORLD, "kind", "look", "path", "route"), np.int32)
+    types: dict[str, type] = dict.fromkeys((*PER_WORLD, "kind", "appearance", "path", "route"), np.int32)
     types["seed"] = np.uint32
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(World._fields, (worlds, actors))
     shapes |= dict.fromkeys(PER_WORLD, (worlds,))
@@ -70,7 +70,7 @@ class EmbeddedWorld:
         sensors: what every ego carries besides, by name; `sense` reads them.
     """
 
-    redraws = True
+    can_rerender = True
     most: ClassVar[int | None] = None  # nothing limits how many worlds there can be, see `sim.world.backends.Worlds`
 
     def __init__(
@@ -88,21 +88,21 @@ class EmbeddedWorld:
         self.camera = camera or Camera()
         self.simulation = simulation or Simulation()
         self.sensors = dict(sensors or {})
-        self.maps = MapBank()
+        self.maps = MapBatch()
         self.episodes: list[Episode | None] = [None] * worlds
         self._search = tuple(search)
         self._goal = np.zeros((worlds, 2), np.float32)  # [m] beyond the junction to arrive, off the route to end
         self._lit, self._crowded, self._sent = False, False, False  # any lights that run, traffic, errands
         self._changing: dict[int, np.ndarray] = {}  # slot -> weather by ticks, where it changes
-        self._trials: dict[int, Judge] = {}  # slot -> who reads the decision there, where it is no way out
+        self._trials: dict[int, DecisionDetector] = {}  # slot -> who reads the decision there, where it is no way out
         slots = max(self.simulation.actors, self.simulation.slots)
         self.world = empty_world(worlds, slots)
-        self.crowd = empty_crowd(worlds, slots)
-        self.errands: Errands | None = None  # until somebody is sent
+        self.crowd = empty_traffic(worlds, slots)
+        self.errands: RouteFollowers | None = None  # until somebody is sent
         self.world.outcome[:] = TIMEOUT  # nothing runs before the first reset
 
     @property
-    def faults(self) -> list[str]:
+    def recovered_errors(self) -> list[str]:
         """None: nothing here fails and is mended."""
         return []
 
@@ -112,7 +112,7 @@ class EmbeddedWorld:
         return {}
 
     @property
-    def notes(self) -> list[str]:
+    def substitutions(self) -> list[str]:
         """None: this is the embedded world."""
         return []
 
@@ -125,14 +125,16 @@ class EmbeddedWorld:
             raise ValueError(f"slots are {slots}; wanted different ones from 0 to {self.worlds - 1}")
         # All are looked up before any is placed: a reset that fails leaves every world as it was.
         places = [self._look_up(episode) for episode in episodes]
-        self._make_room(max((slots_of(e) for e in episodes if e.signs or e.traffic), default=0))
+        self._make_room(max((actor_slots(e) for e in episodes if e.signs or e.traffic), default=0))
         self._make_ways(max((len(ways_of(episode, place)) for episode, (_, place) in zip(episodes, places)), default=0))
-        if self.crowd.path.shape[:2] != self.crowd.mind.shape[:2] and any(a.script for e in episodes for a in e.actors):
+        if self.crowd.path.shape[:2] != self.crowd.driver.shape[:2] and any(
+            a.script for e in episodes for a in e.actors
+        ):
             self.crowd = with_scripts(self.crowd)
         if sent := [a for e in episodes for a in e.actors if a.sent]:
-            self.errands = self.errands or empty_errands(self.worlds, 1)
+            self.errands = self.errands or empty_followers(self.worlds, 1)
             tails = any(a.follows is not None for a in sent)
-            self.errands = grown(self.errands, self.world.kind.shape[1], tails)
+            self.errands = grow_followers(self.errands, self.world.kind.shape[1], tails)
         kept = [a for a in (*self.world, *self.crowd, *(self.errands or ()), self._goal) if len(a) == self.worlds]
         before, driven = [array[slots] for array in kept], list(self.episodes)
         changing, trials = dict(self._changing), dict(self._trials)
@@ -158,7 +160,7 @@ class EmbeddedWorld:
             if names := [*(a.name for a in episode.actors), *(s.name for s in episode.signs)]:
                 raise ValueError(f"{names[0]} stands at a junction, but the episode has a route and no junction")
             road_map = read_map(episode.map, self._search)
-            return road_map, route_of(road_map, episode.route)
+            return road_map, route_through(road_map, episode.route)
         road_map, junction = load_map(episode.map, self._search)
         ways_of(episode, junction)
         for spec in episode.actors:
@@ -168,11 +170,11 @@ class EmbeddedWorld:
                 raise ValueError(f"actor {spec.name}: unknown kind {spec.kind!r}; known are {sorted(BODIES)}")
             if spec.lane not in LANES:
                 raise ValueError(f"actor {spec.name}: unknown lane {spec.lane!r}; known are {LANES}")
-            check_errand(spec, episode, junction, self.simulation.tick)
+            check_scripted_route(spec, episode, junction, self.simulation.tick)
         for sign in episode.signs:
             if sign.arm not in junction.arms:
                 raise ValueError(f"sign {sign.name}: no arm {sign.arm!r}; the junction has {sorted(junction.arms)}")
-            look_of(face_of(sign), sign.wear)
+            pack_sign(design_of(sign), sign.wear)
         check_changes(episode)
         return road_map, junction
 
@@ -185,9 +187,9 @@ class EmbeddedWorld:
             if array.ndim == 2 and name not in ("weather", *_PER_ROUTE):
                 fields[name] = np.pad(array, ((0, 0), (0, more)), constant_values=-1 if name == "path" else 0)
         self.world = World(**fields)
-        self.crowd = widened(self.crowd, more)
+        self.crowd = grow(self.crowd, more)
         if self.errands is not None:
-            self.errands = grown(self.errands, slots, False)
+            self.errands = grow_followers(self.errands, slots, False)
 
     def _make_ways(self, ways: int) -> None:
         """Room for so many routes of ego in every world, where a place has more than a junction."""
@@ -203,7 +205,7 @@ class EmbeddedWorld:
         world = self.world
         for name, array in world._asdict().items():
             array[w] = -1 if name in ("path", "route") else 0
-        self.crowd.mind[w], self.crowd.course[w], self.crowd.busy[w] = 0, 0.0, 0
+        self.crowd.driver[w], self.crowd.kinematics[w], self.crowd.busy[w] = 0, 0.0, 0
         if self.errands is not None:
             clear(self.errands, w)
         world.map[w] = self.maps.add(road_map)
@@ -212,14 +214,14 @@ class EmbeddedWorld:
         if episode.changes:
             self._changing[w] = weather_table(episode, self.simulation.tick)
         world.weather[w] = self._changing[w][0] if episode.changes else episode.weather.array()
-        world.branch[w] = NO_BRANCH
+        world.shown_decision[w] = UNDECIDED
         world.clock[w] = LIGHTS_OFF
         world.time_limit[w] = round(episode.time_limit / self.simulation.tick)
         self._goal[w] = (0.0, DEVIATION) if episode.route else (episode.finish, ANYWHERE)
         self._place_ego(w, episode, road_map, junction)
         self._trials.pop(w, None)
         if episode.trial is not None:
-            self._trials[w] = judge_of(episode, road_map, junction)
+            self._trials[w] = detector_for(episode, road_map, junction)
         self.episodes[w] = episode
         if isinstance(junction, Route):  # nobody else stands there
             return
@@ -230,11 +232,13 @@ class EmbeddedWorld:
             if sign.present:
                 self._place_sign(w, i, sign, junction)
         if (traffic := episode.traffic) is not None:
-            self.maps.connect(road_map)
+            self.maps.link_lanes(road_map)
             if traffic.lights:
                 world.clock[w] = np.random.default_rng([episode.seed & 0xFFFFFFFF, 0x11647]).integers(120) * 1000
-            first = slots_of(episode) - traffic.slots
-            populate(world, self.crowd, w, first, traffic, road_map, self.maps.roads, kept_free(episode, junction))
+            first = actor_slots(episode) - traffic.slots
+            spawn_traffic(
+                world, self.crowd, w, first, traffic, road_map, self.maps.roads, reserved_areas(episode, junction)
+            )
 
     def _place_ego(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction | Route) -> None:
         world = self.world
@@ -244,20 +248,22 @@ class EmbeddedWorld:
             world.route[w, r] = self.maps.path(road_map, route.path, route, episode.route or None)
             world.route_s[w, r] = route.junction_in - distance
         x, y, yaw = pose_at(routes[0].path, routes[0].junction_in - distance)
-        set_body(world, w, 0, "car", x, y, yaw, 0)
+        write_actor(world, w, 0, "car", x, y, yaw, 0)
         world.speed[w, 0] = episode.speed
 
     def _place_actor(self, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
         spec = episode.actors[i - 1]
         if spec.sent:
             assert self.errands is not None  # a reset makes room for them
-            send(self.world, self.errands, w, i, episode, road_map, junction, self.maps, self.simulation.tick)
+            schedule_arrival(
+                self.world, self.errands, w, i, episode, road_map, junction, self.maps, self.simulation.tick
+            )
             return
         if spec.bay:
-            set_body(self.world, w, i, spec.kind, *parked_in(spec, road_map), spec.colour)
+            write_actor(self.world, w, i, spec.kind, *parked_in(spec, road_map), spec.colour)
             return
         lane, s, x, y, yaw = actor_place(spec, junction)
-        set_body(self.world, w, i, spec.kind, x, y, yaw, spec.colour)
+        write_actor(self.world, w, i, spec.kind, x, y, yaw, spec.colour)
         if spec.script is not None:
             set_script(self.world, self.crowd, w, i, spec)
         elif spec.speed > 0:
@@ -268,9 +274,9 @@ class EmbeddedWorld:
 
     def _place_sign(self, w: int, i: int, sign: SignSpec, junction: Junction) -> None:
         """Put a sign's post beside the inbound lane; it looks at those who come along."""
-        world, face = self.world, face_of(sign)
+        world, face = self.world, design_of(sign)
         x, y, yaw = sign_place(sign, junction)
-        world.kind[w, i], world.look[w, i] = SIGN, look_of(face, sign.wear)
+        world.kind[w, i], world.appearance[w, i] = SIGN, pack_sign(face, sign.wear)
         world.x[w, i], world.y[w, i] = x, y
         world.yaw[w, i] = np.arctan2(-np.sin(yaw), -np.cos(yaw))
         world.length[w, i] = world.width[w, i] = POST
@@ -308,14 +314,14 @@ class EmbeddedWorld:
     def move_others(self) -> None:
         """The first part of a tick: everybody but ego goes on, as they see ego where it is.
 
-        For whoever moves ego by other means, and then calls `judge`; `step` does all of it.
+        For whoever moves ego by other means, and then calls `evaluate_termination`; `step` does all of it.
         """
         self._move_crowd()
-        self._do(OTHERS)
+        self._do(STEP_ACTORS)
 
-    def judge(self) -> None:
+    def evaluate_termination(self) -> None:
         """The last part of a tick: what has become of ego wherever it is now, and the weather of the new tick."""
-        self._do(VERDICT)
+        self._do(EVALUATE_TERMINATION)
 
     def coming_weather(self, w: int) -> np.ndarray | None:
         """(14,) the weather of world w a tick from now; None where it does not change."""
@@ -327,8 +333,8 @@ class EmbeddedWorld:
         bank, dt, substeps = self.maps.arrays, np.float32(self.simulation.tick), self.simulation.substeps
         nothing = np.zeros(self.worlds, np.float32)
         asked = asked or Action(nothing, nothing, nothing > 0)
-        judged = [w for w in self._trials if self.world.outcome[w] == RUNNING] if parts & VERDICT else []
-        over_worlds(
+        judged = [w for w in self._trials if self.world.outcome[w] == RUNNING] if parts & EVALUATE_TERMINATION else []
+        parallel_for(
             lambda start, stop: step_worlds(
                 bank, self.world, self._goal, EGO_LIMITS, DRIVES, asked.steer, asked.acceleration, asked.reverse, dt,
                 substeps, parts, start, stop,
@@ -339,7 +345,7 @@ class EmbeddedWorld:
         )  # fmt: skip
         for w in judged:
             self._trials[w].look(self.world, bank, w)
-        if parts & VERDICT:
+        if parts & EVALUATE_TERMINATION:
             self._change_weather()
 
     def _move_crowd(self) -> None:
@@ -353,7 +359,7 @@ class EmbeddedWorld:
         drowsy = [w for w, e in enumerate(self.episodes) if e is not None and e.mood is not None and e.mood.drowsy]
         if drowsy:
             steer = steer.copy()
-            steer[drowsy] += weave([self.episodes[w] for w in drowsy], self.world.tick[drowsy])  # type: ignore[misc]
+            steer[drowsy] += steering_swing([self.episodes[w] for w in drowsy], self.world.tick[drowsy])  # type: ignore[misc]
         return steer
 
     def _change_weather(self) -> None:
@@ -361,7 +367,7 @@ class EmbeddedWorld:
         for w, table in self._changing.items():
             self.world.weather[w] = table[min(self.world.tick[w], len(table) - 1)]
 
-    def _move_others(self, bank: Bank, dt: np.float32) -> None:
+    def _move_others(self, bank: MapArrays, dt: np.float32) -> None:
         """Let traffic, walkers and scripts go on, and the traffic lights' clocks; they see ego where it is."""
         if self._lit:
             ticking = (self.world.clock >= 0) & (self.world.outcome == RUNNING)
@@ -369,7 +375,7 @@ class EmbeddedWorld:
         if not self._crowded:
             return
         roads, crowd = self.maps.roads, self.crowd
-        over_worlds(
+        parallel_for(
             lambda start, stop: advance(
                 self.world, crowd, roads, bank.points, bank.path_start, bank.junction_in, dt, start, stop
             ),
@@ -378,10 +384,10 @@ class EmbeddedWorld:
             least=64,
         )
 
-    def _drive_errands(self, bank: Bank, dt: np.float32) -> None:
+    def _drive_errands(self, bank: MapArrays, dt: np.float32) -> None:
         """Let those who are sent through the junction, or after ego, go on; they see ego where it is."""
-        over_worlds(
-            lambda start, stop: drive_errands(
+        parallel_for(
+            lambda start, stop: step_followers(
                 self.world,
                 self.errands,
                 bank.points,
@@ -411,13 +417,13 @@ class EmbeddedWorld:
         """
         return sense(self.sensors, self.maps, self._rows(slots), self.threads)
 
-    def state(self, slots: np.ndarray | None = None) -> State:
+    def state(self, slots: np.ndarray | None = None) -> GroundTruth:
         """What is true of the worlds now, as each ego meets it; of the given slots only, if any are given.
 
         Raises:
             ValueError: for a world without an episode.
         """
-        return state_of(self._rows(slots), self.maps, self.camera, self.threads)
+        return ground_truth(self._rows(slots), self.maps, self.camera, self.threads)
 
     def _rows(self, slots: np.ndarray | None) -> World:
         """The worlds of some slots, all of which must have an episode."""
@@ -426,7 +432,7 @@ class EmbeddedWorld:
             raise ValueError(f"world {unknown[0]} has no episode yet; reset it before looking")
         return self.world if slots is None else World(*(a[slots] for a in self.world))
 
-    def adopt(self, other: World) -> None:
+    def sync_ego(self, other: World) -> None:
         """Put every ego where it is in another world of the same shape, with its motion, progress and outcome.
 
         Called after `step`, this makes a world the *shadow* of another one in which one proposition differs: the
@@ -435,7 +441,7 @@ class EmbeddedWorld:
         """
         for name in ("x", "y", "yaw", "speed", "steer", "acceleration"):
             getattr(self.world, name)[:, 0] = getattr(other, name)[:, 0]
-        for name in ("tick", "outcome", "branch", "route_s", "route_offset"):
+        for name in ("tick", "outcome", "shown_decision", "route_s", "route_offset"):
             getattr(self.world, name)[:] = getattr(other, name)
         self._change_weather()
 

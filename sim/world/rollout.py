@@ -18,17 +18,17 @@ from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOME
 from sim.datatypes.world_state import World
-from sim.perception.ground_truth import State, state_of
-from sim.road.map.map_batch import MapBank, start_distance
+from sim.perception.ground_truth import GroundTruth, ground_truth
+from sim.road.map.map_batch import MapBatch, start_distance
 from sim.world.backend import Backend
 
 _CAMERA = Camera()
 # What changes from tick to tick in a world's row, and so has to be stored per tick.
-MOVING: tuple[str, ...] = ("x", "y", "yaw", "speed", "steer", "acceleration")
+DYNAMIC_FIELDS: tuple[str, ...] = ("x", "y", "yaw", "speed", "steer", "acceleration")
 
 
 @dataclass(frozen=True)
-class Truth:
+class PrivilegedInput:
     """What a privileged driver is given instead of an observation: rows of the true state.
 
     Args:
@@ -40,15 +40,17 @@ class Truth:
     """
 
     world: World
-    maps: MapBank
+    maps: MapBatch
     slots: np.ndarray
     camera: Camera = _CAMERA
     episodes: tuple[Episode, ...] = ()
 
     @functools.cached_property
-    def state(self) -> State:
-        """The rows as ego meets them, worked out when first asked for; `state.seen()` leaves out what is hidden."""
-        return state_of(self.world, self.maps, self.camera)
+    def state(self) -> GroundTruth:
+        """The rows as ego meets them, worked out when first asked for; `state.visible_only()` leaves out what is
+        hidden.
+        """
+        return ground_truth(self.world, self.maps, self.camera)
 
 
 class Driver(Protocol):
@@ -71,8 +73,9 @@ class Trajectory:
         moving: MOVING name -> (B, T + 1, N) float32.
         steer, acceleration: (B, T) actions executed [rad, m/s^2].
         valid: (B, T) bool, the world was running when the action was taken.
-        outcome, branch: (B,) at the end; struck, red_lights, stop_signs: (B,) likewise, see `World`.
-        progress: (B,) share of the way to arrival that was covered, along the branch taken, else the best route.
+        outcome, shown_decision: (B,) at the end; collided_with, red_lights, stop_signs: (B,) likewise, see `World`.
+        progress: (B,) share of the way to arrival that was covered, along the shown_decision taken, else the best
+            route.
         episodes: what was driven.
         reverse: (B, T) bool gears executed, None where no driver ever named one.
     """
@@ -82,10 +85,10 @@ class Trajectory:
     acceleration: np.ndarray
     valid: np.ndarray
     outcome: np.ndarray
-    branch: np.ndarray
+    shown_decision: np.ndarray
     progress: np.ndarray
     episodes: tuple[Episode, ...]
-    struck: np.ndarray
+    collided_with: np.ndarray
     red_lights: np.ndarray
     stop_signs: np.ndarray
     reverse: np.ndarray | None = None
@@ -96,7 +99,7 @@ class Trajectory:
         return self.valid.sum(1)
 
 
-def look(backend: Backend, needs: str, slots: np.ndarray) -> Observation | Truth:
+def observe_for(backend: Backend, needs: str, slots: np.ndarray) -> Observation | PrivilegedInput:
     """What a driver with these needs is shown of the given slots.
 
     Raises:
@@ -106,19 +109,19 @@ def look(backend: Backend, needs: str, slots: np.ndarray) -> Observation | Truth
         return backend.observe(slots)
     if needs == "state":
         episodes = tuple(e for w in slots.tolist() if (e := backend.episodes[w]) is not None)
-        return Truth(World(*(a[slots] for a in backend.world)), backend.maps, slots, backend.camera, episodes)
+        return PrivilegedInput(World(*(a[slots] for a in backend.world)), backend.maps, slots, backend.camera, episodes)
     raise ValueError(f"a driver that needs {needs!r} cannot be served; known are 'camera' and 'state'")
 
 
 def progress(backend: Backend) -> np.ndarray:
-    """(B,) share of the way from start to arrival, on the branch taken or else the route nearest to ego."""
+    """(B,) share of the way from start to arrival, on the shown_decision taken or else the route nearest to ego."""
     world, bank = backend.world, backend.maps.arrays
     result = np.zeros(len(world.tick), np.float32)
     for w, episode in enumerate(backend.episodes):
         routes = [r for r in range(world.route.shape[1]) if world.route[w, r] >= 0]
         if episode is None or not routes:
             continue
-        taken = [r for r in routes if bank.decision[world.route[w, r]] == world.branch[w]]
+        taken = [r for r in routes if bank.decision[world.route[w, r]] == world.shown_decision[w]]
         r = taken[0] if taken else min(routes, key=lambda r: abs(world.route_offset[w, r]))
         q = world.route[w, r]
         start, finish = bank.junction_in[q], 0.0  # those of a route through many junctions
@@ -144,12 +147,12 @@ def rollout(
     """
     backend.reset(episodes)
     memory = driver.begin(backend.worlds)
-    frames = [{name: getattr(backend.world, name).copy() for name in MOVING}]
+    frames = [{name: getattr(backend.world, name).copy() for name in DYNAMIC_FIELDS}]
     steers, accelerations, gears, valid = [], [], [], []
     tick = 0
     while (backend.world.outcome == OUTCOME["running"]).any():
         slots = np.flatnonzero(backend.world.outcome == OUTCOME["running"])
-        action, after = driver.act(look(backend, driver.needs, slots), memory[slots])
+        action, after = driver.act(observe_for(backend, driver.needs, slots), memory[slots])
         memory[slots] = after
         whole = action.spread(slots, backend.worlds)
         backend.step(whole)
@@ -159,22 +162,22 @@ def rollout(
         accelerations.append(whole.acceleration)
         gears.append(whole.reverse)
         valid.append(running)
-        frames.append({name: getattr(backend.world, name).copy() for name in MOVING})
+        frames.append({name: getattr(backend.world, name).copy() for name in DYNAMIC_FIELDS})
         tick += 1
         if on_tick is not None:
             on_tick(tick, slots)
     forwards = np.zeros(backend.worlds, bool)
     named = any(gear is not None for gear in gears)
     return Trajectory(
-        moving={name: np.stack([f[name] for f in frames], 1) for name in MOVING},
+        moving={name: np.stack([f[name] for f in frames], 1) for name in DYNAMIC_FIELDS},
         steer=np.stack(steers, 1),
         acceleration=np.stack(accelerations, 1),
         valid=np.stack(valid, 1),
         outcome=backend.world.outcome.copy(),
-        branch=backend.world.branch.copy(),
+        shown_decision=backend.world.shown_decision.copy(),
         progress=progress(backend),
         episodes=tuple(episodes),
-        struck=backend.world.struck.copy(),
+        collided_with=backend.world.collided_with.copy(),
         red_lights=backend.world.red_lights.copy(),
         stop_signs=backend.world.stop_signs.copy(),
         reverse=np.stack([forwards if gear is None else gear for gear in gears], 1) if named else None,

@@ -16,8 +16,8 @@ from sim.dynamics.friction import wetness_of
 from sim.road.graph.traffic_lights import RED, light_state
 from sim.road.map.lane_arrays import GATE
 from sim.road.map.obstacle_grid import CELL
-from sim.road.map.surface import wheels_off
-from sim.traffic.car_following import advance_along, follow
+from sim.road.map.surface import wheels_off_road
+from sim.traffic.car_following import project_onto_path, step_path_follower
 
 OFF_ROAD_WHEELS = 2  # so many of the four wheels off the drivable surface end an episode
 ON_ROUTE = np.float32(5.5)  # [m] from a route's line that is still its road, the wrong lane included
@@ -27,8 +27,12 @@ ALONG_ROUTE = np.float32(np.pi / 3)  # [rad] between the car's heading and the r
 HALT_SPEED = np.float32(0.1)  # [m/s] and ..
 HALT_BEFORE = np.float32(5.0)  # .. [m] before a stop line: who is slower there has stopped (CARLA: 0.1 m/s within 4 m)
 OPEN_LIGHT, RED_LIGHT, STOP_LINE, NEAR_STOP = 1, 2, 4, 8
-OTHERS, DRIVE, VERDICT = 1, 2, 4  # parts of a step, in their order; somebody else may move ego instead of DRIVE
-WHOLE = OTHERS | DRIVE | VERDICT
+STEP_ACTORS, STEP_EGO, EVALUATE_TERMINATION = (
+    1,
+    2,
+    4,
+)  # parts of a step, in their order; somebody else may move ego instead of DRIVE
+WHOLE = STEP_ACTORS | STEP_EGO | EVALUATE_TERMINATION
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
 RUNNING, ARRIVED, COLLISION, OFF_ROAD, TIMEOUT, DEVIATED = (
@@ -43,7 +47,7 @@ _BALL = KIND["ball"]
 @kernel(inline=True)
 def struck_scenery(x, y, cos, sin, length, width, m, bank):  # type: ignore[no-untyped-def]
     """The kind of the scenery that a box touches, 0 for none; x, y: its centre [m]."""
-    struck = 0
+    collided_with = 0
     column = int(np.floor((x - bank.cell_origin[m, 0]) * _PER_CELL))
     row = int(np.floor((y - bank.cell_origin[m, 1]) * _PER_CELL))
     if 0 <= row < bank.cell_shape[m, 0] and 0 <= column < bank.cell_shape[m, 1]:
@@ -52,15 +56,15 @@ def struck_scenery(x, y, cos, sin, length, width, m, bank):  # type: ignore[no-u
             i = bank.cell_items[k]
             b = bank.boxes
             if boxes_touch(x, y, cos, sin, length, width, b[i, 0], b[i, 1], b[i, 2], b[i, 3], b[i, 4], b[i, 5]):
-                struck = bank.box_kind[i]
+                collided_with = bank.box_kind[i]
                 break
-    return struck
+    return collided_with
 
 
 @kernel(inline=True)
 def struck_actor(w, n, x, y, yaw, length, width, overhang, kind, cos, sin):  # type: ignore[no-untyped-def]
     """The kind of what ego touches of all that has a slot, 0 for nothing; a ball rolls away and hurts nobody."""
-    struck = 0
+    collided_with = 0
     middle = HALF * length[w, 0] - overhang[w, 0]
     cx, cy = x[w, 0] + middle * cos, y[w, 0] + middle * sin
     for i in range(1, n):
@@ -74,9 +78,9 @@ def struck_actor(w, n, x, y, yaw, length, width, overhang, kind, cos, sin):  # t
         centre = HALF * length[w, i] - overhang[w, i]
         if boxes_touch(cx, cy, cos, sin, length[w, 0], width[w, 0], x[w, i] + centre * ci, y[w, i] + centre * si, ci,
                        si, length[w, i], width[w, i]):  # fmt: skip
-            struck = kind[w, i]
+            collided_with = kind[w, i]
             break
-    return struck
+    return collided_with
 
 
 @kernel(inline=True)
@@ -100,28 +104,28 @@ def lines_passed(q, before, now, front, clock, gate_start, gate_s, gate_kind, ga
 
 
 @kernel(inline=True)
-def count_lines(w, seen, speed, red_lights, stop_signs, halted):  # type: ignore[no-untyped-def]
+def count_lines(w, seen, speed, red_lights, stop_signs, stopped_at_line):  # type: ignore[no-untyped-def]
     """Count what `lines_passed` has seen on all of ego's ways against it, and note whether it has stopped."""
     # Ways that part behind a line may have lights of their own: it was red only if none of them was open.
     if seen & (RED_LIGHT | OPEN_LIGHT) == RED_LIGHT:
         red_lights[w] += 1
     if seen & STOP_LINE:
-        if halted[w] == 0:
+        if stopped_at_line[w] == 0:
             stop_signs[w] += 1
-        halted[w] = 0
+        stopped_at_line[w] = 0
     elif seen & NEAR_STOP and abs(speed) < HALT_SPEED:
-        halted[w] = 1
+        stopped_at_line[w] = 1
 
 
 @kernel(inline=True)
-def outcome_of(struck, off, arrived, strayed, late):  # type: ignore[no-untyped-def]
+def outcome_of(collided_with, off, arrived, strayed, late):  # type: ignore[no-untyped-def]
     """What has become of an episode: the first of these that holds.
 
     Args:
-        struck: the kind of what ego touches, 0 for nothing; off: how many wheels are off the road.
+        collided_with: the kind of what ego touches, 0 for nothing; off: how many wheels are off the road.
     """
     outcome = RUNNING
-    if struck != 0:
+    if collided_with != 0:
         outcome = COLLISION
     elif off >= OFF_ROAD_WHEELS:
         outcome = OFF_ROAD
@@ -153,12 +157,12 @@ def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse
         if world.outcome[w] != RUNNING:
             continue
         # Others first: they react to where ego is now, as ego's own action did.
-        for i in range(1, n if parts & OTHERS else 0):
+        for i in range(1, n if parts & STEP_ACTORS else 0):
             if kind[w, i] != 0 and path[w, i] >= 0:
-                follow(w, i, n, dt, points, path_start, x, y, yaw, speed, steer, acceleration,
-                       length, width, wheelbase, overhang, kind, path, path_s, target_speed)  # fmt: skip
+                step_path_follower(w, i, n, dt, points, path_start, x, y, yaw, speed, steer, acceleration, length,
+                                   width, wheelbase, overhang, kind, path, path_s, target_speed)  # fmt: skip
         ex, ey, eyaw, ev = x[w, 0], y[w, 0], yaw[w, 0], speed[w, 0]
-        if parts & DRIVE:
+        if parts & STEP_EGO:
             before = ev
             ex, ey, eyaw, ev, delta = drive(
                 ex, ey, eyaw, before, steer[w, 0], acceleration[w, 0], steer_asked[w], pedal[w], reverse[w],
@@ -166,7 +170,7 @@ def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse
             )  # fmt: skip
             x[w, 0], y[w, 0], yaw[w, 0], speed[w, 0], steer[w, 0] = ex, ey, wrap(eyaw), ev, delta
             acceleration[w, 0] = (ev - before) / dt
-        if not parts & VERDICT:
+        if not parts & EVALUATE_TERMINATION:
             continue
         world.tick[w] += 1
         cos, sin = np.cos(eyaw), np.sin(eyaw)
@@ -176,24 +180,24 @@ def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse
             q = world.route[w, r]
             if q < 0:
                 continue
-            s, offset, k = advance_along(points, path_start[q], path_start[q + 1] - 1, world.route_s[w, r], ex, ey)
+            s, offset, k = project_onto_path(points, path_start[q], path_start[q + 1] - 1, world.route_s[w, r], ex, ey)
             if abs(offset) < ON_LANE:
                 seen |= lines_passed(q, world.route_s[w, r], s, length[w, 0] - overhang[w, 0], world.clock[w],
                                      bank.gate_start, bank.gate_s, bank.gate_kind, bank.gate_plan)  # fmt: skip
             world.route_s[w, r] = s
             world.route_offset[w, r] = offset
             if s > bank.junction_out[q] and abs(offset) < ON_ROUTE and abs(wrap(eyaw - points[k, 2])) < ALONG_ROUTE:
-                world.branch[w] = bank.decision[q]
+                world.shown_decision[w] = bank.decision[q]
                 arrived = arrived or s > bank.junction_out[q] + goal[w, 0]
             dx, dy = points[k, 0] - ex, points[k, 1] - ey
             strayed = dx * dx + dy * dy > goal[w, 1] * goal[w, 1]
-        count_lines(w, seen, ev, world.red_lights, world.stop_signs, world.halted)
+        count_lines(w, seen, ev, world.red_lights, world.stop_signs, world.stopped_at_line)
 
-        struck = struck_actor(w, n, x, y, yaw, length, width, overhang, kind, cos, sin)
-        if struck == 0:
+        collided_with = struck_actor(w, n, x, y, yaw, length, width, overhang, kind, cos, sin)
+        if collided_with == 0:
             middle = HALF * length[w, 0] - overhang[w, 0]
-            struck = struck_scenery(ex + middle * cos, ey + middle * sin, cos, sin, length[w, 0], width[w, 0],
-                                    world.map[w], bank)  # fmt: skip
-        off = wheels_off(ex, ey, cos, sin, wheelbase[w, 0], width[w, 0], world.map[w], bank, drivable)
-        world.struck[w] = struck
-        world.outcome[w] = outcome_of(struck, off, arrived, strayed, world.tick[w] >= world.time_limit[w])
+            collided_with = struck_scenery(ex + middle * cos, ey + middle * sin, cos, sin, length[w, 0], width[w, 0],
+                                           world.map[w], bank)  # fmt: skip
+        off = wheels_off_road(ex, ey, cos, sin, wheelbase[w, 0], width[w, 0], world.map[w], bank, drivable)
+        world.collided_with[w] = collided_with
+        world.outcome[w] = outcome_of(collided_with, off, arrived, strayed, world.tick[w] >= world.time_limit[w])

@@ -51,7 +51,7 @@ def undisturbed(port: int, ticks: int) -> tuple[Any, np.ndarray]:
     with world(port, timeout=120.0) as backend:  # a server whose kernels are not compiled yet takes its time
         backend.reset([DRIVEN])
         drive(backend, ticks)
-        assert backend.faults == []
+        assert backend.recovered_errors == []
         return backend.world.copy(), backend.observe().camera
 
 
@@ -68,7 +68,11 @@ def test_an_episode_goes_on_on_a_server_that_was_killed_and_started_anew() -> No
             drive(backend, 7)
             same(backend.world, wanted)
             assert backend.observe().camera.tobytes() == picture.tobytes(), "rain, or whatever counts ticks, began anew"
-            assert len(backend.faults) == 1 and f":{port}" in backend.faults[0] and "tick 7" in backend.faults[0]
+            assert (
+                len(backend.recovered_errors) == 1
+                and f":{port}" in backend.recovered_errors[0]
+                and "tick 7" in backend.recovered_errors[0]
+            )
             backend.close()
 
 
@@ -86,7 +90,7 @@ def test_an_episode_goes_on_when_another_client_has_destroyed_ego(port: int) -> 
         drive(backend, 5)
         same(backend.world, wanted)
         assert backend.observe().camera.tobytes() == picture.tobytes()
-        assert len(backend.faults) == 1
+        assert len(backend.recovered_errors) == 1
 
 
 def test_an_episode_goes_on_when_the_server_has_not_answered_in_time() -> None:
@@ -99,7 +103,7 @@ def test_an_episode_goes_on_when_the_server_has_not_answered_in_time() -> None:
         threading.Timer(1.8, process.send_signal, [signal.SIGCONT]).start()
         drive(backend, 3)
         same(backend.world, wanted)
-        assert backend.faults
+        assert backend.recovered_errors
         backend.close()
 
 
@@ -201,7 +205,7 @@ def test_a_shadow_s_ego_is_where_the_other_world_s_is_and_sees_what_is_to_be_see
             base.step(actions(1, 0.2, 1.0))
             for shadow in (here, there):
                 shadow.step(actions(1, 0.0, 0.0))  # not what the base did: it is the base's ego that counts
-                shadow.adopt(base.world)
+                shadow.sync_ego(base.world)
         same(here.world, there.world)
         assert (here.observe().camera == there.observe().camera).all(-1).mean() > 0.998
 
@@ -233,7 +237,7 @@ def test_sensors_show_through_the_wire_what_they_show_here(port: int) -> None:
                 assert (found.shape, found.dtype) == (wanted.shape, wanted.dtype), name
                 off = np.abs(found.astype(float) - wanted.astype(float))
                 assert (off <= WITHIN[name]).mean() >= CLOSE[name], f"{name} is off by up to {off.max()}"
-        assert [note for note in there.notes if "above, fast" in note]
+        assert [note for note in there.substitutions if "above, fast" in note]
 
 
 # --------------------------------------------------------------------------------------------------- substitutes
@@ -273,7 +277,7 @@ def test_what_a_server_lacks_is_played_by_another_and_that_is_noted(kind: str, p
     here.reset([episode(actors=(ActorSpec("thing", kind),))])
     assert here.world.kind[0, 1] == KIND[kind]
     assert cast.actor(here.world, 0, 1).id == played
-    assert len(cast.notes) == (kind != "car") and not cast.ours
+    assert len(cast.substitutions) == (kind != "car") and not cast.ours
 
 
 def test_a_board_of_a_server_without_boards_is_a_street_sign_and_that_is_noted() -> None:
@@ -281,7 +285,7 @@ def test_a_board_of_a_server_without_boards_is_a_street_sign_and_that_is_noted()
     cast, here = Cast(Library(*CARLAS)), EmbeddedWorld(1, SMALL)
     here.reset([episode(signs=(sign,))])
     assert cast.actor(here.world, 0, 1, sign).id == "static.prop.streetsign"
-    assert "static.prop.streetsign" in cast.notes[0]
+    assert "static.prop.streetsign" in cast.substitutions[0]
 
 
 def test_a_server_without_cars_is_refused_by_name() -> None:

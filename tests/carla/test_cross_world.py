@@ -19,7 +19,7 @@ from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import OUTCOME, PER_WORLD
 from sim.world.backend import Backend
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import Truth, look
+from sim.world.rollout import PrivilegedInput, observe_for
 from tests.servers import served
 
 CAMERA = Camera(width=96, height=64)
@@ -43,8 +43,8 @@ class Drive:
         self.backend, self.driver, self.memory = backend, driver, driver.begin(1)
 
     def step(self) -> None:
-        seen = look(self.backend, "state", np.array([0]))
-        assert isinstance(seen, Truth)
+        seen = observe_for(self.backend, "state", np.array([0]))
+        assert isinstance(seen, PrivilegedInput)
         action, self.memory = self.driver.act(seen, self.memory)
         self.backend.step(action)
 
@@ -70,8 +70,8 @@ def test_a_drive_is_the_same_here_and_through_the_wire(name: str, seed: int, ser
                 same.append(float((mine == theirs).all(-1).mean()))
                 assert np.abs(mine.astype(int) - theirs).mean() < MEAN_OFF, f"tick {here.world.tick[0]}"
         assert min(same) >= SAME_PIXELS and np.mean(same) > 0.9995
-        assert here.world.branch[0] >= 0, "a drive without a decision would compare little"
-        assert there.faults == []
+        assert here.world.shown_decision[0] >= 0, "a drive without a decision would compare little"
+        assert there.recovered_errors == []
 
 
 def compare(here: Backend, there: Backend) -> None:
@@ -85,5 +85,5 @@ def compare(here: Backend, there: Backend) -> None:
         if name == "steer" and one.speed[0, 0] == other.speed[0, 0] == 0.0:
             continue  # who parks may be content with a place a tick later than where it is 6e-9 rad otherwise
         assert off <= most, f"{name} differs by {off}, {at}"
-    assert (one.kind == other.kind).all() and (one.look == other.look).all(), at
+    assert (one.kind == other.kind).all() and (one.appearance == other.appearance).all(), at
     np.testing.assert_array_equal(one.weather, other.weather, at)

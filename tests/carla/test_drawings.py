@@ -17,7 +17,7 @@ from sim.carla.server.recording_video import Shot, film
 from sim.carla.server.replay import Playback, cast_of, followed
 from sim.carla.server.rpc import Refused
 from sim.datatypes.vocabulary import WEATHER_INDEX
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 from tests.carla.stage import DT, FAR, at, car, synchronous
 
 GREEN = [0, 255, 0]
@@ -132,7 +132,7 @@ def test_words_stand_where_they_are_and_nowhere_behind_the_eye() -> None:
 
 def test_from_above_a_stroke_lies_where_the_map_has_it() -> None:
     picture = np.zeros((50, 50, 3), np.uint8)
-    paint_plan(picture, [drawn([1, [[0.0, 10.0, 0.0], [10.0, 10.0, 5.0], 0.5]])], Window((0.0, 0.0), 50.0, 50, 50))
+    paint_plan(picture, [drawn([1, [[0.0, 10.0, 0.0], [10.0, 10.0, 5.0], 0.5]])], Viewport((0.0, 0.0), 50.0, 50, 50))
     found = green(picture)  # CARLA's y is to the south
     assert found.min(0) == pytest.approx([25, 35], abs=1.5) and found.max(0) == pytest.approx([35, 35], abs=1.5)
 

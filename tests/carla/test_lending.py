@@ -14,7 +14,7 @@ from probes.planted_models import Premises
 from scenarios.sampling.sample import room_for, sample
 from scenarios.scenario import load_scenario
 from sim.carla.client import CarlaServers
-from sim.world.backends import heard, running_on
+from sim.world.backends import backend_log, use_backend
 from tests.servers import served
 from tests.worlds import SMALL
 
@@ -49,13 +49,13 @@ def test_shadows_on_servers_have_the_latents_of_shadows_here(ports: list[int]) -
     scenario = load_scenario("rain-turn")
     question, mind = Question.of(scenario, SMALL, 1, ()), Premises(scenario)
     (here,) = study(mind, question, 2, 77).values()
-    with running_on(CarlaServers("127.0.0.1", ports)):
+    with use_backend(CarlaServers("127.0.0.1", ports)):
         (there,) = study(mind, question, 2, 77).values()
-        assert heard().versions == {"carla server": "0.9.16"} and not heard().faults
+        assert backend_log().versions == {"carla server": "0.9.16"} and not backend_log().recovered_errors
     np.testing.assert_array_equal(here.frame_episode, there.frame_episode)
     np.testing.assert_allclose(there.latents, here.latents, atol=1e-3)  # poses are float32 and degrees on the wire
 
 
 def test_one_server_has_no_room_for_a_twin(ports: list[int]) -> None:
-    with running_on(CarlaServers("127.0.0.1", ports[:1])), pytest.raises(NotAsked, match="one more --port"):
+    with use_backend(CarlaServers("127.0.0.1", ports[:1])), pytest.raises(NotAsked, match="one more --port"):
         Question.of(load_scenario("rain-turn"), SMALL, 1, ())

@@ -11,7 +11,7 @@ import carla
 import numpy as np
 
 from sim.road.graph.lane_graph import LIGHTS, lane_graph
-from sim.road.graph.traffic_lights import light_state, plans_of
+from sim.road.graph.traffic_lights import light_state, signal_plans
 from tests.carla.stage import DT, born, car, synchronous, ticks
 from tests.servers import attended, visited
 
@@ -36,7 +36,7 @@ def test_lights_follow_the_plans_of_the_map_on_the_server_s_clock(alone: Any) ->
     lights = lights_of(world)
     text = world.get_map().to_opendrive()
     graph = lane_graph(text, "asked")
-    plans = {graph.signal_ids[g]: plans_of(graph)[g] for g, k in enumerate(graph.signal_types) if k in LIGHTS}
+    plans = {graph.signal_ids[g]: signal_plans(graph)[g] for g, k in enumerate(graph.signal_types) if k in LIGHTS}
     assert sorted(light.get_opendrive_id() for light in lights) == sorted(map(str, plans))
     world.reset_all_traffic_lights()
     seen: Counter[Any] = Counter()

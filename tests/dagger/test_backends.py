@@ -28,9 +28,9 @@ from scenarios.sampling.sample import batch, room_for
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.action import Action, Observation
 from sim.world.backend import Backend
-from sim.world.backends import heard, new_worlds, running_on
+from sim.world.backends import backend_log, new_worlds, use_backend
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import Truth, look
+from sim.world.rollout import PrivilegedInput, observe_for
 from tests.stand_in import ElsewhereWorlds
 from tests.worlds import SMALL
 
@@ -50,7 +50,7 @@ def collected(scenario: Scenario, backend: Any, count: int = 4) -> list[Demonstr
 def stored(scenario: Scenario, tmp_path_factory: pytest.TempPathFactory) -> list[Demonstration]:
     """Four demonstrations of elsewhere, written and read again."""
     store = DemonstrationStore(tmp_path_factory.mktemp("elsewhere"))
-    with running_on(ElsewhereWorlds(2)), new_worlds(2, SMALL, room_for(scenario)) as backend:
+    with use_backend(ElsewhereWorlds(2)), new_worlds(2, SMALL, room_for(scenario)) as backend:
         store.append(collected(scenario, backend), "round-0")
     return store.read()
 
@@ -63,9 +63,9 @@ def test_a_few_worlds_at_once_drive_as_all_at_once_do(scenario: Scenario) -> Non
     episodes = batch(scenario, range(7), "test")
     expert = Expert.of(scenario)
     whole = drive(expert, scenario, episodes, SMALL, threads=1)
-    with running_on(ElsewhereWorlds(2)) as worlds:
+    with use_backend(ElsewhereWorlds(2)) as worlds:
         parts = drive(expert, scenario, episodes, SMALL, threads=1)
-    for name in ("cells", "wanted", "branch", "outcome", "progress", "ticks", "seeds"):
+    for name in ("cells", "wanted", "shown_decision", "outcome", "progress", "ticks", "seeds"):
         assert getattr(whole, name).tobytes() == getattr(parts, name).tobytes(), name
     assert worlds.open == 0 and worlds.peak == 2 and worlds.closed == 4
 
@@ -77,20 +77,22 @@ def test_worlds_are_closed_where_a_driver_fails(scenario: Scenario) -> None:
         def begin(self, worlds: int) -> np.ndarray:
             return np.zeros((worlds, 0))
 
-        def act(self, seen: Truth, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+        def act(self, seen: PrivilegedInput, memory: np.ndarray) -> tuple[Action, np.ndarray]:
             raise RuntimeError("cannot drive")
 
-    with running_on(ElsewhereWorlds(2)) as worlds, pytest.raises(RuntimeError, match="cannot drive"):
+    with use_backend(ElsewhereWorlds(2)) as worlds, pytest.raises(RuntimeError, match="cannot drive"):
         drive(Failing(), scenario, batch(scenario, range(3), "test"), SMALL)
     assert worlds.open == 0 and worlds.closed == 1
 
 
 def test_what_backends_say_is_heard_in_their_block_alone(scenario: Scenario) -> None:
-    with running_on(ElsewhereWorlds(2)):
+    with use_backend(ElsewhereWorlds(2)):
         drive(Expert.of(scenario), scenario, batch(scenario, range(3), "test"), SMALL)
-        assert heard().faults == ["was away for a moment"] * 2 and heard().versions == {"elsewhere": "1"}
-        assert list(heard().notes) == ["stands in for a server"]
-    assert not heard().faults and not heard().notes
+        assert backend_log().recovered_errors == ["was away for a moment"] * 2 and backend_log().versions == {
+            "elsewhere": "1"
+        }
+        assert list(backend_log().substitutions) == ["stands in for a server"]
+    assert not backend_log().recovered_errors and not backend_log().substitutions
 
 
 def test_a_picture_is_stored_nearly_as_it_was_and_red_stays_red() -> None:
@@ -106,9 +108,9 @@ def test_pictures_that_cannot_be_redrawn_are_learned_from_as_the_camera_took_the
 ) -> None:
     assert all(len(d.frames) == len(d) and d.camera == SMALL and d.versions["elsewhere"] == "1" for d in stored)
     loader = RenderingLoader(stored, SMALL)
-    with running_on(ElsewhereWorlds(4)), new_worlds(4, SMALL, room_for(scenario)) as backend:
+    with use_backend(ElsewhereWorlds(4)), new_worlds(4, SMALL, room_for(scenario)) as backend:
         backend.reset([d.episode for d in stored])
-        shown = look(backend, "camera", np.arange(4))
+        shown = observe_for(backend, "camera", np.arange(4))
         assert isinstance(shown, Observation)
         drawn = loader.draw(np.arange(4), np.zeros(4, int))
         errors = np.abs(drawn.astype(int) - shown.camera).mean((1, 2, 3))
@@ -188,11 +190,13 @@ def test_a_suite_elsewhere_has_rows_of_its_own_with_what_was_mended(
     assert cli.main([*plain]) == 0 and cli.main([*plain, *CARLA]) == 0
     rows = list(ResultsLog(Path("out/results.jsonl")).rows())
     here, there = rows[:3], rows[3:]
-    assert len(there) == 3 and all(r["backend"] == "carla" and r["faults"] and r["substitutes"] for r in there)
-    assert not any("backend" in r or "faults" in r for r in here)
+    assert len(there) == 3 and all(
+        r["backend"] == "carla" and r["recovered_errors"] and r["substitutions"] for r in there
+    )
+    assert not any("backend" in r or "recovered_errors" in r for r in here)
     for one, other in zip(here, there):
         assert {**one, "wall": 0} == {
-            k: v for k, v in other.items() if k not in ("backend", "faults", "substitutes")
+            k: v for k, v in other.items() if k not in ("backend", "recovered_errors", "substitutions")
         } | {"wall": 0}
     said = capsys.readouterr().out
     assert "2 CARLA servers: 2 worlds at once instead of 64" in said and "on carla" in said

@@ -23,8 +23,8 @@ from dagger.report.scenario_pages import (
     rule_in_short,
 )
 from scenarios.scenario import Scenario, from_data, load_scenario, scenario_names
-from sim.datatypes.episode import Trial
-from sim.world.decision_detectors import TRIALS
+from sim.datatypes.episode import DecisionSpec
+from sim.world.decision_detectors import DETECTORS
 from tests.architecture import ROOT
 
 DOCS = ROOT / "docs"
@@ -135,7 +135,7 @@ def test_sub_rules_and_ways_of_reading_a_decision_are_shown(hidden: Scenario) ->
     told = replace(
         hidden,
         data=dict(hidden.data) | {"where": {"slippery": "raining or heavy"}},
-        trial=Trial("slow", begin=-25.0, end=3.0, below=3.0),
+        trial=DecisionSpec("slow", begin=-25.0, end=3.0, below=3.0),
     )
     assert decision_point(told) == (
         "slow: ego is slower than 3 m/s somewhere from 25 m before to 3 m behind the edge of the place; else go"
@@ -143,9 +143,9 @@ def test_sub_rules_and_ways_of_reading_a_decision_are_shown(hidden: Scenario) ->
     assert "- **where** `slippery`: `raining or heavy`" in page([told], {}, Path())
     assert decision_point(hidden) == "the way out that ego takes"
     assert "before west, north and east" in decision_point(
-        replace(told, trial=Trial("order", ("west", "north", "east")))
+        replace(told, trial=DecisionSpec("order", ("west", "north", "east")))
     )
-    assert set(READ) == set(TRIALS)
+    assert set(READ) == set(DETECTORS)
 
 
 @pytest.mark.parametrize(

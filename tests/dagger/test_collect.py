@@ -18,7 +18,7 @@ from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.action import Action
 from sim.datatypes.vocabulary import DECISION, OUTCOME
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import Truth
+from sim.world.rollout import PrivilegedInput
 from tests.worlds import SMALL
 
 
@@ -67,7 +67,7 @@ def test_what_a_demonstration_says_of_its_episode_is_so(scenario: Scenario) -> N
     found = collected(scenario, None, BetaSchedule(), count=5, worlds=3, round_=0)  # the last batch is padded
     assert [d.episode for d in found] == episodes
     for d, e in zip(found, episodes):
-        assert (d.ticks["decision"] == decision(scenario, e)).all() and d.branch == decision(scenario, e)
+        assert (d.ticks["decision"] == decision(scenario, e)).all() and d.shown_decision == decision(scenario, e)
         assert {n: bool(v[0]) for n, v in d.propositions.items()} == valuation(scenario, e)
         assert all(len(v) == len(d) for v in d.propositions.values())
         np.testing.assert_array_equal(d.weather[0], e.weather.array())
@@ -146,7 +146,7 @@ def test_who_drives_comes_from_the_worlds_own_seed(scenario: Scenario) -> None:
 
 def test_the_rows_of_a_truth_are_the_running_worlds(scenario: Scenario) -> None:
     class Checked(Expert):
-        def label(self, seen: Truth, memory: np.ndarray | None = None):  # type: ignore[no-untyped-def]
+        def label(self, seen: PrivilegedInput, memory: np.ndarray | None = None):  # type: ignore[no-untyped-def]
             assert (seen.world.outcome == OUTCOME["running"]).all()
             return super().label(seen, memory)
 

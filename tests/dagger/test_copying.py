@@ -22,7 +22,7 @@ from policies.hindsight import Hindsight
 from policies.learner import LearnerSettings, build
 from scenarios.sampling.sample import batch, decision, room_for
 from scenarios.scenario import load_scenario
-from sim.core.progress import Quiet
+from sim.core.progress import NoProgress
 from sim.datatypes.vocabulary import DECISION, OUTCOME
 from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL
@@ -43,7 +43,7 @@ def arm(shown: list[Demonstration], wanted: np.ndarray, taken: np.ndarray, said:
     """COUNT drives of TICKS ticks that show `taken` at SIGN and say `said` (COUNT, TICKS) decisions."""
     one = shown[0]
     drives = [
-        replace(one, branch=int(b), outcome=OUTCOME["arrived"], weather=np.zeros((TICKS, 14), np.float32))
+        replace(one, shown_decision=int(b), outcome=OUTCOME["arrived"], weather=np.zeros((TICKS, 14), np.float32))
         for b in taken
     ]
     seen = [Watched(SIGN, SIGN, {}, {}, {})] * COUNT
@@ -109,10 +109,10 @@ def test_futures_belong_to_the_decision_that_they_came_to(shown: list[Demonstrat
 def test_an_untrained_network_is_asked_end_to_end_and_one_without_hindsight_says_why() -> None:
     scenario = load_scenario("rain-turn")
     settings = LearnerSettings(image=(32, 48), width=16, memory_width=8, head_width=8, futures=4)
-    found = copying(build(settings, 0), scenario, SMALL, 4, 0, 1, 4, (), Quiet())["copying"]
+    found = copying(build(settings, 0), scenario, SMALL, 4, 0, 1, 4, (), NoProgress())["copying"]
     assert found["episodes"] == 4 and found["decisions"] == ["left", "right"]
     assert found["watching"]["n"] <= 4 and all(p is None for p in found["curves"]["watching"])
-    without = copying(build(replace(settings, futures=0), 0), scenario, SMALL, 4, 0, 1, 4, (), Quiet())["copying"]
+    without = copying(build(replace(settings, futures=0), 0), scenario, SMALL, 4, 0, 1, 4, (), NoProgress())["copying"]
     assert without["note"].startswith("Not asked: the policy was trained without hindsight")
     assert "Not asked" in copying_page.copying({"copying": without})
 

@@ -17,7 +17,7 @@ from scenarios.sampling.sample import batch, room_for
 from scenarios.scenario import load_scenario
 from sim.datatypes.episode import Episode
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import MOVING
+from sim.world.rollout import DYNAMIC_FIELDS
 from tests.worlds import ONCOMING, PARKED, SMALL, episode
 
 
@@ -28,16 +28,16 @@ def made(seed: int, ticks: int = 5, actors: int = 3, of: Episode | None = None) 
     return Demonstration(
         episode=of or episode(seed, actors=(PARKED, ONCOMING)), driver="dagger", round=seed % 4,
         policy_version=f"v{seed}",
-        map_sha256="ab" * 32, moving={n: rng.normal(0, 30, (ticks, actors)).astype(np.float32) for n in MOVING},
+        map_sha256="ab" * 32, moving={n: rng.normal(0, 30, (ticks, actors)).astype(np.float32) for n in DYNAMIC_FIELDS},
         weather=rng.uniform(0, 100, (ticks, 14)).astype(np.float32),
         ticks={n: np.roll(kinds[k], i).astype(k) for i, (n, k) in enumerate(TICK_FIELDS.items())},
-        propositions={"raining": rng.random(ticks) < 0.5, "night": rng.random(ticks) < 0.5}, outcome=1, branch=-1,
-        versions={"numpy": "x"},
+        propositions={"raining": rng.random(ticks) < 0.5, "night": rng.random(ticks) < 0.5}, outcome=1,
+        shown_decision=-1, versions={"numpy": "x"},
     )  # fmt: skip
 
 
 def equal(a: Demonstration, b: Demonstration) -> None:
-    for name in ("episode", "driver", "round", "policy_version", "map_sha256", "outcome", "branch", "versions"):
+    for name in ("episode", "driver", "round", "policy_version", "map_sha256", "outcome", "shown_decision", "versions"):
         assert getattr(a, name) == getattr(b, name), name
     for name in ("moving", "ticks", "propositions"):
         one, other = getattr(a, name), getattr(b, name)

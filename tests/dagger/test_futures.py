@@ -102,7 +102,7 @@ def test_drives_that_are_all_alike_have_anchors_too(demonstrations: list[Demonst
 def stripped(demonstrations: Sequence[Demonstration]) -> list[Demonstration]:
     """Without propositions, decisions and the way that was read off the drive."""
     return [
-        replace(d, propositions={}, branch=-1, ticks={**d.ticks, "decision": np.zeros(len(d), np.int8)})
+        replace(d, propositions={}, shown_decision=-1, ticks={**d.ticks, "decision": np.zeros(len(d), np.int8)})
         for d in demonstrations
     ]
 

@@ -17,7 +17,7 @@ from dagger.evaluation.summary import brief, summary
 from dagger.runs.results import ResultsLog
 from scenarios.scenario import load_scenario
 from sim.datatypes.action import Action
-from sim.world.rollout import Truth
+from sim.world.rollout import PrivilegedInput
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def _suite(*more: str) -> int:
 def test_the_expert_agrees_with_its_rule_and_every_episode_is_a_row(capsys: pytest.CaptureFixture[str]) -> None:
     assert _suite("rain-turn", "--seeds", "6") == 0
     rows = _rows("out")
-    assert len(rows) == 6 and all(r["agrees"] and r["branch"] == r["wanted"] for r in rows)
+    assert len(rows) == 6 and all(r["agrees"] and r["shown_decision"] == r["wanted"] for r in rows)
     assert {"outcome", "seed", "driver", "code", "commit", "metrics", "cell"} <= set(rows[0])
     (line,) = json.loads(Path("out/summary.json").read_text())["rows"]
     assert line["agreement"] == 1.0 and 0.5 < line["interval"][0] < 1.0 and line["interval"][1] == 1.0
@@ -101,7 +101,7 @@ class Brittle:
         """No memory."""
         return np.zeros((worlds, 0), np.float32)
 
-    def act(self, seen: Truth, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+    def act(self, seen: PrivilegedInput, memory: np.ndarray) -> tuple[Action, np.ndarray]:
         """Brakes."""
         if self.breaks_at in seen.world.seed:
             raise RuntimeError("this one is too much")

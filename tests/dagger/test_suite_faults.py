@@ -26,7 +26,7 @@ from dagger.runs.results import ResultsLog
 from policies.expert.expert import Fixed
 from scenarios.scenario import load_scenario
 from sim.datatypes.action import Action
-from sim.world.rollout import Truth
+from sim.world.rollout import PrivilegedInput
 
 FIRST = 6_000_000
 BROKEN = Path("broken")  # while it is there, drivers break
@@ -44,7 +44,7 @@ class Saboteur:
         """No memory."""
         return self.sane.begin(worlds)
 
-    def act(self, seen: Truth, memory: np.ndarray) -> tuple[Action, np.ndarray]:
+    def act(self, seen: PrivilegedInput, memory: np.ndarray) -> tuple[Action, np.ndarray]:
         """Left, or the deed."""
         action, memory = self.sane.act(seen, memory)
         here = seen.world.seed == self.seed

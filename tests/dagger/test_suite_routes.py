@@ -70,7 +70,7 @@ def test_the_expert_drives_every_route_and_each_has_its_row_and_scores(capsys: p
         ("r.xml", "route 3", "3", "crossroads"), ("r.xml", "route 7", "7", "crossroads"),
     ]  # fmt: skip
     assert all(r["outcome"] == "arrived" and r["success"] and r["scores"]["driving_score"] == 100.0 for r in rows)
-    assert all(r["agrees"] and r["branch"] is r["wanted"] is None for r in rows)
+    assert all(r["agrees"] and r["shown_decision"] is r["wanted"] is None for r in rows)
     assert rows[0]["not_played"] == ["Parking_1"] and abs(rows[0]["route_length"] - 58.0) < 0.6
     first, _, both = _summaries()
     assert both["split"] == "all routes" and both["episodes"] == 2 and first["notes"] == ["not played: Parking_1"]

@@ -104,8 +104,10 @@ def test_unflippable_says_what_twin_says_in_every_episode() -> None:
 
 
 def test_pairs_that_hold_are_counted_apart_from_those_that_flip() -> None:
-    def row(seed: int, twin: str | None, wanted: str, branch: str | None) -> Any:
-        return brief({"seed": seed, "twin": twin, "wanted": wanted, "branch": branch, "outcome": "arrived"})
+    def row(seed: int, twin: str | None, wanted: str, shown_decision: str | None) -> Any:
+        return brief(
+            {"seed": seed, "twin": twin, "wanted": wanted, "shown_decision": shown_decision, "outcome": "arrived"}
+        )
 
     rows = [
         row(0, None, "left", "left"), row(0, "a", "right", "right"), row(0, "b", "left", "left"),

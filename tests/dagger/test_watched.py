@@ -31,13 +31,13 @@ def watched(name: str, count: int = 8) -> list[tuple[Demonstration, Watched]]:
 def test_the_sign_of_a_turn_is_where_the_wheel_begins_to_be_turned_for_it() -> None:
     for d, seen in watched("rain-turn"):
         steer = d.ticks["executed_steer"]
-        side = 1 if d.branch == DECISION["left"] else -1
+        side = 1 if d.shown_decision == DECISION["left"] else -1
         assert side * steer[seen.sign] >= TURNED > side * steer[seen.sign - 1]
         assert 15 < seen.sign < seen.read < len(d)
 
 
 def test_who_goes_straight_on_shows_it_where_the_other_ways_part() -> None:
-    straight = [(d, seen) for d, seen in watched("chain", 12) if d.branch == DECISION["straight"]]
+    straight = [(d, seen) for d, seen in watched("chain", 12) if d.shown_decision == DECISION["straight"]]
     assert straight
     for d, seen in straight:
         assert abs(d.ticks["executed_steer"][seen.sign]) < TURNED and 15 < seen.sign < seen.read < len(d)

@@ -34,7 +34,7 @@ def test_episodes_come_back_in_order_whatever_the_number_of_worlds(scenario: Sce
     whole = drive(Expert.of(scenario), scenario, episodes, SMALL, worlds=64)
     parts = drive(Expert.of(scenario), scenario, episodes, SMALL, worlds=4, threads=1, on_done=done.append)
     assert done == [4, 4, 3]
-    for name in ("cells", "wanted", "branch", "outcome", "progress", "ticks", "seeds"):
+    for name in ("cells", "wanted", "shown_decision", "outcome", "progress", "ticks", "seeds"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name), err_msg=name)
     assert whole.seeds.tolist() == [e.seed for e in episodes]
     assert whole.wanted.tolist() == [decision(scenario, e) for e in episodes]

@@ -14,12 +14,12 @@ from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, TrafficSpec, Weather
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import DECISION, NO_BRANCH, OUTCOME, OUTCOMES
+from sim.datatypes.vocabulary import DECISION, OUTCOME, OUTCOMES, UNDECIDED
 from sim.datatypes.world_state import World
 from sim.metrics.episode import measure
 from sim.world.conformance import actions
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import Truth, rollout
+from sim.world.rollout import PrivilegedInput, rollout
 from tests.worlds import SMALL, episode, needs_maps, rows, started, truth
 
 
@@ -39,7 +39,7 @@ def ways(scenario: Scenario, seeds: range, threads: int = 2):  # type: ignore[no
 def test_it_arrives_where_the_rule_says_and_drives_gently(scenario: Scenario) -> None:
     trajectory, wanted = ways(scenario, range(200))
     assert (trajectory.outcome == OUTCOME["arrived"]).all()
-    assert (trajectory.branch == wanted).all()
+    assert (trajectory.shown_decision == wanted).all()
     assert set(wanted.tolist()) == {DECISION["left"], DECISION["right"]}
     found = measure(trajectory, 0.1)
     # Measured over 2,000 episodes: at most 2.8 m/s^2 (2.0 on the line; pursuit cuts the bend) and 12.7 m/s^3.
@@ -53,7 +53,7 @@ def test_it_arrives_where_the_rule_says_and_drives_gently(scenario: Scenario) ->
 def test_it_arrives_at_the_ts_of_real_towns(name: str) -> None:
     trajectory, wanted = ways(load_scenario(name), range(60))
     assert (trajectory.outcome == OUTCOME["arrived"]).all()
-    assert (trajectory.branch == wanted).all()
+    assert (trajectory.shown_decision == wanted).all()
 
 
 def test_the_rule_is_followed_and_not_the_map(scenario: Scenario) -> None:
@@ -61,7 +61,7 @@ def test_the_rule_is_followed_and_not_the_map(scenario: Scenario) -> None:
         other = twin(scenario, one, "raining")
         expert = Expert.of(scenario)
         found = rollout(EmbeddedWorld(2, SMALL, room_for(scenario)), expert, [one, other])
-        assert {int(b) for b in found.branch} == {DECISION["left"], DECISION["right"]}
+        assert {int(b) for b in found.shown_decision} == {DECISION["left"], DECISION["right"]}
 
 
 def test_it_brakes_for_a_car_that_stands_in_its_lane_and_does_not_for_an_absent_one() -> None:
@@ -79,7 +79,7 @@ HIDDEN = {
     "tick": 55,
     "time_limit": 7,
     "outcome": OUTCOME["timeout"],
-    "look": 0x123456,
+    "appearance": 0x123456,
     "height": 9.0,
     "target_speed": 3.3,
 }
@@ -93,7 +93,7 @@ def test_it_does_not_read_what_no_camera_shows(name: str, scenario: Scenario) ->
     expert = Expert.of(scenario)
     for _ in range(4):
         before = truth(backend)
-        changed = Truth(before.world.copy(), before.maps, before.slots)
+        changed = PrivilegedInput(before.world.copy(), before.maps, before.slots)
         getattr(changed.world, name)[:] = HIDDEN[name]
         one, other = expert.label(before), expert.label(changed)
         assert one.action.steer.tobytes() == other.action.steer.tobytes()
@@ -109,9 +109,13 @@ def test_it_does_read_the_weather(scenario: Scenario) -> None:
     before = truth(backend)
     changed = before.world.copy()
     changed.weather[:] = Weather(precipitation=80.0, wetness=80.0).array()
-    assert (Expert.of(scenario).label(Truth(changed, before.maps, before.slots)).decision == DECISION["left"]).all()
+    assert (
+        Expert.of(scenario).label(PrivilegedInput(changed, before.maps, before.slots)).decision == DECISION["left"]
+    ).all()
     changed.weather[:] = Weather().array()
-    assert (Expert.of(scenario).label(Truth(changed, before.maps, before.slots)).decision == DECISION["right"]).all()
+    assert (
+        Expert.of(scenario).label(PrivilegedInput(changed, before.maps, before.slots)).decision == DECISION["right"]
+    ).all()
 
 
 # --------------------------------------------------------------------------------------------------------- labels
@@ -120,7 +124,7 @@ def test_a_label_does_not_depend_on_the_other_rows(scenario: Scenario) -> None:
     backend.reset(batch(scenario, range(16), "test"))
     whole = Expert.of(scenario).label(truth(backend))
     for w in (0, 7, 15):
-        alone = Expert.of(scenario).label(Truth(rows(backend.world, [w]), backend.maps, np.array([w])))
+        alone = Expert.of(scenario).label(PrivilegedInput(rows(backend.world, [w]), backend.maps, np.array([w])))
         assert alone.action.steer[0] == whole.action.steer[w]
         assert alone.action.acceleration[0] == whole.action.acceleration[w]
 
@@ -140,7 +144,7 @@ def test_labels_end_once_another_way_is_taken_and_still_drive_on_safely() -> Non
         label = wanted.label(truth(backend))
         world = backend.world
         validity.append(bool(label.valid[0]))
-        if world.branch[0] != NO_BRANCH:
+        if world.shown_decision[0] != UNDECIDED:
             assert not label.valid[0], "the left arm was taken, and the label still says right"
             # The action given there is the one that keeps to the way taken.
             np.testing.assert_array_equal(label.action.steer, taken.label(truth(backend)).action.steer)
@@ -156,16 +160,16 @@ def test_a_label_is_invalid_as_soon_as_the_wanted_way_is_too_far() -> None:
     for offset, valid in ((0.0, True), (COMMITTED - 0.1, True), (COMMITTED + 0.1, False), (-COMMITTED - 0.1, False)):
         changed = world.copy()
         changed.route_offset[0, r] = offset
-        assert driver.label(Truth(changed, backend.maps, np.arange(1))).valid[0] == valid
+        assert driver.label(PrivilegedInput(changed, backend.maps, np.arange(1))).valid[0] == valid
 
 
 def test_a_label_is_invalid_where_every_way_is_too_far_and_where_another_was_taken_nearby() -> None:
     backend, driver = started([episode(1)]), Fixed("right")
     far, elsewhere = backend.world.copy(), backend.world.copy()
     far.route_offset[:] = COMMITTED + 0.1  # off in a field, where no other way is nearer either
-    elsewhere.branch[:] = DECISION["left"]  # counted as gone left, although still within reach of the right
+    elsewhere.shown_decision[:] = DECISION["left"]  # counted as gone left, although still within reach of the right
     for world in (far, elsewhere):
-        assert not driver.label(Truth(world, backend.maps, np.arange(1))).valid[0]
+        assert not driver.label(PrivilegedInput(world, backend.maps, np.arange(1))).valid[0]
 
 
 def test_a_pushed_car_is_brought_back_to_its_lane() -> None:
@@ -202,7 +206,7 @@ def test_a_calmer_manner_takes_longer_and_pulls_less() -> None:
 def test_no_rows_need_no_labels(scenario: Scenario) -> None:
     backend = started([episode(1)])
     empty = World(*(a[:0] for a in backend.world))
-    label = Expert.of(scenario).label(Truth(empty, backend.maps, np.arange(0)))
+    label = Expert.of(scenario).label(PrivilegedInput(empty, backend.maps, np.arange(0)))
     assert len(label.action.steer) == len(label.valid) == 0
 
 

@@ -15,7 +15,7 @@ from scenarios.sampling.sample import batch, cells, decision, shares, twin
 from scenarios.scenario import Scenario, from_text, load_scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import DECISION
-from sim.world.rollout import Truth
+from sim.world.rollout import PrivilegedInput
 from tests.worlds import rows
 
 SMALL = Camera(width=24, height=16)
@@ -84,7 +84,7 @@ def test_a_baseline_drives_as_the_expert_does_and_shows_its_guess(name: str) -> 
     policy = choose_driver(name).of(scenario, "test")
     assert isinstance(policy, Guesser)
     tally = drive(policy, scenario, drawn, SMALL, worlds=16)
-    assert tally.arrived.all() and (tally.branch == policy.guess(drawn)).all()
+    assert tally.arrived.all() and (tally.shown_decision == policy.guess(drawn)).all()
     assert 0 < tally.agrees.sum() < 24
 
 
@@ -95,7 +95,7 @@ def test_who_guesses_wants_to_know_the_episode(rain: Scenario) -> None:
     backend = EmbeddedWorld(2, SMALL, threads=1)
     backend.reset(batch(rain, range(2)))
     policy = Guesser(lambda episodes: np.array([e.seed for e in episodes]))
-    bare = Truth(rows(truth(backend).world, [0, 1]), backend.maps, np.arange(2))
+    bare = PrivilegedInput(rows(truth(backend).world, [0, 1]), backend.maps, np.arange(2))
     with pytest.raises(ValueError, match="2 worlds came with 0 episodes"):
         policy.act(bare, policy.begin(2))
 

@@ -27,7 +27,7 @@ time_limit: 40
 def test_the_expert_changes_lanes_where_the_rule_says_so() -> None:
     scenario = from_text(LANES)
     tally = drive(Expert.of(scenario), scenario, batch(scenario, range(12)))
-    assert tally.agrees.all() and len(set(tally.branch.tolist())) == 2
+    assert tally.agrees.all() and len(set(tally.shown_decision.tolist())) == 2
 
 
 def test_a_change_is_smooth_and_ends_in_the_middle_of_the_other_lane() -> None:
@@ -38,7 +38,7 @@ def test_a_change_is_smooth_and_ends_in_the_middle_of_the_other_lane() -> None:
         backend, Fixed("lane 2", trial=scenario.trial), [one],
         lambda tick, slots: offsets.append(float(backend.world.route_offset[0, 0])),
     )  # fmt: skip
-    assert found.branch[0] == DECISION["lane 2"]
+    assert found.shown_decision[0] == DECISION["lane 2"]
     width = offsets[-1]
     assert 3.0 < width < 4.2 and max(offsets) < width + 0.25 and min(offsets) > -0.25
     assert np.abs(np.diff(offsets)).max() < 0.25  # [m] a tick: under 2.5 m/s across

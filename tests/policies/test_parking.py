@@ -16,7 +16,7 @@ from sim.core.geometry import box_corners, boxes_touch
 from sim.datatypes.action import Action
 from sim.datatypes.vocabulary import OUTCOME
 from sim.datatypes.world_state import World
-from sim.traffic.spawning import set_body
+from sim.traffic.spawning import write_actor
 from sim.world.embedded import EmbeddedWorld
 from tests.worlds import rows
 
@@ -120,7 +120,7 @@ def test_it_waits_for_somebody_behind_it_and_then_goes_on() -> None:
         backend.step(action)
         assert world.outcome[0] == OUTCOME["running"]
         if memory[0, PHASE] == ENTERING and world.yaw[0, 0] > 0.3 and waited == 0:
-            set_body(world, 0, slot, "walker", task.middle(task.bay) - 1.0, MIDDLE + 0.3, 1.5, 0)
+            write_actor(world, 0, slot, "walker", task.middle(task.bay) - 1.0, MIDDLE + 0.3, 1.5, 0)
         if world.kind[0, slot]:
             waited += 1
             if waited == 60:

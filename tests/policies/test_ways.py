@@ -12,10 +12,10 @@ from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, SignSpec, TrafficSpec
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import DECISION, DECISIONS, NO_BRANCH, OUTCOME, OUTCOMES
+from sim.datatypes.vocabulary import DECISION, DECISIONS, OUTCOME, OUTCOMES, UNDECIDED
 from sim.road.map.loading import load_map
 from sim.world.embedded import ROUTES, EmbeddedWorld
-from sim.world.rollout import look, progress
+from sim.world.rollout import observe_for, progress
 
 # Kind, generator, parameters, arms that somebody starts on.
 PLACES = [
@@ -52,16 +52,16 @@ def _ways(kind, generate, parameters, arm):
 def test_whoever_decides_for_a_way_takes_it_and_shows_no_other_before(kind, generate, parameters, arm):
     ways = _ways(kind, generate, parameters, arm)
     wanted = np.array([DECISION[way] for way in ways])
-    backend, shown = _world(len(ways)), [{NO_BRANCH} for _ in ways]
+    backend, shown = _world(len(ways)), [{UNDECIDED} for _ in ways]
     backend.reset([_episode(kind, generate, parameters, arm)] * len(ways))
     driver, memory = Expert(lambda world: wanted), np.zeros((len(ways), 0), np.float32)
     while (backend.world.outcome == OUTCOME["running"]).any():
-        action, memory = driver.act(look(backend, "state", np.arange(len(ways))), memory)
+        action, memory = driver.act(observe_for(backend, "state", np.arange(len(ways))), memory)
         backend.step(action)
-        for seen, branch in zip(shown, backend.world.branch.tolist()):
-            seen.add(branch)
+        for seen, shown_decision in zip(shown, backend.world.shown_decision.tolist()):
+            seen.add(shown_decision)
     assert [OUTCOMES[o] for o in backend.world.outcome] == ["arrived"] * len(ways)
-    assert shown == [{NO_BRANCH, DECISION[way]} for way in ways]
+    assert shown == [{UNDECIDED, DECISION[way]} for way in ways]
     assert progress(backend) == pytest.approx(np.ones(len(ways)), abs=0.02)
 
 
@@ -80,7 +80,7 @@ def test_a_place_with_more_ways_than_a_junction_makes_room_and_leaves_the_others
         one.reset([plain], [0])
         for _ in range(30):
             one.step(Action(np.full(action, 0.02, np.float32), np.full(action, 0.5, np.float32)))
-    for name in ("x", "y", "yaw", "speed", "branch"):
+    for name in ("x", "y", "yaw", "speed", "shown_decision"):
         np.testing.assert_array_equal(getattr(backend.world, name)[0], getattr(alone.world, name)[0])
     np.testing.assert_array_equal(backend.world.route_s[0, :ROUTES], alone.world.route_s[0])
 
@@ -112,6 +112,6 @@ def test_actors_and_signs_stand_on_every_arm_and_traffic_finds_room(kind, genera
             assert np.hypot(*(there - edge)) == pytest.approx(away, abs=1.0)  # a lane that narrows is askew
     memory = np.zeros((1, 0), np.float32)
     for _ in range(50):
-        action, memory = Idle().act(look(backend, "state", np.arange(1)), memory)
+        action, memory = Idle().act(observe_for(backend, "state", np.arange(1)), memory)
         backend.step(action)
     assert backend.world.outcome[0] == OUTCOME["running"]

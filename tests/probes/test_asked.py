@@ -176,10 +176,10 @@ def test_a_long_rule_and_its_sub_rules_stand_under_the_film_s_title() -> None:
 
 def test_three_ways_are_not_taken_to_a_town_of_t_junctions(tmp_path: Path) -> None:
     from dagger.training.transfer import transfer
-    from sim.core.progress import Quiet
+    from sim.core.progress import NoProgress
     from sim.road.generators.intersections import t_junction
 
     (tmp_path / "Tees.xodr").write_text(t_junction())
     scenario = asking.three_ways()
-    found = transfer(Premises(scenario), scenario, CAMERA, 2, 0, 1, 2, [tmp_path], Quiet(), "Tees.xodr")
+    found = transfer(Premises(scenario), scenario, CAMERA, 2, 0, 1, 2, [tmp_path], NoProgress(), "Tees.xodr")
     assert found["transfer"] == [] and found["transfer_note"].startswith("Not asked: Tees.xodr has T-junctions only")

@@ -85,7 +85,7 @@ def test_shuffled_episodes_hold_nothing(xor: Scenario, episodes: list[Episode]) 
         order = np.random.default_rng(seed).permutation(len(episodes))
         mixed = Trace(
             known.stations, {s: z[order] for s, z in known.latents.items()}, known.reached, known.pictures, known.shown,
-            known.branch, known.outcome,
+            known.shown_decision, known.outcome,
         )  # fmt: skip
         found = held_map(mind, xor, episodes, mixed, truth, name, seed)
         assert not found.held.any()

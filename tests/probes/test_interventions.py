@@ -19,7 +19,7 @@ from probes.results import Share
 from probes.trace import trace
 from scenarios.sampling.sample import batch
 from scenarios.scenario import Scenario, load_scenario
-from sim.world.backends import running_on
+from sim.world.backends import use_backend
 from tests.stand_in import ElsewhereWorlds
 from tests.worlds import SMALL
 
@@ -52,7 +52,7 @@ def latents(question: Question, mind: Premises) -> dict[str, Factorial]:
 def test_shadows_are_read_as_well_a_few_at_a_time(
     question: Question, mind: Premises, latents: dict[str, Factorial], most: int
 ) -> None:
-    with running_on(ElsewhereWorlds(most, tint=False)) as worlds:
+    with use_backend(ElsewhereWorlds(most, tint=False)) as worlds:
         found = study(mind, question, DRAWS, SEED)
     for site, whole in latents.items():
         assert found[site].latents.tobytes() == whole.latents.tobytes()
@@ -71,10 +71,10 @@ def test_swaps_send_the_same_cars_the_same_ways_a_few_at_a_time(
     swaps = [own, [Subspace(s.site, np.zeros_like(s.basis), "nothing") for s in own]]
     asked = (mind, question.scenario, [p.base for p in pairs], [p.source for p in pairs], swaps, SMALL, 1)
     whole = interchange(*asked)
-    with running_on(ElsewhereWorlds(most, tint=False)) as worlds:
+    with use_backend(ElsewhereWorlds(most, tint=False)) as worlds:
         parts = interchange(*asked)
     for one, other in zip(whole, parts):
-        np.testing.assert_array_equal(one.branch, other.branch)
+        np.testing.assert_array_equal(one.shown_decision, other.shown_decision)
         np.testing.assert_array_equal(one.outcome, other.outcome)
     assert worlds.open == 0 and worlds.peak <= most
     assert whole[0].way.tolist() == [p.expected for p in pairs] and whole[1].way.tolist() != whole[0].way.tolist()
@@ -98,7 +98,7 @@ def test_where_a_swap_carries_is_summed_up_alike_a_few_at_a_time(
     question: Question, mind: Premises, latents: dict[str, Factorial]
 ) -> None:
     whole = used_map(mind, question, latents, 4, SEED)
-    with running_on(ElsewhereWorlds(3, tint=False)) as worlds:
+    with use_backend(ElsewhereWorlds(3, tint=False)) as worlds:
         assert used_map(mind, question, latents, 4, SEED) == whole
     assert worlds.open == 0 and any(v is not None for row in whole[1] for v in row)
 
@@ -106,7 +106,7 @@ def test_where_a_swap_carries_is_summed_up_alike_a_few_at_a_time(
 def test_latents_along_the_way_are_read_alike_a_few_at_a_time(scenario: Scenario, mind: Premises) -> None:
     episodes = batch(scenario, range(4), "test")
     whole = trace(mind, scenario, episodes, SMALL, threads=1)
-    with running_on(ElsewhereWorlds(2, tint=False)) as worlds:
+    with use_backend(ElsewhereWorlds(2, tint=False)) as worlds:
         parts = trace(mind, scenario, episodes, SMALL, threads=1)
     assert all(whole.latents[site].tobytes() == parts.latents[site].tobytes() for site in whole.latents)
     assert worlds.open == 0 and worlds.peak == 2
@@ -116,7 +116,7 @@ def test_the_camera_of_the_worlds_is_what_a_learner_is_probed_with(scenario: Sce
     learner = build(LearnerSettings(image=(SMALL.height, SMALL.width)), 3)
     episodes = batch(scenario, range(2), "test")
     house = trace(learner, scenario, episodes, SMALL, threads=1)
-    with running_on(ElsewhereWorlds(2)):
+    with use_backend(ElsewhereWorlds(2)):
         elsewhere = trace(learner, scenario, episodes, SMALL, threads=1)
     assert not np.array_equal(house.images, elsewhere.images)
 
@@ -124,7 +124,7 @@ def test_the_camera_of_the_worlds_is_what_a_learner_is_probed_with(scenario: Sce
 def test_a_car_beside_its_twin_is_not_asked_for_where_there_is_one_world(
     scenario: Scenario, question: Question
 ) -> None:
-    with running_on(ElsewhereWorlds(1)) as worlds:
+    with use_backend(ElsewhereWorlds(1)) as worlds:
         with pytest.raises(NotAsked, match="wants two worlds at once, and there can be 1"):
             Question.of(scenario, SMALL, 1, ())
         episode = question.draw(1)[0]

@@ -9,10 +9,10 @@ from probes.trace import STATIONS, trace
 from scenarios.sampling.sample import batch
 from scenarios.scenario import load_scenario
 from sim.datatypes.camera import Camera
-from sim.perception.ground_truth import State
+from sim.perception.ground_truth import GroundTruth
 
 
-def noted(state: State) -> dict[str, np.ndarray]:
+def noted(state: GroundTruth) -> dict[str, np.ndarray]:
     """Three things that a probe might be asked for."""
     return {
         "away": state.routes.to_junction[:, 0],

@@ -15,7 +15,7 @@ import numpy as np
 from sim.actors.kinds import EGO
 from sim.datatypes.vocabulary import DRIVABLE, OUTCOMES, WEATHER_FIELDS
 from sim.datatypes.world_state import World
-from sim.road.map.map_batch import MapBank, path_points
+from sim.road.map.map_batch import MapBatch, path_points
 from tests.reference.geometry import boxes_touch
 
 SPACING = 0.5  # [m]
@@ -76,12 +76,12 @@ class Scene:
 
     cars: list[Car]
     routes: list[list[float]]
-    maps: MapBank
+    maps: MapBatch
     map: int
     tick: int
     time_limit: int
     goal: float
-    branch: int
+    shown_decision: int
     grip: float
     outcome: str = "running"
     notes: dict[str, Any] = field(default_factory=dict)
@@ -93,14 +93,15 @@ def grip(weather: dict[str, float]) -> float:
     return 0.85 - 0.25 * max(0.0, min(1.0, wet / 100))
 
 
-def scene(world: World, maps: MapBank, w: int, goal: float) -> Scene:
+def scene(world: World, maps: MapBatch, w: int, goal: float) -> Scene:
     """Row w of a world as a scene."""
     names = Car.__dataclass_fields__
     cars = [Car(**{n: getattr(world, n)[w, i].item() for n in names}) for i in range(world.x.shape[1])]
     routes = [[int(q), float(s), float(o)] for q, s, o in zip(world.route[w], world.route_s[w], world.route_offset[w])]
     return Scene(
-        cars, routes, maps, int(world.map[w]), int(world.tick[w]), int(world.time_limit[w]), goal, int(world.branch[w]),
-        grip(dict(zip(WEATHER_FIELDS, world.weather[w].tolist()))), OUTCOMES[world.outcome[w]],
+        cars, routes, maps, int(world.map[w]), int(world.tick[w]), int(world.time_limit[w]), goal,
+        int(world.shown_decision[w]), grip(dict(zip(WEATHER_FIELDS, world.weather[w].tolist()))),
+        OUTCOMES[world.outcome[w]],
     )  # fmt: skip
 
 
@@ -220,7 +221,7 @@ def step(
         route[1], route[2], yaw = project(path_points(bank, q), ego.x, ego.y)
         beyond = route[1] - float(bank.junction_out[q])
         if beyond > 0 and abs(route[2]) < 5.5 and abs(math.remainder(ego.yaw - yaw, 2 * math.pi)) < math.pi / 3:
-            here.branch = int(bank.decision[q])
+            here.shown_decision = int(bank.decision[q])
             arrived = arrived or beyond > here.goal
     if any(boxes_touch(ego.box(), other.box()) for other in here.cars[1:] if other.kind):
         here.outcome = "collision"

@@ -182,7 +182,7 @@ def test_demonstrations_write_down_what_is_true_at_every_tick(scenario, shown) -
 def test_the_expert_obeys_what_the_draw_decides(scenario, drawn: list[Episode]) -> None:
     tally = drive(Expert.of(scenario), scenario, drawn)
     assert tally.agrees.all()
-    assert len(set(tally.branch.tolist())) == 2
+    assert len(set(tally.shown_decision.tolist())) == 2
 
 
 def test_the_leak_check_takes_changes_for_weather(scenario) -> None:

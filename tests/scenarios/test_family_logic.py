@@ -16,7 +16,7 @@ from scenarios.scenario import EVERY, Scenario, load_scenario
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISION, OUTCOME
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import Truth, look, rollout
+from sim.world.rollout import PrivilegedInput, observe_for, rollout
 
 LOGIC = ("logic-and", "logic-or", "logic-xor", "logic-implies", "logic-majority")
 FAMILIES = (*LOGIC, "chain", "sign-and-weather")
@@ -26,17 +26,17 @@ SEEDS = range(16)
 def driven(scenario: Scenario, episodes: Sequence[Episode]) -> tuple[np.ndarray, np.ndarray]:
     """Decisions that the expert took, and outcomes: (n,) each."""
     trajectory = rollout(EmbeddedWorld(len(episodes), None, room_for(scenario)), Expert.of(scenario), episodes)
-    return trajectory.branch, trajectory.outcome
+    return trajectory.shown_decision, trajectory.outcome
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_expert_arrives_where_the_rule_says(name: str) -> None:
     scenario = load_scenario(name)
     episodes = batch(scenario, SEEDS, "test")
-    branch, outcome = driven(scenario, episodes)
+    shown_decision, outcome = driven(scenario, episodes)
     assert (outcome == OUTCOME["arrived"]).all()
-    assert branch.tolist() == [decision(scenario, e) for e in episodes]
-    assert len(set(branch.tolist())) > 1
+    assert shown_decision.tolist() == [decision(scenario, e) for e in episodes]
+    assert len(set(shown_decision.tolist())) > 1
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -123,8 +123,8 @@ def test_a_board_is_read_on_the_way_and_counts_from_then_on() -> None:
     memory, read = expert.begin(len(episodes)), np.zeros(len(episodes), bool)
     known = []
     for _ in range(60):
-        seen = look(backend, "state", slots)
-        assert isinstance(seen, Truth)
+        seen = observe_for(backend, "state", slots)
+        assert isinstance(seen, PrivilegedInput)
         label = expert.label(seen, memory)
         memory = label.memory
         read |= seen.state.signs.readable[:, 0]

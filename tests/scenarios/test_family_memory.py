@@ -15,10 +15,10 @@ from scenarios.sampling.sample import batch, cells, decision, room_for, sample, 
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
-from sim.datatypes.vocabulary import NO_BRANCH, OUTCOME, WEATHER_INDEX
+from sim.datatypes.vocabulary import OUTCOME, UNDECIDED, WEATHER_INDEX
 from sim.datatypes.world_state import World
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import Truth, rollout
+from sim.world.rollout import PrivilegedInput, rollout
 from tests.worlds import truth
 
 FAMILIES = ("remembered-sign", "late-premise", "count-junctions", "rule-switch", "nested-route", "rule-from-leader")
@@ -43,7 +43,7 @@ def labels_of(
     backend.reset(episodes)
     expert = Expert.of(scenario)
     memory, slots = expert.begin(len(episodes)), np.arange(len(episodes))
-    while (backend.world.branch == NO_BRANCH).any():
+    while (backend.world.shown_decision == UNDECIDED).any():
         seen = truth(backend)
         label = expert.label(without_hidden(seen) if hidden else seen, memory)
         yield backend, label
@@ -51,12 +51,12 @@ def labels_of(
         backend.step(label.action.spread(slots, len(episodes)))
 
 
-def without_hidden(seen: Truth) -> Truth:
+def without_hidden(seen: PrivilegedInput) -> PrivilegedInput:
     """The same moment without everybody and every sign that is not in the picture or in sight."""
     state, world = seen.state, seen.world.copy()
     gone = np.zeros(world.kind.shape, bool)
     gone[:, 1:] = ~(state.actors.visible | state.signs.pictured)
-    for name in ("kind", "look", "x", "y", "yaw", "speed"):
+    for name in ("kind", "appearance", "x", "y", "yaw", "speed"):
         getattr(world, name)[gone] = 0
     world.path[gone] = -1
     return replace(seen, world=world)
@@ -72,7 +72,7 @@ def test_the_expert_arrives_as_the_rule_says(scenario: Scenario) -> None:
     found = rollout(EmbeddedWorld(FEW, EYES, room_for(scenario)), Expert.of(scenario), episodes)
     wanted = [decision(scenario, e) for e in episodes]
     assert (found.outcome == OUTCOME["arrived"]).all()
-    assert found.branch.tolist() == wanted and len(set(wanted)) > 1
+    assert found.shown_decision.tolist() == wanted and len(set(wanted)) > 1
     assert not found.red_lights.any() and not found.stop_signs.any()
 
 
@@ -90,7 +90,7 @@ def test_every_premise_has_twins_of_whom_one_goes_another_way(scenario: Scenario
         both = [*ones[:3], *others[:3]]
         assert both, name
         found = rollout(EmbeddedWorld(len(both), EYES, room_for(scenario)), Expert.of(scenario), both)
-        assert found.branch.tolist() == [decision(scenario, e) for e in both], name
+        assert found.shown_decision.tolist() == [decision(scenario, e) for e in both], name
 
 
 def test_what_is_out_of_sight_may_be_gone(scenario: Scenario) -> None:
@@ -110,7 +110,7 @@ def test_what_the_driver_knows_at_the_junction_is_what_the_draw_says(scenario: S
     episodes = short(scenario, range(40, 40 + FEW))
     drawn, known = [valuation(scenario, e) for e in episodes], {}
     for backend, label in labels_of(scenario, episodes):
-        for w in np.flatnonzero(backend.world.branch == NO_BRANCH):
+        for w in np.flatnonzero(backend.world.shown_decision == UNDECIDED):
             known[int(w)] = {name: bool(facts[w]) for name, facts in label.facts.items()}
     for w, facts in known.items():
         for name in names(scenario.rule):

@@ -16,7 +16,7 @@ from scenarios.scenario import Scenario, from_text, load_scenario
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISION, OUTCOME
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import Truth, look, rollout
+from sim.world.rollout import PrivilegedInput, observe_for, rollout
 
 FAMILIES = ("all-way-stop", "gap-acceptance", "narrow-passage", "raging-driver")
 # Cells whose twins in the proposition change the decision.
@@ -43,7 +43,7 @@ def driven(scenario: Scenario, episodes: list[Episode]) -> tuple[np.ndarray, np.
     """The decisions that the expert's drives show, and which of them arrive without a fault."""
     backend = EmbeddedWorld(len(episodes), None, room_for(scenario))
     found = rollout(backend, Expert.of(scenario), episodes)
-    return found.branch, (found.outcome == OUTCOME["arrived"]) & (found.red_lights + found.stop_signs == 0)
+    return found.shown_decision, (found.outcome == OUTCOME["arrived"]) & (found.red_lights + found.stop_signs == 0)
 
 
 def telling(scenario: Scenario, episodes: list[Episode], proposition: str, cell: dict[str, bool]) -> list[Episode]:
@@ -102,8 +102,8 @@ def test_what_nobody_could_see_is_not_thought_of(name: str) -> None:
     told, kept = expert.begin(len(episodes)), expert.begin(len(episodes))
     hidden = 0
     for _ in range(300):
-        truth = look(backend, "state", slots)
-        assert isinstance(truth, Truth)
+        truth = observe_for(backend, "state", slots)
+        assert isinstance(truth, PrivilegedInput)
         kind = truth.world.kind.copy()
         seen = truth.state.actors.visible | truth.state.signs.visible
         kind[:, 1:] = np.where(seen, kind[:, 1:], 0)
@@ -145,7 +145,7 @@ def test_in_the_passage_one_comes_out_before_the_other_goes_in() -> None:
     expert, slots = Expert.of(scenario), np.arange(len(episodes))
     memory, both = expert.begin(len(episodes)), 0
     for _ in range(400):
-        truth = look(backend, "state", slots)
+        truth = observe_for(backend, "state", slots)
         inside = place_of(truth).left + 1.0 < 0  # their fronts are in by more than a metre
         both += int((inside[:, 0] & inside[:, 1] & (truth.state.routes.to_junction_end[:, 0] > 0)).sum())
         action, memory = expert.act(truth, memory)

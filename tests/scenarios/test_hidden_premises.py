@@ -16,7 +16,7 @@ from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOME
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import Truth, look, rollout
+from sim.world.rollout import PrivilegedInput, observe_for, rollout
 
 FAMILIES = ("drowsy-driver", "occluded-pedestrian", "parallel-parking")
 RUNNING = OUTCOME["running"]
@@ -28,10 +28,10 @@ def shown_by(name: str, episodes: Sequence[Episode], driver: object | None = Non
     backend = EmbeddedWorld(len(episodes), None, room_for(scenario))
     trajectory = rollout(backend, driver or Expert.of(scenario), episodes)  # type: ignore[arg-type]
     fouls = trajectory.red_lights + trajectory.stop_signs
-    return np.where((trajectory.outcome == OUTCOME["arrived"]) & (fouls == 0), trajectory.branch, -1)
+    return np.where((trajectory.outcome == OUTCOME["arrived"]) & (fouls == 0), trajectory.shown_decision, -1)
 
 
-def hidden_taken_away(seen: Truth, shown: np.ndarray) -> Truth:
+def hidden_taken_away(seen: PrivilegedInput, shown: np.ndarray) -> PrivilegedInput:
     """The rows without whatever ego's camera has not shown yet; `shown` (worlds, N) bool is kept up to date."""
     now = np.ones(seen.world.kind.shape, bool)
     now[:, 1:] = seen.state.actors.visible | seen.state.signs.pictured
@@ -74,8 +74,8 @@ def test_labels_are_the_same_when_all_that_was_not_seen_yet_is_taken_away(name: 
     hid, shown = False, np.zeros(backend.world.kind.shape, bool)
     while (backend.world.outcome == RUNNING).any():
         slots = np.flatnonzero(backend.world.outcome == RUNNING)
-        seen = look(backend, "state", slots)
-        assert isinstance(seen, Truth)
+        seen = observe_for(backend, "state", slots)
+        assert isinstance(seen, PrivilegedInput)
         less = hidden_taken_away(seen, shown)
         hid |= bool((less.world.kind != seen.world.kind).any())
         label, other = expert.label(seen, memory[slots]), expert.label(less, bare[slots])
@@ -104,7 +104,7 @@ def test_a_ball_is_known_of_once_it_has_rolled_out_and_not_before() -> None:
     first = np.full(len(episodes), np.nan)
     while (backend.world.outcome == RUNNING).any():
         slots = np.flatnonzero(backend.world.outcome == RUNNING)
-        label = expert.label(look(backend, "state", slots), memory[slots])  # type: ignore[arg-type]
+        label = expert.label(observe_for(backend, "state", slots), memory[slots])  # type: ignore[arg-type]
         memory[slots] = label.memory
         fresh = slots[label.facts["ball"] & np.isnan(first[slots])]
         first[fresh] = (backend.world.y[:, ball] - hid)[fresh]

@@ -15,11 +15,11 @@ from scenarios.checks.leak_check import check_leaks
 from scenarios.sampling.plan import plan
 from scenarios.sampling.sample import batch, cells, decision, room_for, sample, twin, valuation
 from scenarios.scenario import EVERY, Scenario, from_text, load_scenario, scenario_names
-from sim.actors.signs import SIGN, Face, look_of
+from sim.actors.signs import SIGN, SignDesign, pack_sign
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOME
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import Truth
+from sim.world.rollout import PrivilegedInput
 from tests.worlds import truth
 
 TOWNS = {name for name in scenario_names() if load_scenario(name).map.file is not None}
@@ -28,7 +28,7 @@ EPISODES = 300  # enough for the leak check to see a clue that is right in 65 of
 NO_TWINS: dict[tuple[str, str], str] = {}  # (scenario, proposition) -> why it can never flip alone
 LONGEST = 25.0  # [s] of a drive that are looked at here; families with longer memories have tests of their own
 AWAY = 500.0  # [m]
-NONSENSE = look_of(Face("text", "XXXX", "white", "plain"), 0.0)
+NONSENSE = pack_sign(SignDesign("text", "XXXX", "white", "plain"), 0.0)
 
 
 @pytest.mark.parametrize("name", AT_HAND)
@@ -77,7 +77,7 @@ class Veil:
     def __init__(self) -> None:
         self.seen = self.read = np.zeros((0, 0), bool)
 
-    def over(self, found: Truth) -> Truth:
+    def over(self, found: PrivilegedInput) -> PrivilegedInput:
         """What is left of this moment."""
         state, world = found.state, found.world
         in_view = state.actors.visible | state.signs.pictured
@@ -85,12 +85,12 @@ class Veil:
             self.seen, self.read = np.zeros(in_view.shape, bool), np.zeros(in_view.shape, bool)
         self.seen |= in_view
         self.read |= state.signs.readable
-        kind, look, x = world.kind.copy(), world.look.copy(), world.x.copy()
+        kind, look, x = world.kind.copy(), world.appearance.copy(), world.x.copy()
         gone = self.seen & ~in_view & (np.abs(world.speed[:, 1:]) > 0)
         x[:, 1:] += np.where(gone, np.float32(AWAY), np.float32(0))
         look[:, 1:] = np.where((kind[:, 1:] == SIGN) & ~self.read, NONSENSE, look[:, 1:])
         kind[:, 1:] = np.where(self.seen, kind[:, 1:], 0)
-        return replace(found, world=world._replace(kind=kind, look=look, x=x))
+        return replace(found, world=world._replace(kind=kind, appearance=look, x=x))
 
 
 def veiled(scenario: Scenario, expert: Expert, episodes: Sequence[Episode]) -> tuple[bool, int]:
@@ -104,7 +104,9 @@ def veiled(scenario: Scenario, expert: Expert, episodes: Sequence[Episode]) -> t
     for _ in range(round(min(scenario.time_limit, LONGEST) / backend.simulation.tick)):
         whole = truth(backend)
         bare = veil.over(whole)
-        hidden += int((bare.world.kind != whole.world.kind).sum() + (bare.world.look != whole.world.look).sum())
+        hidden += int(
+            (bare.world.kind != whole.world.kind).sum() + (bare.world.appearance != whole.world.appearance).sum()
+        )
         label, other = expert.label(whole, memory), expert.label(bare, guarded)
         memory, guarded = label.memory, other.memory
         running = backend.world.outcome == OUTCOME["running"]

@@ -12,7 +12,7 @@ from scenarios.sampling.leaderboard_routes import read_routes
 from scenarios.sampling.sample import batch, decision
 from scenarios.scenario import load_scenario
 from sim.datatypes.vocabulary import ROUTE_SPACING
-from sim.road.graph.keypoint_route import route_of
+from sim.road.graph.keypoint_route import route_through
 from sim.road.map.loading import load_map, read_map
 from sim.road.map.map_batch import start_distance
 from sim.road.opendrive.carla_frame import carla_from_ours_location
@@ -46,7 +46,7 @@ def test_what_is_exported_comes_back_with_its_start_its_way_and_its_weather(name
         start = way.junction_in - start_distance([r.junction_in for r in ways], episode.distance)
         end = way.junction_out + episode.finish
         assert again.weather == episode.weather and read_map(again.map).digest == road_map.digest
-        route = route_of(road_map, again.route)
+        route = route_through(road_map, again.route)
         old = way.path.points[round(start / ROUTE_SPACING) : round(end / ROUTE_SPACING)]
         at = np.array([np.interp(start, np.arange(len(way.path.points)) * 0.5, way.path.points[:, k]) for k in (0, 1)])
         assert np.hypot(*(route.path.points[0, :2] - at)) < 0.02

@@ -9,7 +9,7 @@ import pytest
 from scenarios.reading.yaml import ScenarioError
 from scenarios.sampling.leaderboard_routes import RouteSpec, read_routes
 from sim.road.generators.registry import generate
-from sim.road.graph.keypoint_route import route_of
+from sim.road.graph.keypoint_route import route_through
 
 OLD = """<?xml version="1.0" encoding="UTF-8"?>
 <routes>
@@ -131,7 +131,7 @@ def test_an_episode_has_the_map_and_the_first_leaderboards_time_limit(tmp_path: 
     (route,) = read(tmp_path, NEW)
     episode = route.episode(7)
     assert (episode.map.generate, episode.seed, episode.route) == ("crossroads", 7, ((1.75, -40.0), (1.75, 40.0)))
-    length = route_of(read_map(episode.map), episode.route).path.length
+    length = route_through(read_map(episode.map), episode.route).path.length
     assert abs(length - 80.0) < 0.6 and episode.time_limit == int(0.8 * length + 5.0)
 
 

@@ -70,7 +70,7 @@ def drawn(scenario: Scenario) -> list[Episode]:
 def traffic_of(backend: EmbeddedWorld, w: int, first: int) -> dict[str, bytes]:
     """Everything about the traffic of world `w`, which begins at slot `first`, as bytes."""
     world, crowd = backend.world, backend.crowd
-    names = ("kind", "look", "x", "y", "yaw", "speed", "steer", "acceleration", "length", "width")
+    names = ("kind", "appearance", "x", "y", "yaw", "speed", "steer", "acceleration", "length", "width")
     found = {name: getattr(world, name)[w, first:].tobytes() for name in names}
     found |= {name: getattr(crowd, name)[w, first:].tobytes() for name in ("mind", "course")}
     return found | {"clock": world.clock[w].tobytes()}
@@ -212,7 +212,7 @@ def test_busy_turn_is_full_of_traffic_and_twins_keep_it() -> None:
 def test_the_expert_drives_busy_turn_in_traffic() -> None:
     busy = load_scenario("busy-turn")
     tally = drive(Expert.of(busy), busy, batch(busy, range(16), "test"), SMALL)
-    assert set(tally.branch[tally.agrees].tolist()) == {0, 1}
+    assert set(tally.shown_decision[tally.agrees].tolist()) == {0, 1}
     assert tally.agrees.mean() >= 0.75  # far from what is measured; an expert that stands would arrive nowhere
 
 

@@ -20,12 +20,12 @@ from scenarios.schema.map import MapModel
 from sim.datatypes.episode import MapSpec
 from sim.datatypes.vocabulary import DECISIONS
 from sim.road.generators.base import RANGES
-from sim.road.generators.registry import PLACES
-from sim.road.graph.keypoint_route import route_of
+from sim.road.generators.registry import DECISION_POINTS
+from sim.road.graph.keypoint_route import route_through
 from sim.road.graph.placement import pose_at
 from sim.road.map.loading import load_map
 
-KINDS = [(kind, generate) for kind, generators in PLACES.items() for generate in generators]
+KINDS = [(kind, generate) for kind, generators in DECISION_POINTS.items() for generate in generators]
 
 
 def _scenario(place, start="south", rule="straight", **more):
@@ -97,7 +97,7 @@ def test_a_way_with_several_turnings_is_exported_as_a_route_that_leads_the_same_
     (read,) = _routes_read(export_routes([(scenario, episode)]).text)
     road_map, place = load_map(episode.map)
     wanted = next(r for r in place.routes_from("south") if DECISIONS[r.decision] == decided)
-    line = route_of(road_map, read).path.points[:, :2]
+    line = route_through(road_map, read).path.points[:, :2]
     away = np.hypot(*(line[:, None] - wanted.path.points[None, :, :2]).transpose(2, 0, 1)).min(1)
     assert away.max() < 0.6
     text = openscenario(scenario, episode, "map.xodr", datetime(2026, 1, 1))

@@ -21,9 +21,9 @@ from scenarios.sampling.plan import plan
 from scenarios.sampling.sample import batch, cells, decision, room_for, sample, twin, under, valuation
 from scenarios.scenario import from_text
 from sim.actors import signs
-from sim.actors.signs import WEARS, face_shown, look_of
+from sim.actors.signs import WEARS, pack_sign, visible_text
 from sim.datatypes.episode import ActorSpec, Episode, SignSpec
-from sim.render.assets.sign_art import face_of
+from sim.render.assets.sign_art import design_of
 from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL, episode, row_bytes, started
 
@@ -85,12 +85,12 @@ def test_a_sign_says_what_it_shows_and_one_that_is_not_there_says_nothing() -> N
 
 def test_a_look_stands_for_its_face_and_wear() -> None:
     for wear in (0.0, 0.34, 1.0):
-        assert face_shown(look_of(face_of(SIGNS[0]), wear)) == (face_of(SIGNS[0]), round(wear * WEARS) / WEARS)
+        assert visible_text(pack_sign(design_of(SIGNS[0]), wear)) == (design_of(SIGNS[0]), round(wear * WEARS) / WEARS)
 
 
 def test_a_sign_that_nobody_placed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = started([episode(signs=SIGNS)])
-    monkeypatch.setattr(signs, "FACES", {})
+    monkeypatch.setattr(signs, "DESIGNS", {})
     with pytest.raises(ValueError, match="which nobody placed here; reset a backend to its episode first"):
         value_on(backend.world, "signs.board.text", [], ["board"])
 
@@ -143,7 +143,7 @@ def test_what_a_sign_says_is_the_rules_own_channel_and_leaks_nothing(scenario) -
 
 def test_the_expert_obeys_what_it_reads(scenario, drawn: list[Episode]) -> None:
     tally = drive(Expert.of(scenario), scenario, drawn)  # SMALL pictures are too coarse to read a board in
-    assert tally.agrees.all() and len(set(tally.branch.tolist())) == 2
+    assert tally.agrees.all() and len(set(tally.shown_decision.tolist())) == 2
 
 
 # ------------------------------------------------------------------------------------------------------------- twins
@@ -184,8 +184,8 @@ def test_a_twins_world_differs_in_the_look_of_the_sign_alone(scenario, drawn: li
     backend = EmbeddedWorld(2, SMALL, room_for(scenario))
     backend.reset([e, twin(scenario, e, "detour")])
     mine, theirs = row_bytes(backend, 0), row_bytes(backend, 1)
-    assert {k for k in mine if mine[k] != theirs[k]} == {"look"}
-    assert np.flatnonzero(backend.world.look[0] != backend.world.look[1]).tolist() == [2]
+    assert {k for k in mine if mine[k] != theirs[k]} == {"appearance"}
+    assert np.flatnonzero(backend.world.appearance[0] != backend.world.appearance[1]).tolist() == [2]
 
 
 def test_a_board_that_may_be_another_sign_is_made_a_board_by_a_twin() -> None:

@@ -23,7 +23,7 @@ from sim.road.graph.lane_graph import LIGHTS, lane_graph
 from sim.road.graph.traffic_lights import GREEN, LIGHTS_OFF, OFF, RED, SIGNAL_STATES, YELLOW, light_state
 from sim.road.map.light_poles import STANDING, light_rows
 from sim.road.map.loading import load_map
-from sim.road.map.map_batch import MapBank
+from sim.road.map.map_batch import MapBatch
 from sim.sensors.birdseye import MASKS
 from sim.sensors.depth import depth_image
 from sim.sensors.lidar import scan
@@ -288,7 +288,7 @@ def test_a_light_in_the_middle_of_the_road_moves_to_its_right() -> None:
 def test_the_bank_appends_lights_after_the_scenery_of_their_own_map() -> None:
     lit, _ = load_map(CROSSING)
     plain, _ = load_map(T)
-    bank = MapBank()
+    bank = MapBatch()
     for road_map in (plain, lit, plain):
         bank.add(road_map)
     arrays = bank.arrays

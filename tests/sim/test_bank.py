@@ -10,15 +10,15 @@ import pytest
 from sim.datatypes.episode import MapSpec
 from sim.datatypes.road_map import Path
 from sim.road.map.loading import load_map
-from sim.road.map.map_batch import MapBank, path_length, path_points, start_distance
+from sim.road.map.map_batch import MapBatch, path_length, path_points, start_distance
 from tests.worlds import T
 
 OTHER = MapSpec("t_junction", (("arm", 45.0),))
 
 
 @pytest.fixture
-def bank() -> MapBank:
-    made = MapBank()
+def bank() -> MapBatch:
+    made = MapBatch()
     for spec in (T, OTHER):
         road_map, junction = load_map(spec)
         for route in junction.routes:
@@ -27,14 +27,14 @@ def bank() -> MapBank:
     return made
 
 
-def test_maps_are_numbered_once(bank: MapBank) -> None:
+def test_maps_are_numbered_once(bank: MapBatch) -> None:
     first, _ = load_map(T)
     second, _ = load_map(OTHER)
     assert (bank.add(first), bank.add(second), bank.add(first)) == (0, 1, 0)
     assert [m.digest for m in bank.maps] == [first.digest, second.digest]
 
 
-def test_every_level_and_surface_can_be_read_back(bank: MapBank) -> None:
+def test_every_level_and_surface_can_be_read_back(bank: MapBatch) -> None:
     arrays = bank.arrays
     for i, road_map in enumerate(bank.maps):
         for j, level in enumerate(road_map.ground.levels):
@@ -53,7 +53,7 @@ def test_every_level_and_surface_can_be_read_back(bank: MapBank) -> None:
         np.testing.assert_allclose(arrays.ground_origin[i], road_map.ground.origin, rtol=1e-6)
 
 
-def test_every_path_can_be_read_back_with_its_junction(bank: MapBank) -> None:
+def test_every_path_can_be_read_back_with_its_junction(bank: MapBatch) -> None:
     arrays = bank.arrays
     for spec in (OTHER, T):
         road_map, junction = load_map(spec)
@@ -69,7 +69,7 @@ def test_every_path_can_be_read_back_with_its_junction(bank: MapBank) -> None:
     assert bank.arrays is arrays, "nothing new was added, and yet it was laid out again"
 
 
-def test_a_new_path_changes_no_number_and_no_point_of_the_old_ones(bank: MapBank) -> None:
+def test_a_new_path_changes_no_number_and_no_point_of_the_old_ones(bank: MapBatch) -> None:
     before = bank.arrays
     road_map, junction = load_map(T)
     new = bank.path(road_map, junction.arms["east"].outbound)
@@ -79,7 +79,7 @@ def test_a_new_path_changes_no_number_and_no_point_of_the_old_ones(bank: MapBank
     np.testing.assert_array_equal(after.path_start[: len(before.path_start)], before.path_start)
 
 
-def test_a_path_of_one_point_is_refused(bank: MapBank) -> None:
+def test_a_path_of_one_point_is_refused(bank: MapBatch) -> None:
     road_map, junction = load_map(T)
     dot = replace(junction.routes[0].path, points=junction.routes[0].path.points[:1])
     assert isinstance(dot, Path)

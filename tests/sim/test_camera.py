@@ -19,7 +19,7 @@ import pytest
 from sim.actors.kinds import BODIES
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Weather
-from sim.datatypes.road_map import Bank
+from sim.datatypes.road_map import MapArrays
 from sim.datatypes.vocabulary import KIND
 from sim.datatypes.world_state import World
 from sim.render import (
@@ -43,8 +43,8 @@ from sim.render import (
 from sim.render.assets import meshes as looks
 from sim.render.assets import textures
 from sim.render.assets.texel import LAMP, LEVELS
-from sim.render.rgb import render, view_of
-from sim.road.map.map_batch import MapBank
+from sim.render.rgb import camera_rays, render
+from sim.road.map.map_batch import MapBatch
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SMALL = Camera()
@@ -77,13 +77,13 @@ def _pyramid(level: np.ndarray, least: int) -> list[np.ndarray]:
     return levels
 
 
-def _bank(levels: list[np.ndarray], texel: float, scenery: list[tuple[float, ...]]) -> Bank:
+def _bank(levels: list[np.ndarray], texel: float, scenery: list[tuple[float, ...]]) -> MapArrays:
     """One map whose ground is centred on the origin."""
     sizes = [level.shape[0] * level.shape[1] for level in levels]
     half = levels[0].shape[0] * texel / 2
     rows = np.array(scenery, np.float64).reshape(-1, 8)
     azimuth = np.arange(512) / 512 * 2 * np.pi
-    return MapBank().arrays._replace(
+    return MapBatch().arrays._replace(
         texels=np.concatenate([level.reshape(-1, 4) for level in levels]),
         level_start=np.cumsum([0, *sizes])[None, :-1].astype(np.int64),
         level_shape=np.array([[level.shape[:2] for level in levels]], np.int32),
@@ -97,7 +97,7 @@ def _bank(levels: list[np.ndarray], texel: float, scenery: list[tuple[float, ...
 
 
 @pytest.fixture(scope="module")
-def town() -> Bank:
+def town() -> MapArrays:
     """A T: road from the south, road across, houses, trees, lamps, a fence."""
     size, middle = 800, 400
     rng = np.random.default_rng(0)
@@ -119,11 +119,11 @@ def town() -> Bank:
 
 def _world(weathers: list[Weather], seed: int = 5, tick: int = 3, actors: bool = True, y: float = -36.0) -> World:
     count, room = len(weathers), 5
-    per_world = {"seed": np.uint32, "tick": np.int32, "map": np.int32, "outcome": np.int32, "branch": np.int32,
-                 "time_limit": np.int32, "clock": np.int32, "struck": np.int32}  # fmt: skip
+    per_world = {"seed": np.uint32, "tick": np.int32, "map": np.int32, "outcome": np.int32, "shown_decision": np.int32,
+                 "time_limit": np.int32, "clock": np.int32, "collided_with": np.int32}  # fmt: skip
     arrays = {n: np.zeros(count, t) for n, t in per_world.items()}
     for name in World._fields[len(per_world) + 1 :]:
-        kind = np.int32 if name in ("kind", "look", "path", "route") else np.float32
+        kind = np.int32 if name in ("kind", "appearance", "path", "route") else np.float32
         arrays[name] = np.zeros((count, room), kind)
     arrays["weather"] = np.stack([w.array() for w in weathers])
     arrays["seed"][:], arrays["tick"][:] = seed, tick
@@ -133,7 +133,7 @@ def _world(weathers: list[Weather], seed: int = 5, tick: int = 3, actors: bool =
         vehicle = BODIES[kind]
         for name in ("length", "width", "height", "overhang", "wheelbase"):
             arrays[name][:, i] = getattr(vehicle, name)
-        for name, value in (("x", px), ("y", py), ("yaw", yaw), ("kind", KIND[kind]), ("look", look)):
+        for name, value in (("x", px), ("y", py), ("yaw", yaw), ("kind", KIND[kind]), ("appearance", look)):
             arrays[name][:, i] = value
     return World(**arrays)
 
@@ -144,7 +144,7 @@ def _row(world: World, w: int) -> World:
 
 def _light(w: Weather) -> np.ndarray:
     table = np.zeros(weather.LIGHT_SIZE, np.float32)
-    weather.light_of(w.array(), table)
+    weather.lighting(w.array(), table)
     return table
 
 
@@ -187,7 +187,7 @@ def test_walls_have_the_place_texture_and_light_that_a_ray_finds():
     assert close.mean() > 0.96  # the rest are borders of texels
 
 
-def test_a_world_looks_the_same_alone_in_a_batch_and_on_any_thread(town: Bank):
+def test_a_world_looks_the_same_alone_in_a_batch_and_on_any_thread(town: MapArrays):
     world = _world(list(WEATHERS.values()) * 12)
     world.x[:, 0] += np.linspace(-1, 1, len(world.tick), dtype=np.float32)
     world.seed[:] = np.arange(len(world.tick))
@@ -197,7 +197,7 @@ def test_a_world_looks_the_same_alone_in_a_batch_and_on_any_thread(town: Bank):
         np.testing.assert_array_equal(render(town, _row(world, w), SMALL)[0], batch[w])
 
 
-def test_maps_laid_end_to_end_do_not_mix(town: Bank):
+def test_maps_laid_end_to_end_do_not_mix(town: MapArrays):
     other = _bank([np.full((16, 16, 4), 90, np.uint8)], 4.0, [(KIND["house"], 0, 0, 0, 9, 9, 7, 3)])
     levels = town.level_start.shape[1]
     both = town._replace(
@@ -220,7 +220,7 @@ def test_maps_laid_end_to_end_do_not_mix(town: Bank):
 
 
 @pytest.mark.parametrize("base", [DAY, NIGHT], ids=["day", "night"])
-def test_rain_shows_by_day_and_by_night_and_falls(town: Bank, base: Weather):
+def test_rain_shows_by_day_and_by_night_and_falls(town: MapArrays, base: Weather):
     wet = replace(base, precipitation=60.0)
     dry, rainy = render(town, _world([base, wet]), SMALL).astype(int)
     later = render(town, _world([wet], tick=4), SMALL)[0].astype(int)
@@ -229,7 +229,7 @@ def test_rain_shows_by_day_and_by_night_and_falls(town: Bank, base: Weather):
     assert (np.abs(rainy - dry).max(-1) > 8).mean() > 0.2
 
 
-def test_drops_follow_from_seed_and_tick_alone(town: Bank):
+def test_drops_follow_from_seed_and_tick_alone(town: MapArrays):
     wet = [WEATHERS["rain"]] * 2
     first, again = (render(town, _world(wet), SMALL) for _ in range(2))
     np.testing.assert_array_equal(first, again)
@@ -237,12 +237,12 @@ def test_drops_follow_from_seed_and_tick_alone(town: Bank):
     assert (render(town, _world(wet, seed=6), SMALL) != first).any()
 
 
-def test_without_rain_nothing_depends_on_seed_or_tick(town: Bank):
+def test_without_rain_nothing_depends_on_seed_or_tick(town: MapArrays):
     a = render(town, _world([DAY, NIGHT], seed=1, tick=1), SMALL)
     np.testing.assert_array_equal(render(town, _world([DAY, NIGHT], seed=2, tick=99), SMALL), a)
 
 
-def test_twins_that_differ_in_an_actor_differ_only_where_it_is_or_casts_shade(town: Bank):
+def test_twins_that_differ_in_an_actor_differ_only_where_it_is_or_casts_shade(town: MapArrays):
     world = _world([DAY, DAY])
     world.kind[1, 1] = 0  # the parked car on the right
     a, b = render(town, world, SMALL)
@@ -251,35 +251,35 @@ def test_twins_that_differ_in_an_actor_differ_only_where_it_is_or_casts_shade(to
     assert not changed[:, : SMALL.width // 2].any()
 
 
-def test_ego_is_not_in_its_own_picture(town: Bank):
+def test_ego_is_not_in_its_own_picture(town: MapArrays):
     world = _world([DAY])
     before = render(town, world, SMALL)
-    world.kind[:, 0], world.look[:, 0] = KIND["truck"], 0xFF0000
+    world.kind[:, 0], world.appearance[:, 0] = KIND["truck"], 0xFF0000
     np.testing.assert_array_equal(render(town, world, SMALL), before)
 
 
-def test_a_vehicle_is_placed_by_its_rear_axle(town: Bank):
+def test_a_vehicle_is_placed_by_its_rear_axle(town: MapArrays):
     world, camera = _world([DAY], actors=False), Camera(width=192, height=128)
     bare = render(town, world, camera)[0]
-    world.kind[0, 1], world.look[0, 1] = KIND["van"], 0xFFFFFF
+    world.kind[0, 1], world.appearance[0, 1] = KIND["van"], 0xFFFFFF
     world.length[0, 1], world.width[0, 1], world.height[0, 1], world.overhang[0, 1] = 5.2, 2.0, 2.3, 1.0
     world.x[0, 1], world.y[0, 1], world.yaw[0, 1] = 1.75, world.y[0, 0] + 6.0, np.pi / 2
     rows = np.nonzero((render(town, world, camera)[0] != bare).any(-1).any(1))[0]
     # its rear face stands one overhang behind the axle and is 2.3 m tall; half a metre off would be 2 rows
     ahead, rise = 6.0 - 1.0 - camera.forward, 2.3 - camera.up
-    focal, middle, sine, cosine = view_of(camera).geometry[:4]
+    focal, middle, sine, cosine = camera_rays(camera).geometry[:4]
     top = middle - focal * (rise * cosine - ahead * sine) / (ahead * cosine + rise * sine)
     assert abs(rows[0] - top) <= 1.0
 
 
-def test_headlights_show_the_markings_at_night(town: Bank):
+def test_headlights_show_the_markings_at_night(town: MapArrays):
     image = render(town, _world([NIGHT], actors=False), SMALL)[0].astype(int).sum(-1)
     road = image[40:58, 20:76]
     assert np.percentile(road, 99.5) > 1.6 * np.median(road) > 60
     assert image[:20].mean() < 0.5 * np.median(road)  # the sky is darker than the lit road
 
 
-def test_fog_hides_what_is_far_and_not_what_is_near(town: Bank):
+def test_fog_hides_what_is_far_and_not_what_is_near(town: MapArrays):
     clear, thick = render(town, _world([DAY, replace(DAY, fog_density=70.0)]), SMALL).astype(float)
     far, near = np.s_[26:30, :], np.s_[58:64, 30:70]
     assert thick[far].std() < 0.5 * clear[far].std()
@@ -287,12 +287,12 @@ def test_fog_hides_what_is_far_and_not_what_is_near(town: Bank):
 
 
 @pytest.mark.parametrize("change", [{"width": 1}, {"fov": 0.0}, {"up": 0.0}, {"pitch": 95.0}])
-def test_an_impossible_camera_is_refused_with_its_value(town: Bank, change: dict[str, float]):
+def test_an_impossible_camera_is_refused_with_its_value(town: MapArrays, change: dict[str, float]):
     with pytest.raises(ValueError, match=next(iter(change)) if "width" not in change else "1 x 64"):
         render(town, _world([DAY]), replace(SMALL, **change))
 
 
-def test_an_out_array_of_another_shape_is_refused(town: Bank):
+def test_an_out_array_of_another_shape_is_refused(town: MapArrays):
     with pytest.raises(ValueError, match="wanted"):
         render(town, _world([DAY]), SMALL, np.zeros((1, 4, 4, 3), np.uint8))
 
@@ -313,8 +313,8 @@ def _cold(kernel, *arguments) -> str:
 
 
 @pytest.mark.parametrize("camera", [SMALL, replace(SMALL, pitch=-90.0)], ids=["ahead", "around"])
-def test_kernels_hold_no_double_precision_arithmetic(town: Bank, camera: Camera):
-    view, world, table = view_of(camera), _world([WEATHERS["night_rain"]]), _light(WEATHERS["night_rain"])
+def test_kernels_hold_no_double_precision_arithmetic(town: MapArrays, camera: Camera):
+    view, world, table = camera_rays(camera), _world([WEATHERS["night_rain"]]), _light(WEATHERS["night_rain"])
     sunny, touched = _light(DAY), np.zeros(SMALL.height, np.uint8)
     high, wide, f = SMALL.height, SMALL.width, np.float32
     o, zb, shaded = np.zeros((high, wide, 3), np.uint8), np.zeros((high, wide), f), np.zeros(wide, np.uint32)
@@ -323,7 +323,7 @@ def test_kernels_hold_no_double_precision_arithmetic(town: Bank, camera: Camera)
     base = town.texels.view("<u4").reshape(-1)
     meshes, pictures = looks.meshes(), textures.atlas()
     codes = {
-        "light_of": _cold(weather.light_of, world.weather[0], table),
+        "light_of": _cold(weather.lighting, world.weather[0], table),
         "draw_sky": _cold(sky.draw_sky, o, *head, view.horizon, f(0), table, town.skyline[0], noise[0], False,
                           np.zeros(wide, f), np.zeros((4, wide), f), shaded),
         "draw_ground": _cold(underfoot.draw_ground, o, *head, view.horizon, f(0), f(0), f(0), False, table, noise,
@@ -335,11 +335,11 @@ def test_kernels_hold_no_double_precision_arithmetic(town: Bank, camera: Camera)
                               town.scenery_start[0], town.scenery_start[1]),
         "draw_mirror": _cold(underfoot.draw_mirror, o, zb, view.geometry, view.horizon, table, zb.copy(),
                              np.zeros(wide, np.int32)),
-        "draw_patch": _cold(underfoot.draw_patch, o, zb, *head, view.horizon, table, f(9), f(0), f(1), f(0), f(4), f(2),
-                            f(2), f(-0.5), f(-0.5), f(-0.5)),
-        "gather": _cold(objects.gather, item, order, view.geometry, meshes.reach, f(0), f(0), f(0), 0, world.kind,
+        "draw_patch": _cold(underfoot.draw_contact_shadow, o, zb, *head, view.horizon, table, f(9), f(0), f(1), f(0),
+                            f(4), f(2), f(2), f(-0.5), f(-0.5), f(-0.5)),
+        "gather": _cold(objects.cull, item, order, view.geometry, meshes.reach, f(0), f(0), f(0), 0, world.kind,
                         world.x, world.y, world.yaw, world.length, world.width, world.height, world.overhang,
-                        world.look, world.speed, town.scenery, town.scenery_start[0], town.scenery_start[1]),
+                        world.appearance, world.speed, town.scenery, town.scenery_start[0], town.scenery_start[1]),
         "draw_lights": _cold(lights.draw_lights, o, zb, item, 0, view.geometry, table, np.zeros(faces.DEPTHS, f),
                              np.int32(0)),
         "draw_rain": _cold(rain.draw_rain, o, world.seed[0], world.tick[0], view.geometry, view.horizon, view.cols,
@@ -354,7 +354,7 @@ def test_kernels_hold_no_double_precision_arithmetic(town: Bank, camera: Camera)
         assert not doubles, f"{name}: {doubles[:3]}"
 
 
-def test_golden_images_still_look_the_same(town: Bank):
+def test_golden_images_still_look_the_same(town: MapArrays):
     drawn = render(town, _world(list(WEATHERS.values())), SMALL)
     GOLDEN.mkdir(exist_ok=True)
     wrong = []

@@ -7,7 +7,7 @@ import pytest
 
 from sim.datatypes.episode import MapSpec
 from sim.datatypes.vocabulary import DECISION, DECISIONS, ROUTE_SPACING
-from sim.road.graph.decision_points import bays_of, places_of
+from sim.road.graph.decision_points import bays_of, decision_points
 from sim.road.map.loading import junctions_of_kind, load_map
 
 EDGE = 6.0 + 0.5 * 3.5  # [m] from the middle of an exit's junction to its edges
@@ -131,7 +131,7 @@ def test_the_same_map_gives_the_same_place_and_a_map_of_another_kind_none():
     spec = MapSpec("exits", kind="exits")
     assert load_map(spec)[1] is load_map(spec)[1]
     t = load_map(MapSpec("t_junction"))[0]
-    assert all(places_of(t, kind) == () for kind in ("exits", "legs", "passage", "bays", "street"))
+    assert all(decision_points(t, kind) == () for kind in ("exits", "legs", "passage", "bays", "street"))
     with pytest.raises(ValueError, match="has 0 junctions of kind 'exits'"):
         load_map(MapSpec("t_junction", kind="exits"))
     exits = load_map(spec)[0]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sim.actors.kinds import EGO, VEHICLES
 from sim.carla.control import VehicleControl, action_of, control_of
 from sim.datatypes.action import Action
-from sim.dynamics.bicycle import driven
+from sim.dynamics.bicycle import drive_batch
 
 shares = st.floats(0, 1, width=32)
 CLOSE = 1e-6  # one division and one product in float32, of numbers up to 7
@@ -86,7 +86,7 @@ def test_both_pedals_slow_a_car_that_rolls_against_its_gear(throttle: float, bra
     wanted = -min(throttle * EGO.max_acceleration + brake * EGO.max_braking, EGO.max_braking)
     action = ours(speed, throttle=throttle, brake=brake, reverse=reverse)
     assert action.acceleration[0] == pytest.approx(wanted, abs=CLOSE)
-    after = driven(
+    after = drive_batch(
         (np.zeros((1, 3)), np.full(1, speed), np.zeros(1), np.zeros(1)), action.steer, action.acceleration,
         np.full(1, 0.85), 0.1, EGO, action.reverse,
     )[1]  # fmt: skip

@@ -24,7 +24,7 @@ from numba import boolean, float32, int32, int64
 import sim.core.cuda
 from sim.core.cuda import THREADS, blocks, device, per_world, ptx
 from sim.core.kernel import kernel
-from sim.road.map.map_batch import MapBank
+from sim.road.map.map_batch import MapBatch
 
 needs_compiler = pytest.mark.skipif(
     importlib.util.find_spec("numba_cuda") is None, reason="compiling for CUDA needs the extra: pip install .[gpu]"
@@ -38,7 +38,7 @@ def rows(kind: Any, axes: int = 2) -> Any:
 
 F, W = float32, rows(float32)  # a number, and one for every actor of every world
 KINDS = rows(int32)
-BANK = numba.typeof(MapBank().arrays)
+BANK = numba.typeof(MapBatch().arrays)
 WHEELS = rows(boolean, 1)
 
 # Every `@kernel(inline=True)` of the step, with the types that the step calls it with.
@@ -93,7 +93,7 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "road.map.surface": {"surface_at": (F, F, int32, BANK), "wheels_off": (F, F, F, F, F, F, int32, BANK, WHEELS)},
 }
-# Parts of `sim.traffic.step.advance` and `sim.traffic.route_follower.drive_errands`: they are compiled with these, as
+# Parts of `sim.traffic.step.advance` and `sim.traffic.route_follower.step_followers`: they are compiled with these, as
 # one launch each, below.
 PARTS = {
     "core.hashing",
@@ -164,12 +164,12 @@ def test_the_whole_step_compiles_to_one_clean_launch_with_a_thread_a_world() -> 
 
 @needs_compiler
 def test_traffic_compiles_to_one_clean_launch_with_a_thread_a_world() -> None:
-    from sim.road.map.lane_arrays import lay_out
-    from sim.traffic.state import empty_crowd
+    from sim.road.map.lane_arrays import concatenate
+    from sim.traffic.state import empty_traffic
     from sim.traffic.step import advance
     from sim.world.embedded import empty_world
 
-    typed = [numba.typeof(made) for made in (empty_world(2, 2), empty_crowd(2, 2, scripts=True), lay_out([]))]
+    typed = [numba.typeof(made) for made in (empty_world(2, 2), empty_traffic(2, 2, scripts=True), concatenate([]))]
     code = ptx(per_world(advance), (*typed, W, rows(int64, 1), rows(F, 1), F, int64))
     assert code.count(".entry") == 1 and "%tid.x" in code
     assert not faults(code)
@@ -177,11 +177,11 @@ def test_traffic_compiles_to_one_clean_launch_with_a_thread_a_world() -> None:
 
 @needs_compiler
 def test_errands_compile_to_one_clean_launch_with_a_thread_a_world() -> None:
-    from sim.traffic.route_follower import drive_errands, empty_errands
+    from sim.traffic.route_follower import empty_followers, step_followers
     from sim.world.embedded import empty_world
 
-    typed = [numba.typeof(made) for made in (empty_world(2, 2), empty_errands(2, 2, tails=True))]
-    code = ptx(per_world(drive_errands), (*typed, W, rows(int64, 1), rows(F, 1), rows(F, 1), F, int64))
+    typed = [numba.typeof(made) for made in (empty_world(2, 2), empty_followers(2, 2, tails=True))]
+    code = ptx(per_world(step_followers), (*typed, W, rows(int64, 1), rows(F, 1), rows(F, 1), F, int64))
     assert code.count(".entry") == 1 and "%tid.x" in code
     assert not faults(code)
 
@@ -249,7 +249,7 @@ assert (np.abs(here.world.x - start)[:, 0] > 0.01).any()
 for name in ("x", "y", "yaw", "speed", "path_s", "route_s", "route_offset"):
     apart = np.abs(getattr(here.world, name) - getattr(there.world, name)).max()
     assert apart < 1e-4, (name, apart)
-for name in ("tick", "outcome", "branch"):
+for name in ("tick", "outcome", "shown_decision"):
     assert (getattr(here.world, name) == getattr(there.world, name)).all(), name
 assert (there.world.tick > 0).all()
 print("same")

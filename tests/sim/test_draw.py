@@ -16,9 +16,9 @@ from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Weather
 from sim.datatypes.road_map import Ground, RoadMap
 from sim.road.graph.traffic_lights import GREEN, OFF, RED
 from sim.viz.markers import EGO_COLOUR, Box, Lamp, boxes_of
-from sim.viz.top_down import Line, Text, background, film_strip, text_width, top_down, window_of, write
+from sim.viz.top_down import Line, Text, background, film_strip, text_width, top_down, viewport_of, write
 from sim.viz.video import Captions, drive_film, ending, fitted, hud, steering_trace, wrapped, write_film
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 from sim.world.embedded import EmbeddedWorld
 
 GREY = np.full((90, 160, 3), 120, np.uint8)
@@ -57,7 +57,7 @@ def plain_map() -> RoadMap:
 
 @pytest.mark.parametrize("up", [math.pi / 2, 0.0, 2.1])
 def test_a_window_puts_its_centre_in_the_middle_and_its_heading_up(up: float) -> None:
-    window = Window((3.0, -2.0), 20.0, 100, 80, up)
+    window = Viewport((3.0, -2.0), 20.0, 100, 80, up)
     ahead = np.array([3.0 + math.cos(up), -2.0 + math.sin(up)])
     left = np.array([3.0 - math.sin(up), -2.0 + math.cos(up)])
     np.testing.assert_allclose(
@@ -66,19 +66,19 @@ def test_a_window_puts_its_centre_in_the_middle_and_its_heading_up(up: float) ->
 
 
 def test_ground_lies_where_the_window_says() -> None:
-    picture = top_down(plain_map(), Window((20.0, 10.0), 36.0, 144, 72))
+    picture = top_down(plain_map(), Viewport((20.0, 10.0), 36.0, 144, 72))
     assert picture.shape == (72, 144, 3)
     west, east, south = picture[20, 10], picture[20, 130], picture[70, 80]
     assert west.argmax() == 0 and east.argmax() == 1 and south.argmax() == 2
 
 
 def test_ground_turns_with_the_window() -> None:
-    picture = top_down(plain_map(), Window((20.0, 10.0), 18.0, 72, 144, up=0.0))  # east is up, north is to the left
+    picture = top_down(plain_map(), Viewport((20.0, 10.0), 18.0, 72, 144, up=0.0))  # east is up, north is to the left
     assert picture[10, 20].argmax() == 1 and picture[135, 20].argmax() == 0 and picture[70, 70].argmax() == 2
 
 
 def test_a_car_is_drawn_in_its_colour_where_it_stands() -> None:
-    window = Window((20.0, 10.0), 30.0, 240, 160)
+    window = Viewport((20.0, 10.0), 30.0, 240, 160)
     picture = top_down(plain_map(), window, [Box(25.0, 12.0, 0.7, 4.4, 1.8, EGO_COLOUR, ego=True)])
     column, row = window.pixels(np.array([[25.0, 12.0]]))[0].astype(int)
     rear = window.pixels(np.array([[25.0, 12.0]]) - 0.9 * np.array([[math.cos(0.7), math.sin(0.7)]]))[0].astype(int)
@@ -88,7 +88,7 @@ def test_a_car_is_drawn_in_its_colour_where_it_stands() -> None:
 
 @pytest.mark.parametrize("kind", ["walker", "cone", "bicycle"])
 def test_everybody_on_the_road_has_a_mark_where_they_are(kind: str) -> None:
-    window, colour = Window((20.0, 10.0), 30.0, 240, 160), (30, 60, 220)
+    window, colour = Viewport((20.0, 10.0), 30.0, 240, 160), (30, 60, 220)
     bare = top_down(plain_map(), window)
     marked = top_down(plain_map(), window, [Box(25.0, 12.0, 0.7, 1.0, 0.6, colour, kind=kind)])
     rows, columns = np.nonzero((bare != marked).any(-1))
@@ -100,7 +100,7 @@ def test_everybody_on_the_road_has_a_mark_where_they_are(kind: str) -> None:
 
 
 def test_a_light_from_above_has_the_colour_that_it_shows_on_the_side_that_it_faces() -> None:
-    window = Window((20.0, 10.0), 30.0, 240, 160)
+    window = Viewport((20.0, 10.0), 30.0, 240, 160)
     red, green, off = (top_down(plain_map(), window, lamps=[Lamp(25.0, 12.0, 0.0, s)]) for s in (RED, GREEN, OFF))
     column, row = window.pixels(np.array([[25.7, 12.0]]))[0].astype(int)
     assert red[row, column, 0] > 220 > 120 > red[row, column, 1]
@@ -109,7 +109,7 @@ def test_a_light_from_above_has_the_colour_that_it_shows_on_the_side_that_it_fac
 
 
 def test_a_line_is_drawn_along_its_points_and_named_in_the_legend() -> None:
-    window = Window((20.0, 10.0), 30.0, 240, 160)
+    window = Viewport((20.0, 10.0), 30.0, 240, 160)
     points = np.array([[10.0, 6.0], [30.0, 6.0]])
     bare = top_down(plain_map(), window, lines=[Line(points, (10, 20, 230))])
     named = top_down(plain_map(), window, lines=[Line(points, (10, 20, 230), "taken")])
@@ -119,7 +119,7 @@ def test_a_line_is_drawn_along_its_points_and_named_in_the_legend() -> None:
 
 
 def test_a_kept_background_gives_the_same_picture(backend: EmbeddedWorld) -> None:
-    window = window_of(backend.maps.arrays, backend.world, 0, backend.episodes[0], (120, 100))
+    window = viewport_of(backend.maps.arrays, backend.world, 0, backend.episodes[0], (120, 100))
     road_map, boxes = backend.maps.maps[0], boxes_of(backend.world, 0)
     once = top_down(road_map, window, boxes, wet=0.5)
     np.testing.assert_array_equal(once, top_down(road_map, window, boxes, base=background(road_map, window, 0.5)))
@@ -128,13 +128,13 @@ def test_a_kept_background_gives_the_same_picture(backend: EmbeddedWorld) -> Non
 
 
 def test_rain_darkens_the_road_from_above(backend: EmbeddedWorld) -> None:
-    window = window_of(backend.maps.arrays, backend.world, 0, backend.episodes[0])
+    window = viewport_of(backend.maps.arrays, backend.world, 0, backend.episodes[0])
     road_map = backend.maps.maps[0]
     assert top_down(road_map, window, wet=1.0).mean() < top_down(road_map, window).mean() - 5
 
 
 def test_the_window_holds_ego_and_the_ends_of_its_ways_with_its_heading_up(backend: EmbeddedWorld) -> None:
-    window = window_of(backend.maps.arrays, backend.world, 0, backend.episodes[0], (200, 150))
+    window = viewport_of(backend.maps.arrays, backend.world, 0, backend.episodes[0], (200, 150))
     ego = boxes_of(backend.world, 0)[-1]
     bank = backend.maps.arrays
     ends = []
@@ -158,7 +158,7 @@ def test_boxes_are_centred_on_vehicles_not_on_axles_and_absent_actors_are_left_o
 
 def test_an_impossible_window_is_refused() -> None:
     with pytest.raises(ValueError, match="spans -1"):
-        Window((0, 0), -1.0)
+        Viewport((0, 0), -1.0)
 
 
 def test_a_strip_holds_every_frame_in_its_order() -> None:

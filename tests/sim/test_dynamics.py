@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sim.actors.kinds import VEHICLES, Vehicle
 from sim.dynamics import bicycle as dynamics
-from sim.dynamics.bicycle import DRY_GRIP, WET_GRIP, driven, forward, grip_of, inverse, tyres
+from sim.dynamics.bicycle import DRY_GRIP, WET_GRIP, drive_batch, forward, friction_circle, grip_of, inverse
 
 CAR = VEHICLES["car"]
 
@@ -130,7 +130,7 @@ def at(speed: float | np.ndarray, steer: float = 0.0, acceleration: float = 0.0)
 def pushed(state: State, steer: float, pedal: float, grip: float = DRY, reverse: bool = False, vehicle=CAR) -> State:
     """One tick of the same controls for everyone."""
     n = len(state[1])
-    return driven(
+    return drive_batch(
         state, np.full(n, steer), np.full(n, pedal), np.full(n, grip), TICK, vehicle, np.full(n, reverse)
     )  # fmt: skip
 
@@ -169,7 +169,7 @@ def test_the_pedal_is_followed_with_the_lag_however_long_the_tick(tick: float) -
     state, seconds = at(5.0), 2.0
     seen = []
     for _ in range(round(seconds / tick)):
-        state = driven(state, np.zeros(1), np.full(1, 2.0), np.full(1, DRY), tick, CAR)
+        state = drive_batch(state, np.zeros(1), np.full(1, 2.0), np.full(1, DRY), tick, CAR)
         seen.append(float(state[3][0]))
     share = CAR.lag / (CAR.lag + tick)
     # The acceleration is a difference of speeds near 9 m/s, which have steps of 1e-6.
@@ -196,7 +196,9 @@ def test_tyres_never_give_more_than_the_circle(
     speed: float, wheel: float, was: float, steer: float, pedal: float, grip: float, reverse: bool
 ) -> None:
     one = np.ones(1)
-    pose, after, _, _ = driven(at(speed, wheel, was), steer * one, pedal * one, grip * one, 0.05, CAR, reverse * one, 1)
+    pose, after, _, _ = drive_batch(
+        at(speed, wheel, was), steer * one, pedal * one, grip * one, 0.05, CAR, reverse * one, 1
+    )
     along = (after[0] - np.float32(speed)) / 0.05
     sideways = pose[0, 2] / 0.05 * (after[0] + np.float32(speed)) / 2
     assert math.hypot(along, sideways) <= grip * 9.81 + 1e-3  # speeds of float32, steps of 1e-6, over 0.05 s
@@ -206,7 +208,7 @@ def test_tyres_never_give_more_than_the_circle(
 def test_sharing_out_the_circle_gives_the_bend_first_and_keeps_some_for_the_brakes(
     wanted: float, braking: float
 ) -> None:
-    sideways, left = tyres.py_func(np.float32(wanted), np.float32(braking))
+    sideways, left = friction_circle.py_func(np.float32(wanted), np.float32(braking))
     assert sideways <= np.float32(wanted)
     assert math.hypot(sideways, left) == pytest.approx(1.0, abs=1e-6) or wanted > 1
     assert math.hypot(sideways, left) <= 1 + 1e-6
@@ -289,10 +291,10 @@ def test_driven_cars_move_in_a_batch_as_they_do_alone(crowd: dict[str, np.ndarra
     state = (crowd["pose"], crowd["speed"] - 4, crowd["steer"], crowd["acceleration"])
     asked = [rng.uniform(-0.6, 0.6, 200), rng.uniform(-8, 4, 200), rng.uniform(0.5, 0.9, 200)]
     reverse = rng.random(200) < 0.4
-    together = driven(state, *asked, TICK, CAR, reverse)
+    together = drive_batch(state, *asked, TICK, CAR, reverse)
     for i in range(0, 200, 7):
         one = slice(i, i + 1)
-        alone = driven(tuple(a[one] for a in state), *(a[one] for a in asked), TICK, CAR, reverse[one])  # type: ignore[arg-type]
+        alone = drive_batch(tuple(a[one] for a in state), *(a[one] for a in asked), TICK, CAR, reverse[one])  # type: ignore[arg-type]
         for mine, theirs in zip(alone, together):
             assert mine.tobytes() == theirs[one].tobytes()
 

@@ -12,10 +12,10 @@ from policies.expert.expert import Fixed
 from sim.actors.kinds import EGO
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Weather
-from sim.datatypes.vocabulary import DECISION, NO_BRANCH, OUTCOME, OUTCOMES
+from sim.datatypes.vocabulary import DECISION, OUTCOME, OUTCOMES, UNDECIDED
 from sim.world.conformance import actions, same
 from sim.world.embedded import EmbeddedWorld
-from sim.world.rollout import look, progress
+from sim.world.rollout import observe_for, progress
 from tests.reference import step as slow
 from tests.worlds import ONCOMING, PARKED, T, episode, started
 
@@ -46,7 +46,7 @@ def compare(backend: EmbeddedWorld, action: Action) -> None:
             np.testing.assert_allclose(world.route_s[w], [r[1] for r in here.routes], atol=SAME_PLACE)
             np.testing.assert_allclose(world.route_offset[w], [r[2] for r in here.routes], atol=SAME_PLACE)
         assert world.tick[w] == here.tick
-        assert world.branch[w] == here.branch, f"world {w}, tick {here.tick}"
+        assert world.shown_decision[w] == here.shown_decision, f"world {w}, tick {here.tick}"
         assert OUTCOMES[world.outcome[w]] == here.outcome, f"world {w}, tick {here.tick}"
 
 
@@ -76,12 +76,12 @@ def test_a_driven_step_is_the_slow_twins_step(way: str) -> None:
         for name, driver in drivers.items():
             chosen = np.array([w for w in range(8) if ways[w] == name], int)
             if len(chosen):
-                given, _ = driver.act(look(backend, "state", chosen), np.zeros((len(chosen), 0)))
+                given, _ = driver.act(observe_for(backend, "state", chosen), np.zeros((len(chosen), 0)))
                 action.steer[chosen], action.acceleration[chosen] = given.steer, given.acceleration
         action.steer[:] += rng.normal(0, 0.02, 8)
         compare(backend, action)
     assert {OUTCOMES[o] for o in backend.world.outcome} >= {"arrived", "timeout"}
-    assert backend.world.branch[0] == DECISION[way]
+    assert backend.world.shown_decision[0] == DECISION[way]
 
 
 def test_a_wild_step_is_the_slow_twins_step() -> None:
@@ -118,7 +118,7 @@ def drive(backend: EmbeddedWorld, way: str) -> None:
     driver = Fixed(way)
     every = np.arange(backend.worlds)
     while (backend.world.outcome == OUTCOME["running"]).any():
-        backend.step(driver.act(look(backend, "state", every), np.zeros((backend.worlds, 0)))[0])
+        backend.step(driver.act(observe_for(backend, "state", every), np.zeros((backend.worlds, 0)))[0])
 
 
 @pytest.mark.parametrize("way", ["left", "right"])
@@ -126,7 +126,7 @@ def test_arrival_comes_finish_metres_beyond_the_junction(way: str) -> None:
     backend = started([episode(1), episode(2, finish=20.0)])
     drive(backend, way)
     assert (backend.world.outcome == OUTCOME["arrived"]).all()
-    assert (backend.world.branch == DECISION[way]).all()
+    assert (backend.world.shown_decision == DECISION[way]).all()
     bank = backend.maps.arrays
     for w, finish in enumerate((12.0, 20.0)):
         r = int((bank.decision[backend.world.route[w]] == DECISION[way]).argmax())
@@ -139,9 +139,9 @@ def test_no_branch_is_counted_before_the_junction_is_left() -> None:
     bank, driver = backend.maps.arrays, Fixed("left")
     r = int((bank.decision[backend.world.route[0]] == DECISION["left"]).argmax())
     while backend.world.outcome[0] == OUTCOME["running"]:
-        backend.step(driver.act(look(backend, "state", np.arange(1)), np.zeros((1, 0)))[0])
+        backend.step(driver.act(observe_for(backend, "state", np.arange(1)), np.zeros((1, 0)))[0])
         left = backend.world.route_s[0, r] > bank.junction_out[backend.world.route[0, r]]
-        assert (backend.world.branch[0] == DECISION["left"]) == bool(left)
+        assert (backend.world.shown_decision[0] == DECISION["left"]) == bool(left)
 
 
 def test_two_wheels_on_the_grass_end_an_episode_and_one_does_not() -> None:
@@ -160,7 +160,7 @@ def test_time_runs_out_at_the_time_limit() -> None:
     for tick in range(1, 16):
         backend.step(actions(1))
         assert (backend.world.outcome[0] == OUTCOME["timeout"]) == (tick == 15)
-    assert backend.world.branch[0] == NO_BRANCH
+    assert backend.world.shown_decision[0] == UNDECIDED
 
 
 def test_limits_of_wheel_engine_and_brakes_hold() -> None:
@@ -262,7 +262,7 @@ def test_a_shadow_of_the_same_episode_is_the_world_itself() -> None:
     for _ in range(20):
         one.step(actions(1, 0.01, 0.5))
         other.step(actions(1, -0.2, -1.0))  # its own ego's doings do not matter
-        other.adopt(one.world)
+        other.sync_ego(one.world)
     for name in ("x", "y", "yaw", "speed", "route_s", "tick", "outcome"):
         same_field = getattr(one.world, name)[:, :1] if getattr(one.world, name).ndim > 1 else getattr(one.world, name)
         other_field = getattr(other.world, name)
@@ -273,7 +273,7 @@ def test_a_shadow_takes_over_ego_and_nobody_else() -> None:
     one, other = shadows([episode(1, map=T)], [episode(1, actors=(ONCOMING,))])
     before = other.world.copy()
     one.step(actions(1, 0.1, 1.0))
-    other.adopt(one.world)
+    other.sync_ego(one.world)
     assert other.world.x[0, 0] == one.world.x[0, 0] and other.world.tick[0] == 1
     assert other.world.kind[0, 1] == before.kind[0, 1] and other.world.x[0, 1] == before.x[0, 1]
     same(one.world, one.world)
@@ -288,7 +288,7 @@ def test_a_step_in_halves_with_ego_moved_from_outside_is_a_step() -> None:
         halves.move_others()
         for name in ("x", "y", "yaw", "speed", "steer", "acceleration"):
             getattr(halves.world, name)[:, 0] = getattr(whole.world, name)[:, 0]
-        halves.judge()
+        halves.evaluate_termination()
     assert (whole.world.outcome != OUTCOME["running"]).all()
     for name, array in whole.world._asdict().items():
         np.testing.assert_allclose(getattr(halves.world, name), array, atol=1e-5, err_msg=name)

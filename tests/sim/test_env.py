@@ -16,7 +16,7 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from scenarios.gym.registration import DRIVE, make_drive, make_fleet
 from sim.actors.kinds import EGO
 from sim.datatypes.vocabulary import OUTCOME
-from sim.envs.driving_env import DriveEnv, Fleet, to_action
+from sim.envs.driving_env import DrivingEnv, DrivingVectorEnv, to_action
 from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL, episode
 
@@ -25,12 +25,12 @@ def draw(seed: int):  # type: ignore[no-untyped-def]
     return episode(seed, distance=20.0 + seed % 7, speed=3.0 + seed % 5, time_limit=0.5 + 0.4 * (seed % 9))
 
 
-def drive_env(render_mode: str | None = None) -> DriveEnv:
-    return DriveEnv(EmbeddedWorld(1, SMALL), draw, render_mode)
+def drive_env(render_mode: str | None = None) -> DrivingEnv:
+    return DrivingEnv(EmbeddedWorld(1, SMALL), draw, render_mode)
 
 
-def fleet(worlds: int, render_mode: str | None = None) -> Fleet:
-    return Fleet(EmbeddedWorld(worlds, SMALL), draw, render_mode)
+def fleet(worlds: int, render_mode: str | None = None) -> DrivingVectorEnv:
+    return DrivingVectorEnv(EmbeddedWorld(worlds, SMALL), draw, render_mode)
 
 
 def run(code: str, *flags: str) -> str:
@@ -98,7 +98,7 @@ def test_a_given_episode_is_driven() -> None:
 def test_rewards_add_up_to_the_progress_and_a_crash_costs_one() -> None:
     env = drive_env()
     _, info = env.reset(options={"episode": episode(1, time_limit=20.0)})
-    assert info["progress"] == 0.0 and info["outcome"] == "running" and info["branch"] == "none"
+    assert info["progress"] == 0.0 and info["outcome"] == "running" and info["shown_decision"] == "none"
     total, terminated = 0.0, False
     while not terminated:
         _, reward, terminated, truncated, info = env.step(np.array([0.02, 0.3], np.float32))
@@ -125,7 +125,7 @@ def test_a_render_is_the_cameras_picture() -> None:
 
 def test_one_world_is_what_a_drive_env_wants() -> None:
     with pytest.raises(ValueError, match="2 worlds; it drives exactly 1"):
-        DriveEnv(EmbeddedWorld(2, SMALL), draw)
+        DrivingEnv(EmbeddedWorld(2, SMALL), draw)
 
 
 # ------------------------------------------------------------------------------------------------------ many worlds
@@ -145,7 +145,7 @@ def test_a_fleet_is_so_many_drive_envs_to_the_byte_over_autoresets() -> None:
         for name in ("camera", "speed"):
             assert seen[name].dtype == seen_too[name].dtype
             assert seen[name].tobytes() == seen_too[name].tobytes(), name
-        for name in ("outcome", "branch", "progress"):
+        for name in ("outcome", "shown_decision", "progress"):
             assert list(info[name]) == list(info_too[name]), name
         action = rng.uniform(-1, 1, (worlds, 2)) * [0.1, 1.0] + [[0.3, 0.5], [-0.1, 0.2], [0.0, 0.3]]
         results = [mine.step(action.astype(np.float32)), theirs.step(action.astype(np.float32))]

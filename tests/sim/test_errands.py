@@ -236,7 +236,7 @@ def test_a_tailgater_keeps_its_gap_and_never_touches_an_ego_that_brakes_with_all
 
 def test_a_tailgater_follows_ego_through_its_turn() -> None:
     from policies.expert.expert import Fixed
-    from sim.world.rollout import look
+    from sim.world.rollout import observe_for
 
     actor = ActorSpec("behind", follows=4.0)
     episodes = [Episode("tail", 3, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=30.0, speed=6.0,
@@ -246,12 +246,12 @@ def test_a_tailgater_follows_ego_through_its_turn() -> None:
     driver = Fixed("left")
     memory = driver.begin(2)
     for _ in range(140):
-        seen = look(backend, driver.needs, np.arange(2))
+        seen = observe_for(backend, driver.needs, np.arange(2))
         action, memory = driver.act(seen, memory)
         backend.step(action)
         assert not touching(backend, 0)
     world = backend.world
-    assert world.branch[0] == TURNS.index("left")
+    assert world.shown_decision[0] == TURNS.index("left")
     apart = np.hypot(world.x[0, 0] - world.x[0, 1], world.y[0, 0] - world.y[0, 1])
     assert apart < 13.0 and abs(np.sin(world.yaw[0, 1] - world.yaw[0, 0])) < 0.2
 
@@ -285,7 +285,7 @@ def test_an_episode_without_the_new_keys_is_stored_as_before_and_one_with_them_c
 def test_a_script_begins_where_ego_is_so_near_the_junction_or_so_far_behind_its_edge() -> None:
     ahead = Script(((5.0, 0.0),), 1.0, near_junction=20.0)
     behind = replace(ahead, near_junction=None, past=5.0)
-    episode = Episode("cue", 1, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=40.0, speed=8.0,
+    episode = Episode("trigger", 1, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=40.0, speed=8.0,
                       actors=(ActorSpec("near", "walker", side=5.0, script=ahead),
                               ActorSpec("past", "walker", side=-9.0, script=behind)))  # fmt: skip
     backend = EmbeddedWorld(1)

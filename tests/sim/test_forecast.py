@@ -129,11 +129,11 @@ def test_a_shadow_has_its_own_weather_at_the_tick_of_the_world_that_it_follows()
     for tick in range(1, 45):
         base.step(idle(1))
         shadow.step(idle(1))
-        shadow.adopt(base.world)
+        shadow.sync_ego(base.world)
         assert shadow.world.weather[0].tobytes() == weather_at(wet, tick * 0.1).tobytes()
         assert shadow.world.x[0, 0] == base.world.x[0, 0]
     other = started([wet])
-    other.adopt(base.world)
+    other.sync_ego(base.world)
     assert other.world.weather[0, RAIN] == 70.0, "a world that joins late finds the weather of now"
 
 

@@ -15,10 +15,10 @@ from sim.datatypes.vocabulary import KIND, KINDS
 from sim.road.generators.registry import GENERATORS
 from sim.road.graph.traffic_lights import GREEN, RED, light_state
 from sim.road.map.compiler import compiled
-from sim.road.map.lane_arrays import GATES, streets_of
-from sim.road.map.map_batch import MapBank
-from sim.road.map.obstacle_grid import TRUNKS, grid_of
-from sim.road.map.stop_lines import gates_along
+from sim.road.map.lane_arrays import GATES, drivable_lanes
+from sim.road.map.map_batch import MapBatch
+from sim.road.map.obstacle_grid import TRUNKS, obstacle_grid
+from sim.road.map.stop_lines import stop_lines_along
 from sim.world.embedded import EmbeddedWorld
 from sim.world.step import struck_scenery
 
@@ -26,10 +26,10 @@ from sim.world.step import struck_scenery
 def ways(name: str) -> list[tuple[float, list[str], list[float]]]:
     """Of every way through the first junction: where it begins, and the gates on it with their places."""
     text = GENERATORS[name]()
-    streets = streets_of(text, name)
+    streets = drivable_lanes(text, name)
     found = []
     for route in compiled(text, name).junctions[0].routes:
-        s, kind, _ = gates_along(route.path.points, streets)
+        s, kind, _ = stop_lines_along(route.path.points, streets)
         found.append((route.junction_in, [GATES[k] for k in kind], s.tolist()))
     return found
 
@@ -48,9 +48,9 @@ def test_a_crossing_without_signs_has_no_lines() -> None:
 
 def test_a_town_has_a_line_for_each_approach_with_a_light() -> None:
     text = GENERATORS["grid_town"]()
-    streets = streets_of(text, "grid_town")
+    streets = drivable_lanes(text, "grid_town")
     counts = [
-        len(gates_along(route.path.points, streets)[0])
+        len(stop_lines_along(route.path.points, streets)[0])
         for junction in compiled(text, "grid_town").junctions
         for route in junction.routes
     ]
@@ -107,9 +107,9 @@ def test_a_stop_sign_wants_a_stop() -> None:
     stops = EmbeddedWorld(1, simulation=Simulation(actors=1))
     stops.reset([replace(episode, distance=8.0, speed=2.0)])
     cruise(stops, 30, -3.0)
-    assert stops.world.speed[0, 0] == 0.0 and stops.world.halted[0] == 1
+    assert stops.world.speed[0, 0] == 0.0 and stops.world.stopped_at_line[0] == 1
     cruise(stops, 40, 2.0)
-    assert stops.world.stop_signs[0] == 0 and stops.world.halted[0] == 0
+    assert stops.world.stop_signs[0] == 0 and stops.world.stopped_at_line[0] == 0
 
 
 def test_an_early_stop_is_none() -> None:
@@ -125,12 +125,12 @@ def test_an_early_stop_is_none() -> None:
 def test_the_grid_finds_what_a_look_at_everything_finds() -> None:
     text = GENERATORS["grid_town"]()
     road_map = compiled(text, "grid_town")
-    bank = MapBank()
+    bank = MapBatch()
     bank.add(road_map)
     arrays = bank.arrays
-    boxes, kinds = grid_of(arrays.scenery)[4:]
+    boxes, kinds = obstacle_grid(arrays.scenery)[4:]
     rng = np.random.default_rng(0)
-    struck = 0
+    collided_with = 0
     for _ in range(4000):
         k = int(rng.integers(len(boxes)))  # near something, or nothing would be touched
         x, y = boxes[k, :2] + rng.normal(0.0, 4.0, 2).astype(np.float32)
@@ -140,12 +140,12 @@ def test_the_grid_finds_what_a_look_at_everything_finds() -> None:
                    if abs(b[0] - x) + abs(b[1] - y) < 60.0 and boxes_touch(x, y, cos, sin, 4.4, 1.8, *b)}  # fmt: skip
         found = struck_scenery(x, y, cos, sin, np.float32(4.4), np.float32(1.8), 0, arrays)
         assert (found in touched) if touched else found == 0
-        struck += bool(touched)
-    assert 500 < struck < 3900
+        collided_with += bool(touched)
+    assert 500 < collided_with < 3900
 
 
 def test_of_trees_and_poles_only_the_trunk_is_hit() -> None:
     row = np.array([[KIND["tree"], 10.0, 0.0, 0.0, 5.0, 5.0, 7.0, 0.0]])
-    assert grid_of(row).boxes[0, 4:].tolist() == [0.5, 0.5]
+    assert obstacle_grid(row).boxes[0, 4:].tolist() == [0.5, 0.5]
     assert set(TRUNKS) <= set(KINDS)
-    assert len(grid_of(np.zeros((0, 8))).items) == 0
+    assert len(obstacle_grid(np.zeros((0, 8))).items) == 0

@@ -8,8 +8,8 @@ import pytest
 from scenarios.gym.registration import make_drive
 from sim.actors.kinds import EGO
 from sim.datatypes.action import Action
-from sim.dynamics.bicycle import driven
-from sim.dynamics.signed_acceleration import along_heading, geared
+from sim.dynamics.bicycle import drive_batch
+from sim.dynamics.signed_acceleration import action_from_signed_acceleration, along_heading
 
 SPEEDS = np.array([-3.0, -0.5, 0.0, 0.5, 6.0], np.float32)
 
@@ -19,7 +19,7 @@ def afterwards(action: Action) -> np.ndarray:
     n = len(SPEEDS)
     state = (np.zeros((n, 3), np.float32), SPEEDS, np.zeros(n, np.float32), np.zeros(n, np.float32))
     grip = np.ones(n, np.float32)
-    return driven(state, action.steer, action.acceleration, grip, 0.1, EGO, action.reverse)[1]
+    return drive_batch(state, action.steer, action.acceleration, grip, 0.1, EGO, action.reverse)[1]
 
 
 @pytest.mark.parametrize("back", [False, True])
@@ -27,13 +27,13 @@ def afterwards(action: Action) -> np.ndarray:
 def test_what_is_said_along_the_heading_drives_as_gear_and_pedal_do(back: bool, pedal: float) -> None:
     n = len(SPEEDS)
     action = Action(np.zeros(n, np.float32), np.full(n, pedal, np.float32), np.full(n, back))
-    again = geared(action.steer, along_heading(action, SPEEDS), SPEEDS)
+    again = action_from_signed_acceleration(action.steer, along_heading(action, SPEEDS), SPEEDS)
     np.testing.assert_allclose(afterwards(again), afterwards(action), atol=1e-6)
 
 
 def test_in_a_stand_the_sign_says_which_way_a_car_sets_off_and_nothing_keeps_it_there() -> None:
     stand = np.zeros(3, np.float32)
-    action = geared(stand, np.array([-1.0, 0.0, 1.0]), stand)
+    action = action_from_signed_acceleration(stand, np.array([-1.0, 0.0, 1.0]), stand)
     assert action.reverse is not None and action.reverse.tolist() == [True, False, False]
     assert action.acceleration.tolist() == [1.0, 0.0, 1.0]
 

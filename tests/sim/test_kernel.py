@@ -11,7 +11,7 @@ import pytest
 
 from sim.core import kernel as module
 from sim.core.cache import cache_root
-from sim.core.kernel import kernel, kernel_cache, over_worlds
+from sim.core.kernel import kernel, kernel_cache, parallel_for
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_every_world_is_covered_exactly_once(worlds: int, threads: int, least: i
             covered[start:stop] += 1
             sizes.append(stop - start)
 
-    over_worlds(run, worlds, threads, least)
+    parallel_for(run, worlds, threads, least)
     assert (covered == 1).all()
     assert len(sizes) <= threads
     assert len(sizes) == 1 or min(sizes) >= least
@@ -37,7 +37,7 @@ def test_an_error_in_a_thread_is_an_error() -> None:
             raise ZeroDivisionError("in the second range")
 
     with pytest.raises(ZeroDivisionError, match="second range"):
-        over_worlds(run, 64, 2)
+        parallel_for(run, 64, 2)
 
 
 def test_the_cache_goes_where_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,15 @@ from sim.road.generators import registry as maps
 from sim.road.generators.intersections import t_junction
 from sim.road.graph import lane_graph as lanes
 from sim.road.graph.lane_graph import LANE_KINDS, LIGHTS, STOP, LaneGraph, compile_lanes, lane_graph
-from sim.road.graph.shortest_path import CHANGE, Leg, line_of, nearest_place, shortest_way, wander, way_length
+from sim.road.graph.shortest_path import (
+    CHANGE,
+    LaneInterval,
+    centreline,
+    nearest_place,
+    path_length,
+    random_walk,
+    shortest_path,
+)
 
 MAPS = os.environ.get("HOMUNCULUS_MAPS")
 needs_maps = pytest.mark.skipif(not MAPS, reason="set HOMUNCULUS_MAPS to a folder with Town01.xodr and Town02.xodr")
@@ -259,9 +267,9 @@ def test_a_walk_of_5_km_through_a_town_never_gets_stuck_and_stays_on_the_lanes(n
     for seed in range(3):
         rng = np.random.default_rng(seed)
         origin = (int(rng.choice(graph.lanes_of_kind("driving"))), 0.0)
-        legs = wander(graph, rng, origin, 5000.0, changes=0.3)
-        line = line_of(graph, legs)
-        assert way_length(graph, legs) == pytest.approx(5000.0, rel=0.01)
+        legs = random_walk(graph, rng, origin, 5000.0, changes=0.3)
+        line = centreline(graph, legs)
+        assert path_length(graph, legs) == pytest.approx(5000.0, rel=0.01)
         assert np.hypot(*np.diff(line, axis=0).T).max() < CHANGE + 1.0
         for a, b in itertools.pairwise(legs):
             assert b.lane in graph.successors_of(a.lane) or b.lane in graph.neighbours[a.lane]
@@ -270,7 +278,7 @@ def test_a_walk_of_5_km_through_a_town_never_gets_stuck_and_stays_on_the_lanes(n
 
 def test_a_walk_ends_where_the_road_does() -> None:
     graph = graph_of("crosswalk")
-    legs = wander(graph, np.random.default_rng(0), (int(graph.lanes_of_kind("driving")[0]), 10.0), 500.0)
+    legs = random_walk(graph, np.random.default_rng(0), (int(graph.lanes_of_kind("driving")[0]), 10.0), 500.0)
     assert sum(leg.length for leg in legs) == pytest.approx(104.0 - 10.0, abs=0.1)
 
 
@@ -282,7 +290,7 @@ def test_a_walk_off_a_lane_that_ends_changes_to_the_one_beside_it() -> None:
         graph, successors=graph.successors[gone],
         successor_start=graph.successor_start - (np.arange(len(graph) + 1) > ramp).astype(np.int32),
     ).validate()  # fmt: skip
-    legs = wander(cut, np.random.default_rng(0), (ramp, 0.0), 150.0)
+    legs = random_walk(cut, np.random.default_rng(0), (ramp, 0.0), 150.0)
     assert [int(graph.lane[leg.lane]) for leg in legs[:2]] == [-3, -2] and len(legs) > 2
 
 
@@ -295,9 +303,9 @@ def test_the_shortest_way_is_as_long_as_the_bfs_over_whole_lanes_says(town: Lane
         best = bellman_ford(town, a, b)
         if best is None:
             with pytest.raises(ValueError, match="no way leads"):
-                shortest_way(plain, (a, 1.0), (b, 2.0))
+                shortest_path(plain, (a, 1.0), (b, 2.0))
             continue
-        legs = shortest_way(plain, (a, 1.0), (b, 2.0))
+        legs = shortest_path(plain, (a, 1.0), (b, 2.0))
         assert sum(leg.length for leg in legs) == pytest.approx(best - 1.0 + 2.0, abs=1e-2)
         assert (legs[0].lane, legs[0].begin, legs[-1].lane, legs[-1].end) == (a, 1.0, b, 2.0)
 
@@ -322,10 +330,10 @@ def test_a_way_to_the_lane_beside_changes_lanes_and_a_goal_behind_leads_round(to
         if town.junction[i] < 0 and abs(town.lane[i]) == 2 and town.length[i] > 40
     )  # fmt: skip
     inner = int(town.neighbours[long, 0])
-    legs = shortest_way(town, (long, 0.0), (inner, float(town.length[inner]) - 1.0))
+    legs = shortest_path(town, (long, 0.0), (inner, float(town.length[inner]) - 1.0))
     assert [leg.lane for leg in legs] == [long, inner]
-    round_again = shortest_way(town, (long, 20.0), (long, 10.0))
-    assert len(round_again) > 3 and round_again[-1] == Leg(long, 0.0, 10.0)
+    round_again = shortest_path(town, (long, 20.0), (long, 10.0))
+    assert len(round_again) > 3 and round_again[-1] == LaneInterval(long, 0.0, 10.0)
 
 
 def test_a_place_is_found_again(town: LaneGraph) -> None:

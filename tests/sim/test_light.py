@@ -13,12 +13,12 @@ import pytest
 from sim.actors.kinds import BODIES
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Weather
-from sim.datatypes.road_map import Bank
+from sim.datatypes.road_map import MapArrays
 from sim.datatypes.vocabulary import KIND
 from sim.datatypes.world_state import World
 from sim.dynamics.friction import wetness_of
-from sim.render.rgb import render, view_of
-from sim.road.map.map_batch import MapBank
+from sim.render.rgb import camera_rays, render
+from sim.road.map.map_batch import MapBatch
 
 CAMERA = Camera(width=256, height=144)
 SUNNY = Weather(cloudiness=0.0, fog_density=0.0, sun_altitude_angle=25.0)
@@ -26,12 +26,12 @@ AZIMUTHS = {"east": 0.0, "south": 90.0, "west": 180.0, "north": 270.0}  # CARLA'
 AWAY = {"east": (-1, 0), "south": (0, 1), "west": (1, 0), "north": (0, -1)}  # and where its shadows point
 
 
-def _plain(scenery: Sequence[tuple[float, ...]] = ()) -> Bank:
+def _plain(scenery: Sequence[tuple[float, ...]] = ()) -> MapArrays:
     """A plain of asphalt of 400 m about the origin."""
     ground = np.full((200, 200, 4), 150, np.uint8)
     ground[..., 3] = 255
     rows = np.array(scenery, np.float64).reshape(-1, 8)
-    return MapBank().arrays._replace(
+    return MapBatch().arrays._replace(
         texels=ground.reshape(-1, 4), level_start=np.zeros((1, 1), np.int64),
         level_shape=np.array([[(200, 200)]], np.int32), ground_origin=np.array([[-200, -200]], np.float32),
         ground_texel=np.full(1, 2.0, np.float32), surface=np.zeros(1, np.uint8), surface_start=np.zeros(1, np.int64),
@@ -45,16 +45,18 @@ def _plain(scenery: Sequence[tuple[float, ...]] = ()) -> Bank:
 def _world(weathers: list[Weather], others: Sequence[tuple[str, float, float]] = (), y: float = 0.0) -> World:
     """Ego at (0, y) looks north; the others, a kind and the place of the rear axle each, look north too."""
     count, room = len(weathers), 1 + len(others)
-    per_world = {"seed": np.uint32, "tick": np.int32, "map": np.int32, "outcome": np.int32, "branch": np.int32,
-                 "time_limit": np.int32, "clock": np.int32, "struck": np.int32}  # fmt: skip
+    per_world = {"seed": np.uint32, "tick": np.int32, "map": np.int32, "outcome": np.int32, "shown_decision": np.int32,
+                 "time_limit": np.int32, "clock": np.int32, "collided_with": np.int32}  # fmt: skip
     arrays = {n: np.zeros(count, t) for n, t in per_world.items()}
     for name in World._fields[len(per_world) + 1 :]:
-        arrays[name] = np.zeros((count, room), np.int32 if name in ("kind", "look", "path", "route") else np.float32)
+        arrays[name] = np.zeros(
+            (count, room), np.int32 if name in ("kind", "appearance", "path", "route") else np.float32
+        )
     arrays["weather"] = np.stack([w.array() for w in weathers])
     for i, (kind, px, py) in enumerate([("car", 0.0, y), *others]):
         for name in ("length", "width", "height", "overhang", "wheelbase"):
             arrays[name][:, i] = getattr(BODIES[kind], name)
-        for name, value in (("x", px), ("y", py), ("yaw", math.pi / 2), ("kind", KIND[kind]), ("look", 0xB03028)):
+        for name, value in (("x", px), ("y", py), ("yaw", math.pi / 2), ("kind", KIND[kind]), ("appearance", 0xB03028)):
             arrays[name][:, i] = value
     return World(**arrays)
 
@@ -66,7 +68,7 @@ def _seen(weather: Weather, others: Sequence[tuple[str, float, float]] = (), sce
 
 def _pixel(x: float, y: float) -> tuple[int, int]:
     """Row and column in which ego at the origin sees a place on the ground."""
-    focal, middle, sine, cosine, *_, up = (float(v) for v in view_of(CAMERA).geometry)
+    focal, middle, sine, cosine, *_, up = (float(v) for v in camera_rays(CAMERA).geometry)
     ahead, right = y - CAMERA.forward, x + CAMERA.left
     depth = ahead * cosine - up * sine
     return int(middle + focal * (ahead * sine + up * cosine) / depth), int(CAMERA.width / 2 + focal * right / depth)

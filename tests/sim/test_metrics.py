@@ -26,13 +26,13 @@ from sim.metrics.episode import (
     route_completion,
     succeeded,
 )
-from sim.world.rollout import MOVING, Trajectory, rollout
+from sim.world.rollout import DYNAMIC_FIELDS, Trajectory, rollout
 from tests.worlds import episode, started
 
 
 def made(speed: np.ndarray, yaw: np.ndarray, acceleration: np.ndarray, lived: int, outcome: str) -> Trajectory:
     """One episode of which `lived` ticks were lived; the rest is padding that must not count."""
-    moving = {name: np.zeros((1, len(speed), 1), np.float32) for name in MOVING}
+    moving = {name: np.zeros((1, len(speed), 1), np.float32) for name in DYNAMIC_FIELDS}
     moving["speed"][0, :, 0], moving["yaw"][0, :, 0], moving["acceleration"][0, :, 0] = speed, yaw, acceleration
     ticks = len(speed) - 1
     valid = (np.arange(ticks) < lived)[None]

@@ -21,7 +21,7 @@ from sim.road.map.loading import junctions_of_kind, load_map
 from sim.road.map.rasterize import Canvas, classify
 from sim.road.opendrive.reader import read_network, text_for_carla
 from sim.viz.top_down import top_down
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 
 MAPS = os.environ.get("HOMUNCULUS_MAPS")
 needs_maps = pytest.mark.skipif(not MAPS, reason="set HOMUNCULUS_MAPS to a folder with Town01.xodr and Town02.xodr")
@@ -341,7 +341,7 @@ def test_files_of_other_projects_compile_and_can_be_drawn_from_above(file, kinds
     assert [j.kind for j in road_map.junctions] == kinds
     lanes = [lane.points for lane in read_network(road_map.opendrive, file).lanes if lane.drives]
     middle = np.mean(np.concatenate(lanes)[:, :2], axis=0)
-    picture = top_down(road_map, Window((float(middle[0]), float(middle[1])), 200.0, 120, 120))
+    picture = top_down(road_map, Viewport((float(middle[0]), float(middle[1])), 200.0, 120, 120))
     assert picture.shape == (120, 120, 3) and picture.std() > 5
 
 

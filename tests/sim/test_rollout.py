@@ -12,7 +12,7 @@ from policies.expert.expert import Fixed
 from sim.datatypes.action import Action, Observation
 from sim.datatypes.vocabulary import OUTCOME
 from sim.world.conformance import actions
-from sim.world.rollout import MOVING, Truth, in_chunks, look, progress, rollout
+from sim.world.rollout import DYNAMIC_FIELDS, PrivilegedInput, in_chunks, observe_for, progress, rollout
 from tests.worlds import SMALL, episode, started
 
 EPISODES = [episode(1), episode(2, time_limit=1.0), episode(3, speed=3.0)]
@@ -40,7 +40,7 @@ def test_a_driver_is_asked_about_running_worlds_only_and_keeps_each_ones_memory(
     np.testing.assert_array_equal(driver.last[:, 0], trajectory.ticks)
     for tick, seen in enumerate(driver.seen):
         np.testing.assert_array_equal(seen.slots, np.flatnonzero(trajectory.valid[:, tick]))
-        assert isinstance(seen, Truth) and len(seen.world.tick) == len(seen.slots)
+        assert isinstance(seen, PrivilegedInput) and len(seen.world.tick) == len(seen.slots)
 
 
 def test_a_camera_driver_is_shown_pictures_of_running_worlds_only() -> None:
@@ -61,7 +61,7 @@ def test_a_trajectory_has_one_state_more_than_actions_and_ends_where_the_world_i
     trajectory = rollout(backend, Fixed("right"), EPISODES)
     ticks = trajectory.valid.shape[1]
     assert trajectory.steer.shape == trajectory.acceleration.shape == (3, ticks)
-    for name in MOVING:
+    for name in DYNAMIC_FIELDS:
         assert trajectory.moving[name].shape == (3, ticks + 1, 4)
         np.testing.assert_array_equal(trajectory.moving[name][:, -1], getattr(backend.world, name))
     assert trajectory.outcome.tolist() == [OUTCOME["arrived"], OUTCOME["timeout"], OUTCOME["arrived"]]
@@ -105,7 +105,7 @@ def test_progress_goes_from_nothing_to_all() -> None:
     backend, driver = started([episode(1)], SMALL), Fixed("left")
     found = [float(progress(backend)[0])]
     while backend.world.outcome[0] == OUTCOME["running"]:
-        backend.step(driver.act(look(backend, "state", np.arange(1)), np.zeros((1, 0)))[0])
+        backend.step(driver.act(observe_for(backend, "state", np.arange(1)), np.zeros((1, 0)))[0])
         found.append(float(progress(backend)[0]))
     assert found[0] == 0.0 and found[-1] == 1.0
     # While both ways are equally near it may go over from the shorter to the longer: the left turn is 2.7 m longer.

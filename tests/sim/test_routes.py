@@ -15,12 +15,12 @@ from policies.expert.expert import Expert, Fixed, Idle
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec
 from sim.datatypes.vocabulary import DECISION, OUTCOMES
-from sim.envs.driving_env import DriveEnv, Fleet
+from sim.envs.driving_env import DrivingEnv, DrivingVectorEnv
 from sim.metrics.episode import infractions_of
 from sim.road.graph import keypoint_route as routes
-from sim.road.graph.keypoint_route import ARRIVAL, DEVIATION, KeypointError, plan_way, route_of
+from sim.road.graph.keypoint_route import ARRIVAL, DEVIATION, KeypointError, plan_route, route_through
 from sim.road.graph.lane_graph import LaneGraph, lane_graph
-from sim.road.graph.shortest_path import line_of, wander, way_length
+from sim.road.graph.shortest_path import centreline, path_length, random_walk
 from sim.road.map.loading import read_map
 from sim.world.embedded import EmbeddedWorld
 from sim.world.rollout import Trajectory, rollout
@@ -42,7 +42,7 @@ def drawn(spec: MapSpec, seed: int, metres: float, spacing: float) -> tuple[tupl
     """Keypoints along a random way over a map."""
     graph, rng = graph_of(spec), np.random.default_rng(seed)
     lane = int(rng.choice(graph.lanes_of_kind("driving")))
-    line = line_of(graph, wander(graph, rng, (lane, 0.0), metres))
+    line = centreline(graph, random_walk(graph, rng, (lane, 0.0), metres))
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
     stations = np.append(np.arange(0.0, along[-1], spacing), along[-1])
     return tuple((float(np.interp(s, along, line[:, 0])), float(np.interp(s, along, line[:, 1]))) for s in stations)
@@ -65,10 +65,10 @@ def drive(driver: Any, *episodes: Episode) -> Trajectory:
 @pytest.mark.parametrize("seed", range(4))
 def test_dense_and_sparse_keypoints_of_one_way_give_one_line_through_all_of_them(seed: int) -> None:
     dense = drawn(TOWN, seed, 300.0, 2.0)
-    path = route_of(read_map(TOWN), dense).path
+    path = route_through(read_map(TOWN), dense).path
     assert away(path.points, dense) < 0.6  # rounded off where roads meet, and points lie half a metre apart
     assert abs(path.length - 300.0) < 5.0
-    sparse = route_of(read_map(TOWN), drawn(TOWN, seed, 300.0, 11.0)).path
+    sparse = route_through(read_map(TOWN), drawn(TOWN, seed, 300.0, 11.0)).path
     assert away(path.points, sparse.points) < 0.6 and away(sparse.points, path.points) < 0.6
 
 
@@ -79,8 +79,8 @@ def test_a_keypoint_at_which_ways_part_does_not_send_the_route_round_the_block()
         tuple(junction.points_of(i)[0, :2].tolist()) for i in junction.lanes_of_kind("driving")
         if junction.junction[i] >= 0 and np.hypot(*(junction.points_of(i)[0, :2] - (1.75, -10.75))) < 1.0
     )  # fmt: skip
-    direct = route_of(read_map(CROSSING), LEFT).path
-    assert abs(route_of(read_map(CROSSING), (LEFT[0], edge, LEFT[1])).path.length - direct.length) < 1.0
+    direct = route_through(read_map(CROSSING), LEFT).path
+    assert abs(route_through(read_map(CROSSING), (LEFT[0], edge, LEFT[1])).path.length - direct.length) < 1.0
 
 
 def test_keypoints_that_change_lanes_within_a_few_metres_are_planned_without_a_detour() -> None:
@@ -92,20 +92,20 @@ def test_keypoints_that_change_lanes_within_a_few_metres_are_planned_without_a_d
     )  # fmt: skip
     here, there = graph.points_of(lane)[:, :2], graph.points_of(int(graph.neighbours[lane, 0]))[:, :2]
     points = [tuple(p) for p in [*here[:60:4].tolist(), *there[64:150:4].tolist()]]  # 2 m apart
-    assert way_length(graph, plan_way(graph, points)) < 90.0
+    assert path_length(graph, plan_route(graph, points)) < 90.0
 
 
 def test_a_keypoint_on_no_lane_is_named_with_its_distance() -> None:
     with pytest.raises(
         KeypointError, match=r"keypoint 2 at x=40\.00, y=40\.00 lies .* m from the nearest driving"
     ) as e:
-        route_of(read_map(CROSSING), (ACROSS[0], (40.0, 40.0), ACROSS[1]))
+        route_through(read_map(CROSSING), (ACROSS[0], (40.0, 40.0), ACROSS[1]))
     assert e.value.index == 1
 
 
 def test_a_keypoint_that_no_lane_leads_to_is_named() -> None:
     with pytest.raises(KeypointError, match=r"keypoint 2 at .* cannot be reached from keypoint 1: no lane"):
-        route_of(read_map(CROSSING), ACROSS[::-1])
+        route_through(read_map(CROSSING), ACROSS[::-1])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_keypoint_that_no_lane_leads_to_is_named() -> None:
 )
 def test_what_is_no_route_is_refused(points: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        route_of(read_map(CROSSING), points)
+        route_through(read_map(CROSSING), points)
 
 
 # --------------------------------------------------------------------------------------------------- the episode
@@ -141,7 +141,7 @@ def test_the_expert_arrives_on_random_routes(place: str) -> None:
     episodes = [along(LINKS[place], drawn(LINKS[place], seed, 400.0, 40.0)) for seed in range(8)]
     made = drive(Expert.of_route(), *episodes)
     assert [OUTCOMES[o] for o in made.outcome] == ["arrived"] * 8
-    assert (made.branch == DECISION["straight"]).all() and (made.progress == 1.0).all()
+    assert (made.shown_decision == DECISION["straight"]).all() and (made.progress == 1.0).all()
     for w, one in enumerate(episodes):
         at = made.moving["x"][w, made.ticks[w], 0], made.moving["y"][w, made.ticks[w], 0]
         assert np.hypot(at[0] - one.route[-1][0], at[1] - one.route[-1][1]) < ARRIVAL + 0.5
@@ -174,7 +174,7 @@ class Ahead:
 def test_who_leaves_the_route_for_good_has_deviated_and_no_sooner() -> None:
     made = drive(Ahead(), along(CROSSING, LEFT))
     assert OUTCOMES[made.outcome[0]] == "deviated"
-    path = route_of(read_map(CROSSING), LEFT).path.points
+    path = route_through(read_map(CROSSING), LEFT).path.points
     x, y = made.moving["x"][0, :, 0], made.moving["y"][0, :, 0]
     last = [away(path, [(x[t], y[t])]) for t in (-2, -1)]
     assert last[0] <= DEVIATION < last[1] + 0.1  # the nearest of points half a metre apart, and in a bend
@@ -186,14 +186,14 @@ def test_who_leaves_the_route_for_good_has_deviated_and_no_sooner() -> None:
 
 
 def test_a_gymnasium_episode_ends_where_the_route_is_left() -> None:
-    env = DriveEnv(EmbeddedWorld(1, SMALL), lambda seed: along(CROSSING, LEFT, speed=8.0))
+    env = DrivingEnv(EmbeddedWorld(1, SMALL), lambda seed: along(CROSSING, LEFT, speed=8.0))
     env.reset(seed=0)
     for _ in range(300):
         *_, terminated, truncated, info = env.step(np.array([0.0, 0.1], np.float32))
         if terminated or truncated:
             break
     assert (terminated, truncated, info["outcome"]) == (True, False, "deviated")
-    fleet = Fleet(EmbeddedWorld(1, SMALL), lambda seed: along(CROSSING, LEFT, speed=8.0))
+    fleet = DrivingVectorEnv(EmbeddedWorld(1, SMALL), lambda seed: along(CROSSING, LEFT, speed=8.0))
     fleet.reset(seed=0)
     for _ in range(300):
         *_, ended, cut, infos = fleet.step(np.array([[0.0, 0.1]], np.float32))

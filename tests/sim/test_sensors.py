@@ -345,7 +345,7 @@ def test_the_masks_do_not_tell_which_way_is_wanted() -> None:
     backend = fleet([EPISODE], {"map": Birdseye()})
     before = backend.sense()["map"].copy()
     backend.world.route[:] = backend.world.route[:, ::-1].copy()
-    backend.world.branch[:] = 1
+    backend.world.shown_decision[:] = 1
     assert (backend.sense()["map"] == before).all()
 
 

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from benchmarks import signs as sheet
-from sim.actors.signs import LINES, PANELS, POST, SIGN, SIGN_KINDS, Face, look_of
+from sim.actors.signs import LINES, PANELS, POST, SIGN, SIGN_KINDS, SignDesign, pack_sign
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode, SignSpec
 from sim.datatypes.simulation import Simulation
 from sim.datatypes.vocabulary import OUTCOME
 from sim.render import signs as boards
-from sim.render.assets.sign_art import BOARD_COLOURS, FONTS, check_text, face_of, painted, worn, wrapped
+from sim.render.assets.sign_art import BOARD_COLOURS, FONTS, check_text, design_of, paint_sign, weathered, wrapped
 from sim.render.assets.texel import HOLE
 from sim.render.lighting import LIGHT_SIZE
 from sim.render.polygon import DEPTHS
@@ -133,8 +133,8 @@ def test_words_are_wrapped_onto_as_many_lines_as_make_them_largest():
 
 @pytest.mark.parametrize("kind", SIGN_KINDS)
 def test_every_sign_is_painted_in_a_shape_of_its_own(kind: str):
-    face = Face(kind, "GO", "white", "plain") if kind == "text" else Face(kind)
-    p = painted(face)
+    face = SignDesign(kind, "GO", "white", "plain") if kind == "text" else SignDesign(kind)
+    p = paint_sign(face)
     assert p.dtype == np.uint8 and all(side & (side - 1) == 0 for side in p.shape[:2])
     hole = p[..., 3] == HOLE
     share = {"text": (0.0, 0.03), "stop": (0.1, 0.25), "yield": (0.45, 0.55), "speed": (0.18, 0.25)}
@@ -144,19 +144,19 @@ def test_every_sign_is_painted_in_a_shape_of_its_own(kind: str):
 
 
 def test_no_two_signs_look_alike():
-    faces = [Face(k) for k in SIGN_KINDS if k != "text"]
-    faces += [Face("text", "ROAD WORK", c, f) for c in BOARD_COLOURS for f in FONTS]
-    assert len({painted(f).tobytes() for f in faces}) == len(faces)
-    assert len({look_of(f, 0.0) for f in faces}) == len(faces)
+    faces = [SignDesign(k) for k in SIGN_KINDS if k != "text"]
+    faces += [SignDesign("text", "ROAD WORK", c, f) for c in BOARD_COLOURS for f in FONTS]
+    assert len({paint_sign(f).tobytes() for f in faces}) == len(faces)
+    assert len({pack_sign(f, 0.0) for f in faces}) == len(faces)
 
 
 def test_wear_bleaches_soils_and_repeats():
-    face = Face("text", "ROAD WORK", "white", "plain")
-    contrast = [worn(face, w, 4)[..., :3].astype(float).std() for w in (0.0, 0.3, 0.6, 1.0)]
+    face = SignDesign("text", "ROAD WORK", "white", "plain")
+    contrast = [weathered(face, w, 4)[..., :3].astype(float).std() for w in (0.0, 0.3, 0.6, 1.0)]
     assert all(b < a - 3 for a, b in itertools.pairwise(contrast))
-    assert worn(face, 0.0, 4).tobytes() == painted(face).tobytes()
-    assert worn(face, 0.5, 4).tobytes() == worn(face, 0.5, 4).tobytes()
-    assert worn(face, 0.5, 4).tobytes() != worn(face, 0.5, 5).tobytes()
+    assert weathered(face, 0.0, 4).tobytes() == paint_sign(face).tobytes()
+    assert weathered(face, 0.5, 4).tobytes() == weathered(face, 0.5, 4).tobytes()
+    assert weathered(face, 0.5, 4).tobytes() != weathered(face, 0.5, 5).tobytes()
 
 
 def test_dirt_follows_from_the_episodes_seed():
@@ -262,7 +262,7 @@ def test_episodes_are_stored_with_their_signs_and_as_before_without():
 
 # -------------------------------------------------------------------------------------------------------- the atlas
 def test_the_atlas_forgets_what_is_too_much_and_never_pulls_a_picture_from_under_anybody():
-    keys = [look_of(face_of(replace(BOARD, text=f"EXIT {i}")), 0.0) << 4 for i in range(12)]
+    keys = [pack_sign(design_of(replace(BOARD, text=f"EXIT {i}")), 0.0) << 4 for i in range(12)]
     one = 4 * sum(level.size for level in boards._pyramid(keys[0]))
     atlas = SignAtlas(5 * one)
     first, found = atlas.find(keys[:3])
@@ -281,7 +281,7 @@ def test_the_atlas_forgets_what_is_too_much_and_never_pulls_a_picture_from_under
 
 def test_a_sign_that_nobody_placed_is_told():
     backend = started([with_sign(BOARD)])
-    backend.world.look[0, 1] = 7 << 4
+    backend.world.appearance[0, 1] = 7 << 4
     with pytest.raises(ValueError, match="sign 7, which nobody placed here"):
         backend.observe()
 
@@ -299,7 +299,7 @@ def test_the_kernel_of_signs_has_no_double_precision():
     backend = started([with_sign(BOARD)], sheet.FRONT)
     world, f = backend.world, np.float32
     arrays, row = signs_in(world)
-    view = sheet.view_of(sheet.FRONT)
+    view = sheet.camera_rays(sheet.FRONT)
     o, zb = np.zeros((144, 256, 3), np.uint8), np.zeros((144, 256), f)
     cold = numba.njit(nogil=True, fastmath=True, error_model="numpy")(boards.draw_signs.py_func)
     cold(o, zb, 0, view.geometry, view.rows, view.cols, f(0), f(0), f(0), np.zeros(LIGHT_SIZE, f), np.zeros(DEPTHS, f),

@@ -20,16 +20,16 @@ from sim.datatypes.simulation import Simulation
 from sim.datatypes.vocabulary import KIND, ROUTE_SPACING, SURFACE
 from sim.datatypes.world_state import World
 from sim.perception.ego_relative import AHEAD, HORIZON, time_to_touch
-from sim.perception.ground_truth import COLUMNS, CURVE_AT, State, state_of
+from sim.perception.ground_truth import COLUMNS, CURVE_AT, GroundTruth, ground_truth
 from sim.road.generators.registry import GENERATORS
 from sim.road.graph.junctions import rounded_path
-from sim.road.graph.keypoint_route import plan_way, route_of
+from sim.road.graph.keypoint_route import plan_route, route_through
 from sim.road.graph.lane_graph import lane_graph
-from sim.road.graph.shortest_path import line_of, nearest_place, shortest_way
+from sim.road.graph.shortest_path import centreline, nearest_place, shortest_path
 from sim.road.graph.traffic_lights import GREEN, LIGHTS_OFF, RED, YELLOW, light_state
-from sim.road.map.lane_arrays import GATE, GATE_KIND, streets_of
-from sim.road.map.route_attributes import gates_of, limits_along
-from sim.road.map.stop_lines import gates_along
+from sim.road.map.lane_arrays import GATE, GATE_KIND, drivable_lanes
+from sim.road.map.route_attributes import route_controls, speed_limits_along
+from sim.road.map.stop_lines import stop_lines_along
 from sim.sensors.semantic import semantic_image
 from sim.world.embedded import EmbeddedWorld
 from tests.worlds import MAPS, PARKED, episode, needs_maps, row_bytes, rows, started, truth
@@ -69,7 +69,7 @@ def without_scenery(backend: EmbeddedWorld, *instead: tuple[float, ...]) -> None
     backend.maps._arrays = None
 
 
-def same(a: State, b: State) -> bool:
+def same(a: GroundTruth, b: GroundTruth) -> bool:
     """Whether two states say the same, to the last bit."""
     ours, theirs = a.arrays(), b.arrays()
     return a.signs.texts == b.signs.texts and all(np.array_equal(ours[name], theirs[name]) for name in COLUMNS)
@@ -179,7 +179,7 @@ def test_what_is_hidden_leaves_no_trace_in_what_is_seen() -> None:
         if present:
             at(backend, 2, 24.0, 0.0)
             assert backend.state().actors.valid[0, 1]
-        seen.append(backend.state().seen().validate())
+        seen.append(backend.state().visible_only().validate())
     assert same(*seen) and not seen[0].actors.valid[0, 1]
 
 
@@ -225,7 +225,7 @@ def test_behind_ego_somebody_is_visible_and_not_pictured() -> None:
     at(backend, 1, -12.0, 0.0)
     told = backend.state()
     assert told.actors.visible[0, 0] and not told.actors.pictured[0, 0]
-    assert told.seen().actors.valid[0, 0] and not told.seen(pictured=True).actors.valid[0, 0]
+    assert told.visible_only().actors.valid[0, 0] and not told.visible_only(pictured=True).actors.valid[0, 0]
 
 
 def test_what_is_smaller_than_a_pixel_is_not_seen() -> None:
@@ -293,7 +293,7 @@ def test_the_next_light_shows_what_its_plan_says_and_is_passed_with_the_front_wh
     for second in range(30):
         backend.world.clock[0] = second * 1000
         lights = backend.state().validate().lights
-        gates = gates_of(backend.maps, backend.world)
+        gates = route_controls(backend.maps, backend.world)
         for r, q in enumerate(backend.world.route[0]):
             plan = gates.plan[gates.start[q]]
             assert lights.valid[0, r] and lights.state[0, r] == light_state(plan, np.int32(second * 1000))
@@ -311,11 +311,11 @@ def test_a_truck_hides_the_light_behind_it() -> None:
     backend = started([episode(map=LIGHTS, actors=(TRUCK,))], Camera())
     at(backend, 1, -30.0, 0.0)
     told = backend.state()
-    assert told.lights.visible[0].all() and told.seen().lights.valid[0].all()
+    assert told.lights.visible[0].all() and told.visible_only().lights.valid[0].all()
     at(backend, 1, 9.0, -1.0)
     told = backend.state()
     assert not told.lights.visible[0].any() and told.lights.valid[0].all()
-    assert not told.seen().validate().lights.valid[0].any()
+    assert not told.visible_only().validate().lights.valid[0].any()
 
 
 def test_a_stop_sign_holds_up_where_the_junction_begins() -> None:
@@ -326,13 +326,13 @@ def test_a_stop_sign_holds_up_where_the_junction_begins() -> None:
 
 def test_who_enters_a_roundabout_meets_one_yield_sign() -> None:
     text = GENERATORS["roundabout"]()
-    graph, streets = lane_graph(text, "roundabout"), streets_of(text, "roundabout")
+    graph, streets = lane_graph(text, "roundabout"), drivable_lanes(text, "roundabout")
     driving = graph.lanes_of_kind("driving")
     begin = next(i for i in driving if not len(graph.predecessors_of(i)))
     for end in (i for i in driving if not len(graph.successors_of(i))):
-        legs = shortest_way(graph, (int(begin), 0.0), (int(end), float(graph.length[end])))
-        points = rounded_path(line_of(graph, legs)).points
-        s, kind, _ = gates_along(points, streets)
+        legs = shortest_path(graph, (int(begin), 0.0), (int(end), float(graph.length[end])))
+        points = rounded_path(centreline(graph, legs)).points
+        s, kind, _ = stop_lines_along(points, streets)
         entry = next(k for k, leg in enumerate(legs) if graph.junction[leg.lane] >= 0)
         assert kind.tolist() == [GATE["yield"]]
         assert s == pytest.approx(sum(leg.length for leg in legs[:entry]), abs=2.0)
@@ -345,7 +345,7 @@ def test_who_enters_a_roundabout_meets_one_yield_sign() -> None:
 @needs_maps
 def test_a_route_through_town02_meets_the_lights_of_the_lanes_that_it_drives() -> None:
     text = Path(str(MAPS), "Town02.xodr").read_text("utf-8")
-    graph, streets = lane_graph(text, "Town02"), streets_of(text, "Town02")
+    graph, streets = lane_graph(text, "Town02"), drivable_lanes(text, "Town02")
     gated = {int(streets.graph_lane[i]) for i in np.flatnonzero(streets.link[:, GATE_KIND] == GATE["light"])}
     spec, chance, met = MapSpec(None, file="Town02.xodr"), np.random.default_rng(4), 0
     for _ in range(6):
@@ -356,13 +356,13 @@ def test_a_route_through_town02_meets_the_lights_of_the_lanes_that_it_drives() -
             backend.reset([episode(map=spec, route=tuple(ends))])
         except ValueError:
             continue
-        legs = plan_way(graph, ends)
+        legs = plan_route(graph, ends)
         wanted, length = [], 0.0
         for leg in legs:
             if leg.lane in gated and leg.begin == 0.0 and leg.end == pytest.approx(graph.length[leg.lane]):
                 wanted.append(length)
             length += leg.length
-        s, kind, _ = gates_along(route_of(backend.maps.maps[0], ends).path.points, streets)
+        s, kind, _ = stop_lines_along(route_through(backend.maps.maps[0], ends).path.points, streets)
         assert s == pytest.approx(wanted, abs=4.0) and (kind == GATE["light"]).all()
         met += len(wanted)
     assert met > 6
@@ -377,7 +377,7 @@ def test_the_speed_limit_is_that_of_the_lane_that_is_driven() -> None:
             for left in (0.0, 3.0):  # nearer to the lane that comes from ahead
                 points[:, 0] -= left * np.sin(points[:, 2])
                 points[:, 1] += left * np.cos(points[:, 2])
-                assert (limits_along(points, told_apart) == lane).all()
+                assert (speed_limits_along(points, told_apart) == lane).all()
     backend = started([episode(map=MapSpec("crossroads", kind="x"))])
     x, y, yaw = (float(a[0, 0]) for a in (backend.world.x, backend.world.y, backend.world.yaw))
     (lane, _), _ = nearest_place(graph, x, y, yaw)
@@ -420,11 +420,11 @@ def test_a_sign_that_is_hidden_or_too_far_to_read_says_nothing_in_what_is_seen()
     backend = started([episode(signs=(BOARD,), actors=(TRUCK,))], Camera())
     at(backend, 1, -30.0, 0.0)
     board = int(np.flatnonzero(backend.state().signs.valid[0])[0])
-    assert backend.state().seen().signs.words[0, board] == "DETOUR"
+    assert backend.state().visible_only().signs.words[0, board] == "DETOUR"
     at(backend, 1, 7.0, -2.5)
-    hidden = backend.state().seen().validate().signs
+    hidden = backend.state().visible_only().validate().signs
     assert not hidden.valid[0, board] and hidden.words[0, board] == ""
-    far = started([episode(signs=(BOARD,), distance=38.0)], Camera()).state().seen().validate().signs
+    far = started([episode(signs=(BOARD,), distance=38.0)], Camera()).state().visible_only().validate().signs
     assert far.valid[0, 0 if far.valid[0, 0] else board].all() and not far.words[0].any()
 
 
@@ -446,7 +446,7 @@ def test_every_array_has_its_shape_in_traffic_and_none_holds_what_its_mask_denie
         backend.step(Action(np.zeros(5, np.float32), np.full(5, 0.5, np.float32)))
         if tick % 6 == 0:
             told = backend.state().validate()
-            told.seen().validate()
+            told.visible_only().validate()
             assert list(told.arrays()) == list(COLUMNS)
             lit += told.lights.valid.sum()
     assert told.actors.valid.shape == (5, 12) and told.routes.curvature.shape == (5, 3, len(CURVE_AT))
@@ -457,10 +457,10 @@ def test_a_world_alone_has_the_state_that_it_has_in_a_batch_on_any_number_of_thr
     backend = town(40)
     for _ in range(10):
         backend.step(Action(np.zeros(40, np.float32), np.ones(40, np.float32)))
-    whole = state_of(backend.world, backend.maps, backend.camera)
-    assert same(whole, state_of(backend.world, backend.maps, backend.camera, threads=2))
+    whole = ground_truth(backend.world, backend.maps, backend.camera)
+    assert same(whole, ground_truth(backend.world, backend.maps, backend.camera, threads=2))
     for w in (0, 7, 39):
-        alone = state_of(rows(backend.world, [w]), backend.maps, backend.camera).arrays()
+        alone = ground_truth(rows(backend.world, [w]), backend.maps, backend.camera).arrays()
         assert all(np.array_equal(alone[name][0], array[w]) for name, array in whole.arrays().items())
 
 
@@ -479,7 +479,7 @@ def test_looking_changes_no_world_and_a_state_does_not_change_with_it() -> None:
 def test_no_world_has_a_state_too() -> None:
     backend = started([episode(actors=(CAR,))])
     none = World(*(a[:0] for a in backend.world))
-    assert state_of(none, backend.maps).validate().actors.valid.shape == (0, 3)
+    assert ground_truth(none, backend.maps).validate().actors.valid.shape == (0, 3)
     with pytest.raises(ValueError, match="no episode yet"):
         EmbeddedWorld(1).state()
 

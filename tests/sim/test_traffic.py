@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sim.core.kernel import kernel
 from sim.datatypes.episode import ActorSpec
 from sim.road.map.map_batch import path_length, path_points
-from sim.traffic.car_following import HARDEST, IDM_ACCELERATION, IDM_GAP, IDM_HEADWAY, advance_along, idm
+from sim.traffic.car_following import HARDEST, IDM_ACCELERATION, IDM_GAP, IDM_HEADWAY, idm, project_onto_path
 from sim.world.conformance import actions
 from tests.reference import step as slow
 from tests.worlds import episode, started
@@ -26,7 +26,7 @@ def _idm(speed, wanted, gap, closing):  # type: ignore[no-untyped-def]
 
 @kernel
 def _advance(points, s, x, y):  # type: ignore[no-untyped-def]
-    return advance_along(points, 0, points.shape[0] - 1, s, x, y)
+    return project_onto_path(points, 0, points.shape[0] - 1, s, x, y)
 
 
 def asked(speed: float, wanted: float, gap: float, closing: float) -> float:

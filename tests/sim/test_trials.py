@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from sim.datatypes.action import Action
-from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Mood, Trial
-from sim.datatypes.vocabulary import DECISION, DECISIONS, NO_BRANCH, OUTCOME
+from sim.datatypes.episode import ActorSpec, DecisionSpec, DriverState, Episode, MapSpec
+from sim.datatypes.vocabulary import DECISION, DECISIONS, OUTCOME, UNDECIDED
 from sim.road.graph.decision_points import bays_of
-from sim.world.decision_detectors import TRIALS
+from sim.world.decision_detectors import DETECTORS
 from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL, episode
 
 STREET = MapSpec("parking_bays", (("arm", 40.0), ("bay", 7.0), ("bays", 3.0)), kind="bays")
 
 
-def asked(trial: Trial, **changes: object) -> Episode:
+def asked(trial: DecisionSpec, **changes: object) -> Episode:
     """An episode at the T that turns right and is read by a trial."""
     return replace(episode(3), way="right", trial=trial, **changes)
 
@@ -29,8 +29,8 @@ def drive(backend: EmbeddedWorld, pace: float, ticks: int) -> list[str]:
     for _ in range(ticks):
         pedal = np.clip(2.0 * (pace - backend.world.speed[:, 0]), -6.0, 3.0).astype(np.float32)
         backend.step(Action(np.zeros(backend.worlds, np.float32), pedal))
-        branch = int(backend.world.branch[0])
-        shown.append("nothing" if branch == NO_BRANCH else DECISIONS[branch])
+        shown_decision = int(backend.world.shown_decision[0])
+        shown.append("nothing" if shown_decision == UNDECIDED else DECISIONS[shown_decision])
     return shown
 
 
@@ -43,7 +43,7 @@ def started(one: Episode) -> EmbeddedWorld:
 # ---------------------------------------------------------------------------------------------------------- speeds
 @pytest.mark.parametrize(("kind", "slow", "fast"), [("slow", "slow", "go"), ("reaction", "early", "late")])
 def test_slowing_is_read_within_the_stretch_alone(kind: str, slow: str, fast: str) -> None:
-    trial = Trial(kind, begin=-20.0, end=-10.0, below=3.0)
+    trial = DecisionSpec(kind, begin=-20.0, end=-10.0, below=3.0)
     assert drive(started(asked(trial)), 6.0, 45)[-1] == fast
     assert drive(started(asked(trial)), 2.0, 80)[-1] == slow
     early = started(asked(trial, distance=45.0))  # slow before the stretch, and fast again within it
@@ -52,14 +52,14 @@ def test_slowing_is_read_within_the_stretch_alone(kind: str, slow: str, fast: st
 
 
 def test_it_shows_when_it_is_certain_and_does_not_change() -> None:
-    trial = Trial("slow", begin=-20.0, end=-10.0, below=3.0)
+    trial = DecisionSpec("slow", begin=-20.0, end=-10.0, below=3.0)
     shown = drive(started(asked(trial)), 6.0, 45)
     first = shown.index("go")
     assert set(shown[:first]) == {"nothing"} and set(shown[first:]) == {"go"}
 
 
 def test_stopping_wants_a_stand() -> None:
-    trial = Trial("stop", begin=-20.0, end=-5.0, below=0.1)
+    trial = DecisionSpec("stop", begin=-20.0, end=-5.0, below=0.1)
     assert drive(started(asked(trial)), 0.4, 400)[-1] in ("nothing", "go")
     stops = started(asked(trial))
     drive(stops, 5.0, 25)
@@ -73,28 +73,28 @@ def crossing(lead: float, name: str = "crossing", arm: str = "west") -> ActorSpe
 
 @pytest.mark.parametrize(("lead", "word"), [(3.0, "wait"), (-6.0, "go")])
 def test_who_enters_first_is_read(lead: float, word: str) -> None:
-    shown = drive(started(asked(Trial("order", ("crossing",)), actors=(crossing(lead),))), 6.0, 60)
+    shown = drive(started(asked(DecisionSpec("order", ("crossing",)), actors=(crossing(lead),))), 6.0, 60)
     assert shown[-1] == word and shown[0] == "nothing"
 
 
 def test_who_is_not_there_is_not_waited_for_and_who_is_not_named_does_not_count() -> None:
     absent = replace(crossing(3.0), present=False)
-    assert drive(started(asked(Trial("order", ("crossing",)), actors=(absent,))), 6.0, 60)[-1] == "go"
+    assert drive(started(asked(DecisionSpec("order", ("crossing",)), actors=(absent,))), 6.0, 60)[-1] == "go"
     other = crossing(3.0, "other")
-    shown = drive(started(asked(Trial("order", ("crossing",)), actors=(absent, other))), 6.0, 60)
+    shown = drive(started(asked(DecisionSpec("order", ("crossing",)), actors=(absent, other))), 6.0, 60)
     assert shown[-1] == "go"
 
 
 def test_a_place_counts_those_before() -> None:
     actors = (crossing(3.0, "west"), crossing(4.0, "east", "east"), crossing(-9.0, "late"))
-    trial = Trial("place", ("west", "east", "late"))
+    trial = DecisionSpec("place", ("west", "east", "late"))
     assert drive(started(asked(trial, actors=actors)), 6.0, 60)[-1] == "place 3"
 
 
 # ------------------------------------------------------------------------------------------------------------ bays
 def parked(k: int, off: float = 0.0) -> EmbeddedWorld:
     """Ego put into bay k by hand, so many metres off its middle, at a stand."""
-    one = Episode("x", 1, STREET, arm="west", distance=30.0, speed=0.0, time_limit=60.0, trial=Trial("bay"))
+    one = Episode("x", 1, STREET, arm="west", distance=30.0, speed=0.0, time_limit=60.0, trial=DecisionSpec("bay"))
     backend = started(one)
     x, y, yaw = bays_of(backend.maps.maps[0])[k - 1, :3]
     world = backend.world
@@ -117,12 +117,12 @@ def test_standing_across_a_line_is_none() -> None:
 @pytest.mark.parametrize(
     ("trial", "told"),
     [
-        (Trial("hope"), "unknown kind of trial 'hope'; known are order, yield"),
-        (Trial("order", ("nobody",)), "the trial names the actor 'nobody'; known are none"),
-        (Trial("bay"), "has no bays to park in"),
+        (DecisionSpec("hope"), "unknown kind of trial 'hope'; known are order, yield"),
+        (DecisionSpec("order", ("nobody",)), "the trial names the actor 'nobody'; known are none"),
+        (DecisionSpec("bay"), "has no bays to park in"),
     ],
 )
-def test_what_cannot_be_read_is_refused_in_a_sentence(trial: Trial, told: str) -> None:
+def test_what_cannot_be_read_is_refused_in_a_sentence(trial: DecisionSpec, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         started(asked(trial))
 
@@ -133,17 +133,17 @@ def test_a_way_that_is_not_there_is_refused() -> None:
 
 
 def test_every_word_of_a_trial_is_a_decision() -> None:
-    assert {word for words in TRIALS.values() for word in words} <= set(DECISION)
+    assert {word for words in DETECTORS.values() for word in words} <= set(DECISION)
 
 
 def test_an_episode_with_a_trial_and_a_mood_survives_being_stored() -> None:
-    one = asked(Trial("order", ("crossing",)), actors=(crossing(3.0),), mood=Mood(drowsy=True, onset=3.0))
+    one = asked(DecisionSpec("order", ("crossing",)), actors=(crossing(3.0),), mood=DriverState(drowsy=True, onset=3.0))
     assert Episode.from_dict(one.to_dict()) == one
     assert not {"trial", "way", "mood"} & set(episode(1).to_dict())
 
 
 def test_a_reset_that_fails_keeps_who_reads_the_other_worlds() -> None:
-    backend = started(asked(Trial("slow", begin=-20.0, end=-10.0, below=3.0)))
+    backend = started(asked(DecisionSpec("slow", begin=-20.0, end=-10.0, below=3.0)))
     with pytest.raises(ValueError, match="unknown kind"):
-        backend.reset([asked(Trial("hope"))])
+        backend.reset([asked(DecisionSpec("hope"))])
     assert drive(backend, 2.0, 80)[-1] == "slow"

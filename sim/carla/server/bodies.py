@@ -21,7 +21,7 @@ from sim.carla.server.snapshot import turned
 from sim.core.geometry import wrap
 from sim.core.kernel import kernel
 from sim.datatypes.action import Action
-from sim.datatypes.road_map import Bank
+from sim.datatypes.road_map import MapArrays
 from sim.datatypes.vocabulary import KIND
 from sim.datatypes.world_state import World
 from sim.dynamics.bicycle import drive, grip_of, limits_of
@@ -90,11 +90,11 @@ class Fleet:
         self._pushes = False  # whether anybody is
         self._before = np.zeros((3, ROWS), np.float32)
 
-    def add(self, body: str, look: int) -> int:
+    def add(self, body: str, appearance: int) -> int:
         """Row of a new body; it stands where `put` puts it.
 
         Args:
-            body: one of BODIES. look: packed 0xRRGGBB.
+            body: one of BODIES. appearance: packed 0xRRGGBB.
         """
         vehicle = BODIES[body]
         i = self._row()
@@ -103,18 +103,18 @@ class Fleet:
             getattr(world, name)[0, i] = 0.0
         for name in ("length", "width", "height", "wheelbase", "overhang"):
             getattr(world, name)[0, i] = getattr(vehicle, name)
-        world.kind[0, i], world.look[0, i] = KIND[body], look
+        world.kind[0, i], world.appearance[0, i] = KIND[body], appearance
         self.middle[i] = vehicle.length / 2.0 - vehicle.overhang
         self.vehicle[i] = self.physical[i] = body in VEHICLES
         self.bodies[i] = vehicle
         self.set_limits(i, vehicle)
         return i
 
-    def add_board(self, look: int, height: float, post: float) -> int:
+    def add_board(self, appearance: int, height: float, post: float) -> int:
         """Row of a new sign on its post, see `sim.render.signs`."""
         i = self._row()
         world = self.world
-        world.kind[0, i], world.look[0, i] = SIGN, look
+        world.kind[0, i], world.appearance[0, i] = SIGN, appearance
         world.length[0, i] = world.width[0, i] = post
         world.height[0, i], world.overhang[0, i] = height, post / 2.0
         self.middle[i] = 0.0
@@ -203,7 +203,7 @@ class Fleet:
         self.pushed[:, i] = velocity[0], -velocity[1]
         self._pushes = True
 
-    def step(self, dt: float, bank: Bank, substeps: int) -> None:
+    def step(self, dt: float, bank: MapArrays, substeps: int) -> None:
         """Move on by a tick of `dt` [s], in so many steps, on the first map of a bank."""
         self.contacts = []
         if self._moving is None:

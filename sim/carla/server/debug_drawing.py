@@ -22,7 +22,7 @@ from sim.datatypes.camera import Camera
 from sim.datatypes.world_state import World
 from sim.viz.markers import Colour
 from sim.viz.top_down import Text, write
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 
 MOST = 10_000  # that are kept
 FARTHEST = 1e6  # [m] from the origin
@@ -222,7 +222,7 @@ def _line(picture: np.ndarray, p: np.ndarray, q: np.ndarray, drawing: Drawing, s
         cv2.line(picture, ends[0], ends[1], drawing.colour, thick, cv2.LINE_AA, shift=4)
 
 
-def paint_plan(picture: np.ndarray, drawings: Iterable[Drawing], window: Window) -> None:
+def paint_plan(picture: np.ndarray, drawings: Iterable[Drawing], window: Viewport) -> None:
     """Draw drawings upon a picture from above, in place: whatever their height, nothing hides them."""
     strokes, owners = _together(drawings)
     begins, ends = (window.pixels(_plan(strokes[:, k])) for k in (0, 1))
@@ -254,7 +254,7 @@ def letter(picture: np.ndarray, drawings: Iterable[Drawing], pixels: Callable[[n
     return write(picture, texts) if texts else picture
 
 
-def on_plan(window: Window) -> Callable[[np.ndarray], np.ndarray | None]:
+def on_plan(window: Viewport) -> Callable[[np.ndarray], np.ndarray | None]:
     """Places on a picture from above, for `letter`."""
     return lambda place: window.pixels(_plan(place[None]))[0]
 

@@ -24,13 +24,18 @@ from sim.road.graph.traffic_lights import (
     YELLOW_TIME,
     junction_of,
     light_state,
-    plan,
-    plans_of,
+    pack_signal_plan,
+    signal_plans,
 )
 
 NEXT = {GREEN: YELLOW, YELLOW: RED, RED: GREEN, OFF: OFF}
 NOON = 60_000  # [ms] the clock that pictures are drawn by, and plans that show one colour then
-ALWAYS = {RED: plan(100, 0, 1), YELLOW: plan(100, 58, 1), GREEN: plan(100, 60, 1), OFF: 0}
+ALWAYS = {
+    RED: pack_signal_plan(100, 0, 1),
+    YELLOW: pack_signal_plan(100, 58, 1),
+    GREEN: pack_signal_plan(100, 60, 1),
+    OFF: 0,
+}
 _state = light_state.py_func  # a call of the compiled one from here costs ten times as much
 _TURN = 90.0  # [deg] that CARLA turns a light's actor against its signal
 
@@ -166,7 +171,7 @@ def lights_of(graph: LaneGraph, scenery: np.ndarray, admit: Any, table: Table) -
     Args:
         scenery: of the bank, which ends with the lights' rows; admit: makes an actor of a type.
     """
-    plans = plans_of(graph)
+    plans = signal_plans(graph)
     lights: list[Light] = []
     gates: list[tuple[float, ...]] = []
     owners: list[int] = []

@@ -17,7 +17,7 @@ from sim.sensors.depth import depth_image
 from sim.viz.markers import EGO_COLOUR, Box, boxes_of, lamps_of
 from sim.viz.top_down import FAINT, INK, PAPER, Line, Text, background, text_width, top_down, write
 from sim.viz.video import fitted, hud
-from sim.viz.viewport import Window
+from sim.viz.viewport import Viewport
 
 VIEW = Camera(width=640, height=360, fov=90.0, up=3.2, pitch=-12.0)  # behind whoever is followed
 BEHIND = 5.5  # [m] that it is behind the bumper
@@ -64,7 +64,7 @@ def film(playback: Playback, shot: Shot) -> Iterator[np.ndarray]:
         if row:
             camera = _behind(moment, camera, row, trail)
         if trail:
-            window = Window(trail[-1], shot.span, shot.height, shot.height)
+            window = Viewport(trail[-1], shot.span, shot.height, shot.height)
             beside = _from_above(moment, window, row, [Line(np.array(trail))])
             yield _page(shot, moment, _road(moment, camera, row), beside)
 
@@ -93,13 +93,13 @@ def _road(playback: Playback, camera: Camera, row: int) -> np.ndarray:
     return hud(picture, abs(float(world.speed[0, row])), float(world.steer[0, row])) if row else picture
 
 
-def _whole(playback: Playback, shot: Shot) -> Window:
+def _whole(playback: Playback, shot: Shot) -> Viewport:
     """The whole map."""
     ground = playback.road_map.ground
     size = np.array(ground.levels[0].shape[1::-1]) * ground.texel
     x, y = (float(v) for v in np.array(ground.origin) + size / 2.0)
     across = float(max(size[0], size[1] * shot.width / shot.height)) + _MARGIN
-    return Window((x, y), across, shot.width, shot.height)
+    return Viewport((x, y), across, shot.width, shot.height)
 
 
 def _wet(playback: Playback) -> float:
@@ -108,7 +108,7 @@ def _wet(playback: Playback) -> float:
 
 
 def _from_above(
-    playback: Playback, window: Window, row: int = 0, lines: Sequence[Line] = (), base: np.ndarray | None = None
+    playback: Playback, window: Viewport, row: int = 0, lines: Sequence[Line] = (), base: np.ndarray | None = None
 ) -> np.ndarray:
     """A piece of the map with everybody, lights and drawings; whoever is in `row` has a white rim."""
     lamps = lamps_of(playback.maps.arrays, playback.fleet.world, 0)

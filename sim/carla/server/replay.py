@@ -17,7 +17,7 @@ from sim.carla.server.lights import ALWAYS, NOON
 from sim.carla.server.spawning import row_of, sign_of
 from sim.datatypes.road_map import RoadMap
 from sim.road.map.compiler import compiled
-from sim.road.map.map_batch import MapBank
+from sim.road.map.map_batch import MapBatch
 
 HEROES = ("hero", "ego_vehicle", "ego")
 
@@ -56,7 +56,7 @@ class Playback:
             raise ValueError("this is no recording of `dagger serve`, or of an old one: its first line has no map")
         self.road_map: RoadMap = compiled(head["opendrive"], head["map"])
         self.tick = float(head["tick"])
-        self.maps = MapBank()
+        self.maps = MapBatch()
         self.maps.add(self.road_map)
         self.fleet = Fleet()
         self.fleet.world.clock[0] = NOON

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.actors.signs import POST, Face, look_of
+from sim.actors.signs import POST, SignDesign, pack_sign
 from sim.carla.blueprints import BOOL, COLOUR, FLOAT, INT, Attribute, Blueprint
 from sim.carla.server.bodies import Fleet
 from sim.carla.server.rpc import Refused
 from sim.datatypes.episode import SignSpec
-from sim.render.assets.sign_art import face_of
+from sim.render.assets.sign_art import design_of
 
 COLLISION = "Spawn failed because of collision at spawn position"  # in CARLA's words, which clients look for
 SIGN = "sign"  # the body of boards
@@ -72,7 +72,7 @@ def place_from(place: list[Any]) -> list[list[float]]:
     return numbers
 
 
-def sign_of(body: str, values: dict[str, str]) -> tuple[Face, float] | None:
+def sign_of(body: str, values: dict[str, str]) -> tuple[SignDesign, float] | None:
     """What a board's attributes paint, and how worn it is; None for other bodies.
 
     Raises:
@@ -82,19 +82,19 @@ def sign_of(body: str, values: dict[str, str]) -> tuple[Face, float] | None:
         return None
     try:
         wear = float(values["wear"])
-        return face_of(
+        return design_of(
             SignSpec("board", values["kind"], values["text"], values["colour"], values["font"], wear=wear)
         ), wear
     except ValueError as error:
         raise Refused(str(error)) from error
 
 
-def row_of(fleet: Fleet, body: str, values: dict[str, str], sign: tuple[Face, float] | None) -> int:
+def row_of(fleet: Fleet, body: str, values: dict[str, str], sign: tuple[SignDesign, float] | None) -> int:
     """Row of a new body with a blueprint's attributes; `sign` as `sign_of` gives it."""
     if sign is None:
         return fleet.add(body, look_from(values["color"]))
     face, wear = sign
-    return fleet.add_board(look_of(face, wear), face.panel[1] + face.panel[2], POST)
+    return fleet.add_board(pack_sign(face, wear), face.panel[1] + face.panel[2], POST)
 
 
 def look_from(colour: str) -> int:

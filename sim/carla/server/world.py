@@ -30,7 +30,7 @@ from sim.carla.server.walker_control import walk
 from sim.datatypes.episode import Weather
 from sim.datatypes.road_map import RoadMap
 from sim.road.graph.lane_graph import lane_graph
-from sim.road.map.map_batch import MapBank
+from sim.road.map.map_batch import MapBatch
 from sim.road.opendrive.reader import text_for_carla
 
 REAL_TIME = 0.05  # [s] of a tick where the server ticks by itself and nobody has said how long one is
@@ -75,7 +75,7 @@ class ServedWorld:
         for actor in list(self.table.by_id.values()) if self.episode else ():
             self._silence(actor)
         self.road_map, self.opendrive = road_map, text
-        self.maps = MapBank()
+        self.maps = MapBatch()
         self.maps.add(road_map)
         self.episode += 1
         self.elapsed = 0.0

@@ -36,7 +36,7 @@ _BAG: Texel = (92, 46, 44, PLAIN)
 Place = tuple[float, float, float]
 
 
-class Rod(NamedTuple):
+class Limb(NamedTuple):
     """A limb: from joint to joint [m], how thick it is at each (radius) [m], and its colour.
 
     Args:
@@ -51,7 +51,7 @@ class Rod(NamedTuple):
     sort: float = 0.0
 
 
-def figure(rods: list[Rod], turn: float, width: int, height: int, size: tuple[float, float]) -> Picture:
+def figure(rods: list[Limb], turn: float, width: int, height: int, size: tuple[float, float]) -> Picture:
     """A picture (height, width, 4) of a figure whose heading is turned clockwise from the line of sight.
 
     Args:
@@ -65,7 +65,7 @@ def figure(rods: list[Rod], turn: float, width: int, height: int, size: tuple[fl
     def seen(place: Place) -> tuple[float, float]:
         return (place[0] * si - place[1] * co + 0.5 * size[0]) * across, (size[1] - place[2]) * upward
 
-    def away(rod: Rod) -> float:
+    def away(rod: Limb) -> float:
         return 0.5 * sum(p[0] * co + p[1] * si for p in (rod.begin, rod.end)) + rod.sort
 
     for rod in sorted(rods, key=away, reverse=True):
@@ -94,32 +94,32 @@ def _rod(p: Picture, begin: tuple[float, float], end: tuple[float, float], thick
 
 # ------------------------------------------------------------------------------------------------------- walkers
 def _leg(side: float, knee: tuple[float, float], ankle: tuple[float, float], toe: float, colours: tuple[Texel, Texel],
-         bare: bool) -> list[Rod]:  # fmt: skip
+         bare: bool) -> list[Limb]:  # fmt: skip
     """A leg from hip to toes; knee and ankle are x and z, toe is how far the foot's tip is above the heel [m]."""
     y = 0.095 * side
     hip, knee_at, ankle_at = (0.0, y, 0.92), (knee[0], y, knee[1]), (ankle[0], y * 0.9, ankle[1])
     thigh, shin = colours
     slim = 0.8 if bare else 1.0
     return [
-        Rod(hip, knee_at, 0.095, 0.068, thigh),
-        Rod(knee_at, ankle_at, 0.066 * slim, 0.052 * slim, shin),
-        Rod((ankle[0] - 0.03, y * 0.9, ankle[1] - 0.04), (ankle[0] + 0.15, y * 1.1, ankle[1] - 0.045 + toe), 0.045,
+        Limb(hip, knee_at, 0.095, 0.068, thigh),
+        Limb(knee_at, ankle_at, 0.066 * slim, 0.052 * slim, shin),
+        Limb((ankle[0] - 0.03, y * 0.9, ankle[1] - 0.04), (ankle[0] + 0.15, y * 1.1, ankle[1] - 0.045 + toe), 0.045,
             0.035, _SHOE),
     ]  # fmt: skip
 
 
-def _arm(side: float, elbow: float, hand: float, sleeve: Texel, lower: Texel, skin: Texel) -> list[Rod]:
+def _arm(side: float, elbow: float, hand: float, sleeve: Texel, lower: Texel, skin: Texel) -> list[Limb]:
     """An arm from the shoulder; elbow and hand are how far forward they are [m]."""
     y = 0.225 * side
     shoulder, elbow_at = (0.0, y * 0.92, 1.40), (elbow, y * 1.12, 1.13)
     hand_at = (hand, y * 1.08, 0.90 + 0.3 * abs(hand))
     return [
-        Rod(shoulder, elbow_at, 0.062, 0.052, sleeve), Rod(elbow_at, hand_at, 0.048, 0.038, lower),
-        Rod(hand_at, (hand_at[0] + 0.02, hand_at[1], hand_at[2] - 0.05), 0.042, 0.036, skin),
+        Limb(shoulder, elbow_at, 0.062, 0.052, sleeve), Limb(elbow_at, hand_at, 0.048, 0.038, lower),
+        Limb(hand_at, (hand_at[0] + 0.02, hand_at[1], hand_at[2] - 0.05), 0.042, 0.036, skin),
     ]  # fmt: skip
 
 
-def walker(outfit: int, pose: int) -> list[Rod]:
+def walker(outfit: int, pose: int) -> list[Limb]:
     """Somebody 1.75 m tall.
 
     Args:
@@ -138,21 +138,21 @@ def walker(outfit: int, pose: int) -> list[Rod]:
         *_leg(1, *left, (thigh, shin), outfit != 0), *_leg(-1, *right, (thigh, shin), outfit != 0),
         *_arm(1, -0.3 * forward - 0.02, -forward + 0.04, _CLOTH, lower, skin),
         *_arm(-1, 0.3 * forward - 0.02, forward + 0.04, _CLOTH, lower, skin),
-        Rod((0.0, -0.13, 1.36), (0.0, 0.13, 1.36), 0.10, 0.10, _CLOTH),
-        Rod((0.0, -0.075, 1.34), (0.0, -0.065, 0.98), 0.115, 0.105, _CLOTH),
-        Rod((0.0, 0.075, 1.34), (0.0, 0.065, 0.98), 0.115, 0.105, _CLOTH),
-        Rod((0.0, 0.0, 1.44), (0.01, 0.0, 1.56), 0.055, 0.055, skin),
-        Rod((0.035, 0.0, 1.585), (0.02, 0.0, 1.635), 0.088, 0.095, skin),
-        Rod((-0.03, 0.0, 1.61), (0.0, 0.0, 1.655), 0.092, 0.095, hair),
-        Rod((0.015, -0.025, 1.672), (0.015, 0.025, 1.672), 0.074, 0.074, hair, -0.12),
+        Limb((0.0, -0.13, 1.36), (0.0, 0.13, 1.36), 0.10, 0.10, _CLOTH),
+        Limb((0.0, -0.075, 1.34), (0.0, -0.065, 0.98), 0.115, 0.105, _CLOTH),
+        Limb((0.0, 0.075, 1.34), (0.0, 0.065, 0.98), 0.115, 0.105, _CLOTH),
+        Limb((0.0, 0.0, 1.44), (0.01, 0.0, 1.56), 0.055, 0.055, skin),
+        Limb((0.035, 0.0, 1.585), (0.02, 0.0, 1.635), 0.088, 0.095, skin),
+        Limb((-0.03, 0.0, 1.61), (0.0, 0.0, 1.655), 0.092, 0.095, hair),
+        Limb((0.015, -0.025, 1.672), (0.015, 0.025, 1.672), 0.074, 0.074, hair, -0.12),
     ]  # fmt: skip
     if outfit == 1:
-        rods += [Rod((0.0, -0.05, 1.0), (0.0, -0.09, 0.55), 0.12, 0.15, _CLOTH, -0.12),
-                 Rod((0.0, 0.05, 1.0), (0.0, 0.09, 0.55), 0.12, 0.15, _CLOTH, -0.12),
-                 Rod((-0.05, 0.0, 1.62), (-0.09, 0.0, 1.38), 0.10, 0.085, hair)]  # fmt: skip
+        rods += [Limb((0.0, -0.05, 1.0), (0.0, -0.09, 0.55), 0.12, 0.15, _CLOTH, -0.12),
+                 Limb((0.0, 0.05, 1.0), (0.0, 0.09, 0.55), 0.12, 0.15, _CLOTH, -0.12),
+                 Limb((-0.05, 0.0, 1.62), (-0.09, 0.0, 1.38), 0.10, 0.085, hair)]  # fmt: skip
     if outfit == 2:
-        rods += [Rod((-0.17, -0.06, 1.36), (-0.18, -0.06, 1.10), 0.085, 0.10, _BAG),
-                 Rod((-0.17, 0.06, 1.36), (-0.18, 0.06, 1.10), 0.085, 0.10, _BAG)]  # fmt: skip
+        rods += [Limb((-0.17, -0.06, 1.36), (-0.18, -0.06, 1.10), 0.085, 0.10, _BAG),
+                 Limb((-0.17, 0.06, 1.36), (-0.18, 0.06, 1.10), 0.085, 0.10, _BAG)]  # fmt: skip
     return rods
 
 
@@ -165,30 +165,30 @@ def _bend(hip: Place, foot: Place, thigh: float, shin: float) -> Place:
     return hip[0] + thigh * math.cos(angle), 0.5 * (hip[1] + foot[1]) * 1.15, hip[2] + thigh * math.sin(angle)
 
 
-def _wheel(x: float) -> list[Rod]:
+def _wheel(x: float) -> list[Limb]:
     """A ring of short rods, and its spokes; the axle is 0.34 m up."""
     turn = np.linspace(0, 2 * math.pi, 33)
     rim = [(x + 0.32 * math.cos(t), 0.0, 0.34 + 0.32 * math.sin(t)) for t in turn]
-    spokes = [Rod((x, 0.0, 0.34), rim[k], 0.004, 0.004, _STEEL) for k in range(0, 32, 4)]
-    return spokes + [Rod(a, b, 0.026, 0.026, _TYRE) for a, b in pairwise(rim)]
+    spokes = [Limb((x, 0.0, 0.34), rim[k], 0.004, 0.004, _STEEL) for k in range(0, 32, 4)]
+    return spokes + [Limb(a, b, 0.026, 0.026, _TYRE) for a, b in pairwise(rim)]
 
 
-def _bicycle() -> list[Rod]:
+def _bicycle() -> list[Limb]:
     """Wheels, frame and lamps, 1.8 m long."""
     crank, saddle, head = (-0.05, 0.0, 0.30), (-0.23, 0.0, 0.86), (0.36, 0.0, 0.82)
     rear, front, bar = (-0.55, 0.0, 0.34), (0.55, 0.0, 0.34), (0.36, 0.0, 0.98)
     frame = [(crank, saddle), (saddle, head), (crank, head), (crank, rear), (saddle, rear)]
     return [
-        *_wheel(-0.55), *_wheel(0.55), *(Rod(a, b, 0.022, 0.022, _CLOTH) for a, b in frame),
-        Rod(head, front, 0.020, 0.016, _STEEL), Rod(head, bar, 0.018, 0.018, _STEEL),
-        *(Rod(bar, (0.34, 0.28 * s, 0.99), 0.016, 0.020, _SHOE) for s in (-1, 1)),
-        Rod((-0.34, 0.0, 0.90), (-0.10, 0.0, 0.89), 0.055, 0.030, _SHOE),
-        Rod((-0.47, 0.0, 0.72), (-0.48, 0.0, 0.68), 0.036, 0.036, (226, 26, 18, LAMP)),
-        Rod((0.46, 0.0, 0.86), (0.47, 0.0, 0.84), 0.040, 0.040, (250, 246, 226, LAMP)),
+        *_wheel(-0.55), *_wheel(0.55), *(Limb(a, b, 0.022, 0.022, _CLOTH) for a, b in frame),
+        Limb(head, front, 0.020, 0.016, _STEEL), Limb(head, bar, 0.018, 0.018, _STEEL),
+        *(Limb(bar, (0.34, 0.28 * s, 0.99), 0.016, 0.020, _SHOE) for s in (-1, 1)),
+        Limb((-0.34, 0.0, 0.90), (-0.10, 0.0, 0.89), 0.055, 0.030, _SHOE),
+        Limb((-0.47, 0.0, 0.72), (-0.48, 0.0, 0.68), 0.036, 0.036, (226, 26, 18, LAMP)),
+        Limb((0.46, 0.0, 0.86), (0.47, 0.0, 0.84), 0.040, 0.040, (250, 246, 226, LAMP)),
     ]  # fmt: skip
 
 
-def rider(phase: int) -> list[Rod]:
+def rider(phase: int) -> list[Limb]:
     """A bicycle with somebody on it, 1.7 m up to the helmet; phase 1 has the other pedal ahead."""
     rods, skin = _bicycle(), _SKIN[0]
     for s in (-1, 1):
@@ -197,19 +197,19 @@ def rider(phase: int) -> list[Rod]:
         foot = (-0.05 + 0.17 * math.cos(turn), 0.11 * s, 0.30 + 0.17 * math.sin(turn) + 0.06)
         knee, elbow = _bend(hip, foot, 0.44, 0.44), (0.20, 0.29 * s, 1.18)
         rods += [
-            Rod(hip, knee, 0.090, 0.064, (46, 48, 56, PLAIN)), Rod(knee, foot, 0.056, 0.042, skin),
-            Rod((foot[0] - 0.05, foot[1], foot[2] - 0.03), (foot[0] + 0.13, foot[1], foot[2] - 0.05), 0.042, 0.034,
+            Limb(hip, knee, 0.090, 0.064, (46, 48, 56, PLAIN)), Limb(knee, foot, 0.056, 0.042, skin),
+            Limb((foot[0] - 0.05, foot[1], foot[2] - 0.03), (foot[0] + 0.13, foot[1], foot[2] - 0.05), 0.042, 0.034,
                 _SHOE),
-            Rod(shoulder, elbow, 0.060, 0.050, _CLOTH), Rod(elbow, hand, 0.046, 0.036, skin),
-            Rod(hand, (hand[0] + 0.03, hand[1], hand[2] - 0.02), 0.040, 0.036, skin),
-            Rod((-0.21, 0.06 * s, 0.98), (0.10, 0.085 * s, 1.34), 0.105, 0.115, _CLOTH),
+            Limb(shoulder, elbow, 0.060, 0.050, _CLOTH), Limb(elbow, hand, 0.046, 0.036, skin),
+            Limb(hand, (hand[0] + 0.03, hand[1], hand[2] - 0.02), 0.040, 0.036, skin),
+            Limb((-0.21, 0.06 * s, 0.98), (0.10, 0.085 * s, 1.34), 0.105, 0.115, _CLOTH),
         ]  # fmt: skip
     return [
         *rods,
-        Rod((0.11, -0.12, 1.36), (0.11, 0.12, 1.36), 0.095, 0.095, _CLOTH),
-        Rod((0.14, 0.0, 1.42), (0.18, 0.0, 1.50), 0.055, 0.055, skin),
-        Rod((0.225, 0.0, 1.50), (0.205, 0.0, 1.55), 0.082, 0.090, skin),
-        Rod((0.12, 0.0, 1.59), (0.24, 0.0, 1.62), 0.100, 0.080, (236, 236, 232, PLAIN), -0.02),
+        Limb((0.11, -0.12, 1.36), (0.11, 0.12, 1.36), 0.095, 0.095, _CLOTH),
+        Limb((0.14, 0.0, 1.42), (0.18, 0.0, 1.50), 0.055, 0.055, skin),
+        Limb((0.225, 0.0, 1.50), (0.205, 0.0, 1.55), 0.082, 0.090, skin),
+        Limb((0.12, 0.0, 1.59), (0.24, 0.0, 1.62), 0.100, 0.080, (236, 236, 232, PLAIN), -0.02),
     ]
 
 

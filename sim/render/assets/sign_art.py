@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from sim.actors.signs import LINES, PANELS, SIGN_KINDS, Face
+from sim.actors.signs import LINES, PANELS, SIGN_KINDS, SignDesign
 from sim.datatypes.episode import SignSpec
 from sim.render.assets.canvas import Picture
 from sim.render.assets.texel import HOLE, PLAIN
@@ -80,7 +80,7 @@ def wrapped(text: str, font: str) -> tuple[tuple[str, ...], float]:
     return best
 
 
-def letter_height(face: Face) -> float:
+def letter_height(face: SignDesign) -> float:
     """Height of the capitals on a sign [m]; a yield sign has none and is told by its shape, half as high as it is."""
     kind = face.kind.partition("_")[0]
     if kind == "text":
@@ -149,7 +149,7 @@ def _rounded(height: int, width: int, inset: float, radius: float) -> np.ndarray
     return np.maximum(x, 0.0)[None] ** 2 + np.maximum(y, 0.0)[:, None] ** 2 <= radius**2
 
 
-def _board(face: Face, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+def _board(face: SignDesign, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     ground, ink = BOARD_COLOURS[face.colour]
     canvas = np.empty((height, width, 3), np.float32)
     canvas[:] = ground
@@ -162,7 +162,7 @@ def _board(face: Face, height: int, width: int) -> tuple[np.ndarray, np.ndarray]
     return canvas, _rounded(height, width, 0, 0.15 * m)
 
 
-def _stop(face: Face, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+def _stop(face: SignDesign, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     k = 1.0 / (2.0 + 2.0**0.5)
     points = [(k, 0), (1 - k, 0), (1, k), (1, 1 - k), (1 - k, 1), (k, 1), (0, 1 - k), (0, k)]
     canvas = np.empty((height, width, 3), np.float32)
@@ -172,7 +172,7 @@ def _stop(face: Face, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     return canvas, _shape(height, width, points)
 
 
-def _yield(face: Face, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+def _yield(face: SignDesign, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     points = [(0.0, 0.0), (1.0, 0.0), (0.5, 1.0)]
     canvas = np.empty((height, width, 3), np.float32)
     canvas[:] = _WHITE
@@ -181,7 +181,7 @@ def _yield(face: Face, height: int, width: int) -> tuple[np.ndarray, np.ndarray]
     return canvas, _shape(height, width, points)
 
 
-def _speed(face: Face, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+def _speed(face: SignDesign, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     canvas = np.empty((height, width, 3), np.float32)
     canvas[:] = _WHITE
     disc = [_rounded(height, width, inset, height / 2 - inset) for inset in (0, 5, 46)]
@@ -193,7 +193,7 @@ def _speed(face: Face, height: int, width: int) -> tuple[np.ndarray, np.ndarray]
 
 
 @functools.lru_cache(maxsize=128)
-def painted(face: Face) -> Picture:
+def paint_sign(face: SignDesign) -> Picture:
     """A new sign: (H, W, 4) uint8, RGB and class, sides powers of two; the last 128 are remembered."""
     wide, tall, _ = face.panel
     fine = _BOARD_FINE if face.kind == "text" else _FINE
@@ -214,13 +214,13 @@ def _soft(rng: np.random.Generator, shape: tuple[int, int], across: float, down:
     return np.asarray(np.clip(0.5 + 0.28 * noise / (noise.std() + 1e-6), 0.0, 1.0))
 
 
-def worn(face: Face, wear: float, pattern: int) -> Picture:
+def weathered(face: SignDesign, wear: float, pattern: int) -> Picture:
     """A sign as painted, faded, dirty, scratched and rusty.
 
     Args:
         wear: 0 (new) to 1; pattern: where, 0 to PATTERNS - 1.
     """
-    new = painted(face)
+    new = paint_sign(face)
     if wear <= 0:
         return new
     rng = np.random.default_rng([pattern, 7])
@@ -249,7 +249,7 @@ def worn(face: Face, wear: float, pattern: int) -> Picture:
     return np.concatenate([np.clip(p, 0, 255).round(), new[..., 3:]], -1).astype(np.uint8)
 
 
-def face_of(spec: SignSpec) -> Face:
+def design_of(spec: SignSpec) -> SignDesign:
     """What is painted on a sign.
 
     Raises:
@@ -263,8 +263,8 @@ def face_of(spec: SignSpec) -> Face:
     if not 0.0 <= spec.wear <= 1.0:
         raise ValueError(f"sign {spec.name}: wear is {spec.wear}; wanted 0 (new) to 1")
     if spec.kind != "text":
-        return Face(spec.kind)
+        return SignDesign(spec.kind)
     try:
-        return Face(spec.kind, check_text(spec.text, spec.font), spec.colour, spec.font)
+        return SignDesign(spec.kind, check_text(spec.text, spec.font), spec.colour, spec.font)
     except ValueError as error:
         raise ValueError(f"sign {spec.name}: {error}") from None

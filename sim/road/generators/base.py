@@ -7,7 +7,7 @@ import math
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable
 
-from sim.road.opendrive.writer import GUTTER, Mouth, controller, link, network, road, section, signal, street
+from sim.road.opendrive.writer import GUTTER, JunctionArm, controller, link, network, road, section, signal, street
 
 Generator = Callable[..., str]
 # Generator -> parameter -> (least, most), so that a scenario can be checked before it is drawn.
@@ -100,7 +100,7 @@ def two_way_road(
     length: float,
     lane_width: float,
     joins: tuple[int | None, int | None],
-) -> tuple[Mouth, Mouth]:
+) -> tuple[JunctionArm, JunctionArm]:
     """A straight street with a lane each way between the junctions that it joins; the mouths at its two ends."""
     element = road(root, road_id, start, [(length, 0.0)])
     for side, junction in zip(("predecessor", "successor"), joins):
@@ -109,15 +109,15 @@ def two_way_road(
     section(element, street(1, lane_width), street(1, lane_width), centre="broken")
     x, y, heading = start
     end = (x + length * math.cos(heading), y + length * math.sin(heading), heading + math.pi)
-    return Mouth(road_id, "start", start, 1, lane_width), Mouth(road_id, "end", end, 1, lane_width)
+    return JunctionArm(road_id, "start", start, 1, lane_width), JunctionArm(road_id, "end", end, 1, lane_width)
 
 
-def anticlockwise(around: list[Mouth]) -> list[Mouth]:
-    """The mouths of a T in the order in which `crossing_ways` wants them."""
+def anticlockwise(around: list[JunctionArm]) -> list[JunctionArm]:
+    """The mouths of a T in the order in which `crossing_connections` wants them."""
     return sorted(around, key=lambda mouth: mouth.at[2] % (2.0 * math.pi))
 
 
-def add_lights(root: ET.Element, junction: int, around: list[Mouth]) -> None:
+def add_lights(root: ET.Element, junction: int, around: list[JunctionArm]) -> None:
     """A light at each of four mouths (anticlockwise); opposite ones have one controller."""
     made = add_signs(root, "1000001", around)
     first = 1 + len(root.findall("controller"))
@@ -125,7 +125,7 @@ def add_lights(root: ET.Element, junction: int, around: list[Mouth]) -> None:
         controller(root, junction, first + k, [made[k], made[k + 2]])
 
 
-def add_signs(root: ET.Element, kind: str, around: list[Mouth]) -> list[int]:
+def add_signs(root: ET.Element, kind: str, around: list[JunctionArm]) -> list[int]:
     """A sign or light of one type at the right-hand side of every mouth; its ids."""
     roads = {element.get("id"): element for element in root.findall("road")}
     first = 1 + sum(1 for _ in root.iter("signal"))

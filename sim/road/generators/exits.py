@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.road.generators.base import EAST, JUNCTIONS, MARGIN, NORTH, anticlockwise, two_way_road
-from sim.road.opendrive.writer import Mouth, add_ways, crossing_ways, network, text_of
+from sim.road.opendrive.writer import JunctionArm, add_connections, crossing_connections, network, to_xml
 
 _CORNER = 6.0  # [m] radius of the turn into an exit along the middle of its lane: exits may be 20 m apart
 
@@ -32,7 +32,7 @@ def exits(
         middles.append(middles[-1] + spacing + (shift if k % 2 == 0 else -shift))
     first, last = middles[0] - edge - arm, middles[-1] + edge + arm
     root = network("exits", (-MARGIN, first - MARGIN, edge + side + MARGIN, last + MARGIN))
-    ends: list[list[Mouth]] = [[] for _ in middles]
+    ends: list[list[JunctionArm]] = [[] for _ in middles]
     begins = [first, *(y + edge for y in middles)]
     stops = [*(y - edge for y in middles), last]
     for i, (begin, stop) in enumerate(zip(begins, stops)):
@@ -47,5 +47,5 @@ def exits(
         ends[k].append(start)
     free = JUNCTIONS // 10
     for k, around in enumerate(ends):
-        free = add_ways(root, JUNCTIONS + k, free, crossing_ways(anticlockwise(around)))
-    return text_of(root)
+        free = add_connections(root, JUNCTIONS + k, free, crossing_connections(anticlockwise(around)))
+    return to_xml(root)

@@ -8,17 +8,17 @@ import xml.etree.ElementTree as ET
 
 from sim.road.generators.base import JUNCTIONS, add_lights
 from sim.road.opendrive.writer import (
-    Mouth,
-    Strip,
-    add_ways,
-    crossing_ways,
+    JunctionArm,
+    LaneStrip,
+    add_connections,
+    crossing_connections,
     join,
     link,
     network,
     road,
     section,
     street,
-    text_of,
+    to_xml,
 )
 
 _CORNER = 9.0  # [m] radius of a right turn along the middle of its lane
@@ -53,14 +53,14 @@ def grid_town(
     streets = _streets(nx, ny, chance)
     edge = _CORNER + (n - 0.5) * lane_width
     root = network("grid_town", (xs[0] - 20.0, ys[0] - 20.0, xs[-1] + 20.0, ys[-1] + 20.0))
-    mouths: dict[Node, list[Mouth]] = {}
+    mouths: dict[Node, list[JunctionArm]] = {}
     for road_id, (a, b) in enumerate(streets, 1):
         (ax, ay), (bx, by) = (xs[a[0]], ys[a[1]]), (xs[b[0]], ys[b[1]])
         heading = math.atan2(by - ay, bx - ax)
         c, s = math.cos(heading), math.sin(heading)
         begin, end = (ax + edge * c, ay + edge * s, heading), (bx - edge * c, by - edge * s, heading + math.pi)
-        mouths.setdefault(a, []).append(Mouth(road_id, "start", begin, n, lane_width))
-        mouths.setdefault(b, []).append(Mouth(road_id, "end", end, n, lane_width))
+        mouths.setdefault(a, []).append(JunctionArm(road_id, "start", begin, n, lane_width))
+        mouths.setdefault(b, []).append(JunctionArm(road_id, "end", end, n, lane_width))
     bends = {node: len(streets) + k for k, node in enumerate((m for m in mouths if len(mouths[m]) == 2), 1)}
     for road_id, (a, b) in enumerate(streets, 1):
         begin, end = (next(m.at for m in mouths[node] if m.road == road_id) for node in (a, b))
@@ -79,10 +79,10 @@ def grid_town(
     free = JUNCTIONS // 10
     for node in sorted(set(mouths) - set(bends)):
         around = sorted(mouths[node], key=lambda m: math.remainder(m.at[2], 2.0 * math.pi))
-        free = add_ways(root, _junction_id(node), free, crossing_ways(around))
+        free = add_connections(root, _junction_id(node), free, crossing_connections(around))
         if len(around) == 4:
             add_lights(root, _junction_id(node), around)
-    return text_of(root)
+    return to_xml(root)
 
 
 def _junction_id(node: Node) -> int:
@@ -103,10 +103,10 @@ def _streets(nx: int, ny: int, chance: random.Random) -> list[tuple[Node, Node]]
     return kept
 
 
-def _linked(n: int, width: float, sign: int, before: bool | None, after: bool | None) -> list[Strip]:
+def _linked(n: int, width: float, sign: int, before: bool | None, after: bool | None) -> list[LaneStrip]:
     """One side of a street; at a bend its lanes go on as those of equal (True) or of opposite sign (False)."""
     return [
-        Strip(
+        LaneStrip(
             s.kind, s.width, s.mark, s.change,
             *(None if same is None else sign * k * (1 if same else -1) for same in (before, after)),
         )
@@ -114,13 +114,13 @@ def _linked(n: int, width: float, sign: int, before: bool | None, after: bool | 
     ]  # fmt: skip
 
 
-def _bend(root: ET.Element, road_id: int, a: Mouth, b: Mouth) -> None:
+def _bend(root: ET.Element, road_id: int, a: JunctionArm, b: JunctionArm) -> None:
     """The two-way road round a corner from mouth a to mouth b."""
     start, end = a.pose_in(1), b.pose_out(1)
     element = road(root, road_id, start, join(start, end))
     link(element, "predecessor", "road", a.road, a.contact)
     link(element, "successor", "road", b.road, b.contact)
     strips = list(enumerate(street(a.lanes, a.width), 1))
-    right = [Strip(s.kind, s.width, s.mark, s.change, a.lane_in(k), b.lane_out(k)) for k, s in strips]
-    left = [Strip(s.kind, s.width, s.mark, s.change, a.lane_out(k), b.lane_in(k)) for k, s in strips]
+    right = [LaneStrip(s.kind, s.width, s.mark, s.change, a.lane_in(k), b.lane_out(k)) for k, s in strips]
+    left = [LaneStrip(s.kind, s.width, s.mark, s.change, a.lane_out(k), b.lane_in(k)) for k, s in strips]
     section(element, right, left, centre="broken")

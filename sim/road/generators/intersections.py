@@ -11,7 +11,7 @@ import math
 import xml.etree.ElementTree as ET
 
 from sim.road.generators.base import add_lights, add_signs, checked
-from sim.road.opendrive.writer import Mouth, Strip, add_junction, link, network, road, section, street, text_of
+from sim.road.opendrive.writer import JunctionArm, LaneStrip, add_junction, link, network, road, section, street, to_xml
 
 _JUNCTION_ID = 1000
 _FIRST_CONNECTOR = 100
@@ -35,13 +35,13 @@ def t_junction(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0, 
     Raises:
         ValueError: for a parameter out of its range.
     """
-    return text_of(_junction("t_junction", _T, arm, lane_width, radius, stem)[0])
+    return to_xml(_junction("t_junction", _T, arm, lane_width, radius, stem)[0])
 
 
 @checked
 def crossroads(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0) -> str:
     """A crossing of four roads at right angles, without signs; parameters as for `t_junction`."""
-    return text_of(_junction("crossroads", _X, arm, lane_width, radius)[0])
+    return to_xml(_junction("crossroads", _X, arm, lane_width, radius)[0])
 
 
 @checked
@@ -49,7 +49,7 @@ def crossroads_lights(arm: float = 50.0, lane_width: float = 3.5, radius: float 
     """`crossroads` with a traffic light (1000001) on every arm; opposite arms have one controller."""
     root, mouths = _junction("crossroads_lights", _X, arm, lane_width, radius)
     add_lights(root, _JUNCTION_ID, mouths)
-    return text_of(root)
+    return to_xml(root)
 
 
 @checked
@@ -57,12 +57,12 @@ def crossroads_stop(arm: float = 50.0, lane_width: float = 3.5, radius: float = 
     """`crossroads` at which everybody stops: a stop sign (206) on every arm."""
     root, mouths = _junction("crossroads_stop", _X, arm, lane_width, radius)
     add_signs(root, "206", mouths)
-    return text_of(root)
+    return to_xml(root)
 
 
 def _junction(
     name: str, arms: tuple[str, ...], arm: float, lane_width: float, radius: float, stem: float = 0.0
-) -> tuple[ET.Element, list[Mouth]]:
+) -> tuple[ET.Element, list[JunctionArm]]:
     """One junction at the origin with the named arms, and where they meet it; `stem` is the first arm's own length."""
     edge = radius + 0.5 * lane_width  # every turn's reference line is an arc of this radius
     reach = edge + arm
@@ -74,7 +74,7 @@ def _junction(
         element = road(root, i + 1, start, [(stem if stem and not i else arm, 0.0)])
         link(element, "predecessor", "junction", _JUNCTION_ID)
         section(element, street(1, lane_width), street(1, lane_width), centre="broken")
-        mouths.append(Mouth(i + 1, "start", start, 1, lane_width))
+        mouths.append(JunctionArm(i + 1, "start", start, 1, lane_width))
     pairs = [(i, j) for i in range(len(arms)) for j in range(len(arms)) if i != j]
     for k, (i, j) in enumerate(pairs):
         _connecting_road(root, _FIRST_CONNECTOR + k, (i, j), arms, edge, lane_width)
@@ -100,7 +100,7 @@ def _connecting_road(
     to_the_right = {h: n for n, h in _HEADING.items()}[_nearest(inwards - 0.5 * math.pi)]
     outermost = turn < -1e-6 or (straight and to_the_right not in arms)
     strips = [
-        Strip(s.kind, s.width, "none" if k == 1 else s.mark, "none", k, -k)
+        LaneStrip(s.kind, s.width, "none" if k == 1 else s.mark, "none", k, -k)
         for k, s in enumerate(street(1, lane_width), 1)
     ]
     # The centre line of a road that nothing crosses from the other side goes on through the junction.

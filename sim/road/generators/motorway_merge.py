@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from sim.road.opendrive.writer import (
-    Strip,
+    LaneStrip,
     add_junction,
     connecting_road,
     link,
@@ -13,7 +13,7 @@ from sim.road.opendrive.writer import (
     road,
     section,
     shifted,
-    text_of,
+    to_xml,
 )
 
 _JUNCTIONS = 100_000  # ids of junctions begin here, those of connecting roads at a tenth
@@ -23,7 +23,7 @@ _CHANGE = 35.0  # [m] over which the lane of a ramp runs into the next one
 _HARD_SHOULDER = 2.0  # [m]
 
 
-def merge(lanes: float = 2, acceleration: float = 80.0, arm: float = 80.0, lane_width: float = 3.5) -> str:
+def motorway_merge(lanes: float = 2, acceleration: float = 80.0, arm: float = 80.0, lane_width: float = 3.5) -> str:
     """A one-way main road from west to east that a ramp joins from the right, 80 km/h.
 
     The ramp gets a lane of its own beside the others, over which lanes may be changed; where it ends it runs into the
@@ -40,7 +40,7 @@ def merge(lanes: float = 2, acceleration: float = 80.0, arm: float = 80.0, lane_
     nose = radius * math.sin(_RAMP)  # the ramp's last arc lies within the first junction
     stations = (0.0, nose, nose + acceleration, nose + acceleration + _CHANGE)
     root = network("merge", (-arm - 10.0, -arm * 0.5 - 20.0, stations[3] + arm + 10.0, 20.0))
-    left = [Strip("shoulder", 0.5 * _HARD_SHOULDER, "none")]
+    left = [LaneStrip("shoulder", 0.5 * _HARD_SHOULDER, "none")]
     for road_id, x, length, count in ((1, -arm, arm, n), (2, nose, acceleration, n + 1), (3, stations[3], arm, n)):
         element = road(root, road_id, (x, 0.0, 0.0), [(length, 0.0)], **said)  # type: ignore[arg-type]
         if road_id > 1:
@@ -57,19 +57,21 @@ def merge(lanes: float = 2, acceleration: float = 80.0, arm: float = 80.0, lane_
     for k, x in ((0, 0.0), (1, stations[2])):
         first, junction = _JUNCTIONS // 10 + 2 * k, _JUNCTIONS + k
         poses = (x, 0.0, 0.0), (stations[2 * k + 1], 0.0, 0.0)
-        through = [Strip("driving", lane_width, "broken" if i < n else "none", "none", -i, -i) for i in range(1, n + 1)]
+        through = [
+            LaneStrip("driving", lane_width, "broken" if i < n else "none", "none", -i, -i) for i in range(1, n + 1)
+        ]
         connecting_road(root, first, junction, ((k + 1, "end"), (k + 2, "start")), poses, through, left, **said)
         joins = (begin, target) if k == 0 else (shifted((x, 0.0, 0.0), -n * lane_width),
                                                 shifted((stations[3], 0.0, 0.0), -(n - 1) * lane_width))  # fmt: skip
         origin, lane_in, lane_out = ((4, "end"), 1, n + 1) if k == 0 else ((2, "end"), n + 1, n)
-        strips = [Strip(s.kind, s.width, "none", "none", -lane_in - i, -lane_out - i)
+        strips = [LaneStrip(s.kind, s.width, "none", "none", -lane_in - i, -lane_out - i)
                   for i, s in enumerate(_carriageway(1, lane_width))]  # fmt: skip
         connecting_road(root, first + 1, junction, (origin, (k + 2, "start")), joins, strips, (), **said)
         pairs = [(k + 1, first, [(-i, -i) for i in range(1, n + 1)]), (origin[0], first + 1, [(-lane_in, -1)])]
         add_junction(root, junction, pairs)
-    return text_of(root)
+    return to_xml(root)
 
 
-def _carriageway(lanes: int, width: float) -> list[Strip]:
-    inner = [Strip("driving", width, "broken", "both")] * (lanes - 1)
-    return [*inner, Strip("driving", width, "solid"), Strip("shoulder", _HARD_SHOULDER)]
+def _carriageway(lanes: int, width: float) -> list[LaneStrip]:
+    inner = [LaneStrip("driving", width, "broken", "both")] * (lanes - 1)
+    return [*inner, LaneStrip("driving", width, "solid"), LaneStrip("shoulder", _HARD_SHOULDER)]

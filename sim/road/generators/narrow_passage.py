@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from sim.road.generators.base import straight_street
-from sim.road.opendrive.writer import GUTTER, PAVEMENT, Strip, Width, section, signal, text_of
+from sim.road.opendrive.writer import GUTTER, PAVEMENT, LaneStrip, Width, section, signal, to_xml
 
 _SIGN = 0.5  # [m] from the kerb to a sign
 
@@ -40,16 +40,16 @@ def narrow_passage(
     old = element.find("lanes")
     assert old is not None
     old.extend(lanes)
-    drives = Strip("driving", _dip(stations, lane_width, 0.5 * gap), "solid")
-    gutter = Strip("shoulder", GUTTER, "curb")
-    built_out = Strip("sidewalk", _dip(stations, PAVEMENT, PAVEMENT + 2.0 * lane_width - gap))
+    drives = LaneStrip("driving", _dip(stations, lane_width, 0.5 * gap), "solid")
+    gutter = LaneStrip("shoulder", GUTTER, "curb")
+    built_out = LaneStrip("sidewalk", _dip(stations, PAVEMENT, PAVEMENT + 2.0 * lane_width - gap))
     centre = ((0.0, "broken"), (stations[0], "none"), (stations[3], "broken"))
-    section(element, [drives, gutter, built_out], [drives, gutter, Strip("sidewalk", PAVEMENT)], centre=centre)
+    section(element, [drives, gutter, built_out], [drives, gutter, LaneStrip("sidewalk", PAVEMENT)], centre=centre)
     aside = lane_width + GUTTER + _SIGN
     if signs:
         signal(element, 1, "208", (stations[0], -aside), (-1, -1))
         signal(element, 2, "308", (stations[3], aside), (1, 1))
-    return text_of(root)
+    return to_xml(root)
 
 
 def _dip(stations: tuple[float, float, float, float], usual: float, within: float) -> tuple[Width, ...]:

@@ -11,11 +11,11 @@ from sim.road.generators.base import straight_street
 from sim.road.opendrive.writer import (
     GUTTER,
     PAVEMENT,
-    Strip,
+    LaneStrip,
     box_object,
     section,
     street,
-    text_of,
+    to_xml,
 )
 
 SHORT = 4.7  # [m] length of a bay in which no car can park
@@ -56,19 +56,19 @@ def parking_bays(
     starts = [k * ends[0] if even else sum(lengths[:k]) for k in range(len(lengths) + 1)]
     begin, end = arm, arm + starts[-1]
     root, element = straight_street("parking_bays", end + arm)
-    gutter, near = Strip("shoulder", GUTTER, "curb"), Strip("driving", lane_width, "solid")
+    gutter, near = LaneStrip("shoulder", GUTTER, "curb"), LaneStrip("driving", lane_width, "solid")
     left = street(1, lane_width)
     for s, parks in ((0.0, False), (begin, True), (end, False)):
         first, last = s == 0.0, s == end
-        kinds = [near, *([Strip("parking", depth, "none")] if parks else []), gutter]
-        kinds.append(Strip("sidewalk", PAVEMENT if parks else PAVEMENT + depth))
+        kinds = [near, *([LaneStrip("parking", depth, "none")] if parks else []), gutter]
+        kinds.append(LaneStrip("sidewalk", PAVEMENT if parks else PAVEMENT + depth))
         right = [_goes_on(strip, _other(k, parks), first, last) for k, strip in enumerate(kinds, 1)]
         section(element, right, [_goes_on(strip, k, first, last) for k, strip in enumerate(left, 1)], s, "broken")
     for k, length in enumerate(lengths):
         middle = (k + 0.5) * length if even else starts[k] + 0.5 * length
         at = (begin + middle, -(lane_width + 0.5 * depth))
         box_object(element, k + 1, "parkingSpace", at, (length, depth))
-    return text_of(root)
+    return to_xml(root)
 
 
 def _other(k: int, parks: bool) -> int | None:
@@ -76,6 +76,8 @@ def _other(k: int, parks: bool) -> int | None:
     return {1: -1, 2: None, 3: -2, 4: -3}[k] if parks else {1: -1, 2: -3, 3: -4}[k]
 
 
-def _goes_on(strip: Strip, other: int | None, first: bool, last: bool) -> Strip:
+def _goes_on(strip: LaneStrip, other: int | None, first: bool, last: bool) -> LaneStrip:
     """A strip of one of three sections, linked to its neighbours."""
-    return Strip(strip.kind, strip.width, strip.mark, strip.change, None if first else other, None if last else other)
+    return LaneStrip(
+        strip.kind, strip.width, strip.mark, strip.change, None if first else other, None if last else other
+    )

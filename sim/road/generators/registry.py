@@ -14,7 +14,7 @@ from sim.road.generators.crosswalk import crosswalk
 from sim.road.generators.exits import exits
 from sim.road.generators.grid_town import grid_town
 from sim.road.generators.intersections import crossroads, crossroads_lights, crossroads_stop, t_junction
-from sim.road.generators.motorway_merge import merge
+from sim.road.generators.motorway_merge import motorway_merge
 from sim.road.generators.narrow_passage import narrow_passage
 from sim.road.generators.parking_bays import parking_bays
 from sim.road.generators.roundabout import roundabout
@@ -22,7 +22,7 @@ from sim.road.generators.two_turns import two_turns
 
 # Kind of a place of decision beyond the single junction (`sim.road.graph.decision_points`) -> the generators whose
 # maps have one; of the first of them it is what a map is made for.
-PLACES: dict[str, tuple[str, ...]] = {
+DECISION_POINTS: dict[str, tuple[str, ...]] = {
     "exits": ("exits",),
     "legs": ("two_turns",),
     "passage": ("narrow_passage",),
@@ -33,7 +33,9 @@ PLACES: dict[str, tuple[str, ...]] = {
 
 GENERATORS: dict[str, Generator] = {
     **{g.__name__: g for g in (t_junction, crossroads, crossroads_lights, crossroads_stop)},
-    **{g.__name__: checked(g) for g in (roundabout, grid_town, merge, narrow_passage, parking_bays, crosswalk)},
+    **{
+        g.__name__: checked(g) for g in (roundabout, grid_town, motorway_merge, narrow_passage, parking_bays, crosswalk)
+    },
     **{g.__name__: checked(g) for g in (exits, two_turns)},
 }
 

@@ -8,9 +8,9 @@ import xml.etree.ElementTree as ET
 from sim.road.opendrive.writer import (
     GUTTER,
     PAVEMENT,
-    Mouth,
+    JunctionArm,
+    LaneStrip,
     Pose,
-    Strip,
     add_junction,
     connecting_road,
     link,
@@ -19,7 +19,7 @@ from sim.road.opendrive.writer import (
     section,
     signal,
     street,
-    text_of,
+    to_xml,
 )
 
 _JUNCTIONS = 100_000  # ids of junctions begin here, those of connecting roads at a tenth
@@ -50,8 +50,8 @@ def roundabout(arms: float = 4, radius: float = 18.0, arm: float = 50.0, lane_wi
         link(element, "predecessor", "junction", _JUNCTIONS + k)
         section(element, street(1, lane_width), street(1, lane_width), centre="broken")
         signal(element, _SIGNALS + k, "205", (0.5, lane_width + GUTTER + 0.5), (1, 1))
-        mouths.append(Mouth(k + 1, "start", start, 1, lane_width))
-    kerb = [Strip("shoulder", GUTTER, "curb")]
+        mouths.append(JunctionArm(k + 1, "start", start, 1, lane_width))
+    kerb = [LaneStrip("shoulder", GUTTER, "curb")]
     ring = 2.0 * math.pi / n - 2.0 * half
     for k, heading in enumerate(headings):  # the ring between this arm and the next
         element = road(root, n + k + 1, _on_ring(inner, heading + half), [(inner * ring, 1.0 / inner)])
@@ -60,7 +60,7 @@ def roundabout(arms: float = 4, radius: float = 18.0, arm: float = 50.0, lane_wi
         section(element, street(1, lane_width), kerb, centre="solid")
     for k, heading in enumerate(headings):
         _ring_junction(root, k, n, mouths[k], (inner, heading, half), lane_width)
-    return text_of(root)
+    return to_xml(root)
 
 
 def _half_angle(inner: float, lane_width: float) -> float:
@@ -78,7 +78,7 @@ def _on_ring(inner: float, angle: float) -> Pose:
 
 
 def _ring_junction(
-    root: ET.Element, k: int, n: int, mouth: Mouth, where: tuple[float, float, float], lane_width: float
+    root: ET.Element, k: int, n: int, mouth: JunctionArm, where: tuple[float, float, float], lane_width: float
 ) -> None:
     """The junction of arm k: into the ring, out of it, along it."""
     inner, heading, half = where
@@ -86,15 +86,15 @@ def _ring_junction(
     arrives, leaves = _on_ring(inner, heading - half), _on_ring(inner, heading + half)
     arm = (mouth.road, "start")
     kinds = [("driving", lane_width, "none"), ("shoulder", GUTTER, "curb"), ("sidewalk", PAVEMENT, "none")]
-    enter = [Strip(a, w, m, "none", k, -k) for k, (a, w, m) in enumerate(kinds, 1)]
-    leave = [Strip(a, w, m, "none", -k, -k) for k, (a, w, m) in enumerate(kinds, 1)]
+    enter = [LaneStrip(a, w, m, "none", k, -k) for k, (a, w, m) in enumerate(kinds, 1)]
+    leave = [LaneStrip(a, w, m, "none", -k, -k) for k, (a, w, m) in enumerate(kinds, 1)]
     first, junction = _JUNCTIONS // 10 + 3 * k, _JUNCTIONS + k
     connecting_road(root, first, junction, (arm, after), (mouth.pose_in(1), leaves), enter)
     connecting_road(root, first + 1, junction, (before, arm), (arrives, mouth.pose_out(1)), leave)
     element = road(root, first + 2, arrives, [(2.0 * half * inner, 1.0 / inner)], junction)
     link(element, "predecessor", "road", *before)
     link(element, "successor", "road", *after)
-    section(element, [Strip("driving", lane_width, "none", "none", -1, -1)],
-            [Strip("shoulder", GUTTER, "curb", "none", 1, 1)], centre="solid")  # fmt: skip
+    section(element, [LaneStrip("driving", lane_width, "none", "none", -1, -1)],
+            [LaneStrip("shoulder", GUTTER, "curb", "none", 1, 1)], centre="solid")  # fmt: skip
     pairs = [(mouth.road, first, [(1, -1)]), (before[0], first + 1, [(-1, -1)]), (before[0], first + 2, [(-1, -1)])]
     add_junction(root, junction, pairs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from sim.road.generators.base import EAST, JUNCTIONS, MARGIN, NORTH, SOUTH, WEST, anticlockwise, two_way_road
-from sim.road.opendrive.writer import Mouth, add_ways, crossing_ways, network, text_of
+from sim.road.opendrive.writer import JunctionArm, add_connections, crossing_connections, network, to_xml
 
 
 def two_turns(
@@ -26,7 +26,7 @@ def two_turns(
     reach, down = far + MARGIN, edge + max(arm, side) + MARGIN
     root = network("two_turns", (-reach, -down, reach, edge + side + MARGIN))
     stem, _ = two_way_road(root, 1, (0.0, -edge, SOUTH), arm, lane_width, (first, None))
-    ends: dict[int, list[Mouth]] = {first: [stem], west: [], east: []}
+    ends: dict[int, list[JunctionArm]] = {first: [stem], west: [], east: []}
     road_id = 2
     for there, way, x in ((west, WEST, -far), (east, EAST, far)):
         begin = (math.copysign(edge, x), 0.0, way)
@@ -39,5 +39,5 @@ def two_turns(
         road_id += 3
     free = JUNCTIONS // 10
     for junction, around in ends.items():
-        free = add_ways(root, junction, free, crossing_ways(anticlockwise(around)))
-    return text_of(root)
+        free = add_connections(root, junction, free, crossing_connections(anticlockwise(around)))
+    return to_xml(root)

@@ -21,10 +21,10 @@ from sim.actors.kinds import BODIES
 from sim.datatypes.episode import ActorSpec
 from sim.datatypes.road_map import Arm, Junction, Path, RoadMap, Route
 from sim.datatypes.vocabulary import DECISION, ROUTE_SPACING
-from sim.road.generators.registry import PLACES
+from sim.road.generators.registry import DECISION_POINTS
 from sim.road.graph.junctions import REACH_IN, path_from_points, rounded_path
 from sim.road.graph.lane_graph import LaneGraph, lane_graph
-from sim.road.graph.shortest_path import Leg, line_of, shortest_way
+from sim.road.graph.shortest_path import LaneInterval, centreline, shortest_path
 from sim.road.opendrive.writer import Pose, advanced, shifted
 
 _ASIDE, _LINED_UP = 17.0, 2.0  # [m] before a gap at which a car leaves its lane, and is in the gap's middle
@@ -36,9 +36,9 @@ _ENDS = {"left then left": "southwest", "left then right": "northwest", "right t
 Point = tuple[float, float]
 
 
-def places_of(road_map: RoadMap, kind: str) -> tuple[Junction, ...]:
+def decision_points(road_map: RoadMap, kind: str) -> tuple[Junction, ...]:
     """The places of a kind of PLACES that a map has: one, or none where no such generator made it."""
-    if _generator(road_map.opendrive) not in PLACES[kind]:
+    if _generator(road_map.opendrive) not in DECISION_POINTS[kind]:
         return ()
     return (_built(road_map.opendrive, road_map.name, kind),)
 
@@ -125,11 +125,11 @@ def _turning(graph: LaneGraph, origin: int, target: int, names: tuple[str, str],
     legs = _way(graph, origin, target)
     inside = [leg.lane for leg in legs if graph.junction[leg.lane] >= 0]
     begin, end = graph.points_of(inside[0])[0], graph.points_of(inside[-1])[-1]
-    return _route(line_of(graph, legs), names, decision, begin, end)
+    return _route(centreline(graph, legs), names, decision, begin, end)
 
 
-def _way(graph: LaneGraph, origin: int, target: int) -> list[Leg]:
-    return shortest_way(graph, (origin, 0.0), (target, float(graph.length[target])))
+def _way(graph: LaneGraph, origin: int, target: int) -> list[LaneInterval]:
+    return shortest_path(graph, (origin, 0.0), (target, float(graph.length[target])))
 
 
 def _route(line: np.ndarray, names: tuple[str, str], decision: str, begin: Point, end: Point) -> Route:
@@ -171,7 +171,7 @@ def _stretch(graph: LaneGraph, opendrive: str, kind: str) -> Junction:
             sink = lane
             while len(after := graph.successors_of(sink)):
                 sink = int(after[0])
-            ways["west" if graph.points_of(lane)[0, 0] < 0.0 else "east"] = line_of(graph, _way(graph, lane, sink))
+            ways["west" if graph.points_of(lane)[0, 0] < 0.0 else "east"] = centreline(graph, _way(graph, lane, sink))
     coming, against = _over(ways["west"], "west", west, east), _over(ways["east"], "east", east, west)
     width = float(graph.width[graph.start[graph.lanes_of_kind("driving")[0]]])
     arms = {
@@ -295,7 +295,7 @@ def _bays(opendrive: str) -> np.ndarray:
 
 
 # --------------------------------------------------------------------------------------------------- a long stem
-def with_long_stem(road_map: RoadMap, junction: Junction) -> Junction:
+def extend_approach(road_map: RoadMap, junction: Junction) -> Junction:
     """The junction of a `t_junction` whose stem is longer than its other arms, with all of the stem before it.
 
     Compiled junctions know REACH_IN of an arm; a sign that is to be remembered stands farther away. The stem is

@@ -212,7 +212,7 @@ def _better(network: Network, way: _Way, other: _Way | None) -> bool:
     return mine < theirs if way.turn > _TURN else mine > theirs
 
 
-def decision_of(turn: float) -> int:
+def turn_of(turn: float) -> int:
     """Index into DECISIONS of a change of heading [rad]: left beyond +45 degrees, right beyond -45."""
     return DECISION["left" if turn > _TURN else "right" if turn < -_TURN else "straight"]
 
@@ -224,14 +224,14 @@ def _route(way: _Way, origin: str, target: str) -> Route:
     begin, end = len(way.before), len(way.before) + len(way.inside) - 1
     path, line, fine = _drivable(raw)
     junction_in, junction_out = np.interp(_along(raw)[[begin, end]], fine, _along(line))
-    return Route(path, origin, target, decision_of(way.turn), float(junction_in), float(junction_out))
+    return Route(path, origin, target, turn_of(way.turn), float(junction_in), float(junction_out))
 
 
 def _names(
     roads: list[int], ways: dict[tuple[int, int], _Way], edges: dict[int, np.ndarray], centre: np.ndarray
 ) -> tuple[str, dict[int, str]]:
     """Kind of the junction and the name of every arm, with the stem (or the first arm) at the bottom of the page."""
-    options = {r: {decision_of(w.turn): b for (a, b), w in ways.items() if a == r} for r in roads}
+    options = {r: {turn_of(w.turn): b for (a, b), w in ways.items() if a == r} for r in roads}
     left, right, straight = DECISION["left"], DECISION["right"], DECISION["straight"]
     stems = [r for r in roads if set(options[r]) == {left, right}]
     others_go_on = all(straight in options[r] and len(options[r]) == 2 for r in roads if r not in stems)

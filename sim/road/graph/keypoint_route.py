@@ -17,7 +17,7 @@ from sim.datatypes.road_map import RoadMap, Route
 from sim.datatypes.vocabulary import DECISION
 from sim.road.graph.junctions import rounded_path
 from sim.road.graph.lane_graph import LANE_KIND, LaneGraph, lane_graph
-from sim.road.graph.shortest_path import Leg, line_of, shortest_way, way_length
+from sim.road.graph.shortest_path import LaneInterval, centreline, path_length, shortest_path
 
 ON_LANE = 3.0  # [m] from a lane's middle at which a keypoint still lies on the lane
 ARRIVAL = 2.0  # [m] before its end at which a route is driven: who stops there has come to the end, too
@@ -43,7 +43,7 @@ class KeypointError(ValueError):
         self.index, self.found = index, found
 
 
-def route_of(road_map: RoadMap, keypoints: Points) -> Route:
+def route_through(road_map: RoadMap, keypoints: Points) -> Route:
     """The route through keypoints; planned once for each map and keypoints.
 
     All of it is one path, "straight" from "start" to "end"; `junction_out` is where ego has arrived.
@@ -61,7 +61,7 @@ def route_of(road_map: RoadMap, keypoints: Points) -> Route:
 @functools.lru_cache(maxsize=256)
 def _planned(opendrive: str, name: str, keypoints: tuple[tuple[float, float], ...]) -> Route:
     graph = lane_graph(opendrive, name)
-    line = line_of(graph, plan_way(graph, keypoints))
+    line = centreline(graph, plan_route(graph, keypoints))
     length = float(np.hypot(*np.diff(line, axis=0).T).sum())
     if length < SHORTEST:
         raise ValueError(f"the route is {length:.1f} m long; wanted {SHORTEST:g} m or more between its keypoints")
@@ -69,7 +69,7 @@ def _planned(opendrive: str, name: str, keypoints: tuple[tuple[float, float], ..
     return Route(path, "start", "end", DECISION["straight"], 0.0, path.length - ARRIVAL)
 
 
-def plan_way(graph: LaneGraph, keypoints: Points) -> list[Leg]:
+def plan_route(graph: LaneGraph, keypoints: Points) -> list[LaneInterval]:
     """The shortest way over a map's lanes through keypoints (N, 2), in their order.
 
     Of keypoints closer than _SPARSE only some are planned through, so that lanes can be changed between two that lie
@@ -88,7 +88,7 @@ def plan_way(graph: LaneGraph, keypoints: Points) -> list[Leg]:
             legs = _through(graph, keypoints, places, few)
         except KeypointError:
             legs = []
-        if legs and _met(line_of(graph, legs), keypoints):
+        if legs and _met(centreline(graph, legs), keypoints):
             return legs
     return _through(graph, keypoints, places, range(len(keypoints)))
 
@@ -145,19 +145,19 @@ def _met(line: np.ndarray, keypoints: Points) -> bool:
 
 def _through(
     graph: LaneGraph, keypoints: Points, places: Sequence[list[tuple[Place, float]]], chosen: Sequence[int]
-) -> list[Leg]:
+) -> list[LaneInterval]:
     """The shortest way through the chosen keypoints, whichever of its places each means (Viterbi's recursion)."""
-    ways: list[tuple[Place, float, list[Leg]]] = [(place, away, []) for place, away in places[chosen[0]]]
+    ways: list[tuple[Place, float, list[LaneInterval]]] = [(place, away, []) for place, away in places[chosen[0]]]
     for before, index in pairwise(chosen):
-        following: list[tuple[Place, float, list[Leg]]] = []
+        following: list[tuple[Place, float, list[LaneInterval]]] = []
         for place, away in places[index]:
             options = []
             for origin, cost, legs in ways:
                 try:
-                    found = shortest_way(graph, origin, place)
+                    found = shortest_path(graph, origin, place)
                 except ValueError:
                     continue
-                options.append((place, cost + way_length(graph, found) + away, legs + found))
+                options.append((place, cost + path_length(graph, found) + away, legs + found))
             if options:
                 following.append(min(options, key=lambda option: option[1]))
         if not following:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.core.cache import cache_root, kept, store
+from sim.core.cache import cache_root, load_or_build, save_npz
 from sim.road.opendrive.landmarks import Landmark, controllers_of, landmarks_of, speed_limits
 from sim.road.opendrive.reader import Lane, network_of, open_map
 
@@ -299,7 +299,7 @@ def lane_graph(opendrive: str, name: str) -> LaneGraph:
     """`compile_lanes` behind the disk cache; a cache file that cannot be read is made again, with a warning."""
     digest = lanes_digest(opendrive)
     place = cache_root() / "lanes" / f"{digest}.npz"
-    return kept(
+    return load_or_build(
         place,
         lambda file: read_lanes(file, digest, name),
         lambda: compile_lanes(opendrive, name),
@@ -313,7 +313,7 @@ def write_lanes(place: Path, graph: LaneGraph) -> None:
     values = {f.name: getattr(graph, f.name) for f in fields(graph)}
     words = {key: value for key, value in values.items() if not isinstance(value, np.ndarray)}
     arrays = {key: value for key, value in values.items() if isinstance(value, np.ndarray)}
-    store(place, meta=np.frombuffer(json.dumps(words).encode(), np.uint8), **arrays)
+    save_npz(place, meta=np.frombuffer(json.dumps(words).encode(), np.uint8), **arrays)
 
 
 def read_lanes(place: Path, digest: str, name: str) -> LaneGraph:

@@ -24,7 +24,7 @@ def pose_at(path: Path, s: float) -> tuple[float, float, float]:
     return x, y, yaw
 
 
-def slots_of(episode: Episode) -> int:
+def actor_slots(episode: Episode) -> int:
     """How many slots an episode takes: ego, actors, signs, and then the traffic."""
     traffic = episode.traffic.slots if episode.traffic else 0
     return 1 + len(episode.actors) + len(episode.signs) + traffic
@@ -72,7 +72,7 @@ def sign_place(sign: SignSpec, junction: Junction) -> tuple[float, float, float]
     return x + sign.side * np.sin(yaw), y - sign.side * np.cos(yaw), yaw
 
 
-def kept_free(episode: Episode, junction: Junction) -> list[tuple[float, float, float]]:
+def reserved_areas(episode: Episode, junction: Junction) -> list[tuple[float, float, float]]:
     """Circles x, y, radius [m] that traffic leaves to the actors and signs of an episode.
 
     They are the same whether or not somebody is present and of which kind he is: a twin has the same traffic.

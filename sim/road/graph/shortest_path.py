@@ -23,7 +23,7 @@ _MARGIN = 1.0  # [m] before a lane's end at which a change is over
 
 
 @dataclass(frozen=True)
-class Leg:
+class LaneInterval:
     """A piece of one lane, from `begin` to `end` metres along it."""
 
     lane: int
@@ -60,7 +60,7 @@ def nearest_place(
     return (lane, float((row - graph.start[lane]) / steps * graph.length[lane])), float(away[row])
 
 
-def shortest_way(graph: LaneGraph, origin: tuple[int, float], goal: tuple[int, float]) -> list[Leg]:
+def shortest_path(graph: LaneGraph, origin: tuple[int, float], goal: tuple[int, float]) -> list[LaneInterval]:
     """The shortest way between two places (Dijkstra), lane changes where they are allowed.
 
     Args:
@@ -83,17 +83,17 @@ def shortest_way(graph: LaneGraph, origin: tuple[int, float], goal: tuple[int, f
             continue
         done.add((lane, round(at, 3)))
         if lane == goal[0] and goal[1] >= at:
-            heapq.heappush(heap, (cost + goal[1] - at, next(order), -1, 0.0, (Leg(lane, at, goal[1]), legs)))
+            heapq.heappush(heap, (cost + goal[1] - at, next(order), -1, 0.0, (LaneInterval(lane, at, goal[1]), legs)))
         length = float(graph.length[lane])
         for after in graph.successors_of(lane).tolist():
-            heapq.heappush(heap, (cost + length - at, next(order), after, 0.0, (Leg(lane, at, length), legs)))
+            heapq.heappush(heap, (cost + length - at, next(order), after, 0.0, (LaneInterval(lane, at, length), legs)))
         for leg, other, begin, slant in _changes(graph, lane, at):
             total = cost + leg.length + slant + _CHANGE_COST
             heapq.heappush(heap, (total, next(order), other, begin, (leg, legs)))
     raise ValueError(f"lane graph {graph.name}: no way leads from lane {origin[0]} to lane {goal[0]}")
 
 
-def _unrolled(legs: tuple) -> list[Leg]:
+def _unrolled(legs: tuple) -> list[LaneInterval]:
     """A linked list, last leg first, as a list."""
     found = []
     while legs:
@@ -102,7 +102,7 @@ def _unrolled(legs: tuple) -> list[Leg]:
     return found[::-1]
 
 
-def _changes(graph: LaneGraph, lane: int, at: float) -> Iterator[tuple[Leg, int, float, float]]:
+def _changes(graph: LaneGraph, lane: int, at: float) -> Iterator[tuple[LaneInterval, int, float, float]]:
     """The earliest lane change to either side from `at` on: the leg before it, the other lane, where it is entered
     [m], and the length of the slant."""
     length = float(graph.length[lane])
@@ -117,19 +117,19 @@ def _changes(graph: LaneGraph, lane: int, at: float) -> Iterator[tuple[Leg, int,
         slant = min(CHANGE, length - _MARGIN - begin)
         if slant >= _SHORTEST_CHANGE:
             entered = (begin + slant) / length * float(graph.length[other])
-            yield Leg(lane, at, begin), other, entered, slant
+            yield LaneInterval(lane, at, begin), other, entered, slant
 
 
-def wander(
+def random_walk(
     graph: LaneGraph, rng: np.random.Generator, origin: tuple[int, float], distance: float, changes: float = 0.0
-) -> list[Leg]:
+) -> list[LaneInterval]:
     """A random walk along driving lanes.
 
     Args:
         distance: at which it stops [m]; it stops earlier only where the lanes end and none beside it goes on.
         changes: chance of changing lanes on a lane where that is allowed; where a lane ends in nothing it is changed.
     """
-    legs: list[Leg] = []
+    legs: list[LaneInterval] = []
     (lane, at), left = origin, distance
     while left > 1e-6:
         after = graph.successors_of(lane)
@@ -141,7 +141,7 @@ def wander(
                 left -= leg.length + slant
                 lane, at = other, entered
                 continue
-        leg = Leg(lane, at, min(float(graph.length[lane]), at + left))
+        leg = LaneInterval(lane, at, min(float(graph.length[lane]), at + left))
         legs.append(leg)
         left -= leg.length
         if not len(after):
@@ -150,7 +150,7 @@ def wander(
     return legs
 
 
-def line_of(graph: LaneGraph, legs: Sequence[Leg]) -> np.ndarray:
+def centreline(graph: LaneGraph, legs: Sequence[LaneInterval]) -> np.ndarray:
     """(K, 2) line to drive along: the middle of every leg's lane, slants between lanes. No two points are the same."""
     parts = []
     for leg in legs:
@@ -164,6 +164,6 @@ def line_of(graph: LaneGraph, legs: Sequence[Leg]) -> np.ndarray:
     return line[np.concatenate([[True], apart])] if len(line) else line
 
 
-def way_length(graph: LaneGraph, legs: Sequence[Leg]) -> float:
+def path_length(graph: LaneGraph, legs: Sequence[LaneInterval]) -> float:
     """Length of the line along a way [m]."""
-    return float(np.hypot(*np.diff(line_of(graph, legs), axis=0).T).sum())
+    return float(np.hypot(*np.diff(centreline(graph, legs), axis=0).T).sum())

@@ -21,7 +21,7 @@ _SHORTEST = 1.0  # [m] what is left of a cut pavement, if it is less, belongs to
 
 
 @dataclass(frozen=True)
-class Footways:
+class SidewalkGraph:
     """F footways with P points in all.
 
     Args:
@@ -40,7 +40,7 @@ class Footways:
     links: np.ndarray
 
 
-def footways_of(graph: LaneGraph) -> Footways:
+def sidewalk_graph(graph: LaneGraph) -> SidewalkGraph:
     """The pavements and crossings of a map; there may be none."""
     pavements = [
         (
@@ -60,7 +60,7 @@ def footways_of(graph: LaneGraph) -> Footways:
     points = [np.column_stack([line, _yaw(line), np.full(len(line), room)]) for line, room in zip(lines, rooms)]
     ends = np.array([line[i] for line in lines for i in (0, -1)]).reshape(-1, 2)
     links = [_links(ends, e) for e in range(len(ends))]
-    return Footways(
+    return SidewalkGraph(
         start=np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64),
         points=np.concatenate([np.zeros((0, 4)), *points]).astype(np.float32),
         crossing=np.array([0] * len(cut) + [1] * len(crossings), np.uint8),

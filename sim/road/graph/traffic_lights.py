@@ -1,8 +1,9 @@
 """Traffic lights: which colour each shows, as a pure function of its plan and of the lights' clock.
 
-A plan is one number (24 bits, so that it fits the look of a piece of scenery): the cycle's length, when in it the light
-turns green, and for how long, in whole seconds.  After green comes YELLOW seconds of yellow, otherwise it is red.  The
-lights of a junction share a cycle in which each phase is green once, followed by yellow and CLEARANCE seconds of red
+A plan is one number (24 bits, so that it fits the appearance of a piece of scenery): the cycle's length, when in it the
+light turns green, and for how long, in whole seconds.  After green comes YELLOW seconds of yellow, otherwise it is red.
+ The lights of a junction share a cycle in which each phase is green once, followed by yellow and CLEARANCE seconds of
+ red
 everywhere; a phase is the lights of one controller, or of one approach where the map names no controllers.
 """
 
@@ -23,7 +24,7 @@ _SECOND = np.int32(1000)  # [ms]
 _YELLOW_TIME = np.int32(YELLOW_TIME)
 
 
-def plan(period: int, begin: int, green: int) -> int:
+def pack_signal_plan(period: int, begin: int, green: int) -> int:
     """A light's plan: turns green `begin` [s] into a cycle of `period` [s], for `green` [s].
 
     Raises:
@@ -52,7 +53,7 @@ def light_state(plan, clock):  # type: ignore[no-untyped-def]
     return state
 
 
-def plans_of(graph: LaneGraph) -> np.ndarray:
+def signal_plans(graph: LaneGraph) -> np.ndarray:
     """(G,) int32: the plan of every signal of a map that is a light, 0 for other signals.
 
     Raises:
@@ -75,7 +76,7 @@ def plans_of(graph: LaneGraph) -> np.ndarray:
         period = max(len(phases), 2) * length
         for k, phase in enumerate(phases):
             for g in phase:
-                plans[g] = plan(period, k * length, green)
+                plans[g] = pack_signal_plan(period, k * length, green)
     return plans
 
 

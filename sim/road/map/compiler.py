@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.core.cache import cache_root, kept, store
+from sim.core.cache import cache_root, load_or_build, save_npz
 from sim.datatypes.road_map import Arm, Ground, Junction, Path, RoadMap, Route
 from sim.road.graph.junctions import build_junctions
 from sim.road.map.ground_texture import paint_ground
@@ -52,7 +52,7 @@ def compiled(opendrive: str, name: str) -> RoadMap:
     """`compile_map` behind the disk cache; a cache file that cannot be read is made again, with a warning."""
     digest = digest_of(opendrive)
     place = cache_root() / "maps" / f"{digest}.npz"
-    return kept(
+    return load_or_build(
         place, lambda file: read_cache(file, opendrive, name), lambda: compile_map(opendrive, name), write_cache, "map"
     )
 
@@ -84,7 +84,7 @@ def write_cache(place: FilePath, road_map: RoadMap) -> None:
     arrays: dict[str, Any] = {f"level{i}": level for i, level in enumerate(ground.levels)}
     lengths = np.array([len(p) for p in paths], np.int64)
     points = np.concatenate(paths) if paths else np.zeros((0, 4), np.float32)
-    store(
+    save_npz(
         place, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), lengths=lengths, points=points,
         origin=ground.origin, surface=ground.surface, scenery=road_map.scenery, skyline=road_map.skyline, **arrays,
     )  # fmt: skip

@@ -82,23 +82,25 @@ def _paint(network: Network, junctions: Sequence[Junction], canvas: Canvas, rng:
     tint, joint = markings.paint_slabs(network, fine, rng)
     lightness = (cv2.resize(tint, canvas.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) - 128.0) / 64.0
     paving = materials.slabs(canvas, lightness, _down(joint, canvas), rng)
-    materials.mix(paving, materials.colour("kerb"), kerb / np.maximum(pavement, 1e-3) * (pavement > 0.0))
-    materials.mix(picture, paving, pavement)
+    materials.blend(paving, materials.colour("kerb"), kerb / np.maximum(pavement, 1e-3) * (pavement > 0.0))
+    materials.blend(picture, paving, pavement)
     wet += (_WET["pavement"] - wet) * pavement
 
     asphalt = _road(network, canvas, fine, rng)
     from_kerb = cv2.resize(_distance(road_fine, fine), canvas.shape[::-1], interpolation=cv2.INTER_AREA)
     grime = np.exp(-from_kerb / 0.35) * np.clip(0.55 + 0.3 * materials.noise(canvas, 1.5, rng), 0.0, 1.0)
-    materials.mix(asphalt, np.array([82.0, 76.0, 66.0], np.float32), grime.astype(np.float32))
+    materials.blend(asphalt, np.array([82.0, 76.0, 66.0], np.float32), grime.astype(np.float32))
     materials.shade(asphalt, 1.0 - 0.45 * edge)
-    materials.mix(picture, asphalt, road)
+    materials.blend(picture, asphalt, road)
     wet += (_WET["road"] - wet) * road
 
-    worn = np.clip(0.9 + 0.09 * materials.layers(canvas, ((canvas.texel, 1.0), (0.4, 1.0), (3.0, 1.0)), rng), 0.45, 1.0)
+    worn = np.clip(
+        0.9 + 0.09 * materials.octave_noise(canvas, ((canvas.texel, 1.0), (0.4, 1.0), (3.0, 1.0)), rng), 0.45, 1.0
+    )
     marks = markings.paint_markings(network, junctions, fine)
     for name, paint in (("white", (224.0, 224.0, 218.0)), ("yellow", (222.0, 172.0, 52.0))):
         mask = _down(marks[name], canvas) * road * worn
-        materials.mix(picture, np.array(paint, np.float32), mask)
+        materials.blend(picture, np.array(paint, np.float32), mask)
         wet += (_WET["marking"] - wet) * mask
     return np.dstack([np.clip(picture, 0.0, 255.0), np.clip(wet, 0.0, 255.0)]).round().astype(np.uint8)
 
@@ -111,9 +113,9 @@ def _road(network: Network, canvas: Canvas, fine: Canvas, rng: np.random.Generat
     wear = markings.paint_wear(network, fine, rng)
     patch = _down(wear["patch"], canvas)
     fresh = np.array([74.0, 74.0, 77.0], np.float32) + 3.0 * materials.noise(canvas, 0.2, rng)[..., None]
-    materials.mix(picture, fresh, 0.75 * patch)
+    materials.blend(picture, fresh, 0.75 * patch)
     materials.shade(picture, 1.0 - 0.6 * _down(wear["seam"], canvas))
-    materials.mix(picture, np.array([58.0, 56.0, 54.0], np.float32), 0.85 * _down(wear["iron"], canvas))
+    materials.blend(picture, np.array([58.0, 56.0, 54.0], np.float32), 0.85 * _down(wear["iron"], canvas))
     return picture
 
 
@@ -122,9 +124,9 @@ def _dirty_verge(
 ) -> None:
     """Trodden earth along the edge of what is built, in place."""
     near = cv2.resize(distance, canvas.shape[::-1], interpolation=cv2.INTER_AREA)
-    ragged = near + 0.25 * materials.layers(canvas, ((0.4, 0.6), (1.8, 0.8)), rng)
+    ragged = near + 0.25 * materials.octave_noise(canvas, ((0.4, 0.6), (1.8, 0.8)), rng)
     bare = (1.0 - materials.smoothstep(ragged, 0.05, 0.65)) * 0.75
-    materials.mix(picture, materials.colour("earth") * np.float32(0.92), bare)
+    materials.blend(picture, materials.colour("earth") * np.float32(0.92), bare)
     wet += 50.0 * bare
 
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.road.graph.lane_graph import LIGHTS, STOP, YIELD, LaneGraph, lane_graph
-from sim.road.graph.sidewalks import Footways, footways_of
-from sim.road.graph.traffic_lights import plans_of
+from sim.road.graph.sidewalks import SidewalkGraph, sidewalk_graph
+from sim.road.graph.traffic_lights import signal_plans
 
 GATES: tuple[str, ...] = ("none", "light", "stop", "yield")
 GATE: dict[str, int] = {name: i for i, name in enumerate(GATES)}
@@ -32,7 +32,7 @@ ROW, ROWS, JUNCTION, ORIGIN, LEFT, RIGHT, NEXT, NEXT_END, CONFLICT, CONFLICT_END
 LENGTH, STEP, TURN, HEADING, GATE_AT, PACE = range(6)
 
 
-class Roads(NamedTuple):
+class LaneArrays(NamedTuple):
     """The driving lanes of every map of a bank, L of them with P points in all, and the footways.
 
     points (P, 6) f32: x, y [m], yaw [rad], pace [m/s] at which a lane may be driven there, cosine and sine of yaw;
@@ -65,8 +65,10 @@ class Roads(NamedTuple):
     foot_links: np.ndarray
 
 
-class Streets(NamedTuple):
-    """One map's part of `Roads`, everything numbered from 0; graph_lane (L,) says which lane of the graph each is."""
+class DrivableLanes(NamedTuple):
+    """One map's part of `LaneArrays`, everything numbered from 0; graph_lane (L,) says which lane of the graph each
+    is.
+    """
 
     graph_lane: np.ndarray
     points: np.ndarray
@@ -76,16 +78,16 @@ class Streets(NamedTuple):
     successors: np.ndarray
     conflicts: np.ndarray
     sources: np.ndarray
-    footways: Footways
+    footways: SidewalkGraph
 
 
 @functools.lru_cache(maxsize=64)
-def streets_of(opendrive: str, name: str) -> Streets:
-    """The streets of an OpenDRIVE text, worked out once a map; see `compile_streets`."""
-    return compile_streets(lane_graph(opendrive, name))
+def drivable_lanes(opendrive: str, name: str) -> DrivableLanes:
+    """The streets of an OpenDRIVE text, worked out once a map; see `compile_drivable_lanes`."""
+    return compile_drivable_lanes(lane_graph(opendrive, name))
 
 
-def compile_streets(graph: LaneGraph) -> Streets:
+def compile_drivable_lanes(graph: LaneGraph) -> DrivableLanes:
     """The driving lanes and footways of a map as kernels want them.
 
     Raises:
@@ -119,12 +121,12 @@ def compile_streets(graph: LaneGraph) -> Streets:
     measure[:, PACE] = points[edges[:-1], 3]
     change = np.concatenate([graph.change[r] for r in rows]).astype(np.uint8)
     sources = np.array([i for i, b in enumerate(before) if not b], np.int32)
-    return Streets(
-        kept, points.astype(np.float32), change, link, measure, following, crossing, sources, footways_of(graph)
+    return DrivableLanes(
+        kept, points.astype(np.float32), change, link, measure, following, crossing, sources, sidewalk_graph(graph)
     )
 
 
-def check_room(streets: Streets, name: str) -> None:
+def check_capacity(streets: DrivableLanes, name: str) -> None:
     """Refuse a map on which drivers would meet head on: two lanes that overlap outside a junction, each for itself.
 
     Raises:
@@ -201,7 +203,7 @@ def _gates(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Kind, place [m] and plan of every lane's gate; those before a junction belong to its connecting lanes."""
     gate, at, plan = (np.zeros(len(length), t) for t in (np.int32, np.float32, np.int32))
-    plans = plans_of(graph)
+    plans = signal_plans(graph)
     kinds = {**dict.fromkeys(LIGHTS, GATE["light"]), STOP: GATE["stop"], YIELD: GATE["yield"]}
     for g, type_ in enumerate(graph.signal_types):
         kind = kinds.get(type_, 0)
@@ -219,7 +221,7 @@ def _gates(
     return gate, at, plan
 
 
-def lay_out(maps: Sequence[Streets | None]) -> Roads:
+def concatenate(maps: Sequence[DrivableLanes | None]) -> LaneArrays:
     """The streets of a bank's maps end to end; a map without traffic has None and takes no room."""
     first = {name: [0] for name in ("lane", "row", "next", "conflict", "source", "foot")}
     for m in maps:
@@ -244,7 +246,7 @@ def lay_out(maps: Sequence[Streets | None]) -> Roads:
         name: np.concatenate([none, *(getattr(m, name) + first["lane"][i] for i, m in made)]).astype(np.int32)
         for name in ("successors", "conflicts", "sources")
     }
-    return Roads(
+    return LaneArrays(
         points=np.concatenate([floats, *(m.points for _, m in made)]),
         change=np.concatenate([np.zeros((0, 2), np.uint8), *(m.change for _, m in made)]),
         link=np.concatenate(links),
@@ -257,7 +259,7 @@ def lay_out(maps: Sequence[Streets | None]) -> Roads:
     )
 
 
-def _lay_out_feet(made: Sequence[Footways], offsets: Sequence[int]) -> dict[str, np.ndarray]:
+def _lay_out_feet(made: Sequence[SidewalkGraph], offsets: Sequence[int]) -> dict[str, np.ndarray]:
     starts, links, rows, total, linked = [np.zeros(1, np.int64)], [np.zeros(1, np.int32)], [], 0, 0
     for feet, offset in zip(made, offsets):
         starts.append(feet.start[1:] + total)

@@ -9,7 +9,7 @@ import numpy as np
 from sim.datatypes.road_map import Ground
 from sim.datatypes.vocabulary import DRIVABLE, KIND
 from sim.road.graph.lane_graph import LIGHTS, LaneGraph
-from sim.road.graph.traffic_lights import plans_of
+from sim.road.graph.traffic_lights import signal_plans
 
 _LIGHT = KIND["light"]
 
@@ -20,7 +20,8 @@ _STEP, _FARTHEST = 0.25, 20.0  # [m] in which a free place is sought
 
 
 def light_rows(graph: LaneGraph, ground: Ground) -> np.ndarray:
-    """(K, 8) float64 rows of scenery (SCENERY_COLUMNS), one for each traffic light of a map; the look is its plan.
+    """(K, 8) float64 rows of scenery (SCENERY_COLUMNS), one for each traffic light of a map; the appearance is its
+    plan.
 
     A light stands where the map has it, or beside the road, to the right as seen by those who come, where that would
     be on the road.
@@ -29,7 +30,7 @@ def light_rows(graph: LaneGraph, ground: Ground) -> np.ndarray:
         ValueError: for a junction with more phases than a cycle can hold.
     """
     rows: list[tuple[float, ...]] = []
-    plans = plans_of(graph)
+    plans = signal_plans(graph)
     for g, kind in enumerate(graph.signal_types):
         if kind in LIGHTS:
             x, y, yaw = (float(v) for v in graph.signal_pose[g])

@@ -78,13 +78,13 @@ def _file(path: FilePath, changed: int, size: int) -> tuple[str, str | UnicodeDe
 def junctions_of_kind(road_map: RoadMap, kind: str) -> tuple[Junction, ...]:
     """The junctions or composed places of a kind, in the file's order: what MapSpec.junction counts."""
     from sim.road.graph.decision_points import (  # late: they are read from lanes, which are stored as maps are
-        places_of,
-        with_long_stem,
+        decision_points,
+        extend_approach,
     )
 
-    if kind in maps.PLACES:
-        return places_of(road_map, kind)
-    return tuple(with_long_stem(road_map, j) for j in road_map.junctions if j.kind == kind)
+    if kind in maps.DECISION_POINTS:
+        return decision_points(road_map, kind)
+    return tuple(extend_approach(road_map, j) for j in road_map.junctions if j.kind == kind)
 
 
 def find_file(file: str, search: Sequence[FilePath] = ()) -> FilePath:

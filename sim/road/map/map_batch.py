@@ -6,13 +6,13 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from sim.datatypes.road_map import Bank, Path, RoadMap, Route
+from sim.datatypes.road_map import MapArrays, Path, RoadMap, Route
 from sim.datatypes.vocabulary import ROUTE_SPACING
 from sim.road.graph.lane_graph import lane_graph
-from sim.road.map.lane_arrays import Roads, Streets, check_room, lay_out, streets_of
+from sim.road.map.lane_arrays import DrivableLanes, LaneArrays, check_capacity, concatenate, drivable_lanes
 from sim.road.map.light_poles import light_rows
-from sim.road.map.obstacle_grid import Grid, grid_of
-from sim.road.map.stop_lines import gates_along
+from sim.road.map.obstacle_grid import ObstacleGrid, obstacle_grid
+from sim.road.map.stop_lines import stop_lines_along
 
 _SIGNAL = "<signal "  # in an OpenDRIVE text that has signs or lights
 
@@ -21,7 +21,7 @@ def _offsets(lengths: Sequence[int]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)
 
 
-class MapBank:
+class MapBatch:
     """The maps that a fleet drives on, and the numbers of their paths. Maps are only ever added.
 
     `arrays` is rebuilt when a map is added; it is read-only between two additions.
@@ -35,12 +35,12 @@ class MapBank:
         self._path_index: dict[tuple[str, Hashable], int] = {}
         self._lights: dict[str, np.ndarray] = {}
         self._gates: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        self._grids: dict[str, Grid] = {}
-        self._arrays: Bank | None = None
-        self._streets: dict[int, Streets] = {}
-        self._roads: Roads | None = None
+        self._grids: dict[str, ObstacleGrid] = {}
+        self._arrays: MapArrays | None = None
+        self._streets: dict[int, DrivableLanes] = {}
+        self._roads: LaneArrays | None = None
 
-    def connect(self, road_map: RoadMap) -> int:
+    def link_lanes(self, road_map: RoadMap) -> int:
         """Number of the map in the bank, with its lanes laid out for traffic.
 
         Raises:
@@ -48,17 +48,17 @@ class MapBank:
         """
         m = self.add(road_map)
         if m not in self._streets:
-            streets = streets_of(road_map.opendrive, road_map.name)
-            check_room(streets, road_map.name)
+            streets = drivable_lanes(road_map.opendrive, road_map.name)
+            check_capacity(streets, road_map.name)
             self._streets[m] = streets
             self._roads = None
         return m
 
     @property
-    def roads(self) -> Roads:
+    def roads(self) -> LaneArrays:
         """The lanes of every map that was connected, as flat arrays."""
         if self._roads is None or len(self._roads.lane_of_map) != len(self.maps) + 1:
-            self._roads = lay_out([self._streets.get(m) for m in range(len(self.maps))])
+            self._roads = concatenate([self._streets.get(m) for m in range(len(self.maps))])
         return self._roads
 
     def add(self, road_map: RoadMap) -> int:
@@ -88,13 +88,13 @@ class MapBank:
             none = np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(0, np.int32)
             guarded = route is not None and _SIGNAL in road_map.opendrive
             self._gates.append(
-                gates_along(path.points, streets_of(road_map.opendrive, road_map.name)) if guarded else none
+                stop_lines_along(path.points, drivable_lanes(road_map.opendrive, road_map.name)) if guarded else none
             )
             self._arrays = None
         return self._path_index[key]
 
     @property
-    def arrays(self) -> Bank:
+    def arrays(self) -> MapArrays:
         """The whole bank as flat arrays."""
         if self._arrays is None:
             self._arrays = self._lay_out()
@@ -109,13 +109,13 @@ class MapBank:
             self._lights[road_map.digest] = light_rows(lane_graph(road_map.opendrive, road_map.name), road_map.ground)
         return np.concatenate([scenery, self._lights[road_map.digest]])
 
-    def _grid(self, road_map: RoadMap, standing: np.ndarray) -> Grid:
+    def _grid(self, road_map: RoadMap, standing: np.ndarray) -> ObstacleGrid:
         """What can be run into on a map."""
         if road_map.digest not in self._grids:
-            self._grids[road_map.digest] = grid_of(standing)
+            self._grids[road_map.digest] = obstacle_grid(standing)
         return self._grids[road_map.digest]
 
-    def _lay_out(self) -> Bank:
+    def _lay_out(self) -> MapArrays:
         depth = max((len(m.ground.levels) for m in self.maps), default=1)
         level_start = np.full((len(self.maps), depth), -1, np.int64)
         level_shape = np.zeros((len(self.maps), depth, 2), np.int32)
@@ -133,7 +133,7 @@ class MapBank:
         grids = [self._grid(m, rows) for m, rows in zip(self.maps, scenery)]
         gates = self._gates
         none = np.zeros(0, np.int32)
-        return Bank(
+        return MapArrays(
             texels=np.concatenate(texels) if texels else np.zeros((0, 4), np.uint8),
             level_start=level_start,
             level_shape=level_shape,
@@ -162,7 +162,7 @@ class MapBank:
         )
 
 
-def _cells(grids: Sequence[Grid]) -> dict[str, np.ndarray]:
+def _cells(grids: Sequence[ObstacleGrid]) -> dict[str, np.ndarray]:
     """The obstacles of all maps end to end."""
     items = _offsets([len(g.items) for g in grids])
     rows = _offsets([len(g.boxes) for g in grids])
@@ -183,11 +183,11 @@ def start_distance(junction_in: Sequence[float], wanted: float) -> float:
     return min(wanted, float(min(junction_in)) - 1.0)
 
 
-def path_points(bank: Bank, path: int) -> np.ndarray:
+def path_points(bank: MapArrays, path: int) -> np.ndarray:
     """(K, 4) points of path number `path`, spaced ROUTE_SPACING apart."""
     return bank.points[bank.path_start[path] : bank.path_start[path + 1]]
 
 
-def path_length(bank: Bank, path: int) -> float:
+def path_length(bank: MapArrays, path: int) -> float:
     """Length of path number `path` [m]."""
     return float((bank.path_start[path + 1] - bank.path_start[path] - 1) * ROUTE_SPACING)

@@ -21,14 +21,14 @@ _TRACK = 0.78  # [m] half the distance between a car's wheels
 _LEAST = 0.15  # [m] a marking narrower than this would vanish in the picture
 
 
-def along(points: np.ndarray) -> np.ndarray:
+def arc_length(points: np.ndarray) -> np.ndarray:
     """(K,) distance along a line of each of its points [m]."""
     return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points[:, :2], axis=0).T))])
 
 
-def piece(points: np.ndarray, start: float, end: float) -> np.ndarray:
+def sub_polyline(points: np.ndarray, start: float, end: float) -> np.ndarray:
     """The part of a line (K, 2) between two distances along it."""
-    at = along(points)
+    at = arc_length(points)
     stations = np.concatenate([[start], at[(at > start) & (at < end)], [end]])
     return np.column_stack([np.interp(stations, at, points[:, 0]), np.interp(stations, at, points[:, 1])])
 
@@ -69,9 +69,9 @@ def _paint_edge(
         image = masks["yellow" if mark.colour == "yellow" else "white"]
         width = max(mark.width, _LEAST)
         if mark.kind.startswith("broken") and mark.kind != "brokensolid":
-            length = along(part)[-1]
+            length = arc_length(part)[-1]
             for start in np.arange(0.5 * GAP, length - 0.5, DASH + GAP):
-                canvas.line(image, piece(part, start, min(start + DASH, length)), width, 255)
+                canvas.line(image, sub_polyline(part, start, min(start + DASH, length)), width, 255)
         elif mark.kind in ("solidsolid", "solidbroken", "brokensolid"):
             step = np.gradient(part, axis=0)
             normal = np.column_stack([-step[:, 1], step[:, 0]]) / np.maximum(np.hypot(*step.T), 1e-9)[:, None]
@@ -108,7 +108,7 @@ def paint_slabs(network: Network, canvas: Canvas, rng: np.random.Generator) -> t
         if surface_of(lane) != "pavement":
             continue
         left, right = edges(lane)
-        at = along(0.5 * (left + right))
+        at = arc_length(0.5 * (left + right))
         rows, columns = max(1, round(at[-1] / _SLAB)), max(1, round(float(lane.width.mean()) / _SLAB))
         stations = np.linspace(0.0, at[-1], rows + 1)
         a = np.column_stack([np.interp(stations, at, left[:, k]) for k in (0, 1)])
@@ -141,7 +141,7 @@ def paint_wear(network: Network, canvas: Canvas, rng: np.random.Generator) -> di
     for lane in network.lanes:
         if not lane.drives or len(lane.points) < 3:
             continue
-        length = along(lane.points)[-1]
+        length = arc_length(lane.points)[-1]
         centre, width = lane.points, float(lane.width.mean())
         inside = lane.junction != NO_JUNCTION  # there lanes lie on top of each other: fewer each
         for _ in range(rng.poisson(length / (20.0 if inside else 12.0))):
@@ -196,5 +196,5 @@ def _crack(canvas: Canvas, image: np.ndarray, centre: np.ndarray, width: float, 
 def _drains(canvas: Canvas, image: np.ndarray, lane: Lane) -> None:
     """A gully grating every 24 m at the lane's right edge."""
     line = lane.edge(-1.0)
-    for start in np.arange(9.0, along(line)[-1] - 1.0, 24.0):
-        canvas.line(image, piece(line, start, start + 0.5), 0.35, 230)
+    for start in np.arange(9.0, arc_length(line)[-1] - 1.0, 24.0):
+        canvas.line(image, sub_polyline(line, start, start + 0.5), 0.35, 230)

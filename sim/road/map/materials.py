@@ -39,7 +39,7 @@ def noise(canvas: Canvas, cell: float, rng: np.random.Generator) -> np.ndarray:
     return np.ascontiguousarray(wide) * np.float32(1.25)
 
 
-def layers(canvas: Canvas, cells: tuple[tuple[float, float], ...], rng: np.random.Generator) -> np.ndarray:
+def octave_noise(canvas: Canvas, cells: tuple[tuple[float, float], ...], rng: np.random.Generator) -> np.ndarray:
     """(H, W) float32 sum of noises; cells are (feature size [m], weight)."""
     total = np.zeros(canvas.shape, np.float32)
     for cell, weight in cells:
@@ -53,7 +53,7 @@ def smoothstep(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return (t * t * (3.0 - 2.0 * t)).astype(np.float32)
 
 
-def mix(picture: Picture, other: np.ndarray, amount: np.ndarray) -> None:
+def blend(picture: Picture, other: np.ndarray, amount: np.ndarray) -> None:
     """Blend `other` (a colour (3,) or a picture) into `picture` in place by `amount` (H, W) in 0..1."""
     picture += (other - picture) * amount[..., None]
 
@@ -65,7 +65,7 @@ def shade(picture: Picture, factor: np.ndarray) -> None:
 
 def asphalt(canvas: Canvas, rng: np.random.Generator) -> Picture:
     """Weathered asphalt: stones, stains and slow changes of tone."""
-    tone = layers(canvas, ((canvas.texel, 4.0), (0.35, 2.5), (1.6, 2.0), (7.0, 3.0), (28.0, 4.0)), rng)
+    tone = octave_noise(canvas, ((canvas.texel, 4.0), (0.35, 2.5), (1.6, 2.0), (7.0, 3.0), (28.0, 4.0)), rng)
     picture = np.broadcast_to(colour("asphalt"), (*canvas.shape, 3)) + tone[..., None]
     warm = noise(canvas, 12.0, rng)[..., None] * np.array([1.2, 0.3, -1.4], np.float32)
     picture = picture + warm
@@ -77,13 +77,13 @@ def asphalt(canvas: Canvas, rng: np.random.Generator) -> Picture:
 def grass(canvas: Canvas, rng: np.random.Generator) -> Picture:
     """A verge: tufts, lush hollows, dry patches and a little bare earth."""
     picture = np.broadcast_to(colour("grass"), (*canvas.shape, 3)).astype(np.float32)
-    lush = layers(canvas, ((9.0, 0.8), (3.0, 0.5)), rng)
-    dry = layers(canvas, ((14.0, 0.9), (2.5, 0.5), (0.6, 0.25)), rng)
-    bare = layers(canvas, ((5.0, 0.9), (0.8, 0.5)), rng)
-    mix(picture, colour("lush"), smoothstep(lush, -0.3, 1.6) * 0.8)
-    mix(picture, colour("dry"), smoothstep(dry, 0.5, 2.0) * 0.75)
-    mix(picture, colour("earth"), smoothstep(bare, 1.7, 2.6) * 0.7)
-    tufts = layers(canvas, ((canvas.texel, 0.075), (0.3, 0.06), (0.9, 0.05), (30.0, 0.04)), rng)
+    lush = octave_noise(canvas, ((9.0, 0.8), (3.0, 0.5)), rng)
+    dry = octave_noise(canvas, ((14.0, 0.9), (2.5, 0.5), (0.6, 0.25)), rng)
+    bare = octave_noise(canvas, ((5.0, 0.9), (0.8, 0.5)), rng)
+    blend(picture, colour("lush"), smoothstep(lush, -0.3, 1.6) * 0.8)
+    blend(picture, colour("dry"), smoothstep(dry, 0.5, 2.0) * 0.75)
+    blend(picture, colour("earth"), smoothstep(bare, 1.7, 2.6) * 0.7)
+    tufts = octave_noise(canvas, ((canvas.texel, 0.075), (0.3, 0.06), (0.9, 0.05), (30.0, 0.04)), rng)
     shade(picture, 1.0 + tufts)
     return picture
 
@@ -94,9 +94,9 @@ def slabs(canvas: Canvas, tint: np.ndarray, joint: np.ndarray, rng: np.random.Ge
     Args:
         tint: (H, W) float32, each slab's own lightness, about -1..1; joint: (H, W) in 0..1, 1 in a joint.
     """
-    tone = layers(canvas, ((canvas.texel, 3.0), (0.5, 2.0), (6.0, 4.0)), rng) + 9.0 * tint
+    tone = octave_noise(canvas, ((canvas.texel, 3.0), (0.5, 2.0), (6.0, 4.0)), rng) + 9.0 * tint
     picture = (colour("slab") + tone[..., None]).astype(np.float32)
     warm = noise(canvas, 9.0, rng)[..., None] * np.array([2.0, 0.6, -2.0], np.float32)
     picture += warm
-    mix(picture, np.array([104.0, 100.0, 88.0], np.float32), joint * 0.7)
+    blend(picture, np.array([104.0, 100.0, 88.0], np.float32), joint * 0.7)
     return picture

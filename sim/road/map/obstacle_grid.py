@@ -14,7 +14,7 @@ REACH = 3.2  # [m] from a cell's edge: half a car's diagonal, and what a tick mo
 TRUNKS: dict[str, tuple[float, float]] = {"tree": (0.5, 0.5), "lamp": (0.3, 0.3), "light": (0.35, 0.35)}
 
 
-class Grid(NamedTuple):
+class ObstacleGrid(NamedTuple):
     """The obstacles of one map, by cells; a cell lists what comes near it.
 
     Args:
@@ -30,7 +30,7 @@ class Grid(NamedTuple):
     kind: np.ndarray
 
 
-def grid_of(scenery: np.ndarray) -> Grid:
+def obstacle_grid(scenery: np.ndarray) -> ObstacleGrid:
     """The grid of a map's scenery (K, 8), see `sim.datatypes.road_map.SCENERY_COLUMNS`."""
     kind = scenery[:, 0].astype(np.int32)
     size = scenery[:, 4:6].copy()
@@ -39,7 +39,7 @@ def grid_of(scenery: np.ndarray) -> Grid:
     yaw = scenery[:, 3]
     boxes = np.column_stack([scenery[:, 1:3], np.cos(yaw), np.sin(yaw), size]).astype(np.float32)
     if not len(scenery):
-        return Grid(np.zeros(2, np.float32), (0, 0), np.zeros(1, np.int32), np.zeros(0, np.int32), boxes, kind)
+        return ObstacleGrid(np.zeros(2, np.float32), (0, 0), np.zeros(1, np.int32), np.zeros(0, np.int32), boxes, kind)
     radius = np.hypot(size[:, 0], size[:, 1]) / 2.0 + REACH
     low, high = scenery[:, 1:3] - radius[:, None], scenery[:, 1:3] + radius[:, None]
     origin = low.min(0)
@@ -52,4 +52,4 @@ def grid_of(scenery: np.ndarray) -> Grid:
                 cells[row * columns + column].append(i)
     start = np.concatenate([[0], np.cumsum([len(c) for c in cells])]).astype(np.int32)
     items = np.array([i for c in cells for i in c], np.int32)
-    return Grid(origin.astype(np.float32), (rows, columns), start, items, boxes, kind)
+    return ObstacleGrid(origin.astype(np.float32), (rows, columns), start, items, boxes, kind)

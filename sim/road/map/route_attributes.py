@@ -10,17 +10,17 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from sim.datatypes.road_map import Bank, RoadMap
+from sim.datatypes.road_map import MapArrays, RoadMap
 from sim.datatypes.world_state import World
 from sim.road.graph.lane_graph import LANE_KIND, LaneGraph, lane_graph
-from sim.road.map.map_batch import MapBank, path_points
+from sim.road.map.map_batch import MapBatch, path_points
 
 _SAME_WAY = 0.8  # cosine of the angle between a path and a lane that it drives
 _STRIDE = 4  # points of a path between two looks for the speed limit
 _CHUNK = 64  # points of a path that are compared with all lanes at once: memory
 
 
-class Gates(NamedTuple):
+class RouteControls(NamedTuple):
     """What the Q paths of a bank meet.
 
     start (Q + 1,) i64: the gates of path q are the rows start[q] to start[q + 1] of s (G,) f32, metres along the path,
@@ -39,7 +39,7 @@ class Gates(NamedTuple):
     done: np.ndarray
 
 
-def limits_along(points: np.ndarray, graph: LaneGraph) -> np.ndarray:
+def speed_limits_along(points: np.ndarray, graph: LaneGraph) -> np.ndarray:
     """(K,) float32: the speed limit [m/s] at each point of a path: of the nearest driving lane that leads its way.
 
     Between lanes that are equally near, as where they cross, the lower limit counts.
@@ -60,10 +60,10 @@ def limits_along(points: np.ndarray, graph: LaneGraph) -> np.ndarray:
     return np.repeat(found, _STRIDE)[: len(points)]
 
 
-_LIMITS: WeakKeyDictionary[MapBank, tuple[Gates, dict[int, np.ndarray]]] = WeakKeyDictionary()
+_LIMITS: WeakKeyDictionary[MapBatch, tuple[RouteControls, dict[int, np.ndarray]]] = WeakKeyDictionary()
 
 
-def gates_of(maps: MapBank, world: World) -> Gates:
+def route_controls(maps: MapBatch, world: World) -> RouteControls:
     """What every route of `world` meets; limits are worked out once a path, gates lie in the bank beside it."""
     bank = maps.arrays
     known, met = _LIMITS.get(maps, (None, {}))
@@ -84,10 +84,10 @@ def _limits(points: np.ndarray, road_map: RoadMap) -> np.ndarray:
         graph = lane_graph(road_map.opendrive, road_map.name)
     except ValueError:
         return np.zeros(0, np.float32)
-    return limits_along(points, graph) if len(graph.lanes_of_kind("driving")) else np.zeros(0, np.float32)
+    return speed_limits_along(points, graph) if len(graph.lanes_of_kind("driving")) else np.zeros(0, np.float32)
 
 
-def _laid_out(met: dict[int, np.ndarray], bank: Bank) -> Gates:
+def _laid_out(met: dict[int, np.ndarray], bank: MapArrays) -> RouteControls:
     """The gates of all of a bank's paths, and the limits of some."""
     lengths = np.diff(bank.path_start)
     limited, done = np.zeros(len(lengths), bool), np.zeros(len(lengths), bool)
@@ -96,4 +96,4 @@ def _laid_out(met: dict[int, np.ndarray], bank: Bank) -> Gates:
         done[q], limited[q] = True, len(found) > 0
         if len(found):
             limit[bank.path_start[q] : bank.path_start[q + 1]] = found
-    return Gates(bank.gate_start, bank.gate_s, bank.gate_kind, bank.gate_plan, limit, limited, done)
+    return RouteControls(bank.gate_start, bank.gate_s, bank.gate_kind, bank.gate_plan, limit, limited, done)

@@ -15,7 +15,7 @@ import numpy as np
 
 from sim.datatypes.road_map import Ground, Junction
 from sim.datatypes.vocabulary import KIND, SURFACE
-from sim.road.map.markings import along
+from sim.road.map.markings import arc_length
 from sim.road.map.rasterize import Canvas, prolonged, surface_of
 from sim.road.opendrive.reader import NO_JUNCTION, Network
 
@@ -48,7 +48,7 @@ class _Site:
         at: np.ndarray,
         yaw: float,
         size: Size,
-        look: int,
+        appearance: int,
         free: float,
         gap: float,
         drawn: Size | None = None,
@@ -56,7 +56,7 @@ class _Site:
         """Put a box down if there is room.
 
         Args:
-            size: length, width, height [m]; look: base colour, whose lowest digit gets a random style.
+            size: length, width, height [m]; appearance: base colour, whose lowest digit gets a random style.
             free: least distance from road and pavement; gap: from other boxes [m].
             drawn: the size to note down, where the part that needs room (a trunk, a pole) is smaller than the box.
 
@@ -82,8 +82,8 @@ class _Site:
             return False
         self.taken[window] |= body
         style = int(self.rng.integers(_STYLES))
-        look = look - look % _STYLES + style
-        self.rows.append((KIND[kind], float(at[0]), float(at[1]), float(yaw), *(drawn or size), float(look)))
+        appearance = appearance - appearance % _STYLES + style
+        self.rows.append((KIND[kind], float(at[0]), float(at[1]), float(yaw), *(drawn or size), float(appearance)))
         return True
 
 
@@ -121,7 +121,7 @@ def _roadsides(network: Network) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for i in outermost.values():
         lane = network.lanes[i]
         line = prolonged(lane, lane.edge(-1.0))
-        at = along(line)
+        at = arc_length(line)
         if at[-1] < 4.0:
             continue
         stations = np.arange(0.0, at[-1], 1.0)
@@ -215,7 +215,7 @@ def _fences(site: _Site, points: np.ndarray, yaw: np.ndarray) -> None:
 
 
 def _tree(rng: np.random.Generator) -> tuple[Size, int]:
-    """Size and look of a tree."""
+    """Size and appearance of a tree."""
     height = rng.uniform(4.0, 9.0)
     crown = height * rng.uniform(0.55, 0.75)
     return (crown, crown, height), int(rng.choice(_CROWNS))
@@ -227,9 +227,9 @@ def _street_trees(site: _Site, points: np.ndarray, yaw: np.ndarray) -> None:
     station = rng.uniform(3.0, 14.0)
     while station < len(points):
         k = int(station)
-        size, look = _tree(rng)
+        size, appearance = _tree(rng)
         at = points[k] + rng.uniform(3.0, 6.0) * _right(yaw[k])
-        _plant(site, at, size, look, 2.0)
+        _plant(site, at, size, appearance, 2.0)
         station += rng.uniform(8.0, 17.0)
 
 
@@ -239,14 +239,14 @@ def _scattered_trees(site: _Site) -> None:
     wanted = int(len(rows) * _CELL**2 / 300.0)
     for n in site.rng.choice(len(rows), size=min(wanted, len(rows)), replace=False) if wanted else ():
         at = site.canvas.origin + (np.array([columns[n], rows[n]]) + 0.5) * _CELL
-        size, look = _tree(site.rng)
-        _plant(site, at, size, look, 5.0)
+        size, appearance = _tree(site.rng)
+        _plant(site, at, size, appearance, 5.0)
 
 
-def _plant(site: _Site, at: np.ndarray, size: Size, look: int, free: float) -> None:
+def _plant(site: _Site, at: np.ndarray, size: Size, appearance: int, free: float) -> None:
     """Put a tree down where its trunk and half of its crown have room."""
     crown, _, height = size
-    site.place("tree", at, 0.0, (0.5 * crown, 0.5 * crown, height), look, free, 0.15 * crown, size)
+    site.place("tree", at, 0.0, (0.5 * crown, 0.5 * crown, height), appearance, free, 0.15 * crown, size)
 
 
 def skyline(digest: str) -> np.ndarray:

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from sim.datatypes.vocabulary import ROUTE_SPACING
-from sim.road.map.lane_arrays import GATE_AT, GATE_KIND, GATE_PLAN, JUNCTION, LENGTH, ROW, ROWS, Streets
+from sim.road.map.lane_arrays import GATE_AT, GATE_KIND, GATE_PLAN, JUNCTION, LENGTH, ROW, ROWS, DrivableLanes
 
 _ON_LANE = 1.5  # [m] from a lane's middle at which a path still drives that lane: bends of paths are rounded
 _SAME_WAY = 0.8  # cosine of the angle between a path and a lane that it drives
 
 
-def gates_along(points: np.ndarray, streets: Streets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def stop_lines_along(points: np.ndarray, streets: DrivableLanes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gates that hold up who drives along a path, ascending.
 
     Args:

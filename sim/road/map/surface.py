@@ -13,7 +13,7 @@ from sim.actors.tags import KERB, PAINT, PAINTED
 from sim.core.kernel import kernel
 from sim.datatypes.road_map import Ground
 from sim.datatypes.vocabulary import DRIVABLE, SURFACES
-from sim.road.map.map_batch import MapBank
+from sim.road.map.map_batch import MapBatch
 
 WHEEL_INSET = np.float32(0.45)  # of the width, from the middle to a wheel's centre
 DRIVES = np.array([i in DRIVABLE for i in range(len(SURFACES))])  # by surface
@@ -33,7 +33,7 @@ def surface_at(x, y, m, bank):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def wheels_off(x, y, cos, sin, wheelbase, width, m, bank, drivable):  # type: ignore[no-untyped-def]
+def wheels_off_road(x, y, cos, sin, wheelbase, width, m, bank, drivable):  # type: ignore[no-untyped-def]
     """How many of the four wheels stand off the drivable surface."""
     off = 0
     surface, start = bank.surface, bank.surface_start[m]
@@ -53,7 +53,7 @@ def wheels_off(x, y, cos, sin, wheelbase, width, m, bank, drivable):  # type: ig
     return off
 
 
-class Floor(NamedTuple):
+class SurfaceRaster(NamedTuple):
     """What the ground of every map is, texel by texel of its finest picture: a class, and whether it is painted.
 
     Args:
@@ -82,14 +82,14 @@ def _codes(ground: Ground) -> np.ndarray:
     return classes | np.where((red > PAINT) & (within > 0), np.uint8(PAINTED), np.uint8(0))
 
 
-NO_FLOOR = Floor(
+NO_SURFACE = SurfaceRaster(
     np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros((0, 2), np.int32), np.zeros(0, np.float32),
     np.zeros((0, 2), np.float32),
 )  # fmt: skip
-_FLOORS: WeakKeyDictionary[MapBank, tuple[list[np.ndarray], Floor]] = WeakKeyDictionary()
+_FLOORS: WeakKeyDictionary[MapBatch, tuple[list[np.ndarray], SurfaceRaster]] = WeakKeyDictionary()
 
 
-def floor_of(maps: MapBank) -> Floor:
+def surface_raster(maps: MapBatch) -> SurfaceRaster:
     """The floors of a bank's maps, worked out once a map."""
     known, floor = _FLOORS.get(maps, ([], None))
     if floor is None or len(known) < len(maps.maps):
@@ -98,13 +98,13 @@ def floor_of(maps: MapBank) -> Floor:
         bank = maps.arrays
         code = np.concatenate([c.ravel() for c in known] or [np.zeros(0, np.uint8)])
         shape = np.array([c.shape for c in known], np.int32).reshape(-1, 2)
-        floor = Floor(code, sizes, shape, bank.ground_texel, bank.ground_origin)
+        floor = SurfaceRaster(code, sizes, shape, bank.ground_texel, bank.ground_origin)
         _FLOORS[maps] = known, floor
     return floor
 
 
 @kernel(inline=True)
-def floor_at(px, py, code, first, rows, columns, scale):
+def raster_at(px, py, code, first, rows, columns, scale):
     """The code of the ground px and py metres from a map's corner; 0 (offmap) beyond it. scale: texels per metre."""
     i, j = np.int32(math.floor(px * scale)), np.int32(math.floor(py * scale))
     if i < 0 or j < 0 or i >= columns or j >= rows:

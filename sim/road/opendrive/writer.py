@@ -22,7 +22,7 @@ Width = tuple[float, float, float, float, float]  # sOffset, a, b, c, d of OpenD
 
 
 @dataclass(frozen=True)
-class Strip:
+class LaneStrip:
     """One lane of a cross-section.
 
     Args:
@@ -42,7 +42,7 @@ class Strip:
 
 
 @dataclass(frozen=True)
-class Mouth:
+class JunctionArm:
     """An end of a road at a junction, the same number of lanes in and out.
 
     Args:
@@ -76,15 +76,15 @@ class Mouth:
 
 
 @dataclass(frozen=True)
-class Way:
+class Connection:
     """A connecting road of one lane: from the k-th lane of one mouth to the k-th of another (counted from the centre).
 
     `kerbed` ones carry the corner's gutter and pavement.
     """
 
-    origin: Mouth
+    origin: JunctionArm
     lane_in: int
-    target: Mouth
+    target: JunctionArm
     lane_out: int
     kerbed: bool
 
@@ -150,7 +150,7 @@ def network(name: str, box: tuple[float, float, float, float]) -> ET.Element:
     return root
 
 
-def text_of(root: ET.Element) -> str:
+def to_xml(root: ET.Element) -> str:
     """The network as OpenDRIVE text; controllers are put where the schema wants them, before the junctions."""
     for tag in ("controller", "junction"):
         for element in root.findall(tag):
@@ -203,8 +203,8 @@ def link(element: ET.Element, side: str, kind: str, to: int, contact: str | None
 
 def section(
     element: ET.Element,
-    right: Sequence[Strip],
-    left: Sequence[Strip] = (),
+    right: Sequence[LaneStrip],
+    left: Sequence[LaneStrip] = (),
     s: float = 0.0,
     centre: str | tuple[tuple[float, str], ...] = "none",
 ) -> None:
@@ -214,13 +214,13 @@ def section(
         side = ET.SubElement(made, "left")
         for k in range(len(left), 0, -1):
             _lane(side, k, left[k - 1])
-    _lane(ET.SubElement(made, "center"), 0, Strip("none", (), centre))
+    _lane(ET.SubElement(made, "center"), 0, LaneStrip("none", (), centre))
     side = ET.SubElement(made, "right")
     for k, strip in enumerate(right, 1):
         _lane(side, -k, strip)
 
 
-def _lane(side: ET.Element, lane: int, strip: Strip) -> None:
+def _lane(side: ET.Element, lane: int, strip: LaneStrip) -> None:
     element = ET.SubElement(side, "lane", id=str(lane), type=strip.kind, level="false")
     if strip.before is not None or strip.after is not None:
         links = ET.SubElement(element, "link")
@@ -237,10 +237,15 @@ def _lane(side: ET.Element, lane: int, strip: Strip) -> None:
         )  # fmt: skip
 
 
-def street(lanes: int, width: float) -> list[Strip]:
+def street(lanes: int, width: float) -> list[LaneStrip]:
     """One side of a street from the centre outwards: driving lanes, gutter, pavement; lanes may be changed between."""
-    inner = [Strip("driving", width, "broken", "both")] * (lanes - 1)
-    return [*inner, Strip("driving", width, "solid"), Strip("shoulder", GUTTER, "curb"), Strip("sidewalk", PAVEMENT)]
+    inner = [LaneStrip("driving", width, "broken", "both")] * (lanes - 1)
+    return [
+        *inner,
+        LaneStrip("driving", width, "solid"),
+        LaneStrip("shoulder", GUTTER, "curb"),
+        LaneStrip("sidewalk", PAVEMENT),
+    ]
 
 
 def _child(element: ET.Element, tag: str) -> ET.Element:
@@ -257,8 +262,8 @@ def connecting_road(
     junction: int,
     ends: tuple[tuple[int, str], tuple[int, str]],
     poses: tuple[Pose, Pose],
-    right: Sequence[Strip],
-    left: Sequence[Strip] = (),
+    right: Sequence[LaneStrip],
+    left: Sequence[LaneStrip] = (),
     **said: object,
 ) -> None:
     """A one-way road through a junction from pose to pose; `ends` are the roads that it joins, with their contacts."""
@@ -268,7 +273,7 @@ def connecting_road(
     section(element, right, left)
 
 
-def add_ways(root: ET.Element, junction: int, first: int, ways: Sequence[Way]) -> int:
+def add_connections(root: ET.Element, junction: int, first: int, ways: Sequence[Connection]) -> int:
     """Write the connecting roads of a junction, and the junction; `first` is the id of the first of them.
 
     Returns:
@@ -277,11 +282,13 @@ def add_ways(root: ET.Element, junction: int, first: int, ways: Sequence[Way]) -
     pairs = []
     for road_id, way in enumerate(ways, first):
         origin, target = way.origin, way.target
-        strips = [Strip("driving", origin.width)]
+        strips = [LaneStrip("driving", origin.width)]
         if way.kerbed:
-            strips += [Strip("shoulder", GUTTER, "curb"), Strip("sidewalk", PAVEMENT)]
+            strips += [LaneStrip("shoulder", GUTTER, "curb"), LaneStrip("sidewalk", PAVEMENT)]
         linked = [
-            Strip(s.kind, s.width, s.mark, s.change, origin.lane_in(way.lane_in + k), target.lane_out(way.lane_out + k))
+            LaneStrip(
+                s.kind, s.width, s.mark, s.change, origin.lane_in(way.lane_in + k), target.lane_out(way.lane_out + k)
+            )
             for k, s in enumerate(strips)
         ]
         poses = origin.pose_in(way.lane_in), target.pose_out(way.lane_out)
@@ -306,7 +313,7 @@ def add_junction(
             ET.SubElement(connection, "laneLink", {"from": str(a), "to": str(b)})
 
 
-def crossing_ways(mouths: Sequence[Mouth]) -> list[Way]:
+def crossing_connections(mouths: Sequence[JunctionArm]) -> list[Connection]:
     """Every way between mouths given anticlockwise, U-turns left out.
 
     With several lanes, left turns take the innermost, right turns the outermost, and straight on every lane goes on.
@@ -318,7 +325,7 @@ def crossing_ways(mouths: Sequence[Mouth]) -> list[Way]:
             turn = math.remainder(target.at[2] - origin.at[2] - math.pi, 2.0 * math.pi)
             n = origin.lanes
             lanes = [1] if turn > 0.5 else [n] if turn < -0.5 else list(range(1, n + 1))
-            ways += [Way(origin, k, target, k, step == 1 and k == n) for k in lanes]
+            ways += [Connection(origin, k, target, k, step == 1 and k == n) for k in lanes]
     return ways
 
 

@@ -15,7 +15,7 @@ from sim.actors.tags import TAG_OF_KIND
 from sim.carla.server.registry import served
 from sim.carla.server.rpc import Refused
 from sim.datatypes.vocabulary import KINDS
-from sim.sensors.raycast import along, cast
+from sim.sensors.raycast import cast_rays, cast_through
 
 ANY = 255  # the tag of everything
 _FIRST = 1 << 32  # ids of scenery begin beyond those of actors
@@ -34,7 +34,7 @@ def cast_ray(server: Any, start: list[float], end: list[float]) -> list[list[Any
     """Labelled points where a ray enters whatever is on its way, in their order."""
     a, b = _point("the start of a ray", start), _point("its end", end)
     world = server.world
-    distances, tags = along(world.maps, world.fleet.world, a * _MIRROR, b * _MIRROR)
+    distances, tags = cast_through(world.maps, world.fleet.world, a * _MIRROR, b * _MIRROR)
     way = (b - a) / max(float(np.linalg.norm(b - a)), 1e-9)
     return [[(a + way * d).tolist(), int(t)] for d, t in zip(distances, tags)]
 
@@ -47,7 +47,7 @@ def project_point(server: Any, location: list[float], direction: list[float], di
     if not 0.0 < length or not 0.0 <= float(distance) < math.inf:
         raise Refused(f"direction is {direction} and distance {distance}; wanted a vector that is not 0 and metres")
     world = server.world
-    met = cast(world.maps, world.fleet.world, at[None] * _MIRROR, way[None] / length * _MIRROR, float(distance))
+    met = cast_rays(world.maps, world.fleet.world, at[None] * _MIRROR, way[None] / length * _MIRROR, float(distance))
     if not met.tag[0]:
         return [False, [[0.0, 0.0, 0.0], 0]]
     return [True, [(at + way / length * float(met.distance[0])).tolist(), int(met.tag[0])]]

@@ -24,7 +24,7 @@ from sim.carla.server.sensors.rolled import Upright, attitude, upright
 from sim.datatypes.camera import Camera
 from sim.render.rgb import render
 from sim.sensors.depth import depth_image, to_carla_depth
-from sim.sensors.instance import owner_image
+from sim.sensors.instance import instance_image
 from sim.sensors.semantic import semantic_image
 
 _ABOUT = struct.Struct("<IIf")
@@ -163,7 +163,7 @@ class InstanceCamera(ImageSensor):
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
         """What, and who."""
         out = np.empty((camera.height, camera.width, 4), np.uint8)
-        ids = world.owners()[owner_image(world.maps, world.fleet.world, camera)[0]]
+        ids = world.owners()[instance_image(world.maps, world.fleet.world, camera)[0]]
         out[..., 0], out[..., 1] = ids >> 8 & 255, ids & 255
         out[..., 2] = semantic_image(world.maps, world.fleet.world, camera)[0, ..., 0]
         out[..., 3] = 255

@@ -12,7 +12,7 @@ from sim.actors.tags import TAG_OF_KIND
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, NOBODY, Actor, turned
 from sim.carla.server.sensors.base import Sensor, bearer, scenery_as_actor, truth, unseen
-from sim.sensors.raycast import cast
+from sim.sensors.raycast import cast_rays
 
 
 class Collision(Sensor):
@@ -70,7 +70,7 @@ class Obstacle(Sensor):
         ahead = turned(rotation)[:, 0]
         parent = bearer(world, actor)
         with unseen(world, NO_ROW if parent is None else parent.row):
-            met = cast(
+            met = cast_rays(
                 world.maps, world.fleet.world, np.array([[at[0], -at[1], at[2]]]), ahead[None] * (1.0, -1.0, 1.0),
                 self.values["distance"], swell=self.values["hit_radius"], ground=False, scenery=self.scenery,
             )  # fmt: skip

@@ -21,8 +21,8 @@ from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, Actor, turned
 from sim.carla.server.rpc import Refused
 from sim.carla.server.sensors.base import Sensor, bearer, unseen
-from sim.sensors.lidar import elevations, sweep
-from sim.sensors.raycast import cast
+from sim.sensors.lidar import elevations, scan_sector
+from sim.sensors.raycast import cast_rays
 
 _LEVEL = 1e-3  # [deg] of pitch and roll up to which a lidar stands upright
 _EXACT = 5  # decimals [m, deg] of a mount, as cameras have it
@@ -92,7 +92,7 @@ class Sweeping(Sensor, ABC):
                 forward = round(x + float(world.fleet.middle[row]), _EXACT)
                 mount, ahead = (forward, round(-y, _EXACT), round(z, _EXACT)), -math.radians(round(yaw, _EXACT))
             angles = self.values["lower_fov"], self.values["upper_fov"]
-            hits, also = sweep(
+            hits, also = scan_sector(
                 world.maps, w, ahead - right[0], -step, len(right), self.channels, self.range, angles, mount
             )
         return hits[0], also[0]
@@ -104,7 +104,7 @@ class Sweeping(Sensor, ABC):
         local = np.stack([np.cos(height) * np.cos(azimuth), np.cos(height) * np.sin(azimuth), np.sin(height)], -1)
         ways = (local.reshape(-1, 3) @ turned(rotation).T) * (1.0, -1.0, 1.0)
         origin = np.array([at[0], -at[1], at[2]])
-        met = cast(world.maps, world.fleet.world, np.tile(origin, (len(ways), 1)), ways, self.range)
+        met = cast_rays(world.maps, world.fleet.world, np.tile(origin, (len(ways), 1)), ways, self.range)
         shape = (self.channels, len(right), 2)
         hits = np.stack([met.distance, met.tag.astype(np.float32)], -1)
         also = np.stack([np.maximum(met.owner, 0).astype(np.float32), met.cosine], -1)

@@ -10,7 +10,7 @@ import numpy as np
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, Actor, turned
 from sim.carla.server.sensors.base import Sensor, bearer, unseen
-from sim.sensors.raycast import Hits, cast
+from sim.sensors.raycast import Hits, cast_rays
 
 _MIRROR = np.array([1.0, -1.0, 1.0])
 
@@ -48,7 +48,7 @@ class Radar(Sensor):
         parent = bearer(world, actor)
         with unseen(world, NO_ROW if parent is None else parent.row):
             origins = np.tile(at * _MIRROR, (count, 1))
-            met = cast(world.maps, world.fleet.world, origins, ways * _MIRROR, self.values["range"])
+            met = cast_rays(world.maps, world.fleet.world, origins, ways * _MIRROR, self.values["range"])
         back = met.tag > 0
         rate = ((_velocities(world, met) - own) * ways).sum(1)
         azimuth, altitude = np.arctan2(local[:, 1], local[:, 0]), np.arcsin(local[:, 2])
