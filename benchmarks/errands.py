@@ -104,9 +104,9 @@ def by(decision: str) -> Drive:
 def queue() -> np.ndarray:
     """Four at an all-way stop; ego comes third."""
     actors = (
-        ActorSpec("first", "car", 0x2F5F9A, "west", speed=7.0, turn="left", queue=True, lead=2.0),
-        ActorSpec("second", "van", 0xE4E4E0, "north", speed=7.0, turn="straight", queue=True, lead=1.0),
-        ActorSpec("fourth", "car", 0x2E7D5B, "east", speed=7.0, turn="right", queue=True, lead=-1.2),
+        ActorSpec("first", "car", 0x2F5F9A, "west", speed=7.0, turn="left", takes_turns=True, arrival_offset=2.0),
+        ActorSpec("second", "van", 0xE4E4E0, "north", speed=7.0, turn="straight", takes_turns=True, arrival_offset=1.0),
+        ActorSpec("fourth", "car", 0x2E7D5B, "east", speed=7.0, turn="right", takes_turns=True, arrival_offset=-1.2),
     )
     episode = Episode("queue", 5, STOPS, distance=24.0, speed=6.0, weather=MORNING, actors=actors, time_limit=60.0,
                       finish=45.0)  # fmt: skip
@@ -127,7 +127,7 @@ def queue() -> np.ndarray:
         return action
 
     texts = ("blue has come first", "blue turns left", "white goes straight on", "ego goes", "green goes last")
-    note = "crossroads_stop; turn, queue and lead of three actors; ego is orange"
+    note = "crossroads_stop; turn, takes_turns and arrival_offset of three actors; ego is orange"
     return strip("First come, first served", note, episode, (5.0, 8.0, 13.0, 20.0, 28.0), texts, drive, ahead=30.0)
 
 
@@ -157,11 +157,11 @@ def cut_in() -> np.ndarray:
 
 def tail() -> np.ndarray:
     """Somebody drives behind ego, through its turn as well."""
-    actors = (ActorSpec("behind", "truck", 0x2F5F9A, follows=3.0),)
+    actors = (ActorSpec("behind", "truck", 0x2F5F9A, tailgates=3.0),)
     episode = Episode("tail", 5, CROSSING, distance=34.0, speed=7.0, weather=MORNING, actors=actors, time_limit=60.0,
                       finish=40.0)  # fmt: skip
     texts = ("3 m behind ego", "ego brakes", "ego turns", "so does who follows", "and goes on")
-    note = "follows: {gap: 3}; below: ego's view to the rear"
+    note = "tailgates: {gap: 3}; below: ego's view to the rear"
     return strip("A tailgater", note, episode, (1.0, 4.2, 6.0, 7.8, 10.5), texts, by("left"), BEHIND, metres=40.0)
 
 

@@ -107,7 +107,7 @@ def share_told(away: float, camera: Camera, weather: Weather, wear: float = 0.5,
     for font in FONTS:
         for text in TEXTS:
             for seed in range(seeds):
-                sign = replace(BOARD, text=text, font=font, wear=wear)
+                sign = replace(BOARD, text=text, font=font, weathering=wear)
                 scores = told(view([sign], away, weather, camera, seed), sign, away, camera=camera)
                 right.append(max(scores, key=scores.__getitem__) == text)
     return float(np.mean(right))
@@ -151,7 +151,7 @@ def distances() -> np.ndarray:
     """Fonts and wear at four distances: whole pictures."""
     rows = []
     for font, wear in ((f, w) for f in FONTS for w in (0.0, 0.5)):
-        sign = replace(BOARD, font=font, wear=wear)
+        sign = replace(BOARD, font=font, weathering=wear)
         pictures = [_cut(view([sign], d, camera=_turned(d)), sign, d, _turned(d), (168, 92)) for d in DISTANCES]
         rows.append((f"{font}\nwear {wear:g}", pictures))
     note = "part of 256 × 144 pixels, 60°, pixel by pixel"
@@ -164,7 +164,9 @@ def weathers() -> np.ndarray:
     for name, weather in WEATHERS.items():
         pictures = []
         for font in FONTS:
-            sign = replace(BOARD, font=font, wear=0.5, colour={"plain": "orange", "narrow": "white"}.get(font, "green"))
+            sign = replace(
+                BOARD, font=font, weathering=0.5, colour={"plain": "orange", "narrow": "white"}.get(font, "green")
+            )
             pictures.append(_cut(view([sign], 15.0, weather), sign, 15.0, FRONT, (72, 44), 4))
         rows.append((name, pictures))
     return _page("Boards at 15 m, wear 0.5", "part of 256 × 144 pixels, 60°, four times as large", FONTS, rows)
@@ -184,7 +186,7 @@ def kinds() -> np.ndarray:
         for name, signs in (("traffic signs", small), ("boards", boards)):
             pictures = []
             for sign in signs:
-                old = replace(sign, wear=wear)
+                old = replace(sign, weathering=wear)
                 away = 7.0 if sign.kind == "text" else 4.2
                 camera = replace(close, yaw=-float(np.degrees(np.arctan2(sign.side, away))), pitch=3.0)
                 drawn = view([old], away, camera=camera)

@@ -25,7 +25,7 @@ class Guesser:
     Args:
         guess: n episodes -> (n,) int, decisions.
         manner: how it drives.
-        trial: how decisions show; None for ways out of a junction.
+        decision_spec: how decisions show; None for ways out of a junction.
     """
 
     needs = "state"
@@ -34,14 +34,14 @@ class Guesser:
         self,
         guess: Callable[[Sequence[Episode]], np.ndarray],
         manner: Manner | None = None,
-        trial: DecisionSpec | None = None,
+        decision_spec: DecisionSpec | None = None,
     ) -> None:
-        self.guess, self.manner, self.trial = guess, manner, trial
+        self.guess, self.manner, self.decision_spec = guess, manner, decision_spec
 
     @classmethod
     def leak_only(cls, scenario: Scenario, manner: Manner | None = None) -> Guesser:
         """Guesses from all that chance chose but the evidence; see `scenarios.checks.baselines.LeakGuess`."""
-        return cls(LeakGuess(scenario), manner, scenario.trial)
+        return cls(LeakGuess(scenario), manner, scenario.decision_spec)
 
     @classmethod
     def best_single(cls, scenario: Scenario, split: str = EVERY, manner: Manner | None = None) -> Guesser:
@@ -52,7 +52,7 @@ class Guesser:
             held = [valuation(scenario, e) for e in episodes]
             return evaluate(rule, {n: np.array([v[n] for v in held], bool) for n in names})
 
-        return cls(guess, manner, scenario.trial)
+        return cls(guess, manner, scenario.decision_spec)
 
     def begin(self, worlds: int) -> np.ndarray:
         """(worlds, 1 + D) float32: the decision once it is guessed, then what the hands remember."""
@@ -76,4 +76,4 @@ class Guesser:
         return action, np.concatenate([decided[:, None], hands], 1)
 
     def _hands(self, decided: np.ndarray) -> Expert:
-        return Expert(lambda *_: decided, self.manner, self.trial)
+        return Expert(lambda *_: decided, self.manner, self.decision_spec)

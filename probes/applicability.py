@@ -50,7 +50,9 @@ def columns(scenario: Scenario) -> tuple[str, ...]:
 
 
 def read_at_junction(scenario: Scenario) -> bool:
-    """Whether the decision is read from the way out of a junction; otherwise a trial reads it from how ego drives."""
+    """Whether the decision is read from the way out of a junction; otherwise a detector reads it from how ego
+    drives.
+    """
     return bool(scenario.data.get("decision", "junction") == "junction")
 
 

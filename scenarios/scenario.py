@@ -22,7 +22,7 @@ from scenarios.rules.numbers import Number
 from scenarios.rules.parse import Definition, check_name, expanded, parse_formula, parse_rule
 from scenarios.rules.propositions import Proposition, parse_proposition
 from scenarios.rules.variables import conditions_of
-from scenarios.schema.actors import ActorModel, MoodModel, TrafficModel
+from scenarios.schema.actors import ActorModel, DriverStateModel, TrafficModel
 from scenarios.schema.arms import CALLED, arms_of, ways_of
 from scenarios.schema.base import options_of
 from scenarios.schema.distributions import Draw
@@ -36,7 +36,7 @@ from sim.sensors.registry import Sensor
 __all__ = ["EVERY", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
 
 EVERY = "every"  # the split that every scenario has: all cells, as in the unsplit sampling
-FOR_PEOPLE = ("description", "tells", "evidence")  # keys that change nothing but what people read
+FOR_PEOPLE = ("description", "why_hard", "shown_by")  # keys that change nothing but what people read
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +62,12 @@ class Scenario:
         signs: in the order of their slots, which are behind the actors'.
         changes: of the weather; those of one field follow each other and are over before the time is.
         traffic: who else lives on the map, in slots behind the signs'; None for nobody, and lights that are out.
-        trial: how the decision shows; None for the way out that is taken.
+        decision_spec: how the decision shows; None for the way out that is taken.
         way: the one way that ego has; "" where it chooses.
-        mood: how the demonstrator is; None where it is as ever.
+        driver_state: how the demonstrator is; None where it is as ever.
         definitions: name -> formula or rule of `where:`, in the file's order, as written; for people.
-        tells: for people: what tells thinking from matching here.
-        evidence: for people: proposition -> where the learner's sensors show it.
+        why_hard: for people: what tells thinking from matching here.
+        shown_by: for people: proposition -> where the learner's sensors show it.
     """
 
     name: str
@@ -90,12 +90,12 @@ class Scenario:
     signs: tuple[SignModel, ...] = ()
     changes: tuple[ChangeBase, ...] = ()
     traffic: TrafficModel | None = None
-    trial: DecisionSpec | None = None
+    decision_spec: DecisionSpec | None = None
     way: str = ""
-    mood: MoodModel | None = None
+    driver_state: DriverStateModel | None = None
     definitions: Mapping[str, Definition] = field(default_factory=dict)
-    tells: str = ""
-    evidence: Mapping[str, str] = field(default_factory=dict)
+    why_hard: str = ""
+    shown_by: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rule_text(self) -> str:
@@ -103,11 +103,11 @@ class Scenario:
         return str(parse_rule(self.data["rule"], None, self.definitions))
 
     @property
-    def provocation(self) -> Formula | None:
+    def anger_trigger(self) -> Formula | None:
         """What angers the demonstrator, over propositions; None where nothing does."""
-        if self.mood is None or not self.mood.angered_by:
+        if self.driver_state is None or not self.driver_state.angered_by:
             return None
-        return expanded(Name(self.mood.angered_by), self.definitions)  # type: ignore[return-value]
+        return expanded(Name(self.driver_state.angered_by), self.definitions)  # type: ignore[return-value]
 
     @property
     def proposition_names(self) -> tuple[str, ...]:
@@ -273,13 +273,13 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
         if not 0.0 < share < 1.0:
             raise lines.error(("balance", name), f"found {share}; wanted a share between 0 and 1, both excluded")
     formulas = (*known, *(name for name, tree in defined.items() if isinstance(tree, Formula)))
-    if model.mood is not None and (angers := model.mood.angered_by) not in ("", *formulas):
+    if model.driver_state is not None and (angers := model.driver_state.angered_by) not in ("", *formulas):
         told = f"unknown proposition '{angers}'; known are {known_names(formulas)}{did_you_mean(angers, formulas)}"
-        raise lines.error(("mood", "angered_by"), told)
-    for name in model.evidence:
+        raise lines.error(("driver_state", "angered_by"), told)
+    for name in model.shown_by:
         if name not in known:
             raise lines.error(
-                ("evidence", name),
+                ("shown_by", name),
                 f"unknown proposition '{name}'; known are {known_names(known)}{did_you_mean(name, known)}",
             )
     splits: dict[str, Formula] = {EVERY: Constant(True)}
@@ -303,8 +303,8 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
         model.name, model.description, model.map, tuple(model.actors), draws, couplings, presences, propositions, rule,
         model.time_limit, model.finish, dict(model.balance), splits, tuple(model.known_leaks), data, folder,
         {name: sensor.build() for name, sensor in model.sensors.items()}, tuple(model.signs),
-        tuple(model.changes), model.traffic, model.decision.trial, model.ego.way, model.mood, defined,
-        model.tells, dict(model.evidence),
+        tuple(model.changes), model.traffic, model.decision.decision_spec, model.ego.way, model.driver_state, defined,
+        model.why_hard, dict(model.shown_by),
     )  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def main(options: Options) -> int:
     rows = [
         [s.name, "\n".join([rule_of(s), *(f"  {k}: {v}" for k, v in sub_rules(s).items())]),
          ", ".join(decision_words(s)), ", ".join(s.proposition_names), ", ".join(k for k in s.splits if k != "every"),
-         map_of(s), "\n".join(part for part in (s.description, s.tells and f"tells: {s.tells}") if part),
+         map_of(s), "\n".join(part for part in (s.description, s.why_hard and f"why hard: {s.why_hard}") if part),
          *([leaks[s.name][0], motion[s.name][0]] if options.leaks else [])]
         for s in chosen
     ]  # fmt: skip
@@ -157,7 +157,7 @@ def _whole(console: Console, scenario: Scenario, leaks: str, motion: str) -> Non
         *((f"where {name}", text) for name, text in sub_rules(scenario).items()),
         ("decisions", ", ".join(decision_words(scenario))),
         ("shown by", decision_point(scenario)),
-        *([("tells", scenario.tells)] if scenario.tells else []),
+        *([("why hard", scenario.why_hard)] if scenario.why_hard else []),
         ("map", map_of(scenario)),
         ("place", f"{CALLED[scenario.map.kind]}; {_ways(scenario)}"),
     ]

@@ -61,7 +61,7 @@ class Options:
         worlds: how many drive at once.
         workers: processes that drive; one drives within the command's own process.
         isolate: one worker too is a process of its own, so that it may die or hang.
-        patience: seconds without progress after which a worker is killed.
+        timeout: seconds without progress after which a worker is killed.
         threads: of the simulator within the command's own process; workers have one each, and so has the network.
         out: the folder; by default results/TARGET-DRIVER, with the backend behind it where that is not embedded.
         resume: drive what is missing in the folder that --out names, with the options that it was begun with.
@@ -82,7 +82,7 @@ class Options:
     worlds: int = 64
     workers: int = 1
     isolate: bool = False
-    patience: float = 300.0
+    timeout: float = 300.0
     threads: int = 2
     out: Path | None = None
     resume: bool = False
@@ -105,8 +105,8 @@ class Options:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise BadInput(f"--{name} was given {value}; wanted at least 1")
-        if not self.patience > 0:
-            raise BadInput(f"--patience was given {self.patience:g}; wanted more than 0 seconds")
+        if not self.timeout > 0:
+            raise BadInput(f"--timeout was given {self.timeout:g}; wanted more than 0 seconds")
         if not self.targets:
             raise BadInput("no suite was named; wanted suites, scenarios or their files")
 
@@ -239,7 +239,7 @@ def _drive(sheets: Sequence[Sheet], driver: DriverChoice, options: Options, log:
     apart = options.workers > 1 or options.isolate
     search = (options.maps,) if options.maps else ()
     errand = Errand(driver.name, tuple(s.job.course for s in sheets), options.worlds, search)
-    with Workers(options.workers, errand, options.patience, bars.line) as workers:
+    with Workers(options.workers, errand, options.timeout, bars.line) as workers:
         if apart:
             stream = workers.drive(_pieces(sheets, options))
         else:

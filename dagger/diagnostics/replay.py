@@ -189,7 +189,7 @@ def _watched(
 
 def _sign(scenario: Scenario, d: Demonstration, noted: _Noted, ways: np.ndarray, read: int) -> int:
     """The tick of the first sign of the decision; see the module."""
-    kind = None if scenario.trial is None else scenario.trial.kind
+    kind = None if scenario.decision_spec is None else scenario.decision_spec.kind
     if kind == "bay":
         return min(read, _first(d.ticks.get("executed_reverse", np.zeros(len(d), bool))))
     if kind not in (None, "lane"):

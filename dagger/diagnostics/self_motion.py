@@ -211,7 +211,7 @@ def check_self_motion(
 def own_to(scenario: Scenario) -> tuple[str, ...]:
     """The propositions of the rule that show in ego's own motion and nowhere else: of the demonstrator's mood alone."""
     asked = (scenario.proposition(name) for name in sorted(names(scenario.rule)))
-    return tuple(p.name for p in asked if all(v.startswith("mood.") for v in p.variables))
+    return tuple(p.name for p in asked if all(v.startswith("driver_state.") for v in p.variables))
 
 
 def drives_of(scenario: Scenario) -> int:

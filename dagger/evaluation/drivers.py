@@ -124,7 +124,7 @@ def _ruled(name: str, scenario: Scenario | None, split: str) -> Policy:
         from policies.baselines import Guesser
 
         return Guesser.leak_only(scenario) if name == "leak-only" else Guesser.best_single(scenario, split)
-    return Idle() if name == "idle" else Fixed(name, trial=scenario.trial if scenario else None)
+    return Idle() if name == "idle" else Fixed(name, decision_spec=scenario.decision_spec if scenario else None)
 
 
 def _called(name: str) -> Policy:

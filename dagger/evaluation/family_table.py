@@ -22,21 +22,21 @@ class Thought:
     """A row.
 
     Args:
-        family, rule, tells: for people.
+        family, rule, why_hard: for people.
         made: what `dagger.evaluation.summary.summary` made of it, with its baselines.
         alone: proposition that cannot flip alone -> in how many episodes, and why.
     """
 
     family: str
     rule: str
-    tells: str
+    why_hard: str
     made: Mapping[str, Any]
     alone: Mapping[str, tuple[int, str]]
 
     @classmethod
     def of(cls, scenario: Scenario, made: Mapping[str, Any], alone: Mapping[str, tuple[int, str]]) -> Thought:
         """A scenario's row."""
-        return cls(scenario.name, rule_in_short(scenario), scenario.tells, made, alone)
+        return cls(scenario.name, rule_in_short(scenario), scenario.why_hard, made, alone)
 
     def figures(self, baselines: Sequence[str]) -> list[str]:
         """Episodes, success, rule accuracy; twins that flip and that hold; rule accuracy of the baselines."""
@@ -98,11 +98,11 @@ def _widths(heads: Sequence[str], cells: Sequence[Sequence[Any]], words: int, wi
 
 def _apart(thoughts: Sequence[Thought]) -> tuple[list[str], list[list[Any]]]:
     heads = ["family", "hidden rule", "what tells thinking from matching"]
-    return heads, [[t.family, t.rule, t.tells] for t in thoughts]
+    return heads, [[t.family, t.rule, t.why_hard] for t in thoughts]
 
 
 def _together(thoughts: Sequence[Thought]) -> tuple[list[str], list[list[Any]]]:
     def words(t: Thought) -> Text:
-        return Text.assemble((t.family, "bold"), "\n", t.rule, *((("\n", t.tells)) if t.tells else ()))
+        return Text.assemble((t.family, "bold"), "\n", t.rule, *((("\n", t.why_hard)) if t.why_hard else ()))
 
     return ["family, hidden rule, what tells thinking from matching"], [[words(t)] for t in thoughts]

@@ -143,7 +143,7 @@ class ScenarioCourse:
         routes = ways_of(episode, junction)
         before = start_distance([r.junction_in for r in routes], episode.distance)
         for route in routes:
-            if route.decision == decided or episode.trial is not None:
+            if route.decision == decided or episode.decision_spec is not None:
                 return Way(before, before + route.junction_out - route.junction_in + episode.finish)
         ways = [DECISIONS[r.decision] for r in routes]
         raise ValueError(f"the rule says {DECISIONS[decided]!r}, but the junction only offers {ways}")
@@ -157,7 +157,7 @@ class ScenarioCourse:
             "agrees": shown_decision == wanted and outcome == "arrived",
             "cell": {name: bool(v) for name, v in valuation(self.scenario, episode).items()},
         }
-        return Verdict(row, episode.trial is None and shown_decision not in (UNDECIDED, wanted))
+        return Verdict(row, episode.decision_spec is None and shown_decision not in (UNDECIDED, wanted))
 
 
 def _scenario_course(data: Mapping[str, Any], folder: Path | None, split: str) -> ScenarioCourse:

@@ -23,7 +23,7 @@ from dagger.evaluation.tasks import Course, Task
 from dagger.options import BadInput
 
 AHEAD = 8  # pieces for each worker that may be driven before the first unfinished one: rows in memory are few
-SLOW_START = 120.0  # [s] that a worker may take to begin, whatever the patience: a checkpoint is read, torch is loaded
+SLOW_START = 120.0  # [s] that a worker may take to begin, whatever the timeout: a checkpoint is read, torch is loaded
 STARTS = 3  # workers in a row that end before they are ready: then none will ever be
 BEAT = 0.5  # [s] between two signs of life
 
@@ -126,13 +126,13 @@ class Workers:
     """Processes that drive; to be used in a `with` block, at whose end they are gone.
 
     Args:
-        count: how many. patience: seconds without a sign of life after which one is killed.
+        count: how many. timeout: seconds without a sign of life after which one is killed.
         say: told in a sentence when a worker was lost.
     """
 
-    def __init__(self, count: int, errand: Errand, patience: float, say: Callable[[str], None]) -> None:
+    def __init__(self, count: int, errand: Errand, timeout: float, say: Callable[[str], None]) -> None:
         self.lost = 0
-        self._count, self._errand, self._patience, self._say = count, errand, patience, say
+        self._count, self._errand, self._timeout, self._say = count, errand, timeout, say
         self._context = multiprocessing.get_context("spawn")  # a fork would copy threads' locks as they happen to be
         self._workers: list[_Worker] = []
         self._queue: collections.deque[Piece] = collections.deque()
@@ -189,14 +189,14 @@ class Workers:
 
     def _listen(self) -> None:
         """Take what comes, for a moment; see to the dead and the silent."""
-        speaking = set(wait([w.connection for w in self._workers], timeout=min(self._patience / 4, 1.0)))
+        speaking = set(wait([w.connection for w in self._workers], timeout=min(self._timeout / 4, 1.0)))
         for worker in list(self._workers):
             if worker.connection in speaking:
                 if not self._heard(worker):
                     self._bury(worker)
                 continue
-            patience = self._patience if worker.ready else max(self._patience, SLOW_START)
-            if time.monotonic() - worker.heard > patience and (worker.piece is not None or not worker.ready):
+            timeout = self._timeout if worker.ready else max(self._timeout, SLOW_START)
+            if time.monotonic() - worker.heard > timeout and (worker.piece is not None or not worker.ready):
                 self._kill(worker)
 
     def _heard(self, worker: _Worker) -> bool:
@@ -253,7 +253,7 @@ class Workers:
         rest = self._remove(worker)
         if rest is not None:
             self.lost += 1
-            words = f"no progress for {self._patience:g} s; the worker was killed"
+            words = f"no progress for {self._timeout:g} s; the worker was killed"
             self._say(f"{words} with {len(rest.tasks)} episodes")
             self._fail(rest, "hung", words)
 

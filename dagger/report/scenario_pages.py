@@ -58,13 +58,15 @@ def decision_words(scenario: Scenario) -> list[str]:
 
 def decision_point(scenario: Scenario) -> str:
     """How a drive shows its decision."""
-    trial = scenario.trial
-    if trial is None:
+    decision_spec = scenario.decision_spec
+    if decision_spec is None:
         return "the way out that ego takes"
-    ends = [f"{abs(x):g} m {'before' if x < 0 else 'behind'}" for x in (trial.begin, trial.end)]
+    ends = [f"{abs(x):g} m {'before' if x < 0 else 'behind'}" for x in (decision_spec.begin, decision_spec.end)]
     stretch = f"somewhere from {ends[0]} to {ends[1]} the edge of the place"
-    actors = " and ".join(part for part in (", ".join(trial.actors[:-1]), *trial.actors[-1:]) if part)
-    return READ[trial.kind].format(actors=actors, stretch=stretch, below=f"{trial.below:g}", end=f"{-trial.end:g}")
+    actors = " and ".join(part for part in (", ".join(decision_spec.actors[:-1]), *decision_spec.actors[-1:]) if part)
+    return READ[decision_spec.kind].format(
+        actors=actors, stretch=stretch, below=f"{decision_spec.below:g}", end=f"{-decision_spec.end:g}"
+    )
 
 
 def sub_rules(scenario: Scenario) -> dict[str, str]:
@@ -103,7 +105,7 @@ def flips(scenario: Scenario) -> dict[str, str]:
 
 def evidence_of(scenario: Scenario, proposition: str) -> str:
     """Where sensors show it, or a dash."""
-    return scenario.evidence.get(proposition, "–")
+    return scenario.shown_by.get(proposition, "–")
 
 
 def _plain(value: Any) -> str:
@@ -234,7 +236,7 @@ def page(
         motion: what ego's own motion tells, by name.
     """
     motion = motion or {}
-    rows = [[f"[{s.name}](#{s.name})", f"`{rule_of(s)}`", s.tells or "–"] for s in scenarios]
+    rows = [[f"[{s.name}](#{s.name})", f"`{rule_of(s)}`", s.why_hard or "–"] for s in scenarios]
     sheet = f"![what own motion tells in every scenario, over time]({SHEET})"
     parts = [
         "# Scenarios",
@@ -258,7 +260,7 @@ def _section(scenario: Scenario, leaks: Figures | None, motion: Figures | None, 
     facts = [
         f"- **rule**: `{rule_of(scenario)}`",
         *(f"- **where** `{name}`: `{text}`" for name, text in sub_rules(scenario).items()),
-        *([f"- **what tells thinking from matching**: {scenario.tells}"] if scenario.tells else []),
+        *([f"- **what tells thinking from matching**: {scenario.why_hard}"] if scenario.why_hard else []),
         f"- **decisions**: {', '.join(decision_words(scenario))}",
         f"- **decision point**: {decision_point(scenario)}",
         f"- **map**: `{map_of(scenario)}`",

@@ -170,7 +170,7 @@ def _more(expert: Expert, trajectory: Trajectory, w: int, rows: list[tuple[dict[
     """What only some scenarios write down of world w: how the expert was at every tick, and the gears."""
     found = {}
     if expert.moody:
-        found["mood"] = np.array([e["label"].mood[i] for e, i in rows], np.float32)
+        found["driver_state"] = np.array([e["label"].driver_state[i] for e, i in rows], np.float32)
     if trajectory.reverse is not None:
         found["executed_reverse"] = trajectory.reverse[w, : len(rows)]
         gears = [e["label"].action.reverse for e, _ in rows]

@@ -33,7 +33,7 @@ FRAMES, CAMERA = "frames", "camera"  # columns of stored pictures and of who too
 JPEG_QUALITY = 95
 # Of scenarios that have them: the expert's mood, which no learner is shown, and the gears where somebody backs up.
 # A shard without them has no such columns.
-MORE_FIELDS: dict[str, type] = {"mood": np.float32, "executed_reverse": np.bool_, "expert_reverse": np.bool_}
+MORE_FIELDS: dict[str, type] = {"driver_state": np.float32, "executed_reverse": np.bool_, "expert_reverse": np.bool_}
 
 
 @dataclass(frozen=True)

@@ -299,7 +299,9 @@ class Loop:
     def _fresh(self, loader: RenderingLoader) -> Learner:
         """A learner that knows nothing but the typical futures of the first demonstrations."""
         asked = self.settings.futures if self.settings.hindsight == "on" else 0
-        learner = build(replace(self.settings.learner, backs=backs_up(self.scenario.trial), futures=asked), self.seed)
+        learner = build(
+            replace(self.settings.learner, backs=backs_up(self.scenario.decision_spec), futures=asked), self.seed
+        )
         if learner.hindsight is not None:
             anchors = clustered(loader.futures, asked, self.seed)
             learner.hindsight.set_anchors(torch.from_numpy(anchors.path), torch.from_numpy(anchors.progress))

@@ -40,7 +40,7 @@ class Label:
         valid: (S,) bool; False once ego has taken another way: an action towards the wanted route would then
             be a manoeuvre that no demonstrator would show (and that no learner should copy).
         facts: proposition -> (S,) bool as the expert knows it; empty where it thinks no rule.
-        mood: (S,) float32, how drowsy or angry it is, 0 to 1: written down, and shown to nobody.
+        driver_state: (S,) float32, how drowsy or angry it is, 0 to 1: written down, and shown to nobody.
         memory: (S, D) float32 afterwards.
     """
 
@@ -48,7 +48,7 @@ class Label:
     decision: np.ndarray
     valid: np.ndarray
     facts: dict[str, np.ndarray] = field(default_factory=dict)
-    mood: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    driver_state: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     memory: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
@@ -75,8 +75,8 @@ class Expert:
     Args:
         decide: (world rows) -> (S,) decisions, or a thinker that keeps a memory.
         manner: how it drives.
-        trial: how the decision shows; None for ways out of a junction.
-        provocation: what angers it while it holds, over propositions; None for nothing.
+        decision_spec: how the decision shows; None for ways out of a junction.
+        anger_trigger: what angers it while it holds, over propositions; None for nothing.
         moody: whether episodes may give it a mood.
     """
 
@@ -86,19 +86,21 @@ class Expert:
         self,
         decide: Callable[[World], np.ndarray] | Thinker,
         manner: Manner | None = None,
-        trial: DecisionSpec | None = None,
-        provocation: Formula | None = None,
+        decision_spec: DecisionSpec | None = None,
+        anger_trigger: Formula | None = None,
         moody: bool = False,
     ) -> None:
-        self.provocation, self.moody = provocation, moody
+        self.anger_trigger, self.moody = anger_trigger, moody
         self.mind: Thinker = decide if hasattr(decide, "think") else Reflex(decide)  # type: ignore[assignment, arg-type]
         self.manner = manner or Manner()
-        self.hands: Hands | None = None if trial is None else hands_of(trial)
+        self.hands: Hands | None = None if decision_spec is None else hands_of(decision_spec)
 
     @classmethod
     def of(cls, scenario: Scenario, manner: Manner | None = None) -> Expert:
         """The expert who thinks the scenario's rule."""
-        return cls(Mind(scenario), manner, scenario.trial, scenario.provocation, scenario.mood is not None)
+        return cls(
+            Mind(scenario), manner, scenario.decision_spec, scenario.anger_trigger, scenario.driver_state is not None
+        )
 
     @classmethod
     def of_route(cls, manner: Manner | None = None) -> Expert:
@@ -144,10 +146,10 @@ class Expert:
         n = len(seen.slots)
         if not self.moody:
             return np.zeros(n, np.float32), anger, [(np.ones(n, bool), self.manner)]
-        if self.provocation is not None:
-            anger = angrier(anger[:, 0], evaluate_formula(self.provocation, thought.facts))[:, None]
+        if self.anger_trigger is not None:
+            anger = angrier(anger[:, 0], evaluate_formula(self.anger_trigger, thought.facts))[:, None]
         drowsy = drowsiness(seen.episodes, seen.world.tick)
-        hurry = np.array([e.mood is not None and e.mood.hurry for e in seen.episodes], bool)
+        hurry = np.array([e.driver_state is not None and e.driver_state.hurry for e in seen.episodes], bool)
         return np.maximum(drowsy, anger[:, 0]), anger, manners_of(self.manner, drowsy, anger[:, 0], hurry)
 
     def _way_out(self, seen: PrivilegedInput, thought: Thought, manners: Manners) -> tuple[Action, np.ndarray]:
@@ -173,11 +175,11 @@ class Expert:
 class Fixed(Expert):
     """Always the same decision: a baseline, and the driver of films."""
 
-    def __init__(self, decision: str, manner: Manner | None = None, trial: DecisionSpec | None = None) -> None:
+    def __init__(self, decision: str, manner: Manner | None = None, decision_spec: DecisionSpec | None = None) -> None:
         if decision not in DECISIONS:
             raise ValueError(f"decision {decision!r}; known are {DECISIONS}")
         index = DECISIONS.index(decision)
-        super().__init__(lambda world: np.full(len(world.tick), index), manner, trial)
+        super().__init__(lambda world: np.full(len(world.tick), index), manner, decision_spec)
 
 
 class Idle:

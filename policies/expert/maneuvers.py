@@ -55,16 +55,16 @@ class Hands(Protocol):
         """Action (S,) for the rows, of which each has its manner, and the memory afterwards."""
 
 
-def hands_of(trial: DecisionSpec) -> Hands:
-    """Whoever can drive the decisions of a trial.
+def hands_of(decision_spec: DecisionSpec) -> Hands:
+    """Whoever can drive the decisions of a decision_spec.
 
     Raises:
         ValueError: for a kind that nobody drives.
     """
-    if trial.kind in ORDERS:
-        return Turns(trial)
-    kinds: dict[str, Callable[[], Hands]] = {"lane": lambda: Changes(trial), "bay": Parks, "reaction": Reacts}
-    return kinds[trial.kind]() if trial.kind in kinds else Slows(trial)
+    if decision_spec.kind in ORDERS:
+        return Turns(decision_spec)
+    kinds: dict[str, Callable[[], Hands]] = {"lane": lambda: Changes(decision_spec), "bay": Parks, "reaction": Reacts}
+    return kinds[decision_spec.kind]() if decision_spec.kind in kinds else Slows(decision_spec)
 
 
 def first_way(seen: PrivilegedInput) -> np.ndarray:
@@ -102,13 +102,13 @@ class Turns:
     """Comes to a halt at the line, looks, and goes when it is its turn by the decision of that moment.
 
     It stops whoever is there, so that who comes later comes as the scenario says, and heeds no other line but lights.
-    Memory: the decision made at the line plus one, and how far each whom the trial names has come:
+    Memory: the decision made at the line plus one, and how far each whom the decision_spec names has come:
     0 nobody knows of it, 1 it was seen, 2 it was in the place, 3 it is out of it.
     """
 
-    def __init__(self, trial: DecisionSpec) -> None:
-        self.trial = trial
-        self.width = 1 + len(trial.actors)
+    def __init__(self, decision_spec: DecisionSpec) -> None:
+        self.decision_spec = decision_spec
+        self.width = 1 + len(decision_spec.actors)
 
     def act(
         self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
@@ -130,8 +130,10 @@ class Turns:
         return halting(action, speed, np.where(held, room - BEFORE, np.inf), manners), memory
 
     def _stages(self, place: Place, thought: Thought, seen: PrivilegedInput, memory: np.ndarray) -> np.ndarray:
-        """(S, K) how far those have come whom the trial names; writes it into the memory (S, K)."""
-        slots = np.array([[1 + [a.name for a in e.actors].index(n) for n in self.trial.actors] for e in seen.episodes])
+        """(S, K) how far those have come whom the decision_spec names; writes it into the memory (S, K)."""
+        slots = np.array(
+            [[1 + [a.name for a in e.actors].index(n) for n in self.decision_spec.actors] for e in seen.episodes]
+        )
         world = thought.world
 
         def of(array: np.ndarray) -> np.ndarray:
@@ -153,15 +155,16 @@ class Turns:
 
 
 class Slows:
-    """Is slow, or has stopped, within the trial's stretch where that is the decision, and drives on as ever where not.
+    """Is slow, or has stopped, within the decision_spec's stretch where that is the decision, and drives on as ever
+    where not.
 
     Memory: whether it has stopped.
     """
 
     width = 1
 
-    def __init__(self, trial: DecisionSpec) -> None:
-        self.trial = trial
+    def __init__(self, decision_spec: DecisionSpec) -> None:
+        self.decision_spec = decision_spec
 
     def act(
         self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
@@ -170,14 +173,14 @@ class Slows:
         memory = memory.copy()
         action = control_by(seen.maps.arrays, thought.world, first_way(seen), manners)
         front, speed = -place_of(seen).left[:, 0], seen.world.speed[:, 0]
-        trial = self.trial
+        decision_spec = self.decision_spec
         slows = (thought.decision == DECISION["slow"]) | (thought.decision == DECISION["stop"])
         stops = thought.decision == DECISION["stop"]
-        memory[:, 0] = np.maximum(memory[:, 0], (front > trial.begin) & (speed < trial.below))
-        then = np.where(stops, 0.0, max(trial.below - UNDER, 0.5))
-        slow = np.maximum(coming_to(trial.begin - front, then), then)
-        limit = np.where(stops, coming_to(trial.end - BEFORE - front), slow)
-        on = slows & (front < trial.end) & ~(stops & (memory[:, 0] > 0))
+        memory[:, 0] = np.maximum(memory[:, 0], (front > decision_spec.begin) & (speed < decision_spec.below))
+        then = np.where(stops, 0.0, max(decision_spec.below - UNDER, 0.5))
+        slow = np.maximum(coming_to(decision_spec.begin - front, then), then)
+        limit = np.where(stops, coming_to(decision_spec.end - BEFORE - front), slow)
+        on = slows & (front < decision_spec.end) & ~(stops & (memory[:, 0] > 0))
         return below(action, speed, np.where(on, limit, np.inf)), memory
 
 
@@ -220,20 +223,20 @@ class Parks:
 
 
 class Changes:
-    """Goes over to the lane that was decided for, along the trial's stretch, and stays there."""
+    """Goes over to the lane that was decided for, along the decision_spec's stretch, and stays there."""
 
     width = 0
 
-    def __init__(self, trial: DecisionSpec) -> None:
-        self.trial = trial
+    def __init__(self, decision_spec: DecisionSpec) -> None:
+        self.decision_spec = decision_spec
 
     def act(
         self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
-        front, trial = -place_of(seen).left[:, 0], self.trial
+        front, decision_spec = -place_of(seen).left[:, 0], self.decision_spec
         lane = np.array([int(DECISIONS[d][5:]) for d in thought.decision])
-        over = np.clip((front - trial.begin) / (CHANGED * (trial.end - trial.begin)), 0.0, 1.0)
+        over = np.clip((front - decision_spec.begin) / (CHANGED * (decision_spec.end - decision_spec.begin)), 0.0, 1.0)
         aside = (lane - 1) * self._lane_widths(seen) * over * over * (3.0 - 2.0 * over)
         # Everything moved to the right by what ego is to keep to the left: then its way is where its lane is.
         heading = seen.maps.arrays.points[self._row(seen), 2]

@@ -139,11 +139,14 @@ class Mind:
         self.slots = 1 + len(self.actors) + len(self.signs)
         asked = names(scenario.rule)
         read = {v for p in scenario.propositions if p.name in asked for v in p.variables}
-        halts = [a.halt is not None or a.patience is not None or bool(a.queue.ends[1]) for a in scenario.actors]
+        halts = [
+            a.stop_duration is not None or a.yield_timeout is not None or bool(a.takes_turns.ends[1])
+            for a in scenario.actors
+        ]
         self.halting = np.array([True, *halts, *(False for _ in self.signs)])  # who stops at his line, as all know
-        self.by_turns = scenario.trial is not None and scenario.trial.kind in ORDERS
+        self.by_turns = scenario.decision_spec is not None and scenario.decision_spec.kind in ORDERS
         # Weather is everywhere; whoever thinks of it alone need not look who is in sight, which costs 25 us a world.
-        self.looks = scenario.trial is not None or any(v.startswith(("actors.", "signs.")) for v in read)
+        self.looks = scenario.decision_spec is not None or any(v.startswith(("actors.", "signs.")) for v in read)
         self.watches = self.looks and any(v.endswith(".turn") for p in scenario.propositions for v in p.variables)
         self.own = _PARTS * self.slots + 1 + len(scenario.propositions) if self.looks else 0
         self.timed = tuple(p for p in scenario.propositions if p.timed)
@@ -170,7 +173,7 @@ class Mind:
         settled = kept.settled > 0
         world = seen.world
         view = self._look(seen, kept) if self.looks else _View(world, world, world, kept.turned, None)
-        if self.scenario.trial is not None:
+        if self.scenario.decision_spec is not None:
             self._foresee(place_of(seen), view.now, kept)
             view = view._replace(leads=kept.leads.copy())
         facts = self._facts(seen, view, memory)
@@ -244,14 +247,16 @@ class Mind:
 
     def _value(self, seen: PrivilegedInput, view: _View, variable: str) -> np.ndarray:
         """What is known of a variable: (S,)."""
-        if variable.endswith(".lead") and view.leads is not None:
+        if variable.endswith(".arrival_offset") and view.leads is not None:
             return view.leads[:, 1 + self.actors.index(variable.split(".")[1])]
         if variable.endswith(".turn") and self.looks:
             turned = view.turned[:, 1 + self.actors.index(variable.split(".")[1])].astype(int)
             return np.array(["", *DECISIONS])[turned]
-        if variable == "mood.drowsy":  # one's own, from when it has come on
+        if variable == "driver_state.drowsy":  # one's own, from when it has come on
             return drowsiness(seen.episodes, seen.world.tick) > LATE
-        if variable.startswith(("map.", "mood.")):  # the ground is there to be seen, and who is in a hurry knows it
+        if variable.startswith(
+            ("map.", "driver_state.")
+        ):  # the ground is there to be seen, and who is in a hurry knows it
             return np.array([drawn_in(e, variable) for e in seen.episodes])
         function = call_of(variable)[0]
         said = function == "number" or (variable.startswith("signs.") and not variable.endswith(".present"))

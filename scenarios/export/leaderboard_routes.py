@@ -57,7 +57,7 @@ def export_routes(drawn: Sequence[tuple[Scenario, Episode]], search: Sequence[Pa
         road_map, junction = load_map(episode.map, search)
         decided = decision(scenario, episode)
         routes = ways_of(episode, junction)
-        wanted = next((r for r in routes if r.decision == decided or episode.trial is not None), None)
+        wanted = next((r for r in routes if r.decision == decided or episode.decision_spec is not None), None)
         if wanted is None:
             ways = [DECISIONS[r.decision] for r in routes]
             raise ValueError(f"the rule says {DECISIONS[decided]!r}, but the junction only offers {ways}")

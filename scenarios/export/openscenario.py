@@ -187,7 +187,7 @@ def _entities(scenario: Scenario, episode: Episode, world: World) -> ET.Element:
         found.append(entity(f"actors.{actor.name}", actor.kind, _box(world, i), _look(actor)))
     for i, sign in _signs(episode):
         said = {"type": "simulation", "sign": sign.kind, "text": sign.text, "colour": sign.colour, "font": sign.font,
-                "wear": sign.wear}  # fmt: skip
+                "weathering": sign.weathering}  # fmt: skip
         found.append(entity(f"signs.{sign.name}", "sign", _box(world, i), said))
     return _e("Entities", *found)
 
@@ -299,14 +299,19 @@ def environment(weather: Weather) -> ET.Element:
 
 def _check_sayable(episode: Episode) -> None:
     """Refuse what a file of OpenSCENARIO 1.0 cannot say."""
-    if episode.trial is not None:
+    if episode.decision_spec is not None:
         raise ValueError(
-            f"the decision of {episode.scenario} shows by {episode.trial.kind}, and OpenSCENARIO 1.0 has ways alone; "
+            f"the decision of {episode.scenario} shows by {episode.decision_spec.kind}, "
+            "and OpenSCENARIO 1.0 has ways alone; "
             "wanted a scenario whose decision is the way out"
         )
     for actor in episode.actors:
-        idle = [k for k in ("halt", "lead", "patience", "follows") if getattr(actor, k) is not None]
-        if idle := idle + ["queue"] * actor.queue:
+        idle = [
+            k
+            for k in ("stop_duration", "arrival_offset", "yield_timeout", "tailgates")
+            if getattr(actor, k) is not None
+        ]
+        if idle := idle + ["takes_turns"] * actor.takes_turns:
             raise ValueError(
                 f"actor {actor.name} has {idle[0]}, which OpenSCENARIO 1.0 has no word for here; wanted an actor with "
                 "turn alone, a speed or none"

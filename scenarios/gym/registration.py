@@ -33,7 +33,7 @@ def _parts(
 ) -> tuple[EmbeddedWorld, Any, bool]:
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     backend = EmbeddedWorld(worlds, camera, room_for(loaded), threads=threads, sensors=loaded.sensors)
-    return backend, lambda seed: sample(loaded, seed, split), backs_up(loaded.trial)
+    return backend, lambda seed: sample(loaded, seed, split), backs_up(loaded.decision_spec)
 
 
 def make_drive(

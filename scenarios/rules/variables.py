@@ -1,27 +1,31 @@
 """What a proposition may ask of: its variables, and their values in a concrete draw and in running worlds.
 
-    weather.<field>         CARLA's WeatherParameters (`sim.datatypes.vocabulary.WEATHER_FIELDS`) [percent, degrees]
-    ego.speed               [m/s]
-    ego.junctions           how many side roads or junctions ego has passed; `junction` is the event of passing one
-    actors.<name>.present   whether the actor stands in the world
-    actors.<name>.speed     [m/s]
-    actors.<name>.kind      "car", "van", ...
-    actors.<name>.turn      "left", "right", "straight": the way that it takes, "" where it keeps to its lane
-    actors.<name>.lead      by how much it comes to the junction before ego nominally does [s]; told by draws alone;
-                            minus infinity for who is not there and never comes
-    actors.<name>.halted    whether it stands within 6 m before its line; told by running worlds alone
-    actors.<name>.distance  from ego's rear axle to the actor's [m]; endless where there is none
-    signs.<name>.present    whether the sign stands in the world
-    signs.<name>.text       the words on a board
-    signs.<name>.kind       "text" for a board, else "stop", "speed_30", ...
-    signs.<name>.wear       0 (new) to 1, as painted: in steps of 1/15
-    traffic.vehicles        how many drive on the map, besides the actors; traffic.walkers: how many walk
-    traffic.lights          whether traffic lights are in order
-    map.<parameter>         of the map's generator, where the scenario gives it
-    mood.drowsy, mood.hurry whether the demonstrator is; itself alone knows
-    sign("DETOUR")          whether a board with these words can be read by ego now
-    reading("EXIT")         the whole number behind that word on a board that can be read now, 0 where there is none
-    number(signs.<name>)    the first whole number in the words on a board, 0 where there is none
+    weather.<field>               CARLA's WeatherParameters (`sim.datatypes.vocabulary.WEATHER_FIELDS`) [percent,
+                                  degrees]
+    ego.speed                     [m/s]
+    ego.junctions                 how many side roads or junctions ego has passed; `junction` is the event of passing
+                                  one
+    actors.<name>.present         whether the actor stands in the world
+    actors.<name>.speed           [m/s]
+    actors.<name>.kind            "car", "van", ...
+    actors.<name>.turn            "left", "right", "straight": the way that it takes, "" where it keeps to its lane
+    actors.<name>.arrival_offset  by how much it comes to the junction before ego nominally does [s]; told by draws
+                                  alone; minus infinity for who is not there and never comes
+    actors.<name>.halted          whether it stands within 6 m before its line; told by running worlds alone
+    actors.<name>.distance        from ego's rear axle to the actor's [m]; endless where there is none
+    signs.<name>.present          whether the sign stands in the world
+    signs.<name>.text             the words on a board
+    signs.<name>.kind             "text" for a board, else "stop", "speed_30", ...
+    signs.<name>.weathering       0 (new) to 1, as painted: in steps of 1/15
+    traffic.vehicles              how many drive on the map, besides the actors; traffic.walkers: how many walk
+    traffic.lights                whether traffic lights are in order
+    map.<parameter>               of the map's generator, where the scenario gives it
+    driver_state.drowsy, driver_state.hurry
+                                  whether the demonstrator is; itself alone knows
+    sign("DETOUR")                whether a board with these words can be read by ego now
+    reading("EXIT")               the whole number behind that word on a board that can be read now, 0 where there is
+                                  none
+    number(signs.<name>)          the first whole number in the words on a board, 0 where there is none
 
 A draw is asked how things stand when the decision falls: its weather is the weather once all changes are over. A
 running world is asked how things stand now. A board can be read while it is 5 to 10 m ahead of ego's camera. What is
@@ -52,8 +56,8 @@ Lookup = Callable[[str], Any]  # variable name -> its value, a scalar or (B,)
 
 READABLE = (5.0, 10.0)  # [m] from the camera to a board's post, along the road, between which it can be read
 ASIDE = 1.0  # so many times as far to the side as ahead a post may be and still be in the camera's picture
-ACTOR_ATTRIBUTES: tuple[str, ...] = ("present", "speed", "kind", "turn", "lead", "halted", "distance")
-SIGN_ATTRIBUTES: tuple[str, ...] = ("present", "text", "kind", "wear")
+ACTOR_ATTRIBUTES: tuple[str, ...] = ("present", "speed", "kind", "turn", "arrival_offset", "halted", "distance")
+SIGN_ATTRIBUTES: tuple[str, ...] = ("present", "text", "kind", "weathering")
 TRAFFIC_ATTRIBUTES: tuple[str, ...] = ("vehicles", "walkers", "lights")
 _WORDS = ("text", "kind", "turn")
 _TRUTHS = ("present", "lights", "halted", "drowsy", "hurry")
@@ -62,16 +66,17 @@ _WALKER = KIND["walker"]
 HALTED_NEAR = 6.0  # [m] before its line who stands has halted
 _STANDS = 0.1  # [m/s]
 _ABSENT: dict[str, Any] = {
-    "speed": 0.0, "kind": "none", "text": "", "wear": 0.0, "distance": np.inf, "turn": "", "lead": -np.inf,
-    "halted": False,
+    "speed": 0.0, "kind": "none", "text": "", "weathering": 0.0, "distance": np.inf, "turn": "",
+    "arrival_offset": -np.inf, "halted": False,
 }  # fmt: skip
 _EXITS = tuple(i for i, word in enumerate(DECISIONS) if word.startswith("exit "))
 _CALL = re.compile(r'(sign|reading|number)\((?:"([^"]*)"|signs\.(\w+))\)')
 _WHOLE = r"(?<![\w.,])(\d+)(?!\w|[.,]\d)"
 # The families of units (`scenarios.rules.units`) that variables are measured in, by attribute and by weather field.
 _FAMILIES: dict[str, str] = {
-    "speed": "speed", "distance": "length", "wear": "share", "lead": "time", "sun_azimuth_angle": "angle",
-    "sun_altitude_angle": "angle", "fog_distance": "length", "fog_falloff": "", "scattering_intensity": "",
+    "speed": "speed", "distance": "length", "weathering": "share", "arrival_offset": "time",
+    "sun_azimuth_angle": "angle", "sun_altitude_angle": "angle", "fog_distance": "length", "fog_falloff": "",
+    "scattering_intensity": "",
     "mie_scattering_scale": "", "rayleigh_scattering_scale": "",
 }  # fmt: skip
 
@@ -160,7 +165,7 @@ def shown(variable: str, drawn: Lookup) -> Any:
     if variable in (JUNCTIONS, JUNCTION):
         return 0.0 if variable == JUNCTIONS else False  # a scenario's decision falls at its first junction
     value, attribute = drawn(variable), variable.rpartition(".")[2]
-    if attribute == "wear":
+    if attribute == "weathering":
         value = np.round(value * WEARS) / WEARS
     if attribute == "distance":  # of one who stands on ego's lane, when ego has come to the junction's edge
         value = np.hypot(value, drawn(f"{variable.removesuffix('distance')}side"))
@@ -185,10 +190,10 @@ def drawn_in(episode: Episode, variable: str) -> Any:
         return episode.arm if tail == "start" else getattr(episode, tail)
     if head == "map":
         return episode.map.junction if tail == "junction" else dict(episode.map.parameters)[tail]
-    if head == "mood":
-        if episode.mood is None:
+    if head == "driver_state":
+        if episode.driver_state is None:
             raise ValueError(f"the episode has no mood, so there is no {variable}")
-        return getattr(episode.mood, tail)
+        return getattr(episode.driver_state, tail)
     if head == "traffic":
         if episode.traffic is None:
             raise ValueError(f"the episode has no traffic, so there is no {variable}")
@@ -204,8 +209,8 @@ def drawn_in(episode: Episode, variable: str) -> Any:
         if thing.script is None:
             raise ValueError(f"the actor '{name}' has no script")
         return getattr(thing.script, attribute.removeprefix("script."))
-    if attribute == "follows.gap":
-        return thing.follows
+    if attribute == "tailgates.gap":
+        return thing.tailgates
     if attribute == "halted":
         raise ValueError(f"{variable} is told by a running world alone, and no draw can say it")
     return getattr(thing, attribute)
@@ -251,7 +256,7 @@ def value_on(
         return world.weather[:, WEATHER_INDEX[tail]]
     if head == "ego":
         return world.speed[:, 0]
-    if head in ("map", "mood"):
+    if head in ("map", "driver_state"):
         raise ValueError(f"{variable} is told by an episode, and by no arrays of a world")
     if head == "traffic":
         if tail == "lights":
@@ -268,7 +273,7 @@ def value_on(
         return world.kind[:, slot] != 0
     if head == "signs":
         return _on_sign(world, slot, attribute)
-    if attribute in ("turn", "lead", "halted"):
+    if attribute in ("turn", "arrival_offset", "halted"):
         return _of_sent(world, slot, variable)
     if attribute == "distance":
         apart = np.hypot(world.x[:, slot] - world.x[:, 0], world.y[:, slot] - world.y[:, 0])
@@ -283,7 +288,7 @@ def _of_sent(world: World, slot: int, variable: str) -> np.ndarray:
         ValueError: for the lead, which no running world tells.
     """
     there = world.kind[:, slot] != 0
-    if variable.endswith(".lead"):
+    if variable.endswith(".arrival_offset"):
         raise ValueError(f"{variable} is told by a draw alone: a running world does not say when ego would have come")
     sent = there & (world.path[:, slot] <= -2)
     if variable.endswith(".turn"):
@@ -301,7 +306,7 @@ def _on_sign(world: World, slot: int, attribute: str) -> np.ndarray:
             found.append(_ABSENT[attribute])
         else:
             face, wear = visible_text(look)
-            found.append(wear if attribute == "wear" else getattr(face, attribute))
+            found.append(wear if attribute == "weathering" else getattr(face, attribute))
     return np.array(found)[row]
 
 

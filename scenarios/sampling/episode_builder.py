@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.scenario import Scenario
-from scenarios.schema.actors import ActorModel, MoodModel, TrafficModel
+from scenarios.schema.actors import ActorModel, DriverStateModel, TrafficModel
 from scenarios.schema.map import SignModel
 from sim.datatypes.episode import (
     ActorSpec,
@@ -25,7 +25,7 @@ from sim.datatypes.episode import (
 )
 
 Count = Callable[[MapSpec], int]
-_ACTOR_FIELDS = tuple(k for k in ActorModel.model_fields if k not in ("name", "script", "follows", "bay"))
+_ACTOR_FIELDS = tuple(k for k in ActorModel.model_fields if k not in ("name", "script", "tailgates", "bay"))
 _SIGN_FIELDS = tuple(k for k in SignModel.model_fields if k != "name")
 
 
@@ -42,7 +42,7 @@ def episode_of(scenario: Scenario, seed: int, values: Mapping[str, Any], u: floa
             **{k: values[f"actors.{a.name}.{k}"] for k in _ACTOR_FIELDS if getattr(a, k) is not None},
             script=_script(a, values),
             bay=a.bay,
-            follows=None if a.follows is None else values[f"actors.{a.name}.follows.gap"],
+            tailgates=None if a.tailgates is None else values[f"actors.{a.name}.tailgates.gap"],
         )
         for a in scenario.actors
     )
@@ -58,8 +58,8 @@ def episode_of(scenario: Scenario, seed: int, values: Mapping[str, Any], u: floa
     return Episode(
         scenario.name, seed, _map(scenario, values, u, junctions), values["ego.start"], values["ego.distance"],
         values["ego.speed"], weather, actors, scenario.time_limit, scenario.finish, signs, changes,
-        _traffic(scenario.traffic, values), way=scenario.way, trial=scenario.trial,
-        mood=_mood(scenario.mood, values),
+        _traffic(scenario.traffic, values), way=scenario.way, decision_spec=scenario.decision_spec,
+        driver_state=_mood(scenario.driver_state, values),
     )  # fmt: skip
 
 
@@ -74,8 +74,8 @@ def _traffic(model: TrafficModel | None, values: Mapping[str, Any]) -> TrafficSp
     return None if model is None else TrafficSpec(**{k: values[f"traffic.{k}"] for k in model.draws})
 
 
-def _mood(model: MoodModel | None, values: Mapping[str, Any]) -> DriverState | None:
-    return None if model is None else DriverState(**{k: values[f"mood.{k}"] for k in model.draws})
+def _mood(model: DriverStateModel | None, values: Mapping[str, Any]) -> DriverState | None:
+    return None if model is None else DriverState(**{k: values[f"driver_state.{k}"] for k in model.draws})
 
 
 _WEATHER = tuple(vars(Weather()))
@@ -135,7 +135,7 @@ def replaced(episode: Episode, values: Mapping[str, Any]) -> Episode:
         changes=changes,
         traffic=replace(episode.traffic, **of("traffic.")) if episode.traffic else None,
         map=replace(episode.map, parameters=tuple((k, of("map.").get(k, v)) for k, v in episode.map.parameters)),
-        mood=replace(episode.mood, **of("mood.")) if episode.mood else None,
+        driver_state=replace(episode.driver_state, **of("driver_state.")) if episode.driver_state else None,
         **of("ego."),
     )
 

@@ -21,7 +21,13 @@ _POINTS = f"wanted 1 to {MOST_POINTS - 1} points [forward, left], in metres from
 
 
 _CUES = ("after", "within", "near_junction", "past")
-LATER = ("turn", "halt", "queue", "lead", "patience")  # keys of an actor that came later: they are drawn last
+LATER = (
+    "turn",
+    "stop_duration",
+    "takes_turns",
+    "arrival_offset",
+    "yield_timeout",
+)  # keys of an actor that came later: they are drawn last
 
 
 class ScriptModel(Model):
@@ -116,19 +122,19 @@ class ActorModel(Model):
     present: Draw | str = Fixed(ActorSpec.present)
     script: ScriptModel | None = None
     turn: Draw = Fixed(ActorSpec.turn)
-    halt: Draw | None = None
-    queue: Draw = Fixed(ActorSpec.queue)
-    lead: Draw | None = None
-    patience: Draw | None = None
-    follows: FollowsModel | None = None
+    stop_duration: Draw | None = None
+    takes_turns: Draw = Fixed(ActorSpec.takes_turns)
+    arrival_offset: Draw | None = None
+    yield_timeout: Draw | None = None
+    tailgates: FollowsModel | None = None
     bay: int = Field(0, ge=0, le=20, strict=True)
     numbers: ClassVar[dict[str, tuple[float, float]]] = {
         "distance": (0.0, EVERYWHERE),
         "side": (-10.0, 10.0),
         "speed": (0.0, EGO.max_speed),
-        "halt": (0.0, LONGEST),
-        "lead": (-LONGEST, LONGEST),
-        "patience": (0.0, LONGEST),
+        "stop_duration": (0.0, LONGEST),
+        "arrival_offset": (-LONGEST, LONGEST),
+        "yield_timeout": (0.0, LONGEST),
     }
     words: ClassVar[dict[str, tuple[str, ...]]] = {"kind": tuple(BODIES), "arm": ARMS, "lane": LANES, "turn": TURNS}
 
@@ -137,7 +143,7 @@ class ActorModel(Model):
     def _read_colour(cls, value: Any) -> Draw:
         return read_colour(value)
 
-    @field_validator("queue", mode="before")
+    @field_validator("takes_turns", mode="before")
     @classmethod
     def _read_queue(cls, value: Any) -> Draw:
         return read_truth(value)
@@ -159,30 +165,30 @@ class ActorModel(Model):
     @model_validator(mode="after")
     def _check_errand(self) -> ActorModel:
         given = self.model_fields_set
-        turns, follows = "turn" in given, self.follows is not None
-        for key in ("halt", "queue", "lead", "patience"):
+        turns, follows = "turn" in given, self.tailgates is not None
+        for key in ("stop_duration", "takes_turns", "arrival_offset", "yield_timeout"):
             if key in given and not turns:
                 raise ValueError(f"the actor '{self.name}' has {key} and no turn; wanted turn: left, right or straight")
-        for key in ("script", "follows"):
+        for key in ("script", "tailgates"):
             if getattr(self, key) is not None and turns:
                 raise ValueError(f"the actor '{self.name}' has a turn and {key}; wanted one of them")
-        if self.patience is not None and self.queue.ends[1]:
-            raise ValueError(f"the actor '{self.name}' has patience and a queue; wanted one of them")
+        if self.yield_timeout is not None and self.takes_turns.ends[1]:
+            raise ValueError(f"the actor '{self.name}' has yield_timeout and takes_turns; wanted one of them")
         if self.script is not None and follows:
             raise ValueError(f"the actor '{self.name}' has a script and follows; wanted one of them")
         if turns and self.speed.ends[0] <= 0.0:
             raise ValueError(f"the actor '{self.name}' has a turn and may have no speed; wanted a speed above 0")
-        if self.lead is not None and "distance" in given:
+        if self.arrival_offset is not None and "distance" in given:
             raise ValueError(
-                f"the actor '{self.name}' has a lead and a distance; wanted one of them: with a lead it starts "
-                "where it comes in time"
+                f"the actor '{self.name}' has an arrival_offset and a distance; wanted one of them: "
+                "with an arrival_offset it starts where it comes in time"
             )
         if idle := [k for k in ("arm", "lane", "distance", "side", "speed") if follows and k in given]:
             raise ValueError(f"the actor '{self.name}' follows ego, so that its {idle[0]} means nothing; wanted none")
         return self
 
 
-class MoodModel(Model):
+class DriverStateModel(Model):
     """How the demonstrator is; the fields of `sim.datatypes.episode.DriverState`, each a draw, and what angers it.
 
     `angered_by` names a proposition or a formula of `where:`; while it holds, anger rises

@@ -84,7 +84,7 @@ class DecisionModel(Model):
         return {"kind": kind}
 
     @property
-    def trial(self) -> DecisionSpec | None:
+    def decision_spec(self) -> DecisionSpec | None:
         """What an episode is told; None for the way out."""
         if self.kind == WAY_OUT:
             return None

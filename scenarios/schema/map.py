@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, create_model, field_validator, model_validator
 
-from scenarios.schema.actors import ActorModel, MoodModel, TrafficModel
+from scenarios.schema.actors import ActorModel, DriverStateModel, TrafficModel
 from scenarios.schema.base import ARMS, EVERYWHERE, LONGEST, Model, options_of
 from scenarios.schema.decision import DecisionModel
 from scenarios.schema.distributions import (
@@ -163,12 +163,12 @@ class SignModel(Model):
     arm: Draw = Fixed(SignSpec.arm)
     distance: Draw = Fixed(SignSpec.distance)
     side: Draw = Fixed(SignSpec.side)
-    wear: Draw = Fixed(SignSpec.wear)
+    weathering: Draw = Fixed(SignSpec.weathering)
     present: Draw = Fixed(SignSpec.present)
     numbers: ClassVar[dict[str, tuple[float, float]]] = {
         "distance": (0.0, EVERYWHERE),
         "side": (-10.0, 10.0),
-        "wear": (0.0, 1.0),
+        "weathering": (0.0, 1.0),
     }
     words: ClassVar[dict[str, tuple[str, ...]]] = {
         "kind": SIGN_KINDS,
@@ -316,7 +316,7 @@ class FileModel(Model):
     signs: list[SignModel] = Field(default_factory=list)
     changes: list[ChangeModel] = Field(default_factory=list)
     traffic: TrafficModel | None = None
-    mood: MoodModel | None = None
+    driver_state: DriverStateModel | None = None
     sensors: dict[str, SensorModel] = Field(default_factory=dict)
     propositions: dict[str, str] = Field(min_length=1)
     where: dict[str, str] = Field(default_factory=dict)
@@ -327,8 +327,8 @@ class FileModel(Model):
     balance: dict[str, float] = Field(default_factory=dict)
     splits: dict[str, str | bool] = Field({"train": True, "test": True})
     known_leaks: list[str] = Field(default_factory=list)
-    tells: str = ""
-    evidence: dict[str, str] = Field(default_factory=dict)
+    why_hard: str = ""
+    shown_by: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("sensors", mode="after")
     @classmethod

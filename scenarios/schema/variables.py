@@ -46,16 +46,16 @@ def draws_of(model: FileModel) -> dict[str, Draw]:
     for actor in model.actors:
         later = {k: getattr(actor, k) for k in LATER}
         found |= {f"actors.{actor.name}.{k}": v for k, v in later.items() if v is not None}
-        if actor.follows is not None:
-            found[f"actors.{actor.name}.follows.gap"] = actor.follows.gap
-    if model.mood is not None:
-        found |= {f"mood.{k}": v for k, v in model.mood.draws.items()}
+        if actor.tailgates is not None:
+            found[f"actors.{actor.name}.tailgates.gap"] = actor.tailgates.gap
+    if model.driver_state is not None:
+        found |= {f"driver_state.{k}": v for k, v in model.driver_state.draws.items()}
     return found
 
 
 def more_of(model: FileModel) -> tuple[str, ...]:
     """Variables that only this file has: its map's parameters, and the demonstrator's mood."""
-    moods = ("mood.drowsy", "mood.hurry") if model.mood is not None else ()
+    moods = ("driver_state.drowsy", "driver_state.hurry") if model.driver_state is not None else ()
     return (*(f"map.{k}" for k in sorted(model.map.parameters)), *moods)
 
 
@@ -66,7 +66,7 @@ def untold_of(model: FileModel) -> dict[str, str]:
         if variable.startswith("changes."):
             told = "is yet to come, and no driver can know it; wanted what is there"
             found[variable] = f"{told}, such as 'weather.precipitation > 20'"
-        elif variable.endswith((".halt", ".queue", ".patience", ".follows.gap")):
+        elif variable.endswith((".stop_duration", ".takes_turns", ".yield_timeout", ".tailgates.gap")):
             actor = variable.split(".")[1]
             found[variable] = f"is how the actor drives, which no world shows; wanted 'actors.{actor}.turn'"
         elif ".script." in variable:
@@ -82,7 +82,10 @@ def untold_of(model: FileModel) -> dict[str, str]:
         if named.script is not None:
             told = "follows a script, so that no draw can say what it is when the decision falls"
             found[f"actors.{named.name}.speed"] = f"{told}; wanted 'actors.{named.name}.present'"
-        elif any(x is not None for x in (named.follows, named.halt, named.patience)) or named.queue.ends[1]:
+        elif (
+            any(x is not None for x in (named.tailgates, named.stop_duration, named.yield_timeout))
+            or named.takes_turns.ends[1]
+        ):
             told = "drives by others, so that no draw can say what it is when the decision falls"
             found[f"actors.{named.name}.speed"] = f"{told}; wanted 'actors.{named.name}.present'"
         told = "is told by a running world alone, and no draw can say it"

@@ -110,7 +110,7 @@ BLUEPRINTS: dict[str, Blueprint] = {b.id: b for b in (
     )),
     Blueprint(BOARD, "sign", (
         Attribute("kind", STRING, "text"), Attribute("text", STRING, "DETOUR"), Attribute("colour", STRING, "white"),
-        Attribute("font", STRING, "plain"), Attribute("wear", FLOAT, "0.0"), _role("prop"),
+        Attribute("font", STRING, "plain"), Attribute("weathering", FLOAT, "0.0"), _role("prop"),
     )),
     *SENSOR_BLUEPRINTS,
 )}  # fmt: skip

@@ -59,7 +59,13 @@ class Cast:
         kind = int(world.kind[w, i])
         if kind == SIGN:
             assert sign is not None
-            about = {"kind": sign.kind, "text": sign.text, "colour": sign.colour, "font": sign.font, "wear": sign.wear}
+            about = {
+                "kind": sign.kind,
+                "text": sign.text,
+                "colour": sign.colour,
+                "font": sign.font,
+                "weathering": sign.weathering,
+            }
             return self.blueprint(BOARD, about)
         look = int(world.appearance[w, i])
         colour = f"{look >> 16 & 255},{look >> 8 & 255},{look & 255}"

@@ -131,14 +131,15 @@ class ActorSpec:
         script: what it does on cue; its speed is then the script's.
         turn: "left", "right" or "straight": it drives at its speed through the junction by that way out of its arm, and
             leaves; empty: it keeps to its lane.
-        halt: how long it stands at its line, a metre before the junction's edge [s]; None where it does not stop.
-        queue: it takes turns there with ego and everybody else who queues, see `sim.traffic.all_way_stop`.
-        lead: by how much it comes to its line before ego nominally comes to its own [s], below 0 after it; one that
-            does not stop enters the junction then. Its distance follows, see `sim.traffic.arrival_timing`. None: it
-            starts where `distance` says.
-        follows: it drives behind ego at this gap [m], wherever ego goes; arm, lane, distance and speed mean nothing.
-        patience: it stops at its line for ego, where that is near or in the place: until ego has come out of it, or has
-            stood at its own line for so long [s]. None: it does not.
+        stop_duration: how long it stands at its line, a metre before the junction's edge [s]; None where it does not
+            stop.
+        takes_turns: it takes turns there with ego and everybody else who queues, see `sim.traffic.all_way_stop`.
+        arrival_offset: by how much it comes to its line before ego nominally comes to its own [s], below 0 after it;
+            one that does not stop enters the junction then. Its distance follows, see `sim.traffic.arrival_timing`.
+            None: it starts where `distance` says.
+        tailgates: it drives behind ego at this gap [m], wherever ego goes; arm, lane, distance and speed mean nothing.
+        yield_timeout: it stops at its line for ego, where that is near or in the place: until ego has come out of it,
+            or has stood at its own line for so long [s]. None: it does not.
         bay: it stands parked in the map's bay of that number, counted from 1 as ego passes them; 0 where in none.
     """
 
@@ -153,17 +154,17 @@ class ActorSpec:
     present: bool = True
     script: Script | None = None
     turn: str = ""
-    halt: float | None = None
-    queue: bool = False
-    lead: float | None = None
-    follows: float | None = None
+    stop_duration: float | None = None
+    takes_turns: bool = False
+    arrival_offset: float | None = None
+    tailgates: float | None = None
     bay: int = 0
-    patience: float | None = None
+    yield_timeout: float | None = None
 
     @property
     def sent(self) -> bool:
         """Whether `sim.traffic.route_follower` drives it."""
-        return bool(self.turn) or self.follows is not None
+        return bool(self.turn) or self.tailgates is not None
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ class SignSpec:
         arm: the arm of the junction that it stands on.
         distance: of its post from the junction's edge [m].
         side: metres to the right of the inbound lane's middle.
-        wear: dirt, scratches and fading, 0 (new) to 1; where they are follows from the episode's seed.
+        weathering: dirt, scratches and fading, 0 (new) to 1; where they are follows from the episode's seed.
         present: False leaves the place empty (twins flip this without moving anything else).
     """
 
@@ -191,7 +192,7 @@ class SignSpec:
     arm: str = "south"
     distance: float = 10.0
     side: float = 3.8
-    wear: float = 0.0
+    weathering: float = 0.0
     present: bool = True
 
 
@@ -274,8 +275,8 @@ class Episode:
             the first and has arrived at the last (`sim.road.graph.keypoint_route`). Where there are some, `arm`,
             `distance`, `finish` and the map's junction mean nothing; `to_dict` leaves them out where there are none.
         way: the one way out that ego is to take, a word of DECISIONS; "" where it chooses. Left out of `to_dict` then.
-        trial: how the decision shows; None, which `to_dict` leaves out, for the way out that was taken.
-        mood: of the demonstrator; None, which `to_dict` leaves out, where the scenario knows none.
+        decision_spec: how the decision shows; None, which `to_dict` leaves out, for the way out that was taken.
+        driver_state: of the demonstrator; None, which `to_dict` leaves out, where the scenario knows none.
     """
 
     scenario: str
@@ -293,14 +294,14 @@ class Episode:
     traffic: TrafficSpec | None = None
     route: tuple[tuple[float, float], ...] = ()
     way: str = ""
-    trial: DecisionSpec | None = None
-    mood: DriverState | None = None
+    decision_spec: DecisionSpec | None = None
+    driver_state: DriverState | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data; `Episode.from_dict` is its inverse."""
         data = asdict(self)
         # an episode without them is stored as before there were any
-        for name in ("signs", "changes", "traffic", "route", "way", "trial", "mood"):
+        for name in ("signs", "changes", "traffic", "route", "way", "decision_spec", "driver_state"):
             if not data[name]:
                 del data[name]
         for actor in data["actors"]:
@@ -333,14 +334,16 @@ class Episode:
             for c in data.get("changes", ())
         )
         data["route"] = tuple((float(x), float(y)) for x, y in data.get("route", ()))
-        if data.get("trial"):
-            data["trial"] = DecisionSpec(**{**data["trial"], "actors": tuple(data["trial"]["actors"])})
-        if data.get("mood"):
-            data["mood"] = DriverState(**data["mood"])
+        if data.get("decision_spec"):
+            data["decision_spec"] = DecisionSpec(
+                **{**data["decision_spec"], "actors": tuple(data["decision_spec"]["actors"])}
+            )
+        if data.get("driver_state"):
+            data["driver_state"] = DriverState(**data["driver_state"])
         return cls(**data)
 
 
-_LATER = ("script", "turn", "halt", "queue", "lead", "follows", "bay", "patience")
+_LATER = ("script", "turn", "stop_duration", "takes_turns", "arrival_offset", "tailgates", "bay", "yield_timeout")
 _DEFAULTS = {f.name: f.default for f in fields(ActorSpec)}
 
 

@@ -23,7 +23,7 @@ _TICK = Simulation().tick
 
 def drowsiness(episodes: Sequence[Episode], tick: np.ndarray) -> np.ndarray:
     """(S,) float32 how drowsy the drivers of some episodes are at their ticks (S,): 0 to 1."""
-    onset = np.array([e.mood.onset if e.mood and e.mood.drowsy else np.inf for e in episodes])
+    onset = np.array([e.driver_state.onset if e.driver_state and e.driver_state.drowsy else np.inf for e in episodes])
     return np.clip((tick * _TICK - onset) / FALLS, 0.0, 1.0).astype(np.float32)
 
 

@@ -60,16 +60,18 @@ def check_scripted_route(spec: ActorSpec, episode: Episode, junction: Junction, 
         ValueError: for a way that the junction does not have, keys that want others, or a lead that has passed when the
             episode begins.
     """
-    told = [k for k in ("halt", "lead", "patience") if getattr(spec, k) is not None] + (["queue"] if spec.queue else [])
+    told = [k for k in ("stop_duration", "arrival_offset", "yield_timeout") if getattr(spec, k) is not None] + (
+        ["takes_turns"] if spec.takes_turns else []
+    )
     if told and not spec.turn:
         raise ValueError(f"actor {spec.name} has {told[0]} and no turn; wanted turn: left, right or straight")
     if not spec.sent:
         return
     if spec.kind not in VEHICLES:
-        what = "turn" if spec.turn else "follows"
+        what = "turn" if spec.turn else "tailgates"
         raise ValueError(f"actor {spec.name} is a {spec.kind} with {what}; wanted one of {sorted(VEHICLES)}")
-    if spec.script is not None or (spec.turn and spec.follows is not None):
-        found = "a script" if spec.script is not None else "follows"
+    if spec.script is not None or (spec.turn and spec.tailgates is not None):
+        found = "a script" if spec.script is not None else "tailgates"
         raise ValueError(f"actor {spec.name} has {found} and {'turn' if spec.turn else 'follows'}; wanted one of them")
     if not spec.turn:
         return
@@ -77,10 +79,10 @@ def check_scripted_route(spec: ActorSpec, episode: Episode, junction: Junction, 
         found = f"lane {spec.lane}" if spec.lane != "inbound" else f"speed {spec.speed:g}"
         raise ValueError(f"actor {spec.name} has a turn and {found}; wanted lane: inbound and a speed above 0")
     route_for(spec, junction)
-    if spec.lead is not None and spec.lead > (most := nominal_arrival(episode, junction, tick)):
+    if spec.arrival_offset is not None and spec.arrival_offset > (most := nominal_arrival(episode, junction, tick)):
         raise ValueError(
-            f"actor {spec.name} has lead {spec.lead:g} s, but ego comes to its line {most:.1f} s after the episode "
-            f"begins; wanted at most that"
+            f"actor {spec.name} has arrival_offset {spec.arrival_offset:g} s, but ego comes to its line "
+            f"{most:.1f} s after the episode begins; wanted at most that"
         )
 
 
@@ -101,7 +103,7 @@ def route_for(spec: ActorSpec, junction: Junction) -> Route:
 def nominal_arrival(episode: Episode, junction: Junction, tick: float) -> float:
     """When ego nominally stands with its front at its line [s], see above."""
     distance = start_distance([r.junction_in for r in junction.routes_from(episode.arm)], episode.distance)
-    cruise = NOMINAL_SPEED * (HURRY_FACTOR if episode.mood is not None and episode.mood.hurry else 1.0)
+    cruise = NOMINAL_SPEED * (HURRY_FACTOR if episode.driver_state is not None and episode.driver_state.hurry else 1.0)
     return nominal_time(distance - (EGO.length - EGO.overhang) - LINE, episode.speed, tick, cruise)
 
 
@@ -125,21 +127,21 @@ def schedule_arrival(
     """Put the sent actor of slot i into world w, and ego's share of it, once ego stands."""
     spec = episode.actors[i - 1]
     errands.busy[w] += 1
-    if spec.follows is not None:
+    if spec.tailgates is not None:
         _send_after_ego(world, errands, w, i, spec, junction.routes_from(episode.arm)[0])
         return
     route, body = route_for(spec, junction), BODIES[spec.kind]
     front = body.length - body.overhang
     stop, edge = route.junction_in - LINE - front, route.junction_in - front
-    halts = spec.halt is not None or spec.queue or spec.patience is not None
+    halts = spec.stop_duration is not None or spec.takes_turns or spec.yield_timeout is not None
     s, speed, enters = _start(spec, episode, junction, route, stop if halts else None, edge, tick)
     x, y, yaw = pose_at(route.path, s)
     write_actor(world, w, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour)
     drive = errands.drive[w, i]
     drive[[ALONG, CRUISE, STOP, EDGE]] = s, spec.speed, stop, edge
-    drive[[OUT, HALT]] = route.junction_out + body.overhang, (spec.halt or 0.0) if halts else -1.0
+    drive[[OUT, HALT]] = route.junction_out + body.overhang, (spec.stop_duration or 0.0) if halts else -1.0
     drive[[ENTERS, ENTRY]] = enters, speed
-    drive[PATIENCE] = -1.0 if spec.patience is None else spec.patience
+    drive[PATIENCE] = -1.0 if spec.yield_timeout is None else spec.yield_timeout
     errands.path[w, i] = maps.path(road_map, route.path, route)
     errands.heading[w, i] = pose_at(route.path, route.junction_in - LINE)[2]
     errands.line[w, i, SERVED] = -1
@@ -150,9 +152,9 @@ def schedule_arrival(
     else:
         errands.role[w, i] = CROSSING
         world.speed[w, i] = speed
-    if spec.patience is not None:
+    if spec.yield_timeout is not None:
         errands.line[w, 0, MEMBER] = 1
-    if spec.queue:
+    if spec.takes_turns:
         errands.line[w, i, MEMBER] = errands.line[w, 0, MEMBER] = 1
         errands.line[w, 0, SERVED] = -1
         ego = junction.routes_from(episode.arm)[0]
@@ -178,10 +180,10 @@ def _start(
         )
 
     begin = BODIES[spec.kind].overhang
-    if spec.lead is None:
+    if spec.arrival_offset is None:
         s = float(np.clip(route.junction_in - spec.distance, 0.0, route.junction_in))
         return s, speed_at(s), 0.0
-    wanted = nominal_arrival(episode, junction, tick) - spec.lead
+    wanted = nominal_arrival(episode, junction, tick) - spec.arrival_offset
     if (longest := time_from(begin)) < wanted:
         return begin, speed_at(begin), wanted - longest
     low, high = begin, edge if stop is None else stop
@@ -207,7 +209,7 @@ def _send_after_ego(world: World, errands: RouteFollowers, w: int, i: int, spec:
         trail[: len(stations), 0] += short * np.cos(yaw)
         trail[: len(stations), 1] += short * np.sin(yaw)
         errands.trailed[w] = len(stations)
-    gap = float(spec.follows or 0.0) + EGO.overhang + body.length - body.overhang
+    gap = float(spec.tailgates or 0.0) + EGO.overhang + body.length - body.overhang
     s = (errands.trailed[w] - 1) * spacing - gap
     k = s / spacing
     rows = np.arange(errands.trailed[w])
@@ -215,5 +217,5 @@ def _send_after_ego(world: World, errands: RouteFollowers, w: int, i: int, spec:
     write_actor(world, w, i, spec.kind, x, y, yaw, spec.colour)
     world.speed[w, i] = max(float(world.speed[w, 0]), 0.0)
     errands.role[w, i] = TAILGATING
-    errands.drive[w, i, ALONG], errands.drive[w, i, GAP] = s, spec.follows
+    errands.drive[w, i, ALONG], errands.drive[w, i, GAP] = s, spec.tailgates
     errands.drive[w, i, CRUISE] = body.max_speed

@@ -38,9 +38,9 @@ _PARKED = 10  # ticks that ego must stand in a bay
 _ARRIVED = OUTCOME["arrived"]
 
 
-def backs_up(trial: DecisionSpec | None) -> bool:
-    """Whether the decisions of a trial are driven backwards, in part."""
-    return trial is not None and trial.kind == "bay"
+def backs_up(spec: DecisionSpec | None) -> bool:
+    """Whether such decisions are driven backwards, in part."""
+    return spec is not None and spec.kind == "bay"
 
 
 class DecisionDetector(Protocol):
@@ -53,24 +53,24 @@ class DecisionDetector(Protocol):
 
 
 def detector_for(episode: Episode, road_map: RoadMap, junction: Junction | Route) -> DecisionDetector:
-    """Who reads the decision of an episode that has a trial.
+    """Who reads the decision of an episode that has a `decision_spec`.
 
     Raises:
         ValueError: for an unknown kind, an unknown actor, a map without bays, or a route through no junction.
     """
-    trial = episode.trial
-    assert trial is not None
+    spec = episode.decision_spec
+    assert spec is not None
     if isinstance(junction, Route):
-        raise ValueError(f"a trial of kind {trial.kind!r} wants a place of decision, but the episode has a route")
-    if trial.kind not in DETECTORS:
-        raise ValueError(f"unknown kind of trial {trial.kind!r}; known are {', '.join(DETECTORS)}")
-    if trial.kind in ORDERS:
-        return ArrivalOrder(trial, episode, junction)
+        raise ValueError(f"a decision of kind {spec.kind!r} wants a place of decision, but the episode has a route")
+    if spec.kind not in DETECTORS:
+        raise ValueError(f"unknown kind of decision {spec.kind!r}; known are {', '.join(DETECTORS)}")
+    if spec.kind in ORDERS:
+        return ArrivalOrder(spec, episode, junction)
     edge = ways_of(episode, junction)[0].junction_in
-    if trial.kind in SPEEDS:
-        return Slowdown(trial, edge)
-    if trial.kind == "lane":
-        return LaneChange(trial, edge, junction.arms[episode.arm].lane_width)
+    if spec.kind in SPEEDS:
+        return Slowdown(spec, edge)
+    if spec.kind == "lane":
+        return LaneChange(spec, edge, junction.arms[episode.arm].lane_width)
     from sim.road.graph.decision_points import bays_of  # late: it asks for the whole of the lane graph
 
     bays = bays_of(road_map)
@@ -97,13 +97,13 @@ def fronts(world: World, rows: np.ndarray | slice) -> tuple[np.ndarray, np.ndarr
 class ArrivalOrder:
     """Whom ego goes before: who has brought his front into the circle of the place when ego does."""
 
-    def __init__(self, trial: DecisionSpec, episode: Episode, junction: Junction) -> None:
+    def __init__(self, spec: DecisionSpec, episode: Episode, junction: Junction) -> None:
         names = [a.name for a in episode.actors]
-        if odd := next((n for n in trial.actors if n not in names), None):
-            raise ValueError(f"the trial names the actor {odd!r}; known are {', '.join(names) or 'none'}")
-        self.ranked = trial.kind == "place"
-        self.words = [DECISION[word] for word in DETECTORS[trial.kind]]
-        self.slots = [1 + names.index(n) for n in trial.actors]
+        if odd := next((n for n in spec.actors if n not in names), None):
+            raise ValueError(f"the decision names the actor {odd!r}; known are {', '.join(names) or 'none'}")
+        self.ranked = spec.kind == "place"
+        self.words = [DECISION[word] for word in DETECTORS[spec.kind]]
+        self.slots = [1 + names.index(n) for n in spec.actors]
         self.circle = circle_of(junction, episode)
         self.entered = np.zeros(len(self.slots), bool)
         self.shown = UNDECIDED
@@ -123,9 +123,9 @@ class ArrivalOrder:
 class Slowdown:
     """Whether ego's speed falls below a number within a stretch of its way."""
 
-    def __init__(self, trial: DecisionSpec, edge: float) -> None:
-        self.begin, self.end, self.below = edge + trial.begin, edge + trial.end, trial.below
-        self.words = [DECISION[word] for word in DETECTORS[trial.kind]]
+    def __init__(self, spec: DecisionSpec, edge: float) -> None:
+        self.begin, self.end, self.below = edge + spec.begin, edge + spec.end, spec.below
+        self.words = [DECISION[word] for word in DETECTORS[spec.kind]]
         self.shown = UNDECIDED
 
     def look(self, world: World, bank: MapArrays, w: int) -> None:
@@ -142,8 +142,8 @@ class Slowdown:
 class LaneChange:
     """Which lane ego is in where the stretch ends, counted to the left from that of its way."""
 
-    def __init__(self, trial: DecisionSpec, edge: float, width: float) -> None:
-        self.end, self.width = edge + trial.end, width
+    def __init__(self, spec: DecisionSpec, edge: float, width: float) -> None:
+        self.end, self.width = edge + spec.end, width
         self.shown = UNDECIDED
 
     def look(self, world: World, bank: MapArrays, w: int) -> None:

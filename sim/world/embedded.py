@@ -133,7 +133,7 @@ class EmbeddedWorld:
             self.crowd = with_scripts(self.crowd)
         if sent := [a for e in episodes for a in e.actors if a.sent]:
             self.errands = self.errands or empty_followers(self.worlds, 1)
-            tails = any(a.follows is not None for a in sent)
+            tails = any(a.tailgates is not None for a in sent)
             self.errands = grow_followers(self.errands, self.world.kind.shape[1], tails)
         kept = [a for a in (*self.world, *self.crowd, *(self.errands or ()), self._goal) if len(a) == self.worlds]
         before, driven = [array[slots] for array in kept], list(self.episodes)
@@ -174,7 +174,7 @@ class EmbeddedWorld:
         for sign in episode.signs:
             if sign.arm not in junction.arms:
                 raise ValueError(f"sign {sign.name}: no arm {sign.arm!r}; the junction has {sorted(junction.arms)}")
-            pack_sign(design_of(sign), sign.wear)
+            pack_sign(design_of(sign), sign.weathering)
         check_changes(episode)
         return road_map, junction
 
@@ -220,7 +220,7 @@ class EmbeddedWorld:
         self._goal[w] = (0.0, DEVIATION) if episode.route else (episode.finish, ANYWHERE)
         self._place_ego(w, episode, road_map, junction)
         self._trials.pop(w, None)
-        if episode.trial is not None:
+        if episode.decision_spec is not None:
             self._trials[w] = detector_for(episode, road_map, junction)
         self.episodes[w] = episode
         if isinstance(junction, Route):  # nobody else stands there
@@ -276,7 +276,7 @@ class EmbeddedWorld:
         """Put a sign's post beside the inbound lane; it looks at those who come along."""
         world, face = self.world, design_of(sign)
         x, y, yaw = sign_place(sign, junction)
-        world.kind[w, i], world.appearance[w, i] = SIGN, pack_sign(face, sign.wear)
+        world.kind[w, i], world.appearance[w, i] = SIGN, pack_sign(face, sign.weathering)
         world.x[w, i], world.y[w, i] = x, y
         world.yaw[w, i] = np.arctan2(-np.sin(yaw), -np.cos(yaw))
         world.length[w, i] = world.width[w, i] = POST
@@ -356,7 +356,11 @@ class EmbeddedWorld:
 
     def _with_weave(self, steer: np.ndarray) -> np.ndarray:
         """What the wheels are asked for: drowsy hands add to it."""
-        drowsy = [w for w, e in enumerate(self.episodes) if e is not None and e.mood is not None and e.mood.drowsy]
+        drowsy = [
+            w
+            for w, e in enumerate(self.episodes)
+            if e is not None and e.driver_state is not None and e.driver_state.drowsy
+        ]
         if drowsy:
             steer = steer.copy()
             steer[drowsy] += steering_swing([self.episodes[w] for w in drowsy], self.world.tick[drowsy])  # type: ignore[misc]

@@ -32,12 +32,12 @@ REDO = "write it anew: dagger scenarios --markdown docs/scenarios.md"
 HIDDEN = """
 name: thick-rain
 description: One of two.
-tells: a drizzle
+why_hard: a drizzle
 weather: {precipitation: {choice: [0, 30, 80]}}
 propositions:
   raining: weather.precipitation > 20
   heavy: weather.precipitation > 60
-evidence: {heavy: many streaks | long ones}
+shown_by: {heavy: many streaks | long ones}
 rule: left if heavy else right
 splits: {train: not (raining and not heavy), test: true}
 """
@@ -135,7 +135,7 @@ def test_sub_rules_and_ways_of_reading_a_decision_are_shown(hidden: Scenario) ->
     told = replace(
         hidden,
         data=dict(hidden.data) | {"where": {"slippery": "raining or heavy"}},
-        trial=DecisionSpec("slow", begin=-25.0, end=3.0, below=3.0),
+        decision_spec=DecisionSpec("slow", begin=-25.0, end=3.0, below=3.0),
     )
     assert decision_point(told) == (
         "slow: ego is slower than 3 m/s somewhere from 25 m before to 3 m behind the edge of the place; else go"
@@ -143,7 +143,7 @@ def test_sub_rules_and_ways_of_reading_a_decision_are_shown(hidden: Scenario) ->
     assert "- **where** `slippery`: `raining or heavy`" in page([told], {}, Path())
     assert decision_point(hidden) == "the way out that ego takes"
     assert "before west, north and east" in decision_point(
-        replace(told, trial=DecisionSpec("order", ("west", "north", "east")))
+        replace(told, decision_spec=DecisionSpec("order", ("west", "north", "east")))
     )
     assert set(READ) == set(DETECTORS)
 
@@ -195,7 +195,7 @@ def test_the_leak_check_says_what_own_motion_tells(
 def test_the_list_and_one_whole_show_what_is_for_people(hidden: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["scenarios"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "tells: a held-out context" in said and "left, right" in said
+    assert "why hard: a held-out context" in said and "left, right" in said
     assert cli.main(["scenarios", "thick.yaml"]) == 0
     said = capsys.readouterr().out
     for text in ("a drizzle", "many streaks", "in 2 of 3 combinations", "the way out that ego takes", "cannot happen"):

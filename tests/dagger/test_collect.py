@@ -161,7 +161,11 @@ def test_the_rows_of_a_truth_are_the_running_worlds(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize(
     ("name", "fields"),
-    [("drowsy-driver", {"mood"}), ("parallel-parking", {"executed_reverse", "expert_reverse"}), ("rain-turn", set())],
+    [
+        ("drowsy-driver", {"driver_state"}),
+        ("parallel-parking", {"executed_reverse", "expert_reverse"}),
+        ("rain-turn", set()),
+    ],
 )
 def test_moods_and_gears_are_kept_where_there_are_some_and_nowhere_else(
     name: str, fields: set[str], tmp_path: Path
@@ -175,8 +179,10 @@ def test_moods_and_gears_are_kept_where_there_are_some_and_nowhere_else(
         for field in fields:
             np.testing.assert_array_equal(after.ticks[field], before.ticks[field])
     if name == "drowsy-driver":
-        moods = [d.ticks["mood"].max() for d in found]
-        assert [m > 0 for m in moods] == [d.episode.mood is not None and d.episode.mood.drowsy for d in found]
+        moods = [d.ticks["driver_state"].max() for d in found]
+        assert [m > 0 for m in moods] == [
+            d.episode.driver_state is not None and d.episode.driver_state.drowsy for d in found
+        ]
 
 
 def test_a_learner_of_one_who_backs_up_is_told_to_push_backwards() -> None:

@@ -156,7 +156,7 @@ def test_a_hung_worker_is_killed_and_its_episodes_are_recorded(capsys: pytest.Ca
     asked = ("rain-turn", "--seeds", "4", "--worlds", "2", "--isolate", "--driver", _driver("hang", 3))
     # Where kernels are yet to be compiled that takes longer than this test is patient.
     assert cli.main(["suite", "rain-turn", "--seeds", "1", "--out", "warm"]) == 0
-    assert _suite(*asked, "--patience", "5") == 1
+    assert _suite(*asked, "--timeout", "5") == 1
     assert [_outcomes()[i] == "hung" for i in range(4)] == [False, False, True, True]
     assert "no progress for 5 s; the worker was killed" in _rows()[3]["error"]
     # Next time each goes to a worker by itself, so that the culprit takes nobody along.

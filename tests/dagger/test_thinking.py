@@ -22,7 +22,7 @@ from scenarios.suite import load_suite
 
 HEAVY = """
 name: heavy-rain
-tells: a drizzle
+why_hard: a drizzle
 weather: {precipitation: {choice: [0, 30, 80]}}
 propositions:
   raining: weather.precipitation > 20

@@ -35,7 +35,7 @@ def test_a_change_is_smooth_and_ends_in_the_middle_of_the_other_lane() -> None:
     (one,) = batch(scenario, [3])
     backend, offsets = EmbeddedWorld(1, None, room_for(scenario)), []
     found = rollout(
-        backend, Fixed("lane 2", trial=scenario.trial), [one],
+        backend, Fixed("lane 2", decision_spec=scenario.decision_spec), [one],
         lambda tick, slots: offsets.append(float(backend.world.route_offset[0, 0])),
     )  # fmt: skip
     assert found.shown_decision[0] == DECISION["lane 2"]

@@ -8,7 +8,7 @@ from scenarios.scenario import Scenario, from_data, load_scenario
 
 
 def _like_rain_turn(name: str, description: str, rule: str, **more: Any) -> Scenario:
-    data = {k: v for k, v in load_scenario("rain-turn").data.items() if k not in ("balance", "evidence", "tells")}
+    data = {k: v for k, v in load_scenario("rain-turn").data.items() if k not in ("balance", "shown_by", "why_hard")}
     return from_data(data | {"name": name, "description": description, "rule": rule} | more)
 
 

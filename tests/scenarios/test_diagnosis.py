@@ -76,7 +76,7 @@ def test_all_mistakes_are_told_in_the_order_of_their_lines() -> None:
         ("name: a\nrule: left\n", "propositions: this key is missing"),
         (GOOD.replace("{raining: 0.4}", "{raining: 4}"), "wanted a share between 0 and 1"),
         (GOOD.replace("rule: left", "rule: straight"), "no way out of a T-junction"),
-        (GOOD + "evidence: {snowing: white}\n", "unknown proposition 'snowing'"),
+        (GOOD + "shown_by: {snowing: white}\n", "unknown proposition 'snowing'"),
     ],
 )
 def test_a_mistake_that_nothing_mends_ends_the_search_and_not_the_program(text: str, said: str) -> None:
@@ -112,5 +112,5 @@ def test_flipping_counts_the_combinations_in_which_a_proposition_is_free() -> No
 def test_what_is_for_people_stays_out_of_the_digest() -> None:
     plain = from_text(GOOD)
     told = from_text(GOOD + "description: a\ntells: b\nevidence: {raining: streaks}\n")
-    assert told.digest() == plain.digest() and told.tells == "b" and told.evidence == {"raining": "streaks"}
+    assert told.digest() == plain.digest() and told.why_hard == "b" and told.shown_by == {"raining": "streaks"}
     assert from_text(GOOD + "finish: 9\n").digest() != plain.digest()

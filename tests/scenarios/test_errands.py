@@ -22,15 +22,15 @@ name: sent
 map: {generate: crossroads_stop, arm: 60, junction: {kind: x}}
 weather: {precipitation: {choice: [0, 70]}}
 actors:
-  - {name: rival, arm: west, speed: 7, turn: {choice: [left, straight]}, queue: true, lead: {choice: [-2, 2]}, halt: [0, 1]}
-  - {name: behind, follows: {gap: [2, 4]}}
+  - {name: rival, arm: west, speed: 7, turn: {choice: [left, straight]}, takes_turns: true, arrival_offset: {choice: [-2, 2]}, stop_duration: [0, 1]}
+  - {name: behind, tailgates: {gap: [2, 4]}}
   - name: cutter
     distance: 40
     side: 3.6
     script: {near_junction: [30, 34], path: [[6, 0.3], [12, 2.1]], speeds: [5, 6]}
 propositions:
   raining: weather.precipitation > 20
-  sooner: actors.rival.lead > 0
+  sooner: actors.rival.arrival_offset > 0
   leftward: actors.rival.turn == "left"
 rule: left if sooner else right
 """  # noqa: E501
@@ -38,7 +38,7 @@ rule: left if sooner else right
 
 def test_new_keys_are_drawn_after_all_that_was_there_before() -> None:
     names = [v for v, draw in from_text(GOOD).draws.items() if not draw.fixed]
-    last = [n for n in names if n.endswith((".turn", ".lead", ".halt", ".gap"))]
+    last = [n for n in names if n.endswith((".turn", ".arrival_offset", ".stop_duration", ".gap"))]
     assert names[-len(last) :] == last and len(last) == 4
     assert all(n.startswith(("weather.", "actors.cutter.script.")) for n in names[: -len(last)])
 
@@ -51,7 +51,7 @@ def test_a_twin_flips_one_key_of_an_errand_and_nothing_else(name: str) -> None:
         other = twin(scenario, episode, name)
         before, after = valuation(scenario, episode), valuation(scenario, other)
         assert {k for k in before if before[k] != after[k]} == {name}
-        changed = {"sooner": "lead", "leftward": "turn"}[name]
+        changed = {"sooner": "arrival_offset", "leftward": "turn"}[name]
         told, flipped = episode.to_dict(), other.to_dict()
         assert told["actors"][0].pop(changed) != flipped["actors"][0].pop(changed)
         assert told == flipped
@@ -75,18 +75,18 @@ def test_a_running_world_tells_the_turn_and_who_has_halted_and_refuses_to_tell_a
     assert halted.all()
     assert value_on(backend.world, "actors.cutter.turn", names, []).tolist() == [""] * 4
     with pytest.raises(ValueError, match=r"actors\.rival\.lead is told by a draw alone"):
-        value_on(backend.world, "actors.rival.lead", names, [])
+        value_on(backend.world, "actors.rival.arrival_offset", names, [])
 
 
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("turn: {choice: [left, straight]}, queue", "queue", "has halt and no turn"),
+        ("turn: {choice: [left, straight}, takes_turns", "takes_turns", "has stop_duration and no turn"),
         ("turn: {choice: [left, straight]}", "turn: back", "'back'"),
-        ("lead: {choice: [-2, 2]}", "lead: 1, distance: 9", "a lead and a distance"),
+        ("arrival_offset: {choice: [-2, 2]}", "arrival_offset: 1, distance: 9", "an arrival_offset and a distance"),
         ("speed: 7", "speed: 0", "may have no speed"),
-        ("follows: {gap: [2, 4]}", "follows: {gap: 2}, distance: 4", "its distance means nothing"),
-        ("follows: {gap: [2, 4]}", "follows: {gap: 0.2}", "0.2"),
+        ("tailgates: {gap: [2, 4]}", "tailgates: {gap: 2}, distance: 4", "its distance means nothing"),
+        ("tailgates: {gap: [2, 4]}", "tailgates: {gap: 0.2}", "0.2"),
         ("speeds: [5, 6]", "speeds: [5]", "found 1 speeds for a path of 2 points"),
         ("speeds: [5, 6]", "speeds: [5, 60]", "60 m/s is out of bounds"),
         ("near_junction: [30, 34]", "near_junction: 3, past: 2", "one cue, found near_junction and past"),
@@ -106,8 +106,12 @@ def test_openscenario_says_a_turn_and_refuses_what_it_has_no_word_for() -> None:
     scenario = from_text(GOOD)
     with pytest.raises(ValueError, match=r"actor rival has halt, which OpenSCENARIO 1\.0 has no word for here"):
         openscenario(scenario, sample(scenario, 0), "map.xodr", day)
-    bare = GOOD.replace(", queue: true, lead: {choice: [-2, 2]}, halt: [0, 1]", ", distance: [20, 30]")
-    bare = bare.replace("  - {name: behind, follows: {gap: [2, 4]}}\n", "").replace("actors.rival.lead > 0", "true")
+    bare = GOOD.replace(
+        ", takes_turns: true, arrival_offset: {choice: [-2, 2]}, stop_duration: [0, 1]", ", distance: [20, 30]"
+    )
+    bare = bare.replace("  - {name: behind, tailgates: {gap: [2, 4]}}\n", "").replace(
+        "actors.rival.arrival_offset > 0", "true"
+    )
     bare = bare.replace("  sooner: true\n", "").replace("left if sooner", "left if leftward")
     scenario = from_text(bare)
     assert "actors.rival goes its way" in openscenario(scenario, sample(scenario, 0), "map.xodr", day)

@@ -164,11 +164,11 @@ def test_the_last_of_four_goes_when_three_have_gone() -> None:
 def test_an_unknown_provocation_is_refused_with_the_formulas_that_there_are() -> None:
     text = """
 name: cross
-mood: {angered_by: provokd}
+driver_state: {angered_by: provokd}
 propositions: {raining: weather.precipitation > 20}
 where: {provoked: not raining}
 rule: left if raining else right
 """
     with pytest.raises(ScenarioError, match="unknown proposition 'provokd'; known are raining, provoked; did you mean"):
         from_text(text)
-    assert str(from_text(text.replace("provokd", "provoked")).provocation) == "not raining"
+    assert str(from_text(text.replace("provokd", "provoked")).anger_trigger) == "not raining"

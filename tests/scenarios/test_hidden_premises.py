@@ -129,7 +129,7 @@ class Steady:
 
 def test_a_drowsy_car_swings_whoever_drives_it_and_its_twin_does_not() -> None:
     scenario = load_scenario("drowsy-driver")
-    drowsy = [e for e in batch(scenario, range(12), "test") if e.mood and e.mood.drowsy][:4]
+    drowsy = [e for e in batch(scenario, range(12), "test") if e.driver_state and e.driver_state.drowsy][:4]
     backend = EmbeddedWorld(8, None, room_for(scenario))
     trajectory = rollout(backend, Steady(), [*drowsy, *(twin(scenario, e, "drowsy") for e in drowsy)])
     swings = np.ptp(trajectory.moving["yaw"][:, :60, 0], axis=1)

@@ -46,7 +46,7 @@ def test_training_holds_cells_out_and_has_a_choice_left_and_testing_holds_out_no
     train, test = set(cells(scenario, "train")), set(cells(scenario, "test"))
     assert train < test == every
     assert len({table[c] for c in train}) > 1
-    assert scenario.tells and set(scenario.evidence) == set(scenario.proposition_names)
+    assert scenario.why_hard and set(scenario.shown_by) == set(scenario.proposition_names)
 
 
 @pytest.mark.parametrize("name", AT_HAND)

@@ -75,7 +75,7 @@ def scenario_of(name: str) -> Scenario:
     return scenario
 
 
-SAYABLE = [name for name in scenario_names() if load_scenario(name).trial is None]
+SAYABLE = [name for name in scenario_names() if load_scenario(name).decision_spec is None]
 
 
 @pytest.mark.parametrize("name", sorted(set(scenario_names()) - set(SAYABLE)))

@@ -36,7 +36,7 @@ from scenarios.rules.visitors import reads
 from tests.reference import past as twin
 
 TRUTHS = ("actors.a.present", "actors.b.present", 'sign("DETOUR")')
-NUMBERS = ("ego.speed", "signs.board.wear", "actors.a.distance", "ego.junctions", "number(signs.board)",
+NUMBERS = ("ego.speed", "signs.board.weathering", "actors.a.distance", "ego.junctions", "number(signs.board)",
            'reading("EXIT")', "weather.sun_altitude_angle", "weather.fog_falloff")  # fmt: skip
 VOCABULARY = Vocabulary(("a", "b"), ("board",), {"signs.board.text": ("DETOUR", "EXIT 2")})
 TICK = 0.1
@@ -259,7 +259,7 @@ def test_rtamt_says_the_same_of_every_tick(tree, seed):
         ("count( junction )+1==number( signs.board )", "count(junction) + 1 == number(signs.board)"),
         ('once reading("EXIT") == 2', 'once reading("EXIT") == 2'),
         ("ego.speed > 30km/h", "ego.speed > 30 km/h"),
-        ("signs.board.wear<30%", "signs.board.wear < 30 %"),
+        ("signs.board.weathering<30%", "signs.board.weathering < 30 %"),
     ],
 )
 def test_what_is_read_prints_in_one_way(text, read):
@@ -269,7 +269,7 @@ def test_what_is_read_prints_in_one_way(text, read):
 @pytest.mark.parametrize(
     ("text", "value"),
     [("ego.speed > 36 km/h", 10.0), ("ego.speed > 5 m/s", 5.0), ("actors.a.distance < 0.02 km", 20.0),
-     ("signs.board.wear < 30 %", 0.3), ("weather.precipitation > 20 %", 20.0),
+     ("signs.board.weathering < 30 %", 0.3), ("weather.precipitation > 20 %", 20.0),
      ("weather.sun_altitude_angle < 6 deg", 6.0)],
 )  # fmt: skip
 def test_a_measure_is_taken_in_the_variables_own_unit(text, value):

@@ -223,8 +223,8 @@ def test_propositions_of_one_actor_can_be_set_together_whatever_held_before() ->
 name: oncoming
 map: {generate: crossroads}
 actors: [{name: other, arm: north, kind: {choice: [car, truck]}, turn: straight, speed: {choice: [4, 8]},
-          lead: {choice: [-6, 2]}, present: {choice: [true, false]}}]
-propositions: {truck: actors.other.kind == "truck", soon: actors.other.lead > 0, fast: actors.other.speed > 6}
+          arrival_offset: {choice: [-6, 2]}, present: {choice: [true, false]}}]
+propositions: {truck: actors.other.kind == "truck", soon: actors.other.arrival_offset > 0, fast: actors.other.speed > 6}
 rule: left if truck and soon else right if fast else straight
 """)
     for seed in range(12):

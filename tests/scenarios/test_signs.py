@@ -41,7 +41,7 @@ signs:
     side: 3.8
     colour: {choice: [orange, white, yellow, green, blue]}
     font: {choice: [plain, narrow, serif]}
-    wear: [0, 0.6]
+    weathering: [0, 0.6]
     present: {choice: [true, false]}
   - {name: limit, kind: {choice: [speed_30, stop]}, distance: 20, side: 3}
 propositions:
@@ -69,7 +69,7 @@ def test_signs_are_drawn_within_what_the_file_says(drawn: list[Episode]):
     boards = [e.signs[0] for e in drawn]
     assert {b.text for b in boards} == {"DETOUR IF WET", "ROAD WORK", "SCHOOL"}
     assert len({b.colour for b in boards}) == 5 and len({b.font for b in boards}) == 3
-    assert all(8 <= b.distance <= 14 and 0 <= b.wear <= 0.6 and b.side == 3.8 for b in boards)
+    assert all(8 <= b.distance <= 14 and 0 <= b.weathering <= 0.6 and b.side == 3.8 for b in boards)
     assert {b.present for b in boards} == {True, False}
     assert {e.signs[1].kind for e in drawn} == {"speed_30", "stop"} and all(e.signs[1].text == "" for e in drawn)
     assert all(Episode.from_dict(e.to_dict()) == e for e in drawn)
@@ -159,7 +159,7 @@ def test_the_loader_redraws_what_the_expert_saw(scenario, drawn: list[Episode], 
 
 # old text -> new text, the line that must be named, what must be said
 BAD_FILES = {
-    "a wrong key": ("    colour:", "    color:", 13, ["'color'", "did you mean 'colour'?", "wear"]),
+    "a wrong key": ("    colour:", "    color:", 13, ["'color'", "did you mean 'colour'?", "weathering"]),
     "an unknown arm": ("    arm: south", "    arm: soth", 10, ["'soth'", "did you mean 'south'?", "west"]),
     "an unknown colour": ("[orange, white", "[orang, white", 13, ["'orang'", "did you mean 'orange'?", "blue"]),
     "an unknown font": ("[plain, narrow", "[plain, narow", 14, ["'narow'", "did you mean 'narrow'?", "serif"]),

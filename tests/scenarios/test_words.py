@@ -40,17 +40,17 @@ signs:
     font: {choice: [plain, serif]}
     colour: {choice: [orange, white]}
     distance: [10, 14]
-    wear: [0, 0.6]
+    weathering: [0, 0.6]
     present: {choice: [true, true, true, false]}
-  - {name: limit, kind: {choice: [speed_30, speed_50, stop]}, distance: 24, side: 3, wear: [0, 1]}
+  - {name: limit, kind: {choice: [speed_30, speed_50, stop]}, distance: 24, side: 3, weathering: [0, 1]}
 propositions:
   detour: signs.board.text == "DETOUR"
   halt: signs.limit.kind == "stop"
-  old: signs.limit.wear > 0.55
+  old: signs.limit.weathering > 0.55
   truck: actors.other.kind == "truck"
 rule: left if detour xor truck else right
 """
-SIGNS = (SignSpec("board", text="ROAD WORK", wear=0.34), SignSpec("limit", "stop", distance=24.0, wear=1.0))
+SIGNS = (SignSpec("board", text="ROAD WORK", weathering=0.34), SignSpec("limit", "stop", distance=24.0, weathering=1.0))
 OPTIONS = {"signs.board.text": ("DETOUR", "ROAD WORK"), "actors.other.kind": ("car", "van")}
 
 
@@ -74,9 +74,10 @@ def test_a_sign_says_what_it_shows_and_one_that_is_not_there_says_nothing() -> N
     )
     backend = started([there, gone])
     told = {
-        "signs.board.text": ("ROAD WORK", ""), "signs.board.kind": ("text", "none"), "signs.board.wear": (5 / 15, 0.0),
-        "signs.board.present": (True, False), "signs.limit.text": ("", ""), "signs.limit.kind": ("stop", "none"),
-        "signs.limit.wear": (1.0, 0.0), "actors.other.kind": ("van", "none"), "actors.other.speed": (4.0, 0.0),
+        "signs.board.text": ("ROAD WORK", ""), "signs.board.kind": ("text", "none"),
+        "signs.board.weathering": (5 / 15, 0.0), "signs.board.present": (True, False),
+        "signs.limit.text": ("", ""), "signs.limit.kind": ("stop", "none"),
+        "signs.limit.weathering": (1.0, 0.0), "actors.other.kind": ("van", "none"), "actors.other.speed": (4.0, 0.0),
     }  # fmt: skip
     for variable, wanted in told.items():
         assert tuple(value_in(e, variable) for e in (there, gone)) == wanted, variable
@@ -162,7 +163,7 @@ def test_a_twin_draws_the_words_anew_and_leaves_all_else(scenario, drawn: list[E
                     ("", "DETOUR")}  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "field"), [("halt", "kind"), ("old", "wear")])
+@pytest.mark.parametrize(("name", "field"), [("halt", "kind"), ("old", "weathering")])
 def test_a_twin_in_kind_or_wear_changes_that_alone(scenario, drawn: list[Episode], name: str, field: str) -> None:
     for e in drawn:
         other, v = twin(scenario, e, name), valuation(scenario, e)
@@ -239,7 +240,7 @@ def test_a_scenario_that_reads_survives_a_copy_and_a_pickle(scenario, drawn: lis
         ("signs.board.text + 1 > 2", "'signs.board.text' is words, not a number", "signs.board.text"),
         ('weather.wetness == "DETOUR"', "'weather.wetness' is a number, and \"DETOUR\" is words", '"DETOUR"'),
         ('signs.board.present == "DETOUR"', "'signs.board.present' is true or false", '"DETOUR"'),
-        ('signs.board.wear > "DETOUR" + 1', '"DETOUR" is words, not a number', '"DETOUR"'),
+        ('signs.board.weathering > "DETOUR" + 1', '"DETOUR" is words, not a number', '"DETOUR"'),
         ('"DETOUR" == "DETOUR"', "is compared with no variable", '"DETOUR"'),
         ('signs.board.text == "DETOUR" == signs.board.kind', "two at a time; wanted 'and' before this '=='", "=="),
         ('signs.board.text == "DETOUR', "the character '\"' is not expected here", '"'),

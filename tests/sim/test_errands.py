@@ -86,8 +86,8 @@ def test_four_cars_go_in_the_order_in_which_they_came_whatever_it_is() -> None:
     for order, turn in zip(orders, itertools.islice(turns, 0, None, 5)):
         leads = {place: 3.0 - 1.2 * rank for rank, place in enumerate(order)}
         episodes.append(at_stops(
-            *(sent(f"a{k}", ARMS[k], turn=turn[k], queue=True, lead=leads[k]) for k in range(3)),
-            sent("a3", "south", turn=turn[3], queue=True, lead=leads[3]), distance=58.0,
+            *(sent(f"a{k}", ARMS[k], turn=turn[k], takes_turns=True, arrival_offset=leads[k]) for k in range(3)),
+            sent("a3", "south", turn=turn[3], takes_turns=True, arrival_offset=leads[3]), distance=58.0,
         ))  # fmt: skip
     # ego stands at the far end of the south arm, behind whoever comes from there
     backend = world_of(*episodes)
@@ -105,7 +105,11 @@ def test_of_two_who_come_together_the_one_from_the_right_goes_first(apart: float
     # from the south, right is east; from the east, north; and so on round
     pairs = (("south", "east"), ("east", "north"), ("north", "west"), ("west", "south"))
     episodes = [
-        at_stops(sent("left", a, queue=True, lead=1.0), sent("right", b, queue=True, lead=1.0 + apart), distance=58.0)
+        at_stops(
+            sent("left", a, takes_turns=True, arrival_offset=1.0),
+            sent("right", b, takes_turns=True, arrival_offset=1.0 + apart),
+            distance=58.0,
+        )
         for a, b in pairs
     ]
     entered, _ = entries(world_of(*episodes), 300)
@@ -113,13 +117,15 @@ def test_of_two_who_come_together_the_one_from_the_right_goes_first(apart: float
 
 
 def test_four_who_come_together_do_not_wait_for_each_other_for_ever() -> None:
-    actors = [sent(a, a, queue=True, lead=0.0) for a in ARMS]
+    actors = [sent(a, a, takes_turns=True, arrival_offset=0.0) for a in ARMS]
     entered, _ = entries(world_of(at_stops(*actors, distance=58.0)), 400)
     assert (entered[0, 1:5] >= 0).all()
 
 
 def test_an_ego_that_never_moves_does_not_block_the_others_for_ever() -> None:
-    ego = at_stops(*(sent(a, a, queue=True, lead=-1.0) for a in ("north", "west", "east")), distance=5.0)
+    ego = at_stops(
+        *(sent(a, a, takes_turns=True, arrival_offset=-1.0) for a in ("north", "west", "east")), distance=5.0
+    )
     backend = world_of(ego)
     entered, _ = entries(backend, 400)
     first = entered[0, 1:4].min()
@@ -129,7 +135,7 @@ def test_an_ego_that_never_moves_does_not_block_the_others_for_ever() -> None:
 
 
 def test_who_halts_stands_so_long_at_his_line() -> None:
-    backend = world_of(at_stops(sent("it", "north", halt=3.0)))
+    backend = world_of(at_stops(sent("it", "north", stop_duration=3.0)))
     stood = 0
     for _ in range(250):
         backend.step(still(1))
@@ -165,9 +171,9 @@ def test_two_hundred_leads_are_kept_to_less_than_a_third_of_a_second() -> None:
     rng = np.random.default_rng(5)
     episodes = []
     for k in range(200):
-        keys = {"halt": 1.0} if k % 2 else {"turn": TURNS[k % 3]}
+        keys = {"stop_duration": 1.0} if k % 2 else {"turn": TURNS[k % 3]}
         actor = sent("it", "north", kind=("car", "van", "truck")[k % 3], speed=float(rng.uniform(4.0, 10.0)),
-                     lead=float(rng.uniform(-6.0, 3.0)), **keys)  # fmt: skip
+                     arrival_offset=float(rng.uniform(-6.0, 3.0)), **keys)  # fmt: skip
         arm = 5.0 * int(rng.integers(8, 13))
         map_ = MapSpec("crossroads_stop", (("arm", arm),), kind="x")
         episodes.append(Episode("leads", k, map_, distance=float(rng.uniform(22, 34)), speed=float(rng.uniform(4, 8)),
@@ -179,7 +185,7 @@ def test_two_hundred_leads_are_kept_to_less_than_a_third_of_a_second() -> None:
         assert backend.errands is not None
         phase = backend.errands.line[:, 1, PHASE]
         came[(phase > 0) & np.isnan(came)] = tick * TICK
-    wanted = np.array([nominal_arrival(e, load_map(e.map)[1], TICK) - e.actors[0].lead for e in episodes])
+    wanted = np.array([nominal_arrival(e, load_map(e.map)[1], TICK) - e.actors[0].arrival_offset for e in episodes])
     assert np.abs(came - wanted).max() < 0.3, np.abs(came - wanted).max()
 
 
@@ -190,7 +196,7 @@ def test_ego_comes_when_it_nominally_does() -> None:
 
 def test_a_stream_keeps_the_gaps_that_it_was_sent_with() -> None:
     leads = (2.0, 0.5, -1.5, -6.0)
-    cars = [sent(f"c{k}", "west", lead=lead, speed=8.0) for k, lead in enumerate(leads)]
+    cars = [sent(f"c{k}", "west", arrival_offset=lead, speed=8.0) for k, lead in enumerate(leads)]
     backend = world_of(at_stops(*cars, distance=30.0, speed=6.0))
     at = {}
     for tick in range(200):
@@ -204,8 +210,8 @@ def test_a_stream_keeps_the_gaps_that_it_was_sent_with() -> None:
 
 
 def test_a_lead_that_has_passed_before_the_episode_begins_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"has lead 30 s, but ego comes to its line .* wanted at most that"):
-        world_of(at_stops(sent("it", "north", lead=30.0)))
+    with pytest.raises(ValueError, match=r"has arrival_offset 30 s, but ego comes to its line .* wanted at most that"):
+        world_of(at_stops(sent("it", "north", arrival_offset=30.0)))
 
 
 # --------------------------------------------------------------------------------------------------- tailgaters
@@ -223,7 +229,7 @@ def drive(backend: EmbeddedWorld, ticks: int, pedal: Sequence[float]) -> np.ndar
 
 @pytest.mark.parametrize("kind", ["car", "truck"])
 def test_a_tailgater_keeps_its_gap_and_never_touches_an_ego_that_brakes_with_all_it_has(kind: str) -> None:
-    actor = ActorSpec("behind", kind, follows=3.0)
+    actor = ActorSpec("behind", kind, tailgates=3.0)
     episode = Episode("tail", 3, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=50.0, speed=8.0,
                       actors=(actor,), time_limit=60.0)  # fmt: skip
     backend = EmbeddedWorld(1)
@@ -238,7 +244,7 @@ def test_a_tailgater_follows_ego_through_its_turn() -> None:
     from policies.expert.expert import Fixed
     from sim.world.rollout import observe_for
 
-    actor = ActorSpec("behind", follows=4.0)
+    actor = ActorSpec("behind", tailgates=4.0)
     episodes = [Episode("tail", 3, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=30.0, speed=6.0,
                         actors=(actor,), time_limit=60.0, finish=25.0) for _ in range(2)]  # fmt: skip
     backend = EmbeddedWorld(2)
@@ -258,8 +264,9 @@ def test_a_tailgater_follows_ego_through_its_turn() -> None:
 
 # ---------------------------------------------------------------------------------------------------- and bytes
 def test_a_world_with_errands_has_the_same_bytes_in_any_batch_and_after_any_other() -> None:
-    actors = (sent("a", "north", queue=True, lead=0.4), sent("b", "west", turn="left", queue=True, lead=-0.5),
-              sent("c", "east", lead=-9.0), ActorSpec("d", follows=4.0))  # fmt: skip
+    actors = (sent("a", "north", takes_turns=True, arrival_offset=0.4),
+              sent("b", "west", turn="left", takes_turns=True, arrival_offset=-0.5),
+              sent("c", "east", arrival_offset=-9.0), ActorSpec("d", tailgates=4.0))  # fmt: skip
     episode = at_stops(*actors, distance=30.0, speed=6.0)
     alone, among = world_of(episode), world_of(*[replace(episode, seed=k, distance=20.0 + k) for k in range(4)])
     for _ in range(7):
@@ -276,7 +283,8 @@ def test_an_episode_without_the_new_keys_is_stored_as_before_and_one_with_them_c
     told = old.to_dict()["actors"]
     assert set(told[1]) == {"name", "kind", "colour", "arm", "lane", "distance", "side", "speed", "present"}
     assert set(told[0]["script"]) == {"path", "speed", "after", "within"}
-    new = at_stops(sent("a", "north", queue=True, lead=0.0, halt=0.0), ActorSpec("b", follows=2.0),
+    new = at_stops(sent("a", "north", takes_turns=True, arrival_offset=0.0, stop_duration=0.0),
+                   ActorSpec("b", tailgates=2.0),
                    ActorSpec("c", script=Script(((1.0, 0.0), (2.0, 0.0)), past=0.0, speeds=(2.0, 3.0))))  # fmt: skip
     assert Episode.from_dict(new.to_dict()) == new
 
@@ -337,7 +345,7 @@ PASSAGE = MapSpec("narrow_passage", (("arm", 60.0), ("passage", 10.0)), kind="pa
 
 def in_passage(ego: float, **keys: object) -> EmbeddedWorld:
     """Ego stands `ego` metres before a passage, and somebody comes from the other end."""
-    actor = sent("other", "east", distance=36.0, patience=2.0, **keys)
+    actor = sent("other", "east", distance=36.0, yield_timeout=2.0, **keys)
     return world_of(Episode("p", 1, PASSAGE, "west", ego, 0.0, actors=(actor,), time_limit=60.0, way="straight"))
 
 
@@ -365,7 +373,7 @@ def test_who_is_patient_stops_for_ego_and_goes_when_that_has_stood_long_enough()
     assert backend.errands is not None
     stood = TICK * (tick - backend.errands.line[0, 1, CAME])
     assert 2.0 < stood < 2.0 + 2.5  # and it has yet to roll a metre
-    longer, _ = passing(in_passage(6.0, halt=5.0))
+    longer, _ = passing(in_passage(6.0, stop_duration=5.0))
     assert longer > tick + 20
 
 
@@ -375,5 +383,5 @@ def test_who_is_patient_waits_for_ever_for_an_ego_that_stands_off_its_line() -> 
 
 
 def test_patience_without_a_turn_is_refused() -> None:
-    with pytest.raises(ValueError, match="has patience and no turn"):
-        world_of(Episode("p", 1, PASSAGE, "west", 30.0, actors=(ActorSpec("x", arm="east", patience=2.0),)))
+    with pytest.raises(ValueError, match="has yield_timeout and no turn"):
+        world_of(Episode("p", 1, PASSAGE, "west", 30.0, actors=(ActorSpec("x", arm="east", yield_timeout=2.0),)))

@@ -50,7 +50,7 @@ def test_a_worn_board_can_be_read_at_fifteen_metres(font: str, weather: str):
     for seed, text in enumerate(sheet.TEXTS):
         assert len(text) == len(BOARD.text)
         for colour in ("orange", "green"):
-            sign = replace(BOARD, text=text, font=font, colour=colour, wear=0.5)
+            sign = replace(BOARD, text=text, font=font, colour=colour, weathering=0.5)
             picture = sheet.view([sign], 15.0, sheet.WEATHERS[weather], seed=seed)
             scores = sheet.told(picture, sign, 15.0)
             best, second = sorted(scores, key=scores.__getitem__, reverse=True)[:2]
@@ -160,7 +160,7 @@ def test_wear_bleaches_soils_and_repeats():
 
 
 def test_dirt_follows_from_the_episodes_seed():
-    worn_board = replace(BOARD, wear=0.6)
+    worn_board = replace(BOARD, weathering=0.6)
     pictures = {seen(with_sign(worn_board, 9.0, seed=s)).tobytes() for s in range(12)}
     assert 4 < len(pictures) <= 12
     assert len({seen(with_sign(BOARD, 9.0, seed=s)).tobytes() for s in range(4)}) == 1  # a new one has none
@@ -202,7 +202,7 @@ def test_texts_lose_superfluous_spaces_and_may_be_lower_case():
 # ---------------------------------------------------------------------------------------------------- in the world
 def test_worlds_with_signs_do_not_depend_on_their_neighbours():
     episodes = [
-        with_sign(replace(BOARD, text=t, wear=0.1 * i, present=i != 2), 6.0 + i, seed=i, weather=w)
+        with_sign(replace(BOARD, text=t, weathering=0.1 * i, present=i != 2), 6.0 + i, seed=i, weather=w)
         for i, (t, w) in enumerate(zip(sheet.TEXTS, [*sheet.WEATHERS.values(), sheet.DAY, sheet.NIGHT, sheet.DAY]))
     ]
     together = started(episodes * 8, SMALL, threads=2)
@@ -240,7 +240,7 @@ def test_a_post_can_be_run_into():
         ({"kind": "halt"}, "unknown kind 'halt'; known are text, stop, yield, speed_20"),
         ({"font": "comic"}, "unknown font 'comic'; known are plain, narrow, serif"),
         ({"colour": "pink"}, "unknown colour 'pink'; known are orange"),
-        ({"wear": 2.0}, "wear is 2.0"),
+        ({"weathering": 2.0}, "weathering is 2.0"),
         ({"text": "\u6f22"}, "no letter"),
         ({"arm": "north"}, "no arm 'north'; the junction has"),
     ],
@@ -255,7 +255,7 @@ def test_a_sign_that_cannot_be_is_told_by_name_and_leaves_the_world_alone(change
 
 
 def test_episodes_are_stored_with_their_signs_and_as_before_without():
-    with_it = episode(signs=(BOARD, SignSpec("limit", "speed_30", wear=0.25)))
+    with_it = episode(signs=(BOARD, SignSpec("limit", "speed_30", weathering=0.25)))
     assert Episode.from_dict(with_it.to_dict()) == with_it
     assert "signs" not in episode().to_dict() and Episode.from_dict(episode().to_dict()) == episode()
 
@@ -287,7 +287,7 @@ def test_a_sign_that_nobody_placed_is_told():
 
 
 def test_a_sign_is_painted_once_for_all_worlds():
-    backend = started([with_sign(replace(BOARD, text="ONCE ONLY", wear=0.5), seed=7)] * 5)
+    backend = started([with_sign(replace(BOARD, text="ONCE ONLY", weathering=0.5), seed=7)] * 5)
     before = ATLAS.pictures
     _, found = signs_in(backend.world)
     assert ATLAS.pictures <= before + 1 and len(set(found[:, 1])) == 1

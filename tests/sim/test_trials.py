@@ -18,9 +18,9 @@ from tests.worlds import SMALL, episode
 STREET = MapSpec("parking_bays", (("arm", 40.0), ("bay", 7.0), ("bays", 3.0)), kind="bays")
 
 
-def asked(trial: DecisionSpec, **changes: object) -> Episode:
-    """An episode at the T that turns right and is read by a trial."""
-    return replace(episode(3), way="right", trial=trial, **changes)
+def asked(decision_spec: DecisionSpec, **changes: object) -> Episode:
+    """An episode at the T that turns right and is read by a decision_spec."""
+    return replace(episode(3), way="right", decision_spec=decision_spec, **changes)
 
 
 def drive(backend: EmbeddedWorld, pace: float, ticks: int) -> list[str]:
@@ -43,32 +43,32 @@ def started(one: Episode) -> EmbeddedWorld:
 # ---------------------------------------------------------------------------------------------------------- speeds
 @pytest.mark.parametrize(("kind", "slow", "fast"), [("slow", "slow", "go"), ("reaction", "early", "late")])
 def test_slowing_is_read_within_the_stretch_alone(kind: str, slow: str, fast: str) -> None:
-    trial = DecisionSpec(kind, begin=-20.0, end=-10.0, below=3.0)
-    assert drive(started(asked(trial)), 6.0, 45)[-1] == fast
-    assert drive(started(asked(trial)), 2.0, 80)[-1] == slow
-    early = started(asked(trial, distance=45.0))  # slow before the stretch, and fast again within it
+    decision_spec = DecisionSpec(kind, begin=-20.0, end=-10.0, below=3.0)
+    assert drive(started(asked(decision_spec)), 6.0, 45)[-1] == fast
+    assert drive(started(asked(decision_spec)), 2.0, 80)[-1] == slow
+    early = started(asked(decision_spec, distance=45.0))  # slow before the stretch, and fast again within it
     drive(early, 2.0, 20)
     assert drive(early, 7.0, 60)[-1] == fast
 
 
 def test_it_shows_when_it_is_certain_and_does_not_change() -> None:
-    trial = DecisionSpec("slow", begin=-20.0, end=-10.0, below=3.0)
-    shown = drive(started(asked(trial)), 6.0, 45)
+    decision_spec = DecisionSpec("slow", begin=-20.0, end=-10.0, below=3.0)
+    shown = drive(started(asked(decision_spec)), 6.0, 45)
     first = shown.index("go")
     assert set(shown[:first]) == {"nothing"} and set(shown[first:]) == {"go"}
 
 
 def test_stopping_wants_a_stand() -> None:
-    trial = DecisionSpec("stop", begin=-20.0, end=-5.0, below=0.1)
-    assert drive(started(asked(trial)), 0.4, 400)[-1] in ("nothing", "go")
-    stops = started(asked(trial))
+    decision_spec = DecisionSpec("stop", begin=-20.0, end=-5.0, below=0.1)
+    assert drive(started(asked(decision_spec)), 0.4, 400)[-1] in ("nothing", "go")
+    stops = started(asked(decision_spec))
     drive(stops, 5.0, 25)
     assert drive(stops, 0.0, 30)[-1] == "stop"
 
 
 # ---------------------------------------------------------------------------------------------------------- orders
 def crossing(lead: float, name: str = "crossing", arm: str = "west") -> ActorSpec:
-    return ActorSpec(name, arm=arm, speed=7.0, turn="straight", lead=lead)
+    return ActorSpec(name, arm=arm, speed=7.0, turn="straight", arrival_offset=lead)
 
 
 @pytest.mark.parametrize(("lead", "word"), [(3.0, "wait"), (-6.0, "go")])
@@ -87,14 +87,16 @@ def test_who_is_not_there_is_not_waited_for_and_who_is_not_named_does_not_count(
 
 def test_a_place_counts_those_before() -> None:
     actors = (crossing(3.0, "west"), crossing(4.0, "east", "east"), crossing(-9.0, "late"))
-    trial = DecisionSpec("place", ("west", "east", "late"))
-    assert drive(started(asked(trial, actors=actors)), 6.0, 60)[-1] == "place 3"
+    decision_spec = DecisionSpec("place", ("west", "east", "late"))
+    assert drive(started(asked(decision_spec, actors=actors)), 6.0, 60)[-1] == "place 3"
 
 
 # ------------------------------------------------------------------------------------------------------------ bays
 def parked(k: int, off: float = 0.0) -> EmbeddedWorld:
     """Ego put into bay k by hand, so many metres off its middle, at a stand."""
-    one = Episode("x", 1, STREET, arm="west", distance=30.0, speed=0.0, time_limit=60.0, trial=DecisionSpec("bay"))
+    one = Episode(
+        "x", 1, STREET, arm="west", distance=30.0, speed=0.0, time_limit=60.0, decision_spec=DecisionSpec("bay")
+    )
     backend = started(one)
     x, y, yaw = bays_of(backend.maps.maps[0])[k - 1, :3]
     world = backend.world
@@ -115,16 +117,16 @@ def test_standing_across_a_line_is_none() -> None:
 
 # -------------------------------------------------------------------------------------------------- what is refused
 @pytest.mark.parametrize(
-    ("trial", "told"),
+    ("decision_spec", "told"),
     [
-        (DecisionSpec("hope"), "unknown kind of trial 'hope'; known are order, yield"),
-        (DecisionSpec("order", ("nobody",)), "the trial names the actor 'nobody'; known are none"),
+        (DecisionSpec("hope"), "unknown kind of decision_spec 'hope'; known are order, yield"),
+        (DecisionSpec("order", ("nobody",)), "the decision_spec names the actor 'nobody'; known are none"),
         (DecisionSpec("bay"), "has no bays to park in"),
     ],
 )
-def test_what_cannot_be_read_is_refused_in_a_sentence(trial: DecisionSpec, told: str) -> None:
+def test_what_cannot_be_read_is_refused_in_a_sentence(decision_spec: DecisionSpec, told: str) -> None:
     with pytest.raises(ValueError, match=told):
-        started(asked(trial))
+        started(asked(decision_spec))
 
 
 def test_a_way_that_is_not_there_is_refused() -> None:
@@ -137,9 +139,11 @@ def test_every_word_of_a_trial_is_a_decision() -> None:
 
 
 def test_an_episode_with_a_trial_and_a_mood_survives_being_stored() -> None:
-    one = asked(DecisionSpec("order", ("crossing",)), actors=(crossing(3.0),), mood=DriverState(drowsy=True, onset=3.0))
+    one = asked(
+        DecisionSpec("order", ("crossing",)), actors=(crossing(3.0),), driver_state=DriverState(drowsy=True, onset=3.0)
+    )
     assert Episode.from_dict(one.to_dict()) == one
-    assert not {"trial", "way", "mood"} & set(episode(1).to_dict())
+    assert not {"decision_spec", "way", "driver_state"} & set(episode(1).to_dict())
 
 
 def test_a_reset_that_fails_keeps_who_reads_the_other_worlds() -> None:

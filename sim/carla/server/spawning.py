@@ -81,9 +81,9 @@ def sign_of(body: str, values: dict[str, str]) -> tuple[SignDesign, float] | Non
     if body != SIGN:
         return None
     try:
-        wear = float(values["wear"])
+        wear = float(values["weathering"])
         return design_of(
-            SignSpec("board", values["kind"], values["text"], values["colour"], values["font"], wear=wear)
+            SignSpec("board", values["kind"], values["text"], values["colour"], values["font"], weathering=wear)
         ), wear
     except ValueError as error:
         raise Refused(str(error)) from error

@@ -218,7 +218,7 @@ def weathered(face: SignDesign, wear: float, pattern: int) -> Picture:
     """A sign as painted, faded, dirty, scratched and rusty.
 
     Args:
-        wear: 0 (new) to 1; pattern: where, 0 to PATTERNS - 1.
+        weathering: 0 (new) to 1; pattern: where, 0 to PATTERNS - 1.
     """
     new = paint_sign(face)
     if wear <= 0:
@@ -260,8 +260,8 @@ def design_of(spec: SignSpec) -> SignDesign:
     ):  # fmt: skip
         if found not in known:
             raise ValueError(f"sign {spec.name}: unknown {what} {found!r}; known are {', '.join(known)}")
-    if not 0.0 <= spec.wear <= 1.0:
-        raise ValueError(f"sign {spec.name}: wear is {spec.wear}; wanted 0 (new) to 1")
+    if not 0.0 <= spec.weathering <= 1.0:
+        raise ValueError(f"sign {spec.name}: weathering is {spec.weathering}; wanted 0 (new) to 1")
     if spec.kind != "text":
         return SignDesign(spec.kind)
     try:

@@ -80,9 +80,11 @@ def reserved_areas(episode: Episode, junction: Junction) -> list[tuple[float, fl
     actors = [
         (*actor_place(spec, junction)[2:4], _LONGEST_BODY / 2)
         for spec in episode.actors
-        if spec.lead is None and not spec.bay
+        if spec.arrival_offset is None and not spec.bay
     ]
-    for arm in sorted({spec.arm for spec in episode.actors if spec.lead is not None}):  # they start somewhere on it
+    for arm in sorted(
+        {spec.arm for spec in episode.actors if spec.arrival_offset is not None}
+    ):  # they start somewhere on it
         points = junction.arms[arm].inbound.points[:: round(_LONGEST_BODY / float(ROUTE_SPACING))]
         actors += [(float(x), float(y), _LONGEST_BODY / 2) for x, y in points[:, :2]]
     return actors + [(*sign_place(sign, junction)[:2], POST / 2) for sign in episode.signs]
