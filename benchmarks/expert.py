@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from policies.evaluate import drive
+from policies.evaluate import evaluate
 from policies.expert.expert import Expert
-from scenarios.sampling.sample import batch
+from scenarios.sampling.sample import balanced_batch
 from scenarios.scenario import load_scenario
 from sim.core.statistics import wilson_interval
 from sim.datatypes.camera import Camera
@@ -34,7 +34,7 @@ def run(name: str, count: int, first: int) -> None:
     """Drive one scenario and print what came of it."""
     scenario = load_scenario(name)
     try:
-        episodes = batch(scenario, range(first, first + count), "test")
+        episodes = balanced_batch(scenario, range(first, first + count), "test")
     except FileNotFoundError as error:
         print(f"{name:22} left out: {error}")
         return
@@ -45,7 +45,7 @@ def run(name: str, count: int, first: int) -> None:
             gentleness[key].extend(metric.value.tolist())
 
     begin = time.perf_counter()
-    tally = drive(Expert.of(scenario), scenario, episodes, Camera(), worlds=256, on_trajectory=keep)
+    tally = evaluate(Expert.of(scenario), scenario, episodes, Camera(), worlds=256, on_trajectory=keep)
     took = time.perf_counter() - begin
     low, high = wilson_interval(int(tally.agrees.sum()), count)
     counts = collections.Counter(OUTCOMES[o] for o in tally.outcome)

@@ -22,9 +22,9 @@ from PIL import Image
 
 from dagger.report.scenario_pages import rule_in_short
 from policies.expert.expert import Expert
-from policies.expert.monitor import Onlooker
+from policies.expert.monitor import RuleAnnotator
 from scenarios.rules.ast import names
-from scenarios.sampling.sample import decision, room_for, sample, twin, valuation
+from scenarios.sampling.sample import decision, sample, slots_needed, twin, valuation
 from scenarios.scenario import Scenario, load_scenario, scenario_names
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
@@ -124,10 +124,10 @@ def with_ourselves(world: World) -> World:
 
 def watched(scenario: Scenario, episode: Episode) -> Iterator[Moment]:
     """Every tick of an episode that the expert drives."""
-    backend = EmbeddedWorld(1, None, room_for(scenario))
+    backend = EmbeddedWorld(1, None, slots_needed(scenario))
     backend.reset([episode])
     expert = Expert.of(scenario)
-    onlooker, memory = Onlooker(expert, backend), expert.begin(1)
+    onlooker, memory = RuleAnnotator(expert, backend), expert.begin(1)
     world, tick, maps = backend.world, backend.simulation.tick, backend.maps
     road_map = maps.maps[int(world.map[0])]
     trail: list[tuple[float, float]] = []

@@ -18,7 +18,7 @@ import numpy as np
 from sheets import FOLDER, save
 
 from policies.expert.expert import Expert
-from scenarios.sampling.sample import room_for, sample, twin
+from scenarios.sampling.sample import sample, slots_needed, twin
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
@@ -54,7 +54,7 @@ def twins(scenario: Scenario) -> np.ndarray:
     cell = tuple(name == "oncoming" for name in names)
     dry = sample(scenario, TWINS_SEED, "every", cell)
     episodes = (dry, twin(scenario, dry, "raining"))
-    backend = EmbeddedWorld(len(episodes), FRAME, room_for(scenario))
+    backend = EmbeddedWorld(len(episodes), FRAME, slots_needed(scenario))
     seen: list[World] = []
     driven = rollout(backend, Expert.of(scenario), episodes, lambda tick, running: seen.append(backend.world.copy()))
     rows = []
@@ -120,7 +120,7 @@ def weathers(scenario: Scenario) -> np.ndarray:
         for sun in LIGHTS.values()
         for weather in WEATHERS.values()
     ]
-    backend = EmbeddedWorld(len(episodes), EYE, room_for(scenario))
+    backend = EmbeddedWorld(len(episodes), EYE, slots_needed(scenario))
     backend.reset(episodes)
     large = render(backend.maps.arrays, backend.world, VIEW)
     small = backend.observe().camera

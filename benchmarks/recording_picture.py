@@ -12,10 +12,10 @@ from typing import Any
 
 import cv2
 
-from sim.carla.load_clients import Server, visitor
+from sim.carla.load_clients import Server, connect_load
 from sim.carla.server.recorder import lines_of
 from sim.carla.server.recording_video import Shot, film
-from sim.carla.server.replay import Playback, cast_of, followed
+from sim.carla.server.replay import Replay, actors_of, followed
 
 SHOWN = Path(__file__).parent.parent / "docs" / "images" / "recording.jpg"
 NAME = "recording_picture.log"
@@ -77,9 +77,9 @@ def draw(pen: Any, cars: list[Any], town: Any) -> None:
 def main() -> None:
     """Record, film, and write the last picture."""
     with Server() as server:
-        path = record(*visitor(server.port))
-    shot = Shot(f"{path.name} · grid_town", followed(cast_of(lines_of(path))))
-    for frame in film(Playback(lines_of(path)), shot):
+        path = record(*connect_load(server.port))
+    shot = Shot(f"{path.name} · grid_town", followed(actors_of(lines_of(path))))
+    for frame in film(Replay(lines_of(path)), shot):
         picture = frame
     cv2.imwrite(str(SHOWN), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     print(f"{SHOWN.name}: {SHOWN.stat().st_size / 1e3:.0f} kB")

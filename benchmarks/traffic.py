@@ -23,7 +23,7 @@ import numpy as np
 from sheets import FOLDER, save
 
 from policies.expert.expert import Expert
-from scenarios.sampling.sample import room_for, sample
+from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import load_scenario
 from sim.actors.kinds import BODIES, EGO
 from sim.core.geometry import boxes_touch
@@ -210,7 +210,7 @@ def town(seed: int = 60) -> np.ndarray:
     """Three moments of one episode of busy-turn from above, with the last seconds of everybody's way."""
     scenario = load_scenario("busy-turn")
     episode = sample(scenario, seed, "every", (False, False, True))
-    backend = EmbeddedWorld(1, EYE, room_for(scenario))
+    backend = EmbeddedWorld(1, EYE, slots_needed(scenario))
     backend.reset([episode])
     worlds = [backend.world.copy()]
     rollout(backend, Expert.of(scenario), [episode], lambda tick, slots: worlds.append(backend.world.copy()))

@@ -16,7 +16,7 @@ import numpy as np
 from sheets import draw_all
 
 from policies.expert.expert import Expert
-from scenarios.sampling.sample import room_for, sample
+from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import from_text, load_scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import WEATHER_INDEX
@@ -78,7 +78,7 @@ def every() -> np.ndarray:
     scenario = load_scenario(PLACE[0])
     base = sample(scenario, PLACE[1], "every", tuple(name == "oncoming" for name in scenario.proposition_names))
     episodes = [replace(base, weather=replace(base.weather, **{**CALM, **w})) for w in WEATHERS.values()]
-    backend = EmbeddedWorld(len(episodes), VIEW, room_for(scenario))
+    backend = EmbeddedWorld(len(episodes), VIEW, slots_needed(scenario))
     backend.reset(episodes)
     told = [_numbers(w) for w in WEATHERS.values()]
     pictures = list(render(backend.maps.arrays, backend.world, VIEW))
@@ -89,7 +89,7 @@ def every() -> np.ndarray:
 def change() -> np.ndarray:
     """One episode from a dry start into heavy rain, as the expert drives it."""
     scenario = from_text(RAIN_SETS_IN)
-    backend = EmbeddedWorld(1, VIEW, room_for(scenario))
+    backend = EmbeddedWorld(1, VIEW, slots_needed(scenario))
     seen: list[World] = []
     episode = sample(scenario, 3)
     backend.reset([episode])

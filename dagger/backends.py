@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from dagger.options import BadInput
+from dagger.options import UsageError
 from sim.core.errors import did_you_mean, known_names
 
 BACKENDS: tuple[str, ...] = ("embedded", "carla")
@@ -21,12 +21,12 @@ def check_backend(backend: str, port: tuple[int, ...]) -> None:
         BadInput: naming what is known.
     """
     if backend not in BACKENDS:
-        raise BadInput(
+        raise UsageError(
             f"--backend was given '{backend}'; known are {known_names(BACKENDS)}{did_you_mean(backend, BACKENDS)}"
         )
     if not port or not all(1 <= p <= 65534 for p in port) or len(set(port)) < len(port):
         given = " ".join(map(str, port)) or "nothing"
-        raise BadInput(f"--port was given {given}; wanted different numbers of 1 to 65534, one a server")
+        raise UsageError(f"--port was given {given}; wanted different numbers of 1 to 65534, one a server")
 
 
 def chosen_worlds(options: Any) -> AbstractContextManager[Any]:

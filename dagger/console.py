@@ -127,7 +127,7 @@ def scorecard(score: Mapping[str, Any]) -> Table:
     rows = []
     for name, level in (score.get("levels") or {}).items():
         passed = level.get("passed")
-        unknown = "not asked" if level.get("not_asked") else "undecided" if level.get("undecided") else "–"
+        unknown = "not asked" if level.get("not_applicable") else "undecided" if level.get("undecided") else "–"
         word = (
             Text(unknown, "dim") if passed is None else Text("passed", "green") if passed else Text("not passed", "red")
         )

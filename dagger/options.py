@@ -28,7 +28,7 @@ MOST_SEEDS = 2**32 // 10_000_000
 WIDE = "400"  # columns that tyro may fill with an error, so that it does not break the sentence
 
 
-class BadInput(ValueError):
+class UsageError(ValueError):
     """What was asked for cannot be done; the text is one sentence."""
 
 
@@ -39,7 +39,7 @@ def check_seed(seed: int) -> None:
         BadInput: with the range.
     """
     if not 0 <= seed < MOST_SEEDS:
-        raise BadInput(f"--seed was given {seed}; wanted 0 to {MOST_SEEDS - 1}")
+        raise UsageError(f"--seed was given {seed}; wanted 0 to {MOST_SEEDS - 1}")
 
 
 # ------------------------------------------------------------------------------------------ types and help
@@ -131,7 +131,7 @@ def _from_mirror(cls: type[T], reflected: Any, path: str = "") -> T:
     try:
         return cls(**values)
     except (ValueError, TypeError) as error:
-        raise BadInput(f"--{path.rstrip('.').replace('_', '-')}: {error}" if path else str(error)) from None
+        raise UsageError(f"--{path.rstrip('.').replace('_', '-')}: {error}" if path else str(error)) from None
 
 
 def flags_of(cls: type, prefix: str = "--") -> dict[str, Any]:
@@ -213,7 +213,7 @@ def read_config(path: Path, defaults: T) -> T:
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise BadInput(f"--config {path} cannot be read: {reason}; wanted a YAML file of options") from None
+        raise UsageError(f"--config {path} cannot be read: {reason}; wanted a YAML file of options") from None
     if not text.strip():
         return defaults
     data, lines = read_yaml(text, str(path))
@@ -248,7 +248,7 @@ def parse(cls: Any, arguments: Sequence[str], command: str, defaults: T) -> T:
         positive = "--" + name.removeprefix("--no-")  # `--no-quick` takes back what a file says
         known = name in flags or name == "--help" or bare(flags.get(positive)) is bool
         if name.startswith("--") and not known:
-            raise BadInput(_unknown(name, flags))
+            raise UsageError(_unknown(name, flags))
     heard = io.StringIO()
     try:
         with contextlib.redirect_stderr(heard), _columns(WIDE if "-h" not in arguments and "--help" not in arguments
@@ -257,7 +257,7 @@ def parse(cls: Any, arguments: Sequence[str], command: str, defaults: T) -> T:
     except SystemExit as end:
         if end.code in (0, None):
             raise
-        raise BadInput(_sentence(heard.getvalue(), arguments, flags, command)) from None
+        raise UsageError(_sentence(heard.getvalue(), arguments, flags, command)) from None
     made: T = _from_mirror(cls, reflected)
     return made
 

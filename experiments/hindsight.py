@@ -106,7 +106,7 @@ def make(run: Run) -> None:
         "seconds": round(sum(score["durations"].values())), "resumed": bool(resume),
         "wall": round(time.monotonic() - began),
         "levels": {
-            name: {k: score["levels"][name].get(k) for k in ("value", "interval", "passed", "not_asked")}
+            name: {k: score["levels"][name].get(k) for k in ("value", "interval", "passed", "not_applicable")}
             for name in LEVELS
         },
         "recovered_rule": score["recovered_rule"],

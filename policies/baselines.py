@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from policies.controllers.path_follower import Manner
+from policies.controllers.path_follower import DrivingStyle
 from policies.expert.expert import Expert
 from scenarios.checks.baselines import LeakGuess, best_single
 from scenarios.rules.compile import evaluate
 from scenarios.sampling.sample import valuation
-from scenarios.scenario import EVERY, Scenario
+from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.datatypes.action import Action
 from sim.datatypes.episode import DecisionSpec, Episode
 from sim.world.rollout import PrivilegedInput
@@ -19,7 +19,7 @@ from sim.world.rollout import PrivilegedInput
 _UNASKED = -1.0  # in place of a decision, before the first tick
 
 
-class Guesser:
+class ContextBaseline:
     """The expert's hands; each episode's decision is guessed from its draw at the first tick and kept.
 
     Args:
@@ -33,18 +33,20 @@ class Guesser:
     def __init__(
         self,
         guess: Callable[[Sequence[Episode]], np.ndarray],
-        manner: Manner | None = None,
+        manner: DrivingStyle | None = None,
         decision_spec: DecisionSpec | None = None,
     ) -> None:
         self.guess, self.manner, self.decision_spec = guess, manner, decision_spec
 
     @classmethod
-    def leak_only(cls, scenario: Scenario, manner: Manner | None = None) -> Guesser:
+    def leak_only(cls, scenario: Scenario, manner: DrivingStyle | None = None) -> ContextBaseline:
         """Guesses from all that chance chose but the evidence; see `scenarios.checks.baselines.LeakGuess`."""
         return cls(LeakGuess(scenario), manner, scenario.decision_spec)
 
     @classmethod
-    def best_single(cls, scenario: Scenario, split: str = EVERY, manner: Manner | None = None) -> Guesser:
+    def best_single(
+        cls, scenario: Scenario, split: str = ALL_EPISODES, manner: DrivingStyle | None = None
+    ) -> ContextBaseline:
         """Obeys the best rule of at most one proposition that is not the scenario's own."""
         rule, names = best_single(scenario, split), scenario.proposition_names
 

@@ -107,7 +107,7 @@ def _load(path: Path, names: tuple[str, str]) -> tuple[dict[str, Tensor], dict[s
 
 # ---------------------------------------------------------------------------------------------------- policies
 _LATER = (
-    "backs",
+    "can_reverse",
     "futures",
 )  # settings that came later: left out where they are off, so that older checkpoints are the same
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from policies.base import Policy
-from scenarios.sampling.sample import decision, room_for, valuation
+from scenarios.sampling.sample import decision, slots_needed, valuation
 from scenarios.scenario import Scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
@@ -21,7 +21,7 @@ Cell = tuple[bool, ...]
 
 
 @dataclass(frozen=True)
-class Tally:
+class EvaluationResult:
     """What n episodes came to.
 
     Args:
@@ -61,7 +61,7 @@ class Tally:
         return {cell: np.array([i for i, k in enumerate(keys) if k == cell]) for cell in sorted(set(keys))}
 
 
-def drive(
+def evaluate(
     policy: Policy,
     scenario: Scenario,
     episodes: Sequence[Episode],
@@ -71,7 +71,7 @@ def drive(
     search: Sequence[Path] = (),
     on_done: Callable[[int], None] | None = None,
     on_trajectory: Callable[[Sequence[Episode], Trajectory], None] | None = None,
-) -> Tally:
+) -> EvaluationResult:
     """Drive `episodes` with `policy` and tally them.
 
     Args:
@@ -83,7 +83,7 @@ def drive(
         raise ValueError(f"no episodes of {scenario.name} to drive")
     shown_decision, outcome, progress, ticks = [], [], [], []
     for chunk in in_chunks(episodes, max_at_once(worlds)):
-        with new_worlds(len(chunk), camera, room_for(scenario), threads=threads, search=search) as backend:
+        with new_worlds(len(chunk), camera, slots_needed(scenario), threads=threads, search=search) as backend:
             trajectory = rollout(backend, policy, chunk)
         shown_decision.append(trajectory.shown_decision)
         outcome.append(trajectory.outcome)
@@ -95,7 +95,7 @@ def drive(
             on_done(len(chunk))
     values = [valuation(scenario, e) for e in episodes]
     names = scenario.proposition_names
-    return Tally(
+    return EvaluationResult(
         names=names,
         cells=np.array([[v[n] for n in names] for v in values], bool).reshape(len(values), len(names)),
         wanted=np.array([decision(scenario, e) for e in episodes]),

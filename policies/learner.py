@@ -21,7 +21,7 @@ from policies.encoders.convnet import ENCODERS, to_pixels
 from policies.heads.mixture import Mixture, MixtureHead
 from policies.hindsight import Hindsight, Target
 from policies.memories.gru import MEMORIES
-from policies.sites import Sited
+from policies.sites import IntervenablePolicy
 from sim.datatypes.action import Action, Observation
 from sim.dynamics.signed_acceleration import action_from_signed_acceleration
 
@@ -41,8 +41,8 @@ class LearnerSettings:
         image: height and width of the camera's pictures [px].
         width: of the embedding; memory_width: of the recurrent state; head_width: of the head's hidden layer.
         mixtures: components of the action's distribution.
-        backs: whether its acceleration says the gear as well (`sim.dynamics.signed_acceleration`), for scenarios in
-            which somebody backs up.
+        can_reverse: whether its acceleration says the gear as well (`sim.dynamics.signed_acceleration`),
+            for scenarios in which somebody backs up.
         futures: anchors that the hindsight heads choose among (`policies.hindsight`); 0 for none.
 
     Raises:
@@ -56,7 +56,7 @@ class LearnerSettings:
     memory_width: int = 64
     head_width: int = 64
     mixtures: int = 3
-    backs: bool = False
+    can_reverse: bool = False
     futures: int = 0
 
     def __post_init__(self) -> None:
@@ -85,14 +85,14 @@ def _filled(function: Callable[..., Tensor], *rows: Tensor) -> Tensor:
     return function(*(torch.cat((r, r.new_zeros(LEAST_ROWS - count, *r.shape[1:]))) for r in rows))[:count]
 
 
-class Learner(Sited, nn.Module):
+class Learner(IntervenablePolicy, nn.Module):
     """A policy that sees the camera and its speed, and nothing else; build one with `build`."""
 
     needs = "camera"
 
     def __init__(self, settings: LearnerSettings) -> None:
         nn.Module.__init__(self)
-        Sited.__init__(self)
+        IntervenablePolicy.__init__(self)
         self.settings = settings
         self.encoder = ENCODERS[settings.encoder](settings.image)
         self.embedding = nn.Linear(self.encoder.features, settings.width)
@@ -261,7 +261,7 @@ class Learner(Sited, nn.Module):
         finally:
             if trained:
                 self.train()
-        if self.settings.backs:
+        if self.settings.can_reverse:
             return action_from_signed_acceleration(
                 controls[:, 0].copy(), controls[:, 1], np.asarray(observation.speed, np.float32)
             ), memory

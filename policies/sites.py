@@ -17,7 +17,7 @@ Edit = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Tape:
+class ActivationCache:
     """Latents written down while `Learner.record` is open, as the rest of the learner saw them (edits included).
 
     Args:
@@ -38,14 +38,14 @@ class Tape:
         return torch.stack(self.ticks[site]).cpu().numpy()
 
 
-class Sited:
+class IntervenablePolicy:
     """A policy with sites. A subclass says which they are and passes every latent through `_at`."""
 
     needs: str
 
     def __init__(self) -> None:
         self._edits: list[dict[str, Edit]] = []
-        self._tapes: list[Tape] = []
+        self._tapes: list[ActivationCache] = []
 
     @property
     def sites(self) -> dict[str, int]:
@@ -88,7 +88,7 @@ class Sited:
             self._edits = [other for other in self._edits if other is not level]
 
     @contextmanager
-    def record(self, sites: tuple[str, ...] | None = None) -> Iterator[Tape]:
+    def record(self, sites: tuple[str, ...] | None = None) -> Iterator[ActivationCache]:
         """Write down latents while the block runs, at all sites or at those named.
 
         Raises:
@@ -96,7 +96,7 @@ class Sited:
         """
         names = list(self.sites if sites is None else sites)
         self._check_sites(names)
-        tape = Tape({name: [] for name in names})
+        tape = ActivationCache({name: [] for name in names})
         self._tapes.append(tape)
         try:
             yield tape

@@ -1,7 +1,8 @@
 """What a scenario can be asked: the words of its rule, the one yes-or-no question, the twins that can be made.
 
 The instruments were built for a turn to the left or to the right; a rule may say more. Where an instrument needs two
-answers, `question` chooses them, in this one place. What a scenario cannot be asked is `NotAsked`, with the reason.
+answers, `question` chooses them, in this one place. What a scenario cannot be asked is `NotApplicable`, with the
+reason.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from scenarios.rules.ast import names as names_in
 from scenarios.rules.compile import evaluate
 from scenarios.rules.logic import Cell, all_cells, minimal_sop, valuation_of
 from scenarios.sampling.plan import plan
-from scenarios.sampling.sample import factorial, sample, under
-from scenarios.scenario import EVERY, Scenario
+from scenarios.sampling.sample import factorial, sample, with_values
+from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISIONS, TURNS
 
 TRIED = 3  # draws of which twins are made before a proposition counts as one that can be set
 
 
-class NotAsked(ValueError):
+class NotApplicable(ValueError):
     """A level that this scenario cannot be asked; the text says why, in words that go on after "not asked: "."""
 
 
 # ------------------------------------------------------------------------------------------------- the words
 @functools.lru_cache(maxsize=256)
-def said(scenario: Scenario) -> tuple[str, ...]:
+def describe(scenario: Scenario) -> tuple[str, ...]:
     """The decisions that the rule comes to in some cell, in the order in which it mentions them."""
     found = {DECISIONS[d] for d in plan(scenario).decision.values()}
     mentioned = [d for d in decisions(scenario.rule) if d in found]
@@ -40,12 +41,12 @@ def said(scenario: Scenario) -> tuple[str, ...]:
 
 def turns(scenario: Scenario) -> bool:
     """Whether everything that the rule says is a turn at a junction."""
-    return set(said(scenario)) <= set(TURNS)
+    return set(describe(scenario)) <= set(TURNS)
 
 
 def columns(scenario: Scenario) -> tuple[str, ...]:
     """The decisions that tables have a column for: what the rule says; where it says turns, every turn can be taken."""
-    wanted = {*said(scenario), *(TURNS if turns(scenario) else ())}
+    wanted = {*describe(scenario), *(TURNS if turns(scenario) else ())}
     return tuple(d for d in DECISIONS if d in wanted)
 
 
@@ -63,7 +64,7 @@ def place(scenario: Scenario) -> str:
 
 def control(scenario: Scenario) -> str:
     """What twins of different decisions differ in: "acceleration" where the rule says how fast, else "steering"."""
-    return "acceleration" if all(d.split(" ")[0] in _PACE for d in said(scenario)) else "steering"
+    return "acceleration" if all(d.split(" ")[0] in _PACE for d in describe(scenario)) else "steering"
 
 
 _PACE = ("go", "wait", "stop", "yield", "slow", "early", "late", "place")
@@ -79,9 +80,9 @@ def question(scenario: Scenario) -> str:
     Raises:
         NotAsked: where the rule says one thing only.
     """
-    known = said(scenario)
+    known = describe(scenario)
     if len(known) < 2:
-        raise NotAsked(f"the rule says {known[0]} whatever is true, so there is nothing to tell apart")
+        raise NotApplicable(f"the rule says {known[0]} whatever is true, so there is nothing to tell apart")
     cells = list(_table(scenario).values())
     return min(known, key=lambda d: abs(2 * cells.count(d) - len(cells)))
 
@@ -119,7 +120,7 @@ def premises(scenario: Scenario) -> tuple[str, ...]:
 
 # -------------------------------------------------------------------------------------------------- the twins
 @dataclass(frozen=True)
-class Crossing:
+class FactorialDesign:
     """Propositions that twins set, and the settings that can be made of one draw.
 
     Args:
@@ -135,7 +136,7 @@ class Crossing:
     bases: tuple[Cell, ...] = ()
 
     @classmethod
-    def of(cls, scenario: Scenario, names: Sequence[str]) -> Crossing:
+    def of(cls, scenario: Scenario, names: Sequence[str]) -> FactorialDesign:
         """Cross `names` as fully as the scenario allows."""
         chosen = tuple(names)
         places = [scenario.proposition_names.index(n) for n in chosen]
@@ -168,12 +169,12 @@ class Crossing:
         """
         cell = self.bases[seed % len(self.bases)] if self.bases else None
         try:
-            base = sample(self.scenario, seed, EVERY, cell)
+            base = sample(self.scenario, seed, ALL_EPISODES, cell)
             if self.full:
                 return factorial(self.scenario, base, self.names)
-            return [under(self.scenario, base, dict(zip(self.names, s))) for s in self.settings]
+            return [with_values(self.scenario, base, dict(zip(self.names, s))) for s in self.settings]
         except ValueError as error:
-            raise NotAsked(f"a twin cannot be drawn: {error}") from error
+            raise NotApplicable(f"a twin cannot be drawn: {error}") from error
 
     def under(self, seed: int, setting: Cell) -> Episode:
         """A fresh draw under one setting.
@@ -183,9 +184,11 @@ class Crossing:
         """
         cell = self.bases[seed % len(self.bases)] if self.bases else None
         try:
-            return under(self.scenario, sample(self.scenario, seed, EVERY, cell), dict(zip(self.names, setting)))
+            return with_values(
+                self.scenario, sample(self.scenario, seed, ALL_EPISODES, cell), dict(zip(self.names, setting))
+            )
         except ValueError as error:
-            raise NotAsked(f"a twin cannot be drawn: {error}") from error
+            raise NotApplicable(f"a twin cannot be drawn: {error}") from error
 
 
 def _rest(cell: Cell, places: Sequence[int]) -> Cell:
@@ -212,7 +215,7 @@ def _reachable(scenario: Scenario) -> frozenset[Cell]:
 
 
 @functools.lru_cache(maxsize=256)
-def crossed(scenario: Scenario, most: int) -> Crossing:
+def factorial_design(scenario: Scenario, most: int) -> FactorialDesign:
     """The rule's propositions, and idle ones up to `most` in all as far as they can be set freely; in their own order.
 
     Raises:
@@ -222,40 +225,42 @@ def crossed(scenario: Scenario, most: int) -> Crossing:
 
 
 @functools.lru_cache(maxsize=256)
-def asked_of(scenario: Scenario) -> Crossing:
+def asked_of(scenario: Scenario) -> FactorialDesign:
     """The rule's propositions first, and after them one that the rule does not mention, if one can be set freely.
 
     Raises:
         NotAsked: where the rule's propositions cannot be set, or it leans on none.
     """
     if not premises(scenario):
-        raise NotAsked(f"the rule says {said(scenario)[0]} whatever is true, so there is no premise to be swapped")
+        raise NotApplicable(
+            f"the rule says {describe(scenario)[0]} whatever is true, so there is no premise to be swapped"
+        )
     return _crossed(scenario, len(_premises(scenario)) + 1, True)
 
 
-def _crossed(scenario: Scenario, most: int, rule_first: bool) -> Crossing:
+def _crossed(scenario: Scenario, most: int, rule_first: bool) -> FactorialDesign:
     used = _premises(scenario)
-    found = Crossing.of(scenario, used)
+    found = FactorialDesign.of(scenario, used)
     if (reason := _unsettable(found)) is not None:
-        raise NotAsked(reason)
+        raise NotApplicable(reason)
     idle, partial = [n for n in scenario.proposition_names if n not in used], found
     for name in idle:
         if len(found.names) >= most:
             break
         wanted = {*found.names, name}
         order = (*found.names, name) if rule_first else tuple(n for n in scenario.proposition_names if n in wanted)
-        larger = Crossing.of(scenario, order)
+        larger = FactorialDesign.of(scenario, order)
         if len(larger.settings) > len(partial.settings) and _unsettable(larger) is None:
             partial = larger  # better than none, where nothing can be set freely beside the rule's propositions
             found = larger if len(larger.settings) == 2 * len(found.settings) else found
     if rule_first and found.names == used:
         found = partial
     if not found.names:
-        raise NotAsked("no proposition can be set, so there are no twins")
+        raise NotApplicable("no proposition can be set, so there are no twins")
     return found
 
 
-def _unsettable(crossing: Crossing) -> str | None:
+def _unsettable(crossing: FactorialDesign) -> str | None:
     """Why these propositions cannot be set one by one, or None."""
     leaning = premises(crossing.scenario)
     for i, name in enumerate(crossing.names):
@@ -264,6 +269,6 @@ def _unsettable(crossing: Crossing) -> str | None:
     try:
         for seed in range(TRIED):
             crossing.draw(seed)
-    except NotAsked as error:
+    except NotApplicable as error:
         return str(error)
     return None

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from policies.sites import Sited
+from policies.sites import IntervenablePolicy
 from probes.applicability import control
-from probes.interventions import Factorial, Shadowed, Subspace, bases_at_once
+from probes.interventions import Factorial, PairedWorlds, Subspace, bases_at_once
 from probes.levels.uses import Question, premise_subspace
 from probes.trace import STATIONS
 from sim.datatypes.action import Action
@@ -20,7 +20,7 @@ NOTICEABLE = {"steering": 0.02, "acceleration": 0.2}
 
 
 def used_map(
-    policy: Sited, question: Question, latents: dict[str, Factorial], draws: int, seed: int
+    policy: IntervenablePolicy, question: Question, latents: dict[str, Factorial], draws: int, seed: int
 ) -> tuple[str, list[list[float | None]]]:
     """Where along the way a swap at one site and one tick alone carries what twins do differently (`asked.control`).
 
@@ -57,8 +57,8 @@ def used_map(
 
 
 def _carried(
-    policy: Sited, question: Question, pairs: Sequence[tuple[Episode, Episode]], swaps: Mapping[str, Subspace],
-    controlled: str,
+    policy: IntervenablePolicy, question: Question, pairs: Sequence[tuple[Episode, Episode]],
+    swaps: Mapping[str, Subspace], controlled: str,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Drive bases beside their twins.
 
@@ -70,7 +70,7 @@ def _carried(
     memory, shadow_memory = policy.begin(len(bases)), policy.begin(len(bases))
     ticks: list[np.ndarray] = []
     cars, places, terms = [], [], []
-    with Shadowed(
+    with PairedWorlds(
         question.scenario, bases, twins, question.camera, question.threads, question.search
     ) as worlds:  # fmt: skip
         while len(slots := worlds.running()):
@@ -95,7 +95,7 @@ def _carried(
     return np.concatenate(ticks), np.concatenate(cars), np.concatenate(places), np.concatenate(terms, 1)
 
 
-def _stations(worlds: Shadowed, slots: np.ndarray) -> np.ndarray:
+def _stations(worlds: PairedWorlds, slots: np.ndarray) -> np.ndarray:
     """(S,) index of the last station that each ego has passed; the first one before any."""
     return np.clip(np.searchsorted(np.array(STATIONS), worlds.away(slots), side="right") - 1, 0, len(STATIONS) - 1)
 

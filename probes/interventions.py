@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from policies.sites import Sited
-from scenarios.sampling.sample import room_for
+from policies.sites import IntervenablePolicy
+from scenarios.sampling.sample import slots_needed
 from scenarios.scenario import Scenario
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
@@ -57,12 +57,12 @@ class Subspace:
         return base + (source - base) @ basis @ basis.T
 
 
-def everything(site: str, width: int) -> Subspace:
+def full_swap(site: str, width: int) -> Subspace:
     """The full swap: the ceiling of what an interchange at this site can do."""
     return Subspace(site, np.eye(width, dtype=np.float32), "full swap")
 
 
-def nothing(site: str, width: int) -> Subspace:
+def no_swap(site: str, width: int) -> Subspace:
     """No subspace at all: a swap that leaves the site as it is."""
     return Subspace(site, np.zeros((width, 1), np.float32), "nothing")
 
@@ -73,13 +73,13 @@ def random_subspace(site: str, width: int, rng: np.random.Generator) -> Subspace
     return Subspace(site, basis.astype(np.float32), "random variable")
 
 
-def leading(site: str, differences: np.ndarray, what: str) -> Subspace:
+def leading_directions(site: str, differences: np.ndarray, what: str) -> Subspace:
     """The subspace of rank <= 2 that holds most of the differences (n, D), uncentred."""
     _, _, rows = np.linalg.svd(differences.astype(np.float64), full_matrices=False)
     return Subspace(site, rows[:RANK].T.astype(np.float32).copy(), what)
 
 
-def without(differences: np.ndarray, other: np.ndarray, least: float) -> np.ndarray:
+def ablate(differences: np.ndarray, other: np.ndarray, least: float) -> np.ndarray:
     """`differences` (n, D) without their component along the leading directions of `other` (m, D), RANK at most.
 
     Args:
@@ -110,7 +110,7 @@ def bases_at_once(wanted: int) -> int:
     return wanted if most is None else min(wanted, most // 2)
 
 
-class Shadowed:
+class PairedWorlds:
     """Base worlds, each with a shadow that differs in propositions only; to be used in a `with` block.
 
     Args:
@@ -135,7 +135,7 @@ class Shadowed:
             raise ValueError(
                 f"{len(bases)} bases with a shadow each are {2 * len(bases)} worlds; {most_at_once()} can be"
             )
-        room = room_for(scenario)
+        room = slots_needed(scenario)
         with ExitStack() as stack:  # of two backends, the first is closed where the second cannot be made
             self.base, self.shadow = (
                 stack.enter_context(new_worlds(len(episodes), camera, room, threads=threads, search=search))
@@ -145,7 +145,7 @@ class Shadowed:
             self.shadow.reset(shadows)
             self._both = stack.pop_all()
 
-    def __enter__(self) -> Shadowed:
+    def __enter__(self) -> PairedWorlds:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -170,7 +170,7 @@ class Shadowed:
 
 
 def interchange(
-    policy: Sited,
+    policy: IntervenablePolicy,
     scenario: Scenario,
     bases: Sequence[Episode],
     sources: Sequence[Episode],
@@ -199,7 +199,7 @@ def interchange(
     found: list[tuple[np.ndarray, np.ndarray]] = []
     for chunk in in_chunks(rows, max(1, bases_at_once(len(rows)))):
         driven, shadows, groups = zip(*chunk)
-        with Shadowed(scenario, driven, shadows, camera, threads, search) as worlds:
+        with PairedWorlds(scenario, driven, shadows, camera, threads, search) as worlds:
             _drive_swapped(policy, worlds, np.array(groups), swaps, on_tick or (lambda backend: None))
             found.append((worlds.base.world.shown_decision.copy(), worlds.base.world.outcome.copy()))
     shown_decision, outcome = (np.concatenate(parts).reshape(-1, n) for parts in zip(*found))
@@ -207,8 +207,8 @@ def interchange(
 
 
 def _drive_swapped(
-    policy: Sited,
-    worlds: Shadowed,
+    policy: IntervenablePolicy,
+    worlds: PairedWorlds,
     groups: np.ndarray,
     swaps: Sequence[Sequence[Subspace]],
     on_tick: Callable[[Backend], None],
@@ -299,7 +299,7 @@ class Factorial:
 
 
 def observe_factorial(
-    policy: Sited,
+    policy: IntervenablePolicy,
     scenario: Scenario,
     bases: Sequence[Episode],
     settings: Sequence[Sequence[Episode]],
@@ -321,12 +321,12 @@ def observe_factorial(
     ticks, cars, parts = [], [], []
     for first in range(0, len(bases), size := max_at_once(len(bases))):
         part = slice(first, first + size)
-        with new_worlds(len(bases[part]), camera, room_for(scenario), threads=threads, search=search) as backend:
+        with new_worlds(len(bases[part]), camera, slots_needed(scenario), threads=threads, search=search) as backend:
             drive = _Drive.of(policy, backend, bases[part])
         found: list[dict[str, np.ndarray]] = []  # one a group of settings
         for group in in_chunks(settings, max(1, max_at_once(len(settings) * size) // size)):
             shadows = [e for episodes in group for e in episodes[part]]
-            with new_worlds(len(shadows), camera, room_for(scenario), threads=threads, search=search) as backend:
+            with new_worlds(len(shadows), camera, slots_needed(scenario), threads=threads, search=search) as backend:
                 found.append(drive.followed(policy, backend, shadows, tuple(sites), every))
         parts.append({site: np.concatenate([latents[site] for latents in found], 1) for site in sites})
         kept = range(0, len(drive.slots), every)
@@ -351,7 +351,7 @@ class _Drive:
     worlds: list[World]
 
     @classmethod
-    def of(cls, policy: Sited, backend: Backend, episodes: Sequence[Episode]) -> _Drive:
+    def of(cls, policy: IntervenablePolicy, backend: Backend, episodes: Sequence[Episode]) -> _Drive:
         """Drive episodes to their end."""
         drive = cls([], [], [])
         backend.reset(episodes)
@@ -366,7 +366,12 @@ class _Drive:
         return drive
 
     def followed(
-        self, policy: Sited, backend: Backend, shadows: Sequence[Episode], sites: tuple[str, ...], every: int
+        self,
+        policy: IntervenablePolicy,
+        backend: Backend,
+        shadows: Sequence[Episode],
+        sites: tuple[str, ...],
+        every: int,
     ) -> dict[str, np.ndarray]:
         """Site -> (F, K, D) latents of `policy` in K lists of B shadows, list after list, which follow this drive."""
         lists = len(shadows) // len(self.worlds[0].tick)

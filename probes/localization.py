@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from policies.sites import Sited
+from policies.sites import IntervenablePolicy
 from probes.applicability import premises
 from probes.mdl import common_size, matched, online_codelength
 from probes.trace import Trace
@@ -138,8 +138,8 @@ def variables_of(
 
 
 def held_map(
-    policy: Sited, scenario: Scenario, episodes: Sequence[Episode], trace: Trace, truth: np.ndarray, name: str,
-    seed: int, passenger: str = "untrained",
+    policy: IntervenablePolicy, scenario: Scenario, episodes: Sequence[Episode], trace: Trace, truth: np.ndarray,
+    name: str, seed: int, passenger: str = "untrained",
 ) -> Held:  # fmt: skip
     """Code every variable at every site and station, beside shuffled labels and the untrained network.
 
@@ -216,8 +216,8 @@ def _significant(gains: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _visible(
-    policy: Sited, trace: Trace, labels: Mapping[str, np.ndarray], rows: Mapping[str, np.ndarray], order: np.ndarray,
-    saved: np.ndarray, threshold: float, passenger: str,
+    policy: IntervenablePolicy, trace: Trace, labels: Mapping[str, np.ndarray], rows: Mapping[str, np.ndarray],
+    order: np.ndarray, saved: np.ndarray, threshold: float, passenger: str,
 ) -> np.ndarray:  # fmt: skip
     """(V, stations) where a premise is readable before any memory: from this tick's picture alone."""
     sites = list(policy.sites)

@@ -25,10 +25,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from policies.controllers.path_follower import Manner
+from policies.controllers.path_follower import DrivingStyle
 from policies.expert.expert import Expert
 from policies.learner import LearnerSettings, build
-from policies.sites import Sited
+from policies.sites import IntervenablePolicy
 from scenarios.gym.registration import truth_of
 from scenarios.rules.ast import names as names_in
 from scenarios.rules.compile import evaluate
@@ -45,7 +45,7 @@ VISIBLE = -10.0  # [m] from the junction: farther away the evidence is visible, 
 NEAR = -6.0  # [m] from the junction: from here on the conclusion is drawn (LateFusion)
 
 
-class PlantedMind(Sited):
+class PlantedModel(IntervenablePolicy):
     """A recurrent state of rotated registers, and a decision read off them.
 
     Args:
@@ -108,7 +108,7 @@ class PlantedMind(Sited):
 
     def _driven(self, seen: PrivilegedInput, decision: np.ndarray) -> Action:
         """What the expert's hands do towards a decision (S,)."""
-        return Expert(lambda _: decision, Manner()).act(seen, np.zeros((len(seen.slots), 0)))[0]
+        return Expert(lambda _: decision, DrivingStyle()).act(seen, np.zeros((len(seen.slots), 0)))[0]
 
     def _read(self, state: Tensor) -> dict[str, np.ndarray]:
         """Register -> (S,) what stands in it."""
@@ -126,7 +126,7 @@ def _signs(values: Any) -> np.ndarray:
     return np.where(np.asarray(values, bool), 1.0, -1.0).astype(np.float32)
 
 
-class RuleRegister(PlantedMind):
+class RuleRegister(PlantedModel):
     """Every premise has its register, and so has the conclusion from what stood there a tick ago: it is acted upon."""
 
     def __init__(self, scenario: Scenario, seed: int = 0) -> None:
@@ -144,7 +144,7 @@ class RuleRegister(PlantedMind):
         return np.where(registers["conclusion"] > 0, DECISION["left"], DECISION["right"])
 
 
-class Premises(PlantedMind):
+class Premises(PlantedModel):
     """Every premise has its register; the rule is applied to what stands there, and its verdict is held nowhere."""
 
     def __init__(self, scenario: Scenario, seed: int = 0) -> None:
@@ -160,7 +160,7 @@ class Premises(PlantedMind):
         return evaluate(self.scenario.rule, {name: value > 0 for name, value in registers.items()})
 
 
-class FusedRule(PlantedMind):
+class FusedRule(PlantedModel):
     """Works the decision out where it senses, and holds the decision alone."""
 
     def __init__(self, scenario: Scenario, seed: int = 0) -> None:
@@ -176,7 +176,7 @@ class FusedRule(PlantedMind):
         return np.where(registers["decision"] > 0, DECISION["left"], DECISION["right"])
 
 
-class EarlyFusion(PlantedMind):
+class EarlyFusion(PlantedModel):
     """Its encoder shows the premises while they are visible; they are joined there, and the conclusion is remembered.
 
     The memory never holds a premise. Once the evidence is out of sight it keeps its conclusion as it is.
@@ -225,7 +225,7 @@ class IdleEncoder(EarlyFusion):
         return decision == DECISION["left"], _away(seen) < VISIBLE
 
 
-class LateFusion(PlantedMind):
+class LateFusion(PlantedModel):
     """Its memory holds the premises; the conclusion is drawn near the junction only, in a later site."""
 
     def __init__(self, scenario: Scenario, seed: int = 0) -> None:
@@ -253,7 +253,7 @@ class LateFusion(PlantedMind):
         return self._driven(seen, np.where(concluded > 0, DECISION["left"], DECISION["right"])), state
 
 
-class Shortcut(PlantedMind):
+class Shortcut(PlantedModel):
     """Goes by a distractor: left if it is there.
 
     Args:
@@ -274,7 +274,7 @@ class Shortcut(PlantedMind):
         return np.where(registers[self.registers[0]] > 0, DECISION["left"], DECISION["right"])
 
 
-class Memoriser(PlantedMind):
+class Memoriser(PlantedModel):
     """Knows the way of every episode that it was shown; elsewhere it goes by the parity of the episode's number.
 
     Args:
@@ -298,6 +298,6 @@ class Memoriser(PlantedMind):
         return np.where(registers["remembered"] > 0, DECISION["left"], DECISION["right"])
 
 
-def untrained(settings: LearnerSettings | None = None, seed: int = 0) -> Sited:
+def untrained(settings: LearnerSettings | None = None, seed: int = 0) -> IntervenablePolicy:
     """A network with fresh weights."""
     return build(settings or LearnerSettings(), seed)

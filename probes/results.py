@@ -22,7 +22,7 @@ def quick_share(time_limit: float) -> float:
 
 
 @dataclass(frozen=True)
-class Share:
+class Proportion:
     """A share of n independent episodes, with its Wilson 95 % interval.
 
     The Wilson interval stands where the design has an episode bootstrap: where all of n episodes agree, the
@@ -34,7 +34,7 @@ class Share:
     n: int
 
     @classmethod
-    def of(cls, hits: np.ndarray) -> Share:
+    def of(cls, hits: np.ndarray) -> Proportion:
         """The share of true entries of `hits` (n,) bool, or the mean of (n,) shares, one an episode."""
         n = len(hits)
         if not n:
@@ -48,7 +48,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Level:
+class LevelResult:
     """One level of evidence.
 
     Args:
@@ -68,18 +68,18 @@ class Level:
     threshold: float | None = None
     baselines: dict[str, dict[str, Any]] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
-    not_asked: str = ""
+    not_applicable: str = ""
     undecided: str = ""
 
     @classmethod
-    def unasked(cls, reason: str) -> Level:
+    def unasked(cls, reason: str) -> LevelResult:
         """A level that was not asked: no value, and neither passed nor failed."""
-        return cls(None, None, None, f"not asked: {reason}", not_asked=reason)
+        return cls(None, None, None, f"not asked: {reason}", not_applicable=reason)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data; `not_asked` and `undecided` only where they say something."""
+        """Plain data; `not_applicable` and `undecided` only where they say something."""
         data = asdict(self)
-        return {k: v for k, v in data.items() if v or k not in ("not_asked", "undecided")}
+        return {k: v for k, v in data.items() if v or k not in ("not_applicable", "undecided")}
 
 
 def cell_name(names: tuple[str, ...], cell: tuple[bool, ...]) -> str:

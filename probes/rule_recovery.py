@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scenarios.rules.ast import Choose, Rule, names
+from scenarios.rules.ast import IfElse, Rule, names
 from scenarios.rules.logic import Cell, all_cells, anf, describe_cell, equivalent, rule_from_table, truth_table, when
 from sim.datatypes.vocabulary import DECISION, TURNS
 
@@ -168,12 +168,12 @@ def _verdict(cell: Cell, counts: tuple[int, ...], counted: Sequence[str]) -> Cel
 
 def _formulas(rule: Rule) -> tuple[str, str]:
     """The rule's conditions as text, as sums of products and as algebraic normal forms."""
-    if not isinstance(rule, Choose):
+    if not isinstance(rule, IfElse):
         return f"{rule}: true", f"{rule}: true"
     sums, normal, step = [], [], rule
     while True:  # a minimal rule is a chain: each condition is already the shortest sum of products
         sums.append(f"{step.then}: {step.condition}")
         normal.append(f"{step.then}: {anf(when(rule, str(step.then)))}")
-        if not isinstance(step.otherwise, Choose):
+        if not isinstance(step.otherwise, IfElse):
             return "; ".join(sums), "; ".join(normal)
         step = step.otherwise

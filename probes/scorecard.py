@@ -21,10 +21,18 @@ from typing import Any, Protocol
 import numpy as np
 
 from policies.base import Policy
-from policies.evaluate import Tally, drive
+from policies.evaluate import EvaluationResult, evaluate
 from policies.learner import Learner, LearnerSettings, build, untrained_twin
-from policies.sites import Sited
-from probes.applicability import Crossing, NotAsked, control, crossed, place, question, read_at_junction
+from policies.sites import IntervenablePolicy
+from probes.applicability import (
+    FactorialDesign,
+    NotApplicable,
+    control,
+    factorial_design,
+    place,
+    question,
+    read_at_junction,
+)
 from probes.baselines import NearestNeighbour, best_single_proposition
 from probes.effects import used_map
 from probes.interventions import Factorial
@@ -43,7 +51,7 @@ from probes.levels.behaviour import (
 from probes.levels.encodes import encodes, name_of_truth, tables
 from probes.levels.uses import Question, Swaps, study, uses
 from probes.localization import Held, held_map
-from probes.results import LEVELS, QUICK_SECONDS, Level, quick_share
+from probes.results import LEVELS, QUICK_SECONDS, LevelResult, quick_share
 from probes.rule_recovery import Recovered
 from probes.trace import DECISION_STATION, STATIONS, trace
 from probes.twin_recording import record_twins as _record
@@ -123,11 +131,11 @@ class Scoring:
 
     def __init__(
         self,
-        policy: Sited,
+        policy: IntervenablePolicy,
         scenario: Scenario,
         settings: ProbeSettings,
         camera: Camera,
-        untrained: Sited | None = None,
+        untrained: IntervenablePolicy | None = None,
         frames: tuple[np.ndarray, ...] | None = None,
         seed: int = 0,
         threads: int = 2,
@@ -150,7 +158,7 @@ class Scoring:
 
     def card(self, checkpoint: str) -> dict[str, Any]:
         """The whole scorecard as plain data."""
-        levels: dict[str, Level] = {}
+        levels: dict[str, LevelResult] = {}
         levels["imitates"] = self._timed("imitates", self._imitates)
         levels["generalises"], found, levels["recovered"] = self._timed("generalises", self._generalises)
         levels["encodes"], league, random, where = self._timed("encodes", self._encodes)
@@ -197,9 +205,9 @@ class Scoring:
         self.durations[name] = time.perf_counter() - begun
         return result
 
-    def _drive(self, policy: Policy, episodes: list[Episode], what: str) -> Tally:
+    def _drive(self, policy: Policy, episodes: list[Episode], what: str) -> EvaluationResult:
         self.progress.stage(what, len(episodes))
-        return drive(
+        return evaluate(
             policy, self.scenario, episodes, self.camera, self.settings.worlds, self.threads, self.search,
             on_done=self.progress.advance,
         )  # fmt: skip
@@ -220,29 +228,29 @@ class Scoring:
             found["best other single proposition"] = best
         return found
 
-    def _crossing(self) -> Crossing:
+    def _crossing(self) -> FactorialDesign:
         """What interventions on the world set: the rule's propositions, and others up to MOST_SET."""
-        return crossed(self.scenario, MOST_SET)
+        return factorial_design(self.scenario, MOST_SET)
 
     def _question(self) -> str | None:
         try:
             return question(self.scenario)
-        except NotAsked:
+        except NotApplicable:
             return None
 
-    def _imitates(self) -> Level:
+    def _imitates(self) -> LevelResult:
         split = train_split(self.scenario)
         episodes = by_cells(self.scenario, split, self.settings.per_cell, self._first)
         tally = self._drive(self.policy, episodes, "imitates: driving the training split")
         return imitates(self.scenario, tally, self._baselines(split, self._first + 100_000))
 
-    def _generalises(self) -> tuple[Level, Recovered | None, Level]:
+    def _generalises(self) -> tuple[LevelResult, Recovered | None, LevelResult]:
         """The level, the rule that twins give back, and the level of that."""
         try:
             crossing = self._crossing()
             groups = twin_episodes(crossing, self.settings.draws, self._first + 300_000)
-        except NotAsked as reason:
-            return Level.unasked(str(reason)), None, Level.unasked(str(reason))
+        except NotApplicable as reason:
+            return LevelResult.unasked(str(reason)), None, LevelResult.unasked(str(reason))
         split = test_split(self.scenario)
         episodes = by_cells(self.scenario, split, self.settings.per_cell, self._first + 200_000)
         tally = self._drive(self.policy, episodes, "generalises: driving the test split")
@@ -251,17 +259,17 @@ class Scoring:
         found = truth_table_of(twins)
         try:
             level = generalises(self.scenario, tally, twins, self._baselines(split, self._first + 400_000))
-        except NotAsked as reason:
-            level = Level.unasked(str(reason))
+        except NotApplicable as reason:
+            level = LevelResult.unasked(str(reason))
         return level, found, self._recovered(found)
 
-    def _encodes(self) -> tuple[Level, list[dict[str, Any]], dict[str, float] | None, Held | None]:
+    def _encodes(self) -> tuple[LevelResult, list[dict[str, Any]], dict[str, float] | None, Held | None]:
         try:
             return self._encoded()
-        except NotAsked as reason:
-            return Level.unasked(str(reason)), [], None, None
+        except NotApplicable as reason:
+            return LevelResult.unasked(str(reason)), [], None, None
 
-    def _encoded(self) -> tuple[Level, list[dict[str, Any]], dict[str, float], Held]:
+    def _encoded(self) -> tuple[LevelResult, list[dict[str, Any]], dict[str, float], Held]:
         # Set by twins, not drawn: what a scenario lets go together always (a shortcut) must come apart here.
         question(self.scenario)
         crossing = self._crossing()
@@ -284,13 +292,13 @@ class Scoring:
         self.progress.advance(1)
         return replace(level, details=level.details | {"held": where.said()}), league, random, where
 
-    def _uses(self, where: Held | None) -> tuple[Level, Swaps | None, Any]:
+    def _uses(self, where: Held | None) -> tuple[LevelResult, Swaps | None, Any]:
         try:
             return self._swapped(Question.of(self.scenario, self.camera, self.threads, self.search), where)
-        except NotAsked as reason:
-            return Level.unasked(str(reason)), None, (None, None)
+        except NotApplicable as reason:
+            return LevelResult.unasked(str(reason)), None, (None, None)
 
-    def _swapped(self, question: Question, where: Held | None) -> tuple[Level, Swaps, Any]:
+    def _swapped(self, question: Question, where: Held | None) -> tuple[LevelResult, Swaps, Any]:
         stages = 1 + 3 * len(question.rule_names) + 1
         self.progress.stage("uses: swapping latents in closed loop", stages)
         level, swaps, latents = uses(
@@ -308,12 +316,12 @@ class Scoring:
             asked = Question.of(self.scenario, self.camera, self.threads, self.search)
             _record(self.policy, asked, self._studied, path, self._first + 950_000)
 
-    def _recovered(self, found: Recovered) -> Level:
+    def _recovered(self, found: Recovered) -> LevelResult:
         same = found.same_as(self.scenario.rule)
         rows = table_rows(self.scenario, found)
         right = np.array([r["decided"] == r["expert"] for r in rows], float)
         undecided = [r for r in rows if r["decided"] is None]
-        return Level(
+        return LevelResult(
             value=float(right.mean()),
             interval=None,
             passed=bool(same),
@@ -351,14 +359,14 @@ def frames_of(
 
 
 def score(
-    policy: Sited,
+    policy: IntervenablePolicy,
     scenario: Scenario,
     settings: ProbeSettings,
     camera: Camera,
     *,
     checkpoint: str,
     frames: tuple[np.ndarray, ...] | None = None,
-    untrained: Sited | None = None,
+    untrained: IntervenablePolicy | None = None,
     seed: int = 0,
     threads: int = 2,
     search: tuple[Path, ...] = (),
@@ -380,7 +388,7 @@ def score(
 
 
 def record_twins(
-    policy: Sited,
+    policy: IntervenablePolicy,
     scenario: Scenario,
     camera: Camera,
     path: Path,

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from policies.sites import Sited
-from scenarios.sampling.sample import room_for
+from policies.sites import IntervenablePolicy
+from scenarios.sampling.sample import slots_needed
 from scenarios.scenario import Scenario
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
@@ -87,7 +87,7 @@ class Trace:
 
 
 def trace(
-    policy: Sited,
+    policy: IntervenablePolicy,
     scenario: Scenario,
     episodes: Sequence[Episode],
     camera: Camera,
@@ -95,7 +95,7 @@ def trace(
     threads: int = 2,
     search: Sequence[Path] = (),
     on_done: Callable[[float], None] | None = None,
-    passengers: Mapping[str, Sited] | None = None,
+    passengers: Mapping[str, IntervenablePolicy] | None = None,
     labels: Labels | None = None,
     pictured: Sequence[float] = (DECISION_STATION,),
 ) -> Trace:
@@ -109,7 +109,7 @@ def trace(
     """
     parts: list[Trace] = []
     for chunk in in_chunks(episodes, max_at_once(worlds)):
-        with new_worlds(len(chunk), camera, room_for(scenario), threads=threads, search=search) as backend:
+        with new_worlds(len(chunk), camera, slots_needed(scenario), threads=threads, search=search) as backend:
             parts.append(_trace_chunk(policy, passengers or {}, backend, chunk, labels, pictured))
         if on_done is not None:
             on_done(len(chunk))
@@ -128,7 +128,13 @@ def trace(
 class _Carrying:
     """The driver with its passengers, as one driver; `now` and `true` hold the latest tick's latents and labels."""
 
-    def __init__(self, driver: Sited, passengers: Mapping[str, Sited], backend: Backend, labels: Labels | None) -> None:
+    def __init__(
+        self,
+        driver: IntervenablePolicy,
+        passengers: Mapping[str, IntervenablePolicy],
+        backend: Backend,
+        labels: Labels | None,
+    ) -> None:
         self.needs, self.driver, self.passengers, self.backend = driver.needs, driver, passengers, backend
         self.labels = labels
         self.now: dict[str, np.ndarray] = {}
@@ -159,8 +165,8 @@ class _Carrying:
 
 
 def _trace_chunk(
-    policy: Sited,
-    passengers: Mapping[str, Sited],
+    policy: IntervenablePolicy,
+    passengers: Mapping[str, IntervenablePolicy],
     backend: Backend,
     chunk: Sequence[Episode],
     labels: Labels | None,

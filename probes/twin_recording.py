@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from policies.sites import Sited
-from probes.applicability import NotAsked, place
+from policies.sites import IntervenablePolicy
+from probes.applicability import NotApplicable, place
 from probes.interventions import Factorial, Subspace, interchange
 from probes.levels.uses import Question, premise_subspace, sites_swapped
 from scenarios.rules.logic import Cell
@@ -76,11 +76,11 @@ def pick_cells(question: Question) -> tuple[str, Cell, Cell]:
             twin = question.crossing.partner(base, column)
             if not base[column] and twin is not None and question.decide(base) != question.decide(twin):
                 return premise, base, twin
-    raise NotAsked("no twins can be made in which one premise alone changes what the rule wants")
+    raise NotApplicable("no twins can be made in which one premise alone changes what the rule wants")
 
 
 def record_twins(
-    policy: Sited, question: Question, latents: dict[str, Factorial], path: Path, seed: int
+    policy: IntervenablePolicy, question: Question, latents: dict[str, Factorial], path: Path, seed: int
 ) -> dict[str, str]:
     """Drive the three runs and write them to `path` (.npz).
 

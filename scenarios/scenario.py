@@ -25,17 +25,17 @@ from scenarios.rules.variables import conditions_of
 from scenarios.schema.actors import ActorModel, DriverStateModel, TrafficModel
 from scenarios.schema.arms import CALLED, arms_of, ways_of
 from scenarios.schema.base import options_of
-from scenarios.schema.distributions import Draw
+from scenarios.schema.distributions import Distribution
 from scenarios.schema.map import ChangeBase, FileModel, MapModel, SignModel
-from scenarios.schema.variables import couplings_of, draws_of, more_of, untold_of
+from scenarios.schema.variables import couplings_of, draws_of, more_of, unobservable_variables
 from scenarios.schema.where import definitions_of
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import DecisionSpec
 from sim.sensors.registry import Sensor
 
-__all__ = ["EVERY", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
+__all__ = ["ALL_EPISODES", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
 
-EVERY = "every"  # the split that every scenario has: all cells, as in the unsplit sampling
+ALL_EPISODES = "every"  # the split that every scenario has: all cells, as in the unsplit sampling
 FOR_PEOPLE = ("description", "why_hard", "shown_by")  # keys that change nothing but what people read
 
 
@@ -74,7 +74,7 @@ class Scenario:
     description: str
     map: MapModel
     actors: tuple[ActorModel, ...]
-    draws: Mapping[str, Draw]
+    draws: Mapping[str, Distribution]
     couplings: Mapping[str, Number]
     presences: Mapping[str, Formula]
     propositions: tuple[Proposition, ...]
@@ -282,10 +282,10 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
                 ("shown_by", name),
                 f"unknown proposition '{name}'; known are {known_names(known)}{did_you_mean(name, known)}",
             )
-    splits: dict[str, Formula] = {EVERY: Constant(True)}
+    splits: dict[str, Formula] = {ALL_EPISODES: Constant(True)}
     for name, text in model.splits.items():
-        if name == EVERY:
-            raise lines.error(("splits", name), f"the split '{EVERY}' is always there; wanted another name")
+        if name == ALL_EPISODES:
+            raise lines.error(("splits", name), f"the split '{ALL_EPISODES}' is always there; wanted another name")
         splits[name] = _split(name, text, known, defined, lines)
     draws, couplings = draws_of(model), couplings_of(model, lines)
     presences = {
@@ -312,7 +312,7 @@ def _propositions(model: FileModel, lines: Lines) -> tuple[Proposition, ...]:
     actors, signs = [a.name for a in model.actors], [s.name for s in model.signs]
     options = {f"actors.{a.name}.{k}": options_of(getattr(a, k)) for a in model.actors for k in ("kind", "turn")}
     options |= {f"signs.{s.name}.{k}": options_of(getattr(s, k)) for s in model.signs for k in ("kind", "text")}
-    untold, traffic = untold_of(model), model.traffic is not None
+    untold, traffic = unobservable_variables(model), model.traffic is not None
     found: list[Proposition] = []
     for name, text in model.propositions.items():
         path: KeyPath = ("propositions", name)

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from scenarios.reading.yaml import Lines, ScenarioError, check, read_yaml
-from scenarios.scenario import EVERY, Scenario, load_scenario
+from scenarios.scenario import ALL_EPISODES, Scenario, load_scenario
 from sim.core.errors import did_you_mean, known_names
 
 ALL = "all"  # twins of every proposition
@@ -27,7 +27,7 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     scenario: str
-    split: str = EVERY
+    split: str = ALL_EPISODES
     episodes: int = Field(100, ge=1, strict=True)
     twins: str | None = None
 

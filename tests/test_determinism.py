@@ -20,7 +20,7 @@ from dagger.training.demonstrations import Demonstration
 from dagger.training.loader import RenderingLoader
 from policies.expert.expert import Expert
 from policies.learner import Learner, LearnerSettings, build
-from scenarios.sampling.sample import batch, room_for
+from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
@@ -41,14 +41,14 @@ def scenario() -> Scenario:
 
 @pytest.fixture(scope="module")
 def episodes(scenario: Scenario) -> list[Episode]:
-    return batch(scenario, range(300), "test")
+    return balanced_batch(scenario, range(300), "test")
 
 
 def played(
     scenario: Scenario, episodes: list[Episode], threads: int, camera: Camera = SMALL
 ) -> list[tuple[dict[str, bytes], bytes]]:
     """Every world's bytes and picture after TICKS ticks of actions that hang on its seed alone."""
-    backend = EmbeddedWorld(len(episodes), camera, room_for(scenario), threads)
+    backend = EmbeddedWorld(len(episodes), camera, slots_needed(scenario), threads)
     backend.reset(episodes)
     chances = [np.random.default_rng(e.seed) for e in episodes]
     for _ in range(TICKS):
@@ -95,7 +95,7 @@ def test_a_picture_of_full_size_does_not_depend_on_the_batch(scenario: Scenario,
 
 
 def test_a_camera_with_threads_draws_the_same(scenario: Scenario, episodes: list[Episode]) -> None:
-    backend = EmbeddedWorld(64, SMALL, room_for(scenario))
+    backend = EmbeddedWorld(64, SMALL, slots_needed(scenario))
     backend.reset(episodes[:64])
     bank = backend.maps.arrays
     one = render(bank, backend.world, SMALL, threads=1)
@@ -111,7 +111,8 @@ def learner() -> Learner:
 def test_a_rollout_repeats_to_the_byte(scenario: Scenario, episodes: list[Episode]) -> None:
     for make in (lambda: Expert.of(scenario), learner):
         first, second = (
-            rollout(EmbeddedWorld(12, SMALL, room_for(scenario), threads), make(), episodes[:12]) for threads in (1, 2)
+            rollout(EmbeddedWorld(12, SMALL, slots_needed(scenario), threads), make(), episodes[:12])
+            for threads in (1, 2)
         )
         for name in DYNAMIC_FIELDS:
             assert first.moving[name].tobytes() == second.moving[name].tobytes()
@@ -120,7 +121,7 @@ def test_a_rollout_repeats_to_the_byte(scenario: Scenario, episodes: list[Episod
 
 
 def mixed(scenario: Scenario, episodes: list[Episode], worlds: int) -> list[Demonstration]:
-    backend = EmbeddedWorld(worlds, SMALL, room_for(scenario))
+    backend = EmbeddedWorld(worlds, SMALL, slots_needed(scenario))
     torch.set_num_threads(1)
     return collect(
         backend, Expert.of(scenario), learner(), episodes,
@@ -167,7 +168,7 @@ def test_the_loader_redraws_the_rollouts_frames_bit_for_bit(
 ) -> None:
     from dagger.training.demonstrations import DemonstrationStore
 
-    backend = EmbeddedWorld(5, SMALL, room_for(scenario))
+    backend = EmbeddedWorld(5, SMALL, slots_needed(scenario))
     watching = Watching(Expert.of(scenario), backend)
     found = collect(
         backend,

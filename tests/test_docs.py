@@ -32,8 +32,8 @@ from probes.results import LEVELS
 from scenarios.checks.leak_check import check_leaks
 from scenarios.rules.ast import names
 from scenarios.sampling.leaderboard_routes import read_routes
-from scenarios.sampling.sample import batch, cells, decision, twin, valuation
-from scenarios.scenario import EVERY, Scenario, from_text, load_scenario
+from scenarios.sampling.sample import balanced_batch, cells, decision, twin, valuation
+from scenarios.scenario import ALL_EPISODES, Scenario, from_text, load_scenario
 from sim.datatypes.camera import Camera
 from tests.architecture import PACKAGES, ROOT
 
@@ -167,12 +167,12 @@ def test_a_python_block_runs_in_a_fresh_interpreter(block: Block, tmp_path: Path
 def test_a_scenario_of_a_page_has_a_rule_splits_and_no_leak(block: Block) -> None:
     scenario = from_text(block.text, block.place)
     for split in scenario.splits:
-        drawn = batch(scenario, range(60), split)
+        drawn = balanced_batch(scenario, range(60), split)
         assert len({decision(scenario, e) for e in drawn}) > 1, f"split '{split}' has one answer only"
         assert {tuple(valuation(scenario, e).values()) for e in drawn} == set(cells(scenario, split))
-    assert set(cells(scenario, "train")) < set(cells(scenario, "test")) == set(cells(scenario, EVERY))
+    assert set(cells(scenario, "train")) < set(cells(scenario, "test")) == set(cells(scenario, ALL_EPISODES))
     for premise in names(scenario.rule):
-        pairs = [(e, twin(scenario, e, premise)) for e in batch(scenario, range(60), EVERY)]
+        pairs = [(e, twin(scenario, e, premise)) for e in balanced_batch(scenario, range(60), ALL_EPISODES)]
         assert any(decision(scenario, a) != decision(scenario, b) for a, b in pairs), f"'{premise}' decides nothing"
     report = check_leaks(scenario, FEW, splits=False)
     assert report.passed, str(report)
@@ -222,8 +222,8 @@ def test_a_command_line_is_understood_and_names_what_exists(command: str, typing
     rule, split, cell = (getattr(options, word, None) for word in ("rule", "split", "cell"))
     for scenario in chosen:
         scenario = scenario if rule is None else scenario.with_rule(rule)
-        scenario.split(split or EVERY)
-        choose_cell(scenario, split or EVERY, cell or "", 0)
+        scenario.split(split or ALL_EPISODES)
+        choose_cell(scenario, split or ALL_EPISODES, cell or "", 0)
     if driver := getattr(options, "driver", None):
         choose_driver(driver)
 

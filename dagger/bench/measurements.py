@@ -19,7 +19,7 @@ import numpy as np
 from dagger.bench.case import Case, Measure, repeated
 from dagger.training.loader import RenderingLoader
 from dagger.training.steps import FitSettings, Fitter
-from scenarios.sampling.sample import batch, room_for
+from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import load_scenario
 from sim.carla.load_clients import Driver, Server
 from sim.datatypes.action import Action
@@ -183,8 +183,8 @@ def camera_steps(worlds: int, threads: int) -> Measure:
     from policies.expert.expert import Expert
 
     scenario = load_scenario(SCENE)
-    backend = EmbeddedWorld(worlds, Camera(), room_for(scenario), threads=threads)
-    return _driven(backend, Expert.of(scenario), batch(scenario, range(max(worlds, 64)), "train"))
+    backend = EmbeddedWorld(worlds, Camera(), slots_needed(scenario), threads=threads)
+    return _driven(backend, Expert.of(scenario), balanced_batch(scenario, range(max(worlds, 64)), "train"))
 
 
 def _driven(backend: EmbeddedWorld, expert: Any, episodes: Sequence[Episode]) -> Measure:
@@ -240,8 +240,8 @@ def demonstrated(threads: int, cache: int) -> RenderingLoader:
     from policies.expert.expert import Expert
 
     scenario = load_scenario(SCENE)
-    backend = EmbeddedWorld(DEMONSTRATED, Camera(), room_for(scenario), threads=threads)
-    episodes = batch(scenario, range(DEMONSTRATED), "train")
+    backend = EmbeddedWorld(DEMONSTRATED, Camera(), slots_needed(scenario), threads=threads)
+    episodes = balanced_batch(scenario, range(DEMONSTRATED), "train")
     shown = collect(
         backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0,
         "expert",

@@ -19,7 +19,7 @@ import tyro
 
 from dagger.bench.case import Case
 from dagger.console import Bars, output, table
-from dagger.options import BadInput
+from dagger.options import UsageError
 from dagger.runs.folder import commit, versions
 from dagger.runs.results import ResultsLog
 from sim.core.errors import did_you_mean, known_names
@@ -58,11 +58,11 @@ class Options:
         """Refuse what cannot be measured."""
         for name in ("repeats", "threads"):
             if (value := getattr(self, name)) < 1:
-                raise BadInput(f"--{name} was given {value}; wanted at least 1")
+                raise UsageError(f"--{name} was given {value}; wanted at least 1")
         if not 0 < self.seconds <= 600:
-            raise BadInput(f"--seconds was given {self.seconds}; wanted more than 0 and at most 600")
+            raise UsageError(f"--seconds was given {self.seconds}; wanted more than 0 and at most 600")
         if not self.worlds or min(self.worlds) < 1:
-            raise BadInput(f"--worlds was given {self.worlds}; wanted batch sizes of at least 1")
+            raise UsageError(f"--worlds was given {self.worlds}; wanted batch sizes of at least 1")
 
 
 def main(options: Options) -> int:
@@ -71,7 +71,7 @@ def main(options: Options) -> int:
 
     known, asked = measurements.NAMES, (*options.benchmarks, *options.only)
     if odd := next((n for n in asked if n not in known), None):
-        raise BadInput(f"there is no benchmark '{odd}'; known are {known_names(known)}{did_you_mean(odd, known)}")
+        raise UsageError(f"there is no benchmark '{odd}'; known are {known_names(known)}{did_you_mean(odd, known)}")
     chosen = [n for n in known if (n in asked if asked else n != "compile") or
               (n == "compile" and options.cold)]  # fmt: skip
     cases = [case for name in chosen for case in measurements.cases(name, options.worlds, options.threads)]

@@ -9,7 +9,7 @@ import tyro
 
 from dagger.backends import PORT, check_backend
 from dagger.console import Bars, output, table
-from dagger.options import BadInput, check_seed
+from dagger.options import UsageError, check_seed
 
 SHARD = 256  # episodes in a shard: what an interruption can cost
 SEEDS = 7_000_000  # apart from the seeds of training, evaluation and probes
@@ -57,7 +57,7 @@ class Options:
         check_seed(self.seed)
         for name in ("episodes", "worlds", "threads"):
             if (value := getattr(self, name)) < 1:
-                raise BadInput(f"--{name} was given {value}; wanted at least 1")
+                raise UsageError(f"--{name} was given {value}; wanted at least 1")
 
 
 def main(options: Options) -> int:
@@ -67,7 +67,7 @@ def main(options: Options) -> int:
     from dagger.training.collect import collect
     from dagger.training.demonstrations import DemonstrationStore
     from policies.expert.expert import Expert
-    from scenarios.sampling.sample import batch, room_for
+    from scenarios.sampling.sample import balanced_batch, slots_needed
     from scenarios.scenario import load_scenario
     from sim.world.backends import max_at_once, new_worlds
 
@@ -85,10 +85,10 @@ def main(options: Options) -> int:
             first = options.seed * 10_000_000 + SEEDS
             tag = f"{scenario.name}-{scenario.digest()[:8]}-{options.split}-{first + start}-{first + stop}"
             if tag not in store.tags():
-                episodes = batch(scenario, range(first + start, first + stop), options.split)
+                episodes = balanced_batch(scenario, range(first + start, first + stop), options.split)
                 with new_worlds(
-                    max_at_once(min(options.worlds, stop - start)), None, room_for(scenario), threads=options.threads,
-                    search=search,
+                    max_at_once(min(options.worlds, stop - start)), None, slots_needed(scenario),
+                    threads=options.threads, search=search,
                 ) as backend:  # fmt: skip
                     found = collect(
                         backend, expert, None, episodes, BetaSchedule(), 0,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import tyro
 
-from dagger.options import BadInput, check_seed
+from dagger.options import UsageError, check_seed
 from dagger.runs.folder import write_atomically
-from scenarios.scenario import EVERY
+from scenarios.scenario import ALL_EPISODES
 
 
 @dataclass(frozen=True)
@@ -34,24 +34,24 @@ class Options:
     routes: Path | None = None
     seeds: int = 10
     seed: int = 0
-    split: str = EVERY
+    split: str = ALL_EPISODES
     maps: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is no number of episodes."""
         if self.seeds < 1:
-            raise BadInput(f"--seeds was given {self.seeds}; wanted at least 1")
+            raise UsageError(f"--seeds was given {self.seeds}; wanted at least 1")
 
 
 def main(options: Options) -> int:
     """Draw the episodes, write them, and print the files' paths."""
     if not options.scenarios or (options.openscenario is None and options.routes is None):
-        raise BadInput(
+        raise UsageError(
             "export wants a scenario and a file to write, such as: export rain-turn --openscenario rain.xosc, or "
             "export rain-turn --routes rain.xml"
         )
     if options.openscenario is not None and len(options.scenarios) != 1:
-        raise BadInput(f"--openscenario holds one episode; found the scenarios {', '.join(options.scenarios)}")
+        raise UsageError(f"--openscenario holds one episode; found the scenarios {', '.join(options.scenarios)}")
     if options.openscenario is not None:
         _openscenario(options, options.openscenario)
     if options.routes is not None:

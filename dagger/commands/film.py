@@ -13,7 +13,7 @@ import tyro
 
 from dagger.backends import PORT, check_backend
 from dagger.console import Bars
-from dagger.options import BadInput
+from dagger.options import UsageError
 from scenarios.rules.ast import Formula
 from scenarios.rules.compile import compile_formula, of_valuation
 from scenarios.rules.logic import Cell, describe_cell
@@ -73,7 +73,7 @@ def read_size(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{2,4})\s*[x×]\s*(\d{2,4})", text)
     size = (int(found.group(1)), int(found.group(2))) if found else (0, 0)
     if not (320 <= size[0] <= 3840 and 180 <= size[1] <= 2160):
-        raise BadInput(f"--size was given '{text}'; wanted WIDTHxHEIGHT from 320x180 to 3840x2160, such as 640x360")
+        raise UsageError(f"--size was given '{text}'; wanted WIDTHxHEIGHT from 320x180 to 3840x2160, such as 640x360")
     return size
 
 
@@ -92,9 +92,9 @@ def choose_cell(scenario: Scenario, split: str, text: str, seed: int) -> Cell | 
     for part in text.split(","):
         name, equals, value = (p.strip() for p in part.partition("="))
         if not equals or value.lower() not in words:
-            raise BadInput(f"--cell was given '{part.strip()}'; wanted proposition=true or proposition=false")
+            raise UsageError(f"--cell was given '{part.strip()}'; wanted proposition=true or proposition=false")
         if name not in names:
-            raise BadInput(
+            raise UsageError(
                 f"--cell names '{name}'; known propositions are {known_names(names)}{did_you_mean(name, names)}"
             )
         asked[names.index(name)] = words[value.lower()]
@@ -102,7 +102,7 @@ def choose_cell(scenario: Scenario, split: str, text: str, seed: int) -> Cell | 
     fitting = [c for c in admitted if all(c[i] == v for i, v in asked.items())]
     if not fitting:
         known = "; ".join(describe_cell(names, c) for c in admitted)
-        raise BadInput(f"--cell was given '{text}', which split '{split}' never has; it has {known}")
+        raise UsageError(f"--cell was given '{text}', which split '{split}' never has; it has {known}")
     return fitting[seed % len(fitting)]
 
 
@@ -136,15 +136,15 @@ def main(options: Options) -> int:
     """Drive, film, and print the file's path."""
     from dagger.evaluation.drivers import choose_driver
     from policies.expert.expert import Expert
-    from policies.expert.monitor import Onlooker
-    from scenarios.sampling.sample import room_for, sample
+    from policies.expert.monitor import RuleAnnotator
+    from scenarios.sampling.sample import sample, slots_needed
     from scenarios.scenario import load_scenario
     from sim.viz.video import FILM_CAMERA, Captions, drive_film, write_film
     from sim.world.backends import new_worlds
 
     width, height = read_size(options.size)
     if options.out.suffix != ".mp4":
-        raise BadInput(f"--out was given '{options.out}'; wanted a name that ends in .mp4")
+        raise UsageError(f"--out was given '{options.out}'; wanted a name that ends in .mp4")
     scenario = load_scenario(options.scenario)
     scenario = scenario if options.rule is None else scenario.with_rule(options.rule)
     scenario.split(options.split)
@@ -153,8 +153,8 @@ def main(options: Options) -> int:
     episode = sample(scenario, options.seed, options.split, cell)
 
     search = (options.maps,) if options.maps else ()
-    with new_worlds(1, driver.camera, room_for(scenario), search=search) as backend:
-        onlooker = Onlooker(Expert.of(scenario), backend)
+    with new_worlds(1, driver.camera, slots_needed(scenario), search=search) as backend:
+        onlooker = RuleAnnotator(Expert.of(scenario), backend)
         title, notes = titled(scenario)
         told = "green: true, as far as an expert knows by now"
         where = "" if options.backend == "embedded" else f" on {options.backend}"

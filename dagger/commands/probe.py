@@ -11,7 +11,7 @@ import tyro
 
 from dagger.backends import PORT, begun_on, check_backend
 from dagger.console import Bars, output, scorecard
-from dagger.options import BadInput, check_seed, given, parse, read_config
+from dagger.options import UsageError, check_seed, given, parse, read_config
 from probes.scorecard import ProbeSettings
 from scenarios.scenario import load_scenario
 
@@ -83,7 +83,7 @@ def _place_of(checkpoint: Path) -> tuple[Path, Path | None, str | None]:
     from dagger.evaluation.drivers import find_checkpoint
 
     if not checkpoint.is_dir():
-        raise BadInput(f"there is no checkpoint folder {checkpoint}; wanted one with policy.json, or a run")
+        raise UsageError(f"there is no checkpoint folder {checkpoint}; wanted one with policy.json, or a run")
     place = find_checkpoint(checkpoint)
     run = place.parent.parent if place.parent.name == "checkpoints" else None
     copy = run / "scenario.yaml" if run is not None else None
@@ -106,7 +106,7 @@ def main(options: Options) -> int:
     place, run, trained_on = _place_of(options.checkpoint)
     learner, about = load_policy(place)
     if options.scenario is None and not trained_on:
-        raise BadInput(f"checkpoint {place} does not say what it was trained on; name it with --scenario")
+        raise UsageError(f"checkpoint {place} does not say what it was trained on; name it with --scenario")
     scenario = load_scenario(options.scenario or str(trained_on))
     scenario = scenario if options.rule is None else scenario.with_rule(options.rule)
     if about.get("scenario_digest") not in (None, scenario.digest()):

@@ -9,7 +9,7 @@ import tyro
 
 from dagger.commands.film import counted, read_size
 from dagger.console import Bars
-from dagger.options import BadInput
+from dagger.options import UsageError
 
 LONGEST = 100.0  # frames a second of a film at most
 
@@ -38,14 +38,14 @@ class Options:
     def __post_init__(self) -> None:
         """Refuse a span that shows nothing."""
         if not 5.0 <= self.span <= 5000.0:
-            raise BadInput(f"--span was given {self.span:g}; wanted 5 to 5000 metres")
+            raise UsageError(f"--span was given {self.span:g}; wanted 5 to 5000 metres")
 
 
 def main(options: Options) -> int:
     """Film, and print the file's path."""
     from sim.carla.server.recorder import folder, lines_of, recording_named
     from sim.carla.server.recording_video import Shot, film
-    from sim.carla.server.replay import Playback, cast_of, followed
+    from sim.carla.server.replay import Replay, actors_of, followed
     from sim.carla.server.rpc import Refused
     from sim.viz.video import write_film
 
@@ -57,16 +57,16 @@ def main(options: Options) -> int:
     path = Path(options.recording)
     out = options.out or Path(f"{path.stem}.mp4")
     if out.suffix != ".mp4":
-        raise BadInput(f"--out was given '{out}'; wanted a name that ends in .mp4")
+        raise UsageError(f"--out was given '{out}'; wanted a name that ends in .mp4")
     try:
         path = path if path.is_file() else recording_named(options.recording)
     except Refused as error:
-        raise BadInput(f"{error}, and there is no such file") from error
+        raise UsageError(f"{error}, and there is no such file") from error
     try:
-        who = followed(cast_of(lines_of(path)), options.follow)
+        who = followed(actors_of(lines_of(path)), options.follow)
     except ValueError as error:
-        raise BadInput(f"--follow: {error}" if options.follow else str(error)) from error
-    playback = Playback(lines_of(path))
+        raise UsageError(f"--follow: {error}" if options.follow else str(error)) from error
+    playback = Replay(lines_of(path))
     shot = Shot(f"{path.name} · {playback.road_map.name}", who, width, height, options.span)
     fps = round(min(max(1.0 / playback.tick, 1.0), LONGEST))
     with Bars() as bars:

@@ -18,12 +18,12 @@ import yaml
 from dagger.backends import PORT, begun_on, check_backend, named
 from dagger.console import Bars, output, scorecard
 from dagger.diagnostics.copying import copying
-from dagger.options import BadInput, check_seed, given, overlay, parse, read_config
+from dagger.options import UsageError, check_seed, given, overlay, parse, read_config
 from dagger.report.copying_section import sentence
 from dagger.runs.folder import RunFolder, plain, write_atomically
 from dagger.training.demonstrations import Demonstration, DemonstrationStore
 from dagger.training.loader import RenderingLoader
-from dagger.training.trainer import Loop, TrainSettings
+from dagger.training.trainer import Trainer, TrainSettings
 from dagger.training.transfer import transfer
 from policies.checkpoint import load_policy
 from policies.learner import Learner
@@ -169,7 +169,7 @@ def choose_folder(options: Options, name: str) -> Path:
     taken = {int(m.group(1) or 1): p for p in RUNS.glob("*") if (m := pattern.fullmatch(p.name))}
     if options.resume:
         if not taken:
-            raise BadInput(
+            raise UsageError(
                 f"--resume found no run of {name} with seed {options.seed} in {RUNS}/; wanted an interrupted run "
                 "there, or its folder with --out"
             )
@@ -241,10 +241,10 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
 
     train, folder = options.train, run.path
     search = (options.maps,) if options.maps is not None else ()
-    board = Board(folder / "tensorboard")
+    board = TensorBoard(folder / "tensorboard")
     try:
         with lasting(folder, "training"):
-            checkpoint = Loop(run, scenario, options.seed, train, bars, board, search).train()
+            checkpoint = Trainer(run, scenario, options.seed, train, bars, board, search).train()
     finally:
         board.close()
     learner = load_policy(checkpoint)[0]
@@ -272,7 +272,7 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
                 train.threads, train.worlds, search, bars,
             )  # fmt: skip
         write_atomically(card, json.dumps(score, indent=1, default=as_plain) + "\n")
-    if not (folder / "twins.npz").exists() and not (score["levels"].get("uses") or {}).get("not_asked"):
+    if not (folder / "twins.npz").exists() and not (score["levels"].get("uses") or {}).get("not_applicable"):
         from probes.scorecard import record_twins
 
         bars.stage("twins: one world, one fact flipped", 1)
@@ -377,7 +377,7 @@ def durations(folder: Path) -> dict[str, float]:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-class Board:
+class TensorBoard:
     """Scalars for TensorBoard: a folder per arm and kind, opened at the first scalar.
 
     What a killed run had logged from that step on is purged there, so a curve never runs backwards.

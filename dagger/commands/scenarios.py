@@ -11,21 +11,21 @@ import tyro
 from rich.console import Console
 
 from dagger.console import Bars, output, table
-from dagger.options import BadInput
+from dagger.options import UsageError
 from dagger.report.scenario_pages import (
     LEAKS,
+    deciding_share,
     decision_point,
     decision_words,
     evidence_of,
-    flips,
     map_of,
     rule_of,
     sub_rules,
     write_page,
 )
-from scenarios.checks.lint import doubts, mistakes_in_file, told
+from scenarios.checks.lint import errors_in_file, told, warnings
 from scenarios.reading.yaml import ScenarioError
-from scenarios.sampling.plan import admitted, plan
+from scenarios.sampling.plan import plan, satisfiable_cells
 from scenarios.scenario import Scenario, load_scenario, scenario_names
 from scenarios.schema.arms import CALLED, ways_of
 from scenarios.schema.base import options_of
@@ -56,7 +56,7 @@ class Options:
     def __post_init__(self) -> None:
         """Refuse a page by another name."""
         if self.markdown is not None and self.markdown.suffix != ".md":
-            raise BadInput(f"--markdown was given '{self.markdown}'; wanted a name that ends in .md")
+            raise UsageError(f"--markdown was given '{self.markdown}'; wanted a name that ends in .md")
 
 
 def main(options: Options) -> int:
@@ -107,7 +107,7 @@ def _read(name: str) -> Scenario | None:
     try:
         return load_scenario(name)
     except ScenarioError:
-        found = mistakes_in_file(Path(name)) if Path(name).is_file() else []
+        found = errors_in_file(Path(name)) if Path(name).is_file() else []
         if len(found) < 2:
             raise
     print(f"dagger scenarios: {told(found, name)}", file=sys.stderr)
@@ -165,7 +165,7 @@ def _whole(console: Console, scenario: Scenario, leaks: str, motion: str) -> Non
     console.print(f"{scenario.name}", style="bold", markup=False)
     told_of = [f"{textwrap.fill(scenario.description, 100)}\n"] if scenario.description else []
     console.print("\n".join([*told_of, *(f"{head:<{wide}}{text}" for head, text in facts)]), markup=False)
-    given, alone = scenario.data.get("propositions", {}), flips(scenario)
+    given, alone = scenario.data.get("propositions", {}), deciding_share(scenario)
     console.print(table(
         ["proposition", "is true when", "where sensors show it", "flips alone in twins"],
         [[n, str(given.get(n, "")), evidence_of(scenario, n), alone[n]] for n in names],
@@ -173,7 +173,7 @@ def _whole(console: Console, scenario: Scenario, leaks: str, motion: str) -> Non
     worked, cells = plan(scenario), {}
     for split in (s for s in scenario.splits if s != "every"):
         try:
-            cells[split] = set(admitted(scenario, split))
+            cells[split] = set(satisfiable_cells(scenario, split))
         except ValueError:  # it admits nothing, which is told below
             cells[split] = set()
     rows = [
@@ -188,5 +188,5 @@ def _whole(console: Console, scenario: Scenario, leaks: str, motion: str) -> Non
     if leaks:
         console.print(f"leak check: {leaks}", markup=False)
         console.print(f"own motion: {motion}", markup=False)
-    for doubt in doubts(scenario):
+    for doubt in warnings(scenario):
         console.print(f"to be mended: {doubt}", markup=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagger.console import output
-from dagger.options import BadInput
+from dagger.options import UsageError
 
 if TYPE_CHECKING:
     from sim.carla.server.serve import Server
@@ -44,7 +44,7 @@ class Options:
     def __post_init__(self) -> None:
         """Refuse ports that cannot be."""
         if not 0 <= self.port <= 65534:
-            raise BadInput(f"--port was given {self.port}; wanted 0 to 65534")
+            raise UsageError(f"--port was given {self.port}; wanted 0 to 65534")
 
 
 def _sorted(methods: Mapping[str, Any]) -> list[Any]:
@@ -91,7 +91,7 @@ def main(options: Options) -> int:
     try:
         road_map = map_named(options.map, search)
     except Refused as error:
-        raise BadInput(f"--map: {error}") from error
+        raise UsageError(f"--map: {error}") from error
 
     def ready(server: Server) -> None:
         output().print(f"serving {server.map_name} on {options.host}:{server.port} (streams on {server.stream_port})")

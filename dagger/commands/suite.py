@@ -23,12 +23,12 @@ from dagger.console import Bars, output
 from dagger.evaluation import leaderboard
 from dagger.evaluation.drive import Row, Settings, drive_all
 from dagger.evaluation.drivers import DriverChoice, choose_driver, code_version, one_thread
-from dagger.evaluation.family_table import Thought, show
+from dagger.evaluation.family_table import FamilyRow, show
 from dagger.evaluation.plan import FAILED, Job, Unreadable, Wanted, entries_of, key_of, plan
-from dagger.evaluation.summary import Brief, as_table, brief, failures, score_table, summary
-from dagger.evaluation.tasks import Course, ScenarioCourse, Task
-from dagger.evaluation.workers import Errand, Piece, Workers
-from dagger.options import BadInput, check_seed, given, read_config
+from dagger.evaluation.summary import EpisodeResult, as_table, episode_result, failures, score_table, summary
+from dagger.evaluation.tasks import EvaluationTask, ScenarioTask, Task
+from dagger.evaluation.workers import Assignment, Chunk, Workers
+from dagger.options import UsageError, check_seed, given, read_config
 from dagger.runs.folder import commit, write_atomically
 from dagger.runs.results import DiskFull, ResultsLog
 
@@ -96,7 +96,7 @@ class Options:
         """Refuse what cannot be driven."""
         check_backend(self.backend, self.port)
         if self.backend == "carla" and (self.workers > 1 or self.isolate):
-            raise BadInput(
+            raise UsageError(
                 f"--workers was given {self.workers}; worlds on CARLA servers are driven from one process that is not "
                 "isolated: wanted 1, and a --port for each world"
             )
@@ -104,11 +104,11 @@ class Options:
         for name in ("seeds", "repetitions", "worlds", "workers", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise BadInput(f"--{name} was given {value}; wanted at least 1")
+                raise UsageError(f"--{name} was given {value}; wanted at least 1")
         if not self.timeout > 0:
-            raise BadInput(f"--timeout was given {self.timeout:g}; wanted more than 0 seconds")
+            raise UsageError(f"--timeout was given {self.timeout:g}; wanted more than 0 seconds")
         if not self.targets:
-            raise BadInput("no suite was named; wanted suites, scenarios or their files")
+            raise UsageError("no suite was named; wanted suites, scenarios or their files")
 
     @property
     def folder(self) -> Path:
@@ -127,7 +127,7 @@ def starting(arguments: Sequence[str]) -> Options:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class JobState:
     """A job with what all its rows share, and which of its tasks are still to be driven.
 
     Args:
@@ -193,7 +193,7 @@ def _keep(options: Options, path: Path) -> None:
     try:
         write_atomically(path, yaml.safe_dump(json.loads(json.dumps(asked, default=str)), sort_keys=False))
     except OSError as error:
-        raise BadInput(f"--out {path.parent} cannot be written: {error.strerror or error}") from None
+        raise UsageError(f"--out {path.parent} cannot be written: {error.strerror or error}") from None
 
 
 def _disk_full(full: DiskFull, log: ResultsLog) -> int:
@@ -212,7 +212,7 @@ def _bad_row(bad: Unreadable) -> Row:
 
 
 # ------------------------------------------------------------------------------------------------- what is missing
-def _sheets(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> list[Sheet]:
+def _sheets(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> list[JobState]:
     """What is to be driven: no row, or one that says that it could not be. The same episode is driven once."""
     outcomes = {key_of(row): row.get("outcome") for row in log.rows() if row.get("outcome") in FAILED}
     done = {key_of(row) for row in log.rows() if row.get("outcome") not in FAILED}
@@ -223,7 +223,7 @@ def _sheets(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> l
         missing = tuple(task for task in job.tasks if keys[task] not in done)
         done.update(keys[task] for task in missing)
         alone = frozenset(task for task in missing if outcomes.get(keys[task]) in ("killed", "hung"))
-        sheets.append(Sheet(job, same, missing, alone))
+        sheets.append(JobState(job, same, missing, alone))
     return sheets
 
 
@@ -234,11 +234,11 @@ def _same(job: Job, versions: dict[str, Any]) -> dict[str, Any]:
 
 
 # ----------------------------------------------------------------------------------------------------- the driving
-def _drive(sheets: Sequence[Sheet], driver: DriverChoice, options: Options, log: ResultsLog, bars: Bars) -> int:
+def _drive(sheets: Sequence[JobState], driver: DriverChoice, options: Options, log: ResultsLog, bars: Bars) -> int:
     """Drive what is missing and append it; returns how many workers were lost."""
     apart = options.workers > 1 or options.isolate
     search = (options.maps,) if options.maps else ()
-    errand = Errand(driver.name, tuple(s.job.course for s in sheets), options.worlds, search)
+    errand = Assignment(driver.name, tuple(s.job.course for s in sheets), options.worlds, search)
     with Workers(options.workers, errand, options.timeout, bars.line) as workers:
         if apart:
             stream = workers.drive(_pieces(sheets, options))
@@ -262,7 +262,7 @@ def _drive(sheets: Sequence[Sheet], driver: DriverChoice, options: Options, log:
         return workers.lost
 
 
-def _here(sheets: Sequence[Sheet], driver: DriverChoice, settings: Settings) -> Iterator[tuple[int, list[Row]]]:
+def _here(sheets: Sequence[JobState], driver: DriverChoice, settings: Settings) -> Iterator[tuple[int, list[Row]]]:
     """(job, rows) of all that is missing, driven in this process."""
     for i, sheet in enumerate(sheets):
         size = settings.worlds * CHUNK
@@ -272,16 +272,16 @@ def _here(sheets: Sequence[Sheet], driver: DriverChoice, settings: Settings) -> 
                 yield i, rows
 
 
-def _pieces(sheets: Sequence[Sheet], options: Options) -> list[Piece]:
+def _pieces(sheets: Sequence[JobState], options: Options) -> list[Chunk]:
     """Pieces for workers: as many episodes as drive at once, and fewer where all workers would not have one."""
-    pieces: list[Piece] = []
+    pieces: list[Chunk] = []
     first = 0
     for i, sheet in enumerate(sheets):
         size = max(1, min(options.worlds, -(-len(sheet.missing) // options.workers)))
         for _, run in itertools.groupby(sheet.missing, key=lambda task: task if task in sheet.alone else None):
             tasks = tuple(run)
             for start in range(0, len(tasks), size):
-                pieces.append(Piece(i, first, tasks[start : start + size]))
+                pieces.append(Chunk(i, first, tasks[start : start + size]))
                 first += len(pieces[-1].tasks)
     return pieces
 
@@ -296,7 +296,7 @@ def _finish(
     versions = _named(driver) | code
     found = _collect(jobs, versions, log)
     summaries = [_summary(j, rows) for j, rows in zip(jobs, found)]
-    summaries += [summary(u.name, u.split, [brief(_bad_row(u))]) for u in unreadable]
+    summaries += [summary(u.name, u.split, [episode_result(_bad_row(u))]) for u in unreadable]
     for other, theirs in beside:
         made = zip(theirs, _collect(theirs, _named(other) | code, log))
         held = [summary(job.course.name, job.course.split, rows) for job, rows in made]
@@ -327,19 +327,19 @@ def _finish(
 
 def _show(jobs: Sequence[Job], summaries: Sequence[Row], driver: str) -> None:
     """The table of thinking for what a suite holds against baselines, the two usual ones for the rest."""
-    held = {id(s): j for s, j in zip(summaries, jobs) if j.baselines and isinstance(j.course, ScenarioCourse)}
+    held = {id(s): j for s, j in zip(summaries, jobs) if j.baselines and isinstance(j.course, ScenarioTask)}
     thinking = [(j, s) for s in summaries if (j := held.get(id(s))) is not None]
     if thinking:
-        thoughts = [Thought.of(j.course.scenario, s, j.alone) for j, s in thinking]  # type: ignore[attr-defined]
+        thoughts = [FamilyRow.of(j.course.scenario, s, j.alone) for j, s in thinking]  # type: ignore[attr-defined]
         show(output(), thoughts, driver)
     if rest := [s for s in summaries if id(s) not in held]:
         output().print(as_table(rest, driver))
         output().print(score_table(rest))
 
 
-def _collect(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> list[list[Brief]]:
+def _collect(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> list[list[EpisodeResult]]:
     """Per job the row of each of its tasks; where there are several, the last that was driven."""
-    wanted: dict[tuple[Any, ...], Brief | None] = {}
+    wanted: dict[tuple[Any, ...], EpisodeResult | None] = {}
     keys = []
     for job in jobs:
         same = _same(job, versions)
@@ -348,27 +348,27 @@ def _collect(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> 
     for row in log.rows():
         key = key_of(row)
         if key in wanted and (wanted[key] is None or row.get("outcome") not in FAILED):
-            wanted[key] = brief(row)
+            wanted[key] = episode_result(row)
         elif key in wanted and (before := wanted[key]) is not None and before.outcome in FAILED:
-            wanted[key] = brief(row)
+            wanted[key] = episode_result(row)
     return [[found for key in part if (found := wanted[key]) is not None] for part in keys]
 
 
-def _needs_camera(course: Course, driver: DriverChoice) -> bool:
+def _needs_camera(course: EvaluationTask, driver: DriverChoice) -> bool:
     try:
         return course.policy(driver).needs == "camera"
-    except BadInput:  # it cannot drive here, and the rows say so
+    except UsageError:  # it cannot drive here, and the rows say so
         return False
 
 
-def _summary(job: Job, rows: Sequence[Brief]) -> dict[str, Any]:
+def _summary(job: Job, rows: Sequence[EpisodeResult]) -> dict[str, Any]:
     made = summary(job.course.name, job.course.split, rows, job.twins)
     if job.alone:
         made["cannot_flip_alone"] = {name: {"episodes": n, "why": why} for name, (n, why) in job.alone.items()}
     return made | {"notes": list(job.course.notes)} if job.course.notes else made
 
 
-def _totals(jobs: Sequence[Job], found: Sequence[list[Brief]], unreadable: Sequence[Unreadable]) -> list[Row]:
+def _totals(jobs: Sequence[Job], found: Sequence[list[EpisodeResult]], unreadable: Sequence[Unreadable]) -> list[Row]:
     """A summary over all routes of each route file that has several; what could not be read scores nothing there.
 
     For intervals a route is an episode whatever its seed, so each gets seeds of its own.
@@ -377,7 +377,7 @@ def _totals(jobs: Sequence[Job], found: Sequence[list[Brief]], unreadable: Seque
     made = []
     for name in files:
         parts = [rows for j, rows in zip(jobs, found) if j.course.name == name and j.course.route is not None]
-        parts += [[brief(_bad_row(u))] for u in unreadable if u.name == name]
+        parts += [[episode_result(_bad_row(u))] for u in unreadable if u.name == name]
         rows = [replace(row, seed=i * 2**32 + (row.seed or 0)) for i, part in enumerate(parts) for row in part]
         if len(parts) > 1:
             made.append(summary(name, "all routes", rows))

@@ -27,7 +27,7 @@ from dagger.training.loader import RenderingLoader
 from policies.expert.expert import Expert
 from policies.hindsight import Hindsight
 from policies.learner import Learner
-from scenarios.sampling.sample import batch, decision, room_for
+from scenarios.sampling.sample import balanced_batch, decision, slots_needed
 from scenarios.scenario import Scenario
 from sim.core.progress import Progress
 from sim.core.statistics import wilson_interval
@@ -67,7 +67,7 @@ def copying(
     if learner.hindsight is None:
         return {"copying": {"note": "Not asked: the policy was trained without hindsight."}}
     first = seed * 10_000_000 + SEEDS
-    drawn = batch(scenario, range(first, first + 4 * episodes), "train")
+    drawn = balanced_batch(scenario, range(first, first + 4 * episodes), "train")
     wanted = np.array([decision(scenario, e) for e in drawn])
     known = sorted(set(wanted.tolist()))
     if len(known) < 2:
@@ -75,7 +75,7 @@ def copying(
     progress.stage("copying: what is said while watching, and while driving", 5 * episodes)
     expert = Expert.of(scenario)
     with new_worlds(
-        max_at_once(min(worlds, episodes)), camera, room_for(scenario), threads=threads, search=search
+        max_at_once(min(worlds, episodes)), camera, slots_needed(scenario), threads=threads, search=search
     ) as backend:
         if not backend.can_rerender:
             return {"copying": {"note": "Not asked: what this backend shows cannot be shown a second time."}}

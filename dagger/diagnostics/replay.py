@@ -25,7 +25,7 @@ import numpy as np
 from dagger.training.demonstrations import Demonstration
 from scenarios.rules.ast import names
 from scenarios.rules.variables import call_of
-from scenarios.sampling.sample import room_for
+from scenarios.sampling.sample import slots_needed
 from scenarios.scenario import Scenario
 from sim.datatypes.action import Action
 from sim.datatypes.vocabulary import UNDECIDED
@@ -77,7 +77,7 @@ def watch(
     sights = {name: sights_of(scenario, name) for name in sorted(names(scenario.rule))}
     found: list[Watched] = []
     for chunk in in_chunks(demonstrations, max_at_once(worlds)):
-        with new_worlds(len(chunk), None, room_for(scenario), search=search) as backend:
+        with new_worlds(len(chunk), None, slots_needed(scenario), search=search) as backend:
             again = _Again(backend, chunk, any(s is not None for s in sights.values()))
             trajectory = rollout(backend, again, [d.episode for d in chunk])
             ways = backend.maps.arrays.decision[backend.world.route]

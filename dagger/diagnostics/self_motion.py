@@ -29,8 +29,8 @@ from dagger.training.demonstrations import Demonstration
 from policies.expert.expert import Expert
 from scenarios.checks.leak_check import ALPHA
 from scenarios.rules.ast import names
-from scenarios.sampling.sample import batch, decision, room_for
-from scenarios.scenario import EVERY, Scenario
+from scenarios.sampling.sample import balanced_batch, decision, slots_needed
+from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.core.statistics import wilson_interval
 from sim.datatypes.simulation import Simulation
 from sim.world.backends import max_at_once, new_worlds
@@ -164,7 +164,7 @@ def check_self_motion(
     demonstrations: Sequence[Demonstration] | None = None,
     drives: int | None = None,
     seed: int = 0,
-    split: str = EVERY,
+    split: str = ALL_EPISODES,
     search: Sequence[Path] = (),
     on_done: Callable[[float], None] | None = None,
 ) -> SelfMotion:
@@ -186,8 +186,8 @@ def check_self_motion(
     say = on_done or (lambda share: None)
     if demonstrations is None:
         count = drives_of(scenario) if drives is None else drives
-        episodes = batch(scenario, range(seed, seed + count), split)
-        with new_worlds(min(count, max_at_once(128)), None, room_for(scenario), search=search) as backend:
+        episodes = balanced_batch(scenario, range(seed, seed + count), split)
+        with new_worlds(min(count, max_at_once(128)), None, slots_needed(scenario), search=search) as backend:
             demonstrations = collect(
                 backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0, "expert",
                 on_done=lambda n: say(0.4 * n / count),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dagger.evaluation.drivers import DriverChoice
-from dagger.evaluation.tasks import Course, Task, Way
+from dagger.evaluation.tasks import EvaluationTask, RouteLength, Task
 from policies.base import Policy
 from sim.datatypes.simulation import Simulation
 from sim.datatypes.vocabulary import OUTCOMES
@@ -61,7 +61,7 @@ def sentence(error: BaseException) -> str:
 
 
 def drive_all(
-    course: Course, tasks: Sequence[Task], driver: DriverChoice, settings: Settings,
+    course: EvaluationTask, tasks: Sequence[Task], driver: DriverChoice, settings: Settings,
     on_tick: Callable[[], None] = lambda: None,
 ) -> Iterator[list[Row]]:  # fmt: skip
     """The rows of all tasks in their order, as they come.
@@ -89,7 +89,7 @@ def drive_all(
 
 
 def _batches(
-    course: Course, tasks: Sequence[Task], policy: Policy, driver: DriverChoice, settings: Settings,
+    course: EvaluationTask, tasks: Sequence[Task], policy: Policy, driver: DriverChoice, settings: Settings,
     on_tick: Callable[[], None],
 ) -> Iterator[list[Row]]:  # fmt: skip
     for batch in in_chunks(tasks, max_at_once(settings.worlds)):
@@ -127,7 +127,7 @@ def alone(trajectory: Trajectory, w: int) -> Trajectory:
     )
 
 
-def _row(course: Course, task: Task, trajectory: Trajectory, way: Way) -> Row:
+def _row(course: EvaluationTask, task: Task, trajectory: Trajectory, way: RouteLength) -> Row:
     (episode,) = trajectory.episodes
     outcome = OUTCOMES[int(trajectory.outcome[0])]
     verdict, deviated = course.verdict(episode, int(trajectory.shown_decision[0]), outcome)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagger.options import BadInput
+from dagger.options import UsageError
 from policies.base import Policy
 from scenarios.scenario import Scenario
 from sim.core.errors import did_you_mean, known_names
@@ -57,7 +57,7 @@ def choose_driver(name: str) -> DriverChoice:
         policy = _called(name)
         return DriverChoice(name, name, Camera(), {}, lambda scenario, split: policy)
     if not Path(name).is_dir():
-        raise BadInput(f"unknown driver '{name}'; known are {WANTED}{did_you_mean(name, RULED)}")
+        raise UsageError(f"unknown driver '{name}'; known are {WANTED}{did_you_mean(name, RULED)}")
     from dagger.training.trainer import digest_of
     from policies.checkpoint import load_policy
 
@@ -74,7 +74,7 @@ def camera_of(about: dict[str, Any]) -> Camera:
     try:
         return Camera(**about["camera"])
     except (KeyError, TypeError):
-        raise BadInput(
+        raise UsageError(
             f"the checkpoint says of its camera {about.get('camera')!r}; wanted width, height, fov and mount"
         ) from None
 
@@ -94,7 +94,7 @@ def find_checkpoint(path: Path) -> Path:
         return folder / rounds[-1][1]
     if "round-0" in found:
         return folder / "round-0"
-    raise BadInput(f"{path} is no checkpoint and holds none; wanted a folder with policy.json, or a run folder")
+    raise UsageError(f"{path} is no checkpoint and holds none; wanted a folder with policy.json, or a run folder")
 
 
 def one_thread() -> None:
@@ -119,11 +119,13 @@ def _ruled(name: str, scenario: Scenario | None, split: str) -> Policy:
         return Expert.of_route() if scenario is None else Expert.of(scenario)
     if scenario is None and name != "idle":
         what = "guesses a rule's decision" if name in BASELINES else "is a decision at a junction"
-        raise BadInput(f"'{name}' {what} and drives no route; wanted expert, idle or a policy")
+        raise UsageError(f"'{name}' {what} and drives no route; wanted expert, idle or a policy")
     if scenario is not None and name in BASELINES:
-        from policies.baselines import Guesser
+        from policies.baselines import ContextBaseline
 
-        return Guesser.leak_only(scenario) if name == "leak-only" else Guesser.best_single(scenario, split)
+        return (
+            ContextBaseline.leak_only(scenario) if name == "leak-only" else ContextBaseline.best_single(scenario, split)
+        )
     return Idle() if name == "idle" else Fixed(name, decision_spec=scenario.decision_spec if scenario else None)
 
 
@@ -135,10 +137,10 @@ def _called(name: str) -> Policy:
     try:
         make = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise BadInput(f"driver '{name}' cannot be loaded: {error}; wanted module:callable, or {WANTED}") from None
+        raise UsageError(f"driver '{name}' cannot be loaded: {error}; wanted module:callable, or {WANTED}") from None
     policy = make()
     if not isinstance(policy, Policy) or getattr(policy, "needs", None) not in ("camera", "state"):
-        raise BadInput(
+        raise UsageError(
             f"driver '{name}' returned {type(policy).__name__}; wanted a policy with needs ('camera' or 'state'), "
             "begin(worlds) and act(seen, memory)"
         )

@@ -18,7 +18,7 @@ WIDE = 140  # columns from which the words of a family stand in columns of their
 
 
 @dataclass(frozen=True)
-class Thought:
+class FamilyRow:
     """A row.
 
     Args:
@@ -34,7 +34,7 @@ class Thought:
     alone: Mapping[str, tuple[int, str]]
 
     @classmethod
-    def of(cls, scenario: Scenario, made: Mapping[str, Any], alone: Mapping[str, tuple[int, str]]) -> Thought:
+    def of(cls, scenario: Scenario, made: Mapping[str, Any], alone: Mapping[str, tuple[int, str]]) -> FamilyRow:
         """A scenario's row."""
         return cls(scenario.name, rule_in_short(scenario), scenario.why_hard, made, alone)
 
@@ -55,7 +55,7 @@ def _of(pair: Sequence[int]) -> str:
     return f"{pair[0]}/{pair[1]}" if pair[1] else "–"
 
 
-def show(console: Console, thoughts: Sequence[Thought], driver: str) -> None:
+def show(console: Console, thoughts: Sequence[FamilyRow], driver: str) -> None:
     """Print the table, as wide as the console; where that is narrow, a family's words stand below its name."""
     baselines = list(dict.fromkeys(b for t in thoughts for b in t.made.get("baselines", {})))
     words, rows = (_apart if console.width >= WIDE else _together)(thoughts)
@@ -96,13 +96,13 @@ def _widths(heads: Sequence[str], cells: Sequence[Sequence[Any]], words: int, wi
     return [longest(0), *(max(left // (words - 1), longest(i)) for i in range(1, words)), *figures]
 
 
-def _apart(thoughts: Sequence[Thought]) -> tuple[list[str], list[list[Any]]]:
+def _apart(thoughts: Sequence[FamilyRow]) -> tuple[list[str], list[list[Any]]]:
     heads = ["family", "hidden rule", "what tells thinking from matching"]
     return heads, [[t.family, t.rule, t.why_hard] for t in thoughts]
 
 
-def _together(thoughts: Sequence[Thought]) -> tuple[list[str], list[list[Any]]]:
-    def words(t: Thought) -> Text:
+def _together(thoughts: Sequence[FamilyRow]) -> tuple[list[str], list[list[Any]]]:
+    def words(t: FamilyRow) -> Text:
         return Text.assemble((t.family, "bold"), "\n", t.rule, *((("\n", t.why_hard)) if t.why_hard else ()))
 
     return ["family, hidden rule, what tells thinking from matching"], [[words(t)] for t in thoughts]

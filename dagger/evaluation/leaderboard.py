@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dagger.evaluation.plan import FAILED
-from dagger.evaluation.summary import METRICS, Brief, score
+from dagger.evaluation.summary import METRICS, EpisodeResult, score
 from sim.metrics.episode import INFRACTIONS, per_km
 
 LABELS = {
@@ -50,11 +50,11 @@ class Routes:
     scenario: str
     split: str
     town: str
-    rows: Sequence[Brief]
+    rows: Sequence[EpisodeResult]
     route: str | None = None
 
 
-def status_of(row: Brief) -> str:
+def status_of(row: EpisodeResult) -> str:
     """The status of a route's record."""
     if row.outcome in FAILED:
         return "Failed - Simulation crashed" if row.outcome == "skipped" else "Failed - Agent crashed"
@@ -87,7 +87,7 @@ def records(routes: Iterable[Routes]) -> Iterator[dict[str, Any]]:
         before += len(seeds)
 
 
-def _duration(row: Brief) -> float:
+def _duration(row: EpisodeResult) -> float:
     duration = row.metrics[METRICS.index("duration")]
     return round(duration, 3) if math.isfinite(duration) else 0.0
 

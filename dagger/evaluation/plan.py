@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dagger.evaluation.tasks import Course, RouteCourse, ScenarioCourse, Task
-from dagger.options import BadInput
+from dagger.evaluation.tasks import EvaluationTask, RouteTask, ScenarioTask, Task
+from dagger.options import UsageError
 from scenarios.reading.yaml import ScenarioError, read_yaml
 from scenarios.sampling.leaderboard_routes import read_routes
 from scenarios.sampling.sample import sample, unflippable
-from scenarios.scenario import EVERY, Scenario, load_scenario, scenario_names
+from scenarios.scenario import ALL_EPISODES, Scenario, load_scenario, scenario_names
 from scenarios.suite import ALL, Entry, flipped_by, read_suite, scenario_of, suite_names
 from sim.core.errors import did_you_mean, known_names
 
@@ -36,7 +36,7 @@ class Job:
         baselines: drivers that the suite wants driven too, without twins.
     """
 
-    course: Course
+    course: EvaluationTask
     tasks: tuple[Task, ...]
     twins: tuple[str, ...] = ()
     alone: Mapping[str, tuple[int, str]] = field(default_factory=dict)
@@ -92,7 +92,7 @@ def entries_of(target: str) -> list[Entry]:
     if target in scenario_names():
         return [Entry.model_validate({"scenario": target})]
     known = (*suite_names(), *scenario_names())
-    raise BadInput(
+    raise UsageError(
         f"unknown suite or scenario '{target}'; known suites are {known_names(suite_names())}, known scenarios are "
         f"{known_names(scenario_names())}{did_you_mean(target, known)}"
     )
@@ -113,7 +113,7 @@ def _data(target: str) -> Mapping[str, Any]:
     """
     path = Path(target)
     if not path.is_file():
-        raise BadInput(f"there is no file {target}; wanted a suite or a scenario in YAML")
+        raise UsageError(f"there is no file {target}; wanted a suite or a scenario in YAML")
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -140,7 +140,7 @@ def plan(targets: Sequence[str], wanted: Wanted) -> tuple[list[Job], list[Unread
         try:
             entries, baselines = entries_of(target), baselines_of(target)
         except ScenarioError as error:
-            unreadable.append(Unreadable(target, wanted.split or EVERY, str(error).split("\n")[0]))
+            unreadable.append(Unreadable(target, wanted.split or ALL_EPISODES, str(error).split("\n")[0]))
             continue
         for entry in entries:
             split = wanted.split or entry.split
@@ -162,13 +162,13 @@ def _job(scenario: Scenario, entry: Entry, wanted: Wanted) -> Job:
         scenario.split(split)
         flipped = () if twins is None else flipped_by(scenario, twins)
     except ValueError as error:
-        raise BadInput(str(error)) from None
+        raise UsageError(str(error)) from None
     seeds = _seeds(wanted, entry.episodes)
     missing = _missing(scenario, split, seeds, flipped) if twins == ALL else {}
     kinds = {s: (None, *(n for n in flipped if i not in missing.get(n, ()))) for i, s in enumerate(seeds)}
     tasks = tuple(Task(s, r, k) for r in range(wanted.repetitions) for s in seeds for k in kinds[s])
     alone = {n: (len(where), next(iter(where.values()))) for n, where in missing.items()}
-    return Job(ScenarioCourse(scenario, split), tasks, flipped, alone)
+    return Job(ScenarioTask(scenario, split), tasks, flipped, alone)
 
 
 def _missing(scenario: Scenario, split: str, seeds: range, names: Sequence[str]) -> dict[str, dict[int, str]]:
@@ -196,15 +196,15 @@ def _routes(target: str, wanted: Wanted) -> tuple[list[Job], list[Unreadable]]:
         BadInput: for a file that is not there, and for a split or twins, which routes have not.
     """
     if not Path(target).is_file():
-        raise BadInput(f"there is no file {target}; wanted a route file of the CARLA Leaderboard or of Bench2Drive")
+        raise UsageError(f"there is no file {target}; wanted a route file of the CARLA Leaderboard or of Bench2Drive")
     for option, value in (("--split", wanted.split), ("--twins", wanted.twins)):
         if value is not None:
-            raise BadInput(f"{option} {value} was given, but {target} has routes, and those have none")
+            raise UsageError(f"{option} {value} was given, but {target} has routes, and those have none")
     name = Path(target).name
     try:
         routes, bad = read_routes(target)
     except ScenarioError as error:
         return [], [Unreadable(name, ROUTES, str(error).split("\n")[0])]
     tasks = tuple(Task(s, r) for r in range(wanted.repetitions) for s in _seeds(wanted, 1))
-    jobs = [Job(RouteCourse(route), tasks) for route in routes]
+    jobs = [Job(RouteTask(route), tasks) for route in routes]
     return jobs, [Unreadable(name, f"route {b.id}", b.error) for b in bad]

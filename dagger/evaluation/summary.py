@@ -21,7 +21,7 @@ RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
-class Brief:
+class EpisodeResult:
     """What the tally keeps of a row: few numbers, so that ten thousand of them are little."""
 
     __slots__ = (
@@ -56,10 +56,10 @@ class Brief:
     error: str | None
 
 
-def brief(row: Mapping[str, Any]) -> Brief:
+def episode_result(row: Mapping[str, Any]) -> EpisodeResult:
     """A row's figures; what it lacks is 0 among the scores and nan among the metrics."""
     scores, metrics = row.get("scores", {}), row.get("metrics", {})
-    return Brief(
+    return EpisodeResult(
         row.get("seed"), row.get("repetition", 0), row.get("twin"), row["outcome"], bool(row.get("agrees")),
         row.get("shown_decision"), row.get("wanted"), bool(row.get("success")),
         tuple(kind for kind, n in row.get("infractions", {}).items() for _ in range(n)),
@@ -68,12 +68,12 @@ def brief(row: Mapping[str, Any]) -> Brief:
     )  # fmt: skip
 
 
-def score(row: Brief, name: str) -> float:
+def score(row: EpisodeResult, name: str) -> float:
     """One of SCORES."""
     return row.scores[SCORES.index(name)]
 
 
-def summary(scenario: str, split: str, rows: Sequence[Brief], twins: Sequence[str] = ()) -> dict[str, Any]:
+def summary(scenario: str, split: str, rows: Sequence[EpisodeResult], twins: Sequence[str] = ()) -> dict[str, Any]:
     """Shares and means over all episodes; one that could not be driven agrees with nothing and scores nothing.
 
     Twins stand beside the episodes: they count in `twins` alone. Intervals are of 95 %, with the episode as the unit:
@@ -111,7 +111,7 @@ def failures(made: Mapping[str, Any]) -> int:
     return sum(made[name] for name in ("errors", "skipped", "killed", "hung"))
 
 
-def twin_consistency(rows: Iterable[Brief], propositions: Sequence[str]) -> dict[str, Any]:
+def twin_consistency(rows: Iterable[EpisodeResult], propositions: Sequence[str]) -> dict[str, Any]:
     """Whether the decision flips between an episode and its twins exactly where the rule's does.
 
     A pair is consistent when both cars showed a decision and differ in it as their rule's decisions do; a pair of which
@@ -122,7 +122,7 @@ def twin_consistency(rows: Iterable[Brief], propositions: Sequence[str]) -> dict
         Pairs, the share that is consistent with its interval; how many flipped and how many held, of those that should
         and of those that should not; with several propositions, the same for each.
     """
-    pairs: dict[tuple[Any, int], dict[str | None, Brief]] = {}
+    pairs: dict[tuple[Any, int], dict[str | None, EpisodeResult]] = {}
     for row in rows:
         if row.twin is None or row.twin in propositions:
             pairs.setdefault((row.seed, row.repetition), {})[row.twin] = row
@@ -143,11 +143,11 @@ class _Pairs:
 
     def __init__(self) -> None:
         self.consistent: list[bool] = []
-        self.first: list[Brief] = []
+        self.first: list[EpisodeResult] = []
         self.flipped = {True: [0, 0], False: [0, 0]}  # should flip -> [did, of]
         self.held = [0, 0]
 
-    def add(self, a: Brief | None, b: Brief | None, first: Brief) -> None:
+    def add(self, a: EpisodeResult | None, b: EpisodeResult | None, first: EpisodeResult) -> None:
         """Count a pair, of which one may be missing."""
         good = False
         if a is not None and b is not None and a.wanted is not None and b.wanted is not None:
@@ -180,7 +180,7 @@ def _mean(values: Sequence[float]) -> float | None:
     return round(sum(values) / len(values), 4) if values else None
 
 
-def _interval(values: Sequence[bool] | Sequence[float], rows: Sequence[Brief]) -> list[float] | None:
+def _interval(values: Sequence[bool] | Sequence[float], rows: Sequence[EpisodeResult]) -> list[float] | None:
     """95 % interval of a mean over episodes; None where there are too few to say."""
     if not values:
         return None

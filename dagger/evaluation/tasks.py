@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from dagger.evaluation.drivers import DriverChoice
 from policies.base import Policy
 from scenarios.sampling.leaderboard_routes import RouteSpec
-from scenarios.sampling.sample import decision, room_for, sample, twin, valuation
+from scenarios.sampling.sample import decision, sample, slots_needed, twin, valuation
 from scenarios.scenario import Scenario, from_data
 from sim.datatypes.episode import Episode
 from sim.datatypes.simulation import Simulation
@@ -36,7 +36,7 @@ class Task(NamedTuple):
     twin: str | None = None
 
 
-class Way(NamedTuple):
+class RouteLength(NamedTuple):
     """The way that an episode should take.
 
     Args:
@@ -47,7 +47,7 @@ class Way(NamedTuple):
     whole: float
 
 
-class Verdict(NamedTuple):
+class Outcome(NamedTuple):
     """What a drive of an episode came to.
 
     Args:
@@ -59,7 +59,7 @@ class Verdict(NamedTuple):
     deviated: bool
 
 
-class Course(Protocol):
+class EvaluationTask(Protocol):
     """What a suite drives; it travels to workers, so it can be pickled.
 
     name, split: what its rows are filed under; town: of its map, as the leaderboard calls it; route: the id of the one
@@ -89,15 +89,15 @@ class Course(Protocol):
     def episode(self, task: Task, search: Sequence[Path]) -> Episode:
         """The episode of a task. Raises FileNotFoundError where a map is missing."""
 
-    def way(self, episode: Episode, search: Sequence[Path]) -> Way:
+    def way(self, episode: Episode, search: Sequence[Path]) -> RouteLength:
         """The way that an episode should take."""
 
-    def verdict(self, episode: Episode, shown_decision: int, outcome: str) -> Verdict:
+    def verdict(self, episode: Episode, shown_decision: int, outcome: str) -> Outcome:
         """What a drive came to that left by `shown_decision` (NO_BRANCH: by none)."""
 
 
 @dataclass(frozen=True)
-class ScenarioCourse:
+class ScenarioTask:
     """A scenario under one of its splits: each seed draws an episode, and its rule says the way."""
 
     scenario: Scenario
@@ -125,7 +125,7 @@ class ScenarioCourse:
 
     def room(self) -> Simulation:
         """Room for its actors."""
-        return room_for(self.scenario)
+        return slots_needed(self.scenario)
 
     def policy(self, driver: DriverChoice) -> Policy:
         """An expert thinks the scenario's rule."""
@@ -136,7 +136,7 @@ class ScenarioCourse:
         episode = sample(self.scenario, task.seed, self.split)
         return episode if task.twin is None else twin(self.scenario, episode, task.twin)
 
-    def way(self, episode: Episode, search: Sequence[Path]) -> Way:
+    def way(self, episode: Episode, search: Sequence[Path]) -> RouteLength:
         """To the place, and on to the finish along the way that the rule decides for, or the only one."""
         decided = decision(self.scenario, episode)
         _, junction = load_map(episode.map, search)
@@ -144,11 +144,11 @@ class ScenarioCourse:
         before = start_distance([r.junction_in for r in routes], episode.distance)
         for route in routes:
             if route.decision == decided or episode.decision_spec is not None:
-                return Way(before, before + route.junction_out - route.junction_in + episode.finish)
+                return RouteLength(before, before + route.junction_out - route.junction_in + episode.finish)
         ways = [DECISIONS[r.decision] for r in routes]
         raise ValueError(f"the rule says {DECISIONS[decided]!r}, but the junction only offers {ways}")
 
-    def verdict(self, episode: Episode, shown_decision: int, outcome: str) -> Verdict:
+    def verdict(self, episode: Episode, shown_decision: int, outcome: str) -> Outcome:
         """Whether the way that was taken is the rule's."""
         wanted = decision(self.scenario, episode)
         row = {
@@ -157,15 +157,15 @@ class ScenarioCourse:
             "agrees": shown_decision == wanted and outcome == "arrived",
             "cell": {name: bool(v) for name, v in valuation(self.scenario, episode).items()},
         }
-        return Verdict(row, episode.decision_spec is None and shown_decision not in (UNDECIDED, wanted))
+        return Outcome(row, episode.decision_spec is None and shown_decision not in (UNDECIDED, wanted))
 
 
-def _scenario_course(data: Mapping[str, Any], folder: Path | None, split: str) -> ScenarioCourse:
-    return ScenarioCourse(from_data(data, folder), split)
+def _scenario_course(data: Mapping[str, Any], folder: Path | None, split: str) -> ScenarioTask:
+    return ScenarioTask(from_data(data, folder), split)
 
 
 @dataclass(frozen=True)
-class RouteCourse:
+class RouteTask:
     """A route of a file. There is no rule: to agree is to arrive. Seeds differ in the world's own chance alone."""
 
     spec: RouteSpec
@@ -193,7 +193,7 @@ class RouteCourse:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the file says and this world does not do."""
-        played = self.spec.not_played
+        played = self.spec.unsupported_scenarios
         return ((f"not played: {', '.join(played)}",) if played else ()) + self.spec.notes
 
     def digest(self) -> str:
@@ -212,15 +212,15 @@ class RouteCourse:
         """The route."""
         return self.spec.episode(task.seed, search)
 
-    def way(self, episode: Episode, search: Sequence[Path]) -> Way:
+    def way(self, episode: Episode, search: Sequence[Path]) -> RouteLength:
         """All of it, up to where one has arrived."""
         whole = route_through(read_map(episode.map, search), episode.route).junction_out
-        return Way(whole, whole)
+        return RouteLength(whole, whole)
 
-    def verdict(self, episode: Episode, shown_decision: int, outcome: str) -> Verdict:
+    def verdict(self, episode: Episode, shown_decision: int, outcome: str) -> Outcome:
         """Whether ego has arrived. Who has left the route has the outcome "deviated"."""
         row = {
             "shown_decision": None, "wanted": None, "agrees": outcome == "arrived", "route": self.spec.id,
-            "town": self.spec.town, "not_played": list(self.spec.not_played), "notes": list(self.spec.notes),
+            "town": self.spec.town, "not_played": list(self.spec.unsupported_scenarios), "notes": list(self.spec.notes),
         }  # fmt: skip
-        return Verdict(row, False)
+        return Outcome(row, False)

@@ -19,8 +19,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from dagger.evaluation.tasks import Course, Task
-from dagger.options import BadInput
+from dagger.evaluation.tasks import EvaluationTask, Task
+from dagger.options import UsageError
 
 AHEAD = 8  # pieces for each worker that may be driven before the first unfinished one: rows in memory are few
 SLOW_START = 120.0  # [s] that a worker may take to begin, whatever the timeout: a checkpoint is read, torch is loaded
@@ -29,7 +29,7 @@ BEAT = 0.5  # [s] between two signs of life
 
 
 @dataclass(frozen=True)
-class Piece:
+class Chunk:
     """Consecutive episodes of one course.
 
     Args:
@@ -40,18 +40,18 @@ class Piece:
     first: int
     tasks: tuple[Task, ...]
 
-    def rest(self, done: int) -> Piece:
+    def rest(self, done: int) -> Chunk:
         """What is left after so many tasks."""
-        return Piece(self.job, self.first + done, self.tasks[done:])
+        return Chunk(self.job, self.first + done, self.tasks[done:])
 
-    def halves(self) -> tuple[Piece, Piece]:
+    def halves(self) -> tuple[Chunk, Chunk]:
         """Two pieces that make it up."""
         middle = (len(self.tasks) + 1) // 2
-        return Piece(self.job, self.first, self.tasks[:middle]), self.rest(middle)
+        return Chunk(self.job, self.first, self.tasks[:middle]), self.rest(middle)
 
 
 @dataclass(frozen=True)
-class Errand:
+class Assignment:
     """What a worker is told when it starts; plain data.
 
     Args:
@@ -60,12 +60,12 @@ class Errand:
     """
 
     driver: str
-    courses: tuple[Course, ...]
+    courses: tuple[EvaluationTask, ...]
     worlds: int
     search: tuple[Path, ...]
 
 
-def work(connection: Connection, errand: Errand) -> None:
+def work(connection: Connection, errand: Assignment) -> None:
     """The life of a worker: pieces in, rows and signs of life out, until the connection ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the suite interrupts its parent, which ends us
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
@@ -91,7 +91,7 @@ def work(connection: Connection, errand: Errand) -> None:
     connection.send(("ready", None))
     while True:
         try:
-            piece: Piece = connection.recv()
+            piece: Chunk = connection.recv()
         except EOFError:
             return
         course = errand.courses[piece.job]
@@ -116,7 +116,7 @@ class _Worker:
 
     process: Any
     connection: Connection
-    piece: Piece | None = None
+    piece: Chunk | None = None
     done: int = 0
     ready: bool = False
     heard: float = field(default_factory=time.monotonic)
@@ -130,12 +130,12 @@ class Workers:
         say: told in a sentence when a worker was lost.
     """
 
-    def __init__(self, count: int, errand: Errand, timeout: float, say: Callable[[str], None]) -> None:
+    def __init__(self, count: int, errand: Assignment, timeout: float, say: Callable[[str], None]) -> None:
         self.lost = 0
         self._count, self._errand, self._timeout, self._say = count, errand, timeout, say
         self._context = multiprocessing.get_context("spawn")  # a fork would copy threads' locks as they happen to be
         self._workers: list[_Worker] = []
-        self._queue: collections.deque[Piece] = collections.deque()
+        self._queue: collections.deque[Chunk] = collections.deque()
         self._rows: dict[int, dict[str, Any]] = {}
         self._failed_starts = 0
 
@@ -150,7 +150,7 @@ class Workers:
             worker.connection.close()
         self._workers.clear()
 
-    def drive(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    def drive(self, pieces: Sequence[Chunk]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         """(job, rows) in the order of the pieces, as soon as all before them are there.
 
         Raises:
@@ -206,7 +206,7 @@ class Workers:
                 word, content = worker.connection.recv()
                 worker.heard = time.monotonic()
                 if word == "unfit":
-                    raise BadInput(f"a worker cannot begin: {content}")
+                    raise UsageError(f"a worker cannot begin: {content}")
                 if word == "ready":
                     worker.ready, self._failed_starts = True, 0
                 elif word == "rows" and worker.piece is not None:
@@ -219,7 +219,7 @@ class Workers:
             return False
         return True
 
-    def _remove(self, worker: _Worker) -> Piece | None:
+    def _remove(self, worker: _Worker) -> Chunk | None:
         """Its end; returns what it leaves behind."""
         self._workers.remove(worker)
         worker.process.join()
@@ -227,7 +227,7 @@ class Workers:
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= STARTS:
-                raise BadInput(
+                raise UsageError(
                     f"{STARTS} workers in a row ended before they could begin, the last {_end_of(worker.process)}; "
                     "try --workers 1 to see why"
                 )
@@ -257,7 +257,7 @@ class Workers:
             self._say(f"{words} with {len(rest.tasks)} episodes")
             self._fail(rest, "hung", words)
 
-    def _fail(self, piece: Piece, outcome: str, error: str) -> None:
+    def _fail(self, piece: Chunk, outcome: str, error: str) -> None:
         from dagger.evaluation.drive import failure
 
         for i, task in enumerate(piece.tasks):

@@ -165,7 +165,7 @@ def _standing(row: Mapping[str, Any]) -> float:
     return -math.inf if value is None else float(value)
 
 
-def league(rows: Sequence[Mapping[str, Any]], random: Mapping[str, Any] | None) -> str:
+def ranking(rows: Sequence[Mapping[str, Any]], random: Mapping[str, Any] | None) -> str:
     """Horizontal bars of compression, a formula each, best on top, with the baselines as marks.
 
     Args:

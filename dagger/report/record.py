@@ -180,7 +180,7 @@ def verdict_sentence(score: Mapping[str, Any]) -> str:
         return "This run has no scorecard yet, so nothing can be said about what the learner acquired."
     names = list(dict.fromkeys([*MEANING, *levels]))
     passed = [name for name in names if (levels.get(name) or {}).get("passed")]
-    unasked = [name for name in names if (levels.get(name) or {}).get("not_asked")]
+    unasked = [name for name in names if (levels.get(name) or {}).get("not_applicable")]
     undecided = [name for name in names if (levels.get(name) or {}).get("undecided")]
     open_ = [*unasked, *undecided]
     unknown = [n for n in names if (levels.get(n) or {}).get("passed") is None and n not in open_]
@@ -206,7 +206,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _state(level: Mapping[str, Any]) -> tuple[str, str]:
     passed = level.get("passed")
-    if level.get("not_asked"):
+    if level.get("not_applicable"):
         return "", "not asked"
     if level.get("undecided"):
         return "", "undecided"
@@ -298,14 +298,16 @@ def _card(name: str, level: Mapping[str, Any]) -> str:
     kind, words = _state(level)
     colour = {"pass": "#0f7b6c", "fail": "#b23a3a"}.get(kind, "#676e7a")
     interval = interval_text(level.get("interval"))
-    around = f"95 % {interval}" if interval != "–" else "" if level.get("not_asked") else "no interval was recorded"
+    around = (
+        f"95 % {interval}" if interval != "–" else "" if level.get("not_applicable") else "no interval was recorded"
+    )
     out = [
         f'<div class="card"><div class="title"><h3>{text(name)}</h3><span class="chip {kind}">{words}</span>',
-        "" if level.get("not_asked") else f'<span class="big">{text(level.get("value"))}</span>',
+        "" if level.get("not_applicable") else f'<span class="big">{text(level.get("value"))}</span>',
         f'<span class="interval">{text(around)}</span></div>',
         f'<p class="caption">{text(MEANING.get(name, ""))}</p>',
     ]
-    if level.get("not_asked"):
+    if level.get("not_applicable"):
         out.append(missing(f"This scenario cannot be asked: {str(level['not_asked']).rstrip('.')}."))
         return "".join(out) + (details(level["details"]) if level.get("details") else "") + "</div>"
     out += [
@@ -428,7 +430,7 @@ def _limits() -> str:
 
 
 def _twins(record: Record) -> str:
-    reason = ((record.score.get("levels") or {}).get("uses") or {}).get("not_asked")
+    reason = ((record.score.get("levels") or {}).get("uses") or {}).get("not_applicable")
     return findings.twins(record.twins, _camera(record), str(reason or ""))
 
 
@@ -437,6 +439,6 @@ def _sections(record: Record) -> tuple[str, ...]:
     score = record.score
     return (
         _verdict(record), _asked(record), _twins(record), findings.learning(record.rows),
-        findings.recovered(score), findings.league(score), places.maps(score), findings.interchange(score),
+        findings.recovered(score), findings.ranking(score), places.maps(score), findings.interchange(score),
         copying_page.copying(score), findings.transfer(score), _made(record), _limits(),
     )  # fmt: skip

@@ -17,18 +17,18 @@ from dagger.runs.folder import write_atomically
 from scenarios.checks.leak_check import check_leaks
 from scenarios.checks.lint import flipping, held_out
 from scenarios.rules.ast import Rule
-from scenarios.sampling.plan import admitted, plan
-from scenarios.scenario import EVERY, Scenario
+from scenarios.sampling.plan import plan, satisfiable_cells
+from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.datatypes.vocabulary import DECISIONS
 
 DRAWS = 600  # episodes of the leak check
 FEW = 8  # rows of a truth table that are shown unfolded
 LEAKS = 0.2  # share of the work on a scenario that the leak check is
-SAID = 4  # combinations that are named one by one
+DESCRIPTIONS = 4  # combinations that are named one by one
 SHEET = "images/self-motion.png"  # beside the page
 FILM = "films/{}.webp"  # beside the page; `python benchmarks/families.py` makes them
 # How a decision is read, by the kind of `decision:` in a file.
-READ: Mapping[str, str] = {
+DECISION_READ: Mapping[str, str] = {
     "order": "go: ego enters the place before {actors}; else wait",
     "yield": "go: ego enters the place before {actors}; else yield",
     "place": "place k: k - 1 of {actors} enter the place before ego",
@@ -64,7 +64,7 @@ def decision_point(scenario: Scenario) -> str:
     ends = [f"{abs(x):g} m {'before' if x < 0 else 'behind'}" for x in (decision_spec.begin, decision_spec.end)]
     stretch = f"somewhere from {ends[0]} to {ends[1]} the edge of the place"
     actors = " and ".join(part for part in (", ".join(decision_spec.actors[:-1]), *decision_spec.actors[-1:]) if part)
-    return READ[decision_spec.kind].format(
+    return DECISION_READ[decision_spec.kind].format(
         actors=actors, stretch=stretch, below=f"{decision_spec.below:g}", end=f"{-decision_spec.end:g}"
     )
 
@@ -95,7 +95,7 @@ def rule_in_short(scenario: Scenario) -> str:
     return f"{text}, where {'; '.join(f'{name}: {tree}' for name, tree in named)}" if bare and named else text
 
 
-def flips(scenario: Scenario) -> dict[str, str]:
+def deciding_share(scenario: Scenario) -> dict[str, str]:
     """Proposition -> whether a twin can flip it alone."""
     return {
         name: "not tried" if not of else "yes" if n == of else "no" if not n else f"in {n} of {of} combinations"
@@ -276,7 +276,7 @@ def _section(scenario: Scenario, leaks: Figures | None, motion: Figures | None, 
 
 
 def _propositions(scenario: Scenario) -> str:
-    given, alone = scenario.data["propositions"], flips(scenario)
+    given, alone = scenario.data["propositions"], deciding_share(scenario)
     rows = [[f"`{n}`", f"`{_plain(given[n])}`", evidence_of(scenario, n), alone[n]] for n in scenario.proposition_names]
     return _table(["proposition", "is true when", "where sensors show it", "flips alone in twins"], rows)
 
@@ -284,11 +284,13 @@ def _propositions(scenario: Scenario) -> str:
 def _splits(scenario: Scenario) -> str:
     conditions, rows = scenario.data.get("splits", {}), []
     for name in scenario.splits:
-        if name == EVERY:
+        if name == ALL_EPISODES:
             continue
         out = held_out(scenario, name)
         shown = (
-            "; ".join(out[:SAID]) + (f"; and {len(out) - SAID} more" if len(out) > SAID else "") if out else "nothing"
+            "; ".join(out[:DESCRIPTIONS]) + (f"; and {len(out) - DESCRIPTIONS} more" if len(out) > DESCRIPTIONS else "")
+            if out
+            else "nothing"
         )
         rows.append([name, f"`{_plain(conditions.get(name, True))}`", shown])
     return _table(["split", "condition", "combinations held out"], rows)
@@ -296,8 +298,8 @@ def _splits(scenario: Scenario) -> str:
 
 def _truth_table(scenario: Scenario) -> str:
     """Every combination that can happen, what the rule says there, and the splits that have it."""
-    worked, splits = plan(scenario), [s for s in scenario.splits if s != EVERY]
-    inside = {s: set(admitted(scenario, s)) for s in splits}
+    worked, splits = plan(scenario), [s for s in scenario.splits if s != ALL_EPISODES]
+    inside = {s: set(satisfiable_cells(scenario, s)) for s in splits}
     rows = [
         [*("yes" if v else "no" for v in cell), DECISIONS[worked.decision[cell]],
          *("x" if cell in inside[s] else "" for s in splits)]

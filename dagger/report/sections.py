@@ -132,7 +132,7 @@ def _colour_key(inks: Mapping[str, str]) -> str:
 
 def why_not(score: Mapping[str, Any], level: str, otherwise: str = "the level was not measured.") -> str:
     """Why a level was not asked, as the end of a sentence; `otherwise` where it was."""
-    reason = ((score.get("levels") or {}).get(level) or {}).get("not_asked")
+    reason = ((score.get("levels") or {}).get(level) or {}).get("not_applicable")
     return f"this scenario cannot be asked, for {str(reason).rstrip('.')}." if reason else otherwise
 
 
@@ -189,7 +189,7 @@ def recovered(score: Mapping[str, Any]) -> str:
 
 
 # --------------------------------------------------------------------------------------------- inside the network
-def league(score: Mapping[str, Any]) -> str:
+def ranking(score: Mapping[str, Any]) -> str:
     """The formulas by what an online code saves on them."""
     rows = score.get("league") or []
     intro = "Which thought do the latents describe best? Every formula of the same kind competes with the expert’s."
@@ -232,7 +232,7 @@ def league(score: Mapping[str, Any]) -> str:
         )
     marked = [i for i, r in enumerate(ordered) if r.get("true")]
     numbers = table(heads, body, range(1, len(heads)), "tight", groups, marked)
-    drawing = figure(figures.league(rows, random), caption)
+    drawing = figure(figures.ranking(rows, random), caption)
     return section("Formula league", intro, drawing, folded("The same as a table", numbers))
 
 

@@ -21,7 +21,7 @@ from sim.world.rollout import DYNAMIC_FIELDS, PrivilegedInput, Trajectory, in_ch
 
 
 @dataclass
-class Mixed:
+class InteractionCollector:
     """A driver that is the expert with probability beta and the learner otherwise, and writes down both.
 
     Args:
@@ -114,7 +114,7 @@ def collect(
     for chunk in in_chunks(episodes, backend.worlds):
         padded = [*chunk, *[chunk[-1]] * (backend.worlds - len(chunk))]
         seeds = np.array([e.seed for e in padded])
-        mixed = Mixed(expert, learner, backend, beta, hold, seeds, offsets)
+        mixed = InteractionCollector(expert, learner, backend, beta, hold, seeds, offsets)
         trajectory = rollout(backend, mixed, padded)
         tries = None
         if learner is not None and takeovers_each and backend.can_rerender:
@@ -140,7 +140,7 @@ def collect(
     return found
 
 
-def _by_tick(mixed: Mixed, trajectory: Trajectory, w: int) -> dict[str, Any]:
+def _by_tick(mixed: InteractionCollector, trajectory: Trajectory, w: int) -> dict[str, Any]:
     """The fields of a `Demonstration` that run over the ticks of world w."""
     ticks = int(trajectory.ticks[w])
     rows = [(entry, int(np.searchsorted(entry["slots"], w))) for entry in mixed.log[:ticks]]

@@ -12,7 +12,7 @@ from dagger.algorithms.schedules import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.perturbation import Offsets
 from policies.expert.expert import Expert
-from scenarios.sampling.sample import decision, room_for
+from scenarios.sampling.sample import decision, slots_needed
 from scenarios.scenario import Scenario
 from sim.core.progress import Progress
 from sim.datatypes.camera import Camera
@@ -41,7 +41,7 @@ def bounded(
     for share in WEAKER[:-1]:
         progress.stage(f"how far demonstrations may be perturbed: strength {strength * share:g}", len(episodes))
         with new_worlds(
-            max_at_once(min(worlds, len(episodes))), camera, room_for(scenario), threads=threads, search=search
+            max_at_once(min(worlds, len(episodes))), camera, slots_needed(scenario), threads=threads, search=search
         ) as backend:
             found = collect(
                 backend, expert, None, episodes, BetaSchedule(), 0, "expert", on_done=progress.advance,

@@ -36,10 +36,10 @@ from dagger.training.perturbation import Offsets
 from dagger.training.pilot import bounded
 from dagger.training.steps import FitSettings
 from policies.checkpoint import load_policy, save_policy
-from policies.evaluate import drive
+from policies.evaluate import evaluate
 from policies.expert.expert import Expert
 from policies.learner import Learner, LearnerSettings, build
-from scenarios.sampling.sample import batch, room_for
+from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import Scenario
 from sim.core.progress import NoProgress, Progress
 from sim.datatypes.camera import Camera
@@ -116,7 +116,7 @@ class TrainSettings:
         return cls(rounds=1, fit=fit, **counts)
 
 
-class Loop:
+class Trainer:
     """A run: both arms of one scenario and seed, in one run folder.
 
     Args:
@@ -170,7 +170,7 @@ class Loop:
     def _abreast(self) -> None:
         """Both arms at once. Torch and the kernels let go of the interpreter while they compute."""
         self.threads = self.settings.threads // len(ARMS)
-        lanes = Lanes(self.progress, f"rounds 1 to {self.settings.rounds}", len(ARMS) * self.settings.rounds)
+        lanes = ParallelProgress(self.progress, f"rounds 1 to {self.settings.rounds}", len(ARMS) * self.settings.rounds)
         with ThreadPoolExecutor(len(ARMS), thread_name_prefix="arm") as pool:
             running = [pool.submit(self._arm, arm, lanes.lane()) for arm in ARMS]
             try:
@@ -199,13 +199,13 @@ class Loop:
         count = settings.episodes if i == 0 else settings.per_round
         # Both arms meet the same episodes in the same round; only who drives them differs.
         first = TRAIN_SEEDS + (0 if i == 0 else settings.episodes + (i - 1) * settings.per_round)
-        episodes = batch(self.scenario, range(self._seed(first), self._seed(first) + count), "train")
+        episodes = balanced_batch(self.scenario, range(self._seed(first), self._seed(first) + count), "train")
         mixed = i > 0 and arm == "dagger"
         offsets = self._offsets(progress) if not mixed or settings.perturb_rounds else None
         progress.stage(f"{name}: driving {count} episodes", count)
         with new_worlds(
-            max_at_once(min(settings.worlds, count)), settings.camera, room_for(self.scenario), threads=self.threads,
-            search=self.search,
+            max_at_once(min(settings.worlds, count)), settings.camera, slots_needed(self.scenario),
+            threads=self.threads, search=self.search,
         ) as backend:  # fmt: skip
             found = collect(
                 backend, self.expert, learner if mixed else None, episodes,
@@ -235,7 +235,7 @@ class Loop:
             row = next((r for r in self.run.metrics.rows() if r["key"] == key), None)
         if row is None:
             first = self._seed(PILOT_SEEDS)
-            episodes = batch(self.scenario, range(first, first + PILOT), "train")
+            episodes = balanced_batch(self.scenario, range(first, first + PILOT), "train")
             row = bounded(
                 self.expert,
                 self.scenario,
@@ -300,7 +300,7 @@ class Loop:
         """A learner that knows nothing but the typical futures of the first demonstrations."""
         asked = self.settings.futures if self.settings.hindsight == "on" else 0
         learner = build(
-            replace(self.settings.learner, backs=backs_up(self.scenario.decision_spec), futures=asked), self.seed
+            replace(self.settings.learner, can_reverse=backs_up(self.scenario.decision_spec), futures=asked), self.seed
         )
         if learner.hindsight is not None:
             anchors = clustered(loader.futures, asked, self.seed)
@@ -327,8 +327,8 @@ class Loop:
         progress.stage(f"{name}: driving alone", 2 * settings.evaluation)
         for split in ("train", "test"):
             first = self._seed(EVALUATION_SEEDS)
-            episodes = batch(self.scenario, range(first, first + settings.evaluation), split)
-            tally = drive(
+            episodes = balanced_batch(self.scenario, range(first, first + settings.evaluation), split)
+            tally = evaluate(
                 learner, self.scenario, episodes, settings.camera, settings.worlds, self.threads, self.search,
                 on_done=progress.advance,
             )  # fmt: skip
@@ -345,7 +345,7 @@ class Loop:
         return sum(int(str(e["labels"])) for e in self.store.entries() if e["tag"] in wanted)
 
 
-class Lanes:
+class ParallelProgress:
     """Several tellers of progress on one bar, from several threads.
 
     Args:
@@ -372,7 +372,7 @@ class Lanes:
 
 
 class _Lane:
-    def __init__(self, lanes: Lanes, number: int) -> None:
+    def __init__(self, lanes: ParallelProgress, number: int) -> None:
         self._lanes, self._number = lanes, number
         self._text, self._total, self._done = "", 1.0, 0.0
 

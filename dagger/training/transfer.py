@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from policies.base import Policy
-from policies.evaluate import drive
+from policies.evaluate import evaluate
 from scenarios.rules.logic import describe_cell
 from scenarios.sampling.plan import plan
-from scenarios.sampling.sample import batch
+from scenarios.sampling.sample import balanced_batch
 from scenarios.scenario import Scenario
 from sim.core.progress import Progress
 from sim.core.statistics import wilson_interval
@@ -56,8 +56,8 @@ def transfer(
     progress.stage(f"{town}: driving {episodes} episodes elsewhere", episodes)
     elsewhere = scenario.with_map({"file": town, "junction": "t"})
     first = seed * 10_000_000 + SEEDS
-    drawn = batch(elsewhere, range(first, first + episodes), "every")
-    tally = drive(policy, elsewhere, drawn, camera, worlds, threads, search, on_done=progress.advance)
+    drawn = balanced_batch(elsewhere, range(first, first + episodes), "every")
+    tally = evaluate(policy, elsewhere, drawn, camera, worlds, threads, search, on_done=progress.advance)
     agrees = int(tally.agrees.sum())
     row = {
         "where": town,

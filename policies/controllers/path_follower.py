@@ -41,7 +41,7 @@ STRIDE = 2  # path points between two looks ahead
 
 
 @dataclass(frozen=True)
-class Manner:
+class DrivingStyle:
     """How someone drives.
 
     Args:
@@ -59,18 +59,18 @@ class Manner:
     cruise: float = 7.0
     lateral: float = 2.0
     braking: float = 1.8
-    eagerness: float = 1.0
-    pull: float = 1.5
-    hardest: float = 6.0
+    speed_gain: float = 1.0
+    max_acceleration: float = 1.5
+    max_braking: float = 6.0
     sight: float = 28.0
-    clearance: float = 0.3
-    heed: float = 1e6
+    lateral_clearance: float = 0.3
+    stop_line_lookahead: float = 1e6
 
     def array(self) -> np.ndarray:
         """(9,) float32 in the order of the fields."""
         return np.array(
-            [self.cruise, self.lateral, self.braking, self.eagerness, self.pull, self.hardest, self.sight,
-             self.clearance, self.heed], np.float32,
+            [self.cruise, self.lateral, self.braking, self.speed_gain, self.max_acceleration, self.max_braking, self.sight,
+             self.lateral_clearance, self.stop_line_lookahead], np.float32,
         )  # fmt: skip
 
 
@@ -208,7 +208,7 @@ def _control(bank, world, target, manner, steer, acceleration):  # type: ignore[
         acceleration[w] = a
 
 
-def control(bank: MapArrays, world: World, target: np.ndarray, manner: Manner) -> Action:
+def control(bank: MapArrays, world: World, target: np.ndarray, manner: DrivingStyle) -> Action:
     """Action (S,) that drives ego of each row of `world` along its route number `target` (S,) int."""
     steer, acceleration = np.zeros(len(target), np.float32), np.zeros(len(target), np.float32)
     if len(target):

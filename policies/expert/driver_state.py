@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from policies.controllers.path_follower import Manner, control
+from policies.controllers.path_follower import DrivingStyle, control
 from sim.datatypes.action import Action
 from sim.datatypes.episode import HURRY_FACTOR
 from sim.datatypes.road_map import MapArrays
@@ -26,31 +26,33 @@ ANGRY = 0.5  # of 1 that is anger
 _TICK = Simulation().tick
 
 
-def angrier(anger: np.ndarray, provoked: np.ndarray) -> np.ndarray:
+def updated_anger(anger: np.ndarray, provoked: np.ndarray) -> np.ndarray:
     """(S,) anger a tick later, 0 to 1."""
     towards, time = np.where(provoked, 1.0, 0.0), np.where(provoked, RISES, PASSES)
     return (anger + (towards - anger) * (_TICK / time)).astype(np.float32)
 
 
-def manners_of(
-    calm: Manner, drowsy: np.ndarray, anger: np.ndarray, hurry: np.ndarray
-) -> list[tuple[np.ndarray, Manner]]:
+def driving_style_of(
+    calm: DrivingStyle, drowsy: np.ndarray, anger: np.ndarray, hurry: np.ndarray
+) -> list[tuple[np.ndarray, DrivingStyle]]:
     """Which rows (S,) drive in which manner, where moods differ."""
     late, cross = drowsy > LATE, anger > ANGRY
     found = []
     for code in np.unique(late + 2 * cross + 4 * hurry):
         manner = calm
         if code & 1:
-            manner = replace(manner, heed=HEED)
+            manner = replace(manner, stop_line_lookahead=HEED)
         if code & 2:
-            manner = replace(manner, pull=1.6 * manner.pull, braking=1.6 * manner.braking)
+            manner = replace(manner, max_acceleration=1.6 * manner.max_acceleration, braking=1.6 * manner.braking)
         if code & 4:
             manner = replace(manner, cruise=HURRY_FACTOR * manner.cruise)
         found.append((late + 2 * cross + 4 * hurry == code, manner))
     return found
 
 
-def control_by(bank: MapArrays, world: World, target: np.ndarray, ways: list[tuple[np.ndarray, Manner]]) -> Action:
+def control_by(
+    bank: MapArrays, world: World, target: np.ndarray, ways: list[tuple[np.ndarray, DrivingStyle]]
+) -> Action:
     """`policies.controllers.path_follower.control` with each row in its own manner."""
     action = control(bank, world, target, ways[0][1])
     for rows, manner in ways[1:]:

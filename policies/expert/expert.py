@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from policies.controllers.path_follower import Manner
-from policies.expert.driver_state import angrier, control_by, manners_of
-from policies.expert.maneuvers import Hands, Manners, hands_of
-from policies.expert.reasoner import Mind, Thinker, Thought
+from policies.controllers.path_follower import DrivingStyle
+from policies.expert.driver_state import control_by, driving_style_of, updated_anger
+from policies.expert.maneuvers import DrivingStyles, Maneuver, maneuver_for
+from policies.expert.reasoner import Belief, Reasoner, RuleReasoner
 from scenarios.rules.ast import Formula
 from scenarios.rules.compile import evaluate_formula
 from scenarios.scenario import Scenario
@@ -52,7 +52,7 @@ class Label:
     memory: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
-class Reflex:
+class ReflexReasoner:
     """A thinker without memory: a function of the world's rows."""
 
     width = 0
@@ -64,9 +64,9 @@ class Reflex:
         """Nothing to keep."""
         return np.zeros((worlds, 0), np.float32)
 
-    def think(self, seen: PrivilegedInput, memory: np.ndarray) -> Thought:
-        """See `policies.expert.reasoner.Thinker`."""
-        return Thought(np.asarray(self.decide(seen.world)), {}, seen.world, memory)
+    def think(self, seen: PrivilegedInput, memory: np.ndarray) -> Belief:
+        """See `policies.expert.reasoner.Reasoner`."""
+        return Belief(np.asarray(self.decide(seen.world)), {}, seen.world, memory)
 
 
 class Expert:
@@ -84,26 +84,30 @@ class Expert:
 
     def __init__(
         self,
-        decide: Callable[[World], np.ndarray] | Thinker,
-        manner: Manner | None = None,
+        decide: Callable[[World], np.ndarray] | Reasoner,
+        manner: DrivingStyle | None = None,
         decision_spec: DecisionSpec | None = None,
         anger_trigger: Formula | None = None,
         moody: bool = False,
     ) -> None:
         self.anger_trigger, self.moody = anger_trigger, moody
-        self.mind: Thinker = decide if hasattr(decide, "think") else Reflex(decide)  # type: ignore[assignment, arg-type]
-        self.manner = manner or Manner()
-        self.hands: Hands | None = None if decision_spec is None else hands_of(decision_spec)
+        self.mind: Reasoner = decide if hasattr(decide, "think") else ReflexReasoner(decide)  # type: ignore[assignment, arg-type]
+        self.manner = manner or DrivingStyle()
+        self.hands: Maneuver | None = None if decision_spec is None else maneuver_for(decision_spec)
 
     @classmethod
-    def of(cls, scenario: Scenario, manner: Manner | None = None) -> Expert:
+    def of(cls, scenario: Scenario, manner: DrivingStyle | None = None) -> Expert:
         """The expert who thinks the scenario's rule."""
         return cls(
-            Mind(scenario), manner, scenario.decision_spec, scenario.anger_trigger, scenario.driver_state is not None
+            RuleReasoner(scenario),
+            manner,
+            scenario.decision_spec,
+            scenario.anger_trigger,
+            scenario.driver_state is not None,
         )
 
     @classmethod
-    def of_route(cls, manner: Manner | None = None) -> Expert:
+    def of_route(cls, manner: DrivingStyle | None = None) -> Expert:
         """The expert of episodes whose keypoints say the way: it follows their route and thinks no rule."""
         return cls(lambda world: np.full(len(world.tick), DECISION["straight"]), manner)
 
@@ -140,19 +144,19 @@ class Expert:
         return Label(action, thought.decision, valid, thought.facts, mood, after)
 
     def _mood(
-        self, seen: PrivilegedInput, thought: Thought, anger: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, Manners]:
+        self, seen: PrivilegedInput, thought: Belief, anger: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, DrivingStyles]:
         """How it is now, its anger (S, 1) from now on, and the manners that follow."""
         n = len(seen.slots)
         if not self.moody:
             return np.zeros(n, np.float32), anger, [(np.ones(n, bool), self.manner)]
         if self.anger_trigger is not None:
-            anger = angrier(anger[:, 0], evaluate_formula(self.anger_trigger, thought.facts))[:, None]
+            anger = updated_anger(anger[:, 0], evaluate_formula(self.anger_trigger, thought.facts))[:, None]
         drowsy = drowsiness(seen.episodes, seen.world.tick)
         hurry = np.array([e.driver_state is not None and e.driver_state.hurry for e in seen.episodes], bool)
-        return np.maximum(drowsy, anger[:, 0]), anger, manners_of(self.manner, drowsy, anger[:, 0], hurry)
+        return np.maximum(drowsy, anger[:, 0]), anger, driving_style_of(self.manner, drowsy, anger[:, 0], hurry)
 
-    def _way_out(self, seen: PrivilegedInput, thought: Thought, manners: Manners) -> tuple[Action, np.ndarray]:
+    def _way_out(self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles) -> tuple[Action, np.ndarray]:
         """Towards the way out that was decided for: the action, and whether that way is still open."""
         world, bank, decision = thought.world, seen.maps.arrays, thought.decision
         ways = np.where(world.route >= 0, bank.decision[world.route], UNDECIDED)
@@ -175,7 +179,9 @@ class Expert:
 class Fixed(Expert):
     """Always the same decision: a baseline, and the driver of films."""
 
-    def __init__(self, decision: str, manner: Manner | None = None, decision_spec: DecisionSpec | None = None) -> None:
+    def __init__(
+        self, decision: str, manner: DrivingStyle | None = None, decision_spec: DecisionSpec | None = None
+    ) -> None:
         if decision not in DECISIONS:
             raise ValueError(f"decision {decision!r}; known are {DECISIONS}")
         index = DECISIONS.index(decision)

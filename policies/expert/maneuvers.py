@@ -12,10 +12,10 @@ from typing import Protocol
 
 import numpy as np
 
-from policies.controllers.path_follower import Manner
+from policies.controllers.path_follower import DrivingStyle
 from policies.expert.approach import Place, junction_of, place_of
 from policies.expert.driver_state import HEED, control_by
-from policies.expert.reasoner import Thought
+from policies.expert.reasoner import Belief
 from policies.planning.parking import WIDTH, Parker
 from sim.datatypes.action import Action
 from sim.datatypes.episode import DecisionSpec
@@ -37,34 +37,38 @@ STANDS = 0.1  # [m/s]
 TICK = Simulation().tick  # [s]
 CLEAR = 1.0  # [m] that another's rear must be out of the place
 CHANGED = 0.8  # of the stretch after which a lane change is over
-EARLY = Manner.heed  # [m] from a line at which who reacts early heeds it
+EARLY = DrivingStyle.stop_line_lookahead  # [m] from a line at which who reacts early heeds it
 UNDER = 1.0  # [m/s] below the speed that counts as slow
 
 
-Manners = list[tuple[np.ndarray, Manner]]  # which rows (S,) bool drive in which
+DrivingStyles = list[tuple[np.ndarray, DrivingStyle]]  # which rows (S,) bool drive in which
 
 
-class Hands(Protocol):
+class Maneuver(Protocol):
     """Drives a decision; `width` columns of memory are its own."""
 
     width: int
 
     def act(
-        self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
+        self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
         """Action (S,) for the rows, of which each has its manner, and the memory afterwards."""
 
 
-def hands_of(decision_spec: DecisionSpec) -> Hands:
+def maneuver_for(decision_spec: DecisionSpec) -> Maneuver:
     """Whoever can drive the decisions of a decision_spec.
 
     Raises:
         ValueError: for a kind that nobody drives.
     """
     if decision_spec.kind in ORDERS:
-        return Turns(decision_spec)
-    kinds: dict[str, Callable[[], Hands]] = {"lane": lambda: Changes(decision_spec), "bay": Parks, "reaction": Reacts}
-    return kinds[decision_spec.kind]() if decision_spec.kind in kinds else Slows(decision_spec)
+        return Turn(decision_spec)
+    kinds: dict[str, Callable[[], Maneuver]] = {
+        "lane": lambda: ChangeLane(decision_spec),
+        "bay": Park,
+        "reaction": React,
+    }
+    return kinds[decision_spec.kind]() if decision_spec.kind in kinds else SlowDown(decision_spec)
 
 
 def first_way(seen: PrivilegedInput) -> np.ndarray:
@@ -78,7 +82,7 @@ def below(action: Action, speed: np.ndarray, limit: np.ndarray) -> Action:
     return replace(action, acceleration=np.minimum(action.acceleration, most))
 
 
-def halting(action: Action, speed: np.ndarray, room: np.ndarray, manners: Manners) -> Action:
+def halting(action: Action, speed: np.ndarray, room: np.ndarray, manners: DrivingStyles) -> Action:
     """The action with no more acceleration than still stops evenly within `room` (S,) [m], each braking as is its way.
 
     As `sim.dynamics.bicycle.stopping_speed` has it.
@@ -98,7 +102,7 @@ def coming_to(room: np.ndarray, then: float | np.ndarray = 0.0) -> np.ndarray:
     return np.sqrt(np.square(then) + 2.0 * BRAKING * np.maximum(room, 0.0))
 
 
-class Turns:
+class Turn:
     """Comes to a halt at the line, looks, and goes when it is its turn by the decision of that moment.
 
     It stops whoever is there, so that who comes later comes as the scenario says, and heeds no other line but lights.
@@ -111,7 +115,7 @@ class Turns:
         self.width = 1 + len(decision_spec.actors)
 
     def act(
-        self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
+        self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
         memory, bank = memory.copy(), seen.maps.arrays
@@ -129,7 +133,7 @@ class Turns:
         held = ~free & (room > -PAST)
         return halting(action, speed, np.where(held, room - BEFORE, np.inf), manners), memory
 
-    def _stages(self, place: Place, thought: Thought, seen: PrivilegedInput, memory: np.ndarray) -> np.ndarray:
+    def _stages(self, place: Place, thought: Belief, seen: PrivilegedInput, memory: np.ndarray) -> np.ndarray:
         """(S, K) how far those have come whom the decision_spec names; writes it into the memory (S, K)."""
         slots = np.array(
             [[1 + [a.name for a in e.actors].index(n) for n in self.decision_spec.actors] for e in seen.episodes]
@@ -154,7 +158,7 @@ class Turns:
         return np.array(ranks, np.int64).reshape(-1)
 
 
-class Slows:
+class SlowDown:
     """Is slow, or has stopped, within the decision_spec's stretch where that is the decision, and drives on as ever
     where not.
 
@@ -167,7 +171,7 @@ class Slows:
         self.decision_spec = decision_spec
 
     def act(
-        self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
+        self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
         memory = memory.copy()
@@ -184,22 +188,22 @@ class Slows:
         return below(action, speed, np.where(on, limit, np.inf)), memory
 
 
-class Reacts:
+class React:
     """Brakes for lines ahead as soon as they are seen, and only when they are near where that is the decision."""
 
     width = 0
 
     def act(
-        self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
+        self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
         late = thought.decision == DECISION["late"]
-        heeding = [(rows & (late == is_late), replace(manner, heed=HEED if is_late else EARLY))
+        heeding = [(rows & (late == is_late), replace(manner, stop_line_lookahead=HEED if is_late else EARLY))
                    for rows, manner in manners for is_late in (False, True)]  # fmt: skip
         return control_by(seen.maps.arrays, thought.world, first_way(seen), heeding), memory
 
 
-class Parks:
+class Park:
     """Parks in the bay that was decided for; drives past all of them where the decision is to go on."""
 
     width = WIDTH
@@ -208,7 +212,7 @@ class Parks:
         self.parker = Parker()
 
     def act(
-        self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
+        self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
         words = [DECISIONS[d] for d in thought.decision]
@@ -222,7 +226,7 @@ class Parks:
         return parking.where(parks, passing), np.where(parks[:, None], after, memory)
 
 
-class Changes:
+class ChangeLane:
     """Goes over to the lane that was decided for, along the decision_spec's stretch, and stays there."""
 
     width = 0
@@ -231,7 +235,7 @@ class Changes:
         self.decision_spec = decision_spec
 
     def act(
-        self, seen: PrivilegedInput, thought: Thought, manners: Manners, memory: np.ndarray
+        self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
         """See `Hands.act`."""
         front, decision_spec = -place_of(seen).left[:, 0], self.decision_spec

@@ -15,7 +15,7 @@ from sim.world.backend import Backend
 from sim.world.rollout import PrivilegedInput, observe_for
 
 
-class Onlooker:
+class RuleAnnotator:
     """Watches world 0 of a backend; asked once a tick or oftener, it thinks once.
 
     Args:

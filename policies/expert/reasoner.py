@@ -41,7 +41,7 @@ _HALF = 1 << 16
 
 
 @dataclass(frozen=True)
-class Thought:
+class Belief:
     """What a mind makes of a moment.
 
     Args:
@@ -57,7 +57,7 @@ class Thought:
     memory: np.ndarray
 
 
-class Thinker(Protocol):
+class Reasoner(Protocol):
     """Decides; `width` columns of memory are its own."""
 
     width: int
@@ -65,7 +65,7 @@ class Thinker(Protocol):
     def begin(self, worlds: int) -> np.ndarray:
         """Memory (worlds, width) float32 of fresh episodes."""
 
-    def think(self, seen: PrivilegedInput, memory: np.ndarray) -> Thought:
+    def think(self, seen: PrivilegedInput, memory: np.ndarray) -> Belief:
         """The thought of this moment."""
 
 
@@ -125,7 +125,7 @@ def _lasts(left: np.ndarray, pace: np.ndarray, halts: np.ndarray) -> np.ndarray:
     return rest / pace + np.where(halts, np.minimum(pace / (2.0 * EASE), rest / pace), 0.0)
 
 
-class Mind:
+class RuleReasoner:
     """Thinks a scenario's rule on what it has seen.
 
     Args:
@@ -166,7 +166,7 @@ class Mind:
         rest = _PARTS * n
         return _Columns._make([*parts, memory[:, rest : rest + 1], memory[:, rest + 1 : self.own]])
 
-    def think(self, seen: PrivilegedInput, memory: np.ndarray) -> Thought:
+    def think(self, seen: PrivilegedInput, memory: np.ndarray) -> Belief:
         """See `Thinker.think`."""
         memory = memory.copy()
         kept = self._columns(memory)
@@ -180,7 +180,7 @@ class Mind:
         if self.by_turns:  # it falls at the line, by what is true then
             kept.facts[:] = np.where(settled, kept.facts, np.column_stack(list(facts.values())))
             facts = {name: kept.facts[:, k] > 0 for k, name in enumerate(facts)}
-        return Thought(np.asarray(evaluate(self.scenario.rule, facts)), facts, view.now, memory)
+        return Belief(np.asarray(evaluate(self.scenario.rule, facts)), facts, view.now, memory)
 
     def _look(self, seen: PrivilegedInput, kept: _Columns) -> _View:
         """What is in view at this moment, and what is known of earlier ones, which is kept."""

@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from policies.controllers.path_follower import Manner, control
+from policies.controllers.path_follower import DrivingStyle, control
 from policies.planning.bay_plan import PIECES, RADIUS, Room, plan_into
 from sim.actors.kinds import EGO
 from sim.core.geometry import HALF, boxes_touch, clamp, wrap
@@ -255,8 +255,8 @@ class Parker:
 
     width = WIDTH
 
-    def __init__(self, manner: Manner | None = None, needed: float = NEEDED) -> None:
-        self.manner = manner or Manner(cruise=5.0)
+    def __init__(self, manner: DrivingStyle | None = None, needed: float = NEEDED) -> None:
+        self.manner = manner or DrivingStyle(cruise=5.0)
         self.needed = needed
 
     def begin(self, worlds: int) -> np.ndarray:

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from policies.evaluate import Cell, Tally
-from probes.applicability import Crossing, NotAsked, columns, question, turns
-from probes.results import FALSE_FLIPS, NEEDED, Level, Share, cell_name
+from policies.evaluate import Cell, EvaluationResult
+from probes.applicability import FactorialDesign, NotApplicable, columns, question, turns
+from probes.results import FALSE_FLIPS, NEEDED, LevelResult, Proportion, cell_name
 from probes.rule_recovery import Recovered, recover
 from scenarios.rules.ast import names as names_in
 from scenarios.rules.compile import evaluate
 from scenarios.rules.logic import valuation_of
 from scenarios.sampling.sample import cells, sample
-from scenarios.scenario import EVERY, Scenario
+from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISION, DECISIONS, OUTCOME, UNDECIDED
 
@@ -30,12 +30,12 @@ def relevant(scenario: Scenario) -> tuple[str, ...]:
 
 def test_split(scenario: Scenario) -> str:
     """The split with the held-out combinations: "test" where the scenario has one."""
-    return "test" if "test" in scenario.splits else EVERY
+    return "test" if "test" in scenario.splits else ALL_EPISODES
 
 
 def train_split(scenario: Scenario) -> str:
     """The split that is trained on: "train" where the scenario has one."""
-    return "train" if "train" in scenario.splits else EVERY
+    return "train" if "train" in scenario.splits else ALL_EPISODES
 
 
 test_split.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever its name makes pytest think
@@ -59,25 +59,25 @@ def by_cells(scenario: Scenario, split: str, per_cell: int, first_seed: int) -> 
 class Agreement:
     """How often a policy went the rule's way, cell by cell. `worst` is the cell with the lowest lower bound."""
 
-    cells: dict[str, Share]
+    cells: dict[str, Proportion]
 
     @property
-    def worst(self) -> tuple[str, Share]:
+    def worst(self) -> tuple[str, Proportion]:
         """Name and share of the worst cell."""
         return min(self.cells.items(), key=lambda item: (item[1].interval[0], item[1].value))
 
 
-def agreement(scenario: Scenario, tally: Tally) -> Agreement:
+def agreement(scenario: Scenario, tally: EvaluationResult) -> Agreement:
     """Agreement with the rule in every cell of the relevant propositions."""
     names = relevant(scenario)
-    return Agreement({cell_name(names, c): Share.of(tally.agrees[i]) for c, i in tally.by_cell(names).items()})
+    return Agreement({cell_name(names, c): Proportion.of(tally.agrees[i]) for c, i in tally.by_cell(names).items()})
 
 
-def imitates(scenario: Scenario, tally: Tally, baselines: dict[str, dict[str, Any]]) -> Level:
+def imitates(scenario: Scenario, tally: EvaluationResult, baselines: dict[str, dict[str, Any]]) -> LevelResult:
     """Agreement in the worst cell of the training split, on fresh episodes."""
     found = agreement(scenario, tally)
     name, share = found.worst
-    return Level(
+    return LevelResult(
         value=share.value,
         interval=share.interval,
         passed=share.interval[0] >= NEEDED,
@@ -99,7 +99,7 @@ class Twins:
         wanted: (n, C) the rule's decision.
     """
 
-    crossing: Crossing
+    crossing: FactorialDesign
     way: np.ndarray
     wanted: np.ndarray
 
@@ -127,7 +127,7 @@ def _mean_where(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.where(count > 0, (values & mask).sum(1) / np.maximum(count, 1), np.nan)
 
 
-def twin_episodes(crossing: Crossing, count: int, first_seed: int) -> list[list[Episode]]:
+def twin_episodes(crossing: FactorialDesign, count: int, first_seed: int) -> list[list[Episode]]:
     """`count` base draws of all cells, each under every setting.
 
     Raises:
@@ -136,7 +136,7 @@ def twin_episodes(crossing: Crossing, count: int, first_seed: int) -> list[list[
     return [crossing.draw(first_seed + i) for i in range(count)]
 
 
-def twins_of(crossing: Crossing, tally: Tally, count: int) -> Twins:
+def twins_of(crossing: FactorialDesign, tally: EvaluationResult, count: int) -> Twins:
     """Shape the tally of `twin_episodes` (base by base) into a factorial."""
     shape = (count, len(crossing.settings))
     way = np.where(tally.outcome == OUTCOME["arrived"], tally.shown_decision, UNDECIDED)
@@ -149,7 +149,9 @@ def held_out(scenario: Scenario) -> tuple[str, ...]:
     return tuple(c for c in test if c not in train)
 
 
-def generalises(scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[str, dict[str, Any]]) -> Level:
+def generalises(
+    scenario: Scenario, tally: EvaluationResult, twins: Twins, baselines: dict[str, dict[str, Any]]
+) -> LevelResult:
     """Agreement in the worst cell with held-out combinations, and twins that turn only where the rule does.
 
     Where no combination is held out the level is not asked; what the twins did is noted all the same.
@@ -166,12 +168,12 @@ def generalises(scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[
     flips = [f for f, _ in pairs if not np.isnan(f).all()]
     holds = [h for _, h in pairs if not np.isnan(h).all()]
     # A base draw is one episode, however many twins it has: its shares are averaged before anything is counted.
-    flip = Share.of(_per_base(flips))
-    false = Share.of(_per_base(holds))
+    flip = Proportion.of(_per_base(flips))
+    false = Proportion.of(_per_base(holds))
     if not flip.n:
-        raise NotAsked("no twins can be made in which one fact alone changes what the rule wants")
+        raise NotApplicable("no twins can be made in which one fact alone changes what the rule wants")
     passed = share.interval[0] >= NEEDED and flip.value >= NEEDED and not false.value > FALSE_FLIPS
-    level = Level(
+    level = LevelResult(
         value=share.value,
         interval=share.interval,
         passed=bool(passed),
@@ -184,7 +186,10 @@ def generalises(scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[
             "held-out cells": [c for c in found.cells if c in unseen],
             "cells": {k: v.to_dict() for k, v in found.cells.items()},
             "twins by proposition": {
-                n: {"flips": Share.of(f[~np.isnan(f)]).to_dict(), "false flips": Share.of(h[~np.isnan(h)]).to_dict()}
+                n: {
+                    "flips": Proportion.of(f[~np.isnan(f)]).to_dict(),
+                    "false flips": Proportion.of(h[~np.isnan(h)]).to_dict(),
+                }
                 for n, (f, h) in zip(twins.names, pairs)
             },
         },
@@ -193,7 +198,7 @@ def generalises(scenario: Scenario, tally: Tally, twins: Twins, baselines: dict[
         return level
     known = ", ".join(relevant(scenario))
     reason = f"nothing is held out: training shows whatever can happen{f' of {known}' if known else ''}"
-    return replace(Level.unasked(reason), details=level.details)
+    return replace(LevelResult.unasked(reason), details=level.details)
 
 
 def _per_base(columns: list[np.ndarray]) -> np.ndarray:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from policies.sites import Sited
-from probes.applicability import NotAsked, formula, place
+from policies.sites import IntervenablePolicy
+from probes.applicability import NotApplicable, formula, place
 from probes.controls import gain, pixel_features, random_labels
 from probes.mdl import FormulaScore, common_size, online_codelength, rank_formulas
 from probes.ranking import Contest, contest, short_codes
-from probes.results import Level
+from probes.results import LevelResult
 from probes.trace import STATIONS, Trace
 from scenarios.rules.ast import Formula, Not
 from scenarios.rules.compile import evaluate_formula
@@ -28,7 +28,7 @@ LEVEL = 0.05  # chance of a wrong claim over all sites together, half of it on e
 MOST_NAMED = 10_000  # episodes beyond which "more than" is all that is said
 
 
-def site_asked(policy: Sited) -> str:
+def site_asked(policy: IntervenablePolicy) -> str:
     """The site that `encodes` is asked of first: the last recurrent one, or the encoder of a net without memory."""
     return policy.recurrent_sites[-1] if policy.recurrent_sites else next(iter(policy.sites))
 
@@ -51,7 +51,7 @@ def tables(scenario: Scenario, episodes: list[Episode]) -> dict[str, np.ndarray]
     own = name_of_truth(scenario)
     rarer = {name: int(min(table.sum(), (~table).sum())) for name, table in found.items()}
     if rarer[own] < FEWEST:
-        raise NotAsked(
+        raise NotApplicable(
             f"'{own}' has {rarer[own]} of {len(episodes)} episodes in its rarer class, and {FEWEST} at least are "
             "wanted; trace more episodes (--probe.traced)"
         )
@@ -101,15 +101,20 @@ class AtSite:
         return f"{place}; {self.saved:+.2f} bits over the best baseline, from {self.interval[0]:+.2f}"
 
 
-def sites_asked(policy: Sited) -> tuple[str, ...]:
+def sites_asked(policy: IntervenablePolicy) -> tuple[str, ...]:
     """All sites, in the order in which `encodes` reports them: `site_asked` first, then the others from the last on."""
     first = site_asked(policy)
     return (first, *(s for s in reversed(list(policy.sites)) if s != first))
 
 
 def encodes(
-    policy: Sited, scenario: Scenario, episodes: list[Episode], trace: Trace, seed: int, passenger: str = "untrained"
-) -> tuple[Level, list[dict[str, Any]], dict[str, float]]:
+    policy: IntervenablePolicy,
+    scenario: Scenario,
+    episodes: list[Episode],
+    trace: Trace,
+    seed: int,
+    passenger: str = "untrained",
+) -> tuple[LevelResult, list[dict[str, Any]], dict[str, float]]:
     """Whether the true formula ranks first at some site, and the bits it saves over the untrained net and bare pixels.
 
     All sites are asked, each at an equal share of the error (Bonferroni). First place is a claim that is tested
@@ -124,7 +129,7 @@ def encodes(
     """
     station = trace.undecided_at
     if station is None:
-        raise NotAsked(
+        raise NotApplicable(
             f"the drives show their decision before latents are read ({abs(STATIONS[0]):g} m before the "
             f"{place(scenario)} at the earliest)"
         )
@@ -139,7 +144,7 @@ def encodes(
     random = _random(features["trained"][:n], seed)
     own = next(row for row in league if row["true"])
     count = f" among {len(sites)} sites that are asked" if len(sites) > 1 else ""
-    level = Level(
+    level = LevelResult(
         value=best.saved,
         interval=best.interval,
         passed=best.passed,

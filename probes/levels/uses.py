@@ -21,23 +21,23 @@ from typing import Any
 
 import numpy as np
 
-from policies.sites import Sited
-from probes.applicability import Crossing, NotAsked, asked_of, premises, said, turns
+from policies.sites import IntervenablePolicy
+from probes.applicability import FactorialDesign, NotApplicable, asked_of, describe, premises, turns
 from probes.applicability import question as binary
 from probes.interventions import (
     Factorial,
     Subspace,
+    ablate,
     bases_at_once,
-    everything,
+    full_swap,
     interchange,
-    leading,
-    nothing,
+    leading_directions,
+    no_swap,
     observe_factorial,
     random_subspace,
-    without,
 )
 from probes.localization import Held, window_said
-from probes.results import MARGIN, NEEDED, Level, Share
+from probes.results import MARGIN, NEEDED, LevelResult, Proportion
 from scenarios.rules.compile import evaluate
 from scenarios.rules.logic import Cell, valuation_of
 from scenarios.scenario import Scenario
@@ -61,7 +61,7 @@ class Question:
     """
 
     scenario: Scenario
-    crossing: Crossing
+    crossing: FactorialDesign
     rule_names: tuple[str, ...]
     camera: Camera
     threads: int
@@ -75,7 +75,7 @@ class Question:
             NotAsked: where the rule leans on none, or one cannot be set, or there can be no two worlds side by side.
         """
         if bases_at_once(1) == 0:
-            raise NotAsked(f"a car beside its twin wants two worlds at once, and there can be {most_at_once()}: "
+            raise NotApplicable(f"a car beside its twin wants two worlds at once, and there can be {most_at_once()}: "
                            "one more --port names one more server")  # fmt: skip
         return cls(scenario, asked_of(scenario), premises(scenario), camera, threads, search)
 
@@ -144,8 +144,8 @@ class Interchange:
     """How one kind of swap did. flip, keep: the share of pairs that went where they should."""
 
     what: str
-    flip: Share
-    keep: Share
+    flip: Proportion
+    keep: Proportion
 
     @property
     def score(self) -> float:
@@ -162,7 +162,7 @@ class Interchange:
         return {"what": self.what, "flip": self.flip.to_dict(), "keep": self.keep.to_dict()}
 
 
-def sites_swapped(policy: Sited) -> tuple[str, ...]:
+def sites_swapped(policy: IntervenablePolicy) -> tuple[str, ...]:
     """All recurrent layers; the first site of a net that has none."""
     return policy.recurrent_sites or (next(iter(policy.sites)),)
 
@@ -173,12 +173,12 @@ def premise_subspace(latents: Factorial, question: Question, premise: str) -> Su
     effect = latents.main_effect(column)
     others = [question.names.index(n) for n in question.rule_names if n != premise]
     if others:
-        effect = without(effect, np.concatenate([latents.interaction(column, o) for o in others]), INTERACTION)
-    return leading(latents.site, effect, premise)
+        effect = ablate(effect, np.concatenate([latents.interaction(column, o) for o in others]), INTERACTION)
+    return leading_directions(latents.site, effect, premise)
 
 
 def run_pairs(
-    policy: Sited, question: Question, flips: Sequence[Pair], keeps: Sequence[Pair],
+    policy: IntervenablePolicy, question: Question, flips: Sequence[Pair], keeps: Sequence[Pair],
     swaps: Mapping[str, Sequence[Subspace]],
 ) -> list[Interchange]:  # fmt: skip
     """Drive all pairs under every swap (what it is called -> its subspaces) and count where the cars went."""
@@ -190,13 +190,15 @@ def run_pairs(
     wanted = np.array([p.expected for p in pairs])
     return [
         Interchange(
-            what, Share.of((swapped.way == wanted)[: len(flips)]), Share.of((swapped.way == wanted)[len(flips) :])
+            what,
+            Proportion.of((swapped.way == wanted)[: len(flips)]),
+            Proportion.of((swapped.way == wanted)[len(flips) :]),
         )
         for what, swapped in zip(swaps, found)
     ]
 
 
-def study(policy: Sited, question: Question, draws: int, first_seed: int) -> dict[str, Factorial]:
+def study(policy: IntervenablePolicy, question: Question, draws: int, first_seed: int) -> dict[str, Factorial]:
     """Latents of all sites under every setting, on `draws` fresh draws driven in settings that take turns."""
     episodes = [question.draw(first_seed + i) for i in range(draws)]
     settings = [[e[c] for e in episodes] for c in range(len(question.cells))]
@@ -230,7 +232,7 @@ class Swaps:
         return [*self.premises, *self.controls, *self.others]
 
 
-def places_of(policy: Sited) -> list[tuple[str, ...]]:
+def places_of(policy: IntervenablePolicy) -> list[tuple[str, ...]]:
     """Where premises are looked for: all recurrent layers together, then each site before the first of them."""
     first = sites_swapped(policy)
     sites = list(policy.sites)
@@ -238,7 +240,12 @@ def places_of(policy: Sited) -> list[tuple[str, ...]]:
 
 
 def choose_place(
-    policy: Sited, question: Question, latents: Mapping[str, Factorial], premise: str, pairs: int, seed: int
+    policy: IntervenablePolicy,
+    question: Question,
+    latents: Mapping[str, Factorial],
+    premise: str,
+    pairs: int,
+    seed: int,
 ) -> tuple[str, ...]:
     """The place at which swapping a premise does most; of equals the first, so the memory before what feeds it.
 
@@ -252,7 +259,7 @@ def choose_place(
     sites = tuple(s for place in known for s in place)
     swaps = {
         ", ".join(place): [
-            premise_subspace(latents[s], question, premise) if s in place else nothing(s, policy.sites[s])
+            premise_subspace(latents[s], question, premise) if s in place else no_swap(s, policy.sites[s])
             for s in sites
         ]
         for place in known
@@ -262,15 +269,15 @@ def choose_place(
 
 
 def uses(
-    policy: Sited,
-    untrained: Sited,
+    policy: IntervenablePolicy,
+    untrained: IntervenablePolicy,
     question: Question,
     pairs: int,
     draws: int,
     seed: int,
     on_done: Callable[[float], None] = lambda by: None,
     held: Held | None = None,
-) -> tuple[Level, Swaps, dict[str, Factorial]]:
+) -> tuple[LevelResult, Swaps, dict[str, Factorial]]:
     """Interchange of every premise of the rule at the place where it is held, with its controls.
 
     Args:
@@ -292,7 +299,9 @@ def uses(
         flips, keeps = pairs_for(question, premise, pairs, first)
         if not (flips and keeps):
             missing = "flips" if keeps else "keeps"
-            raise NotAsked(f"no twins can be made in which swapping '{premise}' alone {missing} what the rule wants")
+            raise NotApplicable(
+                f"no twins can be made in which swapping '{premise}' alone {missing} what the rule wants"
+            )
         some = slice(0, max(8, pairs // 4))
         place = choose_place(policy, question, latents, premise, max(8, pairs // 2), first + 5_000)
         found.places[premise] = place
@@ -316,20 +325,20 @@ HELD = "swapped only while it is held"
 
 
 def _swaps_of(
-    policy: Sited, question: Question, latents: Mapping[str, Factorial], premise: str, place: Sequence[str],
-    rng: np.random.Generator,
+    policy: IntervenablePolicy, question: Question, latents: Mapping[str, Factorial], premise: str,
+    place: Sequence[str], rng: np.random.Generator,
 ) -> dict[str, list[Subspace]]:  # fmt: skip
     """A premise at its place, the full swap there, and the controls."""
     # With one premise a swap of everything is the ceiling; with more it brings the others along.
     whole = f"full swap ({premise})" + (", the ceiling" if len(question.rule_names) == 1 else "")
     swaps = {
         premise: [premise_subspace(latents[s], question, premise) for s in place],
-        whole: [everything(s, policy.sites[s]) for s in place],
+        whole: [full_swap(s, policy.sites[s]) for s in place],
         f"random variable ({premise})": [random_subspace(s, policy.sites[s], rng) for s in place],
     }
     if wrong := next((n for n in reversed(question.names) if n != premise), None):
         column = question.names.index(wrong)
-        away = [leading(s, latents[s].main_effect(column), wrong) for s in place]
+        away = [leading_directions(s, latents[s].main_effect(column), wrong) for s in place]
         swaps[f"wrong formula: {wrong} ({premise})"] = away
     return swaps
 
@@ -346,8 +355,8 @@ def _while_held(
 
 
 def _judged(
-    policy: Sited, question: Question, latents: dict[str, Factorial], found: Swaps, pairs: int, seed: int
-) -> tuple[Level, Swaps]:
+    policy: IntervenablePolicy, question: Question, latents: dict[str, Factorial], found: Swaps, pairs: int, seed: int
+) -> tuple[LevelResult, Swaps]:
     """The level, and the swaps with that of the conclusion beside them where that tells more."""
     sites = sites_swapped(policy)
     worst = min(found.premises, key=lambda r: r.bound)
@@ -363,7 +372,7 @@ def _judged(
         details[f"the conclusion, swapped at {', '.join(sites)}: keep"] = decision.keep.to_dict()
     act = "go where the rule says" if turns(question.scenario) else "do what the rule says"
     weaker = min((worst.flip, worst.keep), key=lambda s: s.interval[0])
-    level = Level(
+    level = LevelResult(
         value=worst.score,
         interval=weaker.interval,
         passed=bool(passed),
@@ -379,12 +388,17 @@ def _judged(
 
 
 def _decision_swap(
-    policy: Sited, question: Question, latents: dict[str, Factorial], sites: Sequence[str], pairs: int, seed: int
+    policy: IntervenablePolicy,
+    question: Question,
+    latents: dict[str, Factorial],
+    sites: Sequence[str],
+    pairs: int,
+    seed: int,
 ) -> Interchange:
-    words = said(question.scenario)
+    words = describe(question.scenario)
     if len(words) == 2:  # one difference says which of two
         words = (binary(question.scenario),)
     wanted = [np.array([question.decide(c) == DECISION[word] for c in question.cells]) for word in words]
-    swap = [leading(s, np.concatenate([latents[s].effect_of(w) for w in wanted]), "decision") for s in sites]
+    swap = [leading_directions(s, np.concatenate([latents[s].effect_of(w) for w in wanted]), "decision") for s in sites]
     flips, keeps = pairs_for(question, None, pairs, seed + 90_000)
     return run_pairs(policy, question, flips, keeps, {"the decision as a whole": swap})[0]

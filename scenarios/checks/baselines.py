@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from scenarios.checks.leak_check import forest, suspects, table_of
-from scenarios.rules.ast import Choose, Decide, Name, Rule
+from scenarios.rules.ast import Decision, IfElse, Name, Rule
 from scenarios.rules.compile import evaluate
 from scenarios.rules.logic import Cell, valuation_of
 from scenarios.sampling.plan import plan
-from scenarios.sampling.sample import batch, decision, shares
-from scenarios.scenario import EVERY, Scenario
+from scenarios.sampling.sample import balanced_batch, decision, shares
+from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISIONS
 
@@ -34,7 +34,9 @@ class LeakGuess:
     def __init__(self, scenario: Scenario, draws: int = LEARNT, seed: int = SEEDS) -> None:
         self.scenario = scenario
         self.variables = suspects(scenario)
-        drawn = batch(scenario, range(seed, seed + draws), "train" if "train" in scenario.splits else EVERY)
+        drawn = balanced_batch(
+            scenario, range(seed, seed + draws), "train" if "train" in scenario.splits else ALL_EPISODES
+        )
         answers = np.array([decision(scenario, e) for e in drawn])
         self._commonest = int(np.bincount(answers).argmax())
         self._forest = None
@@ -53,10 +55,10 @@ def single_rules(scenario: Scenario) -> list[Rule]:
     worked = plan(scenario)
     every = list(worked.decision)
     own = np.array([worked.decision[c] for c in every])
-    ways = [Decide(DECISIONS[d]) for d in dict.fromkeys(own.tolist())]
+    ways = [Decision(DECISIONS[d]) for d in dict.fromkeys(own.tolist())]
     rules: list[Rule] = list(ways)
     rules += [
-        Choose(condition=Name(n), then=a, otherwise=b)
+        IfElse(condition=Name(n), then=a, otherwise=b)
         for n in scenario.proposition_names
         for a in ways
         for b in ways
@@ -71,7 +73,7 @@ def agreement(scenario: Scenario, rule: Rule, cells: Sequence[Cell]) -> np.ndarr
     return _decided(scenario, rule, cells) == np.array([own[c] for c in cells])
 
 
-def best_single(scenario: Scenario, split: str = EVERY) -> Rule:
+def best_single(scenario: Scenario, split: str = ALL_EPISODES) -> Rule:
     """The rule of `single_rules` that agrees most often with the scenario's own in episodes of a split.
 
     Ties go to the rule whose text comes last, as in the scorecard.

@@ -20,8 +20,8 @@ from scenarios.rules.ast import names
 from scenarios.rules.variables import drawn_in
 from scenarios.sampling.episode_builder import Count
 from scenarios.sampling.plan import plan
-from scenarios.sampling.sample import batch, count_junctions, decision
-from scenarios.scenario import EVERY, Scenario
+from scenarios.sampling.sample import balanced_batch, count_junctions, decision
+from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.datatypes.episode import Episode
 
 ALPHA = 0.001  # chance of calling a clean scenario leaky, for the joint guess and for all single variables together
@@ -135,8 +135,8 @@ def check_leaks(
     """
     if episodes < _FEW:
         raise ValueError(f"{episodes} episodes are too few to find a leak in; wanted at least {_FEW}")
-    inside = [s for s in scenario.splits if s != EVERY] if splits else []
-    checks = [_check(scenario, split, episodes, seed, junctions) for split in (EVERY, *inside)]
+    inside = [s for s in scenario.splits if s != ALL_EPISODES] if splits else []
+    checks = [_check(scenario, split, episodes, seed, junctions) for split in (ALL_EPISODES, *inside)]
     return LeakReport(scenario.name, checks[0], tuple(checks[1:]))
 
 
@@ -162,7 +162,7 @@ def suspects(scenario: Scenario) -> tuple[str, ...]:
 
 
 def _check(scenario: Scenario, split: str, count: int, seed: int, junctions: Count) -> LeakCheck:
-    drawn = batch(scenario, range(seed, seed + count), split, junctions)
+    drawn = balanced_batch(scenario, range(seed, seed + count), split, junctions)
     answers = np.array([decision(scenario, e) for e in drawn])
     variables = suspects(scenario)
     chance = float(np.bincount(answers).max() / count)

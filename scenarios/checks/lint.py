@@ -10,9 +10,9 @@ from typing import Any
 from scenarios.reading.yaml import KeyPath, Lines, ScenarioError, every_mistake, read_yaml
 from scenarios.rules.ast import names
 from scenarios.rules.logic import Cell, describe_cell
-from scenarios.sampling.plan import admitted, plan
+from scenarios.sampling.plan import plan, satisfiable_cells
 from scenarios.sampling.sample import sample, twin
-from scenarios.scenario import EVERY, Scenario, from_data
+from scenarios.scenario import ALL_EPISODES, Scenario, from_data
 from scenarios.schema.map import FileModel
 from sim.datatypes.vocabulary import DECISIONS, TURNS
 
@@ -21,18 +21,18 @@ _HARMLESS = "ego.speed > 1"  # a proposition that every scenario can have
 _MANY = 32  # cells of which at most so many are tried for twins
 
 
-def mistakes_in_file(path: Path) -> list[ScenarioError]:
-    """All mistakes in a scenario file; see `mistakes`."""
+def errors_in_file(path: Path) -> list[ScenarioError]:
+    """All mistakes in a scenario file; see `errors`."""
     try:
         text = path.read_text("utf-8")
     except OSError as error:
         return [ScenarioError(f"{path}: cannot be read: {error.strerror}")]
     except UnicodeDecodeError as error:
         return [ScenarioError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}")]
-    return mistakes(text, str(path), path.resolve().parent)
+    return errors(text, str(path), path.resolve().parent)
 
 
-def mistakes(text: str, where: str = "scenario", folder: Path | None = None) -> list[ScenarioError]:
+def errors(text: str, where: str = "scenario", folder: Path | None = None) -> list[ScenarioError]:
     """All mistakes in a scenario's YAML, in the order of its lines; none where it can be used.
 
     Each mistake is mended by the plainest thing that stands for it, and the file is read again. Where none does, what
@@ -106,7 +106,7 @@ def _at(data: Any, path: KeyPath) -> Any:
 
 
 # ------------------------------------------------------------------------------------ what loads and will not do
-def doubts(scenario: Scenario) -> list[str]:
+def warnings(scenario: Scenario) -> list[str]:
     """What is wrong with a scenario that can be read: splits, decisions and propositions that come to nothing."""
     try:
         possible = plan(scenario).cells
@@ -119,7 +119,7 @@ def _of_splits(scenario: Scenario) -> Iterator[str]:
     table = plan(scenario).decision
     for split in scenario.splits:
         try:
-            found = admitted(scenario, split)
+            found = satisfiable_cells(scenario, split)
         except ValueError as error:
             yield f"{error}; wanted a condition that sometimes holds"
             continue
@@ -128,7 +128,7 @@ def _of_splits(scenario: Scenario) -> Iterator[str]:
                 f"in split '{split}' the rule always says '{DECISIONS[ways[0]]}', so there is nothing to find out; "
                 "wanted a split and ranges in which it says at least two things"
             )
-    if "train" in scenario.splits and scenario.split("train") == scenario.split(EVERY):
+    if "train" in scenario.splits and scenario.split("train") == scenario.split(ALL_EPISODES):
         yield (
             "the split 'train' holds nothing out, so that thinking cannot be told from remembering; "
             "wanted a condition such as 'train: not (a and b)'"
@@ -145,7 +145,7 @@ def _of_decisions(scenario: Scenario, possible: tuple[Cell, ...]) -> Iterator[st
         )
     for cell in possible:
         try:
-            sample(scenario, 0, EVERY, cell)
+            sample(scenario, 0, ALL_EPISODES, cell)
         except FileNotFoundError:  # said elsewhere, when it is driven
             return
         except ValueError as error:
@@ -179,7 +179,7 @@ def flipping(scenario: Scenario) -> dict[str, tuple[int, int]]:
     found = {name: [0, 0] for name in scenario.proposition_names}
     for cell in possible[:: -(-len(possible) // _MANY)]:
         try:
-            episode = sample(scenario, 0, EVERY, cell)
+            episode = sample(scenario, 0, ALL_EPISODES, cell)
         except (ValueError, FileNotFoundError):
             continue
         for name, counted in found.items():
@@ -194,7 +194,7 @@ def flipping(scenario: Scenario) -> dict[str, tuple[int, int]]:
 
 def held_out(scenario: Scenario, split: str) -> list[str]:
     """The cells that can happen and that a split leaves out, in words."""
-    inside = set(admitted(scenario, split))
+    inside = set(satisfiable_cells(scenario, split))
     return [describe_cell(scenario.proposition_names, c) for c in plan(scenario).cells if c not in inside]
 
 

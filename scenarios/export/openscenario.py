@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scenarios.sampling.sample import decision, room_for, valuation
+from scenarios.sampling.sample import decision, slots_needed, valuation
 from scenarios.scenario import Scenario
 from sim.actors.kinds import EGO, VEHICLES
 from sim.core.constants import RAD
@@ -102,7 +102,7 @@ def openscenario(
             in which somebody drives by others: waits for his turn, comes at his time, follows ego.
     """
     _check_sayable(episode)
-    backend = EmbeddedWorld(1, simulation=room_for(scenario), search=search)
+    backend = EmbeddedWorld(1, simulation=slots_needed(scenario), search=search)
     backend.reset([episode])
     _, junction = load_map(episode.map, search)
     root = _e(

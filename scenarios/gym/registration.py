@@ -12,7 +12,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from scenarios.sampling.sample import room_for, sample
+from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.world_state import World
@@ -32,7 +32,7 @@ def _parts(
     scenario: str | Path | Scenario, split: str, worlds: int, camera: Camera | None, threads: int
 ) -> tuple[EmbeddedWorld, Any, bool]:
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-    backend = EmbeddedWorld(worlds, camera, room_for(loaded), threads=threads, sensors=loaded.sensors)
+    backend = EmbeddedWorld(worlds, camera, slots_needed(loaded), threads=threads, sensors=loaded.sensors)
     return backend, lambda seed: sample(loaded, seed, split), backs_up(loaded.decision_spec)
 
 
@@ -43,11 +43,11 @@ def make_drive(
     render_mode: str | None = None,
 ) -> DrivingEnv:
     """One world of a scenario (a library name, a file, or a loaded one) as a `gymnasium.Env`."""
-    backend, draw, backs = _parts(scenario, split, 1, camera, 1)
-    return DrivingEnv(backend, draw, render_mode, backs)
+    backend, draw, can_reverse = _parts(scenario, split, 1, camera, 1)
+    return DrivingEnv(backend, draw, render_mode, can_reverse)
 
 
-def make_fleet(
+def make_vector(
     num_envs: int = 1,
     scenario: str | Path | Scenario = "rain-turn",
     split: str = "train",
@@ -56,8 +56,8 @@ def make_fleet(
     render_mode: str | None = None,
 ) -> DrivingVectorEnv:
     """`num_envs` worlds of a scenario as a `gymnasium.vector.VectorEnv`."""
-    backend, draw, backs = _parts(scenario, split, num_envs, camera, threads)
-    return DrivingVectorEnv(backend, draw, render_mode, backs)
+    backend, draw, can_reverse = _parts(scenario, split, num_envs, camera, threads)
+    return DrivingVectorEnv(backend, draw, render_mode, can_reverse)
 
 
 def register() -> None:

@@ -81,10 +81,10 @@ class Binary(Formula):
     left: Formula
     right: Formula
     word: ClassVar[str] = ""
-    to_the_right: ClassVar[bool] = False  # a op b op c means a op (b op c)
+    right_associative: ClassVar[bool] = False  # a op b op c means a op (b op c)
 
     def __str__(self) -> str:
-        left, right = self.binding + self.to_the_right, self.binding + (not self.to_the_right)
+        left, right = self.binding + self.right_associative, self.binding + (not self.right_associative)
         return f"{_bracket(self.left, left)} {self.word} {_bracket(self.right, right)}"
 
 
@@ -118,7 +118,7 @@ class Implies(Binary):
 
     binding: ClassVar[int] = 3
     word: ClassVar[str] = "implies"
-    to_the_right: ClassVar[bool] = True
+    right_associative: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Once(Formula):
 
 
 @dataclass(frozen=True)
-class Always(Formula):
+class Historically(Formula):
     """`always operand`: it held at every tick up to now, or at all those within the window that there were."""
 
     operand: Formula
@@ -166,7 +166,7 @@ class Always(Formula):
 
 
 @dataclass(frozen=True)
-class Previously(Formula):
+class Previous(Formula):
     """`previously operand`: it held one tick ago; false at the first tick."""
 
     operand: Formula
@@ -202,7 +202,7 @@ class Comparison(Formula):
 
 
 @dataclass(frozen=True)
-class Wording(Formula):
+class TextComparison(Formula):
     """`signs.board.text == "DETOUR"`, or `!=`; a leaf of a condition's tree."""
 
     variable: str
@@ -220,7 +220,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Decide(Rule):
+class Decision(Rule):
     """Always the same decision, one of `sim.datatypes.vocabulary.DECISIONS`."""
 
     decision: str
@@ -235,7 +235,7 @@ class Decide(Rule):
 
 
 @dataclass(frozen=True)
-class Choose(Rule):
+class IfElse(Rule):
     """`then if condition else otherwise`."""
 
     then: Rule
@@ -243,12 +243,12 @@ class Choose(Rule):
     otherwise: Rule
 
     def __str__(self) -> str:
-        then = f"({self.then})" if isinstance(self.then, Choose) else str(self.then)
+        then = f"({self.then})" if isinstance(self.then, IfElse) else str(self.then)
         return f"{then} if {self.condition} else {self.otherwise}"
 
 
 @dataclass(frozen=True)
-class Join(Rule):
+class RuleSequence(Rule):
     """`first then second`: two turns one after the other, each decided by a rule of its own."""
 
     first: Rule
@@ -256,12 +256,12 @@ class Join(Rule):
 
     def __str__(self) -> str:
         sides = (self.first, self.second)
-        plain = [isinstance(r, SubRule) or (isinstance(r, Decide) and r.decision in TURNS) for r in sides]
+        plain = [isinstance(r, Reference) or (isinstance(r, Decision) and r.decision in TURNS) for r in sides]
         return " then ".join(str(r) if alone else f"({r})" for r, alone in zip(sides, plain))
 
 
 @dataclass(frozen=True)
-class SubRule(Rule):
+class Reference(Rule):
     """A rule that goes by a name and is said elsewhere (`where:` in a scenario)."""
 
     name: str
@@ -276,17 +276,17 @@ def join(first: Rule, second: Rule) -> Rule:
     Raises:
         ValueError: for a decision that is no turn.
     """
-    if isinstance(first, Choose):
-        return Choose(join(first.then, second), first.condition, join(first.otherwise, second))
-    if isinstance(second, Choose):
-        return Choose(join(first, second.then), second.condition, join(first, second.otherwise))
-    if isinstance(first, Join) or isinstance(second, Join):
+    if isinstance(first, IfElse):
+        return IfElse(join(first.then, second), first.condition, join(first.otherwise, second))
+    if isinstance(second, IfElse):
+        return IfElse(join(first, second.then), second.condition, join(first, second.otherwise))
+    if isinstance(first, RuleSequence) or isinstance(second, RuleSequence):
         return join(without_joins(first), without_joins(second))
-    if not (isinstance(first, Decide) and isinstance(second, Decide)):
+    if not (isinstance(first, Decision) and isinstance(second, Decision)):
         raise TypeError(f"cannot join {first!r} and {second!r}: wanted rules whose names are expanded")
     if odd := next((d.decision for d in (first, second) if d.decision not in TURNS), None):
         raise ValueError(f"the decision '{odd}' is no turn; wanted {', '.join(TURNS)} on both sides of 'then'")
-    return Decide(f"{first.decision} then {second.decision}")
+    return Decision(f"{first.decision} then {second.decision}")
 
 
 def without_joins(rule: Rule) -> Rule:
@@ -295,10 +295,10 @@ def without_joins(rule: Rule) -> Rule:
     Raises:
         ValueError: for a Join of decisions that are no turns.
     """
-    if isinstance(rule, Join):
+    if isinstance(rule, RuleSequence):
         return join(without_joins(rule.first), without_joins(rule.second))
-    if isinstance(rule, Choose):
-        return Choose(without_joins(rule.then), rule.condition, without_joins(rule.otherwise))
+    if isinstance(rule, IfElse):
+        return IfElse(without_joins(rule.then), rule.condition, without_joins(rule.otherwise))
     return rule
 
 
@@ -309,11 +309,11 @@ def _bracket(operand: Formula, least: int) -> str:
 def parts(tree: Any) -> tuple[Any, ...]:
     """The trees right below `tree`: of a rule, a formula or a number, left to right."""
     match tree:
-        case Choose():
+        case IfElse():
             return tree.then, tree.condition, tree.otherwise
-        case Join():
+        case RuleSequence():
             return tree.first, tree.second
-        case Not() | Once() | Always() | Previously():
+        case Not() | Once() | Historically() | Previous():
             return (tree.operand,)
         case Binary():
             return tree.left, tree.right
@@ -357,8 +357,8 @@ def decisions(rule: Rule) -> tuple[str, ...]:
     """The decisions that `rule` can come to, in order of first mention."""
     rule = without_joins(rule)
     match rule:
-        case Decide(decision):
+        case Decision(decision):
             return (decision,)
-        case Choose(then, _, otherwise):
+        case IfElse(then, _, otherwise):
             return tuple(dict.fromkeys((*decisions(then), *decisions(otherwise))))
     raise TypeError(f"{rule!r} is no rule: wanted Decide, Choose or Join, with names expanded")

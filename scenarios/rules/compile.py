@@ -15,23 +15,23 @@ import numpy as np
 
 from scenarios.rules.ast import (
     And,
-    Choose,
     Comparison,
     Constant,
-    Decide,
+    Decision,
     Formula,
+    IfElse,
     Iff,
     Implies,
     Name,
     Not,
     Or,
     Rule,
-    Wording,
+    TextComparison,
     Xor,
     without_joins,
 )
 from scenarios.rules.numbers import Number
-from scenarios.rules.visitors import asks_past
+from scenarios.rules.visitors import is_temporal
 from sim.core.errors import did_you_mean, known_names
 
 Leaf = Callable[[Formula], Callable[[Any], Any]]  # leaf of a tree -> function of a situation
@@ -84,7 +84,7 @@ def compile_formula(tree: Formula, leaf: Leaf, number: Callable[[str], Callable[
         a, b = below(tree.left), below(tree.right)
         join = BINARY[type(tree)]
         return lambda situation: join(a(situation), b(situation))
-    if asks_past(tree):
+    if is_temporal(tree):
         raise TypeError(f"'{tree}' asks of the past, which one situation does not tell; wanted a trace or a Monitor")
     return leaf(tree)
 
@@ -114,7 +114,7 @@ def compile_number(
             raise TypeError(f"'{tree}' is no number over propositions: wanted counts and literals")
         return number(tree.operands[0])  # type: ignore[no-any-return]
     if tree.operation == "count":
-        if asks_past(tree):
+        if is_temporal(tree):
             raise TypeError(
                 f"'{tree}' counts over time, which one situation does not tell; wanted a trace or a Monitor"
             )
@@ -168,7 +168,7 @@ def _quantity(name: str) -> Callable[[Lookup], Any]:
 def _variable(leaf: Formula) -> Callable[[Lookup], Any]:
     if isinstance(leaf, Name):
         return _quantity(leaf.name)
-    if not isinstance(leaf, Wording):
+    if not isinstance(leaf, TextComparison):
         raise TypeError(f"{leaf!r} is no leaf of a condition: wanted Name, Comparison, Wording or {Constant.__name__}")
     variable, words, compare = leaf.variable, leaf.words, COMPARE[leaf.sign]
     return lambda lookup: compare(lookup(variable), words)
@@ -243,9 +243,9 @@ def evaluate(rule: Rule, valuation: Mapping[str, Any]) -> np.ndarray:
 
 
 def _decide(rule: Rule, arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    if isinstance(rule, Decide):
+    if isinstance(rule, Decision):
         return np.full(shape, rule.index, np.int64)
-    if not isinstance(rule, Choose):
+    if not isinstance(rule, IfElse):
         raise TypeError(f"{rule!r} is no rule: wanted Decide or Choose")
     condition = evaluate_formula(rule.condition, arrays)
     return np.where(condition, _decide(rule.then, arrays, shape), _decide(rule.otherwise, arrays, shape))

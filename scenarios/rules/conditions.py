@@ -8,11 +8,11 @@ from typing import Any
 
 import lark
 
-from scenarios.rules.ast import Formula, Name, Wording
+from scenarios.rules.ast import Formula, Name, TextComparison
 from scenarios.rules.grammar import first_token, read, unknown_name
 from scenarios.rules.numbers import Number
 from scenarios.rules.transformer import Reader
-from scenarios.rules.variables import family_of, known_variables, says, type_of
+from scenarios.rules.variables import family_of, known_variables, text_equals, type_of
 from sim.core.errors import did_you_mean, known_names
 
 
@@ -47,7 +47,9 @@ class Vocabulary:
     def boards(self, words: str) -> tuple[str, ...]:
         """The signs on which these words may stand, as far as the options tell."""
         texts = {s: self.options.get(f"signs.{s}.text") for s in self.signs}
-        return tuple(s for s, options in texts.items() if options is None or any(says(str(o), words) for o in options))
+        return tuple(
+            s for s, options in texts.items() if options is None or any(text_equals(str(o), words) for o in options)
+        )
 
 
 class _Condition(Reader):
@@ -95,7 +97,7 @@ class _Condition(Reader):
         found = self.of.options.get(variable, ())
         return f'"{found[0] if found else "WORDS"}"'
 
-    def wording(self, operands: Sequence[Any], between: Sequence[lark.Token]) -> Wording:
+    def wording(self, operands: Sequence[Any], between: Sequence[lark.Token]) -> TextComparison:
         if odd := next((s for s in between if s not in ("==", "!=")), None):
             for operand in operands:
                 if self._kind(operand) != "words" and operand.data != "name":
@@ -121,7 +123,7 @@ class _Condition(Reader):
         if options is not None and words not in options:
             known = known_names(f'"{o}"' for o in options)
             raise self.error(f"'{named}' is never {said}; it can be {known}{did_you_mean(words, options)}", said)
-        return Wording(str(named), str(between[0]), words)
+        return TextComparison(str(named), str(between[0]), words)
 
 
 class _Arithmetic(Reader):

@@ -16,11 +16,11 @@ import numpy as np
 
 from scenarios.rules.ast import (
     And,
-    Choose,
     Comparison,
     Constant,
-    Decide,
+    Decision,
     Formula,
+    IfElse,
     Iff,
     Implies,
     Name,
@@ -82,9 +82,9 @@ def truth_cells(formula: Formula, propositions: Sequence[str]) -> list[Cell]:
 def when(rule: Rule, decision: str) -> Formula:
     """The formula of when `rule` takes `decision`."""
     rule = without_joins(rule)
-    if isinstance(rule, Decide):
+    if isinstance(rule, Decision):
         return Constant(rule.decision == decision)
-    if not isinstance(rule, Choose):
+    if not isinstance(rule, IfElse):
         raise TypeError(f"{rule!r} is no rule: wanted Decide or Choose")
     then, otherwise = when(rule.then, decision), when(rule.otherwise, decision)
     return Or(And(rule.condition, then), And(Not(rule.condition), otherwise))
@@ -162,20 +162,20 @@ def equivalent(a: Rule | Formula, b: Rule | Formula) -> bool:
 def swapped(rule: Rule, first: str = "left", second: str = "right") -> Rule:
     """The rule with two decisions exchanged, in pairs of turns too: what a contrarian would do."""
     rule = without_joins(rule)
-    if isinstance(rule, Decide):
+    if isinstance(rule, Decision):
         other = {first: second, second: first}
-        return Decide(" then ".join(other.get(word, word) for word in rule.decision.split(" then ")))
-    if not isinstance(rule, Choose):
+        return Decision(" then ".join(other.get(word, word) for word in rule.decision.split(" then ")))
+    if not isinstance(rule, IfElse):
         raise TypeError(f"{rule!r} is no rule: wanted Decide or Choose")
-    return Choose(swapped(rule.then, first, second), rule.condition, swapped(rule.otherwise, first, second))
+    return IfElse(swapped(rule.then, first, second), rule.condition, swapped(rule.otherwise, first, second))
 
 
 def negated(rule: Rule) -> Rule:
     """The rule with its outermost condition negated; double negations fall away."""
-    if not isinstance(rule, Choose):
+    if not isinstance(rule, IfElse):
         raise ValueError(f"the rule '{rule}' has no condition to negate")
     condition = rule.condition.operand if isinstance(rule.condition, Not) else Not(rule.condition)
-    return Choose(rule.then, condition, rule.otherwise)
+    return IfElse(rule.then, condition, rule.otherwise)
 
 
 def chain(word: type[And] | type[Or] | type[Xor], parts: Iterable[Formula], empty: bool) -> Formula:
@@ -253,14 +253,14 @@ def rule_from_table(
 
 def _rule_for(propositions: Sequence[str], table: dict[Cell, Any], cells: list[Cell], taken: list[int]) -> Rule:
     if len(taken) == 1:
-        return Decide(DECISIONS[taken[0]])
+        return Decision(DECISIONS[taken[0]])
     free = [c for c in cells if table.get(c) is None]
     choices = []
     for decision in taken:  # fewest names win, then fewest negations, then the first decision of DECISIONS
         formula = minimal_sop(propositions, [c for c in cells if table.get(c) == decision], free)
         rest = {c: (None if d == decision else d) for c, d in table.items()}
         otherwise = _rule_for(propositions, rest, cells, [d for d in taken if d != decision])
-        choices.append(Choose(Decide(DECISIONS[decision]), formula, otherwise))
+        choices.append(IfElse(Decision(DECISIONS[decision]), formula, otherwise))
     return min(choices, key=lambda rule: (*_size(rule), DECISIONS.index(str(rule.then))))
 
 

@@ -15,17 +15,17 @@ import numpy as np
 from scenarios.rules.ast import (
     JUNCTION,
     JUNCTIONS,
-    Always,
     Comparison,
     Constant,
     Formula,
+    Historically,
     Name,
     Not,
     Once,
-    Previously,
+    Previous,
     Since,
+    TextComparison,
     Window,
-    Wording,
 )
 from scenarios.rules.compile import BINARY, COMPARE, operation_of
 from scenarios.rules.numbers import Number
@@ -121,15 +121,15 @@ class Monitor:
                 return self._risen(lambda t: np.asarray(t.values[JUNCTIONS]))
             case Name(name):
                 return lambda t: np.asarray(t.values[name])
-            case Wording(variable, sign, words):
+            case TextComparison(variable, sign, words):
                 return lambda t: np.asarray(COMPARE[sign](np.asarray(t.values[variable]), words))
             case Comparison():
                 return self._comparison(tree)
-            case Previously(operand):
+            case Previous(operand):
                 return self._delayed(self._formula(operand), 1)
             case Once(operand, window):
                 return self._once(self._formula(operand), window)
-            case Always(operand, window):
+            case Historically(operand, window):
                 f = self._formula(operand)
                 sometimes = self._once(lambda t: ~np.asarray(f(t)), window)
                 return lambda t: ~np.asarray(sometimes(t))

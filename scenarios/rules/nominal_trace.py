@@ -22,7 +22,7 @@ import numpy as np
 from scenarios.rules.ast import JUNCTIONS, Formula
 from scenarios.rules.compile import Lookup
 from scenarios.rules.trace import TICK, evaluate_trace
-from scenarios.rules.variables import READABLE, call_of, drawn_in, number_in, of_words, says, shown
+from scenarios.rules.variables import READABLE, call_of, drawn_in, number_in, shown, text_equals, text_variables
 from scenarios.rules.visitors import reads
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
@@ -48,7 +48,7 @@ class Layout(NamedTuple):
 
     def boards(self, words: str) -> tuple[str, ...]:
         """The signs on which these words may stand."""
-        return tuple(name for name, texts in self.signs if any(says(str(text), words) for text in texts))
+        return tuple(name for name, texts in self.signs if any(text_equals(str(text), words) for text in texts))
 
 
 def layout_of(episode: Episode) -> Layout:
@@ -172,7 +172,7 @@ class _Course:
         for sign in self.layout.boards(words):
             text = self.drawn[f"signs.{sign}.text"]
             present, kind, arm, distance = (self.drawn[f"signs.{sign}.{k}"] for k in READ_WHERE)
-            said = of_words(text, lambda t: says(t, words) if function == "sign" else number_in(t, words))
+            said = text_variables(text, lambda t: text_equals(t, words) if function == "sign" else number_in(t, words))
             ahead = self.left - Camera.forward - distance
             near = (ahead >= READABLE[0]) & (ahead <= READABLE[1])
             near &= present.astype(bool) & (kind == "text") & (arm == self.drawn["ego.start"])

@@ -11,13 +11,13 @@ from scenarios.reading.errors import RuleError
 from scenarios.rules.ast import (
     JUNCTION,
     KEYWORDS,
-    Choose,
-    Decide,
+    Decision,
     Formula,
-    Join,
+    IfElse,
     Name,
+    Reference,
     Rule,
-    SubRule,
+    RuleSequence,
     join,
     walk,
     without_joins,
@@ -94,19 +94,21 @@ class _Propositions(Reader):
         """A rule, with the names of other rules and pairs of turns as they were written."""
         if tree.data == "choose":
             then, condition, otherwise = tree.children
-            return Choose(self.rule(then), self.formula(condition), self.rule(otherwise))
+            return IfElse(self.rule(then), self.formula(condition), self.rule(otherwise))
         if tree.data == "join":
             first, second = map(self.rule, tree.children)
             for side, part in zip((first, second), tree.children):
                 self._check_turns(side, part)
             return (
-                join(first, second) if isinstance(first, Decide) and isinstance(second, Decide) else Join(first, second)
+                join(first, second)
+                if isinstance(first, Decision) and isinstance(second, Decision)
+                else RuleSequence(first, second)
             )
         word = " ".join(map(str, tree.children))
         if isinstance(self.defined.get(word), Rule):
-            return SubRule(word)
+            return Reference(word)
         if word in DECISIONS:
-            return Decide(word)
+            return Decision(word)
         if word in self.defined or (self.known and word in self.known):
             told = f"'{word}' is true or false, not a rule; wanted a decision here, or 'X if {word} else Y'"
             raise pointed(told, self.text, tree)
@@ -119,7 +121,7 @@ class _Propositions(Reader):
     def _check_turns(self, side: Rule, part: Any) -> None:
         """Refuse what is no turn beside `then`."""
         made = expanded(side, self.defined)
-        if odd := next((d.decision for d in walk(made) if isinstance(d, Decide) and d.decision not in TURNS), None):
+        if odd := next((d.decision for d in walk(made) if isinstance(d, Decision) and d.decision not in TURNS), None):
             told = f"'then' joins turns, and '{odd}' is none; wanted {known_names(TURNS)} on both sides"
             raise pointed(told, self.text, part)
 
@@ -128,7 +130,7 @@ def expanded(tree: Any, defined: Mapping[str, Definition]) -> Any:
     """The tree with every defined name replaced by what it stands for, and of a rule all pairs of turns joined."""
 
     def meaning(part: Any) -> Any:
-        if isinstance(part, (Name, SubRule)) and part.name in defined:
+        if isinstance(part, (Name, Reference)) and part.name in defined:
             return expanded(defined[part.name], defined)
         return None
 

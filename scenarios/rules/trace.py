@@ -19,17 +19,17 @@ import numpy as np
 from scenarios.rules.ast import (
     JUNCTION,
     JUNCTIONS,
-    Always,
     Comparison,
     Constant,
     Formula,
+    Historically,
     Name,
     Not,
     Once,
-    Previously,
+    Previous,
     Since,
+    TextComparison,
     Window,
-    Wording,
 )
 from scenarios.rules.compile import BINARY, COMPARE, operation_of
 from scenarios.rules.numbers import Number
@@ -117,17 +117,17 @@ class _Trace:
                 return np.diff(passed, prepend=0, axis=-1) > 0
             case Name(name):
                 return self.value(name)
-            case Wording(variable, sign, words):
+            case TextComparison(variable, sign, words):
                 return np.asarray(COMPARE[sign](self.value(variable), words))
             case Comparison():
                 numbers = [self.number(n) for n in tree.numbers]
                 pairs = zip(tree.signs, numbers[:-1], numbers[1:])
                 return np.logical_and.reduce([np.broadcast_to(COMPARE[s](a, b), self.shape) for s, a, b in pairs])
-            case Previously(operand):
+            case Previous(operand):
                 return _delayed(self.whole(operand), 1)
             case Once(operand, window):
                 return self.once(self.whole(operand), window)
-            case Always(operand, window):
+            case Historically(operand, window):
                 return ~self.once(~self.whole(operand), window)
             case Since():
                 return self.since(self.whole(tree.left), self.whole(tree.right), tree.window)

@@ -14,21 +14,21 @@ import lark
 
 from scenarios.reading.errors import RuleError
 from scenarios.rules.ast import (
-    Always,
     And,
     Comparison,
     Constant,
     Formula,
+    Historically,
     Iff,
     Implies,
     Name,
     Not,
     Once,
     Or,
-    Previously,
+    Previous,
     Since,
+    TextComparison,
     Window,
-    Wording,
     Xor,
 )
 from scenarios.rules.grammar import pointed
@@ -37,7 +37,7 @@ from scenarios.rules.units import FAMILIES, converted, own_unit, units_of
 from sim.core.errors import did_you_mean, known_names
 
 _BINARY: dict[str, Any] = {"and": And, "xor": Xor, "or": Or, "implies": Implies, "iff": Iff}
-_PAST: dict[str, Any] = {"once": Once, "always": Always}
+_PAST: dict[str, Any] = {"once": Once, "always": Historically}
 _ARITHMETIC = ("add", "subtract", "multiply", "divide", "negative", "least", "most")
 _NUMBERS = ("literal", "measure", "count", "board", "reading", *_ARITHMETIC)
 
@@ -75,7 +75,7 @@ class Reader(ABC):
     def family(self, variable: str) -> str | None:
         """The family of units that a variable is measured in (`scenarios.rules.units`); None for a bare number."""
 
-    def wording(self, operands: Sequence[Any], between: Sequence[lark.Token]) -> Wording:
+    def wording(self, operands: Sequence[Any], between: Sequence[lark.Token]) -> TextComparison:
         """A comparison of which one side at least is words."""
         said = next(o.children[0] for o in operands if self._kind(o) == "words")
         raise self.error(f"{said} is words, which a rule does not compare; wanted a proposition that does", said)
@@ -124,7 +124,7 @@ class Reader(ABC):
         parts = [c for c in tree.children if getattr(c, "data", "") != "window" and c is not None]
         window = next((self._window(c) for c in tree.children if getattr(c, "data", "") == "window"), None)
         if tree.data == "previously":
-            return Previously(self.formula(parts[0]))
+            return Previous(self.formula(parts[0]))
         if tree.data == "since":
             return Since(self.formula(parts[0]), self.formula(parts[1]), window)
         return _PAST[tree.data](self.formula(parts[0]), window)  # type: ignore[no-any-return]

@@ -101,7 +101,7 @@ def call_of(variable: str) -> tuple[str, str]:
     return (found[1], found[2] if found[3] is None else found[3]) if found else ("", "")
 
 
-def says(words: str, phrase: str) -> bool:
+def text_equals(words: str, phrase: str) -> bool:
     """Whether the words on a board contain a whole word or phrase."""
     pattern = r"\s+".join(map(re.escape, phrase.split()))
     return bool(pattern) and re.search(rf"(?<!\w){pattern}(?!\w)", words) is not None
@@ -114,7 +114,7 @@ def number_in(words: str, behind: str = "") -> int:
     return int(found[1]) if found else 0
 
 
-def of_words(words: Any, value: Callable[[str], Any]) -> Any:
+def text_variables(words: Any, value: Callable[[str], Any]) -> Any:
     """A function of words for a text or for texts (B,)."""
     if not np.ndim(words):
         return value(str(words))
@@ -161,7 +161,7 @@ def shown(variable: str, drawn: Lookup) -> Any:
     if function:
         if function != "number":
             raise ValueError(f"{variable} has a truth on the way alone, not when the decision falls; ask the timeline")
-        return of_words(shown(f"signs.{name}.text", drawn), number_in)
+        return text_variables(shown(f"signs.{name}.text", drawn), number_in)
     if variable in (JUNCTIONS, JUNCTION):
         return 0.0 if variable == JUNCTIONS else False  # a scenario's decision falls at its first junction
     value, attribute = drawn(variable), variable.rpartition(".")[2]
@@ -244,13 +244,13 @@ def value_on(
     """
     function, words = call_of(variable)
     if function == "number":
-        return np.asarray(of_words(value_on(world, f"signs.{words}.text", actors, signs), number_in))
+        return np.asarray(text_variables(value_on(world, f"signs.{words}.text", actors, signs), number_in))
     if function:
         return _read_on(world, function, words, 1 + len(actors), len(signs), seen)
     if variable in (JUNCTIONS, JUNCTION):
         if bank is None:
             raise ValueError(f"{variable} hangs on the ways of the map; give the bank of the maps with the worlds")
-        return passed_on(world, bank)
+        return ego_passed(world, bank)
     head, _, tail = variable.partition(".")
     if head == "weather":
         return world.weather[:, WEATHER_INDEX[tail]]
@@ -319,7 +319,7 @@ def _read_on(world: World, function: str, words: str, first: int, count: int, se
             near &= seen[:, slot - 1]
         if near.any():
             text = _on_sign(world, slot, "text")
-            said = of_words(text, lambda t: says(t, words) if function == "sign" else number_in(t, words))
+            said = text_variables(text, lambda t: text_equals(t, words) if function == "sign" else number_in(t, words))
             found = np.where(near & (found == 0), said, found)
     return found
 
@@ -340,7 +340,7 @@ def readable_on(world: World, slot: int) -> np.ndarray:
     return np.asarray(near & towards & (world.kind[:, slot] == SIGN))
 
 
-def passed_on(world: World, bank: MapArrays) -> np.ndarray:
+def ego_passed(world: World, bank: MapArrays) -> np.ndarray:
     """How many side roads or junctions ego has passed in B worlds: (B,) int.
 
     Of a row of exits: those whose turning ends behind ego, along the way that it is nearest to. Elsewhere the junction

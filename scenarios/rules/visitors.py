@@ -9,39 +9,39 @@ from typing import Any
 from scenarios.rules.ast import (
     JUNCTION,
     JUNCTIONS,
-    Always,
     Binary,
-    Choose,
     Comparison,
     Formula,
-    Join,
+    Historically,
+    IfElse,
     Name,
     Not,
     Once,
-    Previously,
+    Previous,
     Rule,
+    RuleSequence,
     Since,
-    Wording,
+    TextComparison,
     parts,
     walk,
 )
 from scenarios.rules.numbers import Number
 
 
-def asks_past(tree: Any) -> bool:
+def is_temporal(tree: Any) -> bool:
     """Whether the tree's own node asks of the past, whatever is below it."""
     counts = isinstance(tree, Number) and tree.operation == "count" and len(tree.operands) == 1
-    return counts or isinstance(tree, (Always, Once, Previously, Since)) or tree == Name(JUNCTION)
+    return counts or isinstance(tree, (Historically, Once, Previous, Since)) or tree == Name(JUNCTION)
 
 
 def is_timed(tree: Formula | Rule | Number) -> bool:
     """Whether its truth hangs on the past: on a past-time operator, on how often something has become true."""
-    return any(map(asks_past, walk(tree)))
+    return any(map(is_temporal, walk(tree)))
 
 
 def variable_of(tree: Any) -> str | None:
     """The variable that the tree's own node reads, such as `weather.wetness` or `sign("DETOUR")`; None for none."""
-    if isinstance(tree, Wording):
+    if isinstance(tree, TextComparison):
         return tree.variable
     if isinstance(tree, Name):
         return JUNCTIONS if tree.name == JUNCTION else tree.name
@@ -56,7 +56,7 @@ def reads(*trees: Any) -> tuple[str, ...]:
 
 def read_now(tree: Any) -> tuple[str, ...]:
     """The variables that are read as they are now, and not only as they were."""
-    if asks_past(tree):
+    if is_temporal(tree):
         return ()
     mine = variable_of(tree)
     below = [v for part in parts(tree) for v in read_now(part)]
@@ -72,11 +72,11 @@ def replaced(tree: Any, with_what: Callable[[Any], Any]) -> Any:
         return replaced(part, with_what)
 
     match tree:
-        case Choose():
-            return Choose(below(tree.then), below(tree.condition), below(tree.otherwise))
-        case Join():
-            return Join(below(tree.first), below(tree.second))
-        case Not() | Once() | Always() | Previously():
+        case IfElse():
+            return IfElse(below(tree.then), below(tree.condition), below(tree.otherwise))
+        case RuleSequence():
+            return RuleSequence(below(tree.first), below(tree.second))
+        case Not() | Once() | Historically() | Previous():
             return replace(tree, operand=below(tree.operand))
         case Binary():
             return replace(tree, left=below(tree.left), right=below(tree.right))

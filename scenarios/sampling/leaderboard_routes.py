@@ -57,7 +57,7 @@ class RouteSpec:
     keypoints: tuple[tuple[float, float], ...]
     lines: tuple[int, ...]
     weather: Weather
-    not_played: tuple[str, ...] = ()
+    unsupported_scenarios: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def digest(self) -> str:

@@ -26,7 +26,7 @@ from scenarios.rules.propositions import Proposition
 from scenarios.rules.variables import Lookup, shown
 from scenarios.scenario import Scenario
 from scenarios.schema.base import options_of
-from scenarios.schema.distributions import DECIMALS, Choice, Draw
+from scenarios.schema.distributions import DECIMALS, Choice, Distribution
 from scenarios.schema.map import weather_bounds
 from sim.core.errors import known_names
 
@@ -94,7 +94,7 @@ class Plan:
     """
 
     scenario: Scenario
-    draws: Mapping[str, Draw]
+    draws: Mapping[str, Distribution]
     fixed: Mapping[str, Any]
     free: tuple[str, ...]
     couplings: tuple[Coupling, ...]
@@ -131,7 +131,7 @@ class Plan:
         """The truth of each when the decision falls, given what was drawn, a scalar or (n,): bool or (n,)."""
         return _truths(propositions, values, self.sources, self.layout)
 
-    def twin_draw(self, variable: str) -> Draw:
+    def twin_draw(self, variable: str) -> Distribution:
         """How a twin may choose a variable: as the scenario, but any actor or sign may come or go."""
         return _PRESENCE if variable.endswith(".present") else self.draws[variable]
 
@@ -263,7 +263,7 @@ def _possible(scenario: Scenario, groups: tuple[Group, ...], derived: Mapping[in
 
 
 @functools.lru_cache(maxsize=256)
-def admitted(scenario: Scenario, split: str) -> tuple[Cell, ...]:
+def satisfiable_cells(scenario: Scenario, split: str) -> tuple[Cell, ...]:
     """The cells that can happen and that the split admits.
 
     Raises:

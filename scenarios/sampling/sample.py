@@ -22,8 +22,8 @@ from scenarios.rules.logic import Cell, describe_cell
 from scenarios.rules.propositions import Proposition
 from scenarios.rules.variables import drawn_in
 from scenarios.sampling.episode_builder import Count, episode_of, replaced
-from scenarios.sampling.plan import Plan, admitted, plan
-from scenarios.scenario import EVERY, Scenario
+from scenarios.sampling.plan import Plan, plan, satisfiable_cells
+from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.core.errors import known_names
 from sim.datatypes.episode import Episode, MapSpec
 from sim.datatypes.simulation import Simulation
@@ -50,13 +50,13 @@ def _count(file: str, sha256: str, kind: str) -> int:
 
 
 # ----------------------------------------------------------------------------------------------- sampling
-def cells(scenario: Scenario, split: str = EVERY) -> tuple[Cell, ...]:
+def cells(scenario: Scenario, split: str = ALL_EPISODES) -> tuple[Cell, ...]:
     """The truth-table cells (in the order of `scenario.proposition_names`) that can happen and that a split admits.
 
     Raises:
         ValueError: for an unknown split, or one that admits nothing.
     """
-    return admitted(scenario, split)
+    return satisfiable_cells(scenario, split)
 
 
 def sample(
@@ -100,7 +100,7 @@ def sample(
     return episode_of(scenario, seed, values, u[-1], junctions)
 
 
-def batch(
+def balanced_batch(
     scenario: Scenario, seeds: Iterable[int], split: str = "train", junctions: Count = count_junctions
 ) -> list[Episode]:
     """One episode per seed, as `sample` draws it."""
@@ -121,7 +121,7 @@ def decision(scenario: Scenario, episode: Episode) -> int:
     return plan(scenario).decision[tuple(valuation(scenario, episode).values())]
 
 
-def shares(scenario: Scenario, split: str = EVERY) -> dict[Cell, float]:
+def shares(scenario: Scenario, split: str = ALL_EPISODES) -> dict[Cell, float]:
     """How often each cell of a split is drawn; they sum to one.
 
     Raises:
@@ -177,7 +177,7 @@ def unflippable(
     return found
 
 
-def under(scenario: Scenario, episode: Episode, values: Mapping[str, bool]) -> Episode:
+def with_values(scenario: Scenario, episode: Episode, values: Mapping[str, bool]) -> Episode:
     """The episode with the named propositions set, all else as it is: a twin in several at once.
 
     Raises:
@@ -242,7 +242,7 @@ def _crc(text: str) -> int:
 def _by_decision(scenario: Scenario, split: str) -> tuple[tuple[tuple[Cell, ...], np.ndarray], ...]:
     """Per decision its cells, and the running sum of their shares."""
     table = plan(scenario).decision
-    found = admitted(scenario, split)
+    found = satisfiable_cells(scenario, split)
     holds = [scenario.balance.get(name, 0.5) for name in scenario.proposition_names]
     groups = []
     for decision in sorted({table[c] for c in found}):
@@ -263,7 +263,7 @@ def _check_cell(scenario: Scenario, split: str, cell: Cell) -> Cell:
     if len(cell) != len(names):
         raise ValueError(f"cell {cell} has {len(cell)} values; wanted one for each of {known_names(names)}")
     cell = tuple(bool(value) for value in cell)
-    if cell not in (found := admitted(scenario, split)):
+    if cell not in (found := satisfiable_cells(scenario, split)):
         known = "; ".join(describe_cell(names, c) for c in found)
         raise ValueError(
             f"split '{split}' of scenario {scenario.name} has no cell '{describe_cell(names, cell)}'; it has {known}"
@@ -332,7 +332,7 @@ def _no_draw(worked: Plan, propositions: Sequence[Proposition], variables: Seque
     )
 
 
-def room_for(scenario: Scenario) -> Simulation:
+def slots_needed(scenario: Scenario) -> Simulation:
     """Simulation settings with just enough room for the scenario's actors, and for the most traffic that it draws."""
     actors, traffic = 1 + len(scenario.actors), scenario.traffic
     return Simulation(actors=actors, slots=actors + len(scenario.signs) + traffic.most_slots if traffic else 0)

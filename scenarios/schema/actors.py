@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator, model_validator
 
 from scenarios.schema.base import ARMS, EVERYWHERE, LANES, LONGEST, Model
-from scenarios.schema.distributions import Draw, Fixed, read_colour, read_count, read_truth
+from scenarios.schema.distributions import Constant, Distribution, read_colour, read_count, read_truth
 from sim.actors.kinds import BODIES, EGO
 from sim.datatypes.episode import ActorSpec, DriverState, TrafficSpec
 from sim.datatypes.vocabulary import TURNS
@@ -35,11 +35,11 @@ class ScriptModel(Model):
     is given."""
 
     path: tuple[tuple[float, float], ...]
-    speed: Draw | None = None
-    after: Draw | None = None
-    within: Draw | None = None
-    near_junction: Draw | None = None
-    past: Draw | None = None
+    speed: Distribution | None = None
+    after: Distribution | None = None
+    within: Distribution | None = None
+    near_junction: Distribution | None = None
+    past: Distribution | None = None
     speeds: tuple[float, ...] = ()
     numbers: ClassVar[dict[str, tuple[float, float]]] = {
         "speed": (_SLOWEST, EGO.max_speed),
@@ -84,7 +84,7 @@ class ScriptModel(Model):
         return self
 
     @property
-    def draws(self) -> dict[str, Draw]:
+    def draws(self) -> dict[str, Distribution]:
         """What chance may choose of it, by field."""
         fields = {k: getattr(self, k) for k in ("speed", *_CUES)}
         return {k: v for k, v in fields.items() if v is not None}
@@ -103,7 +103,7 @@ def _point(raw: Any) -> tuple[float, float]:
 class FollowsModel(Model):
     """An actor that drives behind ego, wherever ego goes, at a gap from bumper to bumper [m]."""
 
-    gap: Draw
+    gap: Distribution
     numbers: ClassVar[dict[str, tuple[float, float]]] = {"gap": (1.5, 60.0)}
 
 
@@ -112,20 +112,20 @@ class ActorModel(Model):
     text."""
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z_0-9]*$")
-    kind: Draw = Fixed(ActorSpec.kind)
-    colour: Draw = Fixed(ActorSpec.colour)
-    arm: Draw = Fixed(ActorSpec.arm)
-    lane: Draw = Fixed(ActorSpec.lane)
-    distance: Draw = Fixed(ActorSpec.distance)
-    side: Draw = Fixed(ActorSpec.side)
-    speed: Draw = Fixed(ActorSpec.speed)
-    present: Draw | str = Fixed(ActorSpec.present)
+    kind: Distribution = Constant(ActorSpec.kind)
+    colour: Distribution = Constant(ActorSpec.colour)
+    arm: Distribution = Constant(ActorSpec.arm)
+    lane: Distribution = Constant(ActorSpec.lane)
+    distance: Distribution = Constant(ActorSpec.distance)
+    side: Distribution = Constant(ActorSpec.side)
+    speed: Distribution = Constant(ActorSpec.speed)
+    present: Distribution | str = Constant(ActorSpec.present)
     script: ScriptModel | None = None
-    turn: Draw = Fixed(ActorSpec.turn)
-    stop_duration: Draw | None = None
-    takes_turns: Draw = Fixed(ActorSpec.takes_turns)
-    arrival_offset: Draw | None = None
-    yield_timeout: Draw | None = None
+    turn: Distribution = Constant(ActorSpec.turn)
+    stop_duration: Distribution | None = None
+    takes_turns: Distribution = Constant(ActorSpec.takes_turns)
+    arrival_offset: Distribution | None = None
+    yield_timeout: Distribution | None = None
     tailgates: FollowsModel | None = None
     bay: int = Field(0, ge=0, le=20, strict=True)
     numbers: ClassVar[dict[str, tuple[float, float]]] = {
@@ -140,17 +140,17 @@ class ActorModel(Model):
 
     @field_validator("colour", mode="before")
     @classmethod
-    def _read_colour(cls, value: Any) -> Draw:
+    def _read_colour(cls, value: Any) -> Distribution:
         return read_colour(value)
 
     @field_validator("takes_turns", mode="before")
     @classmethod
-    def _read_queue(cls, value: Any) -> Draw:
+    def _read_queue(cls, value: Any) -> Distribution:
         return read_truth(value)
 
     @field_validator("present", mode="before")
     @classmethod
-    def _read_present(cls, value: Any) -> Draw | str:
+    def _read_present(cls, value: Any) -> Distribution | str:
         return value if isinstance(value, str) else read_truth(value)
 
     @model_validator(mode="after")
@@ -195,19 +195,19 @@ class DriverStateModel(Model):
     (`policies.expert.driver_state`).
     """
 
-    drowsy: Draw = Fixed(DriverState.drowsy)
-    onset: Draw = Fixed(DriverState.onset)
-    hurry: Draw = Fixed(DriverState.hurry)
+    drowsy: Distribution = Constant(DriverState.drowsy)
+    onset: Distribution = Constant(DriverState.onset)
+    hurry: Distribution = Constant(DriverState.hurry)
     angered_by: str = ""
     numbers: ClassVar[dict[str, tuple[float, float]]] = {"onset": (0.0, LONGEST)}
 
     @field_validator("drowsy", "hurry", mode="before")
     @classmethod
-    def _read_truth(cls, value: Any) -> Draw:
+    def _read_truth(cls, value: Any) -> Distribution:
         return read_truth(value)
 
     @property
-    def draws(self) -> dict[str, Draw]:
+    def draws(self) -> dict[str, Distribution]:
         """What chance may choose of it, by field."""
         return {k: getattr(self, k) for k in ("drowsy", "onset", "hurry")}
 
@@ -215,23 +215,23 @@ class DriverStateModel(Model):
 class TrafficModel(Model):
     """Who else lives on the map; the fields of `sim.datatypes.episode.TrafficSpec`, each a draw."""
 
-    vehicles: Draw = Fixed(TrafficSpec.vehicles)
-    walkers: Draw = Fixed(TrafficSpec.walkers)
-    parked: Draw = Fixed(TrafficSpec.parked)
-    vans: Draw = Fixed(TrafficSpec.vans)
-    trucks: Draw = Fixed(TrafficSpec.trucks)
-    bicycles: Draw = Fixed(TrafficSpec.bicycles)
-    lights: Draw = Fixed(TrafficSpec.lights)
+    vehicles: Distribution = Constant(TrafficSpec.vehicles)
+    walkers: Distribution = Constant(TrafficSpec.walkers)
+    parked: Distribution = Constant(TrafficSpec.parked)
+    vans: Distribution = Constant(TrafficSpec.vans)
+    trucks: Distribution = Constant(TrafficSpec.trucks)
+    bicycles: Distribution = Constant(TrafficSpec.bicycles)
+    lights: Distribution = Constant(TrafficSpec.lights)
     numbers: ClassVar[dict[str, tuple[float, float]]] = dict.fromkeys(("vans", "trucks", "bicycles"), (0.0, 1.0))
 
     @field_validator("vehicles", "walkers", "parked", mode="before")
     @classmethod
-    def _read_count(cls, value: Any) -> Draw:
+    def _read_count(cls, value: Any) -> Distribution:
         return read_count(value, 0, MOST)
 
     @field_validator("lights", mode="before")
     @classmethod
-    def _read_lights(cls, value: Any) -> Draw:
+    def _read_lights(cls, value: Any) -> Distribution:
         if isinstance(value, str):
             raise ValueError(f"{value!r} is neither true nor false; wanted true, false or {{choice: [true, false]}}")
         return read_truth(value)
@@ -245,7 +245,7 @@ class TrafficModel(Model):
         return self
 
     @property
-    def draws(self) -> dict[str, Draw]:
+    def draws(self) -> dict[str, Distribution]:
         """What chance may choose of it, by field."""
         return {k: getattr(self, k) for k in type(self).model_fields}
 

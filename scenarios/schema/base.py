@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from scenarios.schema.distributions import Draw, read_number, read_word
+from scenarios.schema.distributions import Distribution, read_number, read_word
 
 COMPASS: tuple[str, ...] = ("south", "west", "north", "east")
 EXITS: tuple[str, ...] = ("exit1", "exit2", "exit3", "exit4")
@@ -37,6 +37,6 @@ class Model(BaseModel):
         return value
 
 
-def options_of(draw: Draw) -> tuple[Any, ...]:
+def options_of(draw: Distribution) -> tuple[Any, ...]:
     """What can be drawn, where chance chooses from a list at most."""
     return getattr(draw, "options", None) or (getattr(draw, "value", None),)

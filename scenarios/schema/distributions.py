@@ -26,7 +26,7 @@ COLOURS: dict[str, int] = {
 
 
 @dataclass(frozen=True)
-class Draw:
+class Distribution:
     """A choice that chance makes; `pick(u)` with u uniform in [0, 1) makes it."""
 
     def pick(self, u: float) -> Any:
@@ -49,7 +49,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Fixed(Draw):
+class Constant(Distribution):
     """Always `value`."""
 
     value: Any
@@ -65,7 +65,7 @@ class Fixed(Draw):
 
 
 @dataclass(frozen=True)
-class Uniform(Draw):
+class Uniform(Distribution):
     """Any number from low to high."""
 
     low: float
@@ -82,7 +82,7 @@ class Uniform(Draw):
 
 
 @dataclass(frozen=True)
-class Choice(Draw):
+class Choice(Distribution):
     """One of `options`, with equal chances."""
 
     options: tuple[Any, ...]
@@ -102,7 +102,7 @@ class Choice(Draw):
         return min(self.options), max(self.options)
 
 
-def read_number(raw: Any, low: float, high: float) -> Draw:
+def read_number(raw: Any, low: float, high: float) -> Distribution:
     """Read a number, `[a, b]` or `{choice: [...]}` whose values lie in [low, high].
 
     Raises:
@@ -118,10 +118,10 @@ def read_number(raw: Any, low: float, high: float) -> Draw:
         if a >= b:
             raise ValueError(f"the range [{a:g}, {b:g}] is empty or backwards; wanted the smaller end first")
         return Uniform(a, b)
-    return Fixed(_number(raw, low, high, wanted))
+    return Constant(_number(raw, low, high, wanted))
 
 
-def read_grid(raw: Any, low: float, high: float) -> Draw:
+def read_grid(raw: Any, low: float, high: float) -> Distribution:
     """Read a map parameter: as `read_number`, but a range becomes the points a, a + 5 m, ... up to b.
 
     Raises:
@@ -136,7 +136,7 @@ def read_grid(raw: Any, low: float, high: float) -> Draw:
     return Choice(tuple(float(x) for x in np.arange(draw.low, draw.high + 1e-9, GRID)))
 
 
-def read_count(raw: Any, low: int, high: int) -> Draw:
+def read_count(raw: Any, low: int, high: int) -> Distribution:
     """Read a whole number, `[a, b]` (every whole number from a to b) or `{choice: [...]}` within low to high.
 
     Raises:
@@ -149,10 +149,10 @@ def read_count(raw: Any, low: int, high: int) -> Draw:
     whole = tuple(int(n) for n in ends)
     if isinstance(draw, Uniform):
         return Choice(tuple(range(whole[0], whole[1] + 1)))
-    return Choice(whole) if isinstance(draw, Choice) else Fixed(whole[0])
+    return Choice(whole) if isinstance(draw, Choice) else Constant(whole[0])
 
 
-def read_word(raw: Any, known: Sequence[str]) -> Draw:
+def read_word(raw: Any, known: Sequence[str]) -> Distribution:
     """Read a word or `{choice: [...]}` out of the known words.
 
     Raises:
@@ -163,10 +163,10 @@ def read_word(raw: Any, known: Sequence[str]) -> Draw:
     for option in options:
         if option not in known:
             raise ValueError(f"unknown word {option!r}; {wanted}{did_you_mean(str(option), known)}")
-    return Choice(tuple(options)) if isinstance(raw, dict) else Fixed(raw)
+    return Choice(tuple(options)) if isinstance(raw, dict) else Constant(raw)
 
 
-def read_text(raw: Any, check: Callable[[Any], str]) -> Draw:
+def read_text(raw: Any, check: Callable[[Any], str]) -> Distribution:
     """Read a text or `{choice: [...]}` of texts; `check` returns each as it shall be, or raises ValueError.
 
     Raises:
@@ -174,10 +174,10 @@ def read_text(raw: Any, check: Callable[[Any], str]) -> Draw:
     """
     if isinstance(raw, dict):
         return Choice(tuple(check(option) for option in _options(raw, "wanted words or {choice: [...]}")))
-    return Fixed(check(raw))
+    return Constant(check(raw))
 
 
-def read_colour(raw: Any) -> Draw:
+def read_colour(raw: Any) -> Distribution:
     """Read a colour name or "#rrggbb", or a choice of them, as packed 0xRRGGBB.
 
     Raises:
@@ -194,10 +194,10 @@ def read_colour(raw: Any) -> Draw:
 
     if isinstance(raw, dict):
         return Choice(tuple(colour(option) for option in _options(raw, f"wanted {wanted}")))
-    return Fixed(colour(raw))
+    return Constant(colour(raw))
 
 
-def read_truth(raw: Any) -> Draw:
+def read_truth(raw: Any) -> Distribution:
     """Read true, false or `{choice: [true, false]}`.
 
     Raises:
@@ -208,7 +208,7 @@ def read_truth(raw: Any) -> Draw:
     for option in options:
         if not isinstance(option, bool):
             raise ValueError(f"{option!r} is neither true nor false; {wanted}")
-    return Choice(tuple(options)) if isinstance(raw, dict) else Fixed(raw)
+    return Choice(tuple(options)) if isinstance(raw, dict) else Constant(raw)
 
 
 def _options(raw: dict[Any, Any], wanted: str) -> list[Any]:

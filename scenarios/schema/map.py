@@ -16,8 +16,8 @@ from scenarios.schema.base import ARMS, EVERYWHERE, LONGEST, Model, options_of
 from scenarios.schema.decision import DecisionModel
 from scenarios.schema.distributions import (
     GRID,
-    Draw,
-    Fixed,
+    Constant,
+    Distribution,
     Uniform,
     read_count,
     read_grid,
@@ -64,7 +64,7 @@ class MapModel(Model):
     generate: str | None = None
     file: str | None = Field(None, min_length=1, strict=True)
     junction: JunctionModel | None = None
-    parameters: dict[str, Draw] = Field(default_factory=dict)
+    parameters: dict[str, Distribution] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -117,7 +117,7 @@ class MapModel(Model):
         return self
 
 
-def _map_parameter(name: str, parameter: str, raw: Any) -> Draw:
+def _map_parameter(name: str, parameter: str, raw: Any) -> Distribution:
     least, most = RANGES[name][parameter]
     try:
         draw = read_number(raw, least, most)
@@ -134,9 +134,9 @@ class EgoModel(Model):
     `way` is given where the decision is no way out, and the place has several.
     """
 
-    start: Draw = Fixed(Episode.arm)
-    speed: Draw = Fixed(Episode.speed)
-    distance: Draw = Fixed(Episode.distance)
+    start: Distribution = Constant(Episode.arm)
+    speed: Distribution = Constant(Episode.speed)
+    distance: Distribution = Constant(Episode.distance)
     way: str = ""
     numbers: ClassVar[dict[str, tuple[float, float]]] = {"speed": (0.0, EGO.max_speed), "distance": (1.0, EVERYWHERE)}
     words: ClassVar[dict[str, tuple[str, ...]]] = {"start": ARMS}
@@ -156,15 +156,15 @@ class SignModel(Model):
     a kind."""
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z_0-9]*$")
-    kind: Draw = Fixed(SignSpec.kind)
-    font: Draw = Fixed(SignSpec.font)  # before the text, which must fit in it
-    text: Draw = Fixed(SignSpec.text)
-    colour: Draw = Fixed(SignSpec.colour)
-    arm: Draw = Fixed(SignSpec.arm)
-    distance: Draw = Fixed(SignSpec.distance)
-    side: Draw = Fixed(SignSpec.side)
-    weathering: Draw = Fixed(SignSpec.weathering)
-    present: Draw = Fixed(SignSpec.present)
+    kind: Distribution = Constant(SignSpec.kind)
+    font: Distribution = Constant(SignSpec.font)  # before the text, which must fit in it
+    text: Distribution = Constant(SignSpec.text)
+    colour: Distribution = Constant(SignSpec.colour)
+    arm: Distribution = Constant(SignSpec.arm)
+    distance: Distribution = Constant(SignSpec.distance)
+    side: Distribution = Constant(SignSpec.side)
+    weathering: Distribution = Constant(SignSpec.weathering)
+    present: Distribution = Constant(SignSpec.present)
     numbers: ClassVar[dict[str, tuple[float, float]]] = {
         "distance": (0.0, EVERYWHERE),
         "side": (-10.0, 10.0),
@@ -179,7 +179,7 @@ class SignModel(Model):
 
     @field_validator("text", mode="before")
     @classmethod
-    def _read_text(cls, value: Any, info: Any) -> Draw:
+    def _read_text(cls, value: Any, info: Any) -> Distribution:
         fonts = options_of(info.data["font"]) if "font" in info.data else FONTS[:1]  # a wrong font is told on its own
 
         def check(text: Any) -> str:
@@ -191,14 +191,14 @@ class SignModel(Model):
 
     @field_validator("present", mode="before")
     @classmethod
-    def _read_present(cls, value: Any) -> Draw:
+    def _read_present(cls, value: Any) -> Distribution:
         if isinstance(value, str):
             raise ValueError(f"{value!r} is neither true nor false; wanted true, false or {{choice: [true, false]}}")
         return read_truth(value)
 
     @model_validator(mode="after")
     def _check_text(self) -> SignModel:
-        board, words = "text" in options_of(self.kind), self.text != Fixed(SignSpec.text)
+        board, words = "text" in options_of(self.kind), self.text != Constant(SignSpec.text)
         if board and not words:
             kinds = known_names(k for k in SIGN_KINDS if k != "text")
             raise ValueError(f"the sign '{self.name}' lacks a text; wanted words, or instead one of the kinds {kinds}")
@@ -217,7 +217,7 @@ class _WeatherBase(Model):
 
 
 def _weather_field(default: float) -> Any:
-    return (Draw | str, Fixed(default))
+    return (Distribution | str, Constant(default))
 
 
 WeatherModel = create_model(
@@ -229,8 +229,8 @@ class ChangeBase(Model):
     """The weather turns: when, over what time, and each field that changes, a draw or the text of a number."""
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z_0-9]*$")
-    after: Draw
-    over: Draw = Fixed(WeatherChange.over)
+    after: Distribution
+    over: Distribution = Constant(WeatherChange.over)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -257,7 +257,7 @@ class ChangeBase(Model):
 if TYPE_CHECKING:  # a made class is no type to a checker
     ChangeModel = ChangeBase
 else:
-    fields = dict.fromkeys(WEATHER_FIELDS, (Draw | str | None, None))
+    fields = dict.fromkeys(WEATHER_FIELDS, (Distribution | str | None, None))
     ChangeModel = create_model("ChangeModel", __base__=ChangeBase, **fields)
 
 

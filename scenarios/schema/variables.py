@@ -11,7 +11,7 @@ from scenarios.rules.conditions import parse_number
 from scenarios.rules.numbers import Number
 from scenarios.rules.propositions import renamed
 from scenarios.schema.actors import LATER, ActorModel
-from scenarios.schema.distributions import Draw, Fixed
+from scenarios.schema.distributions import Constant, Distribution
 from scenarios.schema.map import FileModel
 from sim.core.errors import known_names
 from sim.datatypes.vocabulary import WEATHER_FIELDS
@@ -19,25 +19,25 @@ from sim.datatypes.vocabulary import WEATHER_FIELDS
 _COUNTS = "traffic.vehicles, traffic.walkers or traffic.lights"
 
 
-def draws_of(model: FileModel) -> dict[str, Draw]:
+def draws_of(model: FileModel) -> dict[str, Distribution]:
     """Every variable of a file with its choice, in the order of drawing.
 
     What came into the files' language later is drawn later, so that older files mean what they meant.
     """
-    found: dict[str, Draw] = {f"map.{k}": v for k, v in sorted(model.map.parameters.items())}
+    found: dict[str, Distribution] = {f"map.{k}": v for k, v in sorted(model.map.parameters.items())}
     found |= {f"ego.{k}": getattr(model.ego, k) for k in ("start", "distance", "speed")}
     for name in WEATHER_FIELDS:
         value = getattr(model.weather, name)
-        if isinstance(value, Draw):
+        if isinstance(value, Distribution):
             found[f"weather.{name}"] = value
     for actor in model.actors:
         values = {k: getattr(actor, k) for k in type(actor).model_fields if k != "name" and k not in LATER}
-        found |= {f"actors.{actor.name}.{k}": v for k, v in values.items() if isinstance(v, Draw)}
+        found |= {f"actors.{actor.name}.{k}": v for k, v in values.items() if isinstance(v, Distribution)}
     for sign in model.signs:
         found |= {f"signs.{sign.name}.{k}": getattr(sign, k) for k in type(sign).model_fields if k != "name"}
     for change in model.changes:
         values = {k: getattr(change, k) for k in ("after", "over", *change.fields)}
-        found |= {f"changes.{change.name}.{k}": v for k, v in values.items() if isinstance(v, Draw)}
+        found |= {f"changes.{change.name}.{k}": v for k, v in values.items() if isinstance(v, Distribution)}
     if model.traffic is not None:
         found |= {f"traffic.{k}": v for k, v in model.traffic.draws.items()}
     for actor in model.actors:
@@ -59,7 +59,7 @@ def more_of(model: FileModel) -> tuple[str, ...]:
     return (*(f"map.{k}" for k in sorted(model.map.parameters)), *moods)
 
 
-def untold_of(model: FileModel) -> dict[str, str]:
+def unobservable_variables(model: FileModel) -> dict[str, str]:
     """The variables that exist and that no proposition may read, each with the reason: no running world tells them."""
     found: dict[str, str] = {}
     for variable in draws_of(model):
@@ -103,7 +103,7 @@ def untold_of(model: FileModel) -> dict[str, str]:
 def _stands_ahead(actor: ActorModel, model: FileModel) -> bool:
     """Whether an actor stands still on the lane by which ego comes, whatever chance chooses."""
     same = actor.arm.fixed and model.ego.start.fixed and actor.arm.ends == model.ego.start.ends
-    return same and actor.script is None and actor.speed == Fixed(0.0) and actor.lane == Fixed("inbound")
+    return same and actor.script is None and actor.speed == Constant(0.0) and actor.lane == Constant("inbound")
 
 
 def couplings_of(model: FileModel, lines: Lines) -> dict[str, Number]:

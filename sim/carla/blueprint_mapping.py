@@ -16,7 +16,7 @@ from sim.datatypes.vocabulary import KINDS
 from sim.datatypes.world_state import World
 
 
-class Cast:
+class BlueprintMapping:
     """Blueprints of one server.
 
     Args:

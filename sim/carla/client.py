@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.carla.sensors import Instruments, mount_of
-from sim.carla.session import ATTEMPTS, BACK_OFF, Lost, ServerLost, Session
+from sim.carla.sensors import SensorRig, mount_of
+from sim.carla.session import ATTEMPTS, BACK_OFF, ActorLost, ServerLost, Session
 from sim.datatypes.action import Action, Observation
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
@@ -231,7 +231,7 @@ class CarlaWorld:
                         self._again(w)
                 act()
                 return
-            except Lost as loss:
+            except ActorLost as loss:
                 tick = int(self.world.tick[w])
                 session.recovered_errors.append(
                     f"{session}: {loss} (attempt {attempt}); played again up to tick {tick}"
@@ -254,7 +254,7 @@ class CarlaWorld:
             raise ValueError(f"world {unknown[0]} has no episode yet; reset it before looking")
         return chosen
 
-    def _instruments(self, w: int) -> Instruments:
+    def _instruments(self, w: int) -> SensorRig:
         found = self._sessions[w].instruments
         assert found is not None  # every reset and step leaves some, or raises
         return found

@@ -15,7 +15,7 @@ from typing import Any
 DELTA = 0.05  # [s] of a tick
 VEHICLES = 40  # that a Traffic Manager drives
 SETTLING = 60  # ticks before anything is measured
-PATIENCE = 30.0  # [s] more than it was given after which a client counts as hung
+TIMEOUT = 30.0  # [s] more than it was given after which a client counts as hung
 LOADS: tuple[str, ...] = ("one vehicle", "one camera", "traffic")
 
 
@@ -59,7 +59,7 @@ class Server:
         self.close()
 
 
-def visitor(port: int, synchronous: bool = True) -> tuple[Any, Any]:
+def connect_load(port: int, synchronous: bool = True) -> tuple[Any, Any]:
     """A client, and the world that it finds: ticking when it is told, or by itself."""
     import carla
 
@@ -72,9 +72,9 @@ def visitor(port: int, synchronous: bool = True) -> tuple[Any, Any]:
     return client, world
 
 
-def asking(port: int) -> Callable[[], int]:
+def query_load(port: int) -> Callable[[], int]:
     """A call that asks for the settings once while time goes on by itself, as Traffic Managers do all the time."""
-    client, world = visitor(port, synchronous=False)
+    client, world = connect_load(port, synchronous=False)
 
     def ask(alive: Any = client) -> int:
         world.get_settings()
@@ -83,9 +83,9 @@ def asking(port: int) -> Callable[[], int]:
     return ask
 
 
-def bearing(port: int) -> Callable[[], int]:
+def spawn_load(port: int) -> Callable[[], int]:
     """A call that lets a car be born, be seen in a tick, and die."""
-    client, world = visitor(port)
+    client, world = connect_load(port)
     blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
     points = world.get_map().get_spawn_points()
     births = itertools.count()
@@ -99,9 +99,9 @@ def bearing(port: int) -> Callable[[], int]:
     return bear
 
 
-def changing(port: int, maps: tuple[str, str] = ("crossroads", "grid_town")) -> Callable[[], int]:
+def weather_load(port: int, maps: tuple[str, str] = ("crossroads", "grid_town")) -> Callable[[], int]:
     """A call that loads a map, another one each time; both were loaded before."""
-    client, _ = visitor(port, synchronous=False)
+    client, _ = connect_load(port, synchronous=False)
     names = itertools.cycle(maps)
     for name in maps:
         client.load_world(name)
@@ -113,7 +113,7 @@ def changing(port: int, maps: tuple[str, str] = ("crossroads", "grid_town")) -> 
     return load
 
 
-def ticking(port: int, load: str) -> Callable[[], int]:
+def tick_load(port: int, load: str) -> Callable[[], int]:
     """A call that ticks the server once and says that it did, with a load of LOADS upon it.
 
     Raises:
@@ -123,7 +123,7 @@ def ticking(port: int, load: str) -> Callable[[], int]:
         raise ValueError(f"there is no load {load!r}; known are {', '.join(LOADS)}")
     import carla
 
-    client, world = visitor(port)
+    client, world = connect_load(port)
     blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
     points = world.get_map().get_spawn_points()
     kept: list[Any] = [client]
@@ -159,8 +159,8 @@ def ticking(port: int, load: str) -> Callable[[], int]:
 
 
 WORK: dict[str, Callable[[int], Callable[[], int]]] = {
-    "calls": asking, "births": bearing, "maps": changing,
-    **{load: functools.partial(ticking, load=load) for load in LOADS},
+    "calls": query_load, "births": spawn_load, "maps": weather_load,
+    **{load: functools.partial(tick_load, load=load) for load in LOADS},
 }  # fmt: skip
 
 
@@ -186,7 +186,7 @@ class Driver:
             TimeoutError: when it is not done PATIENCE seconds later. ValueError: when the client ends.
         """
         assert self._process.stdin is not None and self._process.stdout is not None
-        late = threading.Timer(seconds + PATIENCE, self._process.kill)
+        late = threading.Timer(seconds + TIMEOUT, self._process.kill)
         late.start()
         try:
             print(seconds, file=self._process.stdin, flush=True)
@@ -195,7 +195,7 @@ class Driver:
                     _, done, took = line.split()
                     return float(done), float(took)
             if not late.is_alive():
-                raise TimeoutError(f"a client of the served world was not done {PATIENCE:g} s after its time")
+                raise TimeoutError(f"a client of the served world was not done {TIMEOUT:g} s after its time")
             raise ValueError(f"a client of the served world ended with {self._process.wait()}")
         finally:
             late.cancel()

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sim.actors.kinds import EGO
-from sim.carla.blueprint_mapping import Cast
+from sim.carla.blueprint_mapping import BlueprintMapping
 from sim.datatypes.camera import Camera
 from sim.sensors.depth import from_carla_depth
 from sim.sensors.registry import Depth, Gnss, Imu, Lidar, Rgb, Semantic, Sensor
@@ -133,7 +133,7 @@ def gnss_from(fix: Any, reference: tuple[float, float]) -> np.ndarray:
 
 
 # --------------------------------------------------------------------------------------------------- listening
-class Ear:
+class SensorListener:
     """What one sensor measured last; the client's threads put it there."""
 
     def __init__(self) -> None:
@@ -159,7 +159,7 @@ class Ear:
             return self._last
 
 
-class Instruments:
+class SensorRig:
     """Everything that ego carries in one world.
 
     Args:
@@ -168,7 +168,7 @@ class Instruments:
     """
 
     def __init__(
-        self, camera: Camera, sensors: Mapping[str, Sensor], tick: float, seed: int, cast: Cast,
+        self, camera: Camera, sensors: Mapping[str, Sensor], tick: float, seed: int, cast: BlueprintMapping,
         reference: tuple[float, float],
     ) -> None:  # fmt: skip
         mounts = {name: mount_of(sensor, tick, seed, reference) for name, sensor in sensors.items()}
@@ -178,7 +178,7 @@ class Instruments:
         own = mount_of(Rgb(camera), tick, seed)
         assert own is not None
         self.mounts.insert(0, ("", own))
-        self._cast, self._ears, self._actors = cast, [Ear() for _ in self.mounts], []  # type: ignore[var-annotated]
+        self._cast, self._ears, self._actors = cast, [SensorListener() for _ in self.mounts], []  # type: ignore[var-annotated]
         self._measured: list[Any] = []
 
     def mount(self, world: Any, ego: Any) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 
 from sim.actors.kinds import EGO
 from sim.actors.signs import SIGN
-from sim.carla.blueprint_mapping import Cast, place_of, pose_from
+from sim.carla.blueprint_mapping import BlueprintMapping, place_of, pose_from
 from sim.carla.control import control_of
-from sim.carla.sensors import Instruments, Missing
+from sim.carla.sensors import Missing, SensorRig
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
@@ -39,7 +39,7 @@ class ServerLost(ConnectionError):
     """A server that does not answer, however often it is asked."""
 
 
-class Lost(Exception):
+class ActorLost(Exception):
     """The server, or somebody on it, is gone."""
 
 
@@ -63,7 +63,7 @@ class Session:
         self._camera_settings, self._simulation, self._carried = camera, simulation, dict(sensors or {})
         self.recovered_errors: list[str] = []
         self.version = ""  # of the server, once it was found
-        self.instruments: Instruments | None = None
+        self.instruments: SensorRig | None = None
         self._abandoned: list[Any] = []
         self._digest = ""
         self._actors: dict[int, int] = {}  # row -> id
@@ -71,7 +71,7 @@ class Session:
         self._sent: dict[int, tuple[float, float, float, float]] = {}
         self._lights: list[tuple[int, Any]] = []
         self._shown: list[int] = []
-        self.cast: Cast
+        self.cast: BlueprintMapping
         self._client: Any = None
         self._world: Any = None
         self._before: Any = None  # settings of the server as they were found
@@ -99,7 +99,7 @@ class Session:
                 self._client, self._world = client, client.get_world()
                 if self._before is None:
                     self._before = self._world.get_settings()
-                self.cast = Cast(self._world.get_blueprint_library())
+                self.cast = BlueprintMapping(self._world.get_blueprint_library())
                 return
             except (RuntimeError, OSError) as error:
                 if attempt == ATTEMPTS - 1:
@@ -158,7 +158,7 @@ class Session:
             for i in np.flatnonzero(world.kind[w]):
                 self._enter(episode, world, w, int(i))
             self._set_lights(int(world.clock[w]))
-            self.instruments = Instruments(
+            self.instruments = SensorRig(
                 self._camera_settings,
                 self._carried,
                 self._simulation.tick,
@@ -201,7 +201,7 @@ class Session:
         try:
             self.instruments.look(frame, self._timeout)
         except Missing as error:
-            raise Lost(str(error)) from None
+            raise ActorLost(str(error)) from None
 
     def _enter(self, episode: Episode, world: World, w: int, i: int) -> None:
         """Bring row i on: it stands where the book has it, moved by nobody's physics."""
@@ -284,7 +284,7 @@ class Session:
                 continue
             found = snapshot.find(number)
             if found is None:
-                raise Lost(f"actor {number}, which plays row {i}, is gone")
+                raise ActorLost(f"actor {number}, which plays row {i}, is gone")
             place = found.get_transform()
             middle = float(world.length[w, i]) / 2.0 - float(world.overhang[w, i])
             x, y, yaw = pose_from(place.location.x, place.location.y, place.rotation.yaw, middle)
@@ -327,7 +327,7 @@ class Session:
     def _apply(self, commands: Sequence[Any]) -> None:
         for answer in self._client.apply_batch_sync(list(commands), False):
             if answer.error:
-                raise Lost(answer.error)
+                raise ActorLost(answer.error)
 
     # -------------------------------------------------------------------------------------------------- the end
     def _strike(self) -> None:
@@ -387,4 +387,4 @@ def _lost() -> Any:
     try:
         yield
     except RuntimeError as error:
-        raise Lost(str(error)) from error
+        raise ActorLost(str(error)) from error

@@ -3,8 +3,8 @@
 Observation: {"camera": (H, W, 3) uint8, "speed": (1,) float32 [m/s]}, and an entry for each of the backend's sensors
 (`sim.sensors.registry`) by its name.  Action: (2,) float32 in [-1, 1]: steer as a share of the greatest wheel angle
 (positive to
-the left) and acceleration as a share of the greatest acceleration or braking.  Where an environment `backs`, that is
-along the heading and says the gear as well (`sim.dynamics.signed_acceleration`), and speeds may be below 0.  The
+the left) and acceleration as a share of the greatest acceleration or braking.  Where an environment `can_reverse`, that
+is along the heading and says the gear as well (`sim.dynamics.signed_acceleration`), and speeds may be below 0.  The
 reward is progress towards arrival, whichever shown_decision is taken: the hidden rule is nobody's reward.
 """
 
@@ -35,12 +35,12 @@ CRASH_PENALTY = 1.0  # subtracted on collision and on leaving the road; covering
 
 
 def observation_space(
-    camera: Camera, sensors: Mapping[str, Sensor] | None = None, backs: bool = False
+    camera: Camera, sensors: Mapping[str, Sensor] | None = None, can_reverse: bool = False
 ) -> gym.spaces.Dict:
     """Space of one world's observation.
 
     Args:
-        backs: whether ego may drive backwards.
+        can_reverse: whether ego may drive backwards.
 
     Raises:
         ValueError: for a sensor named as an entry that every observation has.
@@ -50,7 +50,7 @@ def observation_space(
         raise ValueError(f"a sensor is named {taken[0]!r}; every observation has {', '.join(RESERVED)} already")
     spaces: dict[str, gym.spaces.Space[Any]] = {
         "camera": gym.spaces.Box(0, 255, (camera.height, camera.width, 3), np.uint8),
-        "speed": gym.spaces.Box(-EGO.max_reverse_speed if backs else 0.0, EGO.max_speed, (1,), np.float32),
+        "speed": gym.spaces.Box(-EGO.max_reverse_speed if can_reverse else 0.0, EGO.max_speed, (1,), np.float32),
     }
     for name, f in found.items():
         spaces[name] = gym.spaces.Box(f.low, f.high, f.shape, f.dtype)
@@ -72,8 +72,8 @@ def to_action(normalised: np.ndarray, speed: np.ndarray | None = None) -> Action
     return Action(steer, acceleration) if speed is None else action_from_signed_acceleration(steer, acceleration, speed)
 
 
-def _observation(backend: Backend, backs: bool) -> dict[str, np.ndarray]:
-    seen, least = backend.observe(), -EGO.max_reverse_speed if backs else 0.0
+def _observation(backend: Backend, can_reverse: bool) -> dict[str, np.ndarray]:
+    seen, least = backend.observe(), -EGO.max_reverse_speed if can_reverse else 0.0
     found = {"camera": seen.camera, "speed": np.clip(seen.speed[:, None], least, EGO.max_speed).astype(np.float32)}
     return found | backend.sense() if _sensors(backend) else found  # type: ignore[attr-defined]
 
@@ -99,19 +99,19 @@ class DrivingEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         backend: of one world.
         draw: what episode a seed stands for.
         render_mode: None or "rgb_array" (the camera's picture).
-        backs: whether ego may drive backwards, see above.
+        can_reverse: whether ego may drive backwards, see above.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012 (Gymnasium's own convention)
 
-    def __init__(self, backend: Backend, draw: Draw, render_mode: str | None = None, backs: bool = False) -> None:
+    def __init__(self, backend: Backend, draw: Draw, render_mode: str | None = None, can_reverse: bool = False) -> None:
         if backend.worlds != 1:
             raise ValueError(f"DriveEnv was given a backend of {backend.worlds} worlds; it drives exactly 1")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode={render_mode!r}; known are None and {self.metadata['render_modes']}")
-        self.backend, self.draw, self.render_mode, self.backs = backend, draw, render_mode, backs
+        self.backend, self.draw, self.render_mode, self.can_reverse = backend, draw, render_mode, can_reverse
         # Gymnasium types the space of a dictionary observation by the dictionary, its own Dict space does not fit.
-        self.observation_space = observation_space(backend.camera, _sensors(backend), backs)  # type: ignore[assignment]
+        self.observation_space = observation_space(backend.camera, _sensors(backend), can_reverse)  # type: ignore[assignment]
         self.action_space = action_space()
         self._covered = 0.0
 
@@ -127,7 +127,7 @@ class DrivingEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """One tick. Terminates on arrival, collision and leaving the road; truncates when the time is up."""
-        self.backend.step(to_action(action, self.backend.world.speed[:, 0] if self.backs else None))
+        self.backend.step(to_action(action, self.backend.world.speed[:, 0] if self.can_reverse else None))
         info = _truth(self.backend, 0)
         reward = info["progress"] - self._covered - CRASH_PENALTY * (info["outcome"] in CRASHES)
         self._covered = info["progress"]
@@ -143,7 +143,7 @@ class DrivingEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         self.backend.close()
 
     def _seen(self) -> dict[str, np.ndarray]:
-        return {name: array[0] for name, array in _observation(self.backend, self.backs).items()}
+        return {name: array[0] for name, array in _observation(self.backend, self.can_reverse).items()}
 
 
 class DrivingVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
@@ -156,15 +156,15 @@ class DrivingVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray])
         backend: of B worlds.
         draw: what episode a seed stands for.
         render_mode: None or "rgb_array" (a tuple of the cameras' pictures).
-        backs: whether ego may drive backwards, see above.
+        can_reverse: whether ego may drive backwards, see above.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10, "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
 
-    def __init__(self, backend: Backend, draw: Draw, render_mode: str | None = None, backs: bool = False) -> None:
-        self.backend, self.draw, self.render_mode, self.backs = backend, draw, render_mode, backs
+    def __init__(self, backend: Backend, draw: Draw, render_mode: str | None = None, can_reverse: bool = False) -> None:
+        self.backend, self.draw, self.render_mode, self.can_reverse = backend, draw, render_mode, can_reverse
         self.num_envs = backend.worlds
-        self.single_observation_space = observation_space(backend.camera, _sensors(backend), backs)
+        self.single_observation_space = observation_space(backend.camera, _sensors(backend), can_reverse)
         self.single_action_space = action_space()
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
@@ -188,7 +188,7 @@ class DrivingVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray])
             if seeds[i] is not None:
                 self._chances[i] = gym.utils.seeding.np_random(seeds[i])[0]
         self._start(np.flatnonzero(mask))
-        return _observation(self.backend, self.backs), self._info()
+        return _observation(self.backend, self.can_reverse), self._info()
 
     def _start(self, slots: np.ndarray) -> None:
         episodes = [self.draw(int(self._chances[i].integers(2**31))) for i in slots]
@@ -211,7 +211,7 @@ class DrivingVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray])
     ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One tick in every world, except those that ended last tick: they start anew."""
         fresh = np.flatnonzero(self._ended)
-        self.backend.step(to_action(actions, self.backend.world.speed[:, 0] if self.backs else None))
+        self.backend.step(to_action(actions, self.backend.world.speed[:, 0] if self.can_reverse else None))
         if len(fresh):
             self._start(fresh)
         outcome = self.backend.world.outcome
@@ -223,7 +223,7 @@ class DrivingVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray])
         terminated = crashed | (outcome == OUTCOME["arrived"]) | (outcome == OUTCOME["deviated"])
         truncated = outcome == OUTCOME["timeout"]
         self._ended = terminated | truncated
-        return _observation(self.backend, self.backs), reward, terminated, truncated, self._info()
+        return _observation(self.backend, self.can_reverse), reward, terminated, truncated, self._info()
 
     def render(self) -> tuple[np.ndarray, ...] | None:
         """The cameras' pictures when render_mode is "rgb_array"."""

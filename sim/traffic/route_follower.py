@@ -21,10 +21,10 @@ from sim.traffic.all_way_stop import CAME, COMING, GOING, LEFT, MEMBER, PHASE, S
 from sim.traffic.car_following import HARDEST, NO_GAP, idm, leader_gap, project_onto_path, pure_pursuit
 
 NOBODY, CROSSING, TAILGATING, PENDING = range(4)  # roles: a sent actor, a tailgater, a sent actor who is yet to come in
-# Columns of `Errands.drive` [m, m/s, s]: along the path, likes to drive, where its rear axle is when its front is at
-# the line, at the junction's edge, and when its rear has left the junction; how long it stands at its line (below 0: it
-# does not stop), when it comes in and how fast, how long it waits for ego (below 0: it does not); GAP is a tailgater's.
-# Of ego ALONG is how far its front has come from its edge.
+# Columns of `RouteFollowers.drive` [m, m/s, s]: along the path, likes to drive, where its rear axle is when its front
+# is at the line, at the junction's edge, and when its rear has left the junction; how long it stands at its line (below
+# 0: it does not stop), when it comes in and how fast, how long it waits for ego (below 0: it does not); GAP is a
+# tailgater's. Of ego ALONG is how far its front has come from its edge.
 ALONG, CRUISE, STOP, EDGE, OUT, HALT, ENTERS, ENTRY, PATIENCE = range(9)
 GAP = ENTRY
 LINE = 1.0  # [m] from a line to the junction's edge

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scenarios.sampling.sample import room_for, sample
+from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import load_scenario
-from sim.carla.blueprint_mapping import Cast
+from sim.carla.blueprint_mapping import BlueprintMapping
 from sim.carla.client import CarlaWorld
 from sim.carla.session import ServerLost
 from sim.datatypes.camera import Camera
@@ -149,7 +149,7 @@ def left_behind(port: int) -> dict[str, Any]:
 
 def lit_drive() -> tuple[Any, Any]:
     scenario = load_scenario("busy-turn")
-    return sample(scenario, 0, "test"), room_for(scenario)
+    return sample(scenario, 0, "test"), slots_needed(scenario)
 
 
 def test_nobody_and_no_setting_is_left_on_a_server_after_close_or_an_error(port: int) -> None:
@@ -273,7 +273,7 @@ CARLAS = ("vehicle.tesla.model3", "static.prop.streetbarrier", "static.prop.traf
     ],
 )
 def test_what_a_server_lacks_is_played_by_another_and_that_is_noted(kind: str, played: str) -> None:
-    cast, here = Cast(Library(*CARLAS)), EmbeddedWorld(1, SMALL)
+    cast, here = BlueprintMapping(Library(*CARLAS)), EmbeddedWorld(1, SMALL)
     here.reset([episode(actors=(ActorSpec("thing", kind),))])
     assert here.world.kind[0, 1] == KIND[kind]
     assert cast.actor(here.world, 0, 1).id == played
@@ -282,7 +282,7 @@ def test_what_a_server_lacks_is_played_by_another_and_that_is_noted(kind: str, p
 
 def test_a_board_of_a_server_without_boards_is_a_street_sign_and_that_is_noted() -> None:
     sign = SignSpec("board", text="DETOUR")
-    cast, here = Cast(Library(*CARLAS)), EmbeddedWorld(1, SMALL)
+    cast, here = BlueprintMapping(Library(*CARLAS)), EmbeddedWorld(1, SMALL)
     here.reset([episode(signs=(sign,))])
     assert cast.actor(here.world, 0, 1, sign).id == "static.prop.streetsign"
     assert "static.prop.streetsign" in cast.substitutions[0]
@@ -292,4 +292,4 @@ def test_a_server_without_cars_is_refused_by_name() -> None:
     here = EmbeddedWorld(1, SMALL)
     here.reset([episode()])
     with pytest.raises(ValueError, match=r"vehicle\.tesla\.model3"):
-        Cast(Library("static.prop.streetsign")).actor(here.world, 0, 0)
+        BlueprintMapping(Library("static.prop.streetsign")).actor(here.world, 0, 0)

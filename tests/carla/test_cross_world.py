@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from policies.expert.expert import Expert
-from scenarios.sampling.sample import room_for, sample
+from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import load_scenario
 from sim.carla.client import CarlaWorld
 from sim.datatypes.camera import Camera
@@ -52,7 +52,7 @@ class Drive:
 @pytest.mark.parametrize(("name", "seed"), CASES)
 def test_a_drive_is_the_same_here_and_through_the_wire(name: str, seed: int, server: tuple[str, int]) -> None:
     scenario = load_scenario(name)
-    episode, room = sample(scenario, seed, "test"), room_for(scenario)
+    episode, room = sample(scenario, seed, "test"), slots_needed(scenario)
     here = EmbeddedWorld(1, CAMERA, room)
     with CarlaWorld(1, CAMERA, room, servers=[server]) as there:
         drives = [Drive(backend, Expert.of(scenario)) for backend in (here, there)]

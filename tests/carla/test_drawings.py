@@ -14,7 +14,7 @@ from dagger import cli
 from sim.carla.server.debug_drawing import Drawing, Eye, drawing_of, in_view, letter, paint, paint_plan, visible
 from sim.carla.server.recorder import lines_of
 from sim.carla.server.recording_video import Shot, film
-from sim.carla.server.replay import Playback, cast_of, followed
+from sim.carla.server.replay import Replay, actors_of, followed
 from sim.carla.server.rpc import Refused
 from sim.datatypes.vocabulary import WEATHER_INDEX
 from sim.viz.viewport import Viewport
@@ -166,14 +166,14 @@ def magenta(picture: np.ndarray) -> int:
 
 def test_a_recording_is_a_world_again(recording: tuple[Path, list[Any]]) -> None:
     path, was = recording
-    cast = cast_of(lines_of(path))
+    cast = actors_of(lines_of(path))
     hero = followed(cast)
     assert hero is not None and (hero.type, hero.role) == ("vehicle.tesla.model3", "hero")
     assert followed(cast, str(cast[1].id)) == cast[1] and followed(cast, "none") is None and followed([]) is None
     with pytest.raises(ValueError, match=f"nobody is 'bus'; known are {hero.id} vehicle.tesla.model3 hero"):
         followed(cast, "bus")
     places, shown = [], []
-    for moment in Playback(lines_of(path)):
+    for moment in Replay(lines_of(path)):
         shown.append([d.words or "line" for d in moment.drawings])
         if len(moment.rows) == 2:
             at_, yaw, _ = moment.fleet.places(np.array([moment.rows[hero.id]]))
@@ -186,13 +186,13 @@ def test_a_recording_is_a_world_again(recording: tuple[Path, list[Any]]) -> None
 
 def test_a_film_shows_who_drove_and_what_was_drawn(recording: tuple[Path, list[Any]]) -> None:
     path, _ = recording
-    frames = list(film(Playback(lines_of(path)), Shot("film", followed(cast_of(lines_of(path))))))[-20:]
+    frames = list(film(Replay(lines_of(path)), Shot("film", followed(actors_of(lines_of(path))))))[-20:]
     assert len({frame.shape for frame in frames}) == 1
     road, above = frames[10][:, :652], frames[10][:, 652:]
     assert magenta(road) > 100 and magenta(above) > 50
     assert [magenta(frame) > 0 for frame in frames] == [False] * 10 + [True] + [False] * 9
     assert all(((f[..., 1] > 200) & (f[..., 0] < 90) & (f[..., 2] < 90)).sum() > 20 for f in frames)  # the word
-    whole = list(film(Playback(lines_of(path)), Shot("film", None)))[-20:]
+    whole = list(film(Replay(lines_of(path)), Shot("film", None)))[-20:]
     assert [magenta(frame) > 0 for frame in whole] == [False] * 20, "the line lies beyond the map that is shown"
 
 

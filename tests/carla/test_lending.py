@@ -8,10 +8,10 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-from probes.applicability import NotAsked
+from probes.applicability import NotApplicable
 from probes.levels.uses import Question, study
 from probes.planted_models import Premises
-from scenarios.sampling.sample import room_for, sample
+from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import load_scenario
 from sim.carla.client import CarlaServers
 from sim.world.backends import backend_log, use_backend
@@ -29,7 +29,7 @@ def ports() -> Iterator[list[int]]:
 def test_a_server_is_lent_to_one_backend_at_a_time(ports: list[int]) -> None:
     scenario = load_scenario("rain-turn")
     servers, episode = CarlaServers("127.0.0.1", ports), sample(scenario, 1, "test")
-    one, other = (servers(1, SMALL, room_for(scenario)) for _ in range(2))
+    one, other = (servers(1, SMALL, slots_needed(scenario)) for _ in range(2))
     try:
         for backend in (one, other):
             backend.reset([episode])
@@ -57,5 +57,5 @@ def test_shadows_on_servers_have_the_latents_of_shadows_here(ports: list[int]) -
 
 
 def test_one_server_has_no_room_for_a_twin(ports: list[int]) -> None:
-    with use_backend(CarlaServers("127.0.0.1", ports[:1])), pytest.raises(NotAsked, match="one more --port"):
+    with use_backend(CarlaServers("127.0.0.1", ports[:1])), pytest.raises(NotApplicable, match="one more --port"):
         Question.of(load_scenario("rain-turn"), SMALL, 1, ())

@@ -20,7 +20,7 @@ def test_a_client_works_as_long_as_it_is_told_and_says_how_often(port: int) -> N
 
 
 def test_a_client_that_hangs_is_ended_and_said_to_hang(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loads, "PATIENCE", 0.5)
+    monkeypatch.setattr(loads, "TIMEOUT", 0.5)
     driver = loads.Driver(port, "calls")
     driver._process.send_signal(signal.SIGSTOP)
     with pytest.raises(TimeoutError, match=r"was not done 0\.5 s after its time"):

@@ -21,10 +21,10 @@ from dagger.training.demonstrations import Demonstration, DemonstrationStore, pa
 from dagger.training.fit import fit
 from dagger.training.loader import RenderingLoader
 from dagger.training.steps import FitSettings
-from policies.evaluate import drive
+from policies.evaluate import evaluate
 from policies.expert.expert import Expert
 from policies.learner import LearnerSettings, build
-from scenarios.sampling.sample import batch, room_for
+from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.action import Action, Observation
 from sim.world.backend import Backend
@@ -42,7 +42,7 @@ def scenario() -> Scenario:
 
 def collected(scenario: Scenario, backend: Any, count: int = 4) -> list[Demonstration]:
     return collect(
-        backend, Expert.of(scenario), None, batch(scenario, range(count), "train"), BetaSchedule(), 0, "expert"
+        backend, Expert.of(scenario), None, balanced_batch(scenario, range(count), "train"), BetaSchedule(), 0, "expert"
     )
 
 
@@ -50,7 +50,7 @@ def collected(scenario: Scenario, backend: Any, count: int = 4) -> list[Demonstr
 def stored(scenario: Scenario, tmp_path_factory: pytest.TempPathFactory) -> list[Demonstration]:
     """Four demonstrations of elsewhere, written and read again."""
     store = DemonstrationStore(tmp_path_factory.mktemp("elsewhere"))
-    with use_backend(ElsewhereWorlds(2)), new_worlds(2, SMALL, room_for(scenario)) as backend:
+    with use_backend(ElsewhereWorlds(2)), new_worlds(2, SMALL, slots_needed(scenario)) as backend:
         store.append(collected(scenario, backend), "round-0")
     return store.read()
 
@@ -60,11 +60,11 @@ def test_the_stand_in_is_a_backend() -> None:
 
 
 def test_a_few_worlds_at_once_drive_as_all_at_once_do(scenario: Scenario) -> None:
-    episodes = batch(scenario, range(7), "test")
+    episodes = balanced_batch(scenario, range(7), "test")
     expert = Expert.of(scenario)
-    whole = drive(expert, scenario, episodes, SMALL, threads=1)
+    whole = evaluate(expert, scenario, episodes, SMALL, threads=1)
     with use_backend(ElsewhereWorlds(2)) as worlds:
-        parts = drive(expert, scenario, episodes, SMALL, threads=1)
+        parts = evaluate(expert, scenario, episodes, SMALL, threads=1)
     for name in ("cells", "wanted", "shown_decision", "outcome", "progress", "ticks", "seeds"):
         assert getattr(whole, name).tobytes() == getattr(parts, name).tobytes(), name
     assert worlds.open == 0 and worlds.peak == 2 and worlds.closed == 4
@@ -81,13 +81,13 @@ def test_worlds_are_closed_where_a_driver_fails(scenario: Scenario) -> None:
             raise RuntimeError("cannot drive")
 
     with use_backend(ElsewhereWorlds(2)) as worlds, pytest.raises(RuntimeError, match="cannot drive"):
-        drive(Failing(), scenario, batch(scenario, range(3), "test"), SMALL)
+        evaluate(Failing(), scenario, balanced_batch(scenario, range(3), "test"), SMALL)
     assert worlds.open == 0 and worlds.closed == 1
 
 
 def test_what_backends_say_is_heard_in_their_block_alone(scenario: Scenario) -> None:
     with use_backend(ElsewhereWorlds(2)):
-        drive(Expert.of(scenario), scenario, batch(scenario, range(3), "test"), SMALL)
+        evaluate(Expert.of(scenario), scenario, balanced_batch(scenario, range(3), "test"), SMALL)
         assert backend_log().recovered_errors == ["was away for a moment"] * 2 and backend_log().versions == {
             "elsewhere": "1"
         }
@@ -108,7 +108,7 @@ def test_pictures_that_cannot_be_redrawn_are_learned_from_as_the_camera_took_the
 ) -> None:
     assert all(len(d.frames) == len(d) and d.camera == SMALL and d.versions["elsewhere"] == "1" for d in stored)
     loader = RenderingLoader(stored, SMALL)
-    with use_backend(ElsewhereWorlds(4)), new_worlds(4, SMALL, room_for(scenario)) as backend:
+    with use_backend(ElsewhereWorlds(4)), new_worlds(4, SMALL, slots_needed(scenario)) as backend:
         backend.reset([d.episode for d in stored])
         shown = observe_for(backend, "camera", np.arange(4))
         assert isinstance(shown, Observation)
@@ -147,14 +147,14 @@ def test_another_camera_than_that_which_took_them_is_refused(
 
 
 def test_stored_and_redrawn_demonstrations_are_not_mixed(scenario: Scenario, stored: list[Demonstration]) -> None:
-    redrawn = collected(scenario, EmbeddedWorld(2, SMALL, room_for(scenario)), 2)
+    redrawn = collected(scenario, EmbeddedWorld(2, SMALL, slots_needed(scenario)), 2)
     with pytest.raises(ValueError, match="4 of 6 demonstrations have stored pictures"):
         RenderingLoader([*stored, *redrawn], SMALL)
 
 
 def test_demonstrations_that_can_be_redrawn_have_no_columns_for_pictures(scenario: Scenario, tmp_path: Path) -> None:
     store = DemonstrationStore(tmp_path)
-    name = store.append(collected(scenario, EmbeddedWorld(2, SMALL, room_for(scenario)), 2), "round-0")
+    name = store.append(collected(scenario, EmbeddedWorld(2, SMALL, slots_needed(scenario)), 2), "round-0")
     with pa.memory_map(str(tmp_path / name)) as source:
         columns = pa.ipc.open_file(source).read_all().column_names
     assert not {"frames", "camera"} & set(columns) and "weather" in columns

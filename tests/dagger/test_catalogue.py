@@ -10,8 +10,8 @@ from dagger import cli
 from dagger.diagnostics import self_motion
 from dagger.diagnostics.self_motion import drives_of, in_words
 from dagger.report.scenario_pages import (
+    DECISION_READ,
     DRAWS,
-    READ,
     SHEET,
     decision_point,
     leaks_of,
@@ -145,7 +145,7 @@ def test_sub_rules_and_ways_of_reading_a_decision_are_shown(hidden: Scenario) ->
     assert "before west, north and east" in decision_point(
         replace(told, decision_spec=DecisionSpec("order", ("west", "north", "east")))
     )
-    assert set(READ) == set(DETECTORS)
+    assert set(DECISION_READ) == set(DETECTORS)
 
 
 @pytest.mark.parametrize(

@@ -261,12 +261,12 @@ def test_a_scenario_file_runs_as_a_library_name_does(tiny: Path) -> None:
 def test_interrupting_says_in_one_line_how_to_go_on(
     tiny: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dagger.training.trainer import Loop
+    from dagger.training.trainer import Trainer
 
-    def stopped(self: Loop) -> Path:
+    def stopped(self: Trainer) -> Path:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Loop, "train", stopped)
+    monkeypatch.setattr(Trainer, "train", stopped)
     assert cli.main(["run", "--config", str(tiny), "--out", "half"]) == 130
     assert (
         capsys.readouterr().err.strip().splitlines()[-1] == "interrupted; resume with: dagger run --resume --out half"

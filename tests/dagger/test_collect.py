@@ -13,7 +13,7 @@ from dagger.training.collect import collect
 from dagger.training.demonstrations import TICK_FIELDS, Demonstration, DemonstrationStore
 from dagger.training.loader import RenderingLoader
 from policies.expert.expert import Expert
-from scenarios.sampling.sample import batch, decision, room_for, valuation
+from scenarios.sampling.sample import balanced_batch, decision, slots_needed, valuation
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.action import Action
 from sim.datatypes.vocabulary import DECISION, OUTCOME
@@ -48,8 +48,8 @@ def collected(
     scenario: Scenario, learner: Any, schedule: BetaSchedule, count: int = 8, worlds: int = 8, round_: int = 1
 ) -> list[Demonstration]:
     return collect(
-        EmbeddedWorld(worlds, SMALL, room_for(scenario)), Expert.of(scenario), learner,
-        batch(scenario, range(count), "train"), schedule, round_,
+        EmbeddedWorld(worlds, SMALL, slots_needed(scenario)), Expert.of(scenario), learner,
+        balanced_batch(scenario, range(count), "train"), schedule, round_,
         "dagger" if learner else "expert", "v1", {"numpy": "2"},
     )  # fmt: skip
 
@@ -63,7 +63,7 @@ def test_the_expert_alone_executes_its_own_labels_and_all_are_valid(scenario: Sc
 
 
 def test_what_a_demonstration_says_of_its_episode_is_so(scenario: Scenario) -> None:
-    episodes = batch(scenario, range(5), "train")
+    episodes = balanced_batch(scenario, range(5), "train")
     found = collected(scenario, None, BetaSchedule(), count=5, worlds=3, round_=0)  # the last batch is padded
     assert [d.episode for d in found] == episodes
     for d, e in zip(found, episodes):
@@ -120,8 +120,8 @@ def test_an_expert_that_is_lost_hands_back_the_wheel(scenario: Scenario) -> None
 
     always_left = Contrary(lambda world: np.where(world.tick > 75, DECISION["right"], DECISION["left"]))
     found = collect(
-        EmbeddedWorld(4, SMALL, room_for(scenario)), always_left, Wanderer(acceleration=-0.25),
-        batch(scenario, range(4), "train"),
+        EmbeddedWorld(4, SMALL, slots_needed(scenario)), always_left, Wanderer(acceleration=-0.25),
+        balanced_batch(scenario, range(4), "train"),
         BetaSchedule("constant", 1.0), 1, "dagger",
     )  # fmt: skip
     assert any((~d.ticks["valid"]).any() for d in found)
@@ -152,8 +152,8 @@ def test_the_rows_of_a_truth_are_the_running_worlds(scenario: Scenario) -> None:
 
     done: list[float] = []
     collect(
-        EmbeddedWorld(3, SMALL, room_for(scenario)), Checked(Expert.of(scenario).mind), None,
-        batch(scenario, range(7), "train"), BetaSchedule(), 0, "expert",
+        EmbeddedWorld(3, SMALL, slots_needed(scenario)), Checked(Expert.of(scenario).mind), None,
+        balanced_batch(scenario, range(7), "train"), BetaSchedule(), 0, "expert",
         on_done=done.append,
     )  # fmt: skip
     assert done == [3, 3, 1]

@@ -20,7 +20,7 @@ from dagger.training.futures import clustered, gathered
 from policies.expert.expert import Expert
 from policies.hindsight import Hindsight
 from policies.learner import LearnerSettings, build
-from scenarios.sampling.sample import batch, decision, room_for
+from scenarios.sampling.sample import balanced_batch, decision, slots_needed
 from scenarios.scenario import load_scenario
 from sim.core.progress import NoProgress
 from sim.datatypes.vocabulary import DECISION, OUTCOME
@@ -35,8 +35,10 @@ TICKS, SIGN, COUNT = 100, 60, 80
 @pytest.fixture(scope="module")
 def shown() -> list[Demonstration]:
     scenario = load_scenario("rain-turn")
-    backend = EmbeddedWorld(16, SMALL, room_for(scenario))
-    return collect(backend, Expert.of(scenario), None, batch(scenario, range(16), "train"), BetaSchedule(), 0, "expert")
+    backend = EmbeddedWorld(16, SMALL, slots_needed(scenario))
+    return collect(
+        backend, Expert.of(scenario), None, balanced_batch(scenario, range(16), "train"), BetaSchedule(), 0, "expert"
+    )
 
 
 def arm(shown: list[Demonstration], wanted: np.ndarray, taken: np.ndarray, said: np.ndarray) -> _Arm:

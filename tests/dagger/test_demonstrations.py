@@ -13,7 +13,7 @@ from dagger.algorithms.schedules import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.demonstrations import TICK_FIELDS, Demonstration, DemonstrationStore
 from policies.expert.expert import Expert
-from scenarios.sampling.sample import batch, room_for
+from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import load_scenario
 from sim.datatypes.episode import Episode
 from sim.world.embedded import EmbeddedWorld
@@ -156,9 +156,9 @@ def test_a_shard_that_nobody_counts_is_replaced_by_the_next_append(store: Demons
 # -------------------------------------------------------------------------------------------------------- the size
 def test_a_tick_of_rain_turn_takes_less_than_half_a_kilobyte(tmp_path: Path) -> None:
     scenario = load_scenario("rain-turn")
-    episodes = batch(scenario, range(8), "train")
+    episodes = balanced_batch(scenario, range(8), "train")
     found = collect(
-        EmbeddedWorld(8, SMALL, room_for(scenario)), Expert.of(scenario), None, episodes,
+        EmbeddedWorld(8, SMALL, slots_needed(scenario)), Expert.of(scenario), None, episodes,
         BetaSchedule(), 0, "expert",
         versions={"numpy": "2.4.0", "torch": "2.13.0"},
     )  # fmt: skip

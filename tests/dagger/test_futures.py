@@ -15,7 +15,7 @@ from dagger.training.demonstrations import Demonstration, Takeover
 from dagger.training.futures import DISTANCES, TIMES, clustered, futures_of, futures_of_motion, gathered
 from dagger.training.loader import RenderingLoader
 from policies.expert.expert import Expert
-from scenarios.sampling.sample import batch, room_for
+from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import load_scenario
 from sim.world.embedded import EmbeddedWorld
 from tests.worlds import SMALL
@@ -24,8 +24,10 @@ from tests.worlds import SMALL
 @pytest.fixture(scope="module")
 def demonstrations() -> list[Demonstration]:
     scenario = load_scenario("rain-turn")
-    backend = EmbeddedWorld(12, SMALL, room_for(scenario))
-    return collect(backend, Expert.of(scenario), None, batch(scenario, range(12), "train"), BetaSchedule(), 0, "expert")
+    backend = EmbeddedWorld(12, SMALL, slots_needed(scenario))
+    return collect(
+        backend, Expert.of(scenario), None, balanced_batch(scenario, range(12), "train"), BetaSchedule(), 0, "expert"
+    )
 
 
 def circle(radius: float, speed: float, ticks: int) -> tuple[np.ndarray, ...]:
@@ -131,8 +133,8 @@ def test_a_drive_by_another_rule_that_comes_to_the_same_has_the_same_futures(
 ) -> None:
     """The scenario's rule is not read: an expert with another rule and the same behaviour gives the same targets."""
     scenario = load_scenario("rain-turn").with_rule("right if not raining else left")
-    backend = EmbeddedWorld(12, SMALL, room_for(scenario))
-    episodes = batch(scenario, range(12), "train")
+    backend = EmbeddedWorld(12, SMALL, slots_needed(scenario))
+    episodes = balanced_batch(scenario, range(12), "train")
     other = collect(backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0, "expert")
     mine, theirs = gathered(demonstrations), gathered(other)
     assert torch.equal(torch.from_numpy(mine.path), torch.from_numpy(theirs.path))

@@ -11,7 +11,7 @@ from dagger.training.demonstrations import Demonstration
 from dagger.training.perturbation import Offsets, Perturbation
 from dagger.training.pilot import bounded
 from policies.expert.expert import Expert
-from scenarios.sampling.sample import batch, decision, room_for, valuation
+from scenarios.sampling.sample import balanced_batch, decision, slots_needed, valuation
 from scenarios.scenario import Scenario, load_scenario
 from sim.core.progress import NoProgress
 from sim.datatypes.action import Action
@@ -25,8 +25,8 @@ def driven(
     scenario: Scenario, offsets: Offsets | None, count: int = 24, worlds: int = 24, camera: Camera = SMALL
 ) -> list[Demonstration]:
     return collect(
-        EmbeddedWorld(worlds, camera, room_for(scenario)), Expert.of(scenario), None,
-        batch(scenario, range(count), "train"), BetaSchedule(), 0, "expert", offsets=offsets,
+        EmbeddedWorld(worlds, camera, slots_needed(scenario)), Expert.of(scenario), None,
+        balanced_batch(scenario, range(count), "train"), BetaSchedule(), 0, "expert", offsets=offsets,
     )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def test_offsets_hang_on_the_episode_and_not_on_its_neighbours() -> None:
 def test_a_perturbed_expert_keeps_its_cells_its_evidence_and_its_decision(name: str) -> None:
     """What it knows when it decides is what is true: no offset has pushed the evidence out of sight."""
     scenario = load_scenario(name)
-    episodes = batch(scenario, range(100, 124), "train")
+    episodes = balanced_batch(scenario, range(100, 124), "train")
     strength = bounded(Expert.of(scenario), scenario, episodes, 1.0, Camera(), 24, 1, (), NoProgress())["strength"]
     assert strength > 0.0
     found = driven(scenario, Offsets().scaled(strength), camera=Camera())  # what the expert reads hangs on it
@@ -95,7 +95,7 @@ def test_a_perturbed_expert_keeps_its_cells_its_evidence_and_its_decision(name: 
 
 def test_the_pilot_halves_what_is_too_strong() -> None:
     scenario = load_scenario("rain-turn")
-    episodes = batch(scenario, range(24), "train")
+    episodes = balanced_batch(scenario, range(24), "train")
     row = bounded(Expert.of(scenario), scenario, episodes, 16.0, Camera(), 24, 1, (), NoProgress())
     assert row["asked"] == 16.0 and row["strength"] < 16.0
     assert [t["strength"] for t in row["tried"]] == [16.0, 8.0, 4.0][: len(row["tried"])]

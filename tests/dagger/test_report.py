@@ -185,7 +185,7 @@ def test_code_lengths_are_those_of_the_whole_code(good: Path) -> None:
 
 def test_the_league_keeps_its_numbers_in_a_column_of_their_own(good: Path) -> None:
     score = scorecard(True)
-    drawn = figures.league(score["league"], score["random_compression"])
+    drawn = figures.ranking(score["league"], score["random_compression"])
     found = re.findall(r'<text style="[^"]*text-anchor: end[^"]*" x="([\d.]+)"[^>]*>(−?\d\.\d{3})</text>', drawn)
     assert sorted(words for _, words in found) == sorted(number(r["compression"]) for r in score["league"])
     assert len({place for place, _ in found}) == 1

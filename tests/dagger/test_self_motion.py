@@ -31,8 +31,8 @@ from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration
 from policies.expert.expert import Expert
 from scenarios.checks.leak_check import ALPHA
-from scenarios.sampling.sample import batch, room_for
-from scenarios.scenario import EVERY, load_scenario
+from scenarios.sampling.sample import balanced_batch, slots_needed
+from scenarios.scenario import ALL_EPISODES, load_scenario
 from sim.world.backends import new_worlds
 
 DRIVES = 160
@@ -61,8 +61,8 @@ def planted(
 @functools.cache
 def demonstrations() -> list[Demonstration]:
     scenario = load_scenario("rain-turn")
-    with new_worlds(128, None, room_for(scenario)) as backend:
-        episodes = batch(scenario, range(DRIVES), EVERY)
+    with new_worlds(128, None, slots_needed(scenario)) as backend:
+        episodes = balanced_batch(scenario, range(DRIVES), ALL_EPISODES)
         return collect(backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0, "expert")
 
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from dagger import cli
-from dagger.evaluation.summary import brief, summary
+from dagger.evaluation.summary import episode_result, summary
 from dagger.runs.results import ResultsLog
 from scenarios.scenario import load_scenario
 from sim.datatypes.action import Action
@@ -123,7 +123,7 @@ def test_an_error_counts_against_agreement() -> None:
         return {"outcome": outcome, "agrees": agrees, "metrics": {"progress": 1.0}}
 
     rows: Sequence[dict[str, Any]] = [row("arrived", True), {"outcome": "error", "agrees": False, "error": "x"}]
-    made = summary("s", "every", [brief(r) for r in rows])
+    made = summary("s", "every", [episode_result(r) for r in rows])
     assert made["agreement"] == 0.5 and made["errors"] == 1 and made["progress"] == 1.0
 
 
@@ -184,7 +184,9 @@ def test_repetitions_are_rows_and_the_interval_knows_that_they_are_one_episode()
     assert _suite("rain-turn", "--seeds", "3", "--repetitions", "2", "--driver", "left") == 0
     assert [r["repetition"] for r in _rows("out")] == [0, 0, 0, 1, 1, 1]
     rows = [
-        brief({"outcome": "arrived", "agrees": s > 1, "seed": s, "repetition": r}) for s in range(4) for r in (0, 1)
+        episode_result({"outcome": "arrived", "agrees": s > 1, "seed": s, "repetition": r})
+        for s in range(4)
+        for r in (0, 1)
     ]
     # Two of four seeds agree: a resample of seeds is none of them or all once in sixteen; of eight rows, hardly ever.
     assert summary("s", "every", rows)["interval"] == [0.0, 1.0]

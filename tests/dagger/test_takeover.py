@@ -13,7 +13,7 @@ from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration, DemonstrationStore
 from dagger.training.futures import futures_of
 from policies.expert.expert import Expert
-from scenarios.sampling.sample import batch, decision, room_for
+from scenarios.sampling.sample import balanced_batch, decision, slots_needed
 from scenarios.scenario import load_scenario
 from sim.datatypes.action import Action
 from sim.datatypes.vocabulary import DECISION
@@ -39,8 +39,8 @@ class Weaver:
 def weaving(each: int, worlds: int = 8) -> list[Demonstration]:
     scenario = load_scenario("rain-turn")
     return collect(
-        EmbeddedWorld(worlds, SMALL, room_for(scenario)), Expert.of(scenario), Weaver(),
-        batch(scenario, range(8), "train"), ALONE, 1, "dagger", takeovers_each=each,
+        EmbeddedWorld(worlds, SMALL, slots_needed(scenario)), Expert.of(scenario), Weaver(),
+        balanced_batch(scenario, range(8), "train"), ALONE, 1, "dagger", takeovers_each=each,
     )  # fmt: skip
 
 

@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 
 from dagger import cli
-from dagger.evaluation.family_table import Thought, show
+from dagger.evaluation.family_table import FamilyRow, show
 from dagger.evaluation.plan import Wanted, baselines_of, plan
-from dagger.evaluation.summary import brief, twin_consistency
+from dagger.evaluation.summary import episode_result, twin_consistency
 from dagger.runs.results import ResultsLog
-from scenarios.sampling.sample import batch, twin, unflippable
+from scenarios.sampling.sample import balanced_batch, twin, unflippable
 from scenarios.scenario import from_text
 from scenarios.suite import load_suite
 
@@ -92,7 +92,7 @@ def test_twins_of_all_propositions_are_those_that_can_flip_alone(capsys: pytest.
 
 def test_unflippable_says_what_twin_says_in_every_episode() -> None:
     scenario = from_text(HEAVY)
-    drawn = batch(scenario, range(12), "test")
+    drawn = balanced_batch(scenario, range(12), "test")
     found = unflippable(scenario, drawn, scenario.proposition_names)
     for name in scenario.proposition_names:
         for i, episode in enumerate(drawn):
@@ -105,7 +105,7 @@ def test_unflippable_says_what_twin_says_in_every_episode() -> None:
 
 def test_pairs_that_hold_are_counted_apart_from_those_that_flip() -> None:
     def row(seed: int, twin: str | None, wanted: str, shown_decision: str | None) -> Any:
-        return brief(
+        return episode_result(
             {"seed": seed, "twin": twin, "wanted": wanted, "shown_decision": shown_decision, "outcome": "arrived"}
         )
 
@@ -149,7 +149,7 @@ def test_the_table_fits_and_breaks_no_word(width: int) -> None:
         "errors": 1, "skipped": 2, "killed": 0, "hung": 0,
     }  # fmt: skip
     tells = "held-out combinations and contexts; irrelevant propositions, recombined sub-goals and permuted arrivals"
-    thought = Thought("occluded-pedestrian", "slow if cue since previously crossing else go", tells, figures, {})
+    thought = FamilyRow("occluded-pedestrian", "slow if cue since previously crossing else go", tells, figures, {})
     stream = io.StringIO()
     show(Console(file=stream, width=width), [thought, thought], "expert")
     lines = stream.getvalue().splitlines()

@@ -13,7 +13,7 @@ from dagger.diagnostics.replay import TURNED, Watched, sights_of, watch
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration
 from policies.expert.expert import Expert
-from scenarios.sampling.sample import batch, room_for
+from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import load_scenario
 from sim.datatypes.vocabulary import DECISION
 from sim.world.backends import new_worlds
@@ -22,8 +22,8 @@ from sim.world.backends import new_worlds
 @functools.cache
 def watched(name: str, count: int = 8) -> list[tuple[Demonstration, Watched]]:
     scenario = load_scenario(name)
-    with new_worlds(count, None, room_for(scenario)) as backend:
-        episodes = batch(scenario, range(count), "train")
+    with new_worlds(count, None, slots_needed(scenario)) as backend:
+        episodes = balanced_batch(scenario, range(count), "train")
         found = collect(backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0, "expert")
     return list(zip(found, watch(scenario, found, worlds=count - 3)))
 

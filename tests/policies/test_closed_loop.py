@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from policies.evaluate import Tally, drive
+from policies.evaluate import EvaluationResult, evaluate
 from policies.expert.expert import Expert, Fixed
-from scenarios.sampling.sample import batch, decision, valuation
+from scenarios.sampling.sample import balanced_batch, decision, valuation
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.vocabulary import DECISION, OUTCOME
 from tests.worlds import SMALL
@@ -19,20 +19,20 @@ def scenario() -> Scenario:
 
 
 def test_the_expert_agrees_and_whoever_always_turns_left_agrees_by_half(scenario: Scenario) -> None:
-    episodes = batch(scenario, range(40), "test")
-    expert = drive(Expert.of(scenario), scenario, episodes, SMALL)
+    episodes = balanced_batch(scenario, range(40), "test")
+    expert = evaluate(Expert.of(scenario), scenario, episodes, SMALL)
     assert expert.agrees.all() and expert.arrived.all()
-    left = drive(Fixed("left"), scenario, episodes, SMALL)
+    left = evaluate(Fixed("left"), scenario, episodes, SMALL)
     assert left.arrived.all()
     np.testing.assert_array_equal(left.agrees, left.wanted == DECISION["left"])
     assert 0 < left.agrees.mean() < 1
 
 
 def test_episodes_come_back_in_order_whatever_the_number_of_worlds(scenario: Scenario) -> None:
-    episodes = batch(scenario, range(11), "test")
+    episodes = balanced_batch(scenario, range(11), "test")
     done: list[int] = []
-    whole = drive(Expert.of(scenario), scenario, episodes, SMALL, worlds=64)
-    parts = drive(Expert.of(scenario), scenario, episodes, SMALL, worlds=4, threads=1, on_done=done.append)
+    whole = evaluate(Expert.of(scenario), scenario, episodes, SMALL, worlds=64)
+    parts = evaluate(Expert.of(scenario), scenario, episodes, SMALL, worlds=4, threads=1, on_done=done.append)
     assert done == [4, 4, 3]
     for name in ("cells", "wanted", "shown_decision", "outcome", "progress", "ticks", "seeds"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name), err_msg=name)
@@ -42,8 +42,8 @@ def test_episodes_come_back_in_order_whatever_the_number_of_worlds(scenario: Sce
 
 
 def test_every_batch_is_handed_over_with_its_trajectory(scenario: Scenario) -> None:
-    episodes, seen = batch(scenario, range(5), "test"), []
-    drive(Fixed("right"), scenario, episodes, SMALL, worlds=3, on_trajectory=lambda e, t: seen.append((list(e), t)))
+    episodes, seen = balanced_batch(scenario, range(5), "test"), []
+    evaluate(Fixed("right"), scenario, episodes, SMALL, worlds=3, on_trajectory=lambda e, t: seen.append((list(e), t)))
     assert [len(e) for e, _ in seen] == [3, 2]
     assert all(t.episodes == tuple(e) for e, t in seen)
 
@@ -51,7 +51,7 @@ def test_every_batch_is_handed_over_with_its_trajectory(scenario: Scenario) -> N
 def test_agreeing_takes_both_the_right_way_and_arriving() -> None:
     left, right = DECISION["left"], DECISION["right"]
     arrived, crashed = OUTCOME["arrived"], OUTCOME["collision"]
-    tally = Tally(
+    tally = EvaluationResult(
         ("p", "q"), np.array([[0, 0], [0, 1], [1, 0], [0, 1]], bool), np.array([left] * 4),
         np.array([left, right, left, -1]), np.array([arrived, arrived, crashed, crashed]),
         np.zeros(4), np.zeros(4), np.arange(4),
@@ -66,4 +66,4 @@ def test_agreeing_takes_both_the_right_way_and_arriving() -> None:
 
 def test_nothing_to_drive_is_refused(scenario: Scenario) -> None:
     with pytest.raises(ValueError, match="no episodes of rain-turn"):
-        drive(Fixed("left"), scenario, [])
+        evaluate(Fixed("left"), scenario, [])

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policies.controllers.path_follower import Manner
+from policies.controllers.path_follower import DrivingStyle
 from policies.expert.expert import COMMITTED, Expert, Fixed, Idle
-from scenarios.sampling.sample import batch, decision, room_for, twin
+from scenarios.sampling.sample import balanced_batch, decision, slots_needed, twin
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, TrafficSpec, Weather
@@ -30,8 +30,8 @@ def scenario() -> Scenario:
 
 def ways(scenario: Scenario, seeds: range, threads: int = 2):  # type: ignore[no-untyped-def]
     """Trajectory of the expert, and the decisions that were wanted."""
-    episodes = batch(scenario, seeds, "test")
-    backend = EmbeddedWorld(len(episodes), SMALL, room_for(scenario), threads)
+    episodes = balanced_batch(scenario, seeds, "test")
+    backend = EmbeddedWorld(len(episodes), SMALL, slots_needed(scenario), threads)
     trajectory = rollout(backend, Expert.of(scenario), episodes)
     return trajectory, np.array([decision(scenario, e) for e in episodes])
 
@@ -57,10 +57,10 @@ def test_it_arrives_at_the_ts_of_real_towns(name: str) -> None:
 
 
 def test_the_rule_is_followed_and_not_the_map(scenario: Scenario) -> None:
-    for one in batch(scenario, range(6), "train"):
+    for one in balanced_batch(scenario, range(6), "train"):
         other = twin(scenario, one, "raining")
         expert = Expert.of(scenario)
-        found = rollout(EmbeddedWorld(2, SMALL, room_for(scenario)), expert, [one, other])
+        found = rollout(EmbeddedWorld(2, SMALL, slots_needed(scenario)), expert, [one, other])
         assert {int(b) for b in found.shown_decision} == {DECISION["left"], DECISION["right"]}
 
 
@@ -87,8 +87,8 @@ HIDDEN = {
 
 @pytest.mark.parametrize("name", HIDDEN)
 def test_it_does_not_read_what_no_camera_shows(name: str, scenario: Scenario) -> None:
-    episodes = batch(scenario, range(24), "test")
-    backend = EmbeddedWorld(24, SMALL, room_for(scenario))
+    episodes = balanced_batch(scenario, range(24), "test")
+    backend = EmbeddedWorld(24, SMALL, slots_needed(scenario))
     backend.reset(episodes)
     expert = Expert.of(scenario)
     for _ in range(4):
@@ -104,8 +104,8 @@ def test_it_does_not_read_what_no_camera_shows(name: str, scenario: Scenario) ->
 
 
 def test_it_does_read_the_weather(scenario: Scenario) -> None:
-    backend = EmbeddedWorld(8, SMALL, room_for(scenario))
-    backend.reset(batch(scenario, range(8), "train"))
+    backend = EmbeddedWorld(8, SMALL, slots_needed(scenario))
+    backend.reset(balanced_batch(scenario, range(8), "train"))
     before = truth(backend)
     changed = before.world.copy()
     changed.weather[:] = Weather(precipitation=80.0, wetness=80.0).array()
@@ -120,8 +120,8 @@ def test_it_does_read_the_weather(scenario: Scenario) -> None:
 
 # --------------------------------------------------------------------------------------------------------- labels
 def test_a_label_does_not_depend_on_the_other_rows(scenario: Scenario) -> None:
-    backend = EmbeddedWorld(16, SMALL, room_for(scenario))
-    backend.reset(batch(scenario, range(16), "test"))
+    backend = EmbeddedWorld(16, SMALL, slots_needed(scenario))
+    backend.reset(balanced_batch(scenario, range(16), "test"))
     whole = Expert.of(scenario).label(truth(backend))
     for w in (0, 7, 15):
         alone = Expert.of(scenario).label(PrivilegedInput(rows(backend.world, [w]), backend.maps, np.array([w])))
@@ -197,7 +197,7 @@ def test_a_decision_that_the_junction_does_not_offer_is_refused_by_name() -> Non
 
 def test_a_calmer_manner_takes_longer_and_pulls_less() -> None:
     found = {}
-    for name, manner in {"usual": Manner(), "calm": Manner(cruise=5.0, lateral=1.0)}.items():
+    for name, manner in {"usual": DrivingStyle(), "calm": DrivingStyle(cruise=5.0, lateral=1.0)}.items():
         found[name] = measure(rollout(started([episode(1)]), Fixed("left", manner), [episode(1)]), 0.1)
     assert found["calm"]["duration"].mean > found["usual"]["duration"].mean
     assert found["calm"]["lateral_acceleration"].mean < found["usual"]["lateral_acceleration"].mean

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.evaluate import drive
+from policies.evaluate import evaluate
 from policies.expert.expert import Expert, Fixed
-from scenarios.sampling.sample import batch, room_for
+from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import from_text
 from sim.datatypes.vocabulary import DECISION
 from sim.world.embedded import EmbeddedWorld
@@ -26,14 +26,14 @@ time_limit: 40
 
 def test_the_expert_changes_lanes_where_the_rule_says_so() -> None:
     scenario = from_text(LANES)
-    tally = drive(Expert.of(scenario), scenario, batch(scenario, range(12)))
+    tally = evaluate(Expert.of(scenario), scenario, balanced_batch(scenario, range(12)))
     assert tally.agrees.all() and len(set(tally.shown_decision.tolist())) == 2
 
 
 def test_a_change_is_smooth_and_ends_in_the_middle_of_the_other_lane() -> None:
     scenario = from_text(LANES)
-    (one,) = batch(scenario, [3])
-    backend, offsets = EmbeddedWorld(1, None, room_for(scenario)), []
+    (one,) = balanced_batch(scenario, [3])
+    backend, offsets = EmbeddedWorld(1, None, slots_needed(scenario)), []
     found = rollout(
         backend, Fixed("lane 2", decision_spec=scenario.decision_spec), [one],
         lambda tick, slots: offsets.append(float(backend.world.route_offset[0, 0])),

@@ -12,7 +12,7 @@ from dagger.console import scorecard
 from dagger.report.record import verdict_sentence, write_report
 from dagger.training.trainer import TrainSettings
 from policies.learner import LearnerSettings
-from policies.sites import Sited
+from policies.sites import IntervenablePolicy
 from probes import applicability as asked
 from probes.levels.uses import Question, pairs_for
 from probes.planted_models import Premises, RuleRegister, untrained
@@ -33,7 +33,7 @@ SETTINGS = ProbeSettings(
 )
 
 
-def card(mind: Sited, scenario: Scenario) -> dict[str, Any]:
+def card(mind: IntervenablePolicy, scenario: Scenario) -> dict[str, Any]:
     return score(mind, scenario, SETTINGS, CAMERA, checkpoint="planted", untrained=untrained(SMALL, 1))
 
 
@@ -59,7 +59,7 @@ def test_of_two_decisions_the_first_in_the_text_is_asked_for(rule: str, word: st
 
 def test_of_three_decisions_the_best_balanced_is_asked_for() -> None:
     scenario = asking.three_ways()
-    assert asked.said(scenario) == ("left", "straight", "right")
+    assert asked.describe(scenario) == ("left", "straight", "right")
     assert asked.question(scenario) == "right" and str(asked.formula(scenario)) == "not raining"
 
 
@@ -76,7 +76,7 @@ def test_a_rule_that_names_a_proposition_without_need_does_not_lean_on_it() -> N
 # -------------------------------------------------------------------------------------------------- twins
 def test_propositions_that_exclude_each_other_are_crossed_as_far_as_can_happen() -> None:
     scenario = asking.either_board()
-    crossing = asked.Crossing.of(scenario, scenario.proposition_names)
+    crossing = asked.FactorialDesign.of(scenario, scenario.proposition_names)
     assert crossing.settings == ((False, False), (False, True), (True, False)) and not crossing.full
     assert crossing.partner((False, True), 0) is None and crossing.partner((False, False), 0) == (True, False)
     for seed in range(4):
@@ -86,7 +86,7 @@ def test_propositions_that_exclude_each_other_are_crossed_as_far_as_can_happen()
 
 def test_a_premise_that_another_one_excludes_is_flipped_in_draws_that_leave_it_free() -> None:
     scenario = asking.either_board()
-    crossing = asked.Crossing.of(scenario, ("to_left",))
+    crossing = asked.FactorialDesign.of(scenario, ("to_left",))
     assert crossing.full and crossing.bases and asked.asked_of(scenario).names == ("to_left", "to_right")
     for seed in range(4):
         assert [DECISIONS[decision(scenario, e)] for e in crossing.draw(seed)] == ["right", "left"]
@@ -126,7 +126,7 @@ def test_where_nothing_is_held_out_generalising_is_not_asked(tmp_path: Path) -> 
     scenario = asking.right_at_night()
     found = card(RuleRegister(scenario), scenario)
     level = found["levels"]["generalises"]
-    assert level["passed"] is None and "nothing is held out" in level["not_asked"] and level["details"]
+    assert level["passed"] is None and "nothing is held out" in level["not_applicable"] and level["details"]
     assert "generalises" not in found["verdict"] and found["recovered_rule"] == "right if night else left"
     assert [row["formula"] for row in found["league"] if row["true"]] == ["night"]
     assert "generalises was not asked" in verdict_sentence(found)
@@ -137,7 +137,7 @@ def test_where_nothing_is_held_out_generalising_is_not_asked(tmp_path: Path) -> 
 def test_a_rule_that_says_one_thing_is_asked_for_no_thought(tmp_path: Path) -> None:
     scenario = asking.constant()
     found = card(RuleRegister(scenario), scenario)
-    unasked = {name for name, level in found["levels"].items() if level.get("not_asked")}
+    unasked = {name for name, level in found["levels"].items() if level.get("not_applicable")}
     assert unasked == {"generalises", "encodes", "uses"} and found["question"] is None
     assert set(found["verdict"]) <= {"imitates", "recovered"} and found["recovered_rule"] == "left"
     assert "says left whatever is true" in page_of(tmp_path, found, scenario)

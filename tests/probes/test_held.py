@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from policies.learner import LearnerSettings
-from policies.sites import Sited
-from probes.applicability import crossed
+from policies.sites import IntervenablePolicy
+from probes.applicability import factorial_design
 from probes.levels.encodes import name_of_truth, tables
 from probes.localization import CONCLUSION, Held, held_map, window_said
 from probes.planted_models import VISIBLE, EarlyFusion, FusedRule, LateFusion, untrained
@@ -28,15 +28,15 @@ def xor() -> Scenario:
 
 @pytest.fixture(scope="module")
 def episodes(xor: Scenario) -> list[Episode]:
-    crossing = crossed(xor, 4)
+    crossing = factorial_design(xor, 4)
     return [crossing.under(7_100_000 + i, crossing.settings[i % len(crossing.settings)]) for i in range(96)]
 
 
-def read(mind: Sited, scenario: Scenario, episodes: list[Episode]) -> Trace:
+def read(mind: IntervenablePolicy, scenario: Scenario, episodes: list[Episode]) -> Trace:
     return trace(mind, scenario, episodes, CAMERA, threads=1, passengers={"untrained": untrained(SMALL, 1)})
 
 
-def mapped(mind: Sited, scenario: Scenario, episodes: list[Episode], seed: int = 0) -> Held:
+def mapped(mind: IntervenablePolicy, scenario: Scenario, episodes: list[Episode], seed: int = 0) -> Held:
     name = name_of_truth(scenario)
     truth = tables(scenario, episodes)[name]
     return held_map(mind, scenario, episodes, read(mind, scenario, episodes), truth, name, seed)
@@ -95,7 +95,7 @@ def test_shuffled_episodes_hold_nothing(xor: Scenario, episodes: list[Episode]) 
 
 def test_a_rule_of_one_premise_has_one_map() -> None:
     scenario = load_scenario("rain-turn")
-    crossing = crossed(scenario, 4)
+    crossing = factorial_design(scenario, 4)
     few = [crossing.under(7_200_000 + i, crossing.settings[i % len(crossing.settings)]) for i in range(48)]
     found = mapped(FusedRule(scenario), scenario, few)
     assert found.variables == ("raining",) and found.saved.shape == (1, 1, len(STATIONS))

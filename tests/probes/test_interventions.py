@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from policies.learner import LearnerSettings, build
-from probes.applicability import NotAsked
+from probes.applicability import NotApplicable
 from probes.effects import used_map
-from probes.interventions import Factorial, Shadowed, Subspace, interchange
+from probes.interventions import Factorial, PairedWorlds, Subspace, interchange
 from probes.levels import uses as causes
 from probes.levels.uses import Interchange, Question, choose_place, pairs_for, premise_subspace, sites_swapped, study
 from probes.planted_models import WIDTH, Premises
-from probes.results import Share
+from probes.results import Proportion
 from probes.trace import trace
-from scenarios.sampling.sample import batch
+from scenarios.sampling.sample import balanced_batch
 from scenarios.scenario import Scenario, load_scenario
 from sim.world.backends import use_backend
 from tests.stand_in import ElsewhereWorlds
@@ -104,7 +104,7 @@ def test_where_a_swap_carries_is_summed_up_alike_a_few_at_a_time(
 
 
 def test_latents_along_the_way_are_read_alike_a_few_at_a_time(scenario: Scenario, mind: Premises) -> None:
-    episodes = batch(scenario, range(4), "test")
+    episodes = balanced_batch(scenario, range(4), "test")
     whole = trace(mind, scenario, episodes, SMALL, threads=1)
     with use_backend(ElsewhereWorlds(2, tint=False)) as worlds:
         parts = trace(mind, scenario, episodes, SMALL, threads=1)
@@ -114,7 +114,7 @@ def test_latents_along_the_way_are_read_alike_a_few_at_a_time(scenario: Scenario
 
 def test_the_camera_of_the_worlds_is_what_a_learner_is_probed_with(scenario: Scenario) -> None:
     learner = build(LearnerSettings(image=(SMALL.height, SMALL.width)), 3)
-    episodes = batch(scenario, range(2), "test")
+    episodes = balanced_batch(scenario, range(2), "test")
     house = trace(learner, scenario, episodes, SMALL, threads=1)
     with use_backend(ElsewhereWorlds(2)):
         elsewhere = trace(learner, scenario, episodes, SMALL, threads=1)
@@ -125,11 +125,11 @@ def test_a_car_beside_its_twin_is_not_asked_for_where_there_is_one_world(
     scenario: Scenario, question: Question
 ) -> None:
     with use_backend(ElsewhereWorlds(1)) as worlds:
-        with pytest.raises(NotAsked, match="wants two worlds at once, and there can be 1"):
+        with pytest.raises(NotApplicable, match="wants two worlds at once, and there can be 1"):
             Question.of(scenario, SMALL, 1, ())
         episode = question.draw(1)[0]
         with pytest.raises(ValueError, match="2 worlds; 1 can be"):
-            Shadowed(scenario, [episode], [episode], SMALL)
+            PairedWorlds(scenario, [episode], [episode], SMALL)
     assert worlds.open == 0
 
 
@@ -143,7 +143,9 @@ def test_a_premise_is_swapped_where_that_does_most_and_of_equals_at_the_memory(
     latents = study(learner, question, DRAWS, SEED)
 
     def run(policy: object, question: object, flips: object, keeps: object, swaps: dict[str, object]) -> list[object]:
-        return [Interchange(what, Share(s, (0, 1), 8), Share(1.0, (0, 1), 8)) for what, s in zip(swaps, scores)]
+        return [
+            Interchange(what, Proportion(s, (0, 1), 8), Proportion(1.0, (0, 1), 8)) for what, s in zip(swaps, scores)
+        ]
 
     monkeypatch.setattr(causes, "run_pairs", run)
     assert choose_place(learner, question, latents, "raining", 8, SEED) == chosen

@@ -10,7 +10,7 @@ import pytest
 from dagger.console import scorecard
 from dagger.report.record import verdict_sentence
 from policies.learner import LearnerSettings
-from policies.sites import Sited
+from policies.sites import IntervenablePolicy
 from probes.levels.uses import HELD
 from probes.planted_models import EarlyFusion, IdleEncoder, LateFusion, RuleRegister, untrained
 from probes.results import LEVELS
@@ -26,7 +26,7 @@ SETTINGS = ProbeSettings(
 RULES = ("left if raining and night else right", "left if raining xor night else right")
 
 
-def card(mind: Sited, scenario: Scenario, settings: ProbeSettings = SETTINGS) -> dict[str, Any]:
+def card(mind: IntervenablePolicy, scenario: Scenario, settings: ProbeSettings = SETTINGS) -> dict[str, Any]:
     return score(mind, scenario, settings, CAMERA, checkpoint="planted", untrained=untrained(SMALL, 1))
 
 

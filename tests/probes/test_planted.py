@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from policies.evaluate import drive
-from probes.applicability import Crossing
-from probes.interventions import leading
+from policies.evaluate import evaluate
+from probes.applicability import FactorialDesign
+from probes.interventions import leading_directions
 from probes.levels.behaviour import truth_table_of, twin_episodes, twins_of
 from probes.levels.uses import Question, pairs_for, run_pairs, sites_swapped, study
-from probes.planted_models import FusedRule, Memoriser, PlantedMind, RuleRegister, Shortcut
+from probes.planted_models import FusedRule, Memoriser, PlantedModel, RuleRegister, Shortcut
 from probes.rule_recovery import Recovered
-from scenarios.sampling.sample import batch, decision
+from scenarios.sampling.sample import balanced_batch, decision
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
 
@@ -24,12 +24,12 @@ def xor() -> Scenario:
     return load_scenario("rain-turn").with_rule("left if raining xor night else right")
 
 
-def swap_of(mind: PlantedMind, scenario: Scenario, premise: str) -> tuple[float, float]:
+def swap_of(mind: PlantedModel, scenario: Scenario, premise: str) -> tuple[float, float]:
     """Share of pairs that flip and that keep as they should when one premise is swapped."""
     question = Question.of(scenario, Camera(), 2, ())
     latents = study(mind, question, DRAWS, 3_000_000)
     column = question.names.index(premise)
-    swap = [leading(s, latents[s].main_effect(column), premise) for s in sites_swapped(mind)]
+    swap = [leading_directions(s, latents[s].main_effect(column), premise) for s in sites_swapped(mind)]
     flips, keeps = pairs_for(question, premise, PAIRS, 3_100_000)
     (found,) = run_pairs(mind, question, flips, keeps, {premise: swap})
     return found.flip.value, found.keep.value
@@ -44,11 +44,11 @@ def test_a_fused_rule_does_not_pass_for_one_that_holds_its_premises(xor: Scenari
     assert min(swap_of(FusedRule(xor), xor, "raining")) < 0.8
 
 
-def recovered_from(mind: PlantedMind, scenario: Scenario) -> Recovered:
-    crossing = Crossing.of(scenario, scenario.proposition_names)
+def recovered_from(mind: PlantedModel, scenario: Scenario) -> Recovered:
+    crossing = FactorialDesign.of(scenario, scenario.proposition_names)
     groups = twin_episodes(crossing, 16, 4_000_000)
     flat = [e for group in groups for e in group]
-    return truth_table_of(twins_of(crossing, drive(mind, scenario, flat), len(groups)))
+    return truth_table_of(twins_of(crossing, evaluate(mind, scenario, flat), len(groups)))
 
 
 def test_interventions_read_the_rule_back_from_registers_and_from_a_fused_rule(xor: Scenario) -> None:
@@ -64,7 +64,7 @@ def test_a_shortcut_gives_back_its_distractor_and_not_the_rule() -> None:
 
 def test_a_memoriser_knows_what_it_was_shown_and_guesses_elsewhere() -> None:
     scenario = load_scenario("rain-turn")
-    shown, fresh = batch(scenario, range(32)), batch(scenario, range(5000, 5064))
+    shown, fresh = balanced_batch(scenario, range(32)), balanced_batch(scenario, range(5000, 5064))
     mind = Memoriser(scenario, {e.seed: decision(scenario, e) for e in shown})
-    assert drive(mind, scenario, shown).agrees.all()
-    assert 0.2 < np.mean(drive(mind, scenario, fresh).agrees) < 0.8
+    assert evaluate(mind, scenario, shown).agrees.all()
+    assert 0.2 < np.mean(evaluate(mind, scenario, fresh).agrees) < 0.8

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from policies.learner import LearnerSettings
-from policies.sites import Sited
+from policies.sites import IntervenablePolicy
 from probes.planted_models import FusedRule, Memoriser, Premises, RuleRegister, Shortcut, untrained
 from probes.results import LEVELS
 from probes.scorecard import ProbeSettings, score
-from scenarios.sampling.sample import batch, decision
+from scenarios.sampling.sample import balanced_batch, decision
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
 
@@ -27,7 +27,7 @@ def conjunction() -> Scenario:
     return load_scenario("rain-turn").with_rule("left if raining and night else right")
 
 
-def card(mind: Sited, scenario: Scenario) -> dict[str, Any]:
+def card(mind: IntervenablePolicy, scenario: Scenario) -> dict[str, Any]:
     return score(mind, scenario, SETTINGS, CAMERA, checkpoint="planted", untrained=untrained(SMALL, 1))
 
 
@@ -58,7 +58,7 @@ def test_a_shortcut_imitates_and_nothing_else() -> None:
 
 
 def test_a_memoriser_passes_nothing_on_fresh_episodes(conjunction: Scenario) -> None:
-    shown = batch(conjunction, range(64), "train")
+    shown = balanced_batch(conjunction, range(64), "train")
     mind = Memoriser(conjunction, {e.seed: decision(conjunction, e) for e in shown})
     assert card(mind, conjunction)["verdict"] == []
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from probes.planted_models import Premises
 from probes.trace import STATIONS, trace
-from scenarios.sampling.sample import batch
+from scenarios.sampling.sample import balanced_batch
 from scenarios.scenario import load_scenario
 from sim.datatypes.camera import Camera
 from sim.perception.ground_truth import GroundTruth
@@ -23,7 +23,7 @@ def noted(state: GroundTruth) -> dict[str, np.ndarray]:
 
 def test_labels_say_what_was_true_where_the_latents_were_read() -> None:
     scenario = load_scenario("rain-turn")
-    episodes = batch(scenario, range(5), "test")
+    episodes = balanced_batch(scenario, range(5), "test")
     mind = Premises(scenario)
     found = trace(mind, scenario, episodes, Camera(width=32, height=20), worlds=3, threads=1, labels=noted)
     plain = trace(mind, scenario, episodes, Camera(width=32, height=20), worlds=3, threads=1)

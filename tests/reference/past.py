@@ -7,21 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scenarios.rules.ast import (
-    Always,
     And,
     Comparison,
     Constant,
     Formula,
+    Historically,
     Iff,
     Implies,
     Name,
     Not,
     Once,
     Or,
-    Previously,
+    Previous,
     Since,
+    TextComparison,
     Window,
-    Wording,
     Xor,
 )
 from scenarios.rules.numbers import Number
@@ -50,18 +50,18 @@ def holds(tree: Formula, past: Past, now: int, tick: float) -> bool:
             return bool(past["ego.junctions"][now] > (past["ego.junctions"][now - 1] if now else 0))
         case Name(name):
             return bool(past[name][now])
-        case Wording(variable, sign, words):
+        case TextComparison(variable, sign, words):
             return bool(past[variable][now] == words) is (sign == "==")
         case Comparison(numbers, signs):
             values = [number(n, past, now, tick) for n in numbers]
             return all(_compare(s, a, b) for s, a, b in zip(signs, values, values[1:]))
         case Not(operand):
             return not at(operand, now)
-        case Previously(operand):
+        case Previous(operand):
             return now > 0 and at(operand, now - 1)
         case Once(operand, window):
             return any(at(operand, now - age) for age in ages(window, now, tick))
-        case Always(operand, window):
+        case Historically(operand, window):
             return all(at(operand, now - age) for age in ages(window, now, tick))
         case Since(left, right, window):
             return any(

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from scenarios.rules.ast import (
     And,
-    Choose,
     Comparison,
     Constant,
-    Decide,
+    Decision,
     Formula,
+    IfElse,
     Iff,
     Implies,
     Name,
@@ -60,7 +60,7 @@ def _number(number: Number, situation: Mapping[str, bool]) -> float:
 
 def verdict(rule: Rule, situation: Mapping[str, bool]) -> str:
     """The decision in one situation, as a word."""
-    while isinstance(rule, Choose):
+    while isinstance(rule, IfElse):
         rule = rule.then if truth(rule.condition, situation) else rule.otherwise
-    assert isinstance(rule, Decide)
+    assert isinstance(rule, Decision)
     return rule.decision

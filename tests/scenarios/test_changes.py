@@ -14,14 +14,23 @@ from dagger.algorithms.schedules import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration, DemonstrationStore
 from dagger.training.loader import RenderingLoader
-from policies.evaluate import drive
+from policies.evaluate import evaluate
 from policies.expert.expert import Expert
 from scenarios.checks.leak_check import check_leaks, legitimate, suspects
 from scenarios.gym.registration import truth_of
 from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.variables import drawn_in
 from scenarios.sampling.plan import plan
-from scenarios.sampling.sample import batch, decision, factorial, room_for, sample, twin, under, valuation
+from scenarios.sampling.sample import (
+    balanced_batch,
+    decision,
+    factorial,
+    sample,
+    slots_needed,
+    twin,
+    valuation,
+    with_values,
+)
 from scenarios.scenario import from_text
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode
@@ -63,14 +72,14 @@ def scenario():
 
 @pytest.fixture(scope="module")
 def drawn(scenario) -> list[Episode]:
-    return batch(scenario, range(60), "every")
+    return balanced_batch(scenario, range(60), "every")
 
 
 @pytest.fixture(scope="module")
 def shown(scenario, drawn: list[Episode]) -> tuple[list[Demonstration], list[np.ndarray]]:
     """Six demonstrations of the expert, and every frame that a camera beside it saw: (B, H, W, 3) a tick."""
     episodes = [e for e in drawn if valuation(scenario, e)["raining"]][:6]
-    backend = EmbeddedWorld(6, SMALL, room_for(scenario))
+    backend = EmbeddedWorld(6, SMALL, slots_needed(scenario))
     found = collect(
         backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0,
         "expert",
@@ -102,12 +111,12 @@ def test_a_formula_of_a_change_reads_what_the_change_makes_and_for_its_own_field
     grows = GOOD.replace("max(precipitation, wetness)", "wetness + cloudiness / 9 + sun_altitude_angle")
     assert dict(sample(from_text(grows), 0).changes[0].to)["wetness"] == 5 + 10 + 40
     twice = GOOD.replace("{name: dusk,", "{name: dusk, wetness: wetness + 1,")
-    for e in batch(from_text(twice), range(5)):
+    for e in balanced_batch(from_text(twice), range(5)):
         assert dict(e.changes[1].to)["wetness"] == dict(e.changes[0].to)["wetness"] + 1
 
 
 def test_what_a_draw_says_is_what_the_world_comes_to(scenario, drawn: list[Episode]) -> None:
-    backend = EmbeddedWorld(len(drawn), SMALL, room_for(scenario))
+    backend = EmbeddedWorld(len(drawn), SMALL, slots_needed(scenario))
     backend.reset(drawn)
     first = truth_of(scenario, backend.world)
     assert not first["raining"].any() and not first["night"].any(), "all begin dry and by day"
@@ -123,10 +132,10 @@ def test_what_a_draw_says_is_what_the_world_comes_to(scenario, drawn: list[Episo
 
 def test_decisions_are_balanced_over_the_weather_that_comes(scenario) -> None:
     n = 1200
-    episodes = batch(scenario, range(n), "every")
+    episodes = balanced_batch(scenario, range(n), "every")
     lefts = sum(decision(scenario, e) == 0 for e in episodes)
     assert abs(lefts / n - 0.5) < 0.05  # three standard errors are 0.043
-    held = batch(scenario, range(300), "train")
+    held = balanced_batch(scenario, range(300), "train")
     assert not any(v["raining"] and v["night"] for v in (valuation(scenario, e) for e in held))
     wet = collections.Counter(dict(e.changes[0].to)["precipitation"] for e in episodes)
     assert abs(wet[45.0] - wet[70.0]) < 4 * (wet[45.0] + wet[70.0]) ** 0.5
@@ -141,13 +150,13 @@ def test_a_twin_changes_what_comes_and_nothing_that_was(scenario, drawn: list[Ep
         assert replace(theirs, to=mine.to) == mine
         assert {f for (f, x), (_, y) in zip(mine.to, theirs.to) if x != y} <= {"precipitation", "wetness"}
         assert dict(theirs.to)["wetness"] == max(dict(theirs.to)["precipitation"], 5.0)
-        assert under(scenario, e, {"raining": v["raining"]}) == e
+        assert with_values(scenario, e, {"raining": v["raining"]}) == e
     assert len(factorial(scenario, drawn[0], ["raining", "night"])) == 4
 
 
 def test_twins_are_one_world_to_the_byte_until_the_weather_parts_them(scenario, drawn: list[Episode]) -> None:
     e = next(e for e in drawn if not valuation(scenario, e)["raining"])
-    backend = EmbeddedWorld(2, SMALL, room_for(scenario))
+    backend = EmbeddedWorld(2, SMALL, slots_needed(scenario))
     backend.reset([e, twin(scenario, e, "raining")])
     speed_up, tick = Action(np.zeros(2, np.float32), np.full(2, 0.2, np.float32)), backend.simulation.tick
     for k in range(30):
@@ -180,7 +189,7 @@ def test_demonstrations_write_down_what_is_true_at_every_tick(scenario, shown) -
 
 
 def test_the_expert_obeys_what_the_draw_decides(scenario, drawn: list[Episode]) -> None:
-    tally = drive(Expert.of(scenario), scenario, drawn)
+    tally = evaluate(Expert.of(scenario), scenario, drawn)
     assert tally.agrees.all()
     assert len(set(tally.shown_decision.tolist())) == 2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.checks.lint import doubts, flipping, held_out, mistakes
+from scenarios.checks.lint import errors, flipping, held_out, warnings
 from scenarios.reading.yaml import ScenarioError
 from scenarios.scenario import from_text, load_scenario, scenario_names
 
@@ -40,16 +40,16 @@ WRONG = [
 
 
 def test_a_file_that_can_be_used_has_no_mistakes_and_no_doubts() -> None:
-    assert not mistakes(GOOD) and not doubts(from_text(GOOD))
+    assert not errors(GOOD) and not warnings(from_text(GOOD))
     for name in scenario_names():
-        assert not doubts(load_scenario(name)), name
+        assert not warnings(load_scenario(name)), name
 
 
 @pytest.mark.parametrize(("old", "new", "said"), WRONG)
 def test_one_mistake_is_told_once_and_as_reading_the_file_tells_it(old: str, new: str, said: str) -> None:
     text = GOOD.replace(old, new, 1)
     assert text != GOOD
-    (found,) = mistakes(text, "mine.yaml")
+    (found,) = errors(text, "mine.yaml")
     assert said in str(found)
     with pytest.raises(ScenarioError) as raised:
         from_text(text, "mine.yaml")
@@ -60,7 +60,7 @@ def test_all_mistakes_are_told_in_the_order_of_their_lines() -> None:
     text = GOOD
     for old, new, _ in WRONG:
         text = text.replace(old, new, 1)
-    found = [str(error) for error in mistakes(text, "mine.yaml")]
+    found = [str(error) for error in errors(text, "mine.yaml")]
     assert len(found) == len(WRONG)
     for line, (_, _, said) in zip(found, WRONG):
         assert said in line
@@ -80,7 +80,7 @@ def test_all_mistakes_are_told_in_the_order_of_their_lines() -> None:
     ],
 )
 def test_a_mistake_that_nothing_mends_ends_the_search_and_not_the_program(text: str, said: str) -> None:
-    assert said in str(mistakes(text)[0])
+    assert said in str(errors(text)[0])
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_a_mistake_that_nothing_mends_ends_the_search_and_not_the_program(text: 
 )
 def test_what_loads_and_will_not_do_is_told(old: str, new: str, said: str) -> None:
     text = GOOD.replace(old, new, 1)
-    assert not mistakes(text)
-    found = doubts(from_text(text))
+    assert not errors(text)
+    found = warnings(from_text(text))
     assert any(said in doubt and "wanted" in doubt for doubt in found), found
 
 

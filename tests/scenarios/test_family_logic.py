@@ -11,8 +11,8 @@ from policies.expert.expert import Expert
 from scenarios.checks.baselines import agreement, best_single
 from scenarios.rules.compile import evaluate
 from scenarios.sampling.plan import plan
-from scenarios.sampling.sample import batch, cells, decision, room_for, shares, twin, valuation
-from scenarios.scenario import EVERY, Scenario, load_scenario
+from scenarios.sampling.sample import balanced_batch, cells, decision, shares, slots_needed, twin, valuation
+from scenarios.scenario import ALL_EPISODES, Scenario, load_scenario
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISION, OUTCOME
 from sim.world.embedded import EmbeddedWorld
@@ -25,14 +25,14 @@ SEEDS = range(16)
 
 def driven(scenario: Scenario, episodes: Sequence[Episode]) -> tuple[np.ndarray, np.ndarray]:
     """Decisions that the expert took, and outcomes: (n,) each."""
-    trajectory = rollout(EmbeddedWorld(len(episodes), None, room_for(scenario)), Expert.of(scenario), episodes)
+    trajectory = rollout(EmbeddedWorld(len(episodes), None, slots_needed(scenario)), Expert.of(scenario), episodes)
     return trajectory.shown_decision, trajectory.outcome
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_expert_arrives_where_the_rule_says(name: str) -> None:
     scenario = load_scenario(name)
-    episodes = batch(scenario, SEEDS, "test")
+    episodes = balanced_batch(scenario, SEEDS, "test")
     shown_decision, outcome = driven(scenario, episodes)
     assert (outcome == OUTCOME["arrived"]).all()
     assert shown_decision.tolist() == [decision(scenario, e) for e in episodes]
@@ -42,7 +42,7 @@ def test_the_expert_arrives_where_the_rule_says(name: str) -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_in_twins_the_expert_turns_elsewhere_where_the_rule_does_and_nowhere_else(name: str) -> None:
     scenario = load_scenario(name)
-    one = batch(scenario, range(100, 104), "test")
+    one = balanced_batch(scenario, range(100, 104), "test")
     before, _ = driven(scenario, one)
     for proposition in scenario.proposition_names:
         others = [twin(scenario, e, proposition) for e in one]
@@ -101,7 +101,7 @@ def test_training_shows_every_link_and_no_chain_of_three() -> None:
     scenario = load_scenario("chain")
     names = scenario.proposition_names
     trained = [dict(zip(names, c)) for c in cells(scenario, "train")]
-    held_out = [dict(zip(names, c)) for c in set(cells(scenario, EVERY)) - set(cells(scenario, "train"))]
+    held_out = [dict(zip(names, c)) for c in set(cells(scenario, ALL_EPISODES)) - set(cells(scenario, "train"))]
     assert {links(v) for v in trained} == {0, 1, 2} and {links(v) for v in held_out} == {3}
     off = dict.fromkeys(names, False)
     for one_more in ({"raining": True}, {"puddles": True}):  # water makes wet, and wet freezes at night
@@ -116,8 +116,8 @@ def test_training_shows_every_link_and_no_chain_of_three() -> None:
 # ---------------------------------------------------------------------------------------------------------- the words
 def test_a_board_is_read_on_the_way_and_counts_from_then_on() -> None:
     scenario = load_scenario("sign-and-weather")
-    episodes = [e for e in batch(scenario, range(12), "test") if valuation(scenario, e)["if_wet"]]
-    backend = EmbeddedWorld(len(episodes), None, room_for(scenario))
+    episodes = [e for e in balanced_batch(scenario, range(12), "test") if valuation(scenario, e)["if_wet"]]
+    backend = EmbeddedWorld(len(episodes), None, slots_needed(scenario))
     backend.reset(episodes)
     expert, slots = Expert.of(scenario), np.arange(len(episodes))
     memory, read = expert.begin(len(episodes)), np.zeros(len(episodes), bool)

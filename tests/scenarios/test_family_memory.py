@@ -11,7 +11,7 @@ import pytest
 from policies.expert.expert import Expert, Label
 from scenarios.checks.leak_check import check_leaks
 from scenarios.rules.ast import names
-from scenarios.sampling.sample import batch, cells, decision, room_for, sample, twin, valuation
+from scenarios.sampling.sample import balanced_batch, cells, decision, sample, slots_needed, twin, valuation
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
@@ -39,7 +39,7 @@ def labels_of(
     Args:
         hidden: what ego's camera does not see at a tick is taken out of the world before the expert is asked.
     """
-    backend = EmbeddedWorld(len(episodes), EYES, room_for(scenario))
+    backend = EmbeddedWorld(len(episodes), EYES, slots_needed(scenario))
     backend.reset(episodes)
     expert = Expert.of(scenario)
     memory, slots = expert.begin(len(episodes)), np.arange(len(episodes))
@@ -64,12 +64,12 @@ def without_hidden(seen: PrivilegedInput) -> PrivilegedInput:
 
 def short(scenario: Scenario, seeds: range) -> list[Episode]:
     """Episodes of everything, most of them no longer than those of training."""
-    return [*batch(scenario, seeds[:-2], "train"), *batch(scenario, seeds[-2:], "test")]
+    return [*balanced_batch(scenario, seeds[:-2], "train"), *balanced_batch(scenario, seeds[-2:], "test")]
 
 
 def test_the_expert_arrives_as_the_rule_says(scenario: Scenario) -> None:
     episodes = short(scenario, range(FEW))
-    found = rollout(EmbeddedWorld(FEW, EYES, room_for(scenario)), Expert.of(scenario), episodes)
+    found = rollout(EmbeddedWorld(FEW, EYES, slots_needed(scenario)), Expert.of(scenario), episodes)
     wanted = [decision(scenario, e) for e in episodes]
     assert (found.outcome == OUTCOME["arrived"]).all()
     assert found.shown_decision.tolist() == wanted and len(set(wanted)) > 1
@@ -79,7 +79,7 @@ def test_the_expert_arrives_as_the_rule_says(scenario: Scenario) -> None:
 def test_every_premise_has_twins_of_whom_one_goes_another_way(scenario: Scenario) -> None:
     for name in names(scenario.rule):
         ones, others = [], []
-        for episode in batch(scenario, range(12), "train"):
+        for episode in balanced_batch(scenario, range(12), "train"):
             try:
                 other = twin(scenario, episode, name)
             except ValueError:
@@ -89,7 +89,7 @@ def test_every_premise_has_twins_of_whom_one_goes_another_way(scenario: Scenario
                 others.append(other)
         both = [*ones[:3], *others[:3]]
         assert both, name
-        found = rollout(EmbeddedWorld(len(both), EYES, room_for(scenario)), Expert.of(scenario), both)
+        found = rollout(EmbeddedWorld(len(both), EYES, slots_needed(scenario)), Expert.of(scenario), both)
         assert found.shown_decision.tolist() == [decision(scenario, e) for e in both], name
 
 

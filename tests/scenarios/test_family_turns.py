@@ -11,7 +11,7 @@ from policies.expert.approach import place_of
 from policies.expert.expert import Expert
 from scenarios.checks.leak_check import check_leaks
 from scenarios.reading.yaml import ScenarioError
-from scenarios.sampling.sample import batch, decision, room_for, twin, valuation
+from scenarios.sampling.sample import balanced_batch, decision, slots_needed, twin, valuation
 from scenarios.scenario import Scenario, from_text, load_scenario
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISION, OUTCOME
@@ -41,7 +41,7 @@ TELLING = {
 
 def driven(scenario: Scenario, episodes: list[Episode]) -> tuple[np.ndarray, np.ndarray]:
     """The decisions that the expert's drives show, and which of them arrive without a fault."""
-    backend = EmbeddedWorld(len(episodes), None, room_for(scenario))
+    backend = EmbeddedWorld(len(episodes), None, slots_needed(scenario))
     found = rollout(backend, Expert.of(scenario), episodes)
     return found.shown_decision, (found.outcome == OUTCOME["arrived"]) & (found.red_lights + found.stop_signs == 0)
 
@@ -63,7 +63,7 @@ def telling(scenario: Scenario, episodes: list[Episode], proposition: str, cell:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_expert_decides_as_the_rule_does_and_arrives_without_a_fault(name: str) -> None:
     scenario = load_scenario(name)
-    episodes = batch(scenario, range(16), "test")
+    episodes = balanced_batch(scenario, range(16), "test")
     shown, arrived = driven(scenario, episodes)
     assert shown.tolist() == [decision(scenario, e) for e in episodes]
     assert arrived.all()
@@ -72,7 +72,7 @@ def test_the_expert_decides_as_the_rule_does_and_arrives_without_a_fault(name: s
 @pytest.mark.parametrize("name", FAMILIES)
 def test_twins_flip_where_the_rule_does_and_the_expert_with_them(name: str) -> None:
     scenario = load_scenario(name)
-    episodes = batch(scenario, range(160), "test")
+    episodes = balanced_batch(scenario, range(160), "test")
     for proposition, cell in TELLING[name].items():
         ones = telling(scenario, episodes, proposition, cell)[:3]
         assert len(ones) == 3, f"{proposition} has too few twins"
@@ -86,7 +86,7 @@ def test_twins_flip_where_the_rule_does_and_the_expert_with_them(name: str) -> N
 def test_what_has_no_say_changes_nothing(name: str) -> None:
     scenario = load_scenario(name)
     (idle,) = set(scenario.proposition_names) - set(TELLING[name]) - {"raining"} or {"raining"}
-    ones = telling(scenario, batch(scenario, range(40), "test"), idle, {})[:6]
+    ones = telling(scenario, balanced_batch(scenario, range(40), "test"), idle, {})[:6]
     shown, arrived = driven(scenario, ones + [twin(scenario, e, idle) for e in ones])
     assert len(ones) == 6 and (shown[:6] == shown[6:]).all() and arrived.all()
 
@@ -94,9 +94,9 @@ def test_what_has_no_say_changes_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_what_nobody_could_see_is_not_thought_of(name: str) -> None:
     scenario = load_scenario(name)
-    episodes = batch(scenario, range(12), "test")
+    episodes = balanced_batch(scenario, range(12), "test")
     slots = np.arange(len(episodes))
-    backend = EmbeddedWorld(len(episodes), None, room_for(scenario))
+    backend = EmbeddedWorld(len(episodes), None, slots_needed(scenario))
     backend.reset(episodes)
     expert = Expert.of(scenario)
     told, kept = expert.begin(len(episodes)), expert.begin(len(episodes))
@@ -126,10 +126,10 @@ def test_nothing_but_the_evidence_tells_the_answer(name: str) -> None:
 
 def test_who_is_provoked_brakes_and_pulls_harder_and_who_is_in_a_hurry_drives_faster() -> None:
     scenario = load_scenario("raging-driver")
-    calm = telling(scenario, batch(scenario, range(200), "train"), "cut_in",
+    calm = telling(scenario, balanced_batch(scenario, range(200), "train"), "cut_in",
                    {"tailgated": False, "hurry": False, "cut_in": False, "long": True})[:4]  # fmt: skip
     angry, hurried = ([twin(scenario, e, p) for e in calm] for p in ("tailgated", "hurry"))
-    backend = EmbeddedWorld(12, None, room_for(scenario))
+    backend = EmbeddedWorld(12, None, slots_needed(scenario))
     found = rollout(backend, Expert.of(scenario), calm + angry + hurried)
     asked = np.where(found.valid, found.acceleration, 0.0)
     pull, brake, fastest = asked.max(1), -asked.min(1), found.moving["speed"][:, :, 0].max(1)
@@ -139,8 +139,8 @@ def test_who_is_provoked_brakes_and_pulls_harder_and_who_is_in_a_hurry_drives_fa
 
 def test_in_the_passage_one_comes_out_before_the_other_goes_in() -> None:
     scenario = load_scenario("narrow-passage")
-    episodes = [e for e in batch(scenario, range(60), "test") if e.actors[0].present][:24]
-    backend = EmbeddedWorld(len(episodes), None, room_for(scenario))
+    episodes = [e for e in balanced_batch(scenario, range(60), "test") if e.actors[0].present][:24]
+    backend = EmbeddedWorld(len(episodes), None, slots_needed(scenario))
     backend.reset(episodes)
     expert, slots = Expert.of(scenario), np.arange(len(episodes))
     memory, both = expert.begin(len(episodes)), 0
@@ -156,7 +156,9 @@ def test_in_the_passage_one_comes_out_before_the_other_goes_in() -> None:
 
 def test_the_last_of_four_goes_when_three_have_gone() -> None:
     scenario = load_scenario("all-way-stop")
-    episodes = [e for e in batch(scenario, range(80), "test") if decision(scenario, e) == DECISION["place 4"]][:6]
+    episodes = [e for e in balanced_batch(scenario, range(80), "test") if decision(scenario, e) == DECISION["place 4"]][
+        :6
+    ]
     shown, arrived = driven(scenario, episodes)
     assert (shown == DECISION["place 4"]).all() and arrived.all()
 

@@ -10,7 +10,7 @@ import pytest
 
 from policies.expert.expert import Expert, Label
 from scenarios.checks.leak_check import check_leaks
-from scenarios.sampling.sample import batch, decision, room_for, twin, valuation
+from scenarios.sampling.sample import balanced_batch, decision, slots_needed, twin, valuation
 from scenarios.scenario import load_scenario
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode
@@ -25,7 +25,7 @@ RUNNING = OUTCOME["running"]
 def shown_by(name: str, episodes: Sequence[Episode], driver: object | None = None) -> np.ndarray:
     """What the expert, or another driver, shows in some episodes of a family: indices into DECISIONS."""
     scenario = load_scenario(name)
-    backend = EmbeddedWorld(len(episodes), None, room_for(scenario))
+    backend = EmbeddedWorld(len(episodes), None, slots_needed(scenario))
     trajectory = rollout(backend, driver or Expert.of(scenario), episodes)  # type: ignore[arg-type]
     fouls = trajectory.red_lights + trajectory.stop_signs
     return np.where((trajectory.outcome == OUTCOME["arrived"]) & (fouls == 0), trajectory.shown_decision, -1)
@@ -43,14 +43,18 @@ def hidden_taken_away(seen: PrivilegedInput, shown: np.ndarray) -> PrivilegedInp
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_expert_decides_as_the_rule_does(name: str) -> None:
     scenario = load_scenario(name)
-    episodes = batch(scenario, range(16), "test")
+    episodes = balanced_batch(scenario, range(16), "test")
     assert shown_by(name, episodes).tolist() == [decision(scenario, e) for e in episodes]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_twins_show_another_decision_where_the_rule_has_one(name: str) -> None:
     scenario = load_scenario(name)
-    pairs = [(e, twin(scenario, e, p)) for p in scenario.proposition_names for e in batch(scenario, range(6), "test")]
+    pairs = [
+        (e, twin(scenario, e, p))
+        for p in scenario.proposition_names
+        for e in balanced_batch(scenario, range(6), "test")
+    ]
     wanted = np.array([[decision(scenario, e) for e in pair] for pair in pairs])
     shown = shown_by(name, [b for _, b in pairs])
     np.testing.assert_array_equal(shown, wanted[:, 1])
@@ -65,8 +69,8 @@ def test_nothing_but_the_evidence_tells_the_decision(name: str) -> None:
 @pytest.mark.parametrize("name", FAMILIES[1:])
 def test_labels_are_the_same_when_all_that_was_not_seen_yet_is_taken_away(name: str) -> None:
     scenario = load_scenario(name)
-    episodes = batch(scenario, range(12), "test")
-    backend = EmbeddedWorld(len(episodes), None, room_for(scenario))
+    episodes = balanced_batch(scenario, range(12), "test")
+    backend = EmbeddedWorld(len(episodes), None, slots_needed(scenario))
     backend.reset(episodes)
     expert = Expert.of(scenario)
     memory = expert.begin(len(episodes))
@@ -96,8 +100,8 @@ def equal(a: Label, b: Label) -> None:
 
 def test_a_ball_is_known_of_once_it_has_rolled_out_and_not_before() -> None:
     scenario = load_scenario("occluded-pedestrian")
-    episodes = [e for e in batch(scenario, range(24), "test") if valuation(scenario, e)["ball"]][:8]
-    backend = EmbeddedWorld(len(episodes), None, room_for(scenario))
+    episodes = [e for e in balanced_batch(scenario, range(24), "test") if valuation(scenario, e)["ball"]][:8]
+    backend = EmbeddedWorld(len(episodes), None, slots_needed(scenario))
     backend.reset(episodes)
     expert, ball = Expert.of(scenario), 2
     memory, hid = expert.begin(len(episodes)), backend.world.y[:, ball].copy()
@@ -129,8 +133,8 @@ class Steady:
 
 def test_a_drowsy_car_swings_whoever_drives_it_and_its_twin_does_not() -> None:
     scenario = load_scenario("drowsy-driver")
-    drowsy = [e for e in batch(scenario, range(12), "test") if e.driver_state and e.driver_state.drowsy][:4]
-    backend = EmbeddedWorld(8, None, room_for(scenario))
+    drowsy = [e for e in balanced_batch(scenario, range(12), "test") if e.driver_state and e.driver_state.drowsy][:4]
+    backend = EmbeddedWorld(8, None, slots_needed(scenario))
     trajectory = rollout(backend, Steady(), [*drowsy, *(twin(scenario, e, "drowsy") for e in drowsy)])
     swings = np.ptp(trajectory.moving["yaw"][:, :60, 0], axis=1)
     assert (swings[:4] > 0.02).all() and (swings[4:] < 1e-5).all(), swings

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from policies.expert.expert import Expert
-from policies.expert.reasoner import Mind, _View
+from policies.expert.reasoner import RuleReasoner, _View
 from scenarios.checks.leak_check import check_leaks
 from scenarios.sampling.plan import plan
-from scenarios.sampling.sample import batch, cells, decision, room_for, sample, twin, valuation
-from scenarios.scenario import EVERY, Scenario, from_text, load_scenario, scenario_names
+from scenarios.sampling.sample import balanced_batch, cells, decision, sample, slots_needed, twin, valuation
+from scenarios.scenario import ALL_EPISODES, Scenario, from_text, load_scenario, scenario_names
 from sim.actors.signs import SIGN, SignDesign, pack_sign
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOME
@@ -42,7 +42,7 @@ def test_nothing_tells_the_decision_but_the_evidence_and_what_is_declared(name: 
 @pytest.mark.parametrize("name", AT_HAND)
 def test_training_holds_cells_out_and_has_a_choice_left_and_testing_holds_out_none(name: str) -> None:
     scenario = load_scenario(name)
-    table, every = plan(scenario).decision, set(cells(scenario, EVERY))
+    table, every = plan(scenario).decision, set(cells(scenario, ALL_EPISODES))
     train, test = set(cells(scenario, "train")), set(cells(scenario, "test"))
     assert train < test == every
     assert len({table[c] for c in train}) > 1
@@ -55,7 +55,7 @@ def test_every_proposition_has_twins_in_which_it_alone_differs(name: str) -> Non
     table, missing = plan(scenario).decision, set()
     for place, proposition in enumerate(scenario.proposition_names):
         for cell in cells(scenario):
-            one = sample(scenario, place, EVERY, cell)
+            one = sample(scenario, place, ALL_EPISODES, cell)
             try:
                 other = twin(scenario, one, proposition)
             except ValueError:
@@ -95,10 +95,10 @@ class Veil:
 
 def veiled(scenario: Scenario, expert: Expert, episodes: Sequence[Episode]) -> tuple[bool, int]:
     """Whether a driver does alike with and without what it has not seen, and how often something was taken away."""
-    backend = EmbeddedWorld(len(episodes), None, room_for(scenario))
+    backend = EmbeddedWorld(len(episodes), None, slots_needed(scenario))
     backend.reset(episodes)
     veil, slots = Veil(), np.arange(len(episodes))
-    looks = Mind(scenario).looks  # who thinks of the weather alone minds everybody, seen or not, in traffic
+    looks = RuleReasoner(scenario).looks  # who thinks of the weather alone minds everybody, seen or not, in traffic
     memory = guarded = expert.begin(len(episodes))
     hidden, alike = 0, True
     for _ in range(round(min(scenario.time_limit, LONGEST) / backend.simulation.tick)):
@@ -123,7 +123,7 @@ def veiled(scenario: Scenario, expert: Expert, episodes: Sequence[Episode]) -> t
 @pytest.mark.parametrize("name", AT_HAND)
 def test_the_expert_does_alike_when_all_that_it_has_not_seen_is_taken_away(name: str) -> None:
     scenario = load_scenario(name)
-    alike, hidden = veiled(scenario, Expert.of(scenario), batch(scenario, range(4), "test"))
+    alike, hidden = veiled(scenario, Expert.of(scenario), balanced_batch(scenario, range(4), "test"))
     assert alike
     assert hidden or not scenario.signs
 
@@ -141,10 +141,10 @@ rule: left if truck else right
 @pytest.mark.parametrize("text", [BEHIND_HOUSES, "sign-and-weather"])
 def test_who_sees_through_houses_or_reads_from_afar_is_caught(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = from_text(text) if "name" in text else load_scenario(text)
-    episodes = batch(scenario, range(8), EVERY)
+    episodes = balanced_batch(scenario, range(8), ALL_EPISODES)
     honest, hidden = veiled(scenario, Expert.of(scenario), episodes)
     assert honest and hidden
     monkeypatch.setattr(
-        Mind, "_look", lambda self, seen, kept: _View(seen.world, seen.world, seen.world, kept.turned, None)
+        RuleReasoner, "_look", lambda self, seen, kept: _View(seen.world, seen.world, seen.world, kept.turned, None)
     )
     assert not veiled(scenario, Expert.of(scenario), episodes)[0]

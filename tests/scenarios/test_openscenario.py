@@ -33,7 +33,7 @@ from scenarios.export.openscenario import (
     time_of_day,
     write_openscenario,
 )
-from scenarios.sampling.sample import decision, room_for, sample, twin, valuation
+from scenarios.sampling.sample import decision, sample, slots_needed, twin, valuation
 from scenarios.scenario import Scenario, from_text, load_scenario, scenario_names
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode, Weather
@@ -130,7 +130,7 @@ def properties(text: str, name: str) -> dict[str, str]:
 
 
 def placed(scenario: Scenario, episode: Episode) -> EmbeddedWorld:
-    backend = EmbeddedWorld(1, simulation=room_for(scenario))
+    backend = EmbeddedWorld(1, simulation=slots_needed(scenario))
     backend.reset([episode])
     return backend
 
@@ -283,7 +283,7 @@ def test_who_moves_follows_a_line_that_it_really_drives() -> None:
 def test_egos_route_and_the_end_are_where_the_expert_arrives() -> None:
     scenario = load_scenario("rain-turn")
     episodes = [sample(scenario, seed, "every") for seed in range(8)]
-    backend = EmbeddedWorld(8, simulation=room_for(scenario))
+    backend = EmbeddedWorld(8, simulation=slots_needed(scenario))
     rollout(backend, Expert.of(scenario), episodes)  # a world that has arrived stands where it did
     ways = set()
     for k, episode in enumerate(episodes):

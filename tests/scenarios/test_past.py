@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 
 from scenarios.reading.errors import RuleError
 from scenarios.rules.ast import (
-    Always,
     And,
     Comparison,
     Constant,
+    Historically,
     Iff,
     Implies,
     Name,
     Not,
     Once,
     Or,
-    Previously,
+    Previous,
     Since,
+    TextComparison,
     Window,
-    Wording,
     Xor,
 )
 from scenarios.rules.conditions import Vocabulary, parse_condition
@@ -76,15 +76,16 @@ windows = st.one_of(
 )
 leaves = st.one_of(
     st.sampled_from(TRUTHS).map(Name), st.just(Name("junction")), st.booleans().map(Constant),
-    st.just(Wording("signs.board.text", "==", "DETOUR")), st.just(Wording("signs.board.text", "!=", "EXIT 2")),
+    st.just(TextComparison("signs.board.text", "==", "DETOUR")),
+    st.just(TextComparison("signs.board.text", "!=", "EXIT 2")),
 )  # fmt: skip
 
 
 def above(inner):
     return st.one_of(
         inner.map(Not),
-        inner.map(Previously),
-        st.tuples(st.sampled_from([Once, Always]), inner, windows).map(lambda t: t[0](*t[1:])),
+        inner.map(Previous),
+        st.tuples(st.sampled_from([Once, Historically]), inner, windows).map(lambda t: t[0](*t[1:])),
         st.tuples(inner, inner, windows).map(lambda t: Since(*t)),
         st.tuples(st.sampled_from([And, Or, Xor, Implies, Iff]), inner, inner).map(lambda t: t[0](*t[1:])),
         comparisons(inner),
@@ -209,7 +210,7 @@ temporal = st.recursive(
     lambda inner: st.one_of(
         inner.map(Not),
         st.tuples(st.sampled_from([And, Or, Implies, Iff]), inner, inner).map(lambda t: t[0](*t[1:])),
-        st.tuples(st.sampled_from([Once, Always]), inner, windows).map(lambda t: t[0](*t[1:])),
+        st.tuples(st.sampled_from([Once, Historically]), inner, windows).map(lambda t: t[0](*t[1:])),
         st.tuples(inner, inner, windows).map(lambda t: Since(*t)),
     ),
     max_leaves=4,
@@ -226,7 +227,7 @@ def in_stl(tree) -> str:
             return f"({name.split('.')[1]} > 0)"
         case Not(operand):
             return f"(not {in_stl(operand)})"
-        case Once(operand) | Always(operand):
+        case Once(operand) | Historically(operand):
             return f"({'once' if isinstance(tree, Once) else 'historically'}{bounds} {in_stl(operand)})"
     if isinstance(tree, Iff):  # which has no robustness but 0 there
         return in_stl(And(Implies(tree.left, tree.right), Implies(tree.right, tree.left)))

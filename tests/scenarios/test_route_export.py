@@ -9,7 +9,7 @@ import pytest
 
 from scenarios.export.leaderboard_routes import export_routes
 from scenarios.sampling.leaderboard_routes import read_routes
-from scenarios.sampling.sample import batch, decision
+from scenarios.sampling.sample import balanced_batch, decision
 from scenarios.scenario import load_scenario
 from sim.datatypes.vocabulary import ROUTE_SPACING
 from sim.road.graph.keypoint_route import route_through
@@ -30,7 +30,7 @@ def apart(line: np.ndarray, other: np.ndarray) -> float:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_exported_comes_back_with_its_start_its_way_and_its_weather(name: str, tmp_path: Path) -> None:
     scenario = load_scenario(name)
-    episodes = batch(scenario, range(12), "every")
+    episodes = balanced_batch(scenario, range(12), "every")
     made = export_routes([(scenario, e) for e in episodes])
     (tmp_path / "x.xml").write_text(made.text)
     for file, text in made.maps.items():
@@ -60,7 +60,7 @@ def test_carla_sees_every_keypoint_on_a_lane_outside_junctions(name: str, tmp_pa
     import carla
 
     scenario = load_scenario(name)
-    made = export_routes([(scenario, e) for e in batch(scenario, range(4), "every")])
+    made = export_routes([(scenario, e) for e in balanced_batch(scenario, range(4), "every")])
     (tmp_path / "x.xml").write_text(made.text)
     for file, text in made.maps.items():
         (tmp_path / file).write_text(text)
@@ -74,7 +74,7 @@ def test_carla_sees_every_keypoint_on_a_lane_outside_junctions(name: str, tmp_pa
 
 def test_what_a_route_cannot_say_is_said_in_a_comment() -> None:
     scenario = load_scenario("rain-turn")
-    episodes = batch(scenario, range(8), "every")
+    episodes = balanced_batch(scenario, range(8), "every")
     made = export_routes([(scenario, e) for e in episodes])
     assert all("m/s at the start" in left for left in made.left_out)
     assert any("1 actor" in left for left in made.left_out) and made.text.count("1 actor") == sum(

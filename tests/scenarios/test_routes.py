@@ -62,7 +62,7 @@ def test_the_first_layout_is_read_and_mirrored(tmp_path: Path) -> None:
     assert (rainy.id, rainy.town, rainy.keypoints) == ("4", "crossroads", ((1.75, -40.5), (-40.0, 1.75)))
     assert (rainy.weather.precipitation, rainy.weather.cloudiness, rainy.weather.sun_altitude_angle) == (60.5, 10, 0)
     assert (plain.weather.cloudiness, plain.weather.sun_altitude_angle, plain.weather.fog_density) == (30, 70, 0)
-    assert rainy.notes == rainy.not_played == plain.notes == ()
+    assert rainy.notes == rainy.unsupported_scenarios == plain.notes == ()
 
 
 def test_the_second_layout_is_read_and_what_is_not_played_is_noted(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_the_second_layout_is_read_and_what_is_not_played_is_noted(tmp_path: Pat
     assert (route.id, route.town, route.lines) == ("12", "crossroads", (8, 9))
     weather = route.weather
     assert (weather.cloudiness, weather.sun_altitude_angle, weather.sun_azimuth_angle) == (80, 70, 359)
-    assert route.not_played == ("ParkingExit_1", "ControlLoss")
+    assert route.unsupported_scenarios == ("ParkingExit_1", "ControlLoss")
     said = " ".join(route.notes)
     assert "<lights> means nothing" in said and "'hail' is no part of the weather" in said
     assert "changes on the way (at 0, 100 % of it)" in said

@@ -13,16 +13,16 @@ from scenarios.reading.errors import RuleError
 from scenarios.rules import logic
 from scenarios.rules.ast import (
     And,
-    Choose,
     Comparison,
     Constant,
-    Decide,
+    Decision,
+    IfElse,
     Iff,
     Implies,
-    Join,
     Name,
     Not,
     Or,
+    RuleSequence,
     Xor,
     decisions,
     names,
@@ -58,16 +58,20 @@ formulas = st.recursive(
     max_leaves=8,
 )
 rules = st.recursive(
-    st.sampled_from(DECISIONS).map(Decide),
-    lambda inner: st.tuples(inner, formulas, inner).map(lambda t: Choose(*t)),
+    st.sampled_from(DECISIONS).map(Decision),
+    lambda inner: st.tuples(inner, formulas, inner).map(lambda t: IfElse(*t)),
     max_leaves=4,
 )
 turns = st.recursive(
-    st.sampled_from(TURNS).map(Decide),
-    lambda inner: st.tuples(inner, formulas, inner).map(lambda t: Choose(*t)),
+    st.sampled_from(TURNS).map(Decision),
+    lambda inner: st.tuples(inner, formulas, inner).map(lambda t: IfElse(*t)),
     max_leaves=3,
 )
-pairs = st.tuples(turns, turns).filter(lambda t: not all(isinstance(r, Decide) for r in t)).map(lambda t: Join(*t))
+pairs = (
+    st.tuples(turns, turns)
+    .filter(lambda t: not all(isinstance(r, Decision) for r in t))
+    .map(lambda t: RuleSequence(*t))
+)
 CELLS = logic.all_cells(len(NAMES))
 
 
@@ -87,8 +91,8 @@ def test_a_printed_pair_of_turns_reads_back_as_itself_and_decides_both(pair):
 
 @pytest.mark.parametrize("decision", DECISIONS)
 def test_every_decision_can_be_written(decision):
-    assert parse_rule(decision) == Decide(decision)
-    assert parse_rule(f"{decision} if raining else left").then == Decide(decision)
+    assert parse_rule(decision) == Decision(decision)
+    assert parse_rule(f"{decision} if raining else left").then == Decision(decision)
 
 
 def test_names_of_rules_and_formulas_are_kept_and_expanded():
@@ -140,9 +144,9 @@ def test_implies_groups_to_the_right_and_the_others_to_the_left():
 
 def test_nested_choices_group_as_in_python():
     rule = parse_rule("left if a else right if b else straight")
-    assert rule == Choose(Decide("left"), Name("a"), Choose(Decide("right"), Name("b"), Decide("straight")))
-    assert parse_rule("(left if a else right) if b else straight").then == Choose(
-        Decide("left"), Name("a"), Decide("right")
+    assert rule == IfElse(Decision("left"), Name("a"), IfElse(Decision("right"), Name("b"), Decision("straight")))
+    assert parse_rule("(left if a else right) if b else straight").then == IfElse(
+        Decision("left"), Name("a"), Decision("right")
     )
     assert decisions(rule) == ("left", "right", "straight") and names(rule) == ("a", "b")
 

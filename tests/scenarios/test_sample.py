@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from scenarios.sampling import sample as sampling
-from scenarios.sampling.sample import batch, cells, decision, factorial, sample, twin, valuation
+from scenarios.sampling.sample import balanced_batch, cells, decision, factorial, sample, twin, valuation
 from scenarios.scenario import from_text, load_scenario
 from sim.datatypes.episode import Episode
 
@@ -49,7 +49,7 @@ def tight():
 def test_the_same_arguments_give_the_same_episode_in_any_order(rain):
     forward = [sample(rain, seed) for seed in range(20)]
     backward = [sample(load_scenario("rain-turn"), seed) for seed in reversed(range(20))]
-    assert forward == backward[::-1] == batch(rain, range(20))
+    assert forward == backward[::-1] == balanced_batch(rain, range(20))
     assert len({e.distance for e in forward}) == 20
     assert sample(rain, 3, "test").distance != sample(rain, 3, "train").distance
 
@@ -57,7 +57,7 @@ def test_the_same_arguments_give_the_same_episode_in_any_order(rain):
 def test_a_balance_shifts_cells_within_a_decision_and_leaves_the_decisions_alone():
     text = TIGHT.replace("splits:", "balance: {van: 0.2, foggy: 0.9}\nsplits:")
     for scenario, van in ((from_text(TIGHT), 0.5), (from_text(text), 0.2)):
-        episodes = batch(scenario, range(1200), "every")
+        episodes = balanced_batch(scenario, range(1200), "every")
         values = [valuation(scenario, e) for e in episodes]
         lefts = [decision(scenario, e) == 0 for e in episodes]
         assert abs(sum(lefts) / 1200 - 0.5) < 0.05  # three standard errors of 1,200 draws are 0.043
@@ -72,7 +72,7 @@ def test_a_draw_is_the_same_on_every_machine(rain):
 
 
 def test_every_draw_keeps_to_the_ranges_of_the_file(rain):
-    for episode in batch(rain, range(200)):
+    for episode in balanced_batch(rain, range(200)):
         assert 22 <= episode.distance <= 34 and 4 <= episode.speed <= 8 and episode.arm == "south"
         assert dict(episode.map.parameters)["arm"] in (40, 45, 50, 55, 60)
         assert episode.weather.wetness == episode.weather.precipitation in (0, 45, 65, 85)
@@ -82,7 +82,7 @@ def test_every_draw_keeps_to_the_ranges_of_the_file(rain):
 
 def test_decisions_are_equally_likely_and_so_are_cells_within_one():
     n, turn = 4000, load_scenario("night-turn")
-    drawn = batch(turn, range(n))
+    drawn = balanced_batch(turn, range(n))
     counts = collections.Counter((decision(turn, e), tuple(valuation(turn, e).values())) for e in drawn)
     by_decision = collections.Counter(d for d, _ in counts.elements())
     assert set(by_decision) == {0, 1}
@@ -94,8 +94,12 @@ def test_decisions_are_equally_likely_and_so_are_cells_within_one():
 
 
 def test_a_split_admits_exactly_its_cells(rain):
-    assert {valuation(rain, e)["raining"] and valuation(rain, e)["night"] for e in batch(rain, range(300))} == {False}
-    assert any(all((v["raining"], v["night"])) for e in batch(rain, range(300), "test") if (v := valuation(rain, e)))
+    assert {
+        valuation(rain, e)["raining"] and valuation(rain, e)["night"] for e in balanced_batch(rain, range(300))
+    } == {False}
+    assert any(
+        all((v["raining"], v["night"])) for e in balanced_batch(rain, range(300), "test") if (v := valuation(rain, e))
+    )
     assert len(cells(rain)) == 8 and len(cells(rain, "train")) == 6
 
 
@@ -139,7 +143,7 @@ def test_a_twin_flips_one_proposition_and_changes_only_its_variables(rain):
         "night": {"sun_altitude_angle"},
         "oncoming": set(),
     }
-    for episode in batch(rain, range(40), "test"):
+    for episode in balanced_batch(rain, range(40), "test"):
         for name, fields in own.items():
             other = twin(rain, episode, name)
             before, after = valuation(rain, episode), valuation(rain, other)
@@ -157,7 +161,7 @@ def test_a_twin_flips_one_proposition_and_changes_only_its_variables(rain):
 
 def test_a_twin_leaves_correlated_actors_where_they_are():
     scenario = load_scenario("rain-turn-shortcut")
-    for episode in batch(scenario, range(30)):
+    for episode in balanced_batch(scenario, range(30)):
         v = valuation(scenario, episode)
         assert v["truck"] == v["raining"]
         assert twin(scenario, episode, "raining").actors == episode.actors
@@ -200,12 +204,12 @@ def test_the_sampler_asks_how_many_junctions_a_file_has(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text("name: mine\nmap: {file: mine.xodr, junction: t}\npropositions: {a: ego.speed > 1}\nrule: left\n")
     scenario = load_scenario(file)
-    drawn = batch(scenario, range(60), junctions=lambda spec: 5)
+    drawn = balanced_batch(scenario, range(60), junctions=lambda spec: 5)
     assert {e.map.junction for e in drawn} == {0, 1, 2, 3, 4}
     assert drawn[0].map.sha256 == hashlib.sha256(b"<OpenDRIVE/>").hexdigest()
     assert drawn[0].map.file == str(tmp_path / "mine.xodr") and drawn[0].map.generate is None
     fixed = scenario.with_map({"file": "mine.xodr", "junction": {"kind": "t", "index": 3}})
-    assert {e.map.junction for e in batch(fixed, range(9), junctions=lambda spec: 1 / 0)} == {3}
+    assert {e.map.junction for e in balanced_batch(fixed, range(9), junctions=lambda spec: 1 / 0)} == {3}
     with pytest.raises(ValueError, match="has no junction of kind 't'"):
         sample(scenario, 0, junctions=lambda spec: 0)
 
@@ -213,7 +217,7 @@ def test_the_sampler_asks_how_many_junctions_a_file_has(tmp_path):
 @pytest.mark.skipif("HOMUNCULUS_MAPS" not in os.environ, reason="HOMUNCULUS_MAPS names no folder with Town02.xodr")
 def test_a_town_scenario_draws_different_junctions_of_the_town():
     scenario = load_scenario("rain-turn-town02")
-    found = {e.map.junction for e in batch(scenario, range(60))}
+    found = {e.map.junction for e in balanced_batch(scenario, range(60))}
     count = sampling.count_junctions(sample(scenario, 0).map)
     assert count > 1 and found <= set(range(count)) and len(found) > 1
 

@@ -18,7 +18,7 @@ from scenarios.gym.registration import truth_of
 from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.variables import value_in
 from scenarios.sampling.plan import plan
-from scenarios.sampling.sample import decision, room_for, sample, twin, under, valuation
+from scenarios.sampling.sample import decision, sample, slots_needed, twin, valuation, with_values
 from scenarios.scenario import from_text, load_scenario
 from sim.actors.signs import SIGN
 from sim.datatypes.episode import Episode
@@ -89,13 +89,13 @@ def test_a_twin_takes_the_sign_away_and_leaves_all_else(scenario, drawn: list[Ep
         assert other.signs[0].present != e.signs[0].present
         assert replace(other, signs=(e.signs[0], *other.signs[1:])) == e
         assert replace(other.signs[0], present=e.signs[0].present) == e.signs[0]
-        assert under(scenario, other, {"detour": e.signs[0].present}) == e
+        assert with_values(scenario, other, {"detour": e.signs[0].present}) == e
         assert twin(scenario, e, "raining").signs == e.signs
 
 
 def test_a_twins_world_differs_in_the_signs_slot_alone(scenario, drawn: list[Episode]):
     e = next(e for e in drawn if e.signs[0].present)
-    backend = EmbeddedWorld(2, SMALL, room_for(scenario))
+    backend = EmbeddedWorld(2, SMALL, slots_needed(scenario))
     backend.reset([e, twin(scenario, e, "detour")])
     kept = [np.delete(a, 2, 1) if a.ndim == 2 and a.shape[1] == 4 else a for a in backend.world]
     assert all(a[0].tobytes() == a[1].tobytes() for a in kept)
@@ -103,7 +103,7 @@ def test_a_twins_world_differs_in_the_signs_slot_alone(scenario, drawn: list[Epi
 
 
 def test_running_worlds_and_drawn_episodes_agree(scenario, drawn: list[Episode]):
-    backend = EmbeddedWorld(len(drawn), SMALL, room_for(scenario))
+    backend = EmbeddedWorld(len(drawn), SMALL, slots_needed(scenario))
     backend.reset(drawn)
     truth = truth_of(scenario, backend.world)
     for w, e in enumerate(drawn):
@@ -133,7 +133,7 @@ def test_a_scenario_with_signs_survives_a_copy_and_a_pickle(scenario, drawn: lis
 
 def test_the_loader_redraws_what_the_expert_saw(scenario, drawn: list[Episode], tmp_path: Path):
     episodes = [e for e in drawn if e.signs[0].present][:3]
-    backend = EmbeddedWorld(3, SMALL, room_for(scenario))
+    backend = EmbeddedWorld(3, SMALL, slots_needed(scenario))
     found = collect(
         backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0,
         "expert",
@@ -151,7 +151,7 @@ def test_the_loader_redraws_what_the_expert_saw(scenario, drawn: list[Episode], 
         redrawn = loader.draw(np.full(len(ticks), w), ticks)
         for k, tick in enumerate(ticks):
             assert redrawn[k].tobytes() == shown[tick - 1][w].tobytes(), f"episode {w}, tick {tick}"
-    beside = EmbeddedWorld(1, SMALL, room_for(scenario))
+    beside = EmbeddedWorld(1, SMALL, slots_needed(scenario))
     beside.reset([episodes[1]])
     backend.reset(episodes)
     assert row_bytes(beside, 0) == row_bytes(backend, 1)

@@ -8,7 +8,7 @@ import pytest
 
 from scenarios.reading.yaml import ScenarioError
 from scenarios.scenario import from_text, load_scenario, scenario_names
-from scenarios.schema.distributions import Choice, Fixed, Uniform
+from scenarios.schema.distributions import Choice, Constant, Uniform
 from scenarios.suite import load_suite, suite_names
 
 GOOD = """\
@@ -33,8 +33,8 @@ def test_a_scenario_holds_its_draws_formulas_and_rule():
     scenario = from_text(GOOD)
     assert scenario.draws["map.arm"] == Choice((40.0, 45.0, 50.0))
     assert scenario.draws["ego.speed"] == Uniform(4.0, 8.0)
-    assert scenario.draws["actors.truck.colour"] == Fixed(0xB02020)
-    assert scenario.draws["actors.parked.colour"] == Fixed(0x102030)
+    assert scenario.draws["actors.truck.colour"] == Constant(0xB02020)
+    assert scenario.draws["actors.parked.colour"] == Constant(0x102030)
     assert set(scenario.couplings) == {"weather.wetness"} and set(scenario.presences) == {"actors.truck.present"}
     assert str(scenario.rule) == "left if raining else right"
     assert {name: str(f) for name, f in scenario.splits.items()} == {"every": "true", "train": "not truck"}

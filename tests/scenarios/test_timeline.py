@@ -12,9 +12,9 @@ from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.monitor import Monitor
 from scenarios.rules.nominal_trace import CRUISE, _Course, drive, layout_of, on_the_way
 from scenarios.rules.propositions import parse_proposition
-from scenarios.rules.variables import drawn_in, number_in, says, value_in, value_on
+from scenarios.rules.variables import drawn_in, number_in, text_equals, value_in, value_on
 from scenarios.sampling.plan import plan
-from scenarios.sampling.sample import batch, decision, sample, twin, valuation
+from scenarios.sampling.sample import balanced_batch, decision, sample, twin, valuation
 from scenarios.scenario import from_text
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, SignSpec, WeatherChange
@@ -52,7 +52,7 @@ def scenario():
 
 @pytest.fixture(scope="module")
 def drawn(scenario):
-    return batch(scenario, range(40), "every")
+    return balanced_batch(scenario, range(40), "every")
 
 
 # ------------------------------------------------------------------------------------------------ the nominal way
@@ -118,7 +118,11 @@ def test_a_monitor_of_a_driven_world_ends_as_the_draw_says():
 
 
 def test_words_and_numbers_on_boards_are_whole_ones():
-    assert says("DETOUR IF WET", "DETOUR") and says("ROAD  WORK AHEAD", "ROAD WORK") and not says("DETOURS", "DETOUR")
+    assert (
+        text_equals("DETOUR IF WET", "DETOUR")
+        and text_equals("ROAD  WORK AHEAD", "ROAD WORK")
+        and not text_equals("DETOURS", "DETOUR")
+    )
     assert number_in("EXIT 2 IN 500") == 2 and number_in("A1 B2") == 0 and number_in("2.5 KM") == 0
     assert number_in("LANE 3 EXIT 2", "EXIT") == 2 and number_in("EXIT A", "EXIT") == 0
 
@@ -172,7 +176,7 @@ def test_every_draw_is_of_the_cell_that_is_asked_for(scenario):
 
 
 def test_decisions_are_balanced(scenario):
-    counts = collections.Counter(decision(scenario, e) for e in batch(scenario, range(400), "every"))
+    counts = collections.Counter(decision(scenario, e) for e in balanced_batch(scenario, range(400), "every"))
     assert abs(counts[0] - 200) < 60 and sum(counts.values()) == 400
 
 

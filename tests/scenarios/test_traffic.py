@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policies.evaluate import drive
+from policies.evaluate import evaluate
 from policies.expert.expert import Expert
 from scenarios.checks.leak_check import check_leaks, suspects
-from scenarios.gym.registration import make_fleet, truth_of
+from scenarios.gym.registration import make_vector, truth_of
 from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.variables import drawn_in, value_in
-from scenarios.sampling.sample import batch, room_for, sample, twin, valuation
+from scenarios.sampling.sample import balanced_batch, sample, slots_needed, twin, valuation
 from scenarios.scenario import Scenario, from_text, load_scenario
-from scenarios.schema.distributions import Choice, Fixed, read_count
+from scenarios.schema.distributions import Choice, Constant, read_count
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode, Script, TrafficSpec
 from sim.world.embedded import EmbeddedWorld
@@ -64,7 +64,7 @@ def scenario() -> Scenario:
 
 @pytest.fixture(scope="module")
 def drawn(scenario: Scenario) -> list[Episode]:
-    return batch(scenario, range(80), "every")
+    return balanced_batch(scenario, range(80), "every")
 
 
 def traffic_of(backend: EmbeddedWorld, w: int, first: int) -> dict[str, bytes]:
@@ -77,7 +77,7 @@ def traffic_of(backend: EmbeddedWorld, w: int, first: int) -> dict[str, bytes]:
 
 
 def started(scenario: Scenario, episodes: list[Episode]) -> EmbeddedWorld:
-    backend = EmbeddedWorld(len(episodes), SMALL, room_for(scenario))
+    backend = EmbeddedWorld(len(episodes), SMALL, slots_needed(scenario))
     backend.reset(episodes)
     return backend
 
@@ -112,7 +112,7 @@ def test_a_draw_can_be_asked_for_every_variable(scenario: Scenario, drawn: list[
 def test_a_whole_number_is_one_of_those_that_the_file_names() -> None:
     assert read_count([2, 5], 0, 64) == Choice((2, 3, 4, 5))
     assert read_count({"choice": [0, 9]}, 0, 64) == Choice((0, 9))
-    assert read_count(7, 0, 64) == Fixed(7)
+    assert read_count(7, 0, 64) == Constant(7)
 
 
 def test_traffic_and_scripts_move_no_other_chance(scenario: Scenario) -> None:
@@ -150,7 +150,7 @@ def test_a_running_world_tells_what_the_draw_says(scenario: Scenario, drawn: lis
 def test_every_episode_of_a_scenario_has_the_same_shape(scenario: Scenario, drawn: list[Episode]) -> None:
     fewest = min(drawn, key=lambda e: e.traffic.slots if e.traffic else 0)
     assert started(scenario, [fewest]).world.kind.shape == (1, 1 + 4 + 1 + 6 + 3)
-    assert room_for(load_scenario("rain-turn")).slots == 0, "without traffic nothing changes"
+    assert slots_needed(load_scenario("rain-turn")).slots == 0, "without traffic nothing changes"
 
 
 def test_vehicles_can_be_told_where_none_is_parked() -> None:
@@ -201,7 +201,7 @@ def test_the_leak_check_looks_at_traffic_and_cues(scenario: Scenario) -> None:
 # ----------------------------------------------------------------------------------------------------- the library's
 def test_busy_turn_is_full_of_traffic_and_twins_keep_it() -> None:
     busy = load_scenario("busy-turn")
-    episodes = batch(busy, range(6), "test")
+    episodes = balanced_batch(busy, range(6), "test")
     backend, twins = started(busy, episodes), started(busy, [twin(busy, e, "raining") for e in episodes])
     for w, e in enumerate(episodes):
         assert e.traffic is not None and 10 <= e.traffic.vehicles <= 20 and 8 <= e.traffic.walkers <= 16
@@ -211,13 +211,13 @@ def test_busy_turn_is_full_of_traffic_and_twins_keep_it() -> None:
 
 def test_the_expert_drives_busy_turn_in_traffic() -> None:
     busy = load_scenario("busy-turn")
-    tally = drive(Expert.of(busy), busy, batch(busy, range(16), "test"), SMALL)
+    tally = evaluate(Expert.of(busy), busy, balanced_batch(busy, range(16), "test"), SMALL)
     assert set(tally.shown_decision[tally.agrees].tolist()) == {0, 1}
     assert tally.agrees.mean() >= 0.75  # far from what is measured; an expert that stands would arrive nowhere
 
 
 def test_a_fleet_gives_every_episode_a_world_of_one_shape(scenario: Scenario) -> None:
-    fleet = make_fleet(3, scenario, camera=SMALL)
+    fleet = make_vector(3, scenario, camera=SMALL)
     fleet.reset(seed=1)
     before = fleet.backend.world
     for _ in range(3):

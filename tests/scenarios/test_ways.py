@@ -12,7 +12,7 @@ import pytest
 from scenarios.export.leaderboard_routes import export_routes
 from scenarios.export.openscenario import openscenario
 from scenarios.reading.yaml import ScenarioError
-from scenarios.rules.ast import Decide
+from scenarios.rules.ast import Decision
 from scenarios.sampling.sample import sample
 from scenarios.scenario import from_data
 from scenarios.schema.arms import CALLED, arms_of, ways_of
@@ -92,7 +92,7 @@ def test_a_way_with_several_turnings_is_exported_as_a_route_that_leads_the_same_
     scenario = _scenario({"generate": generate, "junction": "t"}, rule="right")
     kind = MapModel.model_validate({"generate": generate}).kind
     # rules of two words are the rule language's affair: here the tree is what counts
-    scenario = replace(scenario, rule=Decide(decided), data={**scenario.data, "rule": decided})
+    scenario = replace(scenario, rule=Decision(decided), data={**scenario.data, "rule": decided})
     episode = replace(sample(scenario, 3), map=MapSpec(generate, kind=kind), time_limit=60.0)
     (read,) = _routes_read(export_routes([(scenario, episode)]).text)
     road_map, place = load_map(episode.map)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policies.evaluate import drive
+from policies.evaluate import evaluate
 from policies.expert.expert import Expert
 from scenarios.checks.leak_check import check_leaks, legitimate
 from scenarios.gym.registration import truth_of
@@ -18,7 +18,16 @@ from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.propositions import parse_proposition
 from scenarios.rules.variables import value_in, value_on
 from scenarios.sampling.plan import plan
-from scenarios.sampling.sample import batch, cells, decision, room_for, sample, twin, under, valuation
+from scenarios.sampling.sample import (
+    balanced_batch,
+    cells,
+    decision,
+    sample,
+    slots_needed,
+    twin,
+    valuation,
+    with_values,
+)
 from scenarios.scenario import from_text
 from sim.actors import signs
 from sim.actors.signs import WEARS, pack_sign, visible_text
@@ -61,7 +70,7 @@ def scenario():
 
 @pytest.fixture(scope="module")
 def drawn(scenario) -> list[Episode]:
-    return batch(scenario, range(96))
+    return balanced_batch(scenario, range(96))
 
 
 # ---------------------------------------------------------------------------------------------------- what they mean
@@ -97,7 +106,7 @@ def test_a_sign_that_nobody_placed_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_running_worlds_and_drawn_episodes_agree(scenario, drawn: list[Episode]) -> None:
-    backend = EmbeddedWorld(len(drawn), SMALL, room_for(scenario))
+    backend = EmbeddedWorld(len(drawn), SMALL, slots_needed(scenario))
     backend.reset(drawn)
     truth = truth_of(scenario, backend.world)
     assert all(v.dtype == bool and v.any() and not v.all() for v in truth.values())
@@ -119,7 +128,7 @@ def test_words_may_stand_on_either_side_and_be_denied(text: str) -> None:
 # ---------------------------------------------------------------------------------------------------------- sampling
 def test_decisions_are_balanced_and_so_are_cells(scenario) -> None:
     n = 1600
-    episodes = batch(scenario, range(n))
+    episodes = balanced_batch(scenario, range(n))
     assert len(cells(scenario)) == 16 and len(plan(scenario).groups) == 4
     counts = collections.Counter(tuple(valuation(scenario, e).values()) for e in episodes)
     assert set(counts) == set(cells(scenario))
@@ -143,7 +152,7 @@ def test_what_a_sign_says_is_the_rules_own_channel_and_leaks_nothing(scenario) -
 
 
 def test_the_expert_obeys_what_it_reads(scenario, drawn: list[Episode]) -> None:
-    tally = drive(Expert.of(scenario), scenario, drawn)  # SMALL pictures are too coarse to read a board in
+    tally = evaluate(Expert.of(scenario), scenario, drawn)  # SMALL pictures are too coarse to read a board in
     assert tally.agrees.all() and len(set(tally.shown_decision.tolist())) == 2
 
 
@@ -157,7 +166,7 @@ def test_a_twin_draws_the_words_anew_and_leaves_all_else(scenario, drawn: list[E
         mine, theirs = e.signs[0], other.signs[0]
         assert theirs == replace(mine, text=theirs.text, present=True)
         assert (mine.present, mine.text != theirs.text or not mine.present) in ((True, True), (False, True))
-        assert under(scenario, e, {"detour": v["detour"]}) == e and twin(scenario, e, "detour") == other
+        assert with_values(scenario, e, {"detour": v["detour"]}) == e and twin(scenario, e, "detour") == other
         seen.add((mine.text if mine.present else "", theirs.text))
     assert seen == {("DETOUR", "SCHOOL"), ("DETOUR", "ROAD WORK"), ("SCHOOL", "DETOUR"), ("ROAD WORK", "DETOUR"),
                     ("", "DETOUR")}  # fmt: skip
@@ -182,7 +191,7 @@ def test_a_twin_in_an_actors_kind_puts_it_there_if_need_be(scenario, drawn: list
 
 def test_a_twins_world_differs_in_the_look_of_the_sign_alone(scenario, drawn: list[Episode]) -> None:
     e = next(e for e in drawn if e.signs[0].present)
-    backend = EmbeddedWorld(2, SMALL, room_for(scenario))
+    backend = EmbeddedWorld(2, SMALL, slots_needed(scenario))
     backend.reset([e, twin(scenario, e, "detour")])
     mine, theirs = row_bytes(backend, 0), row_bytes(backend, 1)
     assert {k for k in mine if mine[k] != theirs[k]} == {"appearance"}
@@ -192,7 +201,7 @@ def test_a_twins_world_differs_in_the_look_of_the_sign_alone(scenario, drawn: li
 def test_a_board_that_may_be_another_sign_is_made_a_board_by_a_twin() -> None:
     text = GOOD.replace("name: board\n", "name: board\n    kind: {choice: [text, stop]}\n")
     scenario = from_text(text)
-    drawn = batch(scenario, range(60))
+    drawn = balanced_batch(scenario, range(60))
     assert {e.signs[0].kind for e in drawn} == {"text", "stop"}
     for e in drawn:
         assert valuation(scenario, e)["detour"] == (value_in(e, "signs.board.text") == "DETOUR")

@@ -13,7 +13,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
-from scenarios.gym.registration import DRIVE, make_drive, make_fleet
+from scenarios.gym.registration import DRIVE, make_drive, make_vector
 from sim.actors.kinds import EGO
 from sim.datatypes.vocabulary import OUTCOME
 from sim.envs.driving_env import DrivingEnv, DrivingVectorEnv, to_action
@@ -214,7 +214,7 @@ def test_a_fleet_renders_every_world() -> None:
 
 
 def test_scenarios_give_both_faces_the_same_episodes() -> None:
-    one, many = make_drive("rain-turn", camera=SMALL), make_fleet(2, "rain-turn", camera=SMALL)
+    one, many = make_drive("rain-turn", camera=SMALL), make_vector(2, "rain-turn", camera=SMALL)
     alone, _ = one.reset(seed=12)
     together, _ = many.reset(seed=11)
     assert (alone["camera"] == together["camera"][1]).all()

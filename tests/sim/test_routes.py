@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from policies.controllers.path_follower import Manner
+from policies.controllers.path_follower import DrivingStyle
 from policies.expert.expert import Expert, Fixed, Idle
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec
@@ -148,7 +148,7 @@ def test_the_expert_arrives_on_random_routes(place: str) -> None:
 
 
 def test_progress_is_the_share_of_the_routes_length() -> None:
-    slow = Expert.of_route(Manner(cruise=5.0))
+    slow = Expert.of_route(DrivingStyle(cruise=5.0))
     made = drive(slow, along(CROSSING, ACROSS, time_limit=15.0, speed=5.0, finish=500.0, distance=900.0))
     assert OUTCOMES[made.outcome[0]] == "timeout"
     covered = float(made.moving["y"][0, -1, 0]) + 70.0

@@ -14,7 +14,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from scenarios.gym.registration import DRIVE, make_drive, make_fleet
+from scenarios.gym.registration import DRIVE, make_drive, make_vector
 from scenarios.reading.yaml import ScenarioError
 from scenarios.scenario import Scenario, from_text, load_scenario
 from scenarios.schema.map import SensorModel
@@ -490,7 +490,7 @@ def test_gymnasiums_checker_has_nothing_to_say_about_sensors(scenario: Scenario)
 
 
 def test_a_fleet_with_sensors_is_so_many_drive_envs(scenario: Scenario) -> None:
-    mine = make_fleet(3, scenario)
+    mine = make_vector(3, scenario)
     theirs = SyncVectorEnv([lambda: make_drive(scenario)] * 3, autoreset_mode=AutoresetMode.NEXT_STEP)
     assert mine.observation_space == theirs.observation_space
     seen, wanted = mine.reset(seed=5)[0], theirs.reset(seed=5)[0]

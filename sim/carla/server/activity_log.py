@@ -13,7 +13,7 @@ LONGEST = 80  # characters of a name that a client made up
 log = logging.getLogger("homunculus.serve")
 
 
-class Tally:
+class ActivityLog:
     """Counts, which stay small whatever clients send.
 
     Attributes:

@@ -10,10 +10,12 @@ import numpy as np
 
 from sim.carla.server import wire
 
-NOBODY = 0  # no parent, or no such actor
+NO_ACTOR = 0  # no parent, or no such actor
 NO_ROW = -1
 _POLE = 1e-12  # of a sine, from 1
-MOURNED = 4096  # boxes of so many destroyed actors are kept: the Traffic Manager asks for them a moment later
+REMEMBERED_DESTROYED = (
+    4096  # boxes of so many destroyed actors are kept: the Traffic Manager asks for them a moment later
+)
 NO_BOX = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], 0]
 
 
@@ -25,7 +27,7 @@ class Actor:
         id: for ever. type: blueprint id. attributes: name -> text. described: as an ActorDescription travels.
         parent: id, NOBODY for none. box: BoundingBox as it travels, in the actor's own frame.
         tags: CityObjectLabels. stream: id of its measurements, 0 for none; token: of that stream, or nothing.
-        body: which of the bodies it has; row: in `Fleet`, NO_ROW for who has none.
+        body: which of the bodies it has; row: in `Bodies`, NO_ROW for who has none.
         place: transform as it travels: in the world, or relative to the parent.
         sensor: what measures, if it does.
         facts: values of the fields of its snapshot record that no array says.
@@ -35,7 +37,7 @@ class Actor:
     type: str
     attributes: dict[str, str]
     described: list[Any]
-    parent: int = NOBODY
+    parent: int = NO_ACTOR
     box: list[Any] = field(default_factory=lambda: list(NO_BOX))
     tags: bytes = b""
     stream: int = 0
@@ -122,7 +124,7 @@ class Table:
             if i > n:
                 self.index[other] = i - 1
         self.graves[actor.id] = actor.box
-        if len(self.graves) > MOURNED:
+        if len(self.graves) > REMEMBERED_DESTROYED:
             del self.graves[next(iter(self.graves))]
         self.changes += 1
 

@@ -15,7 +15,7 @@ import numpy as np
 from sim.actors.kinds import BODIES, VEHICLES, Vehicle
 from sim.actors.signs import SIGN
 from sim.carla.control import action_of
-from sim.carla.server.collisions import meet, touching
+from sim.carla.server.collisions import overlaps, resolve_collisions
 from sim.carla.server.rpc import Refused
 from sim.carla.server.snapshot import turned
 from sim.core.geometry import wrap
@@ -53,7 +53,7 @@ def move(moving, x, y, yaw, speed, steer, acceleration, wheelbase, weather, stee
         acceleration[i] = (speed[i] - before) / dt
 
 
-class Fleet:
+class Bodies:
     """The bodies of a served world.
 
     Attributes:
@@ -190,7 +190,7 @@ class Fleet:
         """A solid row, but one, that touches a box whose middle is at x, y [m]; -1 for none."""
         w = self.world
         arrays = w.x[0], w.y[0], w.yaw[0], w.length[0], w.width[0], w.overhang[0], w.kind[0], self.solid
-        return int(touching(but, x, y, yaw, length, width, *arrays))
+        return int(overlaps(but, x, y, yaw, length, width, *arrays))
 
     def push(self, i: int, velocity: list[float]) -> None:
         """Set the velocity that a body has from the next tick on, as CARLA has it [m/s].
@@ -225,7 +225,7 @@ class Fleet:
             world.wheelbase[0], world.weather[0], asked.steer, asked.acceleration, asked.reverse, self.limits,
             np.float32(dt), substeps,
         )  # fmt: skip
-        n = meet(
+        n = resolve_collisions(
             self._moving, before, world.x[0], world.y[0], world.yaw[0], world.speed[0], world.length[0],
             world.width[0], world.overhang[0], world.kind[0], self.physical, self.solid, bank,
             np.float32(dt), self._hits,

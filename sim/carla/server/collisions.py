@@ -17,7 +17,9 @@ _PUSH = np.float32(1.0)  # [m/s] at which bodies that are in each other come out
 
 
 @kernel
-def meet(moving, before, x, y, yaw, speed, length, width, overhang, kind, physical, solid, bank, dt, hits):
+def resolve_collisions(
+    moving, before, x, y, yaw, speed, length, width, overhang, kind, physical, solid, bank, dt, hits
+):
     """Stop the vehicles in rows `moving` that have run into something; list who has just begun to.
 
     Whoever first touches something stays where it is then, within it by less than a tick's way, and stands. From there
@@ -66,12 +68,12 @@ def meet(moving, before, x, y, yaw, speed, length, width, overhang, kind, physic
                 way = HALF * way
                 x[j], y[j] = x[j] + way * nx, y[j] + way * ny
             x[i], y[i] = x[i] - way * nx, y[i] - way * ny
-        n = meet_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, hits, n)
+        n = resolve_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, hits, n)
     return n
 
 
 @kernel(inline=True)
-def meet_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, hits, n):
+def resolve_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, hits, n):
     """Stop row i where it has run into scenery; returns how many hits are listed then."""
     middle = HALF * length[i] - overhang[i]
     cos, sin = math.cos(yaw[i]), math.sin(yaw[i])
@@ -84,7 +86,7 @@ def meet_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, hit
                 hits[n, 0], hits[n, 1], hits[n, 2] = i, -1, speed[i]
                 n += 1
             speed[i] = _0
-        elif deeper(cx, cy, cos, sin, length[i], width[i], bx, by, bank):
+        elif penetration(cx, cy, cos, sin, length[i], width[i], bx, by, bank):
             x[i], y[i], yaw[i] = before[0, i], before[1, i], before[2, i]
             speed[i] = _0
     return n
@@ -129,7 +131,7 @@ def overlap(i, j, x, y, yaw, length, width, overhang):
 
 
 @kernel(inline=True)
-def deeper(x, y, cos, sin, length, width, bx, by, bank):
+def penetration(x, y, cos, sin, length, width, bx, by, bank):
     """Whether a box that moved from bx, by to x, y went towards any piece of scenery that it touches."""
     column = int(np.floor((x - bank.cell_origin[0, 0]) / _CELL))
     row = int(np.floor((y - bank.cell_origin[0, 1]) / _CELL))
@@ -151,7 +153,7 @@ def deeper(x, y, cos, sin, length, width, bx, by, bank):
 
 
 @kernel
-def touching(i, cx, cy, yaw, along, across, x, y, yaws, length, width, overhang, kind, solid):
+def overlaps(i, cx, cy, yaw, along, across, x, y, yaws, length, width, overhang, kind, solid):
     """The first solid row but i whose box touches the one of `along` x `across` [m] at cx, cy, -1 for none."""
     cos, sin = math.cos(yaw), math.sin(yaw)
     for j in range(1, kind.shape[0]):

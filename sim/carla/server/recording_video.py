@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sim.carla.server.debug_drawing import Eye, in_view, letter, on_plan, paint, paint_plan
-from sim.carla.server.replay import Playback, Who
+from sim.carla.server.replay import Replay, ReplayedActor
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import WEATHER_INDEX
 from sim.render.rgb import render
@@ -38,13 +38,13 @@ class Shot:
     """
 
     title: str
-    who: Who | None
+    who: ReplayedActor | None
     width: int = VIEW.width
     height: int = VIEW.height
     span: float = SPAN
 
 
-def film(playback: Playback, shot: Shot) -> Iterator[np.ndarray]:
+def film(playback: Replay, shot: Shot) -> Iterator[np.ndarray]:
     """A picture (H, W, 3) for every moment of a recording, from the birth of whoever is followed on.
 
     Once that one has gone, the picture stays where it was last.
@@ -69,7 +69,7 @@ def film(playback: Playback, shot: Shot) -> Iterator[np.ndarray]:
             yield _page(shot, moment, _road(moment, camera, row), beside)
 
 
-def _behind(playback: Playback, camera: Camera, row: int, trail: list[tuple[float, float]]) -> Camera:
+def _behind(playback: Replay, camera: Camera, row: int, trail: list[tuple[float, float]]) -> Camera:
     """The camera behind whoever is in `row`, of which row 0 is put there; and the trail goes on."""
     world = playback.fleet.world
     for name in ("x", "y", "yaw", "speed", "steer"):
@@ -81,7 +81,7 @@ def _behind(playback: Playback, camera: Camera, row: int, trail: list[tuple[floa
     return replace(camera, forward=-float(world.overhang[0, row]) - BEHIND, up=up)
 
 
-def _road(playback: Playback, camera: Camera, row: int) -> np.ndarray:
+def _road(playback: Replay, camera: Camera, row: int) -> np.ndarray:
     """What is seen from where row 0 has the camera."""
     world = playback.fleet.world
     world.tick[0] = playback.moments
@@ -93,7 +93,7 @@ def _road(playback: Playback, camera: Camera, row: int) -> np.ndarray:
     return hud(picture, abs(float(world.speed[0, row])), float(world.steer[0, row])) if row else picture
 
 
-def _whole(playback: Playback, shot: Shot) -> Viewport:
+def _whole(playback: Replay, shot: Shot) -> Viewport:
     """The whole map."""
     ground = playback.road_map.ground
     size = np.array(ground.levels[0].shape[1::-1]) * ground.texel
@@ -102,13 +102,13 @@ def _whole(playback: Playback, shot: Shot) -> Viewport:
     return Viewport((x, y), across, shot.width, shot.height)
 
 
-def _wet(playback: Playback) -> float:
+def _wet(playback: Replay) -> float:
     """How wet it is, 0 to 1."""
     return float(playback.fleet.world.weather[0, WEATHER_INDEX["wetness"]]) / 100
 
 
 def _from_above(
-    playback: Playback, window: Viewport, row: int = 0, lines: Sequence[Line] = (), base: np.ndarray | None = None
+    playback: Replay, window: Viewport, row: int = 0, lines: Sequence[Line] = (), base: np.ndarray | None = None
 ) -> np.ndarray:
     """A piece of the map with everybody, lights and drawings; whoever is in `row` has a white rim."""
     lamps = lamps_of(playback.maps.arrays, playback.fleet.world, 0)
@@ -118,7 +118,7 @@ def _from_above(
     return letter(picture, playback.drawings, on_plan(window), 11)
 
 
-def _boxes(playback: Playback, row: int) -> list[Box]:
+def _boxes(playback: Replay, row: int) -> list[Box]:
     """Everybody from above, whoever is in `row` last and as ours."""
     world = playback.fleet.world
     boxes = list(boxes_of(world, 0))
@@ -129,7 +129,7 @@ def _boxes(playback: Playback, row: int) -> list[Box]:
     return boxes
 
 
-def _page(shot: Shot, playback: Playback, road: np.ndarray | None, above: np.ndarray) -> np.ndarray:
+def _page(shot: Shot, playback: Replay, road: np.ndarray | None, above: np.ndarray) -> np.ndarray:
     """Both pictures side by side, with what one has to know around them."""
     left = 0 if road is None else road.shape[1] + _EDGE
     width, low = left + above.shape[1] + 2 * _EDGE, _HEAD + above.shape[0]

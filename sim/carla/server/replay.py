@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim.carla.blueprint_library import BLUEPRINTS
-from sim.carla.server.bodies import Fleet
+from sim.carla.server.bodies import Bodies
 from sim.carla.server.debug_drawing import Drawing, drawing_of, visible
 from sim.carla.server.lights import ALWAYS, NOON
 from sim.carla.server.spawning import row_of, sign_of
@@ -23,7 +23,7 @@ HEROES = ("hero", "ego_vehicle", "ego")
 
 
 @dataclass(frozen=True)
-class Who:
+class ReplayedActor:
     """Somebody with a body: its id, blueprint and role."""
 
     id: int
@@ -34,7 +34,7 @@ class Who:
         return f"{self.id} {self.type} {self.role}".rstrip()
 
 
-class Playback:
+class Replay:
     """A recording that is gone through.
 
     Args:
@@ -58,14 +58,14 @@ class Playback:
         self.tick = float(head["tick"])
         self.maps = MapBatch()
         self.maps.add(self.road_map)
-        self.fleet = Fleet()
+        self.fleet = Bodies()
         self.fleet.world.clock[0] = NOON
         self.rows: dict[int, int] = {}
         self.drawings: list[Drawing] = []
         self.time, self.moments = 0.0, 0
         self._lines = lines
 
-    def __iter__(self) -> Iterator[Playback]:
+    def __iter__(self) -> Iterator[Replay]:
         """Go on from moment to moment; gives itself in each."""
         for line in self._lines:
             for name, told in line.items():
@@ -118,13 +118,13 @@ class Playback:
                 world.steer[0, row] = wheels
 
 
-def cast_of(lines: Iterable[dict[str, Any]]) -> list[Who]:
+def actors_of(lines: Iterable[dict[str, Any]]) -> list[ReplayedActor]:
     """Everybody with a body who is there at any time, in the order of births."""
     bodies = {name for name, blueprint in BLUEPRINTS.items() if blueprint.body}
-    return [Who(line["born"], line["type"], line["role"]) for line in lines if line.get("type") in bodies]
+    return [ReplayedActor(line["born"], line["type"], line["role"]) for line in lines if line.get("type") in bodies]
 
 
-def followed(cast: Sequence[Who], wanted: str = "") -> Who | None:
+def followed(cast: Sequence[ReplayedActor], wanted: str = "") -> ReplayedActor | None:
     """Whom a film follows: who has an id, a role or a blueprint; of no wish, a hero before a vehicle before anybody.
 
     Returns:

@@ -19,7 +19,7 @@ from typing import Any, cast
 import msgpack
 
 from sim.carla.server import wire
-from sim.carla.server.activity_log import Tally
+from sim.carla.server.activity_log import ActivityLog
 
 LARGEST = 256 << 20  # [bytes] of one call: maps come as one string
 MOST = 1 << 20  # elements of one array: more are announced by nobody who has them
@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         tally: counts clients, unknown methods and what goes wrong.
     """
 
-    def __init__(self, methods: Mapping[str, Method], server: Any, tally: Tally) -> None:
+    def __init__(self, methods: Mapping[str, Method], server: Any, tally: ActivityLog) -> None:
         self._methods, self._server, self._tally = methods, server, tally
         self._unpacker = msgpack.Unpacker(
             raw=False, strict_map_key=False, unicode_errors="surrogateescape", max_buffer_size=LARGEST,

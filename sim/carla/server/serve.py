@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sim.carla.blueprint_library import OF_BODY
 from sim.carla.blueprints import BOOL
 from sim.carla.server import methods, recorder  # noqa: F401  (they register their methods)
-from sim.carla.server.activity_log import Tally
+from sim.carla.server.activity_log import ActivityLog
 from sim.carla.server.actors import Actor
 from sim.carla.server.registry import METHODS
 from sim.carla.server.rpc import Connection, Refused
@@ -49,7 +49,7 @@ class Server:
     def __init__(self, road_map: RoadMap, name: str, search: Sequence[Path] = ()) -> None:
         self._first, self.map_name, self._search = road_map, name, tuple(search)
         self.streams = Streams()
-        self.tally = Tally()
+        self.tally = ActivityLog()
         self.connections: set[Connection] = set()
         self.pending: RoadMap | None = None
         self.managers: dict[int, str] = {}  # ports of Traffic Managers, which live in clients, and their hosts

@@ -19,7 +19,7 @@ def motion(rows, x, y, yaw, speed, turning, middle, physical, dt, out):
     """Location, rotation, velocity, angular velocity and acceleration of rows, in CARLA's frame.
 
     Args:
-        rows: (K,) of the fleet; x, y, yaw, speed, turning, middle, physical: (N,), see `Fleet`. dt: of the tick [s].
+        rows: (K,) of the fleet; x, y, yaw, speed, turning, middle, physical: (N,), see `Bodies`. dt: of the tick [s].
         out: (K, 15) float32, which holds the velocity of the last tick in columns 6 to 8.
     """
     degrees = np.float32(180.0 / math.pi)

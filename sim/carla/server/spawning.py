@@ -7,7 +7,7 @@ from typing import Any
 
 from sim.actors.signs import POST, SignDesign, pack_sign
 from sim.carla.blueprints import BOOL, COLOUR, FLOAT, INT, Attribute, Blueprint
-from sim.carla.server.bodies import Fleet
+from sim.carla.server.bodies import Bodies
 from sim.carla.server.rpc import Refused
 from sim.datatypes.episode import SignSpec
 from sim.render.assets.sign_art import design_of
@@ -45,7 +45,7 @@ def _check(blueprint: Blueprint, attribute: Attribute, value: str) -> None:
         elif attribute.type == FLOAT:
             fits = math.isfinite(float(value))
         else:
-            fits = attribute.type != COLOUR or look_from(value) >= 0
+            fits = attribute.type != COLOUR or appearance_from(value) >= 0
     except (ValueError, Refused):
         fits = False
     if not fits:
@@ -89,15 +89,15 @@ def sign_of(body: str, values: dict[str, str]) -> tuple[SignDesign, float] | Non
         raise Refused(str(error)) from error
 
 
-def row_of(fleet: Fleet, body: str, values: dict[str, str], sign: tuple[SignDesign, float] | None) -> int:
+def row_of(fleet: Bodies, body: str, values: dict[str, str], sign: tuple[SignDesign, float] | None) -> int:
     """Row of a new body with a blueprint's attributes; `sign` as `sign_of` gives it."""
     if sign is None:
-        return fleet.add(body, look_from(values["color"]))
+        return fleet.add(body, appearance_from(values["color"]))
     face, wear = sign
     return fleet.add_board(pack_sign(face, wear), face.panel[1] + face.panel[2], POST)
 
 
-def look_from(colour: str) -> int:
+def appearance_from(colour: str) -> int:
     """Packed 0xRRGGBB of a colour as CARLA writes it, such as "255,0,0".
 
     Raises:
@@ -112,7 +112,7 @@ def look_from(colour: str) -> int:
     return red << 16 | green << 8 | blue
 
 
-def aside(place: list[Any], most: float, number: int) -> list[Any]:
+def nudged(place: list[Any], most: float, number: int) -> list[Any]:
     """A place a little to one side, by chance that a number decides: which birth on its map this is.
 
     Agents that ask whether somebody is ahead at an angle of more than 0 degrees do not see who is exactly ahead.

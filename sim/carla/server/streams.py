@@ -13,10 +13,10 @@ from typing import cast
 
 WAITING = 8  # frames that wait for a slow reader at most
 BUFFERED = 1 << 20  # [bytes] handed to the socket before a reader counts as slow
-PATIENCE = 0.25  # [s] that a tick waits for whoever has just asked for a stream's token and has not subscribed yet
-PROMISES = 256  # tokens of one stream that are waited for at once
+STALL_TIMEOUT = 0.25  # [s] that a tick waits for whoever has just asked for a stream's token and has not subscribed yet
+MOST_EXPECTED = 256  # tokens of one stream that are waited for at once
 MOST_ALIASES = 65536  # so many clients may have come since one whose reader comes a second time
-YOUNG = 20  # frames that a reader has had, of a sensor's, while it may be stopped at any moment
+CATCHING_UP = 20  # frames that a reader has had, of a sensor's, while it may be stopped at any moment
 GRACE = 0.0004  # [s] that a young reader has for a frame before its client goes on
 LINGER = 30.0  # [s] that readers of a stream that has ended stay connected
 _LENGTH = struct.Struct("<I")
@@ -27,11 +27,13 @@ class Stream:
 
     def __init__(self) -> None:
         self.sessions: set[Session] = set()
-        self.promised: deque[float] = deque(maxlen=PROMISES)  # when tokens were given that nobody has come with yet
+        self.promised: deque[float] = deque(
+            maxlen=MOST_EXPECTED
+        )  # when tokens were given that nobody has come with yet
 
     def forget(self, now: float) -> None:
         """Whoever has not come in time has changed its mind."""
-        while self.promised and self.promised[0] + PATIENCE <= now:
+        while self.promised and self.promised[0] + STALL_TIMEOUT <= now:
             self.promised.popleft()
 
 
@@ -134,7 +136,7 @@ class Streams:
                 return
             self._arrived.clear()
             try:
-                await asyncio.wait_for(self._arrived.wait(), first + PATIENCE - now)
+                await asyncio.wait_for(self._arrived.wait(), first + STALL_TIMEOUT - now)
             except asyncio.TimeoutError:
                 continue
 
@@ -152,7 +154,7 @@ class Streams:
         for session in tuple(stream.sessions):
             self.sent += 1
             session.send(framed)
-            if session.sent < YOUNG:
+            if session.sent < CATCHING_UP:
                 session.sent += 1
                 self.young = True
 

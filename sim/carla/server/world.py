@@ -14,15 +14,15 @@ from sim.actors.tags import TAG_OF_KIND
 from sim.carla.blueprint_library import BLUEPRINTS
 from sim.carla.blueprints import Blueprint
 from sim.carla.server import wire
-from sim.carla.server.actors import NO_ROW, NOBODY, Actor, Table, composed
-from sim.carla.server.bodies import CONTROLS, Fleet
+from sim.carla.server.actors import NO_ACTOR, NO_ROW, Actor, Table, composed
+from sim.carla.server.bodies import CONTROLS, Bodies
 from sim.carla.server.collisions import in_scenery
 from sim.carla.server.debug_drawing import MOST, Drawing, visible
 from sim.carla.server.lights import NOON, lights_of
 from sim.carla.server.rpc import Refused
 from sim.carla.server.sensors import sensor_of
 from sim.carla.server.snapshot import MOVES, lights_before, motion
-from sim.carla.server.spawning import COLLISION, aside, attributes_of, place_from, row_of, sign_of, truth_of
+from sim.carla.server.spawning import COLLISION, attributes_of, nudged, place_from, row_of, sign_of, truth_of
 from sim.carla.server.speed_limits import SpeedLimits
 from sim.carla.server.streams import Streams
 from sim.carla.server.vehicle_control import mass_of, pedals_for
@@ -79,7 +79,7 @@ class ServedWorld:
         self.maps.add(road_map)
         self.episode += 1
         self.elapsed = 0.0
-        self.table, self.fleet = Table(), Fleet()
+        self.table, self.fleet = Table(), Bodies()
         self.fleet.world.clock[0] = NOON
         self.weather = [float(v) for v in Weather().array()]
         self._rows_of = -1
@@ -91,7 +91,7 @@ class ServedWorld:
         self.contacts: list[tuple[int, int, list[float]]] = []
         self._news |= wire.MAP_CHANGED
         self._first_id = self._next_id  # ids go on over all maps, and chance begins anew on each
-        self.spectator = self._admit("spectator", [], NOBODY)
+        self.spectator = self._admit("spectator", [], NO_ACTOR)
         graph = lane_graph(road_map.opendrive, road_map.name)
         self.lights = lights_of(graph, self.maps.arrays.scenery, self._admit, self.table)
         self.limits = SpeedLimits(graph)
@@ -147,7 +147,7 @@ class ServedWorld:
         self.table.add(actor)
         return actor
 
-    def spawn(self, description: list[Any], place: list[Any], parent: int = NOBODY, rigid: bool = True) -> Actor:
+    def spawn(self, description: list[Any], place: list[Any], parent: int = NO_ACTOR, rigid: bool = True) -> Actor:
         """A new actor of a blueprint.
 
         Args:
@@ -164,7 +164,7 @@ class ServedWorld:
             raise Refused(
                 f"there is no blueprint {kind!r}; the library has {len(BLUEPRINTS)}, see get_blueprint_library()"
             )
-        if parent != NOBODY:
+        if parent != NO_ACTOR:
             self.actor(parent)
         return self._embody(
             blueprint, [number, kind, attributes_of(blueprint, attributes)], place_from(place), parent, rigid
@@ -192,10 +192,10 @@ class ServedWorld:
         Raises:
             Refused: where a vehicle or a walker would stand within somebody else, or within scenery.
         """
-        if parent != NOBODY:
+        if parent != NO_ACTOR:
             return composed(self.place_of(self.actor(parent)), place)
         jitter = float(values.get("spawn_jitter", "0"))
-        where = aside(place, jitter, self._next_id - self._first_id) if jitter else place
+        where = nudged(place, jitter, self._next_id - self._first_id) if jitter else place
         body = BODIES.get(blueprint.body)
         if body is None or blueprint.id.startswith("static.") or truth_of(values.get("spawn_overlap", "false")):
             return where
@@ -211,7 +211,7 @@ class ServedWorld:
         world = self.fleet.world
         length, width, height = (float(a[0, actor.row]) for a in (world.length, world.width, world.height))
         actor.box = [[0.0, 0.0, height / 2], [length / 2, width / 2, height / 2], [0.0, 0.0, 0.0], actor.id]
-        if actor.parent != NOBODY:  # whoever is carried is moved by its carrier, through whatever is in the way
+        if actor.parent != NO_ACTOR:  # whoever is carried is moved by its carrier, through whatever is in the way
             self.fleet.set_physical(actor.row, False)
             self.fleet.solid[actor.row] = False
 
@@ -221,7 +221,7 @@ class ServedWorld:
         if actor is None or actor is self.spectator or actor.type.startswith("traffic."):
             return False
         for child in [a for a in self.table.by_id.values() if a.parent == number]:
-            child.place, child.parent = self.place_of(child), NOBODY
+            child.place, child.parent = self.place_of(child), NO_ACTOR
             if child.row != NO_ROW:
                 self.fleet.solid[child.row] = True
         self._silence(actor)
@@ -242,7 +242,7 @@ class ServedWorld:
         if actor.row != NO_ROW:
             at, yaw, _ = self.fleet.places(np.array([actor.row]))
             return [at[0].tolist(), [0.0, float(yaw[0]), 0.0]]
-        if actor.parent != NOBODY and (parent := self.table.by_id.get(actor.parent)) is not None:
+        if actor.parent != NO_ACTOR and (parent := self.table.by_id.get(actor.parent)) is not None:
             return composed(self.place_of(parent), actor.place)
         return actor.place
 
@@ -253,9 +253,9 @@ class ServedWorld:
             Refused: for what is no place.
         """
         actor.place = place_from(place)
-        if actor.row != NO_ROW and actor.parent == NOBODY:
+        if actor.row != NO_ROW and actor.parent == NO_ACTOR:
             self.fleet.put(actor.row, actor.place)
-        if actor.row == NO_ROW and actor.parent == NOBODY:
+        if actor.row == NO_ROW and actor.parent == NO_ACTOR:
             self._write_place(actor)
 
     # --------------------------------------------------------------------------------------------------- time
@@ -339,7 +339,7 @@ class ServedWorld:
         yaw = float(self.fleet.world.yaw[0, who.row])
         pushed = -mass_of(who) * speed
         impulse = [pushed * math.cos(yaw), -pushed * math.sin(yaw), 0.0]
-        self.contacts.append((who.id, NOBODY if other is None else other.id, impulse))
+        self.contacts.append((who.id, NO_ACTOR if other is None else other.id, impulse))
         if other is not None:
             self.contacts.append((other.id, who.id, [-v for v in impulse]))
 
@@ -377,10 +377,10 @@ class ServedWorld:
         driven = [a for a in bodies if a.type.startswith("vehicle.")]
         self._driven_rows = np.array([a.row for a in driven], np.int64)
         self._driven_records = np.array([self.table.index[a.id] for a in driven], np.int64)
-        self._riders = [a for a in bodies if a.parent != NOBODY]
-        self._carried = [(self.table.index[a.id], a) for a in actors if a.row == NO_ROW and a.parent != NOBODY]
+        self._riders = [a for a in bodies if a.parent != NO_ACTOR]
+        self._carried = [(self.table.index[a.id], a) for a in actors if a.row == NO_ROW and a.parent != NO_ACTOR]
         for a in actors:
-            if a.row == NO_ROW and a.parent == NOBODY:  # whoever stands by itself moves only when it is put somewhere
+            if a.row == NO_ROW and a.parent == NO_ACTOR:  # whoever stands by itself moves only when it is put somewhere
                 self._write_place(a)
         self._rows_of, self._told = self.table.changes, -1
 

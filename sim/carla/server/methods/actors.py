@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sim.carla.server.actors import NO_BOX, NO_ROW, NOBODY
+from sim.carla.server.actors import NO_ACTOR, NO_BOX, NO_ROW
 from sim.carla.server.registry import served
 from sim.carla.server.rpc import Refused
 
@@ -55,7 +55,7 @@ def set_actor_transform(server: Any, number: int, place: list[Any]) -> None:
 def set_actor_location(server: Any, number: int, location: list[float]) -> None:
     """Put an actor somewhere else, looking where it looks."""
     actor = server.world.actor(number)
-    turned = server.world.place_of(actor)[1] if actor.parent == NOBODY else actor.place[1]
+    turned = server.world.place_of(actor)[1] if actor.parent == NO_ACTOR else actor.place[1]
     server.world.put(actor, [location, turned])
 
 
@@ -89,7 +89,7 @@ def set_actor_simulate_physics(server: Any, number: int, on: bool) -> None:
     if actor is None and not server.world.was_born(number):
         raise Refused(f"actor {number!r:.80} was never born")
     if actor is not None and actor.row != NO_ROW:
-        server.world.fleet.set_physical(actor.row, bool(on) and actor.parent == NOBODY)
+        server.world.fleet.set_physical(actor.row, bool(on) and actor.parent == NO_ACTOR)
 
 
 @served("set_actor_collisions")
@@ -97,7 +97,7 @@ def set_actor_collisions(server: Any, number: int, on: bool) -> None:
     """Whether an actor runs into others and they into it; whoever is carried does not."""
     actor = server.world.actor(number)
     if actor.row != NO_ROW:
-        server.world.fleet.solid[actor.row] = bool(on) and actor.parent == NOBODY
+        server.world.fleet.solid[actor.row] = bool(on) and actor.parent == NO_ACTOR
 
 
 @served("get_actor_bounding_box", "value")

@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.actors.tags import TAGS
 from sim.carla.server import wire
-from sim.carla.server.actors import NO_ROW, NOBODY, Actor
+from sim.carla.server.actors import NO_ACTOR, NO_ROW, Actor
 from sim.carla.server.rpc import Refused
 
 _SOON = 1e-6  # [s] by which a sum of ticks may miss the moment that is meant
@@ -101,7 +101,7 @@ def truth(name: str, text: str) -> bool:
 
 def bearer(world: Any, actor: Actor) -> Actor | None:
     """Who carries a sensor with a body of its own; None for one that stands by itself."""
-    parent = world.table.by_id.get(actor.parent) if actor.parent != NOBODY else None
+    parent = world.table.by_id.get(actor.parent) if actor.parent != NO_ACTOR else None
     return parent if parent is not None and parent.row != NO_ROW else None
 
 
@@ -122,4 +122,4 @@ def unseen(world: Any, row: int) -> Iterator[None]:
 def scenery_as_actor(tag: int) -> list[Any]:
     """What stands on a map, as the Actor that CARLA makes up for it: type `static.` and the name of its tag."""
     name = f"static.{TAGS[tag].lower()}" if 0 < tag < len(TAGS) else _UNKNOWN
-    return [0, NOBODY, [0, name, []], [[0.0] * 3, [0.0] * 3, [0.0] * 3, 0], bytes([tag]), b""]
+    return [0, NO_ACTOR, [0, name, []], [[0.0] * 3, [0.0] * 3, [0.0] * 3, 0], bytes([tag]), b""]

@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.actors.tags import TAG_OF_KIND
 from sim.carla.server import wire
-from sim.carla.server.actors import NO_ROW, NOBODY, Actor, turned
+from sim.carla.server.actors import NO_ACTOR, NO_ROW, Actor, turned
 from sim.carla.server.sensors.base import Sensor, bearer, scenery_as_actor, truth, unseen
 from sim.sensors.raycast import cast_rays
 
@@ -32,7 +32,7 @@ class Collision(Sensor):
 
 
 def _other(world: Any, parent: Actor, number: int) -> list[Any]:
-    other = world.table.by_id.get(number) if number != NOBODY else None
+    other = world.table.by_id.get(number) if number != NO_ACTOR else None
     return scenery_as_actor(nearest_scenery(world, parent)) if other is None else list(other.packed())
 
 
