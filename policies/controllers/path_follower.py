@@ -69,8 +69,8 @@ class DrivingStyle:
     def array(self) -> np.ndarray:
         """(9,) float32 in the order of the fields."""
         return np.array(
-            [self.cruise, self.lateral, self.braking, self.speed_gain, self.max_acceleration, self.max_braking, self.sight,
-             self.lateral_clearance, self.stop_line_lookahead], np.float32,
+            [self.cruise, self.lateral, self.braking, self.speed_gain, self.max_acceleration, self.max_braking,
+             self.sight, self.lateral_clearance, self.stop_line_lookahead], np.float32,
         )  # fmt: skip
 
 
