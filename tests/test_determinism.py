@@ -29,7 +29,7 @@ from sim.datatypes.vocabulary import OUTCOME
 from sim.render.rgb import render
 from sim.world.embedded import EmbeddedWorld
 from sim.world.rollout import DYNAMIC_FIELDS, PrivilegedInput, observe_for, rollout
-from tests.worlds import SMALL, row_bytes
+from tests.support.worlds import SMALL, row_bytes
 
 TICKS = 12
 

@@ -1,7 +1,7 @@
 """What the pages say is tried: code is run, scenarios are loaded, commands are parsed or run, links are followed.
 
 The pages are README.md and docs/*.md. A fenced block is checked by its language: `python` runs in an interpreter of
-its own, `yaml` is a scenario, `yml` a workflow (`tests/carla/test_pages.py`), `xml` is a route file, `console` is
+its own, `yaml` is a scenario, `yml` a workflow (`tests/sim/carla/test_pages.py`), `xml` is a route file, `console` is
 commands with what they say, and a block without a language is command lines or the drawing of the data flow.
 """
 
@@ -35,7 +35,7 @@ from scenarios.sampling.leaderboard_routes import read_routes
 from scenarios.sampling.sample import balanced_batch, cells, decision, twin, valuation
 from scenarios.scenario import ALL_EPISODES, Scenario, from_text, load_scenario
 from sim.datatypes.camera import Camera
-from tests.architecture import PACKAGES, ROOT
+from tests.support.source_tree import PACKAGES, ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = PAGES[0].read_text()
@@ -117,8 +117,8 @@ def _typed(words: list[str]) -> str:
 
 
 COMMANDS = {_typed(w): w for w in [*_lines("dagger"), *_inline()]}
-LONG = "thinking"  # all families are dear even with an episode each; tests/dagger/test_thinking.py drives a few
-ELSEWHERE = "--backend"  # these want a server, which tests/carla has
+LONG = "thinking"  # all families are dear even with an episode each; tests/dagger/evaluation/test_family_table.py drives a few
+ELSEWHERE = "--backend"  # these want a server, which tests/sim/carla has
 CHEAP = [
     c for c, words in COMMANDS.items()
     if words[0] in SHORTER and LONG not in words and ELSEWHERE not in words and words in _lines("dagger")

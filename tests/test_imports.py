@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.architecture import PACKAGES, ROOT, imports, modules, package_of
+from tests.support.source_tree import PACKAGES, ROOT, imports, modules, package_of
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 

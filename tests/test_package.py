@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture import ROOT, modules
+from tests.support.source_tree import ROOT, modules
 
 SOURCES = ("sim", "scenarios", "policies", "dagger", "probes", "pyproject.toml", "LICENSE", "README.md")
 

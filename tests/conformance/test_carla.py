@@ -10,8 +10,8 @@ import pytest
 
 from sim.carla.client import CarlaWorld
 from sim.world.conformance import BackendConformance
-from tests.servers import served
-from tests.worlds import SMALL
+from tests.support.servers import served
+from tests.support.worlds import SMALL
 
 
 class TestCarla(BackendConformance):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sim.world.conformance import BackendConformance
 from sim.world.embedded import EmbeddedWorld
-from tests.worlds import SMALL
+from tests.support.worlds import SMALL
 
 
 class TestEmbedded(BackendConformance):

@@ -31,8 +31,8 @@ from sim.world.backend import Backend
 from sim.world.backends import backend_log, new_worlds, use_backend
 from sim.world.embedded import EmbeddedWorld
 from sim.world.rollout import PrivilegedInput, observe_for
-from tests.stand_in import ElsewhereWorlds
-from tests.worlds import SMALL
+from tests.support.stand_in_backend import ElsewhereWorlds
+from tests.support.worlds import SMALL
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from dagger import cli
-from tests.dagger import scoring
+from tests.support import scoring
 
 TINY = {
     "train": {
@@ -282,7 +282,7 @@ def _checkpoints(folder: Path) -> dict[str, str]:
 def _process(arguments: list[str]) -> subprocess.Popen[str]:
     root = Path(cli.__file__).parent.parent
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.dagger.scoring", "run", *arguments], cwd=root, text=True,
+        [sys.executable, "-m", "tests.support.scoring", "run", *arguments], cwd=root, text=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.architecture import ROOT, modules
+from tests.support.source_tree import ROOT, modules
 
 KNOWING = (
     "policies.evaluate",

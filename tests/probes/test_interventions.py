@@ -20,8 +20,8 @@ from probes.trace import trace
 from scenarios.sampling.sample import balanced_batch
 from scenarios.scenario import Scenario, load_scenario
 from sim.world.backends import use_backend
-from tests.stand_in import ElsewhereWorlds
-from tests.worlds import SMALL
+from tests.support.stand_in_backend import ElsewhereWorlds
+from tests.support.worlds import SMALL
 
 DRAWS, SEED = 3, 77
 
