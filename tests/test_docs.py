@@ -117,7 +117,7 @@ def _typed(words: list[str]) -> str:
 
 
 COMMANDS = {_typed(w): w for w in [*_lines("dagger"), *_inline()]}
-LONG = "thinking"  # all families are dear even with an episode each; tests/dagger/evaluation/test_family_table.py drives a few
+LONG = "thinking"  # all families take long; tests/dagger/evaluation/test_family_table.py drives a few
 ELSEWHERE = "--backend"  # these want a server, which tests/sim/carla has
 CHEAP = [
     c for c, words in COMMANDS.items()

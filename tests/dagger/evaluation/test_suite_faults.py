@@ -73,7 +73,8 @@ def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def _driver(deed: str, place: int) -> str:
     """A driver as somebody might bring it; a module of its own for each, for modules are imported once."""
     name = f"sabotage_{deed}_{place}"
-    text = f"from tests.dagger.evaluation.test_suite_faults import Saboteur\ndef driver():\n    return Saboteur({deed!r}, {place})\n"
+    text = "from tests.dagger.evaluation.test_suite_faults import Saboteur\n"
+    text += f"def driver():\n    return Saboteur({deed!r}, {place})\n"
     Path(f"{name}.py").write_text(text)
     return f"{name}:driver"
 
