@@ -1,4 +1,4 @@
-"""Draws the sheets of road users and of traffic lights of the gallery.
+"""Draws the pictures of road users and traffic lights of docs/reference/actors.md.
 
     python benchmarks/actors.py
     python benchmarks/actors.py --out /folder/for/a/look

@@ -1,4 +1,4 @@
-"""Draws how ego moves for the gallery: braking, pedal and wheel, bends too fast, reverse. Prints the figures as well.
+"""Draws docs/images/dynamics.png (braking, pedal and wheel, bends, reverse) and prints the figures.
 
     python benchmarks/dynamics.py
     python benchmarks/dynamics.py --out /folder/for/a/look

@@ -1,4 +1,4 @@
-"""Draws the pictures of actors with errands of the gallery: barriers and a ball, a queue, a cut-in, a tailgater.
+"""Draws the pictures of docs/reference/actors.md: barriers and a ball, an all-way stop, a cut-in, a tailgater.
 
     python benchmarks/errands.py
     python benchmarks/errands.py --out /folder/for/a/look

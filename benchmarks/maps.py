@@ -1,4 +1,4 @@
-"""Draws the gallery of maps: every generator and every file in $HOMUNCULUS_MAPS from above, with its lane graph.
+"""Draws the maps of docs/reference/maps.md: generators and files of $HOMUNCULUS_MAPS from above, with lane graphs.
 
     python benchmarks/maps.py
     python benchmarks/maps.py --out /folder/for/a/look --only roundabout merge
@@ -27,7 +27,7 @@ from sim.viz.top_down import INK, SHARPNESS, Text, background, rounded_box, text
 from sim.viz.viewport import Viewport
 
 FOLDER = Path(__file__).parent.parent / "docs" / "images"
-TOWNS = ("Town01", "Town02")  # of the files, these belong to the gallery
+TOWNS = ("Town01", "Town02")  # of the files, these are on the page
 WIDE, TALLEST, LEAST = 860, 640, 190  # [px]
 EDGE = 9.0  # [m] around the lanes
 LANE: Colour = (40, 110, 215)

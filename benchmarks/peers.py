@@ -96,7 +96,7 @@ def ours_alone() -> Callable[[], object]:
     import gymnasium as gym
     import numpy as np
 
-    env = gym.make("scenarios.gym.registration:homunculus/Drive-v0", scenario="rain-turn")
+    env = gym.make("scenarios:homunculus/Drive-v0", scenario="rain-turn")
     return stepping(env, np.array([0.0, 0.2], np.float32))
 
 
@@ -105,7 +105,7 @@ def ours_fleet(worlds: int) -> Callable[[], object]:
     import gymnasium as gym
     import numpy as np
 
-    name = "scenarios.gym.registration:homunculus/Drive-v0"
+    name = "scenarios:homunculus/Drive-v0"
     fleet = gym.make_vec(name, worlds, "vector_entry_point", scenario="rain-turn", threads=1)
     fleet.reset(seed=0)
     action = np.tile(np.array([0.0, 0.2], np.float32), (worlds, 1))

@@ -1,4 +1,4 @@
-"""Redraws the pictures of the README: twins in a film strip, and weathers beside what the learner sees of them.
+"""Redraws docs/images/twins.png and weathers.png: twins in a film strip, and weathers beside what the learner sees.
 
     python benchmarks/pictures.py
     python benchmarks/pictures.py --out /folder/for/a/look

@@ -1,4 +1,4 @@
-"""How long every sensor takes, and one place seen by all of them: the gallery's pictures.
+"""Measures every sensor, and draws one place seen by all of them for docs/reference/sensors.md.
 
     python benchmarks/sensors.py                 # prints microseconds a frame, redraws docs/images/sensor-*.png
     python benchmarks/sensors.py --only pictures

@@ -1,4 +1,4 @@
-"""Draws the sheets of signs of the gallery, and measures how far words can be told apart and what a sign costs.
+"""Draws the pictures of docs/reference/signs.md, and measures legibility and the cost of a sign.
 
     python benchmarks/signs.py
     python benchmarks/signs.py --out /folder/for/a/look --measure

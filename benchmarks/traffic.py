@@ -1,4 +1,4 @@
-"""Draws traffic for the gallery, and measures it: how fast it flows, how long anybody waits, whether anybody is hit.
+"""Draws traffic for docs/reference/traffic.md, and measures its speed, waiting times and collisions.
 
     python benchmarks/traffic.py
     python benchmarks/traffic.py --out /folder/for/a/look --seeds 0

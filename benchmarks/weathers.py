@@ -1,4 +1,4 @@
-"""Draws the gallery's sheets of weather: every weather in one place, and one episode in which rain sets in.
+"""Draws the pictures of docs/reference/weather.md: one place in many weathers, and one episode in which rain sets in.
 
     python benchmarks/weathers.py
     python benchmarks/weathers.py --out /folder/for/a/look

@@ -18,7 +18,7 @@ def check_backend(backend: str, port: tuple[int, ...]) -> None:
     """Refuse a backend that there is not, and ports that cannot be.
 
     Raises:
-        BadInput: naming what is known.
+        UsageError: naming what is known.
     """
     if backend not in BACKENDS:
         raise UsageError(

@@ -36,7 +36,7 @@ def check_seed(seed: int) -> None:
     """Refuse a seed from which no episodes can be numbered: ten million belong to each, below 2**32.
 
     Raises:
-        BadInput: with the range.
+        UsageError: with the range.
     """
     if not 0 <= seed < MOST_SEEDS:
         raise UsageError(f"--seed was given {seed}; wanted 0 to {MOST_SEEDS - 1}")
@@ -207,7 +207,7 @@ def read_config(path: Path, defaults: T) -> T:
     """`defaults` with a YAML file over them.
 
     Raises:
-        BadInput, ScenarioError: for a file that cannot be read, and for any mistake in it.
+        UsageError, ScenarioError: for a file that cannot be read, and for any mistake in it.
     """
     try:
         text = Path(path).read_text("utf-8")
@@ -238,7 +238,7 @@ def parse(cls: Any, arguments: Sequence[str], command: str, defaults: T) -> T:
         defaults: before flags, with the file of `--config` already in it.
 
     Raises:
-        BadInput: one sentence; SystemExit(0) after `--help`.
+        UsageError: one sentence; SystemExit(0) after `--help`.
     """
     import tyro
 

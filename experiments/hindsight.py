@@ -4,7 +4,7 @@
     python experiments/hindsight.py run --set others                # one run of each of twelve more
     python experiments/hindsight.py run --set parts                 # each part alone, on three families
     python experiments/hindsight.py run --set rule                  # another rule in rain-turn's world
-    python experiments/hindsight.py table                           # the tables of docs/hindsight.md, from the rows
+    python experiments/hindsight.py table                           # the tables of docs/explanation/hindsight.md, from the rows
 
 A run is `dagger run`, in a process of its own. Its row stands in results/hindsight/ and is never made twice; a run that
 was interrupted is resumed. The run folders may be removed once their rows are there.

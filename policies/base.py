@@ -1,4 +1,4 @@
-"""What every driver is: something that acts on what it is shown, carrying a memory from tick to tick."""
+"""The policy interface: observation and memory in, action and memory out."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from sim.datatypes.action import Action
 
 @runtime_checkable
 class Policy(Protocol):
-    """Acts for S slots at a time.
+    """A driving policy that acts for S slots at a time.
 
-    `needs` is "camera" (it is given a `sim.datatypes.action.Observation`) or "state" (a
-    `sim.world.rollout.PrivilegedInput`; for experts,
-    baselines and planted minds).  Memory is an array or tensor whose first axis is the slot, so that a rollout can
-    pick the slots that still run.
+    `needs` is "camera" (its input is a `sim.datatypes.action.Observation`) or "state" (a
+    `sim.world.rollout.PrivilegedInput`; for experts, baselines and planted models).  Memory is an array or tensor whose
+    first axis is the slot, so that a rollout can select the slots that still run.
     """
 
     needs: str
 
     def begin(self, worlds: int) -> Any:
-        """Memory for so many fresh episodes, first axis `worlds`."""
+        """Return the initial memory of `worlds` episodes, first axis `worlds`."""
 
     def act(self, seen: Any, memory: Any) -> tuple[Action, Any]:
-        """Action (S,) for what is seen in S slots, and their memory afterwards."""
+        """Return the action (S,) for the inputs of S slots, and their next memory."""

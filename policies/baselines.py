@@ -1,4 +1,4 @@
-"""Baselines that drive as the expert does and only guess what it thinks."""
+"""Baselines that drive with the expert's controller but guess the decision instead of reasoning."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from sim.datatypes.action import Action
 from sim.datatypes.episode import DecisionSpec, Episode
 from sim.world.rollout import PrivilegedInput
 
-_UNASKED = -1.0  # in place of a decision, before the first tick
+_UNASKED = -1.0  # placeholder for the decision before the first tick
 
 
 class ContextBaseline:
-    """The expert's hands; each episode's decision is guessed from its draw at the first tick and kept.
+    """A baseline that guesses each episode's decision from its context at the first tick, then drives as the expert.
 
     Args:
         guess: n episodes -> (n,) int, decisions.
-        manner: how it drives.
-        decision_spec: how decisions show; None for ways out of a junction.
+        manner: its driving style.
+        decision_spec: how decisions show; None for exits of a junction.
     """
 
     needs = "state"
@@ -40,14 +40,14 @@ class ContextBaseline:
 
     @classmethod
     def leak_only(cls, scenario: Scenario, manner: DrivingStyle | None = None) -> ContextBaseline:
-        """Guesses from all that chance chose but the evidence; see `scenarios.checks.baselines.LeakGuess`."""
+        """Guess from all drawn context except the evidence; see `scenarios.checks.baselines.LeakGuess`."""
         return cls(LeakGuess(scenario), manner, scenario.decision_spec)
 
     @classmethod
     def best_single(
         cls, scenario: Scenario, split: str = ALL_EPISODES, manner: DrivingStyle | None = None
     ) -> ContextBaseline:
-        """Obeys the best rule of at most one proposition that is not the scenario's own."""
+        """Obey the best rule of at most one proposition other than the scenario's own rule."""
         rule, names = best_single(scenario, split), scenario.proposition_names
 
         def guess(episodes: Sequence[Episode]) -> np.ndarray:
@@ -57,19 +57,19 @@ class ContextBaseline:
         return cls(guess, manner, scenario.decision_spec)
 
     def begin(self, worlds: int) -> np.ndarray:
-        """(worlds, 1 + D) float32: the decision once it is guessed, then what the hands remember."""
+        """(worlds, 1 + D) float32: the decision once it is guessed, then the maneuver's memory."""
         hands = self._hands(np.zeros(worlds, int)).begin(worlds)
         return np.concatenate([np.full((worlds, 1), _UNASKED, np.float32), hands], 1)
 
     def act(self, seen: PrivilegedInput, memory: np.ndarray) -> tuple[Action, np.ndarray]:
-        """Drive the way that was guessed.
+        """Drive the guessed decision.
 
         Raises:
-            ValueError: where nobody says which episodes are driven.
+            ValueError: if the input does not contain one episode per row.
         """
         if len(seen.episodes) != len(seen.slots):
             raise ValueError(
-                f"{len(seen.slots)} worlds came with {len(seen.episodes)} episodes; who guesses wants one each"
+                f"{len(seen.slots)} worlds came with {len(seen.episodes)} episodes; guessing needs one each"
             )
         decided = memory[:, 0].copy()
         if len(fresh := np.flatnonzero(decided == _UNASKED)):

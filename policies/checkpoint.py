@@ -1,8 +1,8 @@
-"""Checkpoints: a folder with tensors (safetensors) and plain facts (JSON); reading one never runs code.
+"""Checkpoints: folders with tensors (safetensors) and metadata (JSON); reading one never runs code.
 
-The same content is the same bytes: keys are sorted, and there is no time, path or host name in it.  A folder is
-written beside its place, flushed, and renamed; where one is replaced, the old one is moved aside first, and
-reading falls back on it.  So a process killed at any instant leaves one whole checkpoint.
+The same content gives the same bytes: keys are sorted, and no time, path or host name is stored.  A folder is written
+beside its destination, flushed, and renamed; a folder that it replaces is moved aside first, and reading falls back on
+that.  So a process killed at any instant leaves one whole checkpoint.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TRAINING = ("tensors.safetensors", "training.json")
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that is missing, torn, of another version or of another shape."""
+    """A checkpoint is missing, corrupt, of another version or of another shape."""
 
 
 # ------------------------------------------------------------------------------------------------- two files
@@ -45,7 +45,7 @@ def _write_file(path: Path, content: bytes) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    if os.name == "posix":  # elsewhere a folder cannot be opened
+    if os.name == "posix":  # other systems cannot open a folder
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
@@ -54,7 +54,7 @@ def _sync_folder(path: Path) -> None:
 
 
 def _save(path: Path, names: tuple[str, str], tensors: Mapping[str, Tensor], facts: dict[str, Any]) -> None:
-    """Write the folder `path` anew, whole or not at all."""
+    """Write the folder `path` atomically, replacing an old one."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
     content = safetensors.torch.save(plain)
     facts = {"version": VERSION, "sha256": hashlib.sha256(content).hexdigest(), **facts}
@@ -75,10 +75,10 @@ def _save(path: Path, names: tuple[str, str], tensors: Mapping[str, Tensor], fac
 
 
 def _load(path: Path, names: tuple[str, str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `_save` wrote.
+    """Read a folder written by `_save`.
 
     Raises:
-        CheckpointError: in one sentence.
+        CheckpointError: with a one-sentence message.
     """
     folder = _aside(path) if not path.exists() and _aside(path).exists() else path
     contents = []
@@ -109,15 +109,15 @@ def _load(path: Path, names: tuple[str, str]) -> tuple[dict[str, Tensor], dict[s
 _LATER = (
     "can_reverse",
     "futures",
-)  # settings that came later: left out where they are off, so that older checkpoints are the same
+)  # settings added later: omitted when off, so that older checkpoints keep their bytes
 
 
 def save_policy(path: str | Path, learner: Learner, about: Mapping[str, Any]) -> None:
-    """Write a learner to the folder `path`, replacing one that is there.
+    """Write a learner to the folder `path`, replacing an old one.
 
     Args:
-        about: where it comes from (scenario, rule, seed, round, ...): plain JSON. Leave times and absolute paths out,
-            or identical runs no longer give identical bytes.
+        about: its provenance (scenario, rule, seed, round, ...) as plain JSON. It must not contain times or absolute
+            paths, or identical runs no longer give identical bytes.
     """
     settings = {k: v for k, v in asdict(learner.settings).items() if k not in _LATER or v}
     facts = {"settings": settings, "about": dict(about)}
@@ -125,10 +125,10 @@ def save_policy(path: str | Path, learner: Learner, about: Mapping[str, Any]) ->
 
 
 def load_policy(path: str | Path) -> tuple[Learner, dict[str, Any]]:
-    """The learner in the folder `path`, in evaluation mode on the CPU, and what was said about it.
+    """Load the learner from the folder `path`, in evaluation mode on the CPU, and its `about` data.
 
     Raises:
-        CheckpointError: missing, torn, of another version, or with weights of another shape.
+        CheckpointError: missing, corrupt, of another version, or with weights of another shape.
     """
     path = Path(path)
     tensors, facts = _load(path, POLICY)
@@ -155,22 +155,22 @@ def load_policy(path: str | Path) -> tuple[Learner, dict[str, Any]]:
 
 # ---------------------------------------------------------------------------------------------------- training
 def save_training(path: str | Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Write what a run needs to go on: tensors (optimiser, generators) and plain JSON (sampler, counters)."""
+    """Write the training state needed to resume: tensors (optimiser, generators) and JSON (sampler, counters)."""
     _save(Path(path), TRAINING, tensors, {"state": dict(state)})
 
 
 def load_training(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `save_training` wrote.
+    """Read the training state that `save_training` wrote.
 
     Raises:
-        CheckpointError: missing, torn or of another version.
+        CheckpointError: missing, corrupt or of another version.
     """
     tensors, facts = _load(Path(path), TRAINING)
     return tensors, dict(facts.get("state", {}))
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """State of an Adam-like optimiser as flat tensors, "group.parameter.key"; learning rates are not in it."""
+    """State of an Adam-like optimiser as flat tensors, "group.parameter.key"; without learning rates."""
     flat: dict[str, Tensor] = {}
     for g, group in enumerate(optimiser.param_groups):
         for p, parameter in enumerate(group["params"]):
@@ -180,7 +180,7 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimiser_tensors` gave, into an optimiser over parameters of the same shapes.
+    """Restore the result of `optimiser_tensors` into an optimiser over parameters of the same shapes.
 
     Raises:
         CheckpointError: for a name or a shape that does not fit; the optimiser is then unchanged.
@@ -196,7 +196,7 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Te
         if key == "step":  # Adam counts on the CPU, in a tensor without axes
             states.setdefault(place, {})[key] = tensor.clone()
         elif tensor.shape == parameter.shape:
-            # In the parameter's own memory layout, as the optimiser would have made it.
+            # In the parameter's own memory layout, as the optimiser creates it.
             states.setdefault(place, {})[key] = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
         else:
             raise CheckpointError(

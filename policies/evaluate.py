@@ -1,4 +1,4 @@
-"""Let a policy drive episodes of a scenario and tally, episode by episode, what it did against what the rule says."""
+"""Evaluation: roll out a policy on episodes of a scenario and compare its decisions with the rule's."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Cell = tuple[bool, ...]
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What n episodes came to.
+    """Results of n evaluation episodes.
 
     Args:
         names: the scenario's propositions.
         cells: (n, len(names)) bool, their values.
         wanted: (n,) int, the rule's decision.
-        shown_decision: (n,) int, the way taken, -1 for none.
+        shown_decision: (n,) int, the decision shown, -1 for none.
         outcome: (n,) int, index into OUTCOMES.
-        progress: (n,) share of the way covered.
-        ticks: (n,) how long it took.
+        progress: (n,) share of the way to arrival that was covered.
+        ticks: (n,) length of each episode.
         seeds: (n,) of the episodes.
     """
 
@@ -46,16 +46,16 @@ class EvaluationResult:
 
     @property
     def agrees(self) -> np.ndarray:
-        """(n,) bool: took the rule's way and arrived. A crash never agrees, before the turn or after it."""
+        """(n,) bool: ego arrived and showed the rule's decision. A crash never agrees, before or after the turn."""
         return (self.shown_decision == self.wanted) & (self.outcome == OUTCOME["arrived"])
 
     @property
     def arrived(self) -> np.ndarray:
-        """(n,) bool: got somewhere in one piece, whichever way."""
+        """(n,) bool: ego arrived, whatever the decision."""
         return self.outcome == OUTCOME["arrived"]
 
     def by_cell(self, names: Sequence[str] | None = None) -> dict[Cell, np.ndarray]:
-        """Truth-table cell of the given propositions -> episode numbers in it, in the order of the table."""
+        """Truth-table cell of the given propositions -> its episode numbers, in the order of the table."""
         columns = [self.names.index(n) for n in (self.names if names is None else names)]
         keys = [tuple(bool(v) for v in row) for row in self.cells[:, columns]]
         return {cell: np.array([i for i, k in enumerate(keys) if k == cell]) for cell in sorted(set(keys))}
@@ -72,11 +72,11 @@ def evaluate(
     on_done: Callable[[int], None] | None = None,
     on_trajectory: Callable[[Sequence[Episode], Trajectory], None] | None = None,
 ) -> EvaluationResult:
-    """Drive `episodes` with `policy` and tally them.
+    """Roll out `policy` on `episodes` and collect the results.
 
     Args:
-        worlds: how many at once.
-        on_done: called with the number of episodes that a finished batch held.
+        worlds: number of worlds at once.
+        on_done: called with the number of episodes in each finished batch.
         on_trajectory: called with every batch's episodes and trajectory.
     """
     if not episodes:

@@ -1,12 +1,12 @@
-"""Hindsight: heads that say which of a set of typical futures the demonstrator is on.
+"""Hindsight: auxiliary heads that predict the demonstrator's future trajectory from anchors and offsets.
 
-The reason of a decision is in the picture long before the controls show the decision. Until then controls say nothing
-about it. The future of the drive does: afterwards it is known which way the demonstrator went, whether he stopped, how
-fast he was. So a learner is asked, of a single picture and of its memory, which future this is: a choice among anchors
-(typical futures, `dagger.training.futures`) and an offset from the chosen one. That is behaviour, and nothing else: no
-rule, proposition or decision is read.
+The reason of a decision is visible in the picture long before the controls show the decision; until then the controls
+carry no information about it. The future of the drive does: its recording shows which exit the demonstrator took,
+whether it stopped and how fast it was. So the learner predicts, from a single picture and from its memory, which future
+this is: a choice among anchors (typical futures, `dagger.training.futures`) and an offset from the chosen one. The
+targets are behaviour only: no rule, proposition or decision is read.
 
-The heads drive nothing. They are read in training and by diagnoses; the controls come from the learner's own head.
+The heads do not drive. Training and diagnostics read them; the controls come from the learner's own head.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-POINTS, MOMENTS = 7, 7  # of a path and of a progress, as `dagger.training.futures` has them
-METRES = 10.0  # that count as 1 inside
-PROGRESS_WEIGHT = 0.3  # of progress beside path: it has much chance in it, which drowns the question of the path
+POINTS, MOMENTS = 7, 7  # of a path and of a progress, as in `dagger.training.futures`
+METRES = 10.0  # unit of length inside the network
+PROGRESS_WEIGHT = 0.3  # of the progress loss: progress is noisy, and a larger weight drowns the path loss
 OFFSET_WEIGHT = 0.1
 
 
 class Target(NamedTuple):
-    """The demonstrator's futures at some ticks (leading axes ...).
+    """Targets: the demonstrator's futures at some ticks (leading axes ...).
 
     Args:
-        path: (..., POINTS, 2) [m]; progress: (..., MOMENTS) [m]; known: (...) bool, elsewhere nothing is asked.
+        path: (..., POINTS, 2) [m]; progress: (..., MOMENTS) [m]; known: (...) bool, ticks that have a target.
     """
 
     path: Tensor
@@ -38,11 +38,11 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a head says.
+    """The prediction of a head.
 
     Args:
         path, progress: (..., K) log probability of every anchor.
-        path_offset: (..., K, 2 * POINTS), progress_offset: (..., K, MOMENTS): from the anchors, in METRES.
+        path_offset: (..., K, 2 * POINTS), progress_offset: (..., K, MOMENTS): offsets from the anchors, in METRES.
     """
 
     path: Tensor
@@ -52,10 +52,10 @@ class Answer:
 
 
 class FutureHead(nn.Module):
-    """One hidden layer, then a choice among anchors and the offsets from them.
+    """A head with one hidden layer that outputs log probabilities of anchors and offsets from them.
 
     Args:
-        width: of the latent that it reads; hidden: of its layer; anchors: K.
+        width: of the input latent; hidden: of its layer; anchors: K.
     """
 
     def __init__(self, width: int, hidden: int, anchors: int) -> None:
@@ -65,7 +65,7 @@ class FutureHead(nn.Module):
         self.outer = nn.Linear(hidden, anchors * (2 + 2 * POINTS + MOMENTS))
 
     def forward(self, latent: Tensor) -> Answer:
-        """The answer to a latent (..., width)."""
+        """The prediction from a latent (..., width)."""
         k = self.anchors
         out = self.outer(torch.relu(self.inner(torch.relu(latent))))
         path, progress, *offsets = out.split((k, k, 2 * POINTS * k, MOMENTS * k), -1)
@@ -76,10 +76,10 @@ class FutureHead(nn.Module):
 
 
 class Hindsight(nn.Module):
-    """The two questions: of the embedding of a single picture, and of what the memory holds.
+    """Two future heads: one on the embedding of a single picture, one on the memory's output.
 
     Args:
-        width: of the embedding; memory_width: of what the memory shows; hidden: of the heads' layers; anchors: K.
+        width: of the embedding; memory_width: of the memory's output; hidden: of the heads' layers; anchors: K.
     """
 
     path_anchors: Tensor
@@ -93,7 +93,7 @@ class Hindsight(nn.Module):
         self.register_buffer("progress_anchors", torch.zeros(anchors, MOMENTS))
 
     def set_anchors(self, path: Tensor, progress: Tensor) -> None:
-        """Take anchors: path (K, POINTS, 2), progress (K, MOMENTS) [m].
+        """Set the anchors: path (K, POINTS, 2), progress (K, MOMENTS) [m].
 
         Raises:
             ValueError: for other shapes.
@@ -111,7 +111,7 @@ class Hindsight(nn.Module):
         return self.losses(answer, target)[known].mean()
 
     def losses(self, answer: Answer, target: Target) -> Tensor:
-        """(...) loss of every tick [nat], known or not."""
+        """(...) loss of every tick [nat], without applying the mask `known`."""
         total = torch.zeros(target.known.shape, device=answer.path.device)
         parts = (
             (1.0, answer.path, answer.path_offset, self.path_anchors.flatten(1), target.path.flatten(-2)),

@@ -1,11 +1,11 @@
-"""The black box: camera and speed to a distribution over controls, with named places to read and change it.
+"""The learner network: camera and speed -> a distribution over controls, with sites for interventions.
 
     camera ─▶ encoder ─▶ [encoder] ─▶ memory ─▶ [memory] ─▶ head's hidden layer ─▶ [head] ─▶ mixture ─▶ action
     speed  ──────────────────┘          └── state, carried on ──┘
 
-The bracketed names are *sites*.  `edit` changes a latent there and `record` reads it, both as `with` blocks; while
+The bracketed names are *sites*.  `edit` changes an activation there and `record` reads it, both as `with` blocks; while
 one is open the learner runs tick by tick, otherwise fused over all ticks, with outputs equal to 1e-5.
-This module, like its package, must not know any rule: it cannot import `scenarios`.
+This module, like its package, must not contain any rule: it cannot import `scenarios`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from policies.sites import IntervenablePolicy
 from sim.datatypes.action import Action, Observation
 from sim.dynamics.signed_acceleration import action_from_signed_acceleration
 
-SPEED_SCALE = 10.0  # [m/s] that count as 1 inside
-EMBED_BLOCK = 512  # pictures encoded at once when no gradient is wanted: what bounds the room they take
-# Fewer rows than this go to other matrix kernels, which round differently. Measured: filled up to 16, the action in a
+SPEED_SCALE = 10.0  # [m/s] unit of speed inside the network
+EMBED_BLOCK = 512  # pictures encoded at once without gradients; bounds memory use
+# Fewer rows than this use other matrix kernels, which round differently. Measured: padded to 16 rows, the action in a
 # world has the same bits at any number of worlds.
 LEAST_ROWS = 16
 
@@ -41,12 +41,12 @@ class LearnerSettings:
         image: height and width of the camera's pictures [px].
         width: of the embedding; memory_width: of the recurrent state; head_width: of the head's hidden layer.
         mixtures: components of the action's distribution.
-        can_reverse: whether its acceleration says the gear as well (`sim.dynamics.signed_acceleration`),
-            for scenarios in which somebody backs up.
-        futures: anchors that the hindsight heads choose among (`policies.hindsight`); 0 for none.
+        can_reverse: whether its acceleration also selects the gear (`sim.dynamics.signed_acceleration`), for scenarios
+            that involve reversing.
+        futures: number of anchors of the hindsight heads (`policies.hindsight`); 0 for no such heads.
 
     Raises:
-        ValueError: naming the field, its value and what was wanted.
+        ValueError: names the field, its value and the wanted values.
     """
 
     encoder: str = "convnet"
@@ -60,7 +60,7 @@ class LearnerSettings:
     futures: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be built."""
+        """Check that the settings can be built."""
         if self.encoder not in ENCODERS:
             raise ValueError(f"unknown encoder {self.encoder!r}; known are {sorted(ENCODERS)}")
         if self.memory not in MEMORIES:
@@ -86,7 +86,7 @@ def _filled(function: Callable[..., Tensor], *rows: Tensor) -> Tensor:
 
 
 class Learner(IntervenablePolicy, nn.Module):
-    """A policy that sees the camera and its speed, and nothing else; build one with `build`."""
+    """The learner policy, whose only inputs are the camera and ego's speed; create it with `build`."""
 
     needs = "camera"
 
@@ -97,11 +97,11 @@ class Learner(IntervenablePolicy, nn.Module):
         self.encoder = ENCODERS[settings.encoder](settings.image)
         self.embedding = nn.Linear(self.encoder.features, settings.width)
         self.embed_speed = nn.Linear(1, settings.width, bias=False)
-        # Without it five epochs end at a loss of -1.8 nat and no car finds through the junction; with it at -3.8.
+        # Without it five epochs end at a loss of -1.8 nat and no episode passes the junction; with it at -3.8.
         self.level = nn.LayerNorm(settings.width)
         self.memory = MEMORIES[settings.memory](settings.width, settings.memory_width)
         self.head = MixtureHead(self.memory.width, settings.head_width, settings.mixtures)
-        # Last, so that the rest begins with the same weights with and without it.
+        # Created last, so that the other layers get the same initial weights with and without it.
         self.hindsight = (
             Hindsight(settings.width, self.memory.width, settings.head_width, settings.futures)
             if settings.futures
@@ -111,7 +111,7 @@ class Learner(IntervenablePolicy, nn.Module):
     # ------------------------------------------------------------------------------------------------- sites
     @property
     def sites(self) -> dict[str, int]:
-        """Width of the latent at every site, in the order in which they are passed."""
+        """Width of the latent at every site, in the order of computation."""
         sites = {"encoder": self.settings.width}
         if self.memory.state_width:
             sites["memory"] = self.memory.state_width
@@ -119,7 +119,7 @@ class Learner(IntervenablePolicy, nn.Module):
 
     @property
     def recurrent_sites(self) -> tuple[str, ...]:
-        """Sites whose latent is carried on to the next tick."""
+        """Sites whose latent is passed on to the next tick."""
         return ("memory",) if self.memory.state_width else ()
 
     # ----------------------------------------------------------------------------------------------- forward
@@ -133,7 +133,7 @@ class Learner(IntervenablePolicy, nn.Module):
         return embedding
 
     def _tick(self, embedding: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """One tick through all sites: embedding (B, D), state -> hidden layer of the head (B, H), next state."""
+        """Run one tick through all sites: embedding (B, D), state -> hidden layer of the head (B, H), next state."""
         embedding = self._at("encoder", embedding)
         state = _filled(self.memory.step, embedding, state)
         if self.memory.state_width:
@@ -141,12 +141,12 @@ class Learner(IntervenablePolicy, nn.Module):
         return self._at("head", _filled(self.head.hidden, self.memory.read(embedding, state))), state
 
     def forward(self, camera: Tensor, speed: Tensor, state: Tensor | None = None) -> tuple[Mixture, Tensor]:
-        """Distribution over controls at every tick of B sequences.
+        """Compute the distribution over controls at every tick of B sequences.
 
         Args:
             camera: (B, T, H, W, 3) uint8, or floating in -0.5..0.5.
             speed: (B, T) [m/s].
-            state: (B, Dm) what was carried to the first tick; zero when None.
+            state: (B, Dm) recurrent state before the first tick; zero when None.
 
         Returns:
             A Mixture with leading axes (B, T), and the state after the last tick.
@@ -173,23 +173,23 @@ class Learner(IntervenablePolicy, nn.Module):
         future: Target | None = None,
         state: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """What a fit of sequences makes smaller, in two parts, and the state to go on with.
+        """The two training losses of a batch of sequences, and the final recurrent state.
 
-        Ticks that are not valid still pass through the memory.
+        Invalid ticks still pass through the memory.
 
         Args:
             camera: (B, T, H, W, 3) uint8, or floating in -0.5..0.5.
             speed: (B, T) [m/s]; steer: (B, T) [rad]; acceleration: (B, T) [m/s^2].
             valid: (B, T) bool.
-            future: of the demonstrator at every tick (B, T, ...); None to ask nothing of the memory.
-            state: (B, Dm) what was carried to the first tick; zero when None.
+            future: of the demonstrator at every tick (B, T, ...); None for no hindsight loss.
+            state: (B, Dm) recurrent state before the first tick; zero when None.
 
         Returns:
             The mean negative log likelihood [nat] of the expert's controls over the valid ticks, the hindsight loss of
-            the memory [nat], 0 where it was not asked, and the state after the last tick, detached.
+            the memory [nat], 0 without `future`, and the state after the last tick, detached.
 
         Raises:
-            ValueError: if nothing is valid.
+            ValueError: if no tick is valid.
         """
         worlds, ticks = camera.shape[:2]
         embedding = self._embed(camera.flatten(0, 1), speed.flatten()).unflatten(0, (worlds, ticks))
@@ -204,13 +204,13 @@ class Learner(IntervenablePolicy, nn.Module):
         future: Target | None = None,
         state: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The same as `loss` of embeddings (B, T, width) in place of pictures and speeds; see `embed`."""
+        """The same as `loss`, from embeddings (B, T, width) in place of pictures and speeds; see `embed`."""
         if not bool(valid.any()):
             raise ValueError(f"none of the {valid.numel()} ticks is valid; a loss needs at least one")
         state = self.begin(len(embedding)) if state is None else state
         seen, state = self.memory.unroll(embedding, state)
         mixture = self.head.mixture(self.head.hidden(seen))
-        # A padded tick may hold anything, NaN too: it is replaced on both sides, or its gradient would be NaN * 0.
+        # A padded tick may contain any value, also NaN: both sides are masked, or its gradient would be NaN * 0.
         controls = torch.where(valid[..., None], torch.stack((steer, acceleration), -1), 0.0)
         loss = torch.where(valid, mixture.nll(controls), 0.0).sum() / valid.sum()
         behind = loss.new_zeros(())
@@ -219,7 +219,7 @@ class Learner(IntervenablePolicy, nn.Module):
         return loss, behind, state.detach()
 
     def embed(self, camera: Tensor, speed: Tensor) -> Tensor:
-        """Embeddings (N, width) of pictures (N, H, W, 3) at speeds (N,) [m/s], without gradients."""
+        """Compute embeddings (N, width) of pictures (N, H, W, 3) at speeds (N,) [m/s], without gradients."""
         with torch.no_grad():
             return self._embed(camera, speed)
 
@@ -236,19 +236,19 @@ class Learner(IntervenablePolicy, nn.Module):
     # ---------------------------------------------------------------------------------------- as a policy
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return self.embedding.weight.device
 
     def begin(self, worlds: int) -> Tensor:
-        """The state (worlds, Dm) at the start of an episode: zeros; (worlds, 0) without a memory."""
+        """The recurrent state (worlds, Dm) at the start of an episode: zeros; (worlds, 0) without a memory."""
         return torch.zeros(worlds, self.memory.state_width, device=self.device)
 
     def reset(self, memory: Tensor, mask: np.ndarray) -> Tensor:
-        """The state with those worlds started afresh for which mask (B,) bool holds; the argument is unchanged."""
+        """A copy of the state, reset to zero in the worlds where mask (B,) bool is True."""
         return memory.masked_fill(torch.as_tensor(mask, dtype=torch.bool, device=memory.device)[:, None], 0.0)
 
     def act(self, observation: Observation, memory: Tensor) -> tuple[Action, Tensor]:
-        """What to do in B worlds, and the state to carry on; no gradients, evaluation mode."""
+        """The actions in B worlds and the next state; no gradients, evaluation mode."""
         trained = self.training
         if trained:
             self.eval()
@@ -269,12 +269,12 @@ class Learner(IntervenablePolicy, nn.Module):
 
 
 def build(settings: LearnerSettings, seed: int) -> Learner:
-    """A learner with fresh weights that depend on the settings and the seed alone; global chance is untouched."""
+    """Create a learner with initial weights from settings and seed alone; the global generator is not changed."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return Learner(settings)
 
 
 def untrained_twin(learner: Learner | LearnerSettings, seed: int) -> Learner:
-    """The same architecture with fresh weights: what an untrained net happens to encode."""
+    """The same architecture with initial weights: a baseline for what an untrained network encodes."""
     return build(learner.settings if isinstance(learner, Learner) else learner, seed)

@@ -1,4 +1,4 @@
-"""Sites: named places inside a policy where a latent can be read and changed, always within a `with` block."""
+"""Sites: named activations of a policy that can be recorded or edited within a `with` block."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Edit = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class ActivationCache:
-    """Latents written down while `Learner.record` is open, as the rest of the learner saw them (edits included).
+    """Activations recorded while `Learner.record` is open, as later layers receive them (edits included).
 
     Args:
         ticks: per site, one (B, D) tensor per tick, detached copies.
@@ -27,10 +27,10 @@ class ActivationCache:
     ticks: dict[str, list[Tensor]] = field(default_factory=dict)
 
     def stack(self, site: str) -> np.ndarray:
-        """Latents of a site, (T, B, D) float32.
+        """The latents of a site, (T, B, D) float32.
 
         Raises:
-            ValueError: for a site that was not recorded, naming those that were.
+            ValueError: for a site that was not recorded; names those that were.
         """
         if not self.ticks.get(site):
             recorded = [name for name, latents in self.ticks.items() if latents]
@@ -39,7 +39,7 @@ class ActivationCache:
 
 
 class IntervenablePolicy:
-    """A policy with sites. A subclass says which they are and passes every latent through `_at`."""
+    """A policy with sites for interventions. A subclass defines `sites` and passes every latent through `_at`."""
 
     needs: str
 
@@ -49,21 +49,21 @@ class IntervenablePolicy:
 
     @property
     def sites(self) -> dict[str, int]:
-        """Width of the latent at every site, in the order in which they are passed."""
-        raise TypeError(f"{type(self).__name__} does not say which sites it has")
+        """Width of the latent at every site, in the order of computation."""
+        raise TypeError(f"{type(self).__name__} does not define its sites")
 
     @property
     def recurrent_sites(self) -> tuple[str, ...]:
-        """Sites whose latent is carried on to the next tick."""
+        """Sites whose latent is passed on to the next tick."""
         return ()
 
     def begin(self, worlds: int) -> Any:
-        """Memory for so many fresh episodes; see `policies.base.Policy`."""
-        raise TypeError(f"{type(self).__name__} does not say how it begins")
+        """Initial memory of `worlds` episodes; see `policies.base.Policy`."""
+        raise TypeError(f"{type(self).__name__} does not implement begin")
 
     def act(self, seen: Any, memory: Any) -> tuple[Action, Any]:
         """Action and memory; see `policies.base.Policy`."""
-        raise TypeError(f"{type(self).__name__} does not say how it acts")
+        raise TypeError(f"{type(self).__name__} does not implement act")
 
     def _check_sites(self, names: list[str]) -> None:
         if unknown := [name for name in names if name not in self.sites]:
@@ -71,13 +71,13 @@ class IntervenablePolicy:
 
     @contextmanager
     def edit(self, edits: Mapping[str, Edit]) -> Iterator[None]:
-        """Change latents while the block runs: edits[site](latent (B, D)) -> latent (B, D), at every tick.
+        """Edit activations while the block runs: edits[site](latent (B, D)) -> latent (B, D), at every tick.
 
-        At a recurrent site the changed latent is also what is carried on. Blocks nest: the outer one's edit comes
-        first. On leaving, also by an exception, the learner is as it was.
+        At a recurrent site the edited latent is also passed on to the next tick. Blocks nest: the outer edit is applied
+        first. Leaving the block, also by an exception, removes the edits.
 
         Raises:
-            ValueError: for an unknown site, naming the known ones; while running, if an edit changes the shape.
+            ValueError: for an unknown site, with the known ones; while running, if an edit changes the shape.
         """
         self._check_sites(list(edits))
         level = dict(edits)
@@ -89,10 +89,10 @@ class IntervenablePolicy:
 
     @contextmanager
     def record(self, sites: tuple[str, ...] | None = None) -> Iterator[ActivationCache]:
-        """Write down latents while the block runs, at all sites or at those named.
+        """Record activations while the block runs, at all sites or at the given ones.
 
         Raises:
-            ValueError: for an unknown site, naming the known ones.
+            ValueError: for an unknown site, with the known ones.
         """
         names = list(self.sites if sites is None else sites)
         self._check_sites(names)
@@ -104,7 +104,7 @@ class IntervenablePolicy:
             self._tapes = [other for other in self._tapes if other is not tape]
 
     def _at(self, site: str, latent: Tensor) -> Tensor:
-        """Pass a latent (B, D) through the open edits, then write it on the open tapes."""
+        """Apply the active edits to a latent (B, D), then append it to the active recordings."""
         for level in self._edits:
             if site in level:
                 changed = level[site](latent)

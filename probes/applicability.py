@@ -78,7 +78,7 @@ def question(scenario: Scenario) -> str:
     the rule's propositions: yes and no are then best balanced. Of two decisions it is the first.
 
     Raises:
-        NotAsked: where the rule says one thing only.
+        NotApplicable: where the rule says one thing only.
     """
     known = describe(scenario)
     if len(known) < 2:
@@ -91,7 +91,7 @@ def formula(scenario: Scenario) -> Formula:
     """When the rule answers `question` with yes, as the shortest sum of products.
 
     Raises:
-        NotAsked: where the rule says one thing only.
+        NotApplicable: where the rule says one thing only.
     """
     word, table = question(scenario), _table(scenario)
     return minimal_sop(_premises(scenario), [cell for cell, d in table.items() if d == word])
@@ -165,7 +165,7 @@ class FactorialDesign:
         """A fresh draw under every setting.
 
         Raises:
-            NotAsked: where a setting cannot be drawn.
+            NotApplicable: where a setting cannot be drawn.
         """
         cell = self.bases[seed % len(self.bases)] if self.bases else None
         try:
@@ -180,7 +180,7 @@ class FactorialDesign:
         """A fresh draw under one setting.
 
         Raises:
-            NotAsked: where it cannot be drawn.
+            NotApplicable: where it cannot be drawn.
         """
         cell = self.bases[seed % len(self.bases)] if self.bases else None
         try:
@@ -219,7 +219,7 @@ def factorial_design(scenario: Scenario, most: int) -> FactorialDesign:
     """The rule's propositions, and idle ones up to `most` in all as far as they can be set freely; in their own order.
 
     Raises:
-        NotAsked: where the rule's propositions cannot be set.
+        NotApplicable: where the rule's propositions cannot be set.
     """
     return _crossed(scenario, most, False)
 
@@ -229,7 +229,7 @@ def asked_of(scenario: Scenario) -> FactorialDesign:
     """The rule's propositions first, and after them one that the rule does not mention, if one can be set freely.
 
     Raises:
-        NotAsked: where the rule's propositions cannot be set, or it leans on none.
+        NotApplicable: where the rule's propositions cannot be set, or it leans on none.
     """
     if not premises(scenario):
         raise NotApplicable(

@@ -29,10 +29,9 @@ from policies.controllers.path_follower import DrivingStyle
 from policies.expert.expert import Expert
 from policies.learner import LearnerSettings, build
 from policies.sites import IntervenablePolicy
-from scenarios.gym.registration import truth_of
 from scenarios.rules.ast import names as names_in
 from scenarios.rules.compile import evaluate
-from scenarios.scenario import Scenario
+from scenarios.scenario import Scenario, truth_of
 from sim.datatypes.action import Action
 from sim.datatypes.vocabulary import DECISION
 from sim.world.rollout import PrivilegedInput

@@ -57,7 +57,7 @@ class LevelResult:
         threshold: that the lower bound must reach, if it is one number.
         baselines: name -> {"value", "interval"} in the same quantity.
         details: whatever else was measured.
-        not_asked: why the scenario cannot be asked this; "" where it was asked.
+        not_applicable: why the scenario cannot be asked this; "" where it was asked.
         undecided: what the evidence is too little to tell, and how much more would; "" where it tells.
     """
 

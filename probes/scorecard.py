@@ -400,7 +400,7 @@ def record_twins(
     """Write twins.npz: a draw, its twin in one premise, and the first with that premise swapped in inside.
 
     Raises:
-        NotAsked: where the scenario has no such twins.
+        NotApplicable: where the scenario has no such twins.
     """
     asked = Question.of(scenario, camera, threads, search)
     first = seed * 10_000_000 + SEEDS + 900_000

@@ -68,7 +68,7 @@ def pick_cells(question: Question) -> tuple[str, Cell, Cell]:
     """A premise, a setting in which it is false, and the one with it true: the first where that changes the decision.
 
     Raises:
-        NotAsked: where no premise decides alone in any setting that can happen.
+        NotApplicable: where no premise decides alone in any setting that can happen.
     """
     for premise in question.rule_names:
         column = question.names.index(premise)

@@ -1,8 +1,8 @@
-"""A scenario: what chance may choose, what a driver can know, what the driver thinks.
+"""A scenario: distributions of worlds, propositions about them, and the expert's hidden rule.
 
-One YAML file a scenario; `load_scenario` reads one by name or path and checks it as a whole. Every mistake is a
+A scenario is one YAML file; `load_scenario` reads one by name or path and checks it as a whole. Every mistake is a
 `ScenarioError` with file, line, what was found and the known names. Scenarios are frozen: `with_rule` and
-`with_map` give changed copies, checked again. Arms are named as seen with the stem of the T at the bottom.
+`with_map` return changed copies, checked again. Arms are named as seen with the stem of the T at the bottom.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from scenarios.reading.yaml import KeyPath, Lines, ScenarioError, check, read_yaml
 from scenarios.rules.ast import Constant, Formula, Name, Rule, decisions, names
@@ -31,12 +33,13 @@ from scenarios.schema.variables import couplings_of, draws_of, more_of, unobserv
 from scenarios.schema.where import definitions_of
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import DecisionSpec
+from sim.datatypes.world_state import World
 from sim.sensors.registry import Sensor
 
 __all__ = ["ALL_EPISODES", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
 
 ALL_EPISODES = "every"  # the split that every scenario has: all cells, as in the unsplit sampling
-FOR_PEOPLE = ("description", "why_hard", "shown_by")  # keys that change nothing but what people read
+FOR_PEOPLE = ("description", "why_hard", "shown_by")  # keys that only people read
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,26 +50,26 @@ class Scenario:
         name, description: for people; the name also seeds the draws.
         map: generator or file, and the junction's kind.
         actors: in the order of their slots.
-        draws: variable -> its choice, such as "weather.precipitation" -> Uniform(0, 70), in the order of drawing.
-        couplings: weather variable, also of a change -> number over other such; in an order that can be computed.
+        draws: variable -> its distribution, such as "weather.precipitation" -> Uniform(0, 70), in the order of drawing.
+        couplings: weather variable, also of a change -> formula over other such; in an order that can be computed.
         presences: "actors.<name>.present" -> formula over propositions: correlated on purpose.
-        propositions: what may be true of an episode, in the order of a cell's entries.
-        rule: what the driver thinks, with all defined names expanded.
+        propositions: Boolean conditions on an episode, in the order of a cell's entries.
+        rule: the expert's hidden rule, with all defined names expanded.
         time_limit: [s]; finish: metres beyond the junction [m].
-        balance: proposition -> how often it shall hold among the episodes of one decision; one half where not said.
+        balance: proposition -> its wanted frequency among the episodes of one decision; one half where not given.
         splits: name -> formula over propositions that admits cells.
-        known_leaks: variables that are meant to tell the answer.
-        data: what the file said, as plain data.
+        known_leaks: variables that are meant to predict the decision.
+        data: the file's content, as plain data.
         folder: the file's folder, where map files are looked for; None where there was no file.
-        sensors: what ego carries in Gymnasium's environments besides camera and speed, by name.
-        signs: in the order of their slots, which are behind the actors'.
-        changes: of the weather; those of one field follow each other and are over before the time is.
-        traffic: who else lives on the map, in slots behind the signs'; None for nobody, and lights that are out.
-        decision_spec: how the decision shows; None for the way out that is taken.
-        way: the one way that ego has; "" where it chooses.
-        driver_state: how the demonstrator is; None where it is as ever.
+        sensors: ego's sensors in Gymnasium's environments besides camera and speed, by name.
+        signs: in the order of their slots, which follow the actors'.
+        changes: of the weather; those of one field do not overlap and end within the time limit.
+        traffic: other road users, in slots that follow the signs'; None for no traffic and traffic lights that are off.
+        decision_spec: how a drive shows the decision; None where it is the way out.
+        way: the decision of ego's only way; "" where ego chooses.
+        driver_state: distributions of the demonstrator's state; None for an alert and calm one.
         definitions: name -> formula or rule of `where:`, in the file's order, as written; for people.
-        why_hard: for people: what tells thinking from matching here.
+        why_hard: for people: what distinguishes reasoning from pattern matching here.
         shown_by: for people: proposition -> where the learner's sensors show it.
     """
 
@@ -99,12 +102,12 @@ class Scenario:
 
     @property
     def rule_text(self) -> str:
-        """The rule as the file has it, with the names of what it defines."""
+        """The rule as in the file, with defined names not expanded."""
         return str(parse_rule(self.data["rule"], None, self.definitions))
 
     @property
     def anger_trigger(self) -> Formula | None:
-        """What angers the demonstrator, over propositions; None where nothing does."""
+        """The formula over propositions that angers the demonstrator; None where nothing does."""
         if self.driver_state is None or not self.driver_state.angered_by:
             return None
         return expanded(Name(self.driver_state.angered_by), self.definitions)  # type: ignore[return-value]
@@ -151,7 +154,7 @@ class Scenario:
         return from_data({**self.data, "rule": text}, folder=self.folder)
 
     def with_map(self, data: Mapping[str, Any]) -> Scenario:
-        """The same scenario elsewhere, such as `with_map({"file": "Town02.xodr", "junction": "t"})`.
+        """The same scenario on another map, such as `with_map({"file": "Town02.xodr", "junction": "t"})`.
 
         Raises:
             ScenarioError: where the map is unknown.
@@ -162,12 +165,12 @@ class Scenario:
         """The same scenario under another name, so that its draws differ.
 
         Raises:
-            ScenarioError: for a name that cannot be one.
+            ScenarioError: for an invalid name.
         """
         return from_data({**self.data, "name": name}, folder=self.folder)
 
     def digest(self) -> str:
-        """SHA-256 of what the scenario means: its data without FOR_PEOPLE, and its propositions' order."""
+        """SHA-256 of the meaning of the scenario: its data without FOR_PEOPLE, and its propositions' order."""
         return self._digest
 
     @functools.cached_property
@@ -184,6 +187,11 @@ class Scenario:
 
 
 # ----------------------------------------------------------------------------------------------- reading
+def truth_of(scenario: Scenario, world: World) -> dict[str, np.ndarray]:
+    """The truth of every proposition in the rows of `world` now: name -> (B,) bool."""
+    return {p.name: p.on_world(world) for p in scenario.propositions}
+
+
 def scenario_names() -> tuple[str, ...]:
     """Names of the scenarios that come with the package, sorted."""
     library = importlib.resources.files("scenarios.library")
@@ -241,7 +249,7 @@ def from_data(data: Mapping[str, Any], folder: Path | None = None, lines: Lines 
     """Build a scenario from plain data, as a YAML file would hold it.
 
     Args:
-        folder: where map files are looked for first; lines: where its keys stand in a text.
+        folder: where map files are looked for first; lines: the lines of its keys in a text.
 
     Raises:
         ScenarioError: for any mistake.
@@ -326,9 +334,9 @@ def _propositions(model: FileModel, lines: Lines) -> tuple[Proposition, ...]:
 
 
 def _check_times(model: FileModel, lines: Lines) -> None:
-    """Changes of a field must keep their order whatever chance chooses, and be over in time: the last one counts.
+    """Check that changes of one field never overlap and end within the time limit: the last one counts.
 
-    A script must begin before the time is over.
+    A script must begin within the time limit.
     """
     for i, actor in enumerate(model.actors):
         after = actor.script.after if actor.script else None
@@ -370,7 +378,7 @@ def _presence(
 
 
 def _check_decision(model: FileModel, rule: Rule, lines: Lines) -> None:
-    """The rule may only say what can show, and who is gone before or after must be there."""
+    """Check that the rule uses only decisions that can show, and that the actors of the decision exist."""
     decision, words = model.decision, model.decision.sayable
     if words is None:
         if model.ego.way:
@@ -388,7 +396,7 @@ def _check_decision(model: FileModel, rule: Rule, lines: Lines) -> None:
 
 
 def _check_ways(model: FileModel, rule: Rule, lines: Lines) -> None:
-    """A rule may only decide for ways that there are; say so now and not when an expert looks for one."""
+    """Check that the rule decides only for existing ways: an expert would notice only when it drives."""
     place, ways = CALLED[model.map.kind], ways_of(model.map)
     for start in options_of(model.ego.start):
         if start not in ways:
@@ -402,7 +410,7 @@ def _check_ways(model: FileModel, rule: Rule, lines: Lines) -> None:
 
 
 def _check_arms(model: FileModel, lines: Lines) -> None:
-    """Actors and signs stand on arms that the place has."""
+    """Check that actors and signs are on arms of the decision point."""
     known = arms_of(model.map)
     for what in ("actors", "signs"):
         for i, thing in enumerate(getattr(model, what)):
@@ -415,7 +423,7 @@ def _check_arms(model: FileModel, lines: Lines) -> None:
 def _check_presences(
     propositions: tuple[Proposition, ...], presences: Mapping[str, Formula], actors: tuple[str, ...], lines: Lines
 ) -> None:
-    """A presence formula may lean only on propositions that chance decides, so that there is an order to draw in."""
+    """Check that presence formulas read only propositions over drawn variables, so that there is a drawing order."""
     by_name = {p.name: p for p in propositions}
     for variable, formula in presences.items():
         path: KeyPath = ("actors", actors.index(variable.split(".")[1]), "present")

@@ -1,6 +1,6 @@
 """Suites: named lists of scenarios, splits and numbers of episodes that are driven together.
 
-One YAML file a suite, checked as scenarios are. Town scenarios are left out of `first`: their maps do not come with
+A suite is one YAML file, checked as scenarios are. Town scenarios are left out of `first`: their maps do not come with
 the package.
 """
 
@@ -33,7 +33,7 @@ class Entry(BaseModel):
 
 
 class Suite(BaseModel):
-    """A named list of entries, and the drivers that every other driver is held against."""
+    """A named list of entries, and the baseline drivers that every other driver is compared with."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
@@ -49,7 +49,7 @@ def suite_names() -> tuple[str, ...]:
 
 
 def read_suite(name_or_path: str | Path) -> tuple[Suite, Lines]:
-    """Read a suite as `load_suite` does, without a look at its scenarios: one bad one need not cost the others.
+    """Read a suite as `load_suite` does, but without its scenarios, so that a bad one does not cost the others.
 
     Raises:
         ScenarioError: for an unknown name, a missing file, or any mistake in the file itself.
@@ -75,7 +75,7 @@ def read_suite(name_or_path: str | Path) -> tuple[Suite, Lines]:
 
 
 def scenario_of(entry: Entry) -> Scenario:
-    """The scenario of an entry, which has the entry's split and the proposition of its twins.
+    """Load the scenario of an entry and check that it has the entry's split and the proposition of its twins.
 
     Raises:
         ValueError: where it cannot be read, or lacks one of them.

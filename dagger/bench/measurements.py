@@ -215,11 +215,7 @@ def gym_steps() -> Measure:
     """One world behind `gym.make`, driven by a fixed action, reset whenever it ends."""
     import gymnasium as gym
 
-    from scenarios.gym.registration import register
-
-    if "homunculus/Drive-v0" not in gym.registry:
-        register()
-    env = gym.make("homunculus/Drive-v0", scenario=SCENE)
+    env = gym.make("scenarios:homunculus/Drive-v0", scenario=SCENE)
     env.reset(seed=0)
     action = np.array([0.0, 0.1], np.float32)
 
@@ -308,8 +304,8 @@ def acting(worlds: int, threads: int) -> Measure:
 def served(work: str) -> Measure:
     """What CARLA's own client asks of a served world, a server and a client for each measurement.
 
-    CARLA's client can wait for itself for ever where its Traffic Manager is synchronous (docs/log.md): one that hangs
-    is replaced, with its server, and measured anew.
+    CARLA's client can wait for itself for ever where its Traffic Manager is synchronous
+    (docs/explanation/log.md): one that hangs is replaced, with its server, and measured anew.
     """
     at_work: list[Any] = []
 

@@ -21,7 +21,7 @@ from dagger.bench.case import Case
 from dagger.console import Bars, output, table
 from dagger.options import UsageError
 from dagger.runs.folder import commit, versions
-from dagger.runs.results import ResultsLog
+from dagger.runs.jsonl import JsonlLog
 from sim.core.errors import did_you_mean, known_names
 
 
@@ -82,7 +82,7 @@ def main(options: Options) -> int:
             batch = f" B={case.worlds}" if case.worlds else ""
             bars.stage(f"{case.name}{batch} threads={case.threads}", options.repeats)
             rows.append(run(case, options.seconds, options.repeats, bars.advance) | about)
-    ResultsLog(options.out).append(rows)
+    JsonlLog(options.out).append(rows)
     output().print(as_table(rows))
     print(options.out)
     return 0

@@ -8,8 +8,8 @@ from pathlib import Path
 import tyro
 
 from dagger.options import UsageError, check_seed
-from dagger.runs.folder import write_atomically
 from scenarios.scenario import ALL_EPISODES
+from sim.core.files import write_atomically
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def read_size(text: str) -> tuple[int, int]:
     """Width and height out of "640x360".
 
     Raises:
-        BadInput: for anything else.
+        UsageError: for anything else.
     """
     found = re.fullmatch(r"(\d{2,4})\s*[x×]\s*(\d{2,4})", text)
     size = (int(found.group(1)), int(found.group(2))) if found else (0, 0)
@@ -81,7 +81,7 @@ def choose_cell(scenario: Scenario, split: str, text: str, seed: int) -> Cell | 
     """The cell that "raining=true,night=false" asks for; of several that fit, `seed` chooses.
 
     Raises:
-        BadInput: for another form, an unknown proposition, or conditions that the split does not have.
+        UsageError: for another form, an unknown proposition, or conditions that the split does not have.
     """
     from scenarios.sampling.sample import cells
 

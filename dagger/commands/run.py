@@ -20,7 +20,7 @@ from dagger.console import Bars, output, scorecard
 from dagger.diagnostics.copying import copying
 from dagger.options import UsageError, check_seed, given, overlay, parse, read_config
 from dagger.report.copying_section import sentence
-from dagger.runs.folder import RunFolder, plain, write_atomically
+from dagger.runs.folder import RunFolder, plain
 from dagger.training.demonstrations import Demonstration, DemonstrationStore
 from dagger.training.loader import RenderingLoader
 from dagger.training.trainer import Trainer, TrainSettings
@@ -31,6 +31,7 @@ from probes.results import NEEDED, QUICK_SECONDS, quick_share
 from probes.scorecard import ProbeSettings, frames_of
 from scenarios.reading.yaml import Lines
 from scenarios.scenario import Scenario, load_scenario
+from sim.core.files import write_atomically
 from sim.core.statistics import wilson_interval
 from sim.datatypes.camera import Camera
 from sim.world.backends import backend_log
@@ -161,7 +162,7 @@ def choose_folder(options: Options, name: str) -> Path:
     """The run folder.
 
     Raises:
-        BadInput: when there is nothing to resume.
+        UsageError: when there is nothing to resume.
     """
     if options.out is not None:
         return options.out

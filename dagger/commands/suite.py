@@ -29,8 +29,9 @@ from dagger.evaluation.summary import EpisodeResult, as_table, episode_result, f
 from dagger.evaluation.tasks import EvaluationTask, ScenarioTask, Task
 from dagger.evaluation.workers import Assignment, Chunk, Workers
 from dagger.options import UsageError, check_seed, given, read_config
-from dagger.runs.folder import commit, write_atomically
-from dagger.runs.results import DiskFull, ResultsLog
+from dagger.runs.folder import commit
+from dagger.runs.jsonl import DiskFull, JsonlLog
+from sim.core.files import write_atomically
 
 __all__ = ["Options", "entries_of", "main", "starting"]
 
@@ -149,7 +150,7 @@ def main(options: Options) -> int:
     beside = _baselines(jobs)
     one_thread()
     folder = options.folder
-    log = ResultsLog(folder / "results.jsonl")
+    log = JsonlLog(folder / "results.jsonl")
     code = {"code": code_version(), "commit": commit()}
     if options.backend != "embedded":  # whose rows are kept apart
         code["backend"] = options.backend
@@ -181,7 +182,7 @@ def _baselines(jobs: Sequence[Job]) -> Beside:
     """Every baseline that a suite names, with the jobs that it is to drive: without twins.
 
     Raises:
-        BadInput: for an unknown driver.
+        UsageError: for an unknown driver.
     """
     names = dict.fromkeys(name for job in jobs for name in job.baselines)
     return [(choose_driver(n), [job.untwinned() for job in jobs if n in job.baselines]) for n in names]
@@ -196,7 +197,7 @@ def _keep(options: Options, path: Path) -> None:
         raise UsageError(f"--out {path.parent} cannot be written: {error.strerror or error}") from None
 
 
-def _disk_full(full: DiskFull, log: ResultsLog) -> int:
+def _disk_full(full: DiskFull, log: JsonlLog) -> int:
     print(f"dagger suite: {_counted(full.rows, 'row')} could not be written to {log.path}: {full}; what was written is "
           "valid, and --resume will drive the rest", file=sys.stderr)  # fmt: skip
     return 1
@@ -212,7 +213,7 @@ def _bad_row(bad: Unreadable) -> Row:
 
 
 # ------------------------------------------------------------------------------------------------- what is missing
-def _sheets(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> list[JobState]:
+def _sheets(jobs: Sequence[Job], versions: dict[str, Any], log: JsonlLog) -> list[JobState]:
     """What is to be driven: no row, or one that says that it could not be. The same episode is driven once."""
     outcomes = {key_of(row): row.get("outcome") for row in log.rows() if row.get("outcome") in FAILED}
     done = {key_of(row) for row in log.rows() if row.get("outcome") not in FAILED}
@@ -234,7 +235,7 @@ def _same(job: Job, versions: dict[str, Any]) -> dict[str, Any]:
 
 
 # ----------------------------------------------------------------------------------------------------- the driving
-def _drive(sheets: Sequence[JobState], driver: DriverChoice, options: Options, log: ResultsLog, bars: Bars) -> int:
+def _drive(sheets: Sequence[JobState], driver: DriverChoice, options: Options, log: JsonlLog, bars: Bars) -> int:
     """Drive what is missing and append it; returns how many workers were lost."""
     apart = options.workers > 1 or options.isolate
     search = (options.maps,) if options.maps else ()
@@ -289,7 +290,7 @@ def _pieces(sheets: Sequence[JobState], options: Options) -> list[Chunk]:
 # ------------------------------------------------------------------------------------------------------- the tally
 def _finish(
     jobs: Sequence[Job], unreadable: Sequence[Unreadable], drivers: tuple[DriverChoice, Beside], options: Options,
-    code: dict[str, Any], log: ResultsLog, lost: int,
+    code: dict[str, Any], log: JsonlLog, lost: int,
 ) -> int:  # fmt: skip
     """Tally the rows of the file, write summary.json and leaderboard.json, show the tables."""
     driver, beside = drivers
@@ -337,7 +338,7 @@ def _show(jobs: Sequence[Job], summaries: Sequence[Row], driver: str) -> None:
         output().print(score_table(rest))
 
 
-def _collect(jobs: Sequence[Job], versions: dict[str, Any], log: ResultsLog) -> list[list[EpisodeResult]]:
+def _collect(jobs: Sequence[Job], versions: dict[str, Any], log: JsonlLog) -> list[list[EpisodeResult]]:
     """Per job the row of each of its tasks; where there are several, the last that was driven."""
     wanted: dict[tuple[Any, ...], EpisodeResult | None] = {}
     keys = []

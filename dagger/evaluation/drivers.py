@@ -49,7 +49,7 @@ def choose_driver(name: str) -> DriverChoice:
     """The driver of this name.
 
     Raises:
-        BadInput: naming the known ones; CheckpointError: for a torn checkpoint.
+        UsageError: naming the known ones; CheckpointError: for a torn checkpoint.
     """
     if name in RULED:
         return DriverChoice(name, name, Camera(), {}, functools.partial(_ruled, name))
@@ -69,7 +69,7 @@ def camera_of(about: dict[str, Any]) -> Camera:
     """The camera that a checkpoint was trained with.
 
     Raises:
-        BadInput: when it does not say so, or says what no camera has.
+        UsageError: when it does not say so, or says what no camera has.
     """
     try:
         return Camera(**about["camera"])
@@ -83,7 +83,7 @@ def find_checkpoint(path: Path) -> Path:
     """A checkpoint folder: the path itself, or the last DAgger round of the run folder that it is.
 
     Raises:
-        BadInput: when it is neither, naming the checkpoints that are there.
+        UsageError: when it is neither, naming the checkpoints that are there.
     """
     if (path / "policy.json").is_file():
         return path

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from dagger.evaluation.plan import FAILED
 from dagger.evaluation.summary import METRICS, EpisodeResult, score
+from sim.core.files import atomic_path
 from sim.metrics.episode import INFRACTIONS, per_km
 
 LABELS = {
@@ -140,13 +140,9 @@ def write(path: Path, routes: Sequence[Routes], camera: bool) -> None:
         "sensors": ["carla_camera", "carla_speedometer"] if camera else [], "values": values,
         "labels": ["Avg. driving score", "Avg. route completion", "Avg. infraction penalty", *LABELS.values()],
     }  # fmt: skip
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("w") as stream:
+    with atomic_path(path) as temporary, temporary.open("w") as stream:
         stream.write(f'{{"_checkpoint": {{"global_record": {json.dumps(overall)}, "progress": [{total}, {total}], ')
         stream.write('"records": [\n')
         for i, record in enumerate(records(routes)):
             stream.write((",\n" if i else "") + json.dumps(record))
         stream.write("\n]}, " + json.dumps(rest)[1:] + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)

@@ -80,7 +80,7 @@ def entries_of(target: str) -> list[Entry]:
     """What a name or file stands for: a suite's entries, or one for a scenario.
 
     Raises:
-        BadInput: for what is not there, naming the known suites and scenarios.
+        UsageError: for what is not there, naming the known suites and scenarios.
         ScenarioError: for a file that cannot be read.
     """
     if target.endswith((".yaml", ".yml")):
@@ -109,7 +109,7 @@ def _data(target: str) -> Mapping[str, Any]:
     """A file's plain data; text that cannot be read is an error of one sentence.
 
     Raises:
-        BadInput, ScenarioError: see `entries_of`.
+        UsageError, ScenarioError: see `entries_of`.
     """
     path = Path(target)
     if not path.is_file():
@@ -126,7 +126,7 @@ def plan(targets: Sequence[str], wanted: Wanted) -> tuple[list[Job], list[Unread
     """All that is to be driven, and what of it cannot be read.
 
     Raises:
-        BadInput: for unknown names, and for a split or twins of the command line that a scenario does not have.
+        UsageError: for unknown names, and for a split or twins of the command line that a scenario does not have.
         ScenarioError: when nothing at all can be read.
     """
     jobs: list[Job] = []
@@ -193,7 +193,7 @@ def _routes(target: str, wanted: Wanted) -> tuple[list[Job], list[Unreadable]]:
     """A job for every route of a file, and what of the file cannot be read.
 
     Raises:
-        BadInput: for a file that is not there, and for a split or twins, which routes have not.
+        UsageError: for a file that is not there, and for a split or twins, which routes have not.
     """
     if not Path(target).is_file():
         raise UsageError(f"there is no file {target}; wanted a route file of the CARLA Leaderboard or of Bench2Drive")

@@ -93,7 +93,7 @@ class EvaluationTask(Protocol):
         """The way that an episode should take."""
 
     def verdict(self, episode: Episode, shown_decision: int, outcome: str) -> Outcome:
-        """What a drive came to that left by `shown_decision` (NO_BRANCH: by none)."""
+        """What a drive came to that left by `shown_decision` (UNDECIDED: by none)."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +221,7 @@ class RouteTask:
         """Whether ego has arrived. Who has left the route has the outcome "deviated"."""
         row = {
             "shown_decision": None, "wanted": None, "agrees": outcome == "arrived", "route": self.spec.id,
-            "town": self.spec.town, "not_played": list(self.spec.unsupported_scenarios), "notes": list(self.spec.notes),
+            "town": self.spec.town, "unsupported_scenarios": list(self.spec.unsupported_scenarios),
+            "notes": list(self.spec.notes),
         }  # fmt: skip
         return Outcome(row, False)

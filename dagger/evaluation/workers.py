@@ -154,7 +154,7 @@ class Workers:
         """(job, rows) in the order of the pieces, as soon as all before them are there.
 
         Raises:
-            BadInput: when workers cannot begin at all.
+            UsageError: when workers cannot begin at all.
         """
         self._queue.extend(pieces)
         jobs = [piece.job for piece in pieces for _ in piece.tasks]

@@ -32,7 +32,9 @@ from dagger.report.html import (
     table,
     text,
 )
-from dagger.runs.folder import MetricsLog, training_parts, write_atomically
+from dagger.runs.folder import training_parts
+from dagger.runs.jsonl import KeyedLog
+from sim.core.files import write_atomically
 
 # What each level asks, in a breath and in a sentence, for a reader who meets it for the first time; the figures stand
 # in the scorecard.
@@ -144,7 +146,7 @@ def read_record(folder: Path) -> Record:
     scenario = folder / "scenario.yaml"
     return Record(
         folder.resolve().name, mapping("config.yaml", yaml.safe_load), mapping("manifest.json", from_json),
-        mapping("scorecard.json", from_json), tuple(MetricsLog(folder / "metrics.jsonl").rows()), twins,
+        mapping("scorecard.json", from_json), tuple(KeyedLog(folder / "metrics.jsonl").rows()), twins,
         scenario.read_text() if scenario.exists() else "",
     )  # fmt: skip
 
@@ -308,7 +310,7 @@ def _card(name: str, level: Mapping[str, Any]) -> str:
         f'<p class="caption">{text(MEANING.get(name, ""))}</p>',
     ]
     if level.get("not_applicable"):
-        out.append(missing(f"This scenario cannot be asked: {str(level['not_asked']).rstrip('.')}."))
+        out.append(missing(f"This scenario cannot be asked: {str(level['not_applicable']).rstrip('.')}."))
         return "".join(out) + (details(level["details"]) if level.get("details") else "") + "</div>"
     out += [
         f"<p>Measured: {text(str(level['what']).rstrip('.'))}.</p>" if level.get("what") else "",

@@ -1,11 +1,10 @@
 """One picture of what ego's own motion tells in every scenario, a panel each: docs/images/self-motion.png.
 
-`dagger scenarios --markdown docs/scenarios.md` draws it from the figures in self_motion.json beside the page.
+`dagger scenarios --markdown docs/reference/scenarios.md` draws it from the figures in self_motion.json beside the page.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from dagger.diagnostics.self_motion import in_short
+from sim.core.files import atomic_path
 from sim.core.statistics import wilson_interval
 
 COLUMNS, WIDTH, HEIGHT = 3, 13.0, 2.9  # panels in a row; [inches] of the sheet and of a row
@@ -55,10 +55,8 @@ def draw_sheet(figures: Mapping[str, Mapping[str, Any]], path: Path) -> None:
         if columns == COLUMNS:
             _head(figure, height)
         figure.tight_layout(rect=(0, 0, 1, 1 - TOP / height))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole = path.with_name(f".{path.name}.part")
-        figure.savefig(whole, format="png", metadata={"Software": None})
-    os.replace(whole, path)
+        with atomic_path(path) as whole:
+            figure.savefig(whole, format="png", metadata={"Software": None})
 
 
 def _head(figure: Figure, height: float) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,18 +14,10 @@ from typing import Any
 
 import yaml
 
+from dagger.runs.jsonl import KeyedLog
+from sim.core.files import write_atomically
+
 PACKAGES = ("homunculus", "numba", "numpy", "torch", "carla", "gymnasium", "opencv-python-headless", "pyarrow")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a kill leaves the old one or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
 
 
 def versions() -> dict[str, str]:
@@ -97,47 +89,13 @@ class RunFolder:
             write_atomically(config, wanted)
 
     @property
-    def metrics(self) -> MetricsLog:
+    def metrics(self) -> KeyedLog:
         """metrics.jsonl of this run."""
-        return MetricsLog(self.path / "metrics.jsonl")
+        return KeyedLog(self.path / "metrics.jsonl")
 
     def checkpoint(self, name: str) -> Path:
         """Where the checkpoint of this name lives."""
         return self.path / "checkpoints" / name
-
-
-class MetricsLog:
-    """Append-only JSON lines. Every row has a `key`; a row whose key is there already is not written again."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """All whole rows; a last line torn by a kill is passed over."""
-        if not self.path.exists():
-            return
-        for line in self.path.read_text().split("\n"):
-            if line:
-                try:
-                    yield json.loads(line)
-                except json.JSONDecodeError:
-                    continue
-
-    def has(self, key: str) -> bool:
-        """Whether a row of this key was written."""
-        return any(row["key"] == key for row in self.rows())
-
-    def append(self, key: str, row: dict[str, Any]) -> None:
-        """Add a row unless its key is there."""
-        if self.has(key):
-            return
-        text = self.path.read_text() if self.path.exists() else ""
-        with self.path.open("a") as stream:
-            if text and not text.endswith("\n"):
-                stream.write("\n")  # closes off a torn line; `rows` passes it over
-            stream.write(json.dumps({"key": key, **row}, sort_keys=True) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
 
 
 def plain(settings: Any) -> dict[str, Any]:

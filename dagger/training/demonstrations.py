@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pyarrow as pa
 
+from dagger.runs.jsonl import JsonlLog
+from sim.core.files import atomic_path
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.world.rollout import DYNAMIC_FIELDS
@@ -59,7 +61,7 @@ class Demonstration:
         round: DAgger round; 0 is behaviour cloning.
         policy_version: digest of the learner's weights that took part, "" for none.
         map_sha256: digest of the compiled map.
-        moving: MOVING name -> (T, N) float32, the state in which each action was taken.
+        moving: DYNAMIC_FIELDS name -> (T, N) float32, the state in which each action was taken.
         weather: (T, 14) float32.
         ticks: TICK_FIELDS name -> (T,), and those of MORE_FIELDS that the scenario has.
         propositions: name -> (T,) bool.
@@ -211,25 +213,16 @@ class DemonstrationStore:
         self.damaged: dict[str, str] = {}
 
     @property
-    def _index(self) -> Path:
-        return self.folder / "index.jsonl"
+    def _index(self) -> JsonlLog:
+        return JsonlLog(self.folder / "index.jsonl")
 
-    def entries(self) -> list[dict[str, object]]:
-        """The index, oldest first. A last line that was torn by a kill is not counted."""
-        if not self._index.exists():
-            return []
-        rows = []
-        lines = self._index.read_text().split("\n")
-        for number, line in enumerate(lines, 1):
-            if not line:
-                continue
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
-                if number == len(lines):
-                    break
-                raise ValueError(f"{self._index}:{number} is not JSON: {line[:60]!r}") from None
-        return rows
+    def entries(self) -> list[dict[str, Any]]:
+        """The index, oldest first; a last line torn by a kill is not counted.
+
+        Raises:
+            ValueError: for a damaged line before the last.
+        """
+        return list(self._index.rows(strict=True))
 
     def append(self, demonstrations: Sequence[Demonstration], tag: str) -> str:
         """Write one shard and count it.
@@ -248,38 +241,17 @@ class DemonstrationStore:
             [_row(d) for d in demonstrations],
             schema=_schema(more, any(d.frames for d in demonstrations), any(d.takeovers for d in demonstrations)),
         )
-        temporary = self.folder / f".{name}.part"
-        with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(temporary, self.folder / name)
+        with atomic_path(self.folder / name) as temporary:
+            with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
         entry = {
             "tag": tag, "file": name, "sha256": sha256_of(self.folder / name), "episodes": len(demonstrations),
             "ticks": sum(len(d) for d in demonstrations), "labels": sum(d.labels for d in demonstrations),
             "format": FORMAT,
         }  # fmt: skip
-        self._mend_index()
-        with self._index.open("a") as stream:
-            stream.write(json.dumps(entry, sort_keys=True) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        self._index.cut_torn_line()
+        self._index.append([entry])
         return name
-
-    def _mend_index(self) -> None:
-        """Make the index end with a line's end. What `entries` counts stays; a torn line was never counted and goes."""
-        data = self._index.read_bytes() if self._index.exists() else b""
-        _, _, rest = data.rpartition(b"\n")
-        if not rest:
-            return
-        try:
-            json.loads(rest)
-        except ValueError:
-            with self._index.open("r+b") as stream:
-                stream.truncate(len(data) - len(rest))
-        else:  # only its line's end was lost
-            with self._index.open("ab") as stream:
-                stream.write(b"\n")
 
     def tags(self) -> list[str]:
         """Tags of the shards that the index counts."""

@@ -6,7 +6,8 @@
 
 Without hindsight there is the joint stage alone. Three questions have three optimisers: of the controls, of the
 encoder's hindsight and of the memory's. A sharp Gaussian's likelihood in the same moments starves a choice
-(docs/log.md). A few windows hold a few independent decisions; many pictures, or many drives of embeddings, hold many.
+(docs/explanation/log.md). A few windows hold a few independent decisions; many pictures, or many drives of
+embeddings, hold many.
 
 The gradients of a step are computed at the same weights, in two parts that may run side by side. The bytes do not hang
 on whether they do. A pass is the unit that is saved: after each one weights, optimisers and position are on disk, and

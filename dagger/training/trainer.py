@@ -221,7 +221,7 @@ class Trainer:
             }
             if any(said.values()):
                 with self._log:
-                    self.run.metrics.append(f"backend/{name}", said)
+                    self.run.metrics.add(f"backend/{name}", said)
         with self._log:
             self.store.append(found, name)
 
@@ -248,7 +248,7 @@ class Trainer:
                 progress,
             )
             with self._log:
-                self.run.metrics.append(key, row)
+                self.run.metrics.add(key, row)
         return Offsets().scaled(row["strength"]) if row["strength"] else None
 
     def _seed(self, offset: int) -> int:
@@ -294,7 +294,7 @@ class Trainer:
         }  # fmt: skip
         save_policy(self.run.checkpoint(name), learner, about)
         with self._log:
-            self.run.metrics.append(f"fit/{name}", {"arm": arm, "round": i, "labels": labels, "losses": losses})
+            self.run.metrics.add(f"fit/{name}", {"arm": arm, "round": i, "labels": labels, "losses": losses})
 
     def _fresh(self, loader: RenderingLoader) -> Learner:
         """A learner that knows nothing but the typical futures of the first demonstrations."""
@@ -338,7 +338,7 @@ class Trainer:
             }  # fmt: skip
             self.scalars(f"{arm}/agreement/{split}", row[split]["agreement"], i)
         with self._log:
-            self.run.metrics.append(f"evaluate/{name}", row)
+            self.run.metrics.add(f"evaluate/{name}", row)
 
     def _labels(self, arm: str, i: int) -> int:
         wanted = {self._name(arm, j) for j in range(i + 1)}

@@ -1,8 +1,8 @@
-"""Path and speed to steer and acceleration: the hands and feet of every rule-following driver.
+"""Path-following controller of the expert and the baselines: pure pursuit steering, IDM gaps, lights and stop signs.
 
-Across: pure pursuit. Along: the highest speed from which every curve ahead can still be met at a comfortable
-lateral acceleration and braking, no vehicle that stands or drives on the path is run into, and lights and stop signs
-are kept.  Who has right of way over whom is left to the others: they yield to ego, see `sim.traffic.right_of_way`.
+Lateral: pure pursuit. Longitudinal: the highest speed at which ego can still take every curve ahead with comfortable
+lateral acceleration and braking, hits no vehicle on the path, and obeys lights and stop signs.  Right of way is mostly
+left to the other actors: they yield to ego, see `sim.traffic.right_of_way`.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from sim.traffic.car_following import idm, project_onto_path, pure_pursuit
 
 ZERO = np.float32(0.0)
 TWO = np.float32(2.0)
-FLAT = np.float32(1e-3)  # [1/m] less curvature than this is straight
+FLAT = np.float32(1e-3)  # [1/m] a smaller curvature counts as straight
 NO_GAP = np.float32(1e6)
-ENTRY_LOOK = np.float32(6.0)  # [m] beyond what a stop takes, at which crossing traffic is looked for
-CROSSING_STEP, CROSSING_STEPS = np.float32(0.5), 10  # [s] between two looks at others' next seconds, and how many
+ENTRY_LOOK = np.float32(6.0)  # [m] beyond the stopping distance within which crossing traffic is checked
+CROSSING_STEP, CROSSING_STEPS = np.float32(0.5), 10  # [s] step of the prediction of other actors, and number of steps
 CROSSING_TIME = np.float32(5.0)  # [s]
 CROSSING_FAR = np.float32(15.0)  # [m]
 CROSSING_PULL = np.float32(0.6)  # [m/s^2] half of the acceleration with which ego pulls away
-CROSSING_PACE = np.float32(6.0)  # [m/s] up to which who is slow pulls away
+CROSSING_PACE = np.float32(6.0)  # [m/s] up to which slow actors are predicted to accelerate
 CROSSING_ROOM = np.float32(1.5)  # [m] before and behind another
-SAME_WAY = np.float32(0.8)  # cosine of the angle between headings of one way
-LINE_SLACK = np.float32(1.2)  # [m] nearer to a line than to a vehicle is stopped
+SAME_WAY = np.float32(0.8)  # cosine of the angle between headings that counts as the same direction
+LINE_SLACK = np.float32(1.2)  # [m] by which ego stops nearer to a line than to a vehicle
 TO_YELLOW = np.float32(1.0 / 6.0)  # [s^2/m] times speed squared: room to stop with 3 m/s^2
 _LIGHT, _STOP = GATE["light"], GATE["stop"]
 _LEFT = DECISION["left"]
-STRIDE = 2  # path points between two looks ahead
+STRIDE = 2  # path points between two samples of the look-ahead
 
 
 @dataclass(frozen=True)
 class DrivingStyle:
-    """How someone drives.
+    """A driving style: speeds, accelerations and distances of the path follower.
 
     Args:
         cruise: speed on a straight lane [m/s].
         lateral: acceleration accepted in curves [m/s^2].
         braking: comfortable braking for curves [m/s^2].
-        eagerness: acceleration per m/s of missing speed [1/s].
-        pull: greatest acceleration used [m/s^2].
-        hardest: greatest braking used [m/s^2].
-        sight: how far ahead curves and vehicles are looked for [m].
-        clearance: room kept beside other vehicles [m].
-        heed: distance at which a line to stop at is heeded [m].
+        speed_gain: acceleration per m/s of missing speed [1/s].
+        max_acceleration: greatest acceleration used [m/s^2].
+        max_braking: greatest braking used [m/s^2].
+        sight: look-ahead distance for curves and vehicles [m].
+        lateral_clearance: clearance beside other vehicles [m].
+        stop_line_lookahead: distance below which ego brakes for a line to stop at [m].
     """
 
     cruise: float = 7.0
@@ -76,7 +76,7 @@ class DrivingStyle:
 
 @kernel(inline=True)
 def _first_in_the_way(w, points, k, last, world, steps, clearance):  # type: ignore[no-untyped-def]
-    """Distance [m] along the path from row k to the first point that another vehicle covers, and its speed."""
+    """Distance [m] along the path from row k to the first point covered by another actor, its speed, whether any."""
     n = world.x.shape[1]
     reach = HALF * world.width[w, 0] + clearance
     nearest = steps
@@ -106,8 +106,9 @@ def _line_ahead(q, s, front, speed, clock, stopped_at_line, turns_left, gate_sta
     """Metres from the front bumper to the next lines on path q; NO_GAP where there is none.
 
     Returns:
-        where to stop: for a light that is red, or yellow with room to stop; at a stop sign that was not stopped at yet;
-        and where to give way: at a stop sign that was, at a yield sign, and at any light to turn left.
+        the distance to the line to stop at: of a red light, of a yellow one with room to stop, of a stop sign before
+        ego has stopped; and to the line to give way at: of a stop sign after that, of a yield sign, and of any light
+        for a left turn.
     """
     nearest, giving = NO_GAP, NO_GAP
     for g in range(gate_start[q], gate_start[q + 1]):
@@ -127,10 +128,10 @@ def _line_ahead(q, s, front, speed, clock, stopped_at_line, turns_left, gate_sta
 
 @kernel(inline=True)
 def _crossed(w, s, speed, world, points, first, last):  # type: ignore[no-untyped-def]
-    """Whether somebody who drives would be met over the next metres of the path between rows first and last.
+    """Whether ego would meet a moving vehicle over the next metres of the path between rows first and last.
 
-    Others are thought to keep their bend, and to pull away where they are slow; so is ego, `s` metres along.  Whoever
-    stands waits for ego as well as ego for him: that is no reason to stay.
+    The prediction keeps the others' curvature and accelerates slow ones, and likewise ego, `s` metres along.  Standing
+    vehicles are ignored: they wait for ego as much as ego would for them.
     """
     met = False
     for j in range(1, world.x.shape[1]):
@@ -140,7 +141,7 @@ def _crossed(w, s, speed, world, points, first, last):  # type: ignore[no-untype
         dx, dy = world.x[w, j] - world.x[w, 0], world.y[w, j] - world.y[w, 0]
         far = v * CROSSING_TIME + speed * CROSSING_TIME + CROSSING_FAR
         c, t = np.cos(world.yaw[w, 0]), np.sin(world.yaw[w, 0])
-        # who is behind, or goes the same way ahead, is not crossing
+        # a vehicle behind ego, or ahead in the same direction, is not crossing
         if dx * dx + dy * dy > far * far or dx * c + dy * t < ZERO:
             continue
         if np.cos(world.yaw[w, j] - world.yaw[w, 0]) > SAME_WAY and abs(dy * c - dx * t) < TWO:
@@ -196,7 +197,7 @@ def _control(bank, world, target, manner, steer, acceleration):  # type: ignore[
         front = world.length[w, 0] - world.overhang[w, 0]
         line, free = _line_ahead(q, s, front, speed, world.clock[w], world.stopped_at_line[w], bank.decision[q] ==
                                  _LEFT, bank.gate_start, bank.gate_s, bank.gate_kind, bank.gate_plan)  # fmt: skip
-        # who gives way goes on when nobody comes along
+        # at a line to give way at, ego stops only for crossing traffic
         if free < speed * speed * TO_YELLOW + ENTRY_LOOK and _crossed(w, s, speed, world, points, first, last):
             line = min(line, free)
         if line < min(heed, NO_GAP):
@@ -209,7 +210,7 @@ def _control(bank, world, target, manner, steer, acceleration):  # type: ignore[
 
 
 def control(bank: MapArrays, world: World, target: np.ndarray, manner: DrivingStyle) -> Action:
-    """Action (S,) that drives ego of each row of `world` along its route number `target` (S,) int."""
+    """Compute the action (S,) that drives ego of each row of `world` along its route number `target` (S,) int."""
     steer, acceleration = np.zeros(len(target), np.float32), np.zeros(len(target), np.float32)
     if len(target):
         _control(bank, world, np.asarray(target, np.int64), manner.array(), steer, acceleration)

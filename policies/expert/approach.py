@@ -1,4 +1,4 @@
-"""How far everybody has to the place of decision: what a driver at a line looks at."""
+"""Distances of all actors to the decision point, for decisions about right of way at a line."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _CIRCLES: dict[tuple[object, ...], tuple[float, float, float]] = {}
 
 
 class Place(NamedTuple):
-    """Everybody's way to the place.
+    """The approach of all actors to the decision point.
 
     Args:
-        left: (S, N) metres from a front bumper to the place, below 0 within it; of ego along its way.
-        nearing: (S, N) bool, heads for it.
+        left: (S, N) metres from a front bumper to the decision point, below 0 inside it; for ego along its route.
+        nearing: (S, N) bool, whether the actor heads for it.
     """
 
     left: np.ndarray
@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
 
 def place_of(seen: PrivilegedInput) -> Place:
-    """The place of decision of each row's episode, as everybody stands to it."""
+    """Compute the approach of all actors to the decision point of each row's episode."""
     world, bank = seen.world, seen.maps.arrays
     circles = np.array([_circle(seen, i) for i in range(len(seen.slots))], np.float32).reshape(-1, 3)
     fx, fy = fronts(world, slice(None))
@@ -41,13 +41,13 @@ def place_of(seen: PrivilegedInput) -> Place:
 
 
 def junction_of(seen: PrivilegedInput, row: int) -> Junction:
-    """The place of decision of a row's episode."""
+    """The decision point of a row's episode."""
     spec = seen.episodes[row].map
     return junctions_of_kind(seen.maps.maps[seen.world.map[row]], spec.kind)[spec.junction]
 
 
 def _circle(seen: PrivilegedInput, row: int) -> tuple[float, float, float]:
-    """x, y, radius [m] of the place of a row; worked out once for a place."""
+    """x, y, radius [m] of the decision point of a row; cached per decision point."""
     episode, road_map = seen.episodes[row], seen.maps.maps[seen.world.map[row]]
     key = (road_map.digest, episode.map.kind, episode.map.junction, episode.arm, episode.way)
     if key not in _CIRCLES:

@@ -1,9 +1,8 @@
-"""How a demonstrator is, beside what it thinks: drowsy, in a hurry, angry. It shows in how it drives, and nowhere else.
+"""Driver states of the expert (drowsy, angry, in a hurry) and their effect on its driving style.
 
-Drowsiness comes over it from an onset on: its hands weave (`sim.dynamics.impairment`), and it heeds a line when it is
-near.
-Anger rises while it is provoked and passes slowly: it pulls away and brakes harder. Who is in a hurry drives faster,
-and that is all. What a mood makes of decisions is the rule's affair.
+Drowsiness grows from its onset: the car weaves (`sim.dynamics.impairment`), and the expert brakes late for lines.
+Anger rises while the expert is provoked and decays slowly: it accelerates and brakes harder. An expert in a hurry only
+drives faster. A driver state affects decisions only through the rule.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from sim.datatypes.world_state import World
 from sim.dynamics.impairment import LATE
 
 RISES, PASSES = 1.0, 60.0  # [s] time constants of anger
-HEED = 10.0  # [m] from a line at which who is drowsy begins to brake for it
-ANGRY = 0.5  # of 1 that is anger
+HEED = 10.0  # [m] from a line at which a drowsy expert begins to brake for it
+ANGRY = 0.5  # level of anger, of 1, above which the expert is angry
 _TICK = Simulation().tick
 
 
 def updated_anger(anger: np.ndarray, provoked: np.ndarray) -> np.ndarray:
-    """(S,) anger a tick later, 0 to 1."""
+    """(S,) anger after one more tick, 0 to 1."""
     towards, time = np.where(provoked, 1.0, 0.0), np.where(provoked, RISES, PASSES)
     return (anger + (towards - anger) * (_TICK / time)).astype(np.float32)
 
@@ -35,7 +34,7 @@ def updated_anger(anger: np.ndarray, provoked: np.ndarray) -> np.ndarray:
 def driving_style_of(
     calm: DrivingStyle, drowsy: np.ndarray, anger: np.ndarray, hurry: np.ndarray
 ) -> list[tuple[np.ndarray, DrivingStyle]]:
-    """Which rows (S,) drive in which manner, where moods differ."""
+    """Masks of rows (S,) with their driving styles, given their driver states."""
     late, cross = drowsy > LATE, anger > ANGRY
     found = []
     for code in np.unique(late + 2 * cross + 4 * hurry):
@@ -53,7 +52,7 @@ def driving_style_of(
 def control_by(
     bank: MapArrays, world: World, target: np.ndarray, ways: list[tuple[np.ndarray, DrivingStyle]]
 ) -> Action:
-    """`policies.controllers.path_follower.control` with each row in its own manner."""
+    """`policies.controllers.path_follower.control` with each row in its own driving style."""
     action = control(bank, world, target, ways[0][1])
     for rows, manner in ways[1:]:
         action = control(bank, world, target, manner).where(rows, action)

@@ -1,9 +1,8 @@
-"""The demonstrator: keeps its lane, slows for the turn, and obeys a rule that only it knows.
+"""The expert (demonstrator): a rule-following driver whose rule is hidden from the learner.
 
-It is put together from a mind (`policies.expert.reasoner`: what it has seen, and the rule), hands
-(`policies.expert.maneuvers`: going,
-waiting, slowing, parking) and a manner of driving. It thinks on facts that the learner's camera can show; it is told
-no occluded fact.
+It consists of a reasoner (`policies.expert.reasoner`: memory of what was visible, and the rule), a maneuver
+(`policies.expert.maneuvers`: going, waiting, slowing, parking) and a driving style. It reasons only on facts that the
+learner's camera can show; it has no access to occluded facts.
 """
 
 from __future__ import annotations
@@ -27,21 +26,21 @@ from sim.datatypes.world_state import World
 from sim.dynamics.impairment import drowsiness
 from sim.world.rollout import PrivilegedInput
 
-COMMITTED = 3.0  # [m] from the wanted route at which a car has taken another way and can no longer be put right
+COMMITTED = 3.0  # [m] from the wanted route, beyond which ego has taken another route and cannot return
 
 
 @dataclass(frozen=True)
 class Label:
-    """What the expert would do.
+    """An expert label: action, decision, facts and driver state.
 
     Args:
         action: (S,).
         decision: (S,) int, index into DECISIONS.
-        valid: (S,) bool; False once ego has taken another way: an action towards the wanted route would then
-            be a manoeuvre that no demonstrator would show (and that no learner should copy).
-        facts: proposition -> (S,) bool as the expert knows it; empty where it thinks no rule.
-        driver_state: (S,) float32, how drowsy or angry it is, 0 to 1: written down, and shown to nobody.
-        memory: (S, D) float32 afterwards.
+        valid: (S,) bool; False once ego has taken another route: an action towards the wanted route would then
+            be a maneuver that no expert would demonstrate (and that no learner should copy).
+        facts: proposition -> (S,) bool as the expert knows it; empty where it has no rule.
+        driver_state: (S,) float32, drowsiness or anger, 0 to 1: recorded, and not an input of the learner.
+        memory: (S, D) float32, the next memory.
     """
 
     action: Action
@@ -53,7 +52,7 @@ class Label:
 
 
 class ReflexReasoner:
-    """A thinker without memory: a function of the world's rows."""
+    """A reasoner without memory: a function of the world's rows."""
 
     width = 0
 
@@ -61,7 +60,7 @@ class ReflexReasoner:
         self.decide = decide
 
     def begin(self, worlds: int) -> np.ndarray:
-        """Nothing to keep."""
+        """Return an empty memory."""
         return np.zeros((worlds, 0), np.float32)
 
     def think(self, seen: PrivilegedInput, memory: np.ndarray) -> Belief:
@@ -73,11 +72,11 @@ class Expert:
     """A rule-following driver.
 
     Args:
-        decide: (world rows) -> (S,) decisions, or a thinker that keeps a memory.
-        manner: how it drives.
-        decision_spec: how the decision shows; None for ways out of a junction.
-        anger_trigger: what angers it while it holds, over propositions; None for nothing.
-        moody: whether episodes may give it a mood.
+        decide: (world rows) -> (S,) decisions, or a reasoner, which may have a memory.
+        manner: its driving style.
+        decision_spec: how the decision shows; None for exits of a junction.
+        anger_trigger: formula over propositions that provokes anger while it holds; None for no anger.
+        moody: whether episodes may give it a driver state.
     """
 
     needs = "state"
@@ -97,7 +96,7 @@ class Expert:
 
     @classmethod
     def of(cls, scenario: Scenario, manner: DrivingStyle | None = None) -> Expert:
-        """The expert who thinks the scenario's rule."""
+        """Create the expert that follows the scenario's rule."""
         return cls(
             RuleReasoner(scenario),
             manner,
@@ -108,27 +107,27 @@ class Expert:
 
     @classmethod
     def of_route(cls, manner: DrivingStyle | None = None) -> Expert:
-        """The expert of episodes whose keypoints say the way: it follows their route and thinks no rule."""
+        """Create an expert for episodes with keypoint routes: it follows the route and has no rule."""
         return cls(lambda world: np.full(len(world.tick), DECISION["straight"]), manner)
 
     def begin(self, worlds: int) -> np.ndarray:
-        """Memory of fresh episodes: the mind's, the mood's, the hands'."""
+        """Initial memory of `worlds` episodes: of the reasoner, the driver state and the maneuver."""
         own = np.zeros((worlds, self.moody + (self.hands.width if self.hands else 0)), np.float32)
         return np.concatenate([self.mind.begin(worlds), own], 1)
 
     def act(self, seen: PrivilegedInput, memory: np.ndarray) -> tuple[Action, np.ndarray]:
-        """Drive as the rule says."""
+        """Drive by the rule."""
         label = self.label(seen, memory)
         return label.action, label.memory
 
     def label(self, seen: PrivilegedInput, memory: np.ndarray | None = None) -> Label:
-        """What to do in every row, and whether that still makes sense.
+        """Label every row with the expert's action and decision, and whether the label is still valid.
 
         Args:
-            memory: (S, D) as `begin` and earlier labels gave it; None for somebody who has seen nothing yet.
+            memory: (S, D) as `begin` or the last label returned it; None for an initial memory.
 
         Raises:
-            ValueError: when the rule decides for a way that the junction does not have.
+            ValueError: if the rule decides for an exit that the junction does not have.
         """
         memory = self.begin(len(seen.slots)) if memory is None else memory
         width = self.mind.width
@@ -146,7 +145,7 @@ class Expert:
     def _mood(
         self, seen: PrivilegedInput, thought: Belief, anger: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, DrivingStyles]:
-        """How it is now, its anger (S, 1) from now on, and the manners that follow."""
+        """The current driver state (S,), the next anger (S, 1), and the resulting driving styles."""
         n = len(seen.slots)
         if not self.moody:
             return np.zeros(n, np.float32), anger, [(np.ones(n, bool), self.manner)]
@@ -157,7 +156,7 @@ class Expert:
         return np.maximum(drowsy, anger[:, 0]), anger, driving_style_of(self.manner, drowsy, anger[:, 0], hurry)
 
     def _way_out(self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles) -> tuple[Action, np.ndarray]:
-        """Towards the way out that was decided for: the action, and whether that way is still open."""
+        """Drive towards the exit of the decision: the action, and whether that exit can still be reached."""
         world, bank, decision = thought.world, seen.maps.arrays, thought.decision
         ways = np.where(world.route >= 0, bank.decision[world.route], UNDECIDED)
         match = ways == decision[:, None]
@@ -177,7 +176,7 @@ class Expert:
 
 
 class Fixed(Expert):
-    """Always the same decision: a baseline, and the driver of films."""
+    """An expert with a constant decision: a baseline, and a driver for films."""
 
     def __init__(
         self, decision: str, manner: DrivingStyle | None = None, decision_spec: DecisionSpec | None = None
@@ -189,15 +188,15 @@ class Fixed(Expert):
 
 
 class Idle:
-    """Does nothing at all."""
+    """A driver that never steers or accelerates."""
 
     needs = "state"
 
     def begin(self, worlds: int) -> np.ndarray:
-        """No memory."""
+        """Return an empty memory."""
         return np.zeros((worlds, 0), np.float32)
 
     def act(self, seen: PrivilegedInput, memory: np.ndarray) -> tuple[Action, np.ndarray]:
-        """Neither steers nor accelerates."""
+        """Return zero steer and acceleration."""
         zeros = np.zeros(len(seen.slots), np.float32)
         return Action(zeros, zeros.copy()), memory

@@ -1,7 +1,7 @@
-"""From a decision to pedals and wheel, where the decision is no way out: going and waiting, slowing, stopping.
+"""Maneuvers of the expert: controls for decisions other than an exit (wait or go, slow, stop, park, change lane).
 
-All begin with the lane follower of `policies.controllers.path_follower`; what a decision asks for besides is a speed
-that must not be exceeded on the way, met at a comfortable braking. Memory is float32 (S, width), the slot first.
+All start from the lane follower of `policies.controllers.path_follower` and add a speed limit along the route that the
+decision requires, reached with comfortable braking. Memory is float32 (S, width), the slot first.
 """
 
 from __future__ import annotations
@@ -26,40 +26,40 @@ from sim.road.map.lane_arrays import GATE
 from sim.world.decision_detectors import ORDERS
 from sim.world.rollout import PrivilegedInput
 
-BRAKING = 1.8  # [m/s^2] with which a line is come up to
-GRIP = 0.3  # [s] in which a speed that is too high is brought down
+BRAKING = 1.8  # [m/s^2] on the approach to a line
+GRIP = 0.3  # [s] within which an excess of speed is removed
 HARDEST = 6.0  # [m/s^2]
-BEFORE = 1.0  # [m] before a line at which one comes to stand
-AT_LINE = 2.5  # [m] from it one stands there
-PAST = 0.5  # [m] behind which nobody stops for it any more
-NOWHERE = np.float32(-1e6)  # [m] along a way: a line that is behind
-STANDS = 0.1  # [m/s]
+BEFORE = 1.0  # [m] before a line, where ego stops
+AT_LINE = 2.5  # [m] from a line within which a standing ego is at it
+PAST = 0.5  # [m] behind a line, beyond which ego no longer stops for it
+NOWHERE = np.float32(-1e6)  # [m] along a route: a line that is behind ego
+STANDS = 0.1  # [m/s] below which ego stands
 TICK = Simulation().tick  # [s]
-CLEAR = 1.0  # [m] that another's rear must be out of the place
-CHANGED = 0.8  # of the stretch after which a lane change is over
-EARLY = DrivingStyle.stop_line_lookahead  # [m] from a line at which who reacts early heeds it
+CLEAR = 1.0  # [m] by which another actor's rear must have left the decision point
+CHANGED = 0.8  # share of the stretch after which a lane change is complete
+EARLY = DrivingStyle.stop_line_lookahead  # [m] from a line at which an early reaction begins
 UNDER = 1.0  # [m/s] below the speed that counts as slow
 
 
-DrivingStyles = list[tuple[np.ndarray, DrivingStyle]]  # which rows (S,) bool drive in which
+DrivingStyles = list[tuple[np.ndarray, DrivingStyle]]  # mask of rows (S,) bool, their driving style
 
 
 class Maneuver(Protocol):
-    """Drives a decision; `width` columns of memory are its own."""
+    """A controller that carries out a kind of decision; `width` is the number of its memory columns."""
 
     width: int
 
     def act(
         self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
-        """Action (S,) for the rows, of which each has its manner, and the memory afterwards."""
+        """Return the action (S,) of the rows in their driving styles, and the next memory."""
 
 
 def maneuver_for(decision_spec: DecisionSpec) -> Maneuver:
-    """Whoever can drive the decisions of a decision_spec.
+    """Return the maneuver that carries out the decisions of a decision_spec.
 
     Raises:
-        ValueError: for a kind that nobody drives.
+        ValueError: for a kind without a maneuver.
     """
     if decision_spec.kind in ORDERS:
         return Turn(decision_spec)
@@ -72,20 +72,20 @@ def maneuver_for(decision_spec: DecisionSpec) -> Maneuver:
 
 
 def first_way(seen: PrivilegedInput) -> np.ndarray:
-    """(S,) the number of the only way that these episodes have."""
+    """(S,) zeros: the index of the only route of these episodes."""
     return np.zeros(len(seen.slots), np.int64)
 
 
 def below(action: Action, speed: np.ndarray, limit: np.ndarray) -> Action:
-    """The action with no more acceleration than keeps the speed (S,) under a limit (S,) [m/s]."""
+    """Limit an action's acceleration so that the speed (S,) stays below a limit (S,) [m/s]."""
     most = np.maximum((limit - speed) / GRIP, -HARDEST).astype(np.float32)
     return replace(action, acceleration=np.minimum(action.acceleration, most))
 
 
 def halting(action: Action, speed: np.ndarray, room: np.ndarray, manners: DrivingStyles) -> Action:
-    """The action with no more acceleration than still stops evenly within `room` (S,) [m], each braking as is its way.
+    """Limit an action's acceleration so that ego stops within `room` (S,) [m] at its driving style's constant braking.
 
-    As `sim.dynamics.bicycle.stopping_speed` has it.
+    The same formula as `sim.dynamics.bicycle.stopping_speed`.
     """
     braking = np.full(len(speed), BRAKING)
     for rows, manner in manners:
@@ -98,16 +98,16 @@ def halting(action: Action, speed: np.ndarray, room: np.ndarray, manners: Drivin
 
 
 def coming_to(room: np.ndarray, then: float | np.ndarray = 0.0) -> np.ndarray:
-    """The speed [m/s] from which one gets down to `then` within `room` [m]."""
+    """The highest speed [m/s] from which braking reaches `then` within `room` [m]."""
     return np.sqrt(np.square(then) + 2.0 * BRAKING * np.maximum(room, 0.0))
 
 
 class Turn:
-    """Comes to a halt at the line, looks, and goes when it is its turn by the decision of that moment.
+    """Stop at the line, decide there on the order of right of way, and go when ego's turn has come.
 
-    It stops whoever is there, so that who comes later comes as the scenario says, and heeds no other line but lights.
-    Memory: the decision made at the line plus one, and how far each whom the decision_spec names has come:
-    0 nobody knows of it, 1 it was seen, 2 it was in the place, 3 it is out of it.
+    Ego stops even if no other actor is there, so that actors timed to its arrival come as the scenario says; of other
+    lines it obeys only traffic lights. Memory: the decision made at the line plus one, and the stage of each actor that
+    the decision_spec names: 0 not yet seen, 1 seen, 2 was inside the decision point, 3 has left it.
     """
 
     def __init__(self, decision_spec: DecisionSpec) -> None:
@@ -117,7 +117,7 @@ class Turn:
     def act(
         self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
-        """See `Hands.act`."""
+        """See `Maneuver.act`."""
         memory, bank = memory.copy(), seen.maps.arrays
         lights = np.where(bank.gate_kind == GATE["light"], bank.gate_s, NOWHERE)
         action = control_by(bank._replace(gate_s=lights), thought.world, first_way(seen), manners)
@@ -134,7 +134,7 @@ class Turn:
         return halting(action, speed, np.where(held, room - BEFORE, np.inf), manners), memory
 
     def _stages(self, place: Place, thought: Belief, seen: PrivilegedInput, memory: np.ndarray) -> np.ndarray:
-        """(S, K) how far those have come whom the decision_spec names; writes it into the memory (S, K)."""
+        """(S, K) stages of the actors that the decision_spec names; also writes them into the memory (S, K)."""
         slots = np.array(
             [[1 + [a.name for a in e.actors].index(n) for n in self.decision_spec.actors] for e in seen.episodes]
         )
@@ -152,17 +152,16 @@ class Turn:
 
     @staticmethod
     def _before(decision: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """(S,) how many must have gone before ego may, of so many that are known of."""
+        """(S,) number of actors that must pass before ego, out of the `known` ones."""
         words = [DECISIONS[d] if d >= 0 else "go" for d in decision]
         ranks = [int(w[6:]) - 1 if w.startswith("place ") else 0 if w == "go" else n for w, n in zip(words, known)]
         return np.array(ranks, np.int64).reshape(-1)
 
 
 class SlowDown:
-    """Is slow, or has stopped, within the decision_spec's stretch where that is the decision, and drives on as ever
-    where not.
+    """Slow down or stop within the decision_spec's stretch if that is the decision; otherwise follow the lane.
 
-    Memory: whether it has stopped.
+    Memory: whether ego has stopped.
     """
 
     width = 1
@@ -173,7 +172,7 @@ class SlowDown:
     def act(
         self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
-        """See `Hands.act`."""
+        """See `Maneuver.act`."""
         memory = memory.copy()
         action = control_by(seen.maps.arrays, thought.world, first_way(seen), manners)
         front, speed = -place_of(seen).left[:, 0], seen.world.speed[:, 0]
@@ -189,14 +188,14 @@ class SlowDown:
 
 
 class React:
-    """Brakes for lines ahead as soon as they are seen, and only when they are near where that is the decision."""
+    """Brake early or late for lines ahead, depending on the decision."""
 
     width = 0
 
     def act(
         self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
-        """See `Hands.act`."""
+        """See `Maneuver.act`."""
         late = thought.decision == DECISION["late"]
         heeding = [(rows & (late == is_late), replace(manner, stop_line_lookahead=HEED if is_late else EARLY))
                    for rows, manner in manners for is_late in (False, True)]  # fmt: skip
@@ -204,7 +203,7 @@ class React:
 
 
 class Park:
-    """Parks in the bay that was decided for; drives past all of them where the decision is to go on."""
+    """Park in the bay of the decision; drive past all bays if the decision is "go"."""
 
     width = WIDTH
 
@@ -214,7 +213,7 @@ class Park:
     def act(
         self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
-        """See `Hands.act`."""
+        """See `Maneuver.act`."""
         words = [DECISIONS[d] for d in thought.decision]
         parks = np.array([word.startswith("bay ") for word in words], bool)
         bays = np.zeros((len(words), 5), np.float32)
@@ -227,7 +226,7 @@ class Park:
 
 
 class ChangeLane:
-    """Goes over to the lane that was decided for, along the decision_spec's stretch, and stays there."""
+    """Change to the lane of the decision along the decision_spec's stretch, and stay there."""
 
     width = 0
 
@@ -237,12 +236,12 @@ class ChangeLane:
     def act(
         self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
-        """See `Hands.act`."""
+        """See `Maneuver.act`."""
         front, decision_spec = -place_of(seen).left[:, 0], self.decision_spec
         lane = np.array([int(DECISIONS[d][5:]) for d in thought.decision])
         over = np.clip((front - decision_spec.begin) / (CHANGED * (decision_spec.end - decision_spec.begin)), 0.0, 1.0)
         aside = (lane - 1) * self._lane_widths(seen) * over * over * (3.0 - 2.0 * over)
-        # Everything moved to the right by what ego is to keep to the left: then its way is where its lane is.
+        # Shift the whole world right by the offset wanted to the left: ego's route then lies on the target lane.
         heading = seen.maps.arrays.points[self._row(seen), 2]
         dx, dy = (aside * np.sin(heading)).astype(np.float32), (aside * np.cos(heading)).astype(np.float32)
         moved = thought.world._replace(x=thought.world.x + dx[:, None], y=thought.world.y - dy[:, None])
@@ -250,7 +249,7 @@ class ChangeLane:
 
     @staticmethod
     def _row(seen: PrivilegedInput) -> np.ndarray:
-        """(S,) the row of the paths' points at which ego is."""
+        """(S,) ego's row in the points of all paths."""
         bank, route = seen.maps.arrays, seen.world.route[:, 0]
         row = bank.path_start[route] + (seen.world.route_s[:, 0] / ROUTE_SPACING).astype(np.int64)
         return np.clip(row, bank.path_start[route], bank.path_start[route + 1] - 1)

@@ -1,7 +1,7 @@
-"""Thinks along with whoever drives: what the demonstrator would know at every tick, and what it would do about it.
+"""Rule annotator: the expert's facts and decision at every tick while any driver drives; used for film captions.
 
-For films and their captions. A proposition that hangs on something hidden is false until it could be seen; once the
-drive has shown a decision, what was wanted stands as it was.
+A proposition that depends on something occluded is False until it could be seen. Once the drive has shown a decision,
+the expert's decision no longer changes.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from sim.world.rollout import PrivilegedInput, observe_for
 
 
 class RuleAnnotator:
-    """Watches world 0 of a backend; asked once a tick or oftener, it thinks once.
+    """Evaluates the expert on world 0 of a backend, once per tick however often it is queried.
 
     Args:
-        expert: who thinks along.
-        backend: of the world that is driven.
+        expert: the expert to evaluate.
+        backend: the backend whose world is driven.
     """
 
     def __init__(self, expert: Expert, backend: Backend) -> None:
@@ -31,12 +31,12 @@ class RuleAnnotator:
         self._memory = expert.begin(1)
 
     def facts(self, world: World) -> dict[str, bool]:
-        """Proposition -> whether it holds, as far as the demonstrator knows now."""
+        """Proposition -> whether it holds, as far as the expert knows now."""
         self._think(world)
         return self._facts
 
     def wanted(self, world: World) -> str:
-        """What it would decide."""
+        """The expert's decision."""
         self._think(world)
         return self._wanted
 

@@ -1,10 +1,9 @@
-"""What a demonstrator knows and thinks: facts that its eyes could give it, kept in memory, and the rule on them.
+"""The expert's reasoner: facts from what was visible, remembered over time, and the rule evaluated on them.
 
-An actor is there for a mind once ego's camera had a free line of sight to it; what it does now counts while it is seen,
-and which way it turns once that has shown; a sign says its words once they could be read, and then for good. `lead` is
-what a driver at a line goes by: how much earlier than itself another comes to the place of decision, foreseen from
-where all are and how fast.  Once ego is there it is settled, and where turns are taken so are the facts: the decision
-falls at the line.
+The expert knows an actor only after an unobstructed line of sight, and updates its motion only while visible; it knows
+an actor's turn once that has shown, and a sign's text for good once it was readable. Decisions about right of way use
+arrival leads: how much earlier than ego another actor reaches the decision point, predicted from positions and speeds.
+The leads are fixed once ego is there, and so are the facts where the decision is an order: it is made at the line.
 Memory is float32 (S, width) with the slot first; see `policies.base`.
 """
 
@@ -30,25 +29,25 @@ from sim.traffic.route_follower import EASE, LINE
 from sim.world.decision_detectors import ORDERS
 from sim.world.rollout import PrivilegedInput
 
-AT_LINE = 3.0  # [m] from the edge at which who stands, or is over it, has arrived
-STANDS = 0.3  # [m/s]
-NEVER = 99.0  # [s] of who does not come
-SLOWEST = 1.0  # [m/s] that ego is thought to go on with
-TURNED = 0.35  # [rad] off its first heading at which one is seen to turn
+AT_LINE = 3.0  # [m] from the edge within which a standing actor has arrived; past the edge every actor has
+STANDS = 0.3  # [m/s] below which an actor stands
+NEVER = 99.0  # [s] lead of an actor that does not come
+SLOWEST = 1.0  # [m/s] lowest speed assumed for ego's approach
+TURNED = 0.35  # [rad] off its first heading at which an actor counts as turning
 _TICK = Simulation().tick
-_PARTS = 8  # of a memory row that are (S, N)
+_PARTS = 8  # parts of a memory row that are (S, N)
 _HALF = 1 << 16
 
 
 @dataclass(frozen=True)
 class Belief:
-    """What a mind makes of a moment.
+    """The result of reasoning at one tick: decision, facts and visible world.
 
     Args:
         decision: (S,) int, indices into DECISIONS.
-        facts: proposition -> (S,) bool, as the driver knows them.
-        world: the rows as the driver sees them: what is hidden is not there.
-        memory: afterwards.
+        facts: proposition -> (S,) bool, as the expert knows them.
+        world: the rows without occluded actors.
+        memory: the next memory.
     """
 
     decision: np.ndarray
@@ -58,25 +57,27 @@ class Belief:
 
 
 class Reasoner(Protocol):
-    """Decides; `width` columns of memory are its own."""
+    """The reasoner interface; `width` is the number of its memory columns."""
 
     width: int
 
     def begin(self, worlds: int) -> np.ndarray:
-        """Memory (worlds, width) float32 of fresh episodes."""
+        """Return the initial memory (worlds, width) float32."""
 
     def think(self, seen: PrivilegedInput, memory: np.ndarray) -> Belief:
-        """The thought of this moment."""
+        """Return the belief of this tick."""
 
 
 class _Columns(NamedTuple):
     """Parts of a memory row, each (S, N) but the last.
 
     Args:
-        seen: the kind of an actor or a sign that was, else 0; low, high: halves of its look; read: whether a sign was.
-        heading: at first sight [rad]; turned: 1 + the way that an actor was seen to take (an index into DECISIONS).
-        arrived: when at the place [s]; leads: as they are settled [s]; settled: (S, 1) whether they are.
-        facts: (S, P) the propositions as they were settled.
+        seen: the kind of an actor or sign once it was visible, else 0; low, high: halves of its appearance; read:
+            whether a sign was readable.
+        heading: at first sight [rad]; turned: 1 + the exit that an actor was seen to take (an index into DECISIONS).
+        arrived: time of arrival at the decision point [s]; leads: last update [s]; settled: (S, 1) whether leads are
+            fixed.
+        facts: (S, P) the propositions when they were fixed.
     """
 
     seen: np.ndarray
@@ -92,12 +93,12 @@ class _Columns(NamedTuple):
 
 
 class _View(NamedTuple):
-    """The rows of the world as far as a driver knows them.
+    """The rows of the world as far as the expert knows them.
 
     Args:
-        now: with whoever is in view; there: with whoever was ever seen, at a stand where he is not in view.
-        said: with the signs that were read; turned: (S, N), see `_Columns`; leads: (S, N) [s] by which
-            whoever is in a slot comes to the place before ego, see NEVER.
+        now: with visible actors; there: with all actors seen so far, those not visible now with speed 0.
+        said: with the signs that were read; turned: (S, N), see `_Columns`; leads: (S, N) [s] by which the actor of a
+            slot reaches the decision point before ego, see NEVER.
     """
 
     now: World
@@ -108,7 +109,7 @@ class _View(NamedTuple):
 
 
 class _Values(dict[str, np.ndarray]):
-    """Variable -> (S,), each worked out when it is first asked for."""
+    """Variable -> (S,), each computed on first access."""
 
     def __init__(self, find: Callable[[str], np.ndarray]) -> None:
         super().__init__()
@@ -120,16 +121,16 @@ class _Values(dict[str, np.ndarray]):
 
 
 def _lasts(left: np.ndarray, pace: np.ndarray, halts: np.ndarray) -> np.ndarray:
-    """(S, N) how long [s] each takes to the place, `left` [m] away: at its `pace` [m/s], or to a halt there."""
+    """(S, N) time [s] of each actor to the decision point, `left` [m] away, at its `pace` [m/s] or to a stop there."""
     rest = np.maximum(left - np.where(halts, LINE, 0.0), 0.0)
     return rest / pace + np.where(halts, np.minimum(pace / (2.0 * EASE), rest / pace), 0.0)
 
 
 class RuleReasoner:
-    """Thinks a scenario's rule on what it has seen.
+    """The reasoner that evaluates a scenario's rule on what was visible.
 
     Args:
-        scenario: whose rule; its actors and signs are those that the mind keeps in memory.
+        scenario: the source of the rule; its actors and signs are remembered.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -143,9 +144,10 @@ class RuleReasoner:
             a.stop_duration is not None or a.yield_timeout is not None or bool(a.takes_turns.ends[1])
             for a in scenario.actors
         ]
-        self.halting = np.array([True, *halts, *(False for _ in self.signs)])  # who stops at his line, as all know
+        # Actors that stop at their lines, which counts as known to the expert.
+        self.halting = np.array([True, *halts, *(False for _ in self.signs)])
         self.by_turns = scenario.decision_spec is not None and scenario.decision_spec.kind in ORDERS
-        # Weather is everywhere; whoever thinks of it alone need not look who is in sight, which costs 25 us a world.
+        # Weather is always visible; a rule on weather alone needs no visibility test, which costs 25 us per world.
         self.looks = scenario.decision_spec is not None or any(v.startswith(("actors.", "signs.")) for v in read)
         self.watches = self.looks and any(v.endswith(".turn") for p in scenario.propositions for v in p.variables)
         self.own = _PARTS * self.slots + 1 + len(scenario.propositions) if self.looks else 0
@@ -154,7 +156,7 @@ class RuleReasoner:
         self.width = self.own + self.monitor.width
 
     def begin(self, worlds: int) -> np.ndarray:
-        """Nobody was seen, nothing read, nobody has arrived."""
+        """Return a memory in which no actor was seen or has arrived and no sign was read."""
         own = np.zeros((worlds, self.own), np.float32)
         if self.looks:
             self._columns(own).arrived[:] = NEVER * 1e3
@@ -167,7 +169,7 @@ class RuleReasoner:
         return _Columns._make([*parts, memory[:, rest : rest + 1], memory[:, rest + 1 : self.own]])
 
     def think(self, seen: PrivilegedInput, memory: np.ndarray) -> Belief:
-        """See `Thinker.think`."""
+        """See `Reasoner.think`."""
         memory = memory.copy()
         kept = self._columns(memory)
         settled = kept.settled > 0
@@ -177,20 +179,20 @@ class RuleReasoner:
             self._foresee(place_of(seen), view.now, kept)
             view = view._replace(leads=kept.leads.copy())
         facts = self._facts(seen, view, memory)
-        if self.by_turns:  # it falls at the line, by what is true then
+        if self.by_turns:  # the decision is made at the line, from the facts at that time
             kept.facts[:] = np.where(settled, kept.facts, np.column_stack(list(facts.values())))
             facts = {name: kept.facts[:, k] > 0 for k, name in enumerate(facts)}
         return Belief(np.asarray(evaluate(self.scenario.rule, facts)), facts, view.now, memory)
 
     def _look(self, seen: PrivilegedInput, kept: _Columns) -> _View:
-        """What is in view at this moment, and what is known of earlier ones, which is kept."""
+        """Update the memory with what is visible now, and return the visible and remembered actors and signs."""
         state, world, n = seen.state, seen.world, self.slots
         in_view = np.ones(world.kind.shape, bool)
         in_view[:, 1:] = state.actors.visible | state.signs.pictured
         here = in_view[:, :n] & (world.kind[:, :n] != 0)
         kept.heading[:] = np.where(here & (kept.seen == 0), world.yaw[:, :n], kept.heading)
         kept.seen[:] = np.where(here, world.kind[:, :n], kept.seen)
-        kept.low[:] = np.where(here, world.appearance[:, :n] % _HALF, kept.low)  # a float32 holds no whole look
+        kept.low[:] = np.where(here, world.appearance[:, :n] % _HALF, kept.low)  # a float32 cannot hold all its bits
         kept.high[:] = np.where(here, world.appearance[:, :n] // _HALF, kept.high)
         kept.read[:, 1:] = np.maximum(kept.read[:, 1:], state.signs.readable[:, : n - 1])
         if self.watches:
@@ -205,7 +207,7 @@ class RuleReasoner:
         return _View(now, there, there._replace(kind=said), kept.turned, None)
 
     def _watch(self, place: Place, world: World, here: np.ndarray, kept: _Columns) -> None:
-        """Note which way those take who are `here` (S, N) in view: a bend shows early, straight on past the middle."""
+        """Record the exits of visible actors (`here` (S, N)): a turn shows early, going straight past the middle."""
         n = self.slots
         sent = here & (world.path[:, :n] <= -2)
         bent = np.abs(np.sin(0.5 * (world.yaw[:, :n] - kept.heading))) > np.sin(0.5 * TURNED)
@@ -213,7 +215,7 @@ class RuleReasoner:
         kept.turned[:] = np.where(sent & (bent | past), -1 - world.path[:, :n], kept.turned)
 
     def _foresee(self, place: Place, now: World, kept: _Columns) -> None:
-        """When everybody comes to the place, and from that by how much before ego; settled once ego is there."""
+        """Predict all arrivals at the decision point and their leads over ego; they are fixed once ego is there."""
         n = self.slots
         left, speed = place.left[:, :n], now.speed[:, :n]
         time = now.tick.astype(np.float32) * _TICK
@@ -231,7 +233,7 @@ class RuleReasoner:
         kept.settled[there[:, 0], 0] = 1
 
     def _facts(self, seen: PrivilegedInput, view: _View, memory: np.ndarray) -> dict[str, np.ndarray]:
-        """The truth of every proposition as it is known; brings the monitor's part of the memory up to this tick."""
+        """Evaluate every proposition on what is known; advance the monitor's part of the memory to this tick."""
         values = _Values(lambda variable: self._value(seen, view, variable))
         shape = view.now.tick.shape
         facts = {
@@ -246,17 +248,17 @@ class RuleReasoner:
         return {name: facts[name] for name in self.scenario.proposition_names}
 
     def _value(self, seen: PrivilegedInput, view: _View, variable: str) -> np.ndarray:
-        """What is known of a variable: (S,)."""
+        """The known value of a variable: (S,)."""
         if variable.endswith(".arrival_offset") and view.leads is not None:
             return view.leads[:, 1 + self.actors.index(variable.split(".")[1])]
         if variable.endswith(".turn") and self.looks:
             turned = view.turned[:, 1 + self.actors.index(variable.split(".")[1])].astype(int)
             return np.array(["", *DECISIONS])[turned]
-        if variable == "driver_state.drowsy":  # one's own, from when it has come on
+        if variable == "driver_state.drowsy":  # the expert's own state, known once it is in effect
             return drowsiness(seen.episodes, seen.world.tick) > LATE
         if variable.startswith(
             ("map.", "driver_state.")
-        ):  # the ground is there to be seen, and who is in a hurry knows it
+        ):  # the map is always visible, and the expert knows its own hurry
             return np.array([drawn_in(e, variable) for e in seen.episodes])
         function = call_of(variable)[0]
         said = function == "number" or (variable.startswith("signs.") and not variable.endswith(".present"))

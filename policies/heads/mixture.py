@@ -1,7 +1,7 @@
-"""From what the memory holds to controls: a mixture of Gaussians over steer and acceleration.
+"""Mixture density head: a mixture of Gaussians over steer and acceleration, from the memory's output.
 
-Where a driver goes left today and right tomorrow, the mean of both is the kerb; a mixture keeps them apart
-(Bishop 1994, mixture density networks).  Inside, controls are divided by SCALE, so both errors weigh alike.
+Where the demonstrations turn left and right, their mean drives into the kerb; a mixture keeps the modes apart (Bishop
+1994, mixture density networks).  Internally, controls are divided by SCALE, so that both errors have equal weight.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from sim.actors.kinds import EGO
 SCALE: tuple[float, float] = (EGO.max_steer, 3.0)  # [rad], [m/s^2]
 LOWEST: tuple[float, float] = (-EGO.max_steer, -EGO.max_braking)
 HIGHEST: tuple[float, float] = (EGO.max_steer, EGO.max_acceleration)
-# A sharp Gaussian drowns the question which component it is: the means' gradient grows with 1 / sigma^2, and after
-# clipping nothing is left for the weights. A blunt one leaves the steering loose. Six epochs of behaviour cloning on
-# rain-turn, episodes that arrive of 96: 0.3 -> 56 (five epochs), 0.1 -> 68, 0.05 -> 71 but 14 of the rest stand still.
+# A small sigma drowns the choice of component: the means' gradient grows with 1 / sigma^2, and after clipping nothing
+# is left for the weights. A large sigma makes steering imprecise. Six epochs of behaviour cloning on rain-turn,
+# episodes that arrive of 96: 0.3 -> 56 (five epochs), 0.1 -> 68, 0.05 -> 71 but 14 of the rest stand still.
 SIGMA_FLOOR = 0.1
 
 
@@ -45,17 +45,17 @@ class Mixture:
         return -torch.logsumexp(self.log_weight + log_density.sum(-1), -1)
 
     def controls(self) -> Tensor:
-        """Mean of the most probable component (..., 2) [rad, m/s^2], clipped to what ego can do."""
+        """Mean of the most probable component (..., 2) [rad, m/s^2], clipped to ego's limits."""
         best = self.log_weight.argmax(-1)[..., None, None].expand(*self.mean.shape[:-2], 1, 2)
         scale, low, high = torch.tensor((SCALE, LOWEST, HIGHEST), device=self.mean.device)
         return (self.mean.gather(-2, best)[..., 0, :] * scale).clamp(low, high)
 
 
 class MixtureHead(nn.Module):
-    """One hidden layer (a site of its own), then the mixture's parameters.
+    """A head with one hidden layer (a site) that outputs the parameters of a mixture.
 
     Args:
-        width: of what it reads.
+        width: of its input.
         hidden: of its hidden layer.
         mixtures: components (K).
     """
@@ -67,10 +67,10 @@ class MixtureHead(nn.Module):
         self.outer = nn.Linear(hidden, 5 * mixtures)
 
     def hidden(self, seen: Tensor) -> Tensor:
-        """Hidden layer (..., hidden) of what is seen (..., width)."""
+        """Compute the hidden layer (..., hidden) from the input (..., width)."""
         return torch.relu(self.inner(seen))
 
     def mixture(self, hidden: Tensor) -> Mixture:
-        """The mixture that a hidden layer (..., hidden) stands for."""
+        """Compute the mixture from the hidden layer (..., hidden)."""
         out = self.outer(hidden).unflatten(-1, (self.mixtures, 5))
         return Mixture(F.log_softmax(out[..., 0], -1), out[..., 1:3], SIGMA_FLOOR + F.softplus(out[..., 3:5]))

@@ -1,9 +1,10 @@
-"""A way backwards into a bay beside the lane: Reeds-Shepp curves that touch nobody, and shuffling where it is tight.
+"""Parking planner: a collision-free plan backwards into a bay beside the lane, with shuffling in tight bays.
 
-Thought backwards, as in Vorobieva, Glaser, Minoiu-Enache, Mammar, Automatic parallel parking in tiny spaces: path
-planning and control, IEEE Trans. Intelligent Transportation Systems 16 (2015): a car that stands in the bay pulls
-forwards with the wheel to the left until it would touch, backwards with the wheel to the right until it would touch,
-and so on.  As soon as a curve of one gear joins the lane to where it has come to, both together are the plan.
+The plan is searched from the goal, as in Vorobieva, Glaser, Minoiu-Enache, Mammar, Automatic parallel parking in tiny
+spaces: path planning and control, IEEE Trans. Intelligent Transportation Systems 16 (2015): a car in the bay pulls
+forwards with the wheel to the left until just before contact, backwards with the wheel to the right until just before
+contact, and so on.  As soon as a Reeds-Shepp curve of one gear joins the lane to the pose reached, both together are
+the plan.
 
 Frame of the bay: origin at its middle, x along the lane, y to the lane's side; the kerb is at its far side.  Poses are
 of the rear axle.
@@ -31,27 +32,27 @@ from policies.planning.reeds_shepp import (
 )
 from sim.actors.kinds import EGO
 
-WHEEL_KEPT = 0.05  # [rad] of the wheel that plans leave to the follower
-RADIUS = EGO.wheelbase / math.tan(EGO.max_steer - WHEEL_KEPT)  # [m] narrowest planned
+WHEEL_KEPT = 0.05  # [rad] of the wheel angle that plans reserve for the path follower
+RADIUS = EGO.wheelbase / math.tan(EGO.max_steer - WHEEL_KEPT)  # [m] smallest planned turning radius
 SPACING = 0.1  # [m] between samples that are checked
 CLEARANCE = 0.1  # [m] between ego's box and others
 GUTTER = 0.25  # [m] beyond the lane's edge line that a wheel may use where there is no bay
-REACH = 6.0  # [m] from the bay's middle to what ego's box may reach on the other side of the lane
-NEAR_MIDDLE = 0.35  # [m] from the middle of the bay that nobody pulls forward for
-STEP = 0.1  # [m] between places in the bay that are tried
-ASIDE = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0)  # [m] ahead of the station that is tried, in this order
-LONGEST = 25.0  # [m] a curve from the lane into the bay
-SHUFFLES = 3  # most times forwards and back within the bay
+REACH = 6.0  # [m] from the bay's middle, the farthest that ego's box may reach across the lane
+NEAR_MIDDLE = 0.35  # [m] from the middle of the bay, too little for a final move forward
+STEP = 0.1  # [m] between final positions in the bay that are tried
+ASIDE = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0)  # [m] offsets from the station that are tried, in this order
+LONGEST = 25.0  # [m] longest curve from the lane into the bay
+SHUFFLES = 3  # most shuffles (forwards and back) within the bay
 PIECES = 16  # most pieces of a plan
 
 
 @dataclass(frozen=True)
 class Room:
-    """What a plan has to respect, in the frame of the bay.
+    """The free space for a plan, in the frame of the bay.
 
     Args:
-        length: along the lane; width: across [m].
-        boxes: (n, 5) float64 of what stands about: x, y of the middle, yaw, length, width.
+        length: of the bay along the lane; width: across [m].
+        boxes: (n, 5) float64 of standing obstacles: x, y of the middle, yaw, length, width.
     """
 
     length: float
@@ -59,12 +60,12 @@ class Room:
     boxes: np.ndarray
 
     def free(self, poses: np.ndarray) -> np.ndarray:
-        """Which of the poses (n, 3+) of ego's rear axle touch nobody and no kerb, CLEARANCE kept: (n,) bool."""
+        """(n,) bool: which poses (n, 3+) of ego's rear axle keep CLEARANCE from all obstacles and stay off the kerb."""
         c, s = np.cos(poses[:, 2]), np.sin(poses[:, 2])
         x, y = poses[:, 0], poses[:, 1]
         good = np.ones(len(poses), bool)
         for axle in (0.0, EGO.wheelbase):
-            for side in (-0.45, 0.45):  # where `sim.road.map.surface` has the wheels
+            for side in (-0.45, 0.45):  # lateral wheel positions as in `sim.road.map.surface`
                 wx, wy = x + axle * c - side * EGO.width * s, y + axle * s + side * EGO.width * c
                 within = np.abs(wx) < 0.5 * self.length - 0.05
                 good &= wy > np.where(within, -0.5 * self.width, 0.5 * self.width - GUTTER)
@@ -93,14 +94,15 @@ def _touches(x: np.ndarray, y: np.ndarray, c: np.ndarray, s: np.ndarray, boxes: 
 
 
 def plan_into(room: Room, start: Pose, ahead: float = 0.0, shuffles: int = SHUFFLES) -> Curve | None:
-    """How to drive from where ego stands into the middle of the bay, or as near to it as goes; None where it cannot.
+    """Plan from ego's pose into the middle of the bay, or as near to it as possible; None if there is no plan.
 
-    The least shuffling wins, then what begins nearest to the start, then what ends nearest to the middle.
+    The plan with the fewest shuffles wins, then the one that begins nearest to the start, then the one that ends
+    nearest to the middle.
 
     Args:
         start: of the rear axle, in the frame of the bay.
-        ahead: to the place from which it should go best [m]; tried where it does not go from the start.
-        shuffles: most times forwards and back within the bay.
+        ahead: distance to the best starting position [m]; tried if no plan begins at the start.
+        shuffles: most shuffles (forwards and back) within the bay.
     """
     ways = (0.0, *(ahead + aside for aside in ASIDE if abs(ahead + aside) > SPACING))
     ways_out = [(x, shuffled_out(room, (x, 0.0, 0.0))) for x in stands(room)]
@@ -115,9 +117,9 @@ def plan_into(room: Room, start: Pose, ahead: float = 0.0, shuffles: int = SHUFF
 
 
 def stands(room: Room) -> list[float]:
-    """Where ego may stand in the bay, straight and midway across: x of its rear axle [m], nearest to the middle first.
+    """Free final positions in the bay, straight and midway across: x of the rear axle [m], nearest to the middle first.
 
-    Only from the middle backwards: whoever came in further back pulls forward in the end.
+    Only from the middle backwards: a car that ends further back pulls forward at the end.
     """
     middle = EGO.overhang - 0.5 * EGO.length
     last = EGO.overhang - 0.5 * room.length
@@ -127,7 +129,7 @@ def stands(room: Room) -> list[float]:
 
 
 def centred(room: Room, x: float) -> Curve:
-    """Forward to the middle of the bay from rear axle x, if that is worth a move and there is room for it."""
+    """The move forward to the middle of the bay from rear axle x; empty if it is too short or blocked."""
     way = EGO.overhang - 0.5 * EGO.length - x
     if way <= NEAR_MIDDLE:
         return ()
@@ -139,7 +141,7 @@ def centred(room: Room, x: float) -> Curve:
 
 
 def shuffled_out(room: Room, stand: Pose) -> Iterator[tuple[Curve, Pose]]:
-    """Ways of leaving where ego stands, ever further turned to the lane: what is driven, and the pose come to."""
+    """Yield ways to leave a final position, turned ever further to the lane: the curve driven and the pose reached."""
     curve: tuple[Piece, ...] = ()
     yield curve, stand
     while True:
@@ -152,17 +154,17 @@ def shuffled_out(room: Room, stand: Pose) -> Iterator[tuple[Curve, Pose]]:
 
 
 def _until_touching(room: Room, pose: Pose, curvature: float, gear: float) -> float:
-    """How far an arc can be driven [m], up to a turn of half a right angle."""
+    """The collision-free length of an arc [m], up to a turn of 45 degrees."""
     poses = sampled(pose, ((curvature, gear * 0.25 * math.pi / abs(curvature)),), 0.5 * SPACING)
     free = room.free(poses)
     return 0.0 if not free[0] else 0.5 * SPACING * max((len(free) if free.all() else int(np.argmin(free))) - 2, 0)
 
 
 def entered(room: Room, start: Pose, first: Curve, inside: Pose) -> Curve | None:
-    """From the lane backwards to a pose in the bay, without a touch and without another change of gear.
+    """Find a collision-free curve from the lane backwards to a pose in the bay, without another change of gear.
 
     Args:
-        first: what is driven along the lane before, if anything.
+        first: a move along the lane before that, or an empty curve.
     """
     for curve in curves(end_of(start, first), inside, RADIUS):
         if length_of(curve) > LONGEST:

@@ -1,13 +1,12 @@
-"""Parks backwards in a bay beside the lane: drives on to where that begins, plans there, and follows the plan.
+"""Parking controller: drives to the bay, plans a reverse entry there, and tracks the plan.
 
-Until it stands beside the bay it keeps its lane as every driver does (`policies.controllers.path_follower`).  There it
-plans from
-where it really stands, with what stands about it (`policies.planning.bay_plan`).  A plan is a few pieces of constant
-curvature, so that it fits into the memory of the slot, and nothing else is remembered.
+Until it stands beside the bay, ego keeps its lane (`policies.controllers.path_follower`).  Then it plans from its
+actual pose with the obstacles around it (`policies.planning.bay_plan`).  A plan is a few pieces of constant curvature,
+so that it fits into the memory of the slot, which holds no other data.
 
-Along a piece the wheel has the piece's angle and corrects what is missing: with e the offset to its left, p the angle
-to it, g the gear and s the way driven, de/ds = g p and dp/ds = g dk for a small difference dk of curvature, so that
-dk = -a^2 e - 2 a g p makes both die away with 1/a, in either gear (De Luca, Oriolo, Samson, Feedback control of a
+Along a piece the wheel has the piece's angle plus a correction: with e the offset to the left of the piece, p the
+angle to it, g the gear and s the distance driven, de/ds = g p and dp/ds = g dk for a small difference dk of curvature,
+so that dk = -a^2 e - 2 a g p makes both decay with length 1/a, in either gear (De Luca, Oriolo, Samson, Feedback control of a
 nonholonomic car-like robot, 1998, has the exact form).
 """
 
@@ -26,57 +25,57 @@ from sim.datatypes.action import Action
 from sim.datatypes.road_map import MapArrays
 from sim.datatypes.world_state import World
 
-# Columns of a memory's row: what is done, the piece, how many there are, ticks stood, plans made; x, y of the bay that
-# they are for [m]; the pose that the plan begins at, its pieces' curvatures [1/m] and lengths [m].
+# Columns of a memory's row: phase, current piece, number of pieces, ticks stood, plans made; x, y of the bay of the
+# plan [m]; start pose of the plan, its pieces' curvatures [1/m] and lengths [m].
 PHASE, PIECE, COUNT, STOOD, TRIES, BAY, POSE, CURVATURE = 0, 1, 2, 3, 4, 5, 7, 10
 LENGTH = CURVATURE + PIECES
 WIDTH = LENGTH + PIECES
 COMING, ENTERING, STANDING, LOST = range(4)
 
-NEEDED = 6.0  # [m] length of a bay that is taken
-NEIGHBOURHOOD = 15.0  # [m] from the bay's middle to whatever is planned around
-STILL = 0.2  # [m/s] slower than this somebody stands
-PLANS = 4  # most plans for one bay, if it does not stand well after the first
-STOOD_FOR = 10  # ticks that it stands before it is done
+NEEDED = 6.0  # [m] least length of a usable bay
+NEIGHBOURHOOD = 15.0  # [m] from the bay's middle within which obstacles are planned around
+STILL = 0.2  # [m/s] up to which an actor counts as standing
+PLANS = 4  # most plans for one bay, if ego is not parked well after the first
+STOOD_FOR = 10  # ticks that ego stands before parking is complete
 
 ZERO, ONE, TWO = np.float32(0.0), np.float32(1.0), np.float32(2.0)
 NARROW = np.float32(RADIUS)
-AHEAD = np.float32(0.2)  # [m] beyond the place from which two arcs lead into the middle of the bay
-ARRIVED = np.float32(0.4)  # [m]
-TOUCH = np.float32(0.3)  # [m] by which a body may stand into a bay that is free, lengthwise; half of that across
-SLOWING = np.float32(0.8)  # [m/s^2] to the end of a piece
-PACE = np.float32(1.2)  # [m/s] along a plan
-CREEP = np.float32(0.15)  # [m/s]
+AHEAD = np.float32(0.2)  # [m] beyond the position from which two arcs lead into the middle of the bay
+ARRIVED = np.float32(0.4)  # [m] from the station within which ego is there
+TOUCH = np.float32(0.3)  # [m] by which an actor may overlap a free bay, lengthwise; half of that across
+SLOWING = np.float32(0.8)  # [m/s^2] braking before the end of a piece
+PACE = np.float32(1.2)  # [m/s] highest speed along a plan
+CREEP = np.float32(0.15)  # [m/s] lowest speed along a plan
 PULL = np.float32(1.2)  # [m/s^2]
-GAIN = np.float32(4.0)  # [1/s] pedal per m/s that is missing
+GAIN = np.float32(4.0)  # [1/s] pedal per m/s of missing speed
 BRAKE = np.float32(-3.0)  # [m/s^2]
 EARLY = np.float32(0.05)  # [s] half a tick
-STOPPING = np.float32(0.12)  # [s] times speed: way to a stand from creeping
-NEAR_END = np.float32(0.06)  # [m] from the end of a piece, in a stand: it is driven
-SET = np.float32(0.03)  # [rad] from what is wanted the wheel is set
-STIFF = np.float32(1.3)  # [1/m]
-FLAT = np.float32(1e-5)  # [1/m]
-LOOK, SOON = np.float32(0.8), np.float32(1.5)  # [m] ahead on the plan, [s] ahead of others: nobody may be there
-WITHIN = np.float32(0.15)  # [m] beyond the bay's lines a corner may be
-UPRIGHT = np.float32(math.radians(5.0))
+STOPPING = np.float32(0.12)  # [s] times speed: stopping distance at creeping speed
+NEAR_END = np.float32(0.06)  # [m] from the end of a piece within which a standing ego has completed it
+SET = np.float32(0.03)  # [rad] from the wanted angle within which the wheel is set
+STIFF = np.float32(1.3)  # [1/m] the gain a of the module's docstring
+FLAT = np.float32(1e-5)  # [1/m] a smaller curvature counts as straight
+LOOK, SOON = np.float32(0.8), np.float32(1.5)  # [m] ahead on the plan and [s] ahead of other actors that must be free
+WITHIN = np.float32(0.15)  # [m] beyond the bay's lines that a corner may be
+UPRIGHT = np.float32(math.radians(5.0))  # [rad] largest angle to the bay of a well-parked ego
 STEER_LIMIT, STEER_RATE = np.float32(EGO.max_steer), np.float32(EGO.steer_rate)
 
 
 @kernel
 def _to_station(world, bay, ahead):  # type: ignore[no-untyped-def]
-    """Metres along the bay from ego's rear axle to where it stops, below 0 beyond it: written to `ahead` (S,)."""
+    """Write to `ahead` (S,) the metres along the bay from ego's rear axle to its station, below 0 beyond it."""
     for w in range(len(ahead)):
         c, s = np.cos(bay[w, 2]), np.sin(bay[w, 2])
         dx, dy = world.x[w, 0] - bay[w, 0], world.y[w, 0] - bay[w, 1]
         aside = clamp(dy * c - dx * s, ZERO, TWO * NARROW)
-        cos = ONE - HALF * aside / NARROW  # of the angle at which one arc goes over into the other
+        cos = ONE - HALF * aside / NARROW  # of the angle at which one arc joins the other
         middle = world.overhang[w, 0] - HALF * world.length[w, 0]
         ahead[w] = middle + TWO * NARROW * np.sqrt(max(ONE - cos * cos, ZERO)) + AHEAD - (dx * c + dy * s)
 
 
 @kernel(inline=True)
 def _stands_well(w, world, bay):  # type: ignore[no-untyped-def]
-    """Whether ego stands within its bay and along it."""
+    """Whether ego is parked within its bay and aligned with it."""
     c, s = np.cos(bay[w, 2]), np.sin(bay[w, 2])
     turned = wrap(world.yaw[w, 0] - bay[w, 2])
     centre = HALF * world.length[w, 0] - world.overhang[w, 0]
@@ -91,7 +90,7 @@ def _stands_well(w, world, bay):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def _along_piece(x0, y0, yaw0, curvature, x, y, yaw):  # type: ignore[no-untyped-def]
-    """How far along a piece from pose 0 a pose is [m, signed], how far to its left [m], and turned against it [rad]."""
+    """A pose relative to a piece that starts at pose 0: distance along it [m, signed], to its left [m], angle [rad]."""
     c, s = np.cos(yaw0), np.sin(yaw0)
     dx, dy = x - x0, y - y0
     along, left = dx * c + dy * s, dy * c - dx * s
@@ -106,7 +105,7 @@ def _along_piece(x0, y0, yaw0, curvature, x, y, yaw):  # type: ignore[no-untyped
 
 @kernel(inline=True)
 def _moved(x, y, yaw, curvature, length):  # type: ignore[no-untyped-def]
-    """A pose, so many metres further on an arc or a straight."""
+    """The pose `length` metres further along an arc or a straight."""
     end = yaw + curvature * length
     if abs(curvature) > FLAT:
         x, y = x + (np.sin(end) - np.sin(yaw)) / curvature, y - (np.cos(end) - np.cos(yaw)) / curvature
@@ -117,7 +116,7 @@ def _moved(x, y, yaw, curvature, length):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def _piece_start(row, piece):  # type: ignore[no-untyped-def]
-    """The pose at which a piece of a memory's plan begins."""
+    """The start pose of a piece of the plan in a memory row."""
     x, y, yaw = row[POSE], row[POSE + 1], row[POSE + 2]
     for p in range(piece):
         x, y, yaw = _moved(x, y, yaw, row[CURVATURE + p], row[LENGTH + p])
@@ -126,7 +125,7 @@ def _piece_start(row, piece):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def _blocked(w, world, x, y, yaw):  # type: ignore[no-untyped-def]
-    """Whether ego's box, its rear axle at a pose, would touch somebody where he is, or where he will be if he moves."""
+    """Whether ego's box, its rear axle at a pose, would touch another actor at its current or predicted position."""
     c, s = np.cos(yaw), np.sin(yaw)
     ahead = HALF * world.length[w, 0] - world.overhang[w, 0]
     touched = False
@@ -147,12 +146,12 @@ def _blocked(w, world, x, y, yaw):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def _enter(w, world, row):  # type: ignore[no-untyped-def]
-    """Follow the plan of a memory's row, which goes on to the next piece where one is driven.
+    """Track the plan of a memory row, and advance the row to the next piece when one is complete.
 
-    It brakes for whoever is in the way of the next metre or soon will be.
+    Ego brakes for actors that are on the next metre of the plan or soon will be.
 
     Returns:
-        steer [rad], pedal [m/s^2], whether backwards, whether the plan is driven.
+        steer [rad], pedal [m/s^2], whether in reverse, whether the plan is complete.
     """
     x, y, yaw, speed, wheelbase = (
         world.x[w, 0],
@@ -173,13 +172,13 @@ def _enter(w, world, row):  # type: ignore[no-untyped-def]
         goes_on = following and row[LENGTH + piece + 1] * length > ZERO
         if (goes_on and rest <= ZERO) or (speed == ZERO and rest < NEAR_END):
             continue
-        ahead = rest  # to where it stops
+        ahead = rest  # distance to the next stop
         if goes_on:
             for p in range(piece + 1, int(row[COUNT])):
                 if row[LENGTH + p] * length < ZERO:
                     break
                 ahead += abs(row[LENGTH + p])
-            # The wheel takes its time: it begins early, so that it is half way over where the pieces meet.
+            # The wheel turns at a finite rate: it begins early, so that it is half way over where the pieces meet.
             turning = abs(np.arctan(wheelbase * row[CURVATURE + piece + 1]) - np.arctan(wheelbase * k))
             if rest < abs(speed) * (HALF * turning / STEER_RATE + EARLY):
                 k = row[CURVATURE + piece + 1]
@@ -203,7 +202,7 @@ def _enter(w, world, row):  # type: ignore[no-untyped-def]
 
 @kernel
 def _act(world, bay, ahead, memory, steer, pedal, reverse, done):  # type: ignore[no-untyped-def]
-    """What each row does after what the lane keeper would do, which is in `steer` and `pedal`."""
+    """Set each row's controls by its phase; `steer` and `pedal` hold the lane keeper's output on entry."""
     for w in range(len(done)):
         speed = world.speed[w, 0]
         phase = int(memory[w, PHASE])
@@ -223,12 +222,12 @@ def _act(world, bay, ahead, memory, steer, pedal, reverse, done):  # type: ignor
             memory[w, STOOD] += ONE
             done[w] = memory[w, STOOD] >= STOOD_FOR and _stands_well(w, world, bay)
             if memory[w, STOOD] >= STOOD_FOR and not done[w]:
-                memory[w, PHASE] = COMING  # and as it stands beyond the station it plans anew
+                memory[w, PHASE] = COMING  # it stands beyond the station, so it plans again
 
 
 @kernel
 def _free(world, bays, needed, found):  # type: ignore[no-untyped-def]
-    """Which bays (S, K, 5) are long enough and hold nobody; written to `found`."""
+    """Write to `found` which bays (S, K, 5) are long enough and empty."""
     for w in range(found.shape[0]):
         for k in range(found.shape[1]):
             b = bays[w, k]
@@ -246,11 +245,11 @@ def _free(world, bays, needed, found):  # type: ignore[no-untyped-def]
 
 
 class Parker:
-    """Parks in a bay, world by world.
+    """Controller that parks ego in a bay, for S worlds at once.
 
     Args:
-        manner: how it drives until it stands beside the bay.
-        needed: length of a bay that it takes [m].
+        manner: driving style until ego stands beside the bay.
+        needed: least length of a usable bay [m].
     """
 
     width = WIDTH
@@ -260,25 +259,25 @@ class Parker:
         self.needed = needed
 
     def begin(self, worlds: int) -> np.ndarray:
-        """(worlds, width) float32: memory of those who have yet to park."""
+        """(worlds, width) float32: initial memory."""
         return np.zeros((worlds, WIDTH), np.float32)
 
     def act(
         self, bank: MapArrays, world: World, bay: np.ndarray, memory: np.ndarray, target: np.ndarray | None = None
     ) -> tuple[Action, np.ndarray, np.ndarray]:
-        """Drive on, and into the bay.
+        """Drive along the lane to the bay, and into it.
 
-        The bay may be another one than a tick ago until ego stands beside it; from then on the plan is driven.  Who
-        finds no plan stays where it is until it is given another bay.
+        The bay may change between ticks until ego stands beside it; from then on the plan is executed.  An ego without
+        a plan stays where it is until it gets another bay.
 
         Args:
             world: rows (S,).
             bay: (S, 5) x, y of the middle [m], yaw of the lane beside it [rad], length and width [m].
-            memory: (S, width), as `begin` or the last `act` gave it.
+            memory: (S, width), as `begin` or the last `act` returned it.
             target: (S,) int, the number of ego's route that passes the bay; None is its first.
 
         Returns:
-            the action (S,), the memory afterwards, and who stands in the bay as it should: (S,) bool.
+            the action (S,), the next memory, and which egos are parked well: (S,) bool.
         """
         bay, memory = np.ascontiguousarray(bay, np.float32), memory.copy()
         n = len(memory)
@@ -296,7 +295,7 @@ class Parker:
         return Action(lane.steer, lane.acceleration, reverse), memory, done
 
     def free(self, world: World, bays: np.ndarray) -> np.ndarray:
-        """Which bays hold nobody and are long enough, from all that stands or drives in the rows.
+        """Which bays are empty and long enough, given all actors in the rows.
 
         Args:
             world: rows (S,).
@@ -313,7 +312,7 @@ class Parker:
 
 
 def room_of(world: World, w: int, bay: np.ndarray) -> tuple[Room, tuple[float, float, float]]:
-    """What row w's plan has to respect, and where its ego is, in the frame of the bay (5,)."""
+    """The free space for row w's plan, and its ego's pose, in the frame of the bay (5,)."""
     bx, by, turn, length, width = (float(v) for v in bay)
     c, s = math.cos(turn), math.sin(turn)
 
@@ -334,7 +333,7 @@ def room_of(world: World, w: int, bay: np.ndarray) -> tuple[Room, tuple[float, f
 
 
 def _set_out(world: World, w: int, bay: np.ndarray, ahead: float, row: np.ndarray) -> None:
-    """Plan from where ego stands, into its memory; without a plan it stays where it is."""
+    """Plan from ego's pose and store the plan in its memory row; without a plan the phase becomes LOST."""
     room, here = room_of(world, w, bay)
     plan = plan_into(room, here, ahead) if row[TRIES] < PLANS else None
     row[PIECE] = row[STOOD] = 0.0

@@ -1,7 +1,7 @@
-"""Reeds-Shepp curves: the shortest ways from pose to pose of a car that goes both ways and cannot turn on the spot.
+"""Reeds-Shepp curves: shortest paths between poses of a car that drives forwards and backwards.
 
 Reeds and Shepp, Optimal paths for a car that goes both forwards and backwards, Pacific J. Math. 145 (1990): a shortest
-way is one of a few *words* of arcs (C) of the narrowest circle and straights (S), with | where the gear changes.  Their
+path is one of a few *words* of arcs (C) of the narrowest circle and straights (S), with | where the gear changes.  The
 equations 8.1 to 8.11 solve each word for one start; the others follow by three symmetries: driven in the other gear
 (x, yaw change sign), mirrored (y, yaw change sign), and driven from the end to the beginning.
 
@@ -25,7 +25,7 @@ _Solution = tuple[tuple[str, ...], tuple[float, ...]]
 _TURN = {"L": 1.0, "S": 0.0, "R": -1.0}
 _MIRRORED = {"L": "R", "S": "S", "R": "L"}
 _RIGHT_ANGLE = 0.5 * math.pi
-_NOTHING = 1e-9  # of a radius: a piece as short as this is left out
+_NOTHING = 1e-9  # of a radius: shorter pieces are omitted
 _ROUNDING = 1e-12
 
 
@@ -35,7 +35,7 @@ def wrapped(angle: float) -> float:
 
 
 def after(pose: Pose, piece: Piece) -> Pose:
-    """Where a piece leads to from a pose; yaw is not wrapped."""
+    """The end pose of a piece from a start pose; yaw is not wrapped."""
     x, y, yaw = pose
     curvature, length = piece
     turned = curvature * length
@@ -46,19 +46,19 @@ def after(pose: Pose, piece: Piece) -> Pose:
 
 
 def end_of(start: Pose, curve: Sequence[Piece]) -> Pose:
-    """Where a curve leads to."""
+    """The end pose of a curve."""
     for piece in curve:
         start = after(start, piece)
     return start
 
 
 def length_of(curve: Sequence[Piece]) -> float:
-    """Metres driven, either way."""
+    """The length of a curve [m], both gears together."""
     return sum(abs(length) for _, length in curve)
 
 
 def changes_of(curve: Sequence[Piece]) -> int:
-    """How often the gear changes."""
+    """The number of gear changes."""
     return sum((a < 0.0) != (b < 0.0) for (_, a), (_, b) in pairwise(curve))
 
 
@@ -68,7 +68,7 @@ def backwards(curve: Sequence[Piece]) -> Curve:
 
 
 def sampled(start: Pose, curve: Sequence[Piece], spacing: float) -> np.ndarray:
-    """(n, 5) x, y [m], yaw [rad], curvature [1/m], gear (1 or -1) along a curve, both ends of every piece among them.
+    """(n, 5) x, y [m], yaw [rad], curvature [1/m], gear (1 or -1) along a curve, with both ends of every piece.
 
     Args:
         spacing: greatest distance between neighbours [m].
@@ -112,9 +112,9 @@ def shortest(start: Pose, goal: Pose, radius: float) -> Curve:
 
 # ------------------------------------------------------------------------------------- words, where the radius is 1
 def _words(x: float, y: float, yaw: float) -> Iterator[_Solution]:
-    """Letters and signed lengths of every word to a goal, in all its symmetric forms."""
+    """Yield letters and signed lengths of every word to a goal, in all its symmetric forms."""
     c, s = math.cos(yaw), math.sin(yaw)
-    # The goal as it is, and the start as seen from the goal when time runs backwards: the word is then read in reverse.
+    # The goal itself, and the start relative to the goal with time reversed: the word is then read in reverse.
     for gx, gy, in_reverse in ((x, y, False), (x * c + y * s, x * s - y * c, True)):
         for gear in (1.0, -1.0):
             for side in (1.0, -1.0):
@@ -125,14 +125,14 @@ def _words(x: float, y: float, yaw: float) -> Iterator[_Solution]:
 
 
 def _solved(x: float, y: float, yaw: float) -> Iterator[_Solution]:
-    """One form of each word: the first arc turns left, forwards."""
+    """Yield one form of each word: the first arc turns left, forwards."""
     c, s = math.cos(yaw), math.sin(yaw)
     yield from _ends_left(x - s, y - 1.0 + c, yaw)
     yield from _ends_right(x + s, y - 1.0 - c, yaw)
 
 
 def _ends_left(xi: float, eta: float, yaw: float) -> Iterator[_Solution]:
-    """Words whose last arc turns left too; xi, eta: from the first circle's centre to the last one's."""
+    """Yield words whose last arc turns left too; xi, eta: from the first circle's centre to the last one's."""
     apart, towards = math.hypot(xi, eta), math.atan2(eta, xi)
     yield ("L", "S", "L"), (towards, apart, wrapped(yaw - towards))  # 8.1
     if apart <= 4.0:  # 8.3, and 8.4 where the last arc comes out backwards
@@ -146,7 +146,7 @@ def _ends_left(xi: float, eta: float, yaw: float) -> Iterator[_Solution]:
 
 
 def _ends_right(xi: float, eta: float, yaw: float) -> Iterator[_Solution]:
-    """Words whose last arc turns right; xi, eta as in `_ends_left`."""
+    """Yield words whose last arc turns right; xi, eta as in `_ends_left`."""
     apart, towards = math.hypot(xi, eta), math.atan2(eta, xi)
     if apart >= 2.0:
         root = math.sqrt(apart * apart - 4.0)
@@ -166,7 +166,7 @@ def _ends_right(xi: float, eta: float, yaw: float) -> Iterator[_Solution]:
 
 
 def _four(u: float, v: float, xi: float, eta: float, yaw: float) -> _Solution:
-    """Four arcs, the inner ones u and v long: the outer ones as in the paper's equations below 8.8."""
+    """A word of four arcs, the inner ones of length u and v: the outer ones as in the paper's equations below 8.8."""
     turned = u - v
     a, b = math.sin(u) - math.sin(turned), math.cos(u) - math.cos(turned) - 1.0
     t = math.atan2(eta * a - xi * b, xi * a + eta * b)

@@ -131,7 +131,7 @@ def twin_episodes(crossing: FactorialDesign, count: int, first_seed: int) -> lis
     """`count` base draws of all cells, each under every setting.
 
     Raises:
-        NotAsked: where a twin cannot be drawn.
+        NotApplicable: where a twin cannot be drawn.
     """
     return [crossing.draw(first_seed + i) for i in range(count)]
 
@@ -157,7 +157,7 @@ def generalises(
     Where no combination is held out the level is not asked; what the twins did is noted all the same.
 
     Raises:
-        NotAsked: where the rule says one thing only, or no twins can be made that it tells apart.
+        NotApplicable: where the rule says one thing only, or no twins can be made that it tells apart.
     """
     question(scenario)
     unseen = held_out(scenario)

@@ -39,7 +39,7 @@ def tables(scenario: Scenario, episodes: list[Episode]) -> dict[str, np.ndarray]
     Left out is what is hardly ever true, or hardly ever false, in these episodes.
 
     Raises:
-        NotAsked: where that holds of the true formula, or there is none.
+        NotApplicable: where that holds of the true formula, or there is none.
     """
     values = [valuation(scenario, e) for e in episodes]
     columns = {n: np.array([v[n] for v in values], bool) for n in scenario.proposition_names}
@@ -125,7 +125,7 @@ def encodes(
         of random labels there.
 
     Raises:
-        NotAsked: where there is no formula to be found, too few episodes tell it, or no place to ask for it.
+        NotApplicable: where there is no formula to be found, too few episodes tell it, or no place to ask for it.
     """
     station = trace.undecided_at
     if station is None:

@@ -72,7 +72,7 @@ class Question:
         """The propositions to set for a scenario.
 
         Raises:
-            NotAsked: where the rule leans on none, or one cannot be set, or there can be no two worlds side by side.
+            NotApplicable: where the rule leans on none, or one cannot be set, or there can be no two worlds side by side.
         """
         if bases_at_once(1) == 0:
             raise NotApplicable(f"a car beside its twin wants two worlds at once, and there can be {most_at_once()}: "

@@ -1,7 +1,7 @@
-"""What can be made of a decision without thinking: guessed from what should not tell it, or read off one proposition.
+"""Baselines that decide without the hidden rule: a leak-only classifier and the best single-proposition rule.
 
-The baselines of suites and of the scorecard. Neither looks at a picture: both are given the draw itself, so that what
-they reach is the most that such a driver could.
+Suites and the scorecard use them. Neither sees an image: both get the drawn values themselves, so that their accuracy
+is an upper bound for such a driver.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISIONS
 
-LEARNT = 400  # draws that the leak-only guess is learned from
-SEEDS = 9_000_000  # of the first of them: apart from those of training, suites, evaluation and probes
+LEARNT = 400  # draws that the leak-only classifier is trained on
+SEEDS = 9_000_000  # of the first draw; disjoint from the seeds of training, suites, evaluation and probes
 
 
 class LeakGuess:
-    """Guesses the decision from all that chance chose except what the rule's propositions lawfully read.
+    """Predicts the decision from all drawn variables except those that the rule's propositions may read.
 
-    It learns from draws of the split "train" (of all, where there is none). What that split makes tellable is learned
-    too: without wet nights in training, night means dry. Declared leaks are among its clues.
+    It is trained on draws of the split "train" (of all draws where there is no such split). It also learns what that
+    split gives away: without wet nights in training, night means dry. Declared leaks are among its inputs.
     """
 
     def __init__(self, scenario: Scenario, draws: int = LEARNT, seed: int = SEEDS) -> None:
@@ -51,7 +51,7 @@ class LeakGuess:
 
 
 def single_rules(scenario: Scenario) -> list[Rule]:
-    """All rules that read one proposition or none and are not the scenario's own in other words."""
+    """All rules that read at most one proposition and are not equivalent to the scenario's own rule."""
     worked = plan(scenario)
     every = list(worked.decision)
     own = np.array([worked.decision[c] for c in every])
@@ -68,7 +68,7 @@ def single_rules(scenario: Scenario) -> list[Rule]:
 
 
 def agreement(scenario: Scenario, rule: Rule, cells: Sequence[Cell]) -> np.ndarray:
-    """(cells,) bool: whether a rule decides as the scenario's own does."""
+    """(cells,) bool: whether a rule decides as the scenario's own rule does."""
     own = plan(scenario).decision
     return _decided(scenario, rule, cells) == np.array([own[c] for c in cells])
 

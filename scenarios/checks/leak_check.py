@@ -1,8 +1,8 @@
-"""Can the answer be told without the evidence?
+"""Leak check: can a classifier predict the rule's decision from variables other than the rule's evidence?
 
-A classifier gets everything that chance chose in an episode except the legitimate channel (the variables of the
-propositions that the rule uses, and the weather that follows them) and must stay at chance in guessing the rule's
-decision. Each variable is also tried alone, so that a leak has a name.
+The classifier gets every drawn variable of an episode except the legitimate channel (the variables of the
+propositions that the rule uses, and the weather that follows them). Its accuracy must stay at chance. Each variable is
+also tried alone, so that a leak has a name.
 
 The verdict is about the unsplit sampling. A split that holds out a combination must correlate what it holds out
 (without wet nights, night means dry): that is reported as "by the split" and fails nothing.
@@ -24,19 +24,19 @@ from scenarios.sampling.sample import balanced_batch, count_junctions, decision
 from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.datatypes.episode import Episode
 
-ALPHA = 0.001  # chance of calling a clean scenario leaky, for the joint guess and for all single variables together
+ALPHA = 0.001  # chance of calling a clean scenario leaky, for the joint classifier and for all single variables at once
 _FOLDS = 5
-_FEW = 50  # episodes below which nothing can be learned and so nothing can be cleared
+_FEW = 50  # episodes below which nothing can be learned, so that nothing can pass
 
 
 @dataclass(frozen=True)
 class Clue:
-    """How well one variable alone tells the decision.
+    """How well one variable alone predicts the decision.
 
     Args:
         variable: such as "actors.truck.present".
         accuracy: cross-validated share of right guesses.
-        p_value: of that many right guesses by always naming the commonest decision.
+        p_value: probability of at least that many right guesses when always naming the commonest decision.
     """
 
     variable: str
@@ -46,15 +46,15 @@ class Clue:
 
 @dataclass(frozen=True)
 class LeakCheck:
-    """The outcome for one split.
+    """The leak check of one split.
 
     Args:
         split: `every` is the unsplit sampling.
         episodes: how many were drawn.
-        chance: share of the commonest decision: what guessing reaches.
+        chance: share of the commonest decision, which a constant guess reaches.
         accuracy: cross-validated share of right guesses from all variables but the known leaks.
-        p_value: of that many right guesses by chance (one-sided binomial).
-        clues: every variable tried alone, the most telling first; known leaks among them.
+        p_value: probability of at least that many right guesses by chance (one-sided binomial).
+        clues: every variable tried alone, the most predictive first, known leaks included.
         known: variables that the scenario declares as leaks.
     """
 
@@ -68,17 +68,17 @@ class LeakCheck:
 
     @property
     def telling(self) -> tuple[Clue, ...]:
-        """The clues that tell something, known or not (Bonferroni over all clues)."""
+        """The clues that predict the decision significantly, known leaks included (Bonferroni over all clues)."""
         return tuple(c for c in self.clues if c.p_value * len(self.clues) < ALPHA)
 
     @property
     def leaks(self) -> tuple[str, ...]:
-        """The variables that tell the decision and were not declared."""
+        """The variables that predict the decision and are not declared."""
         return tuple(c.variable for c in self.telling if c.variable not in self.known)
 
     @property
     def passed(self) -> bool:
-        """Whether the decision stays hidden, but for what is declared."""
+        """Whether no undeclared variables predict the decision, alone or together."""
         return self.p_value >= ALPHA and not self.leaks
 
     def __str__(self) -> str:
@@ -95,8 +95,8 @@ class LeakReport:
 
     Args:
         scenario: its name.
-        unsplit: the check that decides.
-        by_split: the same within each split: what a split makes tellable.
+        unsplit: the check that decides the verdict.
+        by_split: the same check within each split, which shows what the split gives away.
     """
 
     scenario: str
@@ -105,7 +105,7 @@ class LeakReport:
 
     @property
     def passed(self) -> bool:
-        """Whether the unsplit sampling keeps the decision hidden, but for declared leaks."""
+        """Whether the unsplit sampling has no undeclared leaks."""
         return self.unsplit.passed
 
     def __str__(self) -> str:
@@ -122,7 +122,7 @@ class LeakReport:
 def check_leaks(
     scenario: Scenario, episodes: int = 1500, seed: int = 0, splits: bool = True, junctions: Count = count_junctions
 ) -> LeakReport:
-    """Run the leak check.
+    """Run the leak check of a scenario.
 
     Args:
         episodes: how many to draw, per split.
@@ -141,14 +141,14 @@ def check_leaks(
 
 
 def legitimate(scenario: Scenario) -> frozenset[str]:
-    """The variables through which the rule's propositions may show: their own, and the weather that follows them."""
+    """The variables that may carry the rule's propositions: their own, and the weather that follows them."""
     worked = plan(scenario)
     roots = frozenset().union(*(worked.roots_of(scenario.proposition(n)) for n in names(scenario.rule)))
     return roots | {c.variable for c in worked.couplings if c.roots & roots}
 
 
 def suspects(scenario: Scenario) -> tuple[str, ...]:
-    """The variables that chance or a formula chooses and that must not tell the decision."""
+    """The variables that are drawn or follow a formula and that must not predict the decision."""
     worked = plan(scenario)
     open_junction = scenario.map.junction is not None and scenario.map.junction.index is None
     found = [
@@ -178,7 +178,7 @@ def _check(scenario: Scenario, split: str, count: int, seed: int, junctions: Cou
 
 
 class _Guesser:
-    """Cross-validated guesses of the answers (n,), and how surprising their number of hits is."""
+    """Cross-validated classifiers of the answers (n,), with the p-value of their number of hits."""
 
     def __init__(self, answers: np.ndarray, seed: int) -> None:
         from sklearn.model_selection import KFold  # late: slow to import
@@ -212,14 +212,14 @@ class _Guesser:
 
 
 def forest(seed: int) -> Any:
-    """Who guesses from all variables at once: a forest, which finds combinations too."""
+    """A random forest that guesses from all variables at once, so that it finds combinations too."""
     from sklearn.ensemble import RandomForestClassifier  # late: slow to import
 
     return RandomForestClassifier(60, max_features=None, max_samples=0.5, min_samples_leaf=5, random_state=seed)
 
 
 def table_of(scenario: Scenario, drawn: Sequence[Episode], variables: Sequence[str]) -> np.ndarray:
-    """(episodes, variables) float64; words and colours become their place in the scenario's list."""
+    """(episodes, variables) float64; words and colours become their index in the scenario's list."""
     worked, columns = plan(scenario), []
     for variable in variables:
         options = getattr(worked.draws.get(variable), "options", None)

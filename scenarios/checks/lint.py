@@ -1,4 +1,4 @@
-"""Everything that is wrong with a scenario file, in one go: its mistakes, and what loads and still will not do."""
+"""Lint of a scenario file: every error in one pass, and warnings about a file that loads but does not work."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from scenarios.scenario import ALL_EPISODES, Scenario, from_data
 from scenarios.schema.map import FileModel
 from sim.datatypes.vocabulary import DECISIONS, TURNS
 
-MOST = 50  # mistakes that are told of one file
+MOST = 50  # mistakes that are reported per file
 _HARMLESS = "ego.speed > 1"  # a proposition that every scenario can have
-_MANY = 32  # cells of which at most so many are tried for twins
+_MANY = 32  # at most so many cells are tried for twins
 
 
 def errors_in_file(path: Path) -> list[ScenarioError]:
@@ -33,10 +33,10 @@ def errors_in_file(path: Path) -> list[ScenarioError]:
 
 
 def errors(text: str, where: str = "scenario", folder: Path | None = None) -> list[ScenarioError]:
-    """All mistakes in a scenario's YAML, in the order of its lines; none where it can be used.
+    """All mistakes in a scenario's YAML, in the order of its lines; empty where it can be used.
 
-    Each mistake is mended by the plainest thing that stands for it, and the file is read again. Where none does, what
-    may be wrong besides stays untold until that mistake is mended.
+    Each mistake is replaced by a harmless value, and the file is read again. Where there is no such value, further
+    mistakes stay unreported until that one is fixed.
     """
     try:
         data, lines = read_yaml(text, where)
@@ -68,7 +68,7 @@ def _next(data: dict[str, Any], lines: Lines, folder: Path | None) -> ScenarioEr
 
 
 def _mend(data: dict[str, Any], path: KeyPath, tried: dict[KeyPath, int]) -> bool:
-    """Put something harmless where a mistake is; whether there is such a thing."""
+    """Replace a mistake by a harmless value, in place; return whether there is one."""
     turn = tried[path] = tried.get(path, -1) + 1
     match path:
         case ("rule", *_):
@@ -96,7 +96,7 @@ def _mend(data: dict[str, Any], path: KeyPath, tried: dict[KeyPath, int]) -> boo
 
 
 def _at(data: Any, path: KeyPath) -> Any:
-    """What stands at a key path; None where nothing does."""
+    """The value at a key path; None where there is none."""
     for part in path:
         if isinstance(data, list) and isinstance(part, int):
             data = data[part]
@@ -105,9 +105,9 @@ def _at(data: Any, path: KeyPath) -> Any:
     return data
 
 
-# ------------------------------------------------------------------------------------ what loads and will not do
+# ----------------------------------------------------------------------------- files that load but do not work
 def warnings(scenario: Scenario) -> list[str]:
-    """What is wrong with a scenario that can be read: splits, decisions and propositions that come to nothing."""
+    """Warnings about a scenario that loads: splits, decisions and propositions that have no effect."""
     try:
         possible = plan(scenario).cells
     except ValueError as error:
@@ -146,7 +146,7 @@ def _of_decisions(scenario: Scenario, possible: tuple[Cell, ...]) -> Iterator[st
     for cell in possible:
         try:
             sample(scenario, 0, ALL_EPISODES, cell)
-        except FileNotFoundError:  # said elsewhere, when it is driven
+        except FileNotFoundError:  # reported elsewhere, when the scenario is driven
             return
         except ValueError as error:
             yield str(error)
@@ -169,9 +169,9 @@ def _of_propositions(scenario: Scenario, possible: tuple[Cell, ...]) -> Iterator
 
 
 def flipping(scenario: Scenario) -> dict[str, tuple[int, int]]:
-    """Proposition -> in how many cells a twin can flip it alone, and how many were tried (none without the map).
+    """Proposition -> number of cells in which a twin can flip it alone, and number of tried cells (0 without the map).
 
-    The map has no say in it, so that a map of a file is replaced by a generated one.
+    The map does not matter here, so that a generated map replaces one from a file.
     """
     if scenario.map.file is not None:
         scenario = scenario.with_map({"generate": "crossroads" if scenario.map.kind == "x" else "t_junction"})
@@ -199,5 +199,5 @@ def held_out(scenario: Scenario, split: str) -> list[str]:
 
 
 def told(found: list[ScenarioError], where: str) -> str:
-    """Mistakes as people read them: how many, and a line each."""
+    """Format mistakes for people: their number, and one line each."""
     return "\n".join([f"{where} has {len(found)} mistakes", *(f"  {error}" for error in found)])

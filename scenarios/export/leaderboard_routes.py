@@ -1,10 +1,10 @@
-"""Episodes of scenarios as a route file of the CARLA Leaderboard 2.0, which its tools and
-`scenarios.sampling.leaderboard_routes` read.
+"""Export of episodes as a route file of the CARLA Leaderboard 2.0.
 
-A route is the way that the rule decides, from where ego starts to where it has arrived. Generated maps go along as
-OpenDRIVE files: CARLA loads such a file with `client.generate_opendrive_world`, our import finds it beside the routes.
-Heights are 0, as on all maps that are generated. A route cannot hold the other road users, traffic, signs, the
-speed at the start and the time limit; a comment says what was left out.
+The Leaderboard's tools and `scenarios.sampling.leaderboard_routes` read such a file. A route is the way that the rule
+decides, from ego's start to where it has arrived. Generated maps are exported with it as OpenDRIVE files: CARLA loads
+such a file with `client.generate_opendrive_world`, our import finds it beside the routes. Heights are 0, as on all
+generated maps. A route cannot hold other road users, traffic, signs, the speed at the start or the time limit; a
+comment says what was left out.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from sim.road.map.map_batch import start_distance
 from sim.road.opendrive.carla_frame import carla_from_ours_location
 
 STEP = 10.0  # [m] between keypoints
-CLEAR = 2.0  # [m] off a junction's edge, where CARLA would take a keypoint for one on any of the lanes that part there
+CLEAR = 2.0  # [m] off a junction's edge; nearer, CARLA could match a keypoint to any of the lanes that part there
 
 
 class Exported(NamedTuple):
     """A route file.
 
     Args:
-        text: its content; maps: file name -> OpenDRIVE text of what has to lie beside it.
-        left_out: per route what it cannot say, in a sentence; "" for nothing.
+        text: its content; maps: file name -> OpenDRIVE text of the files that must lie beside it.
+        left_out: per route a sentence on what it cannot hold; "" for nothing.
     """
 
     text: str
@@ -50,7 +50,7 @@ def export_routes(drawn: Sequence[tuple[Scenario, Episode]], search: Sequence[Pa
     """The route file of some episodes of scenarios, with ids from 0.
 
     Raises:
-        FileNotFoundError: where a map is missing; ValueError: where the rule decides for a way that there is not.
+        FileNotFoundError: where a map is missing; ValueError: where the rule decides for a way that does not exist.
     """
     root, maps, left_out = ET.Element("routes"), dict[str, str](), []
     for number, (scenario, episode) in enumerate(drawn):
@@ -89,9 +89,9 @@ def _at(path: Line, stations: np.ndarray) -> np.ndarray:
 
 
 def _town(episode: Episode, road_map: RoadMap) -> tuple[str, bool]:
-    """What the map is called in the file, and whether it has to lie beside it.
+    """The map's name in the route file, and whether the map file must lie beside it.
 
-    A generator makes many maps, so its name alone would not do: part of the text's SHA-256 tells them apart.
+    A generator makes many maps, so its name alone is ambiguous: part of the text's SHA-256 distinguishes them.
     """
     if episode.map.file is None:
         return f"{episode.map.generate}_{hashlib.sha256(road_map.opendrive.encode()).hexdigest()[:8]}", True
@@ -113,5 +113,5 @@ def _element(number: int, town: str, points: np.ndarray, episode: Episode) -> ET
     waypoints = ET.SubElement(route, "waypoints")
     for x, y in carla_from_ours_location(points).tolist():
         ET.SubElement(waypoints, "position", x=f"{x:.3f}", y=f"{y:.3f}", z="0.0")
-    ET.SubElement(route, "scenarios")  # the Leaderboard's parser wants one, if empty
+    ET.SubElement(route, "scenarios")  # the Leaderboard's parser needs one, even if empty
     return route

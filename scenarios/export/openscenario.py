@@ -1,17 +1,18 @@
-"""An episode as ASAM OpenSCENARIO 1.0: one drawn world for simulators that read .xosc, valid against ASAM's schema.
+"""Export of an episode as an ASAM OpenSCENARIO 1.0 file (.xosc) that is valid against ASAM's schema.
 
-Positions are the house's: right-handed, metres, radians, OpenDRIVE's own frame, and a vehicle's origin is its rear
-axle on the ground, as OpenSCENARIO has it.  Heights are left to the road.  OpenSCENARIO knows no hidden rules, so what
+Positions are in this project's frame, which is OpenDRIVE's: right-handed, metres, radians. A vehicle's origin is its
+rear axle on the ground, as in OpenSCENARIO. Heights are left to the road. OpenSCENARIO has no hidden rules, so what
 has no element of its own (rule, propositions and whether they hold, decision, all weather numbers, the whole episode as
-JSON) stands in `Property` elements: `episode_of` reads the episode back.
+JSON) is written to `Property` elements: `episode_of` reads the episode back.
 
-Where the standard leaves room, CARLA's scenario_runner is obeyed (its srunner/tools/openscenario_parser.py and
+Where the standard leaves room, the export follows CARLA's scenario_runner (its srunner/tools/openscenario_parser.py and
 srunner/scenarioconfigs/openscenario_configuration.py): blueprints as names, ego is `hero` with the property
-type=ego_vehicle, colours as "r,g,b", one story, no position in Init but the first.  It reads the sun's azimuth as
-CARLA's, and cloudiness as 100 - 100 * intensity of the sun, where ASAM's text wants lux; so both are written.
+type=ego_vehicle, colours as "r,g,b", one story, no position in Init but the first. scenario_runner reads the sun's
+azimuth as CARLA's, and cloudiness as 100 - 100 * intensity of the sun, where ASAM's text wants lux; so both are
+written.
 
-What is lost: other drivers keep their speed instead of a gap to who is ahead, collisions do not end the storyboard,
-scripted actors stand, and traffic besides the actors is left out (the episode's property has it all).
+What is lost: other vehicles hold their speed instead of a gap to the vehicle ahead, collisions do not end the
+storyboard, scripted actors stand, and traffic besides the actors is left out (the episode's property has it all).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from scenarios.sampling.sample import decision, slots_needed, valuation
 from scenarios.scenario import Scenario
 from sim.actors.kinds import EGO, VEHICLES
 from sim.core.constants import RAD
+from sim.core.files import write_atomically
 from sim.datatypes.episode import ActorSpec, Episode, SignSpec, Weather
 from sim.datatypes.road_map import Junction
 from sim.datatypes.road_map import Path as Line
@@ -45,7 +47,7 @@ from sim.world.embedded import EmbeddedWorld
 HERO = "hero"  # ego's name; CARLA's agents look for a vehicle with this role
 REACHED = 2.0  # [m] around the finish that counts as arrived: about half a lane
 VERTEX_SPACING = 2.0  # [m] between the vertices of a trajectory
-WHEEL = 0.66  # [m] diameter; ours have none of their own
+WHEEL = 0.66  # [m] diameter; vehicles of this simulator have no wheels
 TRACK = 0.9  # of the width, from wheel to wheel
 CONTRAST = 3.912  # Koschmieder: visual range times extinction, where 2 % of the contrast is left
 FREE, CLOUDY = 25.0, 75.0  # [%] cloudiness up to which the sky is free of clouds, and up to which it is not overcast
@@ -53,7 +55,7 @@ _DAY = datetime(2020, 3, 20)  # an equinox: on the equator the sun climbs 15 deg
 
 
 class Body(NamedTuple):
-    """What OpenSCENARIO calls a kind: its element, its category, and CARLA's blueprint for it."""
+    """OpenSCENARIO's element and category for a kind of object, and CARLA's blueprint for it."""
 
     element: str
     category: str
@@ -89,7 +91,7 @@ class Box(NamedTuple):
 def openscenario(
     scenario: Scenario, episode: Episode, logic_file: str, date: datetime, search: Sequence[Path] = ()
 ) -> str:
-    """The text of an .xosc file.
+    """Export an episode as the text of an .xosc file.
 
     Args:
         episode: a draw from `scenario`.
@@ -98,8 +100,8 @@ def openscenario(
         search: folders in which map files are looked up.
 
     Raises:
-        ValueError, FileNotFoundError: for an episode that cannot be placed on its map, whose decision is no way out, or
-            in which somebody drives by others: waits for his turn, comes at his time, follows ego.
+        ValueError, FileNotFoundError: for an episode that cannot be placed on its map, whose decision is not the way
+            out, or with an actor that stops, yields, takes turns, arrives at a set time or tailgates ego.
     """
     _check_sayable(episode)
     backend = EmbeddedWorld(1, simulation=slots_needed(scenario), search=search)
@@ -121,13 +123,13 @@ def openscenario(
 def write_openscenario(
     scenario: Scenario, episode: Episode, file: Path, date: datetime, search: Sequence[Path] = ()
 ) -> list[Path]:
-    """Write an episode as `file`; a generated map goes beside it as .xodr, any other is pointed to.
+    """Write an episode as `file`; a generated map is written beside it as .xodr, any other map is referred to.
 
     Returns:
         The files that were written.
 
     Raises:
-        ValueError: where `file` does not end in .xosc, or somebody's .xodr has the generated map's name.
+        ValueError: where `file` does not end in .xosc, or another .xodr has the generated map's name.
     """
     if file.suffix != ".xosc":
         raise ValueError(f"'{file}' is no name for OpenSCENARIO; wanted one that ends in .xosc")
@@ -141,19 +143,16 @@ def write_openscenario(
     else:
         logic_file = os.path.relpath(find_file(episode.map.file, search), file.parent).replace(os.sep, "/")
     texts[file] = openscenario(scenario, episode, logic_file, date, search)
-    file.parent.mkdir(parents=True, exist_ok=True)
     for path, text in texts.items():
-        part = path.with_name(path.name + ".part")
-        part.write_text(text, "utf-8")
-        os.replace(part, path)
+        write_atomically(path, text)
     return list(texts)
 
 
 def episode_of(text: str) -> Episode:
-    """The episode that an exported file holds.
+    """Read the episode from an exported file.
 
     Raises:
-        ValueError: for a file that none was exported to.
+        ValueError: for a file without one.
     """
     for entry in ET.fromstring(text.encode()).iter("Property"):
         if entry.get("name") == "episode":
@@ -196,10 +195,10 @@ def entity(name: str, kind: str, box: Box, properties: dict[str, object]) -> ET.
     """A `ScenarioObject` of one of BODIES.
 
     Raises:
-        ValueError: for a kind that OpenSCENARIO has no word for here.
+        ValueError: for a kind that is not in BODIES.
     """
     if kind not in BODIES:
-        raise ValueError(f"{name}: no word of OpenSCENARIO for kind {kind!r}; known are {', '.join(BODIES)}")
+        raise ValueError(f"{name}: no OpenSCENARIO element for kind {kind!r}; known are {', '.join(BODIES)}")
     body = BODIES[kind]
     bounds = _e(
         "BoundingBox",
@@ -224,7 +223,7 @@ def entity(name: str, kind: str, box: Box, properties: dict[str, object]) -> ET.
 
 
 def _actors(episode: Episode) -> list[tuple[int, ActorSpec]]:
-    """Slot and specification of every actor that is there."""
+    """Slot and specification of every actor that is present."""
     return [(i, a) for i, a in enumerate(episode.actors, start=1) if a.present]
 
 
@@ -272,7 +271,7 @@ def _storyboard(scenario: Scenario, episode: Episode, backend: EmbeddedWorld, ju
 
 
 def environment(weather: Weather) -> ET.Element:
-    """The weather as an `Environment`; CARLA's own numbers stand in the road condition's properties.
+    """The weather as an `Environment`; CARLA's own numbers are properties of the road condition.
 
     Friction is 1: the kinematic bicycle cannot slip, whatever the road is like.
     """
@@ -298,11 +297,11 @@ def environment(weather: Weather) -> ET.Element:
 
 
 def _check_sayable(episode: Episode) -> None:
-    """Refuse what a file of OpenSCENARIO 1.0 cannot say."""
+    """Raise for an episode that OpenSCENARIO 1.0 cannot express."""
     if episode.decision_spec is not None:
         raise ValueError(
             f"the decision of {episode.scenario} shows by {episode.decision_spec.kind}, "
-            "and OpenSCENARIO 1.0 has ways alone; "
+            "and OpenSCENARIO 1.0 has routes only; "
             "wanted a scenario whose decision is the way out"
         )
     for actor in episode.actors:
@@ -313,18 +312,18 @@ def _check_sayable(episode: Episode) -> None:
         ]
         if idle := idle + ["takes_turns"] * actor.takes_turns:
             raise ValueError(
-                f"actor {actor.name} has {idle[0]}, which OpenSCENARIO 1.0 has no word for here; wanted an actor with "
-                "turn alone, a speed or none"
+                f"actor {actor.name} has {idle[0]}, which the export to OpenSCENARIO 1.0 cannot express; wanted an "
+                "actor that has only a turn, a speed or neither"
             )
 
 
 def time_of_day(weather: Weather) -> datetime:
-    """A time that goes with the sun's altitude, in the morning; a scenario knows altitudes and no clock."""
+    """A time in the morning that fits the sun's altitude; a scenario has altitudes and no clock."""
     return _DAY + timedelta(hours=round((weather.sun_altitude_angle + 90.0) / 15.0, 3))
 
 
 def _route(scenario: Scenario, episode: Episode, world: World, junction: Junction) -> ET.Element:
-    """The way that the rule decides, from ego's start over the junction to the finish."""
+    """The route that the rule decides, from ego's start over the junction to the finish."""
     routes = junction.routes_from(episode.arm)
     wanted = decision(scenario, episode)
     ways = [(r, k) for k, r in enumerate(routes) if r.decision == wanted]
@@ -339,11 +338,11 @@ def _route(scenario: Scenario, episode: Episode, world: World, junction: Junctio
 
 
 def _trajectory(name: str, backend: EmbeddedWorld, i: int) -> tuple[ET.Element, ...]:
-    """Actor i's path from where it is; the vertices' times are those at its own speed, and bind nobody."""
+    """Actor i's path from where it is; the vertices' times are those at its own speed, and are not binding."""
     world = backend.world
     here = np.array([[world.x[0, i], world.y[0, i], world.yaw[0, i]]], np.float64)
     path, gone_by = int(world.path[0, i]), float(world.path_s[0, i])
-    if path < 0:  # sent through the junction
+    if path < 0:  # on a scripted route through the junction
         assert backend.errands is not None
         path, gone_by = int(backend.errands.path[0, i]), float(backend.errands.drive[0, i, ALONG])
     rest = path_points(backend.maps.arrays, path)[:, :3].astype(np.float64)
@@ -359,7 +358,7 @@ def _trajectory(name: str, backend: EmbeddedWorld, i: int) -> tuple[ET.Element, 
 
 # --------------------------------------------------------------------------------------------------------- parts
 def _group(name: str, action: str, *inner: ET.Element) -> ET.Element:
-    """A maneuver group in which one entity begins one routing action at once."""
+    """A maneuver group in which one entity begins one routing action immediately."""
     what = f"{name} goes its way"
     event = _e(
         "Event",
@@ -372,7 +371,7 @@ def _group(name: str, action: str, *inner: ET.Element) -> ET.Element:
 
 
 def _condition(name: str, what: ET.Element) -> ET.Element:
-    """A group of its own, so that several are alternatives."""
+    """A condition in a group of its own, so that several conditions are alternatives."""
     return _e("ConditionGroup", _e("Condition", what, name=name, delay=0.0, conditionEdge="none"))
 
 
@@ -415,7 +414,7 @@ def _at(line: Line, s: float) -> tuple[float, float, float]:
 
 
 def _e(tag: str, *children: ET.Element, **attributes: object) -> ET.Element:
-    """An element; numbers are written to the micrometre, truths as XML has them."""
+    """An element; numbers are rounded to six decimals, Booleans are written as in XML."""
     found = ET.Element(tag, {key: _text(value) for key, value in attributes.items()})
     found.extend(children)
     return found

@@ -1,1 +1,1 @@
-"""Reading files: YAML and XML that remember their lines."""
+"""Readers of YAML and XML files that record line numbers for error messages."""

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class RuleError(ValueError):
-    """A rule, formula or proposition that cannot be read; the text says what, where, and what is known."""
+    """A rule, formula or proposition that cannot be parsed; the message says what, where, and what is known."""

@@ -1,8 +1,8 @@
-"""XML that remembers its lines, for files from strangers: elements, attributes, nothing else.
+"""An XML reader for untrusted files that records line numbers: elements and attributes, nothing else.
 
-The standard library's expat reads it. Any DOCTYPE is refused before an entity can be declared, so no text unfolds
-without end and nothing outside the file is looked up; that leaves defusedxml nothing to add, and expat tells lines,
-which its trees have not.
+It uses the standard library's expat. It refuses any DOCTYPE before an entity can be declared, so that no text expands
+without bound and nothing outside the file is looked up. That leaves defusedxml nothing to add, and expat reports
+lines, which the trees of defusedxml lack.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DEEPEST = 32  # elements within each other; route files have five
 
 @dataclass(frozen=True)
 class Element:
-    """An element of an XML file: its name, attributes and children, and the line that it begins in."""
+    """An element of an XML file: its name, attributes and children, and the line on which it begins."""
 
     tag: str
     attributes: dict[str, str]
@@ -33,7 +33,7 @@ class Element:
 
 
 def read_xml(path: Path, where: str) -> Element:
-    """The outermost element of an XML file.
+    """Read an XML file and return its outermost element.
 
     Args:
         where: the file's name for messages.
@@ -60,7 +60,7 @@ def read_xml(path: Path, where: str) -> Element:
 
     def doctype(*declared: object) -> None:
         line = parser.CurrentLineNumber
-        raise ScenarioError(f"{where}:{line}: found a DOCTYPE; wanted elements alone, for it could declare anything")
+        raise ScenarioError(f"{where}:{line}: found a DOCTYPE; wanted elements alone, as it could declare anything")
 
     parser.StartElementHandler = begin
     parser.EndElementHandler = lambda tag: open_.pop()
@@ -72,5 +72,5 @@ def read_xml(path: Path, where: str) -> Element:
     except (ValueError, LookupError) as error:
         if isinstance(error, ScenarioError):
             raise
-        raise ScenarioError(f"{where}:1: malformed XML: {error}") from None  # an encoding that nobody knows
+        raise ScenarioError(f"{where}:1: malformed XML: {error}") from None  # an unknown encoding
     return top.children[0]

@@ -1,7 +1,7 @@
-"""YAML that remembers its lines, so that every mistake in a file is one sentence with file and line.
+"""A YAML reader that records line numbers, so that every mistake in a file is one sentence with file and line.
 
-Only plain data is built (`yaml.SafeLoader`), keys may not repeat, and aliases are refused: a file from a stranger
-can neither run code nor unfold without end.
+It builds plain data only (`yaml.SafeLoader`) and refuses repeated keys and aliases: an untrusted file can neither run
+code nor expand without bound.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ T = TypeVar("T")
 
 
 class ScenarioError(ValueError):
-    """A scenario or suite file that cannot be used; the text says file:line, what was found, what was wanted.
+    """A scenario or suite file that cannot be used; the message says file:line, what was found, what was wanted.
 
     Args:
-        path: of the key that it is about.
+        path: the key path that the error is about.
     """
 
     def __init__(self, text: str, path: KeyPath = ()) -> None:
@@ -35,11 +35,11 @@ class ScenarioError(ValueError):
 
 
 class Lines:
-    """Where each key of a text stands.
+    """The line of every key of a text.
 
     Args:
-        where: the file's name, or what else the text is called.
-        lines: key path -> line, counted from 1; empty for data that never was text.
+        where: the file's name, or another name for the text.
+        lines: key path -> line, counted from 1; empty for data that does not come from text.
     """
 
     def __init__(self, where: str, lines: dict[KeyPath, int] | None = None) -> None:
@@ -47,19 +47,19 @@ class Lines:
         self.lines = lines or {}
 
     def line_of(self, path: KeyPath) -> int:
-        """The line of a key path, or of the nearest key above it that stands in the text."""
+        """The line of a key path, or of the nearest key above it that is in the text."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
     def error(self, path: KeyPath, message: str) -> ScenarioError:
-        """The error for a key path: the line of the nearest key that stands in the text."""
+        """The error for a key path: the line of the nearest key that is in the text."""
         line = f":{self.line_of(path)}" if self.lines else ""
         key = ".".join(str(part) for part in path)
         return ScenarioError(f"{self.where}{line}: {key + ': ' if key else ''}{message}", path)
 
     def at(self, path: KeyPath, read: Callable[[], T]) -> T:
-        """Call `read`, which reads a rule or a formula.
+        """Call `read`, which parses a rule or a formula, and report its error at `path`.
 
         Raises:
             ScenarioError: at `path`, in place of a RuleError.
@@ -128,17 +128,17 @@ def check(model: type[M], data: dict[str, Any], lines: Lines) -> M:
 
 
 def every_mistake(model: type[M], data: dict[str, Any], lines: Lines) -> M | list[ScenarioError]:
-    """The model that the data makes; or, where it makes none, every mistake in the text's order."""
+    """Build a pydantic model from data; where that fails, return every mistake in the text's order."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        details.sort(key=lambda d: lines.lines.get(_path(d, lines), 0))  # what is missing stands nowhere and is first
+        details.sort(key=lambda d: lines.lines.get(_path(d, lines), 0))  # a missing key has no line and comes first
         return [lines.error(_path(d, lines), _sentence(d, model)) for d in details]
 
 
 def _path(detail: ErrorDetails, lines: Lines) -> KeyPath:
-    """The key path of an error; pydantic adds the names of union members, which stand in no file."""
+    """The key path of an error; pydantic adds the names of union members, which are not in the file."""
     return tuple(detail["loc"])
 
 

@@ -1,7 +1,7 @@
-"""The tree of a rule: what a driver thinks, as data.
+"""Syntax trees of the rule language: formulas, numbers and rules.
 
-A `Formula` is true or false of a situation or of a past, a `Number` is counted or measured there, and a `Rule` says
-what to do. Trees are frozen, compare by value and print themselves with as few parentheses as the grammar allows, so
+A `Formula` is true or false in a situation or over its past, a `Number` is counted or measured there, and a `Rule`
+gives a decision. Trees are frozen, compare by value and print with as few parentheses as the grammar allows, so
 that `parse(str(tree)) == tree` (`scenarios.rules.grammar`). Binding, tightest first: arithmetic, comparisons, the
 unary not, once, always and previously, then since, and, xor, or, implies (to the right), iff.
 """
@@ -26,9 +26,9 @@ JUNCTIONS = "ego.junctions"  # how many it has passed
 
 @dataclass(frozen=True)
 class Formula:
-    """Something that is true or false of a situation; the base of every node below."""
+    """A Boolean expression; base class of the formula nodes below."""
 
-    binding: ClassVar[int] = 9  # how tightly the operator holds its operands; 9 never needs brackets
+    binding: ClassVar[int] = 9  # precedence of the operator; 9 never needs brackets
 
     def __and__(self, other: Formula) -> Formula:
         return And(self, other)
@@ -76,7 +76,7 @@ class Not(Formula):
 
 @dataclass(frozen=True)
 class Binary(Formula):
-    """Two operands with a word between them."""
+    """A binary operator: two operands with a word between them."""
 
     left: Formula
     right: Formula
@@ -129,7 +129,7 @@ class Iff(Binary):
     word: ClassVar[str] = "iff"
 
 
-# ------------------------------------------------------------------------------------------------ of the past
+# --------------------------------------------------------------------------------------- past-time operators
 @dataclass(frozen=True)
 class Window:
     """From `first` to `last` seconds ago, both ends included."""
@@ -155,7 +155,7 @@ class Once(Formula):
 
 @dataclass(frozen=True)
 class Historically(Formula):
-    """`always operand`: it held at every tick up to now, or at all those within the window that there were."""
+    """`always operand`: it held at every tick up to now, or at all existing ticks within the window."""
 
     operand: Formula
     window: Window | None = None
@@ -191,7 +191,7 @@ class Since(Binary):
 # ---------------------------------------------------------------------------------------------- comparisons
 @dataclass(frozen=True)
 class Comparison(Formula):
-    """A chain such as `0 <= weather.fog_density < 10` or `count(a, b, c) >= 2`."""
+    """A chain of comparisons such as `0 <= weather.fog_density < 10` or `count(a, b, c) >= 2`."""
 
     numbers: tuple[Number, ...]
     signs: tuple[str, ...]
@@ -216,7 +216,7 @@ class TextComparison(Formula):
 # ----------------------------------------------------------------------------------------------------- rules
 @dataclass(frozen=True)
 class Rule:
-    """What to do in every situation; the base of the two nodes below."""
+    """Gives a decision in every situation; base class of the rule nodes below."""
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,7 @@ class RuleSequence(Rule):
 
 @dataclass(frozen=True)
 class Reference(Rule):
-    """A rule that goes by a name and is said elsewhere (`where:` in a scenario)."""
+    """A reference by name to a rule that is defined elsewhere (`where:` in a scenario)."""
 
     name: str
 
@@ -271,10 +271,10 @@ class Reference(Rule):
 
 
 def join(first: Rule, second: Rule) -> Rule:
-    """Both, as one rule without a Join: the second is asked wherever the first is decided.
+    """Join two rules into one without a RuleSequence: the second is evaluated wherever the first is decided.
 
     Raises:
-        ValueError: for a decision that is no turn.
+        ValueError: for a decision that is not a turn.
     """
     if isinstance(first, IfElse):
         return IfElse(join(first.then, second), first.condition, join(first.otherwise, second))
@@ -290,10 +290,10 @@ def join(first: Rule, second: Rule) -> Rule:
 
 
 def without_joins(rule: Rule) -> Rule:
-    """The same rule of decisions and choices alone.
+    """The same rule without RuleSequence nodes: pairs of turns become decisions.
 
     Raises:
-        ValueError: for a Join of decisions that are no turns.
+        ValueError: for a RuleSequence of decisions that are not turns.
     """
     if isinstance(rule, RuleSequence):
         return join(without_joins(rule.first), without_joins(rule.second))
@@ -307,7 +307,7 @@ def _bracket(operand: Formula, least: int) -> str:
 
 
 def parts(tree: Any) -> tuple[Any, ...]:
-    """The trees right below `tree`: of a rule, a formula or a number, left to right."""
+    """The direct subtrees of a rule, a formula or a number, left to right."""
     match tree:
         case IfElse():
             return tree.then, tree.condition, tree.otherwise
@@ -325,7 +325,7 @@ def parts(tree: Any) -> tuple[Any, ...]:
 
 
 def walk(tree: Formula | Rule | Number) -> Iterator[Any]:
-    """`tree` and every tree below it, each before its parts."""
+    """`tree` and all its subtrees, each before its parts."""
     yield tree
     for part in parts(tree):
         yield from walk(part)
@@ -334,7 +334,7 @@ def walk(tree: Formula | Rule | Number) -> Iterator[Any]:
 def leaves(tree: Formula | Rule) -> Iterator[Formula]:
     """Every leaf of the formulas in `tree`, left to right, repeats included.
 
-    A comparison is a leaf, unless it counts formulas: then their leaves are.
+    A comparison is a leaf, unless it counts formulas: then it yields their leaves.
     """
     if isinstance(tree, Comparison) and any(True for number in tree.numbers for _ in number.counts()):
         for number in tree.numbers:
@@ -354,11 +354,11 @@ def names(tree: Formula | Rule) -> tuple[str, ...]:
 
 
 def decisions(rule: Rule) -> tuple[str, ...]:
-    """The decisions that `rule` can come to, in order of first mention."""
+    """The decisions that `rule` can give, in order of first mention."""
     rule = without_joins(rule)
     match rule:
         case Decision(decision):
             return (decision,)
         case IfElse(then, _, otherwise):
             return tuple(dict.fromkeys((*decisions(then), *decisions(otherwise))))
-    raise TypeError(f"{rule!r} is no rule: wanted Decide, Choose or Join, with names expanded")
+    raise TypeError(f"{rule!r} is no rule: wanted Decision, IfElse or RuleSequence, with names expanded")

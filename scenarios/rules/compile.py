@@ -1,7 +1,7 @@
-"""The verdict of a rule on many situations at once.
+"""Compiles rules and formulas to functions, and evaluates them in batches of situations.
 
 Every function works on whole batches (B,) and also on single bools: a leaf's value may be either. Nothing here
-looks at a world; `scenarios.rules.propositions` does.
+reads a world; `scenarios.rules.propositions` does.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 def compile_formula(tree: Formula, leaf: Leaf, number: Callable[[str], Callable[[Any], Any]] | None = None) -> Any:
     """Turn a formula into a function of a situation.
 
-    Closures, not generated code: nothing that a file says is ever executed. Values are bools or bool arrays, which
+    Closures, not generated code: text from a file is never executed. Values are bools or bool arrays, which
     share the operators & | ^ (but not ~, so `not` is `^ True`).
 
     Args:
@@ -66,7 +66,7 @@ def compile_formula(tree: Formula, leaf: Leaf, number: Callable[[str], Callable[
         number: turns the name of a number into a function of a situation, where there are such names.
 
     Raises:
-        TypeError: for what asks of the past, which no single situation tells.
+        TypeError: for a formula about the past, which no single situation determines.
     """
 
     def below(part: Formula) -> Callable[[Any], Any]:
@@ -85,7 +85,7 @@ def compile_formula(tree: Formula, leaf: Leaf, number: Callable[[str], Callable[
         join = BINARY[type(tree)]
         return lambda situation: join(a(situation), b(situation))
     if is_temporal(tree):
-        raise TypeError(f"'{tree}' asks of the past, which one situation does not tell; wanted a trace or a Monitor")
+        raise TypeError(f"'{tree}' is about the past, which one situation does not show; wanted a trace or a Monitor")
     return leaf(tree)
 
 
@@ -116,7 +116,7 @@ def compile_number(
     if tree.operation == "count":
         if is_temporal(tree):
             raise TypeError(
-                f"'{tree}' counts over time, which one situation does not tell; wanted a trace or a Monitor"
+                f"'{tree}' counts over time, which one situation does not show; wanted a trace or a Monitor"
             )
         counted = [formula(o) for o in tree.operands]
         return lambda situation: sum(np.asarray(f(situation), np.int64) for f in counted)
@@ -126,14 +126,14 @@ def compile_number(
 
 
 def operation_of(tree: Number) -> Callable[..., Any]:
-    """The function of its operands' values that an arithmetic operation is."""
+    """The function that an arithmetic operation applies to the values of its operands."""
     if tree.operation in ("least", "most"):
         return np.minimum if tree.operation == "least" else np.maximum
     return _OPERATIONS[tree.operation]
 
 
 def chained(numbers: Sequence[Callable[[Any], Any]], signs: Sequence[str]) -> Callable[[Any], Any]:
-    """The comparison of functions of a situation, each with the next."""
+    """A chained comparison of functions of a situation, each with the next."""
     compare = [COMPARE[s] for s in signs]
     if len(compare) == 1:
         (a, b), (sign,) = numbers, compare
@@ -169,14 +169,16 @@ def _variable(leaf: Formula) -> Callable[[Lookup], Any]:
     if isinstance(leaf, Name):
         return _quantity(leaf.name)
     if not isinstance(leaf, TextComparison):
-        raise TypeError(f"{leaf!r} is no leaf of a condition: wanted Name, Comparison, Wording or {Constant.__name__}")
+        raise TypeError(
+            f"{leaf!r} is no leaf of a condition: wanted Name, Comparison, TextComparison or {Constant.__name__}"
+        )
     variable, words, compare = leaf.variable, leaf.words, COMPARE[leaf.sign]
     return lambda lookup: compare(lookup(variable), words)
 
 
 # ------------------------------------------------------------------------------------ verdicts over propositions
 def of_valuation(leaf: Formula) -> Callable[[Mapping[str, Any]], Any]:
-    """The leaf rule for formulas over propositions: look the name up in the valuation.
+    """The `leaf` function for formulas over propositions: looks the name up in the valuation.
 
     Raises (when called):
         ValueError: for a name that the valuation lacks.
@@ -246,6 +248,6 @@ def _decide(rule: Rule, arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]
     if isinstance(rule, Decision):
         return np.full(shape, rule.index, np.int64)
     if not isinstance(rule, IfElse):
-        raise TypeError(f"{rule!r} is no rule: wanted Decide or Choose")
+        raise TypeError(f"{rule!r} is no rule: wanted Decision or IfElse")
     condition = evaluate_formula(rule.condition, arrays)
     return np.where(condition, _decide(rule.then, arrays, shape), _decide(rule.otherwise, arrays, shape))

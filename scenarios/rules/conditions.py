@@ -1,4 +1,4 @@
-"""Text to tree, for the conditions of propositions and for numbers over weather fields: names are variables there."""
+"""Parser of the conditions of propositions and of numbers over weather fields, whose names are variables."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from sim.core.errors import did_you_mean, known_names
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a condition may speak of.
+    """The names that a condition may use.
 
     Args:
         actors, signs: names of the scenario's actors and signs, in the order of their slots.
-        options: variable -> all the words that it can be, such as "signs.board.text" -> ("DETOUR", "SCHOOL"); a
+        options: variable -> all its possible words, such as "signs.board.text" -> ("DETOUR", "SCHOOL"); a
             comparison with other words is refused.
-        traffic: whether the scenario has any.
+        traffic: whether the scenario has traffic.
         untold: variables that no proposition may read -> why not, and what was wanted.
-        earlier: propositions that the file has before this one, which it may name.
+        earlier: propositions above this one in the file, which it may name.
         more: variables that only this scenario has, such as its map's parameters.
     """
 
@@ -45,7 +45,7 @@ class Vocabulary:
         return tuple(v for v in known if v not in self.untold)
 
     def boards(self, words: str) -> tuple[str, ...]:
-        """The signs on which these words may stand, as far as the options tell."""
+        """The signs that may show these words; a sign without options may show any."""
         texts = {s: self.options.get(f"signs.{s}.text") for s in self.signs}
         return tuple(
             s for s, options in texts.items() if options is None or any(text_equals(str(o), words) for o in options)
@@ -53,7 +53,7 @@ class Vocabulary:
 
 
 class _Condition(Reader):
-    """Reads the text of a proposition."""
+    """Builds the tree of the text of a proposition."""
 
     def __init__(self, text: str, vocabulary: Vocabulary) -> None:
         super().__init__(text, past=True)
@@ -93,7 +93,7 @@ class _Condition(Reader):
         return f'{function}("{words}")'
 
     def _words(self, variable: str) -> str:
-        """Words that the variable can be, in quotes."""
+        """An example of the words of a variable, in quotes."""
         found = self.of.options.get(variable, ())
         return f'"{found[0] if found else "WORDS"}"'
 
@@ -101,7 +101,7 @@ class _Condition(Reader):
         if odd := next((s for s in between if s not in ("==", "!=")), None):
             for operand in operands:
                 if self._kind(operand) != "words" and operand.data != "name":
-                    self.number(operand)  # tells of words within arithmetic
+                    self.number(operand)  # raises for words within arithmetic
             raise self.error(f"words have no order for '{odd}'; wanted == or !=", odd)
         if len(between) > 1:
             told = f"words are compared two at a time; wanted 'and' before this '{between[1]}'"
@@ -127,7 +127,7 @@ class _Condition(Reader):
 
 
 class _Arithmetic(Reader):
-    """Reads a number over known names, each of them a number."""
+    """Builds a number over known names, each of them a number."""
 
     def __init__(self, text: str, known: Sequence[str]) -> None:
         super().__init__(text, past=False)
@@ -149,14 +149,14 @@ class _Arithmetic(Reader):
 
     def call(self, function: str, token: lark.Token) -> str:
         word = "number" if function == "board" else function
-        raise self.error(f"{word}({token}) asks the world; wanted a number over {known_names(self.known)}", token)
+        raise self.error(f"{word}({token}) reads the world; wanted a number over {known_names(self.known)}", token)
 
 
 def parse_condition(text: str, vocabulary: Vocabulary) -> Formula:
     """Read a condition such as `once[0s, 10s] sign("DETOUR") and ego.speed > 30 km/h`.
 
     Raises:
-        RuleError: for what cannot be read, with the word pointed at and the known names.
+        RuleError: for a text that cannot be parsed, with a caret under the word and the known names.
     """
     tree = read(text, "formula", "a condition such as 'weather.precipitation > 20'")
     return _Condition(text, vocabulary).formula(tree)
@@ -166,7 +166,7 @@ def parse_number(text: str, known: Sequence[str]) -> Number:
     """Read a number expression such as `max(20, precipitation * 0.9)` over the `known` names.
 
     Raises:
-        RuleError: for what cannot be read, with the word pointed at and the known names.
+        RuleError: for a text that cannot be parsed, with a caret under the word and the known names.
     """
     tree = read(text, "number", "a number such as 'max(20, precipitation * 0.9)'")
     return _Arithmetic(text, known).number(tree)

@@ -1,7 +1,7 @@
-"""The one grammar of rules, formulas, conditions and numbers; every mistake becomes a sentence with a caret.
+"""The grammar of rules, formulas, conditions and numbers; every mistake becomes a sentence with a caret.
 
-The grammar is LALR (`lark`), so a text is read in one pass and can run no code. Brackets hold whatever may stand
-there; what is a number and what is true or false is told when the tree is built (`scenarios.rules.transformer`).
+The grammar is LALR (`lark`), so a text is read in one pass and can run no code. Brackets may hold any
+expression; `scenarios.rules.transformer` tells numbers from truth values when it builds the tree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scenarios.reading.errors import RuleError
 from scenarios.rules.ast import KEYWORDS
 from sim.core.errors import did_you_mean, known_names
 
-_NO_UNITS = "|".join(k for k in KEYWORDS if k != "min")  # words that may follow a number and are none
+_NO_UNITS = "|".join(k for k in KEYWORDS if k != "min")  # words that may follow a number and are not units
 GRAMMAR = (
     r"""
     ?rule: joined | joined "if" formula "else" rule -> choose
@@ -92,7 +92,7 @@ def _parser() -> lark.Lark:
 
 
 def names_in(text: str) -> set[str]:
-    """The names that a text mentions; none for what cannot be cut into words."""
+    """The names that a text mentions; empty for a text that cannot be tokenized."""
     try:
         return {str(token) for token in _parser().lex(text) if token.type == "NAME"}
     except lark.UnexpectedInput:
@@ -100,7 +100,7 @@ def names_in(text: str) -> set[str]:
 
 
 def has_word(text: str, *kinds: str) -> bool:
-    """Whether a text has a word of one of these kinds, such as "IF"; False for what cannot be cut into words."""
+    """Whether a text has a word of one of these kinds, such as "IF"; False for a text that cannot be tokenized."""
     try:
         return any(token.type in kinds for token in _parser().lex(text))
     except lark.UnexpectedInput:

@@ -1,7 +1,7 @@
-"""Rules as logic: truth tables, equivalence by SAT, minimal forms.
+"""Logic of rules: truth tables, equivalence by SAT, minimal forms.
 
-Two rules are equivalent when for every decision the formulas of when they take it are; that is asked of a SAT
-solver (`sympy`, imported at first use), so the rules may name different propositions. Minimal forms are sums of
+Two rules are equivalent when, for every decision, the formulas under which they take it are equivalent. A SAT solver
+(`sympy`, imported at first use) checks that, so the rules may name different propositions. Minimal forms are sums of
 products by Quine-McCluskey (SOP) and the algebraic normal form (ANF: the unique xor of ands).
 """
 
@@ -80,12 +80,12 @@ def truth_cells(formula: Formula, propositions: Sequence[str]) -> list[Cell]:
 
 # ------------------------------------------------------------------------------------------- equivalence
 def when(rule: Rule, decision: str) -> Formula:
-    """The formula of when `rule` takes `decision`."""
+    """The formula under which `rule` takes `decision`."""
     rule = without_joins(rule)
     if isinstance(rule, Decision):
         return Constant(rule.decision == decision)
     if not isinstance(rule, IfElse):
-        raise TypeError(f"{rule!r} is no rule: wanted Decide or Choose")
+        raise TypeError(f"{rule!r} is no rule: wanted Decision or IfElse")
     then, otherwise = when(rule.then, decision), when(rule.otherwise, decision)
     return Or(And(rule.condition, then), And(Not(rule.condition), otherwise))
 
@@ -111,10 +111,10 @@ def to_sympy(formula: Formula) -> Any:
 
 
 def without_counts(comparison: Comparison) -> Formula:
-    """The same truth as a comparison of counts, by `and`, `or` and `not`: which of what is counted must hold.
+    """A formula of `and`, `or` and `not` that is equivalent to a comparison of counts.
 
     Raises:
-        TypeError: for a comparison that reads variables or asks of the past.
+        TypeError: for a comparison that reads variables or the past.
     """
     counted = tuple(dict.fromkeys(o for n in comparison.numbers for c in n.counts() for o in c.operands))
     if is_timed(comparison) or any(n.variables() for n in comparison.numbers):
@@ -160,18 +160,18 @@ def equivalent(a: Rule | Formula, b: Rule | Formula) -> bool:
 
 # -------------------------------------------------------------------------------------------- rewriting
 def swapped(rule: Rule, first: str = "left", second: str = "right") -> Rule:
-    """The rule with two decisions exchanged, in pairs of turns too: what a contrarian would do."""
+    """The rule with two decisions exchanged, in pairs of turns too."""
     rule = without_joins(rule)
     if isinstance(rule, Decision):
         other = {first: second, second: first}
         return Decision(" then ".join(other.get(word, word) for word in rule.decision.split(" then ")))
     if not isinstance(rule, IfElse):
-        raise TypeError(f"{rule!r} is no rule: wanted Decide or Choose")
+        raise TypeError(f"{rule!r} is no rule: wanted Decision or IfElse")
     return IfElse(swapped(rule.then, first, second), rule.condition, swapped(rule.otherwise, first, second))
 
 
 def negated(rule: Rule) -> Rule:
-    """The rule with its outermost condition negated; double negations fall away."""
+    """The rule with its outermost condition negated; double negations are removed."""
     if not isinstance(rule, IfElse):
         raise ValueError(f"the rule '{rule}' has no condition to negate")
     condition = rule.condition.operand if isinstance(rule.condition, Not) else Not(rule.condition)
@@ -187,10 +187,10 @@ def chain(word: type[And] | type[Or] | type[Xor], parts: Iterable[Formula], empt
 
 
 def minimal_sop(propositions: Sequence[str], true: Iterable[Cell], free: Iterable[Cell] = ()) -> Formula:
-    """The shortest sum of products that is true in the cells `true`; propositions that it can do without drop out.
+    """The shortest sum of products that is true in the cells `true`; unneeded propositions are dropped.
 
     Args:
-        free: cells where its value does not matter.
+        free: cells in which its value does not matter.
     """
     import sympy
     from sympy.logic.boolalg import SOPform
@@ -235,7 +235,7 @@ def rule_from_table(
 
     Args:
         table: cell -> decision index, or None where it is undecided; cells left out are undecided.
-        undecided_free: whether undecided cells may go either way. Otherwise they are refused: a guess is no finding.
+        undecided_free: whether undecided cells may go either way. Otherwise they raise: a guess is not a result.
 
     Raises:
         ValueError: naming undecided cells, or where no cell is decided.

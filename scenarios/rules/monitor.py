@@ -1,8 +1,8 @@
-"""The truth of conditions tick by tick, for fleets: a few numbers a world hold all that counts of the past.
+"""Online monitor of past-time conditions in batches of worlds, with a memory of a few numbers per world.
 
-The meaning is that of `scenarios.rules.trace`. An unbounded operator keeps one number and takes the same time at every
-tick; a window that ends a while ago keeps a bit for every tick of that while, because what was true then must come
-back later. Worlds may begin and end apart from each other: a row of memory knows of its own past alone.
+The semantics are those of `scenarios.rules.trace`. An unbounded operator stores one number and takes the same time at
+every tick; a window that ends some time ago stores one number for every tick of that time, because what was true then
+is needed later. Worlds may begin and end independently: a row of memory depends on its own past alone.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Values = Mapping[str, Any]
 
 
 class _Tick(NamedTuple):
-    """One tick of S worlds: the variables' values, the memory before and after it, and the truths known so far."""
+    """One tick of S worlds: the variables' values, the memory before and after, and the truths computed so far."""
 
     values: Values
     before: np.ndarray
@@ -49,7 +49,7 @@ Part = Callable[[_Tick], Any]  # -> truth or number (S,)
 
 
 class Monitor:
-    """Follows conditions over the ticks of many worlds.
+    """Evaluates conditions tick by tick in many worlds.
 
     Args:
         trees: the conditions.
@@ -62,8 +62,8 @@ class Monitor:
     def __init__(self, trees: Sequence[Formula], tick: float = TICK) -> None:
         self.tick = tick
         self.reads = reads(*trees)
-        self._first: list[float] = []  # what a world begins with, column by column
-        self._known: dict[Formula, Part] = {}  # the same part of two conditions is followed once
+        self._first: list[float] = []  # the initial memory of a world, column by column
+        self._known: dict[Formula, Part] = {}  # a part that two conditions share is evaluated once
         self._parts = [self._formula(tree) for tree in trees]
         self.width = len(self._first)
 
@@ -72,14 +72,14 @@ class Monitor:
         return np.tile(np.array(self._first, np.float32), (n, 1))
 
     def step(self, values: Values, memory: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-        """One tick further.
+        """Advance by one tick.
 
         Args:
             values: variable of `reads` -> (S,) at this tick.
-            memory: float32 (S, width) from before; it is left as it is.
+            memory: float32 (S, width) from the tick before; it is not modified.
 
         Returns:
-            The conditions' truths, bool (S,) each, and the memory from now on.
+            The conditions' truths, bool (S,) each, and the new memory.
 
         Raises:
             ValueError: for a variable without values.
@@ -93,7 +93,7 @@ class Monitor:
 
     # ----------------------------------------------------------------------------------------- building
     def _column(self, first: float, count: int = 1) -> slice:
-        """Room for so many numbers, which begin with `first`."""
+        """Reserve memory for `count` numbers with the initial value `first`."""
         start = len(self._first)
         self._first.extend([first] * count)
         return slice(start, start + count)
@@ -165,9 +165,9 @@ class Monitor:
         parts, operation = [self._number(o) for o in tree.operands], operation_of(tree)
         return lambda t: operation(*(part(t) for part in parts))
 
-    # ------------------------------------------------------------------------------------ of the past
+    # --------------------------------------------------------------------------- past-time operators
     def _risen(self, number: Part) -> Part:
-        """Whether a number is more than a tick ago, or than 0 at the start."""
+        """Whether a number is greater than one tick ago, or than 0 at the start."""
         at = self._column(0.0)
 
         def holds(t: _Tick) -> Any:
@@ -177,7 +177,7 @@ class Monitor:
         return holds
 
     def _rises(self, f: Part) -> Part:
-        """How often it has become true."""
+        """How often `f` has become true."""
         rise, total = self._risen(f), self._column(0.0)
 
         def count(t: _Tick) -> Any:
@@ -187,7 +187,7 @@ class Monitor:
         return count
 
     def _delayed(self, f: Part, ticks: int) -> Part:
-        """What held so many ticks ago, false before the start."""
+        """The truth of `f` so many ticks ago, false before the start."""
         if ticks == 0:
             return f
         line = self._column(0.0, ticks)
@@ -201,7 +201,7 @@ class Monitor:
         return holds
 
     def _age(self, f: Part, runs: Part | None = None) -> Part:
-        """Ticks since it last held; endless where it never did, or where `runs` has failed since."""
+        """Ticks since `f` last held; infinite where it never did, or where `runs` has been false since."""
         at = self._column(np.inf)
 
         def age(t: _Tick) -> Any:
@@ -229,5 +229,5 @@ class Monitor:
         recent = self._delayed(lambda t: begun(t) <= last - first, first)
         if first == 0:
             return recent
-        broken = self._age(lambda t: ~np.asarray(left(t)))  # so many ticks the left side has held
+        broken = self._age(lambda t: ~np.asarray(left(t)))  # for so many ticks the left side has held
         return lambda t: np.asarray(recent(t)) & (broken(t) >= first)

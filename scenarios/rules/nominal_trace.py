@@ -1,12 +1,10 @@
-"""What is true of a draw whose propositions ask of the past: how things stand when the decision falls, after the way.
+"""Truth of propositions about the past in a draw, over ego's nominal approach to the junction.
 
-A draw has no past yet, so it is given a *nominal timeline*: ego starts at its speed, `distance` metres before the
-junction's edge, and drives on a straight lane towards the speed at which it cruises; the decision falls when it reaches
-the edge. The weather is that of `sim.world.weather_schedule` at each tick. A board can be read while the camera is 5
-to 10 m before
-its post, if it stands on ego's own arm. Whoever drives, drives at the speed that was drawn. How somebody really drives
-may differ: then the draw says one thing and the world another, and a scenario is to be written so that it does not
-matter.
+A draw has no past yet, so it gets a *nominal timeline*: ego starts at its speed, `distance` metres before the
+junction's edge, and drives on a straight lane towards its cruising speed; the decision is due when it reaches the edge.
+The weather is that of `sim.world.weather_schedule` at each tick. A board is readable while the camera is 5 to 10 m
+before its post, if it stands on ego's own arm. Every moving actor drives at the speed that was drawn. A real drive may
+differ: then the draw and the world disagree, and a scenario must be written so that this does not matter.
 
 Draws are named as in `scenarios.schema.variables`: `ego.distance`, `signs.board.text`, `changes.front.after`; a lookup
 gives each a scalar or (n,).
@@ -28,18 +26,18 @@ from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.world.weather_schedule import ROUND
 
-CRUISE = 7.0  # [m/s] that ego drives towards
-EAGER = 1.5  # [m/s^2] at most with which it gains speed
-SETTLING = 1.0  # [1/s] of the difference to CRUISE that it makes up for
-_CELLS = 2_000_000  # draws times ticks that are worked out at once
-_LONGEST = 100_000  # [ticks] nobody needs longer for 10 km
+CRUISE = 7.0  # [m/s] ego's cruising speed
+EAGER = 1.5  # [m/s^2] its greatest acceleration
+SETTLING = 1.0  # [1/s] its acceleration per difference to CRUISE
+_CELLS = 2_000_000  # draws times ticks that are computed at once
+_LONGEST = 100_000  # [ticks] enough for 10 km
 
 
 class Layout(NamedTuple):
-    """What a scenario has that changes with time.
+    """The parts of a scenario that make propositions change with time: its signs and weather changes.
 
     Args:
-        signs: name and all that it may say, in the order of their slots.
+        signs: name and possible texts, in the order of their slots.
         changes: name and the weather fields that it changes, in the order of beginning.
     """
 
@@ -47,7 +45,7 @@ class Layout(NamedTuple):
     changes: tuple[tuple[str, tuple[str, ...]], ...]
 
     def boards(self, words: str) -> tuple[str, ...]:
-        """The signs on which these words may stand."""
+        """The signs whose possible texts contain these words."""
         return tuple(name for name, texts in self.signs if any(text_equals(str(text), words) for text in texts))
 
 
@@ -60,7 +58,7 @@ def layout_of(episode: Episode) -> Layout:
 
 
 def on_the_way(episode: Episode, trees: Sequence[Formula], tick: float = TICK) -> tuple[bool, ...]:
-    """The truth of conditions in a concrete draw when the decision falls."""
+    """The truth of conditions in a concrete draw at the time of the decision."""
     truths = when_it_falls(trees, lambda variable: drawn_in(episode, variable), layout_of(episode), tick)
     return tuple(bool(t[0]) for t in truths)
 
@@ -68,24 +66,24 @@ def on_the_way(episode: Episode, trees: Sequence[Formula], tick: float = TICK) -
 def when_it_falls(
     trees: Sequence[Formula], drawn: Lookup, layout: Layout, tick: float = TICK
 ) -> tuple[np.ndarray, ...]:
-    """The truth of conditions in n draws when the decision falls: bool (n,) each.
+    """The truth of conditions in n draws at the time of the decision: bool (n,) each.
 
     Args:
-        drawn: variable -> what was drawn, a scalar or (n,).
+        drawn: variable -> its drawn value, a scalar or (n,).
     """
     asked = reads(*trees)
     needed = [*("ego.distance", "ego.speed"), *(v for name in asked for v in basis(name, layout))]
     values = {v: np.atleast_1d(np.asarray(drawn(v))) for v in dict.fromkeys(needed)}
     n = max(len(v) for v in values.values())
     left, speed = drive(np.broadcast_to(values["ego.distance"], n), np.broadcast_to(values["ego.speed"], n), tick)
-    last = (left > 0.0).sum(1)  # the first tick at which ego is there
+    last = (left > 0.0).sum(1)  # the first tick at which ego has arrived
     found: list[list[np.ndarray]] = [[] for _ in trees]
     rows = max(1, _CELLS // left.shape[1])
     for start in range(0, n, rows):
         some = slice(start, start + rows)
         mine = {v: (x[some] if len(x) == n else x)[:, None] for v, x in values.items()}
         course = _Course(mine, left[some], speed[some], layout, tick)
-        traces = {"ego.speed": course.speed, **{name: course.value(name) for name in asked}}  # the first has all ticks
+        traces = {"ego.speed": course.speed, **{name: course.value(name) for name in asked}}  # ego.speed has all ticks
         for truths, tree in zip(found, trees):
             truth = evaluate_trace(tree, traces, tick)
             truths.append(truth[np.arange(len(truth)), last[some]])
@@ -93,7 +91,7 @@ def when_it_falls(
 
 
 def basis(variable: str, layout: Layout) -> tuple[str, ...]:
-    """The draws that a variable hangs on along the way, besides ego's own way."""
+    """The drawn variables that a variable depends on during the approach, besides ego's own."""
     head, _, field = variable.partition(".")
     function, name = call_of(variable)
     if function == "number":
@@ -116,7 +114,7 @@ READ_WHERE: tuple[str, ...] = ("present", "kind", "arm", "distance")  # of a sig
 
 
 def drive(distance: np.ndarray, speed: np.ndarray, tick: float = TICK) -> tuple[np.ndarray, np.ndarray]:
-    """Ego's nominal way to the junction.
+    """Ego's nominal approach to the junction.
 
     Args:
         distance, speed: (n,) at the start [m, m/s].
@@ -135,10 +133,10 @@ def drive(distance: np.ndarray, speed: np.ndarray, tick: float = TICK) -> tuple[
 
 
 class _Course:
-    """The values of variables along n ways: anything that broadcasts to (n, T).
+    """The values of variables along n nominal approaches: anything that broadcasts to (n, T).
 
     Args:
-        drawn: variable -> (n, 1) or (1, 1).
+        drawn: variable -> its drawn values, (n, 1) or (1, 1).
         left: metres to the junction's edge; speed: of ego [m/s]; (n, T) each.
     """
 
@@ -167,7 +165,7 @@ class _Course:
         return shown(variable, self.drawn.__getitem__)
 
     def read(self, function: str, words: str) -> np.ndarray:
-        """What `sign(words)` or `reading(words)` is: (n, T)."""
+        """The value of `sign(words)` or `reading(words)`: (n, T)."""
         found = np.zeros(self.left.shape, bool if function == "sign" else int)
         for sign in self.layout.boards(words):
             text = self.drawn[f"signs.{sign}.text"]
@@ -180,8 +178,10 @@ class _Course:
         return found
 
     def weather(self, field: str) -> np.ndarray:
-        """A field of the weather, as `sim.world.weather_schedule.weather_at` has it where changes of a field follow
-        each other."""
+        """A weather field at every tick: (n, T).
+
+        It equals `sim.world.weather_schedule.weather_at` where the changes of a field do not overlap.
+        """
         value = np.asarray(self.drawn[f"weather.{field}"], float)
         for name, fields in self.layout.changes:
             if field in fields:

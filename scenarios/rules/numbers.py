@@ -38,7 +38,7 @@ class Number:
         return digits(self.operands[0]) if self.operation == "literal" else str(self.operands[0])
 
     def variables(self) -> tuple[str, ...]:
-        """Names of the variables in it, in order of first mention; those of the formulas that it counts are none."""
+        """Names of the variables in it, in order of first mention, without those of counted formulas."""
         if self.operation == "quantity":
             return self.operands
         parts = [v for o in self.operands if isinstance(o, Number) for v in o.variables()]
@@ -54,7 +54,7 @@ class Number:
 
 
 def digits(value: float) -> str:
-    """A number as it is read back to the bit: whole ones without a point."""
+    """A number as text that is read back to the bit; whole numbers have no point."""
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
 
 

@@ -1,4 +1,4 @@
-"""Text to tree, for rules and formulas over propositions and over what a scenario defines under `where:`."""
+"""Parser of rules and of formulas over propositions and over the definitions of `where:`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _A_FORMULA = "a formula such as 'raining and not night'"
 
 
 def _decision_words() -> str:
-    """Every decision in few words: `left, right, ..., exit 1 to 4, ..., and two turns such as 'left then right'`."""
+    """A short list of all decisions: `left, right, ..., exit 1 to 4, ..., and two turns such as 'left then right'`."""
     plain = [d for d in DECISIONS if " " not in d]
     counted: dict[str, str] = {}
     for decision in DECISIONS:
@@ -57,11 +57,11 @@ def _decision_words() -> str:
 
 
 class _Propositions(Reader):
-    """Reads formulas whose names are propositions and definitions.
+    """Builds rules and formulas whose names are propositions and definitions.
 
     Args:
         known: the names; None allows any.
-        defined: definitions by name; a rule is no formula.
+        defined: definitions by name; a rule cannot be part of a formula.
     """
 
     def __init__(self, text: str, known: Sequence[str] | None, defined: Mapping[str, Definition]) -> None:
@@ -87,11 +87,11 @@ class _Propositions(Reader):
 
     def call(self, function: str, token: lark.Token) -> str:
         word = "number" if function == "board" else function
-        told = f"{word}({token}) asks the world, which only the text of a proposition may"
+        told = f"{word}({token}) reads the world, which only the text of a proposition may"
         raise self.error(f"{told}; wanted a proposition here", token)
 
     def rule(self, tree: Any) -> Rule:
-        """A rule, with the names of other rules and pairs of turns as they were written."""
+        """Build a rule; the names of other rules and pairs of turns are not expanded."""
         if tree.data == "choose":
             then, condition, otherwise = tree.children
             return IfElse(self.rule(then), self.formula(condition), self.rule(otherwise))
@@ -119,7 +119,7 @@ class _Propositions(Reader):
         )
 
     def _check_turns(self, side: Rule, part: Any) -> None:
-        """Refuse what is no turn beside `then`."""
+        """Raise for an operand of `then` that is not a turn."""
         made = expanded(side, self.defined)
         if odd := next((d.decision for d in walk(made) if isinstance(d, Decision) and d.decision not in TURNS), None):
             told = f"'then' joins turns, and '{odd}' is none; wanted {known_names(TURNS)} on both sides"
@@ -127,7 +127,7 @@ class _Propositions(Reader):
 
 
 def expanded(tree: Any, defined: Mapping[str, Definition]) -> Any:
-    """The tree with every defined name replaced by what it stands for, and of a rule all pairs of turns joined."""
+    """The tree with every defined name replaced by its definition; in a rule, pairs of turns are joined."""
 
     def meaning(part: Any) -> Any:
         if isinstance(part, (Name, Reference)) and part.name in defined:
@@ -148,7 +148,7 @@ def parse_formula(
         defined: what else it may name, which stays a name (`expanded` replaces it).
 
     Raises:
-        RuleError: for what cannot be read, with the word pointed at and the known names.
+        RuleError: for a text that cannot be parsed, with a caret under the word and the known names.
     """
     tree = read(text, "formula", _A_FORMULA)
     return _Propositions(text, None if known is None else tuple(known), defined or {}).formula(tree)
@@ -162,14 +162,14 @@ def parse_rule(text: str, known: Iterable[str] | None = None, defined: Mapping[s
         defined: what else it may name, which stays a name (`expanded` replaces it).
 
     Raises:
-        RuleError: for what cannot be read, with the word pointed at and the known names.
+        RuleError: for a text that cannot be parsed, with a caret under the word and the known names.
     """
     tree = read(text, "rule", _A_RULE)
     return _Propositions(text, None if known is None else tuple(known), defined or {}).rule(tree)
 
 
 def parse_definition(text: str, known: Iterable[str], defined: Mapping[str, Definition]) -> Definition:
-    """Read what a name shall stand for: a rule where the text decides something, otherwise a formula.
+    """Read the definition of a name: a rule where the text decides something, otherwise a formula.
 
     Raises:
         RuleError: as `parse_rule` and `parse_formula`.
@@ -180,10 +180,10 @@ def parse_definition(text: str, known: Iterable[str], defined: Mapping[str, Defi
 
 
 def check_name(name: str, what: str = "proposition name") -> str:
-    """Return `name` if it can name a proposition, or what else `what` says.
+    """Return `name` if it is a valid name of a proposition, or of what `what` says.
 
     Raises:
-        RuleError: for keywords, decisions, and what is no word.
+        RuleError: for keywords, decisions, and what is not an identifier.
     """
     if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
         raise RuleError(f"the {what} {name!r} is no word; wanted letters, digits and _, such as 'raining'")

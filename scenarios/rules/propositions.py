@@ -1,15 +1,13 @@
-"""Propositions: what is true of a world, written over its state variables (`scenarios.rules.variables`).
+"""Propositions: named Boolean conditions over the state variables of a world (`scenarios.rules.variables`).
 
-`raining: weather.precipitation > 20`, `oncoming: actors.oncoming.present`, `told: once[0s, 10s] sign("DETOUR")`.
+`raining: weather.precipitation > 20`, `oncoming: actors.oncoming.present`, `detour: once[0s, 10s] sign("DETOUR")`.
 
-One text is read in two places: in a concrete draw (`sim.datatypes.episode.Episode`), as things stand when the decision
-falls,
-and in running worlds (`sim.datatypes.world_state.World`, batched), as they stand now. The two are the same unless the
-weather changes
-on the way; then the draw says what will be true at the junction, which is what episodes are balanced, labelled and
-judged by, and the driver goes by what it sees. A proposition that asks of the past is asked, in a draw, over its
-nominal timeline (`scenarios.rules.nominal_trace`), and in running worlds by a monitor that keeps what it needs of the
-past (`scenarios.rules.monitor`). Draws are rounded to four decimals (`scenarios.schema.distributions`) so that float32
+A proposition is evaluated in two places: in a concrete draw (`sim.datatypes.episode.Episode`), at the time of the
+decision, and in running worlds (`sim.datatypes.world_state.World`, batched), at the present tick. The two agree unless
+the weather changes on the way. Then the draw gives the truth at the junction, by which episodes are balanced, labelled
+and judged, and the driver decides by what it sees. A proposition about the past is evaluated in a draw over its nominal
+timeline (`scenarios.rules.nominal_trace`), and in running worlds by a monitor that stores what it needs of the past
+(`scenarios.rules.monitor`). Draws are rounded to four decimals (`scenarios.schema.distributions`) so that float32
 worlds fall on the same side of a threshold.
 """
 
@@ -40,14 +38,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Proposition:
-    """A named statement about the world.
+    """A named Boolean condition on the world.
 
     Args:
-        name: what rules call it.
-        text: as the scenario wrote it.
-        tree: the text's tree; leaves are Comparison, Wording, Name (a Boolean variable) and Constant.
+        name: its name in rules.
+        text: as written in the scenario.
+        tree: the text's tree; leaves are Comparison, TextComparison, Name (a Boolean variable) and Constant.
         variables: the state variables that it reads, in order of first mention; for `sign("DETOUR")` and
-            `reading("EXIT")` the texts of the boards on which these words may stand.
+            `reading("EXIT")` the texts of the boards that may show these words.
         actors, signs: names of the scenario's actors and signs, in the order of their slots.
     """
 
@@ -60,26 +58,27 @@ class Proposition:
 
     @property
     def timed(self) -> bool:
-        """Whether it asks of the past, so that a moment does not tell its truth."""
+        """Whether it is about the past, so that one moment does not determine its truth."""
         return is_timed(self.tree)
 
     @property
     def conditions(self) -> dict[str, Any]:
-        """Variable -> the value that it must have for what the text names to show: a sign must stand there."""
+        """Variable -> the value that makes the named variables observable: a sign must be present."""
         return {c: wanted for v in reads(self.tree) for c, wanted in conditions_of(v).items()}
 
     def of(self, values: Mapping[str, Any]) -> Any:
         """The truth for given variables, each a scalar or (B,): bool or bool (B,).
 
         Raises:
-            ValueError: for a proposition that asks of the past.
+            ValueError: for a proposition about the past.
         """
         return self._now(values.__getitem__)
 
     def on_episode(self, episode: Episode) -> bool:
-        """The truth in a concrete draw when the decision falls: with the weather as it is once its changes are over.
+        """The truth in a concrete draw at the time of the decision, with the weather after all its changes.
 
-        One that asks of the past has it at the end of the draw's nominal timeline, where the weather is what it is.
+        A proposition about the past is evaluated at the end of the draw's nominal timeline, with the weather of each
+        tick.
         """
         if self.timed:
             return on_the_way(episode, (self.tree,))[0]
@@ -89,7 +88,7 @@ class Proposition:
         """The truth in B running worlds now: bool (B,).
 
         Raises:
-            ValueError: for a proposition that asks of the past.
+            ValueError: for a proposition about the past.
         """
         value = self._now(lambda variable: value_on(world, variable, self.actors, self.signs))
         return np.broadcast_to(np.asarray(value, bool), world.tick.shape).copy()
@@ -97,7 +96,7 @@ class Proposition:
     def _now(self, lookup: Callable[[str], Any]) -> Any:
         if self.timed:
             raise ValueError(
-                f"the proposition '{self.name}' asks of the past ({self.text}), which one moment does not tell; "
+                f"the proposition '{self.name}' is about the past ({self.text}), which one moment does not show; "
                 "ask a Monitor at every tick"
             )
         return compiled(self.tree)(lookup)
@@ -114,16 +113,16 @@ def parse_proposition(
     earlier: Mapping[str, Formula] | None = None,
     more: Sequence[str] = (),
 ) -> Proposition:
-    """Read the text of a proposition; the arguments are those of `scenarios.rules.conditions.Vocabulary`.
+    """Parse the text of a proposition; the arguments are those of `scenarios.rules.conditions.Vocabulary`.
 
     Raises:
-        RuleError: for what cannot be read, with the word pointed at and the known names, and for a board that would
-            have to be read when the decision falls.
+        RuleError: for a text that cannot be parsed, with a caret under the word and the known names, and for a board
+            that would have to be readable at the time of the decision.
     """
     vocabulary = Vocabulary(actors, signs, options or {}, traffic, untold or {}, earlier or {}, more)
     tree = parse_condition(text, vocabulary)
     if odd := next((v for v in read_now(tree) if call_of(v)[0] in ("sign", "reading")), None):
-        told = f"{odd} can be told before the board is passed, which it is when the decision falls"
+        told = f"{odd} holds only before the board is passed, and the decision comes later"
         at = max(text.find(odd.partition("(")[0]), 0)
         length = text.find(")", at) + 1 - at
         raise RuleError(f"{told}; wanted the past, such as 'once {odd}'" + point_at(text, at, length))
@@ -131,7 +130,7 @@ def parse_proposition(
 
 
 def _variables(tree: Formula, vocabulary: Vocabulary) -> tuple[str, ...]:
-    """What chance may decide of what the tree reads; how many junctions ego has passed is nothing of the kind."""
+    """The drawn variables that the tree reads; the number of junctions that ego has passed is not drawn."""
     found: list[str] = []
     for variable in reads(tree):
         function, words = call_of(variable)

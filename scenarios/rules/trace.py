@@ -1,11 +1,12 @@
-"""The truth of conditions over whole traces at once: past-time metric temporal logic, a tick being the least time.
+"""Past-time metric temporal logic: the truth of conditions at every tick of whole traces.
 
-A trace has T ticks, 0 being the start. At tick t, `once[a, b] p` holds where p held at some tick from b to a seconds
-before; `always[a, b] p` where it held at all those that there were: at the start, where there were none, it holds.
-`p since[a, b] q` holds where q held at such a tick and p at every tick after it, t included. Without a window any tick
-up to t counts. `previously p` is false at tick 0. This is what rtamt's monitor of discrete time says (but for its
-`prev`, which holds at tick 0). `count(p)` is how often p has become true, a p that is true at the start counting once;
-`count(p, q)` how many of these hold now. A window's ends that are no multiples of a tick are taken inwards.
+A tick is the smallest unit of time. A trace has T ticks, 0 being the start. At tick t, `once[a, b] p` holds where p
+held at some tick from b to a seconds before; `always[a, b] p` where it held at all such ticks that exist: at the start,
+where none exist, it holds. `p since[a, b] q` holds where q held at such a tick and p at every tick after it, t
+included. Without a window any tick up to t counts. `previously p` is false at tick 0. These are the semantics of
+rtamt's discrete-time monitor (but for its `prev`, which holds at tick 0). `count(p)` is how often p has become true, a
+p that is true at the start counting once; `count(p, q)` how many of these hold now. Window ends that are not multiples
+of a tick are rounded inwards.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def evaluate_trace(tree: Formula, values: Mapping[str, Any], tick: float = TICK)
 
 
 class _Trace:
-    """Values over time, and what trees make of them; all arrays broadcast to (B, T)."""
+    """Evaluates trees over values in time; all arrays broadcast to (B, T)."""
 
     def __init__(self, values: Mapping[str, Any], shape: tuple[int, ...], tick: float) -> None:
         self.values = values
@@ -103,7 +104,7 @@ class _Trace:
         return operation_of(tree)(*map(self.number, tree.operands))
 
     def whole(self, tree: Formula) -> np.ndarray:
-        """The truth at every tick, where time matters."""
+        """The truth of a tree, broadcast to every tick."""
         return np.broadcast_to(self.truth(tree), self.shape)
 
     def truth(self, tree: Formula) -> np.ndarray:
@@ -140,7 +141,7 @@ class _Trace:
         return self.now - self.last(_delayed(truth, first)) <= last - first
 
     def last(self, truth: np.ndarray) -> np.ndarray:
-        """The last tick up to now at which it held; _NEVER where there was none."""
+        """The last tick up to now at which `truth` held; _NEVER where there was none."""
         return np.maximum.accumulate(np.where(truth, self.now, _NEVER), -1)
 
     def since(self, left: np.ndarray, right: np.ndarray, window: Window | None) -> np.ndarray:
@@ -153,7 +154,7 @@ class _Trace:
 
 
 def _delayed(truth: np.ndarray, ticks: int) -> np.ndarray:
-    """What held so many ticks ago; false where the trace had not begun."""
+    """The truth so many ticks ago; false before the start of the trace."""
     if ticks == 0:
         return truth
     late = np.zeros_like(truth)

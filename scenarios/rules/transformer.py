@@ -1,7 +1,7 @@
-"""From a parse tree to a formula or a number: what is true or false, what is a number, and which unit fits.
+"""Builds formulas and numbers from parse trees, and checks truth values, numbers and units.
 
-A `Reader` goes through the parse tree of one text; what its names stand for is said by `scenarios.rules.parse` (of
-rules, where names are propositions) and by `scenarios.rules.conditions` (of propositions, where they are variables).
+A `Reader` walks the parse tree of one text. `scenarios.rules.parse` (for rules, whose names are propositions) and
+`scenarios.rules.conditions` (for propositions, whose names are variables) define the meaning of names.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Reader(ABC):
     """Builds the trees of one text.
 
     Args:
-        text: what was parsed, for the carets of mistakes.
+        text: the parsed text, for the carets of errors.
         past: whether past-time operators and counts over time may stand there.
     """
 
@@ -54,10 +54,10 @@ class Reader(ABC):
         self.text = text
         self.past = past
 
-    # ------------------------------------------------------------------------------- what the names stand for
+    # ----------------------------------------------------------------------------------- meaning of the names
     @abstractmethod
     def kind(self, token: lark.Token) -> str:
-        """What a name's value is: "truth", "number" or "words"; raises RuleError for an unknown one."""
+        """The type of a name's value: "truth", "number" or "words"; raises RuleError for an unknown one."""
 
     @abstractmethod
     def truth(self, token: lark.Token) -> Formula:
@@ -65,7 +65,7 @@ class Reader(ABC):
 
     @abstractmethod
     def example(self, token: lark.Token) -> str:
-        """How one asks of a name that is no truth, such as `weather.wetness > 0`."""
+        """An example of a comparison for a name that is not a truth value, such as `weather.wetness > 0`."""
 
     @abstractmethod
     def call(self, function: str, token: lark.Token) -> str:
@@ -76,7 +76,7 @@ class Reader(ABC):
         """The family of units that a variable is measured in (`scenarios.rules.units`); None for a bare number."""
 
     def wording(self, operands: Sequence[Any], between: Sequence[lark.Token]) -> TextComparison:
-        """A comparison of which one side at least is words."""
+        """A comparison with words on at least one side."""
         said = next(o.children[0] for o in operands if self._kind(o) == "words")
         raise self.error(f"{said} is words, which a rule does not compare; wanted a proposition that does", said)
 
@@ -86,10 +86,10 @@ class Reader(ABC):
         return pointed(sentence, self.text, part)
 
     def formula(self, tree: Any) -> Formula:
-        """What is true or false.
+        """Build a formula from a parse tree.
 
         Raises:
-            RuleError: for a number, words, unknown names, and the past where it has no place.
+            RuleError: for a number, words, unknown names, and past-time operators where they are not allowed.
         """
         match tree.data:
             case "true" | "false":
@@ -119,7 +119,7 @@ class Reader(ABC):
 
     def _of_the_past(self, tree: Any) -> Formula:
         if not self.past:
-            told = f"'{tree.data}' asks of the past, which only the text of a proposition may"
+            told = f"'{tree.data}' is about the past, which only the text of a proposition may be"
             raise self.error(f"{told}; wanted a proposition such as 'seen: once sign(\"DETOUR\")'", tree)
         parts = [c for c in tree.children if getattr(c, "data", "") != "window" and c is not None]
         window = next((self._window(c) for c in tree.children if getattr(c, "data", "") == "window"), None)
@@ -147,7 +147,7 @@ class Reader(ABC):
 
     # ------------------------------------------------------------------------------------------------- numbers
     def _kind(self, tree: Any) -> str:
-        """What a part of the parse tree is: "truth", "number" or "words"."""
+        """The type of a part of the parse tree: "truth", "number" or "words"."""
         if tree.data == "name":
             return self.kind(tree.children[0])
         return "words" if tree.data == "words" else "number" if tree.data in _NUMBERS else "truth"
@@ -161,7 +161,7 @@ class Reader(ABC):
         return Comparison(numbers, tuple(str(sign) for sign in between))
 
     def _variables(self, tree: Any) -> list[str]:
-        """The variables that a number reads, as far as units go: those within a count have none to give."""
+        """The variables that determine the unit of a number; those within a count do not."""
         if tree.data == "name":
             return [str(tree.children[0])]
         if tree.data in _ARITHMETIC:
@@ -169,13 +169,13 @@ class Reader(ABC):
         return []
 
     def number(self, tree: Any, beside: tuple[str, ...] = ()) -> Number:
-        """A number.
+        """Build a number from a parse tree.
 
         Args:
             beside: the variables of the comparison that it stands in, whose unit a measure must fit.
 
         Raises:
-            RuleError: for what is true or false, words, unknown names, and units that do not fit.
+            RuleError: for truth values, words, unknown names, and units that do not fit.
         """
         kind = self._kind(tree)
         if kind != "number":
@@ -197,7 +197,7 @@ class Reader(ABC):
                 return Number("quantity", (self.call(tree.data, tree.children[0]),))
             case "count":
                 if len(tree.children) == 1 and not self.past:
-                    told = "a count of one thing is how often it has become true, which only a proposition may ask"
+                    told = "a count of one thing is how often it has become true, which only a proposition may use"
                     raise self.error(f"{told}; wanted two at least, such as 'count(a, b) >= 1'", tree)
                 return Number("count", tuple(self.formula(child) for child in tree.children))
         return Number(str(tree.data), tuple(self.number(child, beside) for child in tree.children))

@@ -1,4 +1,4 @@
-"""Units of measure: what a comparison may be written in, and what that comes to in a variable's own unit."""
+"""Units of measure in comparisons, and their conversion to a variable's own unit."""
 
 from __future__ import annotations
 

@@ -1,36 +1,37 @@
-"""What a proposition may ask of: its variables, and their values in a concrete draw and in running worlds.
+"""Variables that propositions may read, and their values in a concrete draw and in running worlds.
 
     weather.<field>               CARLA's WeatherParameters (`sim.datatypes.vocabulary.WEATHER_FIELDS`) [percent,
                                   degrees]
     ego.speed                     [m/s]
     ego.junctions                 how many side roads or junctions ego has passed; `junction` is the event of passing
                                   one
-    actors.<name>.present         whether the actor stands in the world
+    actors.<name>.present         whether the actor is in the world
     actors.<name>.speed           [m/s]
     actors.<name>.kind            "car", "van", ...
-    actors.<name>.turn            "left", "right", "straight": the way that it takes, "" where it keeps to its lane
-    actors.<name>.arrival_offset  by how much it comes to the junction before ego nominally does [s]; told by draws
-                                  alone; minus infinity for who is not there and never comes
-    actors.<name>.halted          whether it stands within 6 m before its line; told by running worlds alone
-    actors.<name>.distance        from ego's rear axle to the actor's [m]; endless where there is none
-    signs.<name>.present          whether the sign stands in the world
+    actors.<name>.turn            "left", "right", "straight": its way through the junction, "" where it follows its
+                                  lane
+    actors.<name>.arrival_offset  by how much it arrives at the junction before ego nominally does [s]; only in draws;
+                                  minus infinity for an absent actor
+    actors.<name>.halted          whether it stands within 6 m before its line; only in running worlds
+    actors.<name>.distance        from ego's rear axle to the actor's [m]; infinite for an absent actor
+    signs.<name>.present          whether the sign is in the world
     signs.<name>.text             the words on a board
     signs.<name>.kind             "text" for a board, else "stop", "speed_30", ...
     signs.<name>.weathering       0 (new) to 1, as painted: in steps of 1/15
-    traffic.vehicles              how many drive on the map, besides the actors; traffic.walkers: how many walk
-    traffic.lights                whether traffic lights are in order
+    traffic.vehicles              number of vehicles on the map, besides the actors; traffic.walkers: of pedestrians
+    traffic.lights                whether traffic lights work
     map.<parameter>               of the map's generator, where the scenario gives it
     driver_state.drowsy, driver_state.hurry
-                                  whether the demonstrator is; itself alone knows
-    sign("DETOUR")                whether a board with these words can be read by ego now
-    reading("EXIT")               the whole number behind that word on a board that can be read now, 0 where there is
+                                  whether the demonstrator is drowsy or in a hurry; only in draws
+    sign("DETOUR")                whether ego can read a board with these words now
+    reading("EXIT")               the whole number behind that word on a board that ego can read now, 0 where there is
                                   none
     number(signs.<name>)          the first whole number in the words on a board, 0 where there is none
 
-A draw is asked how things stand when the decision falls: its weather is the weather once all changes are over. A
-running world is asked how things stand now. A board can be read while it is 5 to 10 m ahead of ego's camera. What is
-not there has no speed and no wear, shows no words, and is of kind "none". Slots: actor number i of the scenario sits in
-slot i + 1, signs come behind the actors, traffic behind the signs.
+In a draw, variables have their values at the time of the decision, with the weather after all its changes. In a running
+world they have their values now. A board is readable while it is 5 to 10 m ahead of ego's camera. An absent actor or
+sign has speed and wear 0, no words, and kind "none". Slots: actor number i of the scenario has slot i + 1, signs follow
+the actors, traffic follows the signs.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ from sim.world.weather_schedule import settled
 
 Lookup = Callable[[str], Any]  # variable name -> its value, a scalar or (B,)
 
-READABLE = (5.0, 10.0)  # [m] from the camera to a board's post, along the road, between which it can be read
-ASIDE = 1.0  # so many times as far to the side as ahead a post may be and still be in the camera's picture
+READABLE = (5.0, 10.0)  # [m] from the camera to a board's post, along the road, between which it is readable
+ASIDE = 1.0  # greatest ratio of side to forward distance of a post within the camera's image
 ACTOR_ATTRIBUTES: tuple[str, ...] = ("present", "speed", "kind", "turn", "arrival_offset", "halted", "distance")
 SIGN_ATTRIBUTES: tuple[str, ...] = ("present", "text", "kind", "weathering")
 TRAFFIC_ATTRIBUTES: tuple[str, ...] = ("vehicles", "walkers", "lights")
@@ -63,7 +64,7 @@ _WORDS = ("text", "kind", "turn")
 _TRUTHS = ("present", "lights", "halted", "drowsy", "hurry")
 _VEHICLES = np.array([kind in VEHICLES for kind in KINDS])
 _WALKER = KIND["walker"]
-HALTED_NEAR = 6.0  # [m] before its line who stands has halted
+HALTED_NEAR = 6.0  # [m] before its line within which a standing actor has halted
 _STANDS = 0.1  # [m/s]
 _ABSENT: dict[str, Any] = {
     "speed": 0.0, "kind": "none", "text": "", "weathering": 0.0, "distance": np.inf, "turn": "",
@@ -96,7 +97,7 @@ def known_variables(actors: Sequence[str], signs: Sequence[str] = (), traffic: b
 
 @functools.lru_cache(maxsize=4096)
 def call_of(variable: str) -> tuple[str, str]:
-    """The function and the words or the sign that it asks of: `sign("DETOUR")` -> ("sign", "DETOUR"); else empty."""
+    """The function and its argument, words or a sign: `sign("DETOUR")` -> ("sign", "DETOUR"); else empty."""
     found = _CALL.fullmatch(variable)
     return (found[1], found[2] if found[3] is None else found[3]) if found else ("", "")
 
@@ -115,7 +116,7 @@ def number_in(words: str, behind: str = "") -> int:
 
 
 def text_variables(words: Any, value: Callable[[str], Any]) -> Any:
-    """A function of words for a text or for texts (B,)."""
+    """Apply a function of words to a text or to texts (B,)."""
     if not np.ndim(words):
         return value(str(words))
     different, row = np.unique(words, return_inverse=True)
@@ -141,7 +142,7 @@ def type_of(variable: str) -> str:
 
 
 def conditions_of(variable: str) -> dict[str, Any]:
-    """Other variables that must have these values for this one to show: a sign that is not there says nothing."""
+    """Values that other variables must have for this one to be observable: an absent sign has no text."""
     function, name = call_of(variable)
     if function:
         return conditions_of(f"signs.{name}.text") if function == "number" else {}
@@ -152,22 +153,22 @@ def conditions_of(variable: str) -> dict[str, Any]:
 
 
 def shown(variable: str, drawn: Lookup) -> Any:
-    """What a driver finds, given what chance drew.
+    """The value of a variable that a driver can observe, given the drawn values.
 
     Args:
-        drawn: variable -> what was drawn, a scalar or (n,), whether or not it can show.
+        drawn: variable -> its drawn value, a scalar or (n,), whether or not it is observable.
     """
     function, name = call_of(variable)
     if function:
         if function != "number":
-            raise ValueError(f"{variable} has a truth on the way alone, not when the decision falls; ask the timeline")
+            raise ValueError(f"{variable} has a value during the approach, not at the decision; use the timeline")
         return text_variables(shown(f"signs.{name}.text", drawn), number_in)
     if variable in (JUNCTIONS, JUNCTION):
         return 0.0 if variable == JUNCTIONS else False  # a scenario's decision falls at its first junction
     value, attribute = drawn(variable), variable.rpartition(".")[2]
     if attribute == "weathering":
         value = np.round(value * WEARS) / WEARS
-    if attribute == "distance":  # of one who stands on ego's lane, when ego has come to the junction's edge
+    if attribute == "distance":  # of an actor that stands on ego's lane, from ego at the junction's edge
         value = np.hypot(value, drawn(f"{variable.removesuffix('distance')}side"))
     for other, wanted in conditions_of(variable).items():
         shows = drawn(other) == wanted
@@ -176,7 +177,7 @@ def shown(variable: str, drawn: Lookup) -> Any:
 
 
 def drawn_in(episode: Episode, variable: str) -> Any:
-    """What chance drew for a variable of a scenario, `changes.<name>.<field>`, `ego.start` and the map's among them.
+    """The drawn value of any variable of a scenario, also of `changes.<name>.<field>`, `ego.start` and the map.
 
     The weather is that of the start.
 
@@ -192,7 +193,7 @@ def drawn_in(episode: Episode, variable: str) -> Any:
         return episode.map.junction if tail == "junction" else dict(episode.map.parameters)[tail]
     if head == "driver_state":
         if episode.driver_state is None:
-            raise ValueError(f"the episode has no mood, so there is no {variable}")
+            raise ValueError(f"the episode has no driver state, so there is no {variable}")
         return getattr(episode.driver_state, tail)
     if head == "traffic":
         if episode.traffic is None:
@@ -212,12 +213,12 @@ def drawn_in(episode: Episode, variable: str) -> Any:
     if attribute == "tailgates.gap":
         return thing.tailgates
     if attribute == "halted":
-        raise ValueError(f"{variable} is told by a running world alone, and no draw can say it")
+        raise ValueError(f"{variable} is known only in a running world, and no draw determines it")
     return getattr(thing, attribute)
 
 
 def value_in(episode: Episode, variable: str) -> Any:
-    """The value of a proposition's variable in a concrete draw, when the decision falls.
+    """The value of a proposition's variable in a concrete draw, at the time of the decision.
 
     Raises:
         ValueError: for an actor or a sign that the episode lacks.
@@ -235,9 +236,9 @@ def value_on(
 
     Args:
         actors, signs: names, in the order of their slots.
-        bank: of the maps, for `ego.junctions`.
-        seen: (B, N - 1) bool by slot, as `sim.perception.visibility.Sight` has it: a board that is hidden cannot be
-            read. Without it nothing hides a board.
+        bank: arrays of the maps, for `ego.junctions`.
+        seen: (B, N - 1) bool by slot, as in `sim.perception.visibility.Sight`: an occluded board cannot be read.
+            None occludes no board.
 
     Raises:
         ValueError: where the worlds have no slot for the actor or the sign, and for junctions without a bank.
@@ -249,7 +250,7 @@ def value_on(
         return _read_on(world, function, words, 1 + len(actors), len(signs), seen)
     if variable in (JUNCTIONS, JUNCTION):
         if bank is None:
-            raise ValueError(f"{variable} hangs on the ways of the map; give the bank of the maps with the worlds")
+            raise ValueError(f"{variable} depends on the routes of the map; give the bank of the maps with the worlds")
         return ego_passed(world, bank)
     head, _, tail = variable.partition(".")
     if head == "weather":
@@ -257,7 +258,7 @@ def value_on(
     if head == "ego":
         return world.speed[:, 0]
     if head in ("map", "driver_state"):
-        raise ValueError(f"{variable} is told by an episode, and by no arrays of a world")
+        raise ValueError(f"{variable} is known only in an episode, not in the arrays of a world")
     if head == "traffic":
         if tail == "lights":
             return world.clock >= 0
@@ -282,14 +283,14 @@ def value_on(
 
 
 def _of_sent(world: World, slot: int, variable: str) -> np.ndarray:
-    """What somebody who is sent through the junction does: (B,).
+    """The turn of an actor on a scripted route through the junction, or whether it has halted: (B,).
 
     Raises:
-        ValueError: for the lead, which no running world tells.
+        ValueError: for the arrival offset, which no running world shows.
     """
     there = world.kind[:, slot] != 0
     if variable.endswith(".arrival_offset"):
-        raise ValueError(f"{variable} is told by a draw alone: a running world does not say when ego would have come")
+        raise ValueError(f"{variable} is known only in a draw: no running world shows when ego would have arrived")
     sent = there & (world.path[:, slot] <= -2)
     if variable.endswith(".turn"):
         return np.where(sent, np.array(TURNS)[np.where(sent, -2 - world.path[:, slot], 0)], _ABSENT["turn"])
@@ -298,7 +299,7 @@ def _of_sent(world: World, slot: int, variable: str) -> np.ndarray:
 
 
 def _on_sign(world: World, slot: int, attribute: str) -> np.ndarray:
-    """What the signs in a slot show: (B,)."""
+    """An attribute of the signs in a slot: (B,)."""
     looks, row = np.unique(np.where(world.kind[:, slot] == SIGN, world.appearance[:, slot], -1), return_inverse=True)
     found = []
     for look in looks.tolist():
@@ -311,7 +312,7 @@ def _on_sign(world: World, slot: int, attribute: str) -> np.ndarray:
 
 
 def _read_on(world: World, function: str, words: str, first: int, count: int, seen: np.ndarray | None) -> np.ndarray:
-    """What `sign(words)` or `reading(words)` is in B worlds whose signs have the slots from `first` on: (B,)."""
+    """The value of `sign(words)` or `reading(words)` in B worlds whose signs have the slots from `first` on: (B,)."""
     found = np.zeros(len(world.tick), bool if function == "sign" else int)
     for slot in range(first, min(first + count, world.kind.shape[1])):
         near = readable_on(world, slot)
@@ -325,7 +326,7 @@ def _read_on(world: World, function: str, words: str, first: int, count: int, se
 
 
 def readable_on(world: World, slot: int) -> np.ndarray:
-    """Whether the sign in a slot is so near ahead, and faces ego so, that its words can be read: (B,) bool.
+    """Whether the sign in a slot is near enough ahead of ego, and faces it, so that its words are readable: (B,) bool.
 
     A sign faces along its yaw; the camera is that of `sim.datatypes.camera.Camera` on a car that drives towards the
     sign.
@@ -343,8 +344,8 @@ def readable_on(world: World, slot: int) -> np.ndarray:
 def ego_passed(world: World, bank: MapArrays) -> np.ndarray:
     """How many side roads or junctions ego has passed in B worlds: (B,) int.
 
-    Of a row of exits: those whose turning ends behind ego, along the way that it is nearest to. Elsewhere the junction
-    itself counts once it is passed.
+    On a road with exits: the exits whose turning ends behind ego, along the route that ego is nearest to. Elsewhere the
+    junction itself counts once it is passed.
     """
     ways = world.route >= 0
     nearest = np.where(ways, np.abs(world.route_offset), np.inf).argmin(1)

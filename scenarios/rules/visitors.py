@@ -1,4 +1,4 @@
-"""Walks through the trees of rules: what they read, whether they ask of the past, and parts put in place of others."""
+"""Visitors of rule trees: the variables that they read, whether they are about the past, replacement of parts."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from scenarios.rules.numbers import Number
 
 
 def is_temporal(tree: Any) -> bool:
-    """Whether the tree's own node asks of the past, whatever is below it."""
+    """Whether the root node of the tree is about the past, whatever is below it."""
     counts = isinstance(tree, Number) and tree.operation == "count" and len(tree.operands) == 1
     return counts or isinstance(tree, (Historically, Once, Previous, Since)) or tree == Name(JUNCTION)
 
 
 def is_timed(tree: Formula | Rule | Number) -> bool:
-    """Whether its truth hangs on the past: on a past-time operator, on how often something has become true."""
+    """Whether its truth depends on the past: on a past-time operator, or on how often something has become true."""
     return any(map(is_temporal, walk(tree)))
 
 
 def variable_of(tree: Any) -> str | None:
-    """The variable that the tree's own node reads, such as `weather.wetness` or `sign("DETOUR")`; None for none."""
+    """The variable that the root node reads, such as `weather.wetness` or `sign("DETOUR")`; None for none."""
     if isinstance(tree, TextComparison):
         return tree.variable
     if isinstance(tree, Name):
@@ -55,7 +55,7 @@ def reads(*trees: Any) -> tuple[str, ...]:
 
 
 def read_now(tree: Any) -> tuple[str, ...]:
-    """The variables that are read as they are now, and not only as they were."""
+    """The variables whose present values are read, and not only past ones."""
     if is_temporal(tree):
         return ()
     mine = variable_of(tree)
@@ -64,7 +64,7 @@ def read_now(tree: Any) -> tuple[str, ...]:
 
 
 def replaced(tree: Any, with_what: Callable[[Any], Any]) -> Any:
-    """The tree in which `with_what(part)` stands for every part for which it is not None."""
+    """The tree with every part replaced by `with_what(part)` where that is not None."""
     if (new := with_what(tree)) is not None:
         return new
 

@@ -1,1 +1,1 @@
-"""Sampling: episodes out of a scenario."""
+"""Sampling of episodes from a scenario."""

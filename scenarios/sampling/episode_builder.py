@@ -1,4 +1,4 @@
-"""From the values of a scenario's variables to an episode, and an episode with some of them changed."""
+"""Builds an episode from the values of a scenario's variables, and replaces variables of an episode."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _SIGN_FIELDS = tuple(k for k in SignModel.model_fields if k != "name")
 
 
 def episode_of(scenario: Scenario, seed: int, values: Mapping[str, Any], u: float, junctions: Count) -> Episode:
-    """The episode in which every variable has its value.
+    """Build the episode in which every variable of a scenario has the given value.
 
     Args:
-        values: variable -> value, of all that the scenario draws and of what follows from them.
+        values: variable -> value, of all drawn variables and of those that follow from them.
         u: 0 to 1, chooses a junction where the scenario leaves it open; junctions: how many a map has.
     """
     actors = tuple(
@@ -98,10 +98,10 @@ def _map(scenario: Scenario, values: Mapping[str, Any], u: float, junctions: Cou
 
 
 def identify_map(file: str, folder: Path | None, search: Sequence[Path] = ()) -> tuple[str, str]:
-    """A map file's path and SHA-256. What lies beside the scenario gets its full path: others must find it too.
+    """A map file's path and SHA-256. A file beside the scenario gets its full path, so that any reader finds it.
 
     Args:
-        folder: the scenario's; search: folders that are looked in after it.
+        folder: the scenario's; search: folders to look in after it.
 
     Raises:
         FileNotFoundError: listing where the file was looked for.
@@ -121,7 +121,7 @@ def _sha256(path: Path, changed: int, size: int) -> str:
 
 # ------------------------------------------------------------------------------------------------------- changes
 def replaced(episode: Episode, values: Mapping[str, Any]) -> Episode:
-    """The episode with some variables changed, and all else as it is."""
+    """The episode with some variables changed and all else unchanged."""
 
     def of(prefix: str) -> dict[str, Any]:
         return {v.removeprefix(prefix): x for v, x in values.items() if v.startswith(prefix)}
@@ -141,6 +141,6 @@ def replaced(episode: Episode, values: Mapping[str, Any]) -> Episode:
 
 
 def _turned(change: WeatherChange, new: Mapping[str, Any]) -> WeatherChange:
-    """A change of the weather with some of its variables changed."""
+    """A weather change with some of its variables replaced."""
     to = tuple((field, new.get(field, value)) for field, value in change.to)
     return replace(change, at=new.get("after", change.at), over=new.get("over", change.over), to=to)

@@ -1,9 +1,9 @@
-"""Route files of the CARLA Leaderboard and of Bench2Drive: each route an episode of a world that knows its map.
+"""Import of route files of the CARLA Leaderboard and of Bench2Drive: each route becomes an episode.
 
-Read as `leaderboard/utils/route_parser.py` reads them, in both layouts: Leaderboard 1.0 has <waypoint> elements within
+It follows `leaderboard/utils/route_parser.py` and reads both layouts: Leaderboard 1.0 has <waypoint> elements within
 <route> and at most one <weather>; 2.0, 2.1 and Bench2Drive have <position> elements within <waypoints>, <weathers> over
 shares of the route, and <scenarios>. Coordinates are CARLA's (left-handed, y = -ours) and their heights are left out.
-What a file says and this world does not do is a note, and is never passed over in silence.
+Every part of a file that this simulator does not play is listed in the notes of its route.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from sim.road.opendrive.carla_frame import carla_from_ours_location, ours_from_c
 
 SECONDS_PER_METRE = 0.8  # of a route's time limit, and ..
 SECONDS_AT_ALL = 5.0  # .. what it starts with: Leaderboard 1.0, `RouteScenario._estimate_route_timeout`
-_NOTHING = Weather(**dict.fromkeys(WEATHER_FIELDS, 0.0) | {"rayleigh_scattering_scale": 0.0331})  # CARLA's own
-# What the parsers start from: 1.0 without a <weather>, with one; and 2.0 with <weathers> or without.
+_NOTHING = Weather(**dict.fromkeys(WEATHER_FIELDS, 0.0) | {"rayleigh_scattering_scale": 0.0331})  # CARLA's own defaults
+# The parsers' defaults: 1.0 without a <weather>, with one; and 2.0 with <weathers> or without.
 PLAIN_1_0, GIVEN_1_0 = replace(_NOTHING, sun_altitude_angle=70.0, cloudiness=30.0), _NOTHING
 BASE_2_0 = replace(_NOTHING, sun_altitude_angle=70.0, cloudiness=50.0)
 
@@ -41,12 +41,12 @@ class RouteSpec:
     """A route of a file; plain data.
 
     Args:
-        file: as it was named; line: of the route in it; folder: the file's, where maps are looked for first.
+        file: its path as given; line: of the route in it; folder: the file's, where maps are looked for first.
         id, town: as the file has them.
-        keypoints: x, y [m] in our frame; lines: that each stands in.
+        keypoints: x, y [m] in our frame; lines: the line of each.
         weather: at the start.
-        not_played: names of the scenarios that belong to the route: nothing of them happens in this world.
-        notes: what else the file says and this world does not do, in sentences.
+        unsupported_scenarios: names of the route's scenarios, none of which this simulator plays.
+        notes: what else of the file this simulator does not play, in sentences.
     """
 
     file: str
@@ -61,7 +61,7 @@ class RouteSpec:
     notes: tuple[str, ...] = ()
 
     def digest(self) -> str:
-        """SHA-256 of what is driven: town, keypoints, weather."""
+        """SHA-256 of what is driven: town, keypoints and weather."""
         text = json.dumps([self.town, self.keypoints, vars(self.weather)])
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -69,7 +69,7 @@ class RouteSpec:
         """The town's map: a file TOWN.xodr, else the generator of that name.
 
         The file is looked for beside the route file, in the `search` folders and in $HOMUNCULUS_MAPS. CARLA's layered
-        towns (Town01_Opt) have the roads of those without layers.
+        towns (Town01_Opt) have the same roads as those without layers.
 
         Raises:
             FileNotFoundError: where there is neither.
@@ -89,8 +89,8 @@ class RouteSpec:
     def episode(self, seed: int, search: Sequence[Path] = ()) -> Episode:
         """The route as an episode: ego stands at the first keypoint, alone, and has the Leaderboard 1.0's time limit.
 
-        That is 5 s and 0.8 s a metre, in whole seconds. 2.0 gives 300 s and then more as one gets on; where nobody
-        else drives, 1.0's is enough.
+        That is 5 s plus 0.8 s per metre, in whole seconds. 2.0 gives 300 s and adds time with progress; without other
+        road users, the limit of 1.0 is enough.
 
         Args:
             seed: of the world's own chance (rain drops).
@@ -129,7 +129,7 @@ class BadRoute:
 
 
 def read_routes(path: str | Path) -> tuple[list[RouteSpec], list[BadRoute]]:
-    """The routes of a file, and those of it that cannot be read.
+    """Read the routes of a file: the valid ones, and those that cannot be read.
 
     Raises:
         ScenarioError: for a file that is no XML, has a DOCTYPE (`scenarios.reading.xml`), or has no routes.
@@ -217,7 +217,7 @@ def _weather(route: Element, where: str, first_layout: bool) -> tuple[Weather, l
 
 
 def _fields(where: str, element: Element, base: Weather) -> tuple[Weather, list[str]]:
-    """A <weather>'s fields over those that it leaves out, and a note on every attribute that is no weather's."""
+    """A <weather>'s fields over those that it leaves out, and a note on every attribute that is not a weather field."""
     values, notes = {}, []
     for name in element.attributes:
         if name in WEATHER_FIELDS:

@@ -1,11 +1,11 @@
-"""What the sampler works out once for a scenario: which variables belong together, and which cells can happen.
+"""Sampling plan of a scenario: groups of propositions that share variables, and the cells that can occur.
 
-A proposition that asks of the past leans on ego's way to the junction too; that is its *context*: drawn anew only where
-nothing else will do, and never by a twin.
+A *cell* assigns a truth value to every proposition. Propositions that read the same variables (directly, or through a
+weather formula) form a *group*; groups are independent, so each can be drawn by rejection on its own and quickly. A
+proposition that is the presence of an actor which follows a formula is *derived*: the other propositions determine it.
 
-A *cell* is a setting of all propositions. Propositions that read the same variables (directly, or through a weather
-formula) form a *group*; groups are independent, so each can be drawn by rejection on its own and quickly. A
-proposition that is the presence of an actor which follows a formula is *derived*: the other propositions settle it.
+A proposition about the past also depends on ego's approach to the junction. That is its *context*: it is redrawn only
+where nothing else works, and never by a twin.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from scenarios.schema.distributions import DECIMALS, Choice, Distribution
 from scenarios.schema.map import weather_bounds
 from sim.core.errors import known_names
 
-_TRIALS = 4096  # draws from which the cells that can happen are learned; a cell rarer than about 1 in 1000 is missed
-CONTEXT = ("ego.start", "ego.distance", "ego.speed")  # of ego's way to the junction
-_PRESENCE = Choice((False, True))  # what a twin may do to an actor, whatever the scenario does
+_TRIALS = 4096  # draws that find the cells that can occur; a cell rarer than about 1 in 1000 is missed
+CONTEXT = ("ego.start", "ego.distance", "ego.speed")  # of ego's approach to the junction
+_PRESENCE = Choice((False, True))  # how a twin draws a presence, whatever the scenario's distribution
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +41,10 @@ class Group:
 
     Args:
         members: positions of its propositions in a cell.
-        propositions: those.
-        variables: the variables that chance decides and that its propositions lean on.
-        context: those of ego's way, where one of them asks of the past.
-        settings: the settings of its members that can happen, sorted.
+        propositions: these propositions.
+        variables: the drawn variables that its propositions depend on.
+        context: the variables of ego's approach, where one of the propositions is about the past.
+        settings: the truth values of its members that can occur, sorted.
     """
 
     members: tuple[int, ...]
@@ -55,20 +55,20 @@ class Group:
 
     @property
     def timed(self) -> bool:
-        """Whether one of them asks of the past."""
+        """Whether one of its propositions is about the past."""
         return any(p.timed for p in self.propositions)
 
 
 @dataclass(frozen=True, eq=False)
 class Coupling:
-    """A weather variable that follows others: a function of a lookup, clipped to the field's bounds."""
+    """A weather variable that is computed from others: a function of a lookup, clipped to the field's bounds."""
 
     variable: str
     value: Callable[[Lookup], Any]
     roots: frozenset[str]
 
     def settle(self, values: dict[str, Any]) -> None:
-        """Write the variable's value into `values`."""
+        """Compute the variable and write its value into `values`."""
         low, high = weather_bounds(self.variable.rpartition(".")[2])
         value = np.clip(self.value(values.__getitem__), low, high)
         values[self.variable] = np.round(value, DECIMALS) if np.ndim(value) else round(float(value), DECIMALS)
@@ -76,21 +76,21 @@ class Coupling:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A scenario, worked out.
+    """The sampling plan of a scenario.
 
     Args:
-        draws: every variable of the scenario's own with its choice.
-        fixed: the values of those that leave no choice.
+        draws: every drawn variable of the scenario with its distribution.
+        fixed: the values of the constant ones.
         free: the names of the others, in the order of drawing.
         couplings: in an order that can be computed.
         layout: what changes with time.
-        sources: weather variable that changes later -> the variable of its last change: what it comes to.
-        roots: variable -> the variables of `draws` that it hangs on (a presence formula is not followed).
+        sources: weather variable that changes later -> the variable of its last change, which is its final value.
+        roots: variable -> the variables of `draws` that it depends on (a presence formula is not followed).
         groups: of the propositions that are not derived.
         derived: position in a cell -> function of a valuation.
         presences: variable -> function of a valuation.
-        cells: every cell that can happen, false before true.
-        decision: cell -> index into DECISIONS, for every cell whether it can happen or not.
+        cells: every cell that can occur, false before true.
+        decision: cell -> index into DECISIONS, for every cell whether it can occur or not.
     """
 
     scenario: Scenario
@@ -108,38 +108,38 @@ class Plan:
     decision: Mapping[Cell, int]
 
     def own_roots(self, proposition: Proposition) -> frozenset[str]:
-        """The variables that chance decides and that what the proposition names hangs on."""
+        """The drawn variables that the variables in the proposition depend on."""
         return self.tiers_of(proposition)[-1]
 
     def tiers_of(self, proposition: Proposition) -> tuple[frozenset[str], ...]:
-        """Its own roots, in growing sets: a twin changes no more than one of these, the first that will do."""
+        """Its own roots, in growing sets: a twin redraws one of these sets, the first that works, and nothing else."""
         return _tiers(proposition, self.sources, self.roots, self.layout)
 
     def roots_of(self, proposition: Proposition) -> frozenset[str]:
-        """Its own, and those that decide whether these show: a sign that is not there says nothing."""
+        """Its own roots, and the variables that make these observable: an absent sign has no text."""
         return self.own_roots(proposition) | set(proposition.conditions)
 
     def leans_on(self, proposition: Proposition) -> frozenset[str]:
-        """All that its truth may hang on: its roots, and ego's way where it asks of the past."""
+        """All variables that its truth may depend on: its roots, and ego's approach where it is about the past."""
         return self.roots_of(proposition) | (set(CONTEXT) if proposition.timed else set())
 
     def lookup(self, values: Mapping[str, Any]) -> Lookup:
-        """What propositions find, given what was drawn: the weather once its changes are over, signs that are there."""
+        """The lookup of propositions over drawn values: the weather after all its changes, present signs only."""
         return _lookup(values, self.sources)
 
     def truths(self, propositions: Sequence[Proposition], values: Mapping[str, Any]) -> list[Any]:
-        """The truth of each when the decision falls, given what was drawn, a scalar or (n,): bool or (n,)."""
+        """The truth of each at the time of the decision, given drawn values, each a scalar or (n,): bool or (n,)."""
         return _truths(propositions, values, self.sources, self.layout)
 
     def twin_draw(self, variable: str) -> Distribution:
-        """How a twin may choose a variable: as the scenario, but any actor or sign may come or go."""
+        """The distribution from which a twin draws a variable: the scenario's, but any actor or sign may come or go."""
         return _PRESENCE if variable.endswith(".present") else self.draws[variable]
 
 
 def _tiers(
     proposition: Proposition, sources: Mapping[str, str], roots: Mapping[str, frozenset[str]], layout: Layout
 ) -> tuple[frozenset[str], ...]:
-    """What is named; besides whether it is there and when the weather changes; besides where, and how fast."""
+    """The named variables; also presence and times of weather changes; also positions and durations of changes."""
     if not proposition.timed:
         return (frozenset().union(*(roots[sources.get(v, v)] for v in proposition.variables)),)
     named: set[str] = set()
@@ -175,7 +175,7 @@ def _lookup(values: Mapping[str, Any], sources: Mapping[str, str]) -> Lookup:
 
 @functools.lru_cache(maxsize=64)
 def plan(scenario: Scenario) -> Plan:
-    """Work a scenario out; remembered.
+    """Compute the sampling plan of a scenario; cached.
 
     Raises:
         ValueError: where a weather formula has no value, such as a division by zero.
@@ -233,7 +233,7 @@ def _settings(
     scenario: Scenario, propositions: tuple[Proposition, ...], layout: Layout, sources: Mapping[str, str],
     free: tuple[str, ...], fixed: Mapping[str, Any], couplings: list[Coupling],
 ) -> tuple[Cell, ...]:  # fmt: skip
-    """The settings of a group that occur in many draws; fixed seed, so that a scenario means the same everywhere."""
+    """The truth values of a group that occur in many draws; with a fixed seed, so that they are the same anywhere."""
     u = np.random.default_rng(0).random((_TRIALS, len(free)))
     values: dict[str, Any] = dict(fixed)
     values |= {v: scenario.draws[v].pick_many(u[:, k]) for k, v in enumerate(free)}
@@ -264,7 +264,7 @@ def _possible(scenario: Scenario, groups: tuple[Group, ...], derived: Mapping[in
 
 @functools.lru_cache(maxsize=256)
 def satisfiable_cells(scenario: Scenario, split: str) -> tuple[Cell, ...]:
-    """The cells that can happen and that the split admits.
+    """The cells that can occur and that the split admits.
 
     Raises:
         ValueError: for an unknown split, or one that admits nothing.

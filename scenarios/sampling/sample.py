@@ -1,4 +1,4 @@
-"""Episodes out of a scenario: balanced draws, twins that differ in one proposition, full factorials.
+"""Samples episodes of a scenario: balanced draws, twins that differ in one proposition, full factorials.
 
 Every function is pure: the same scenario and seed give the same episode, on any machine and in any order. Draws are
 balanced over truth-table cells: the rule's decisions are equally likely, and the cells within a decision too (unless
@@ -29,7 +29,7 @@ from sim.datatypes.episode import Episode, MapSpec
 from sim.datatypes.simulation import Simulation
 
 _TRIES = 5000  # a group of propositions with a chance of 1 in 500 is still missed less than once in 20,000 episodes
-_AT_ONCE = 50  # draws that are tried at once where a truth is that of a way
+_AT_ONCE = 50  # draws that are tried at once where a truth depends on the past
 
 
 def count_junctions(spec: MapSpec) -> int:
@@ -43,7 +43,7 @@ def count_junctions(spec: MapSpec) -> int:
 
 @functools.lru_cache(maxsize=64)
 def _count(file: str, sha256: str, kind: str) -> int:
-    from sim.road.map.loading import junctions_of_kind, load_map  # late: compiling maps wants the whole of sim
+    from sim.road.map.loading import junctions_of_kind, load_map  # late: compiling maps imports the whole of sim
 
     road_map, _ = load_map(MapSpec(generate=None, file=file, sha256=sha256, kind=kind))
     return len(junctions_of_kind(road_map, kind))
@@ -51,7 +51,7 @@ def _count(file: str, sha256: str, kind: str) -> int:
 
 # ----------------------------------------------------------------------------------------------- sampling
 def cells(scenario: Scenario, split: str = ALL_EPISODES) -> tuple[Cell, ...]:
-    """The truth-table cells (in the order of `scenario.proposition_names`) that can happen and that a split admits.
+    """The truth-table cells (in the order of `scenario.proposition_names`) that can occur and that a split admits.
 
     Raises:
         ValueError: for an unknown split, or one that admits nothing.
@@ -69,11 +69,11 @@ def sample(
     """Draw one episode.
 
     Args:
-        seed: 0 to 2**32 - 1; together with the scenario's name and the split it names the draw.
+        seed: 0 to 2**32 - 1; together with the scenario's name and the split it determines the draw.
         split: one of the scenario's splits, or `every`.
-        cell: wanted truth values in the order of `scenario.proposition_names`; otherwise balanced as above. What the
-            propositions do not touch is the same for every cell.
-        junctions: how many junctions a map has, asked where the scenario leaves the junction open.
+        cell: wanted truth values in the order of `scenario.proposition_names`; None draws a balanced one.
+            Variables that no proposition reads are the same for every cell.
+        junctions: returns how many junctions a map has; called where the scenario leaves the junction open.
 
     Raises:
         ValueError: for a seed out of range, an unknown split, or a cell that the split does not admit.
@@ -108,10 +108,10 @@ def balanced_batch(
 
 
 def valuation(scenario: Scenario, episode: Episode) -> dict[str, bool]:
-    """Which propositions hold in an episode when the decision falls: the weather is as its changes leave it.
+    """Which propositions hold in an episode at the time of the decision, with the weather after all its changes.
 
-    The start would say nothing of rain that comes on the way; when ego will be at the junction, nobody knows before it
-    has driven. So a change counts as over by then, and a scenario is to be written so that it is.
+    The weather at the start lacks rain that comes on the way, and the time at which ego reaches the junction is unknown
+    before it drives. So every change counts as complete by then, and a scenario must be written so that it is.
     """
     return {p.name: p.on_episode(episode) for p in scenario.propositions}
 
@@ -137,12 +137,12 @@ def shares(scenario: Scenario, split: str = ALL_EPISODES) -> dict[Cell, float]:
 
 # -------------------------------------------------------------------------------------------------- twins
 def twin(scenario: Scenario, episode: Episode, proposition: str) -> Episode:
-    """The same episode with one proposition flipped and the others as they were.
+    """The counterfactual twin of an episode: one proposition is flipped, the others are unchanged.
 
     Only the proposition's own variables change, and the weather that follows them by a formula. Weather that changes
-    later differs from then on. What a sign says is drawn anew from its own texts; a sign that is not there is put up
-    for it. Actors that follow a proposition by a formula stay as they are: that breaks the correlation, which is what
-    twins are for.
+    later differs from then on. The text of a sign is redrawn from its own texts; an absent sign is added for it.
+    Actors whose presence follows a proposition by a formula stay unchanged: that breaks the correlation, which is the
+    purpose of twins.
 
     Raises:
         ValueError: for an unknown proposition, or one that cannot flip alone.
@@ -157,10 +157,10 @@ def unflippable(
 ) -> dict[str, dict[int, str]]:
     """Which propositions cannot flip alone, in which of the episodes, and why.
 
-    Where one failed, it is not tried again in episodes of the same cell: a failure takes thousands of draws.
+    A proposition that fails in one episode is not tried in others of the same cell: a failure takes thousands of draws.
 
     Returns:
-        proposition -> place of the episode -> what `twin` says; propositions that flip in all of them are left out.
+        proposition -> index of the episode -> the message of `twin`; propositions that always flip are left out.
     """
     found: dict[str, dict[int, str]] = {}
     failed: dict[tuple[str, Cell], str] = {}
@@ -178,7 +178,7 @@ def unflippable(
 
 
 def with_values(scenario: Scenario, episode: Episode, values: Mapping[str, bool]) -> Episode:
-    """The episode with the named propositions set, all else as it is: a twin in several at once.
+    """The episode with the named propositions set and all else unchanged: a twin in several propositions at once.
 
     Raises:
         ValueError: for an unknown proposition, or a setting that cannot happen.
@@ -215,18 +215,18 @@ def _with(scenario: Scenario, episode: Episode, before: Mapping[str, bool], want
         if target[p.name] == before[p.name]:
             continue
         changed = worked.roots_of(p)
-        values |= p.conditions  # no words can be changed where no sign stands
+        values |= p.conditions  # an absent sign has no words to change
         touched = tuple(q for q in scenario.propositions if worked.leans_on(q) & changed)
-        # drawn with it is whatever is not yet as wanted: what flips as well, and what shows now that an actor has come
+        # redraw with it whatever is not yet as wanted: what flips as well, and what an added actor makes observable
         off = [q for q, truth in zip(touched, worked.truths(touched, values)) if bool(truth) != target[q.name]]
         also = frozenset().union(*(worked.own_roots(q) for q in off if not q.timed))
         tiers = [tuple(v for v in sorted(tier | also) if not worked.twin_draw(v).fixed) for tier in worked.tiers_of(p)]
-        if any(q.timed for q in touched):  # to leave these as they were, their own times may have to change as well
+        if any(q.timed for q in touched):  # to keep these unchanged, their own times may have to change as well
             wide = frozenset().union(*(worked.own_roots(q) for q in touched))
             tiers.append(tuple(v for v in sorted(wide) if not worked.twin_draw(v).fixed))
             touched = tuple(q for q in scenario.propositions if worked.leans_on(q) & (changed | wide))
         goal = tuple(target[q.name] for q in touched)
-        # Keyed by what is wanted of these propositions alone: rain looks the same whatever else is flipped with it.
+        # The key depends on the goal of these propositions alone: rain looks the same whatever else is flipped with it.
         key = [episode.seed, _crc(scenario.name), *(_crc(f"{q.name}={g}") for q, g in zip(touched, goal))]
         redraw = _redraw_way if any(q.timed for q in touched) else _redraw
         redraw(worked, touched, tiers, goal, values, np.random.default_rng(key), worked.twin_draw)
@@ -240,7 +240,7 @@ def _crc(text: str) -> int:
 
 @functools.lru_cache(maxsize=256)
 def _by_decision(scenario: Scenario, split: str) -> tuple[tuple[tuple[Cell, ...], np.ndarray], ...]:
-    """Per decision its cells, and the running sum of their shares."""
+    """The cells of every decision, and the running sum of their shares."""
     table = plan(scenario).decision
     found = satisfiable_cells(scenario, split)
     holds = [scenario.balance.get(name, 0.5) for name in scenario.proposition_names]
@@ -275,7 +275,7 @@ def _redraw(
     worked: Plan, propositions: Sequence[Proposition], tiers: Sequence[Sequence[str]], target: Cell,
     values: dict[str, Any], rng: np.random.Generator, draw: Callable[[str], Any],
 ) -> None:  # fmt: skip
-    """Draw the variables of the first tier anew, in place, until the propositions have the truth values `target`."""
+    """Redraw the variables of the first tier, in place, until the propositions have the truth values `target`."""
     variables = tiers[0]
     tests = [compiled(p.tree) for p in propositions]
     roots = set(variables)
@@ -295,9 +295,9 @@ def _redraw_way(
     worked: Plan, propositions: Sequence[Proposition], tiers: Sequence[Sequence[str]], target: Cell,
     values: dict[str, Any], rng: np.random.Generator, draw: Callable[[str], Any],
 ) -> None:  # fmt: skip
-    """The same where a proposition asks of the past: many draws at once, of the first tier of variables that will do.
+    """`_redraw` for propositions about the past: many draws at once, of the first tier of variables that works.
 
-    A later tier is tried where the ones before it do not do.
+    A later tier is tried where the ones before it fail.
     """
 
     def holds(found: Mapping[str, Any]) -> np.ndarray:
@@ -317,7 +317,7 @@ def _redraw_way(
                 one = values | {name: draw(name).pick(x) for name, x in zip(variables, u[row].tolist())}
                 for coupling in follow:
                     coupling.settle(one)
-                if holds(one).all():  # a coupling of one may be rounded otherwise than that of many
+                if holds(one).all():  # rounding may differ between one draw and many
                     values |= one
                     return
     raise _no_draw(worked, propositions, tiers[-1], target)
@@ -333,6 +333,6 @@ def _no_draw(worked: Plan, propositions: Sequence[Proposition], variables: Seque
 
 
 def slots_needed(scenario: Scenario) -> Simulation:
-    """Simulation settings with just enough room for the scenario's actors, and for the most traffic that it draws."""
+    """Simulation settings with just enough slots for the scenario's actors and signs, and for its most traffic."""
     actors, traffic = 1 + len(scenario.actors), scenario.traffic
     return Simulation(actors=actors, slots=actors + len(scenario.signs) + traffic.most_slots if traffic else 0)

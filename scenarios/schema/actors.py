@@ -1,4 +1,4 @@
-"""Models of who is on the road: the actors that a scenario names, what they do on cue, and the traffic around them."""
+"""Models of road users in a scenario file: actors, their scripts and triggers, driver state and traffic."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ LATER = (
     "takes_turns",
     "arrival_offset",
     "yield_timeout",
-)  # keys of an actor that came later: they are drawn last
+)  # keys of an actor that were added later: they are drawn last
 
 
 class ScriptModel(Model):
-    """What an actor does on cue; the fields of `sim.datatypes.episode.Script`, draws but for path and speeds. One cue
-    is given."""
+    """A path that an actor follows once a trigger fires: the fields of `sim.datatypes.episode.Script`.
+
+    All fields but path and speeds are distributions. Exactly one trigger is given.
+    """
 
     path: tuple[tuple[float, float], ...]
     speed: Distribution | None = None
@@ -64,8 +66,8 @@ class ScriptModel(Model):
         if len(given) != 1:
             found = " and ".join(given) or "none"
             raise ValueError(
-                f"a script has one cue, found {found}; wanted after: seconds, within: metres to ego, near_junction: "
-                "metres that ego has left to the junction, or past: metres that it is behind the junction's edge"
+                f"a script has one trigger, found {found}; wanted after: seconds, within: metres to ego, "
+                "near_junction: metres from ego to the junction's edge, or past: metres that ego is behind that edge"
             )
         return self
 
@@ -85,7 +87,7 @@ class ScriptModel(Model):
 
     @property
     def draws(self) -> dict[str, Distribution]:
-        """What chance may choose of it, by field."""
+        """Its distributions by field."""
         fields = {k: getattr(self, k) for k in ("speed", *_CUES)}
         return {k: v for k, v in fields.items() if v is not None}
 
@@ -101,15 +103,17 @@ def _point(raw: Any) -> tuple[float, float]:
 
 
 class FollowsModel(Model):
-    """An actor that drives behind ego, wherever ego goes, at a gap from bumper to bumper [m]."""
+    """Tailgating: the actor drives behind ego, wherever ego goes, at a gap from bumper to bumper [m]."""
 
     gap: Distribution
     numbers: ClassVar[dict[str, tuple[float, float]]] = {"gap": (1.5, 60.0)}
 
 
 class ActorModel(Model):
-    """Another road user; the fields of `sim.datatypes.episode.ActorSpec`, each a draw. `present` may be a formula's
-    text."""
+    """Another road user: the fields of `sim.datatypes.episode.ActorSpec`, each a distribution.
+
+    `present` may be the text of a formula.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z_0-9]*$")
     kind: Distribution = Constant(ActorSpec.kind)
@@ -157,8 +161,8 @@ class ActorModel(Model):
     def _check_speed(self) -> ActorModel:
         if self.script is not None and "speed" in self.model_fields_set:
             raise ValueError(
-                f"the actor '{self.name}' has a speed and a script; it stands until its cue, and then has the script's "
-                "speed; wanted the speed in the script alone"
+                f"the actor '{self.name}' has a speed and a script; it stands until its trigger fires "
+                "and then has the script's speed; wanted the speed in the script alone"
             )
         return self
 
@@ -175,7 +179,7 @@ class ActorModel(Model):
         if self.yield_timeout is not None and self.takes_turns.ends[1]:
             raise ValueError(f"the actor '{self.name}' has yield_timeout and takes_turns; wanted one of them")
         if self.script is not None and follows:
-            raise ValueError(f"the actor '{self.name}' has a script and follows; wanted one of them")
+            raise ValueError(f"the actor '{self.name}' has a script and tailgates; wanted one of them")
         if turns and self.speed.ends[0] <= 0.0:
             raise ValueError(f"the actor '{self.name}' has a turn and may have no speed; wanted a speed above 0")
         if self.arrival_offset is not None and "distance" in given:
@@ -189,7 +193,7 @@ class ActorModel(Model):
 
 
 class DriverStateModel(Model):
-    """How the demonstrator is; the fields of `sim.datatypes.episode.DriverState`, each a draw, and what angers it.
+    """The demonstrator's driver state: the fields of `sim.datatypes.episode.DriverState`, each a distribution.
 
     `angered_by` names a proposition or a formula of `where:`; while it holds, anger rises
     (`policies.expert.driver_state`).
@@ -208,12 +212,12 @@ class DriverStateModel(Model):
 
     @property
     def draws(self) -> dict[str, Distribution]:
-        """What chance may choose of it, by field."""
+        """Its distributions by field."""
         return {k: getattr(self, k) for k in ("drowsy", "onset", "hurry")}
 
 
 class TrafficModel(Model):
-    """Who else lives on the map; the fields of `sim.datatypes.episode.TrafficSpec`, each a draw."""
+    """Traffic besides the named actors: the fields of `sim.datatypes.episode.TrafficSpec`, each a distribution."""
 
     vehicles: Distribution = Constant(TrafficSpec.vehicles)
     walkers: Distribution = Constant(TrafficSpec.walkers)
@@ -246,10 +250,10 @@ class TrafficModel(Model):
 
     @property
     def draws(self) -> dict[str, Distribution]:
-        """What chance may choose of it, by field."""
+        """Its distributions by field."""
         return {k: getattr(self, k) for k in type(self).model_fields}
 
     @property
     def most_slots(self) -> int:
-        """How many slots of a world it takes at most."""
+        """The greatest number of slots of a world that the traffic takes."""
         return sum(int(draw.ends[1]) for draw in (self.vehicles, self.walkers, self.parked))

@@ -1,6 +1,6 @@
-"""What a scenario's place of decision offers: its arms, and the ways out of it from each of them.
+"""Arms of each kind of decision point, and the ways out of it from each arm.
 
-Said here before any map is compiled, so that a rule or an actor that does not fit is told of when the file is read.
+These tables need no compiled map, so that a rule or an actor that does not fit is reported when the file is read.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from scenarios.schema.base import BEHIND_TURNS, COMPASS, EXITS
 from scenarios.schema.map import MapModel
 from sim.road.generators.registry import GENERATORS
 
-# What the kinds of places are called in a sentence.
+# The kinds of decision points in words, for messages.
 CALLED: dict[str, str] = {
     "t": "a T-junction", "x": "a crossing", "exits": "a road with exits", "legs": "two turns in a row",
     "passage": "a narrow passage", "bays": "a street with bays", "street": "a street",
@@ -34,19 +34,19 @@ _WAYS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def arms_of(place: MapModel) -> tuple[str, ...]:
-    """The arms on which ego, actors and signs may be, of every map that may be drawn."""
+    """The arms on which ego, actors and signs may be, on every map that may be drawn."""
     arms = _ARMS[place.kind]
     return arms[: 2 + _exits(place)] if place.kind == "exits" else arms
 
 
 def ways_of(place: MapModel) -> dict[str, tuple[str, ...]]:
-    """Arm that ego may start on -> the decisions that its ways show, of every map that may be drawn."""
+    """Arm on which ego may start -> the decisions that the ways from it show, on every map that may be drawn."""
     ways = _WAYS[place.kind]
     return {arm: found[: 1 + _exits(place)] for arm, found in ways.items()} if place.kind == "exits" else ways
 
 
 def _exits(place: MapModel) -> int:
-    """How many exits there are at least; a file is thought to have them all."""
+    """The least number of exits that may be drawn; a map file is assumed to have them all."""
     if place.generate is None:
         return len(EXITS)
     drawn = place.parameters.get("exits")

@@ -1,6 +1,6 @@
-"""What the models of a scenario file are made of: strict keys, and values that are read as draws.
+"""Base class of the pydantic models of a scenario file: strict keys, and values read as distributions.
 
-A model names its numbers with their bounds and its words; `scenarios.schema.distributions` reads them.
+A model lists its numbers with their bounds and its words; `scenarios.schema.distributions` reads them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from scenarios.schema.distributions import Distribution, read_number, read_word
 COMPASS: tuple[str, ...] = ("south", "west", "north", "east")
 EXITS: tuple[str, ...] = ("exit1", "exit2", "exit3", "exit4")
 BEHIND_TURNS: tuple[str, ...] = ("southwest", "northwest", "northeast", "southeast")
-ARMS: tuple[str, ...] = (*COMPASS, *EXITS, *BEHIND_TURNS)  # `scenarios.schema.arms` says which place has which
+ARMS: tuple[str, ...] = (*COMPASS, *EXITS, *BEHIND_TURNS)  # `scenarios.schema.arms` lists those of each place
 LANES: tuple[str, ...] = ("inbound", "outbound")
 EVERYWHERE = 1e4  # [m] a bound for lengths that the map itself bounds
 LONGEST = 600.0  # [s] the longest time limit
 
 
 class Model(BaseModel):
-    """Unknown keys are refused; fields listed in `numbers` and `words` are read as draws."""
+    """A strict model: it refuses unknown keys and reads the fields listed in `numbers` and `words` as distributions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
     numbers: ClassVar[dict[str, tuple[float, float]]] = {}
@@ -38,5 +38,5 @@ class Model(BaseModel):
 
 
 def options_of(draw: Distribution) -> tuple[Any, ...]:
-    """What can be drawn, where chance chooses from a list at most."""
+    """The possible values of a constant or a choice; (None,) for a range."""
     return getattr(draw, "options", None) or (getattr(draw, "value", None),)

@@ -1,16 +1,17 @@
-"""The key `decision`: where and how it shows what the driver thinks; the words that its rule may say there.
+"""The key `decision` of a scenario file: how a drive shows the decision, and which decisions a rule may use.
 
-    decision: junction                                  the way out that is taken
-    decision: {order: [west, north]}                    go: before all of these actors; else wait
-    decision: {yield: [west]}                           go: before them; else yield
-    decision: {place: [west, north, east]}              place 1 to 4 among them
-    decision: {slow: {from: -25, to: 0, below: 4}}      slow: under 4 m/s somewhere there; else go
-    decision: {stop: {from: -8, to: 0}}                 stop: stands still there; else go
-    decision: {reaction: {from: -16, to: -12, below: 5.5}}   early: has slowed there already; else late
-    decision: {lane: {from: -45, to: -8}}               lane 1 to 3: changed to there, from ego's own on to the left
-    decision: bay                                       bay 1 to 6: where it parks; go: nowhere
+    decision: junction                                  the way out that ego takes
+    decision: {order: [west, north]}                    go: ego enters before all of these actors; else wait
+    decision: {yield: [west]}                           go: ego enters before them; else yield
+    decision: {place: [west, north, east]}              place 1 to 4: ego's place in the order of entering
+    decision: {slow: {from: -25, to: 0, below: 4}}      slow: ego is under 4 m/s somewhere there; else go
+    decision: {stop: {from: -8, to: 0}}                 stop: ego stands still there; else go
+    decision: {reaction: {from: -16, to: -12, below: 5.5}}   early: ego is under 5.5 m/s there; else late
+    decision: {lane: {from: -45, to: -8}}               lane 1 to 3: ego's lane there, counted from its own to the left
+    decision: bay                                       bay 1 to 6: where ego parks; go: ego does not park
 
-Metres are along ego's way from the edge of the place of decision on, negative before it, and ego's front is meant.
+Positions are those of ego's front along its route [m], measured from the edge of the decision point, negative before
+it.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from sim.world.decision_detectors import DETECTORS, ORDERS, SPEEDS, STRETCHES
 WAY_OUT = "junction"
 KINDS = (WAY_OUT, *DETECTORS)
 _FAR = 400.0  # [m]
-_STILL = 0.1  # [m/s] below which who stops has stopped
+_STILL = 0.1  # [m/s] below which ego has stopped
 
 
 class StretchModel(Model):
-    """A stretch of ego's way, and the speed that counts there."""
+    """A stretch of ego's route, and the speed below which ego counts as slow there."""
 
     begin: float = Field(alias="from", ge=-_FAR, le=_FAR)
     end: float = Field(alias="to", ge=-_FAR, le=_FAR)
@@ -48,7 +49,7 @@ class StretchModel(Model):
 
 
 class DecisionModel(Model):
-    """How the decision shows."""
+    """How a drive shows the decision: a kind, with the actors or the stretch that the kind needs."""
 
     kind: str = WAY_OUT
     actors: tuple[str, ...] = ()
@@ -85,7 +86,7 @@ class DecisionModel(Model):
 
     @property
     def decision_spec(self) -> DecisionSpec | None:
-        """What an episode is told; None for the way out."""
+        """The `DecisionSpec` of the episodes; None where the decision is the way out."""
         if self.kind == WAY_OUT:
             return None
         if self.stretch is None:
@@ -94,5 +95,5 @@ class DecisionModel(Model):
 
     @property
     def sayable(self) -> tuple[str, ...] | None:
-        """The decisions that can show; None where the place's ways out say."""
+        """The decisions that this kind can show; None where they are the ways out of the decision point."""
         return DETECTORS.get(self.kind)

@@ -1,7 +1,7 @@
-"""How a number or a word of a scenario is chosen: fixed, from a range, or from a list.
+"""Distributions of a scenario's numbers and words: constant, uniform range, or choice from a list.
 
-In a file `6` is fixed, `[4, 8]` a uniform range and `{choice: [0, 70]}` a list with equal chances. A draw is a
-function of one uniform number in [0, 1), so that a sampler can take all of an episode's chance in one call.
+In a file `6` is a constant, `[4, 8]` a uniform range and `{choice: [0, 70]}` a list with equal chances. A draw is a
+function of one uniform number in [0, 1), so that a sampler draws all random numbers of an episode in one call.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ COLOURS: dict[str, int] = {
 
 @dataclass(frozen=True)
 class Distribution:
-    """A choice that chance makes; `pick(u)` with u uniform in [0, 1) makes it."""
+    """A probability distribution; `pick(u)` draws from it, with u uniform in [0, 1)."""
 
     def pick(self, u: float) -> Any:
         """The value for one uniform number."""
-        raise TypeError(f"{type(self).__name__} makes no choice; use Fixed, Uniform or Choice")
+        raise TypeError(f"{type(self).__name__} cannot be drawn from; use Constant, Uniform or Choice")
 
     def pick_many(self, u: np.ndarray) -> np.ndarray:
-        """The values for many uniform numbers (n,): the same as one by one."""
+        """The values for many uniform numbers (n,), the same as one by one."""
         return np.array([self.pick(x) for x in u.tolist()])
 
     @property
     def fixed(self) -> bool:
-        """Whether chance has no say."""
+        """Whether only one value is possible."""
         return False
 
     @property
     def ends(self) -> tuple[Any, Any]:
-        """The least and the greatest value that can come."""
+        """The least and the greatest possible value."""
         return self.pick(0.0), self.pick(0.0)
 
 
@@ -167,10 +167,10 @@ def read_word(raw: Any, known: Sequence[str]) -> Distribution:
 
 
 def read_text(raw: Any, check: Callable[[Any], str]) -> Distribution:
-    """Read a text or `{choice: [...]}` of texts; `check` returns each as it shall be, or raises ValueError.
+    """Read a text or `{choice: [...]}` of texts; `check` returns the final form of each, or raises ValueError.
 
     Raises:
-        ValueError: what `check` says.
+        ValueError: with the message of `check`.
     """
     if isinstance(raw, dict):
         return Choice(tuple(check(option) for option in _options(raw, "wanted words or {choice: [...]}")))

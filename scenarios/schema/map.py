@@ -1,8 +1,8 @@
-"""The shape of a scenario file: which keys there are, and what each may hold.
+"""Schema of a scenario file: pydantic models of its keys and values.
 
-Pydantic models whose leaves are draws (`scenarios.schema.distributions`); those of road users are in
-`scenarios.schema.actors`. What
-needs the whole file at once (does the rule name a proposition that exists?) is checked in `scenarios.scenario`.
+Their leaves are distributions (`scenarios.schema.distributions`); the models of road users are in
+`scenarios.schema.actors`. Checks that need the whole file (does the rule name a proposition that exists?) are in
+`scenarios.scenario`.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ def weather_bounds(field: str) -> tuple[float, float]:
 
 
 class JunctionModel(Model):
-    """Which place of decision of a map: a kind, and perhaps the number of one of that kind."""
+    """A decision point of a map: its kind, and optionally the index of one of that kind."""
 
     kind: Literal["t", "x", "exits", "legs", "passage", "bays", "street"] = "t"
     index: int | None = Field(None, ge=0, strict=True)
 
 
 class MapModel(Model):
-    """A generator with its parameters, or an OpenDRIVE file with a junction of it."""
+    """A map generator with its parameters, or an OpenDRIVE file with one of its junctions."""
 
     generate: str | None = None
     file: str | None = Field(None, min_length=1, strict=True)
@@ -95,7 +95,7 @@ class MapModel(Model):
 
     @property
     def kind(self) -> str:
-        """The kind of place: as asked for, or what the generator makes."""
+        """The kind of decision point: the given one, or the one that the generator makes."""
         if self.junction is not None:
             return self.junction.kind
         made = next((kind for kind, generators in maps.DECISION_POINTS.items() if generators[0] == self.generate), "t")
@@ -129,9 +129,9 @@ def _map_parameter(name: str, parameter: str, raw: Any) -> Distribution:
 
 
 class EgoModel(Model):
-    """Where ego starts: arm, distance of the rear axle from the junction's edge [m], speed [m/s]; the one way it has.
+    """Ego's start: arm, distance of the rear axle from the junction's edge [m], speed [m/s]; and its route.
 
-    `way` is given where the decision is no way out, and the place has several.
+    `way` fixes the route where the decision is not the way out and the decision point has several.
     """
 
     start: Distribution = Constant(Episode.arm)
@@ -152,8 +152,10 @@ class EgoModel(Model):
 
 
 class SignModel(Model):
-    """A sign beside the road; the fields of `sim.datatypes.episode.SignSpec`, each a draw. A board has a text, others
-    a kind."""
+    """A sign beside the road: the fields of `sim.datatypes.episode.SignSpec`, each a distribution.
+
+    A board has a text, other signs have a kind.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z_0-9]*$")
     kind: Distribution = Constant(SignSpec.kind)
@@ -180,7 +182,7 @@ class SignModel(Model):
     @field_validator("text", mode="before")
     @classmethod
     def _read_text(cls, value: Any, info: Any) -> Distribution:
-        fonts = options_of(info.data["font"]) if "font" in info.data else FONTS[:1]  # a wrong font is told on its own
+        fonts = options_of(info.data["font"]) if "font" in info.data else FONTS[:1]  # a wrong font has its own error
 
         def check(text: Any) -> str:
             for font in fonts[1:]:
@@ -208,7 +210,7 @@ class SignModel(Model):
 
 
 class _WeatherBase(Model):
-    """Every weather field: a draw, or the text of a number over other weather fields."""
+    """Weather fields: each a distribution, or the text of a formula over other weather fields."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -226,7 +228,7 @@ WeatherModel = create_model(
 
 
 class ChangeBase(Model):
-    """The weather turns: when, over what time, and each field that changes, a draw or the text of a number."""
+    """A weather change: its start, its duration, and the new value of each field (a distribution or a formula)."""
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z_0-9]*$")
     after: Distribution
@@ -254,7 +256,7 @@ class ChangeBase(Model):
         return tuple(f for f in WEATHER_FIELDS if getattr(self, f) is not None)
 
 
-if TYPE_CHECKING:  # a made class is no type to a checker
+if TYPE_CHECKING:  # type checkers take no class that is made at run time
     ChangeModel = ChangeBase
 else:
     fields = dict.fromkeys(WEATHER_FIELDS, (Distribution | str | None, None))
@@ -262,7 +264,7 @@ else:
 
 
 class SensorModel(Model):
-    """Something that ego carries: a kind of `sim.sensors.registry.SENSORS` with its settings."""
+    """A sensor of ego: a kind of `sim.sensors.registry.SENSORS` with its settings."""
 
     kind: str
     settings: dict[str, float | int] = Field(default_factory=dict)
@@ -290,7 +292,7 @@ class SensorModel(Model):
         return {"kind": kind, "settings": settings}
 
     def build(self) -> sensors.Sensor:
-        """The sensor itself."""
+        """Build the sensor."""
         return sensors.sensor_of(self.kind, self.settings)
 
 

@@ -1,4 +1,4 @@
-"""From the keys of a file to its variables: which chance chooses, which a formula gives, which nobody can tell."""
+"""Variables of a scenario file: distributions, weather formulas, and variables that no proposition may read."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _COUNTS = "traffic.vehicles, traffic.walkers or traffic.lights"
 
 
 def draws_of(model: FileModel) -> dict[str, Distribution]:
-    """Every variable of a file with its choice, in the order of drawing.
+    """Every drawn variable of a file with its distribution, in the order of drawing.
 
-    What came into the files' language later is drawn later, so that older files mean what they meant.
+    Keys that were added to the file format later are drawn later, so that the draws of older files do not change.
     """
     found: dict[str, Distribution] = {f"map.{k}": v for k, v in sorted(model.map.parameters.items())}
     found |= {f"ego.{k}": getattr(model.ego, k) for k in ("start", "distance", "speed")}
@@ -54,17 +54,17 @@ def draws_of(model: FileModel) -> dict[str, Distribution]:
 
 
 def more_of(model: FileModel) -> tuple[str, ...]:
-    """Variables that only this file has: its map's parameters, and the demonstrator's mood."""
+    """Variables that only this file has: its map's parameters, and the demonstrator's driver state."""
     moods = ("driver_state.drowsy", "driver_state.hurry") if model.driver_state is not None else ()
     return (*(f"map.{k}" for k in sorted(model.map.parameters)), *moods)
 
 
 def unobservable_variables(model: FileModel) -> dict[str, str]:
-    """The variables that exist and that no proposition may read, each with the reason: no running world tells them."""
+    """Variables that no proposition may read, each with the reason: a draw or a world does not show their value."""
     found: dict[str, str] = {}
     for variable in draws_of(model):
         if variable.startswith("changes."):
-            told = "is yet to come, and no driver can know it; wanted what is there"
+            told = "is in the future, and no driver can know it; wanted a present value"
             found[variable] = f"{told}, such as 'weather.precipitation > 20'"
         elif variable.endswith((".stop_duration", ".takes_turns", ".yield_timeout", ".tailgates.gap")):
             actor = variable.split(".")[1]
@@ -76,44 +76,44 @@ def unobservable_variables(model: FileModel) -> dict[str, str]:
             )
     for named in model.actors:
         if not _stands_ahead(named, model):
-            told = "changes on the way, so that no draw can say what it is when the decision falls"
+            told = "changes on the way, so that no draw determines it at the time of the decision"
             wanted = "wanted an actor that stands still on ego's own lane"
             found[f"actors.{named.name}.distance"] = f"{told}; {wanted}, or 'actors.{named.name}.present'"
         if named.script is not None:
-            told = "follows a script, so that no draw can say what it is when the decision falls"
+            told = "follows a script, so that no draw determines it at the time of the decision"
             found[f"actors.{named.name}.speed"] = f"{told}; wanted 'actors.{named.name}.present'"
         elif (
             any(x is not None for x in (named.tailgates, named.stop_duration, named.yield_timeout))
             or named.takes_turns.ends[1]
         ):
-            told = "drives by others, so that no draw can say what it is when the decision falls"
+            told = "depends on other road users, so that no draw determines it at the time of the decision"
             found[f"actors.{named.name}.speed"] = f"{told}; wanted 'actors.{named.name}.present'"
-        told = "is told by a running world alone, and no draw can say it"
+        told = "is known only in a running world, and no draw determines it"
         found[f"actors.{named.name}.halted"] = f"{told}; wanted 'actors.{named.name}.present'"
     if model.traffic is not None:
         for field in ("vans", "trucks", "bicycles"):
-            found[f"traffic.{field}"] = f"is a chance and not a number of vehicles; wanted {_COUNTS}"
-        found["traffic.parked"] = f"cannot be told in a world, where a parked car is one that waits; wanted {_COUNTS}"
+            found[f"traffic.{field}"] = f"is a share and not a number of vehicles; wanted {_COUNTS}"
+        found["traffic.parked"] = f"cannot be seen in a world: a parked car looks like a waiting one; wanted {_COUNTS}"
         if model.traffic.parked.ends[1] > 0:
-            told = "cannot be told in a world with parked cars, which are vehicles that stand"
+            told = "cannot be counted in a world with parked cars, which look like waiting ones"
             found["traffic.vehicles"] = f"{told}; wanted 'parked: 0', or 'traffic.walkers'"
     return found
 
 
 def _stands_ahead(actor: ActorModel, model: FileModel) -> bool:
-    """Whether an actor stands still on the lane by which ego comes, whatever chance chooses."""
+    """Whether an actor always stands still on the lane on which ego approaches, whatever is drawn."""
     same = actor.arm.fixed and model.ego.start.fixed and actor.arm.ends == model.ego.start.ends
     return same and actor.script is None and actor.speed == Constant(0.0) and actor.lane == Constant("inbound")
 
 
 def couplings_of(model: FileModel, lines: Lines) -> dict[str, Number]:
-    """The weather formulas by the names of their variables, each after those that it needs.
+    """The weather formulas by variable name, each after those that it depends on.
 
-    In a change a name means what the change makes of the field; where it leaves the field alone, and for the formula's
-    own field, the name means what the field was before.
+    In the formulas of a change, a name means the field's value after the change. For a field that the change leaves
+    alone, and for the formula's own field, it means the value before the change.
 
     Raises:
-        ScenarioError: for a formula that cannot be read, or formulas that need each other.
+        ScenarioError: for a formula that cannot be read, or formulas that depend on each other.
     """
     before = {n: f"weather.{n}" for n in WEATHER_FIELDS}
     found = _ordered(model.weather, ("weather",), "weather", before, lines)
@@ -128,10 +128,10 @@ def _ordered(
     values: Any, path: KeyPath, prefix: str, now: Mapping[str, str], lines: Lines,
     before: Mapping[str, str] | None = None,
 ) -> dict[str, Number]:  # fmt: skip
-    """The formulas of one weather by the names of their variables.
+    """The formulas of one weather by variable name, each after those that it depends on.
 
     Args:
-        now: field -> variable; before: the same for a formula's own field, where that has a meaning.
+        now: field -> variable; before: the same for a formula's own field, which only a change may read.
     """
     numbers: dict[str, Number] = {}
     for n in WEATHER_FIELDS:

@@ -1,4 +1,4 @@
-"""What a scenario defines under `where:`: names for formulas and rules, each over propositions and names above it."""
+"""Definitions under `where:` in a scenario: names for formulas and rules over propositions and earlier names."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from scenarios.rules.parse import Definition, check_name, parse_definition
 
 
 def definitions_of(texts: Mapping[str, str], propositions: Sequence[str], lines: Lines) -> dict[str, Definition]:
-    """The definitions by name, in the file's order, with other names in them as they were written.
+    """Parse the definitions: name -> formula or rule, in the file's order; names in them are not expanded.
 
     Raises:
-        ScenarioError: for a name that is taken or no name, one that is defined below or by itself, and for what cannot
-            be read.
+        ScenarioError: for a name that is taken or invalid, a definition that needs itself or a later one, and text
+            that cannot be parsed.
     """
     found: dict[str, Definition] = {}
     for name, text in texts.items():

@@ -1,1 +1,1 @@
-"""Kinds of road users: bodies, signs, lights, tags and solid shapes."""
+"""Kinds of actors and scenery: bodies, signs, traffic light heads, semantic tags and solid shapes."""

@@ -1,4 +1,4 @@
-"""Bodies of road users: sizes, masses and what ego's car can do."""
+"""Bodies of actors: their sizes and limits, and the car that ego drives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Vehicle:
-    """Size and limits of whatever may stand on or beside a road as an actor.
+    """Size and limits of an actor's body.
 
     Args:
         length, width, height: of the box [m].
@@ -15,8 +15,8 @@ class Vehicle:
         max_steer: front wheel angle [rad]; steer_rate: how fast it turns [rad/s].
         max_acceleration, max_braking: [m/s^2], both positive; max_speed [m/s].
         max_reverse_speed: backwards [m/s], positive.
-        lag: time constant with which engine and brakes follow what is asked [s]. 0.1 is what scenario_simulator_v2
-            takes for a car by default (its DELAY_STEER_ACC model, acc_time_constant).
+        lag: time constant with which engine and brakes follow the requested acceleration [s]. 0.1 is
+            scenario_simulator_v2's default for a car (its DELAY_STEER_ACC model, acc_time_constant).
     """
 
     length: float = 4.4
@@ -37,18 +37,18 @@ VEHICLES: dict[str, Vehicle] = {
     "car": Vehicle(),
     "van": Vehicle(length=5.2, width=2.0, height=2.3, wheelbase=3.2, overhang=1.0),
     "truck": Vehicle(length=8.2, width=2.4, height=3.2, wheelbase=4.6, overhang=2.0),
-    # with the rider
+    # including the rider
     "bicycle": Vehicle(length=1.8, width=0.6, height=1.7, wheelbase=1.1, overhang=0.35, max_acceleration=1.5,
                        max_braking=4.0, max_speed=8.0),
 }  # fmt: skip
-# Everything that can be placed as an actor; what is no vehicle has "axles" so close that it turns on the spot.
+# Bodies of every kind of actor; those that are no vehicles have "axles" so close together that they turn on the spot.
 BODIES: dict[str, Vehicle] = {
     **VEHICLES,
     "walker": Vehicle(length=0.5, width=0.6, height=1.75, wheelbase=0.25, overhang=0.125, max_acceleration=2.0,
                       max_braking=4.0, max_speed=3.0),
     "cone": Vehicle(length=0.4, width=0.4, height=0.75, wheelbase=0.2, overhang=0.1, max_acceleration=1.0,
                     max_braking=1.0, max_speed=1.0),
-    # a boom across its lane on a post at the right; where the boom is up only the post stands, see
+    # a boom barrier: a boom across its lane on a post at the right; with the boom raised only the post is left, see
     # `sim.road.graph.placement`
     "barrier": Vehicle(length=0.3, width=3.5, height=1.1, wheelbase=0.15, overhang=0.15, max_acceleration=1.0,
                        max_braking=1.0, max_speed=1.0),
@@ -57,5 +57,5 @@ BODIES: dict[str, Vehicle] = {
     "ball": Vehicle(length=0.5, width=0.5, height=0.5, wheelbase=0.2, overhang=0.25, max_acceleration=1.0,
                     max_braking=1.0, max_speed=10.0),
 }  # fmt: skip
-BOOM_POST = 1.65  # [m] to the right of a barrier's middle: where its post stands
+BOOM_POST = 1.65  # [m] from a barrier's middle to its post at the right
 EGO = VEHICLES["car"]

@@ -1,4 +1,4 @@
-"""Solid shapes of actors, which rays and lidars meet."""
+"""Solid shapes of actors and scenery that rays of lidar and geometry sensors hit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _F = np.float32
 
 THICK = _F(0.06)  # of a sign's panel [m]
 # Solids of a kind as shares of its length, width and height: x0, x1, y0, y1 from -1/2 to 1/2, z0, z1 from 0 to 1, and
-# 1 where it is a round pillar of radius y1 about the middle.
+# 1 for a cylinder of radius y1 about the middle.
 _WHOLE = (-0.5, 0.5, -0.5, 0.5, 0.0, 1.0, 0.0)
 _SHAPES: dict[str, tuple[tuple[float, ...], ...]] = {
     "car": ((-0.5, 0.5, -0.5, 0.5, 0.0, 0.6, 0.0), (-0.38, 0.13, -0.43, 0.43, 0.6, 1.0, 0.0)),
@@ -33,7 +33,7 @@ _SHAPES: dict[str, tuple[tuple[float, ...], ...]] = {
 
 @functools.lru_cache(maxsize=1)
 def solids() -> np.ndarray:
-    """(kinds + 1, 2, 7) float32, the solids of every kind, a sign's post last; an empty second one has no height."""
+    """(kinds + 1, 2, 7) float32, two solids of every kind, a sign's post last; an unused second one has no height."""
     out = np.zeros((len(KINDS) + 1, 2, 7), np.float32)
     out[SIGN, 0] = _WHOLE
     for k, kind in enumerate(KINDS):

@@ -1,4 +1,4 @@
-"""Semantic tags: CARLA's classes and colours for kinds of actors and surfaces."""
+"""Semantic segmentation tags: CARLA's classes and colours for kinds of actors and surfaces."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _OF_KIND = {"car": "Car", "van": "Car", "truck": "Truck", "building": "Building"
             "walker": "Pedestrian", "cone": "Static", "light": "TrafficLight",
             "barrier": "Static", "raised_barrier": "Static", "ball": "Dynamic"}  # fmt: skip
 _OF_SURFACE = {"road": "Roads", "junction": "Roads", "shoulder": "Roads", "parking": "Roads", "pavement": "SideWalks"}
-# By kind; the last entry is that of signs, whose kind lies beyond KINDS.
+# By kind; the last entry is for signs, whose kind lies beyond KINDS.
 TAG_OF_KIND = np.array(
     [*(TAG[_OF_KIND.get(k, "Unlabeled" if k == "none" else "Other")] for k in KINDS), TAG["TrafficSign"]], np.uint8
 )
 PAINT = 150  # red of a ground texel that is half covered by white or yellow paint: asphalt has about 85, paint 223
-PAINTED = 128  # the bit of a floor's code that says so
-KERB = 0.2  # [m] from what cannot be driven on nothing counts as paint: kerbs are as bright
-TAG_OF_CODE = np.full(256, TAG["RoadLine"], np.uint8)  # by a floor's code
+PAINTED = 128  # the bit of a ground code that marks paint
+KERB = 0.2  # [m] this close to ground that is not drivable nothing counts as paint: kerbs are as bright
+TAG_OF_CODE = np.full(256, TAG["RoadLine"], np.uint8)  # by ground code (`sim.road.map.surface.SurfaceRaster`)
 TAG_OF_CODE[: len(SURFACES)] = [TAG[_OF_SURFACE.get(s, "Terrain")] for s in SURFACES]

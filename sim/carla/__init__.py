@@ -1,1 +1,1 @@
-"""Everything that speaks CARLA: its frames, its map parser and its wire. Nothing here is imported before it is used."""
+"""CARLA: a server of its 0.9.16 protocol, and a backend that drives CARLA servers. Imported only where used."""

@@ -1,7 +1,7 @@
-"""Which actors there are: CARLA's blueprint ids and attributes, and which of our bodies each of them has.
+"""The blueprint library: CARLA's blueprint ids and attributes, and which of our bodies each id has.
 
-Both ends read it: the server offers these blueprints, the client asks for them. A blueprint of CARLA's that is not
-here is not known to the server; some of ours are not known to CARLA (`SUBSTITUTES`).
+Both ends read it: the server offers these blueprints, and the client requests them. The server does not know CARLA
+blueprints that are missing here; CARLA does not know some of ours (`SUBSTITUTES`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _role(name: str = "") -> Attribute:
     return Attribute("role_name", STRING, name)
 
 
-# whether it may begin within somebody else, as it may in a world of our own
+# whether it may spawn inside another actor, as it may in the embedded world
 _OVERLAP = Attribute("spawn_overlap", BOOL, "false")
 _PALETTE = ("180,30,30", "30,70,160", "225,225,225", "35,35,38", "120,125,130", "40,110,60")
 
@@ -34,7 +34,7 @@ def _vehicle(name: str, body: str, base: str, generation: int, special: str) -> 
         _role("autopilot"),
         Attribute("sticky_control", BOOL, "true"),
         Attribute("terramechanics", BOOL, "false"),
-        # how far from where it is asked for a vehicle is put, at most, to either side [m]
+        # largest distance to either side between the requested and the actual spawn place [m]
         Attribute("spawn_jitter", FLOAT, "0.05"),
         _OVERLAP,
         _fixed("object_type", STRING, ""),
@@ -48,19 +48,19 @@ def _vehicle(name: str, body: str, base: str, generation: int, special: str) -> 
     return Blueprint(f"vehicle.{name}", body, attributes)
 
 
-BOARD = "static.prop.board"  # a sign beside the road, by the words of `sim.datatypes.episode.SignSpec`; CARLA has none
-# The blueprints that our own bodies go by.
+BOARD = "static.prop.board"  # a roadside sign with the fields of `sim.datatypes.episode.SignSpec`; CARLA has none
+# The blueprint of each of our bodies.
 OF_BODY: dict[str, str] = {
     "car": "vehicle.tesla.model3", "van": "vehicle.mercedes.sprinter", "truck": "vehicle.carlamotors.firetruck",
     "bicycle": "vehicle.bh.crossbike", "walker": "walker.pedestrian.0001", "cone": "static.prop.trafficcone01",
     "barrier": "static.prop.streetbarrier", "raised_barrier": "static.prop.raisedbarrier", "ball": "static.prop.ball",
 }  # fmt: skip
-# What stands for them where a server does not know them, as CARLA 0.9.16 does not know ours.
+# Substitutes on a server that does not know a blueprint, as CARLA 0.9.16 does not know ours.
 SUBSTITUTES: dict[str, str] = {
     "static.prop.raisedbarrier": "static.prop.streetbarrier", "static.prop.ball": "static.prop.trafficcone02",
     BOARD: "static.prop.streetsign",
 }  # fmt: skip
-# CARLA's vehicles by the bodies that they have here, each with its base_type, generation and special_type.
+# CARLA's vehicles by the body that each has here, with base_type, generation and special_type.
 _FLEET: dict[str, dict[str, tuple[str, int, str]]] = {
     "car": {
         "tesla.model3": ("car", 2, "electric"), "lincoln.mkz_2020": ("car", 2, ""), "audi.tt": ("car", 1, ""),
@@ -90,7 +90,7 @@ _FLEET: dict[str, dict[str, tuple[str, int, str]]] = {
         "yamaha.yzf": ("motorcycle", 1, ""),
     },
 }  # fmt: skip
-_ADULTS = (*range(1, 9), *range(15, 48))  # CARLA's pedestrians without its children: ours are grown up
+_ADULTS = (*range(1, 9), *range(15, 48))  # CARLA's pedestrians without its children: ours are adults
 BLUEPRINTS: dict[str, Blueprint] = {b.id: b for b in (
     *(_vehicle(name, body, *about) for body, models in _FLEET.items() for name, about in models.items()),
     *(Blueprint(f"walker.pedestrian.{n:04d}", "walker", (
@@ -118,5 +118,5 @@ BLUEPRINTS: dict[str, Blueprint] = {b.id: b for b in (
 
 @functools.lru_cache(maxsize=1)
 def definitions() -> list[list[Any]]:
-    """Every blueprint as an ActorDefinition."""
+    """Return every blueprint as an ActorDefinition."""
     return [b.packed(n) for n, b in enumerate(BLUEPRINTS.values(), start=1)]

@@ -1,6 +1,6 @@
-"""Who plays whom on a CARLA server: which blueprint stands for a body or a sign of ours, and where it stands.
+"""Map world rows to a CARLA server: the blueprint for a body or a sign, and its transform.
 
-Our poses are of rear axles, CARLA's of the middles of boxes; `sim.road.opendrive.carla_frame` has the rest.
+Our poses are of rear axles, CARLA's of box centres; `sim.road.opendrive.carla_frame` has the other conversions.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from sim.datatypes.world_state import World
 
 
 class BlueprintMapping:
-    """Blueprints of one server.
+    """The blueprints of one server.
 
     Args:
         library: its `carla.BlueprintLibrary`.
 
     Attributes:
-        substitutions: what was played by a substitute, each said once.
-        ours: whether the server is one of our own, whose boards have words.
+        substitutions: one message for every substituted blueprint.
+        ours: whether the server is `dagger serve`, whose boards have words.
     """
 
     def __init__(self, library: Any) -> None:
@@ -33,11 +33,11 @@ class BlueprintMapping:
         self.ours = BOARD in self._known
 
     def knows(self, name: str) -> bool:
-        """Whether the server has a blueprint of this id."""
+        """Return whether the server has a blueprint of this id."""
         return name in self._known
 
     def blueprint(self, name: str, attributes: Mapping[str, Any]) -> Any:
-        """A blueprint by its id, or what stands for it, with those of the attributes that it knows.
+        """Return a blueprint by id, or its substitute, with those of the attributes that it knows.
 
         Raises:
             ValueError: where the server has neither.
@@ -48,14 +48,14 @@ class BlueprintMapping:
             found = self._known.get(other)
             if found is None:
                 raise ValueError(f"the server has no blueprint {name!r}" + (f" and no {other!r}" if other else ""))
-            self._note(f"{name} is played by {other}")
+            self._note(f"{name} is replaced by {other}")
         for key, value in attributes.items():
             if found.has_attribute(key):
                 found.set_attribute(key, str(value))
         return found
 
     def actor(self, world: World, w: int, i: int, sign: SignSpec | None = None) -> Any:
-        """The blueprint of row i of world w, which is a sign where one is given."""
+        """Return the blueprint of row i of world w; a sign row needs its `sign`."""
         kind = int(world.kind[w, i])
         if kind == SIGN:
             assert sign is not None
@@ -83,7 +83,7 @@ class BlueprintMapping:
 
 
 def place_of(world: World, w: int, i: int) -> tuple[float, float, float]:
-    """Where row i of world w is for CARLA: x, y [m] of its middle and yaw [deg]."""
+    """Return the CARLA location of row i of world w: x, y [m] of its centre and yaw [deg]."""
     yaw = float(world.yaw[w, i])
     middle = float(world.length[w, i]) / 2.0 - float(world.overhang[w, i])
     x, y = float(world.x[w, i]) + middle * math.cos(yaw), float(world.y[w, i]) + middle * math.sin(yaw)
@@ -91,10 +91,10 @@ def place_of(world: World, w: int, i: int) -> tuple[float, float, float]:
 
 
 def pose_from(x: float, y: float, degrees: float, middle: float) -> tuple[float, float, float]:
-    """Rear axle x, y [m] and yaw [rad] of what CARLA says is at x, y with a yaw in degrees.
+    """Return rear axle x, y [m] and yaw [rad] from CARLA's x, y [m] and yaw [deg] of the centre.
 
     Args:
-        middle: from the rear axle to the middle of the box [m].
+        middle: from the rear axle to the centre of the box [m].
     """
     yaw = math.remainder(-math.radians(degrees), 2.0 * math.pi)
     return x - middle * math.cos(yaw), -y - middle * math.sin(yaw), yaw

@@ -1,4 +1,4 @@
-"""What a blueprint is: the id of a kind of actor, its attributes, and how both travel."""
+"""Blueprints: the id of a kind of actor, its attributes, and their encoding on the wire."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Attribute:
     """One attribute of a blueprint.
 
     Args:
-        id: its name. type: BOOL, INT, FLOAT, STRING or COLOUR. value: by default, as text.
-        recommended: values that CARLA proposes. modifiable: whether a client may set it.
+        id: its name. type: BOOL, INT, FLOAT, STRING or COLOUR. value: the default, as text.
+        recommended: values that CARLA recommends. modifiable: whether a client may set it.
     """
 
     id: str
@@ -24,7 +24,7 @@ class Attribute:
     modifiable: bool = True
 
     def packed(self) -> list[Any]:
-        """As it travels."""
+        """Return its encoding on the wire."""
         return [self.id, self.type, self.value, list(self.recommended or (self.value,)), self.modifiable, False]
 
 
@@ -33,8 +33,8 @@ class Blueprint:
     """One kind of actor.
 
     Args:
-        id: CARLA's. body: one of `sim.actors.kinds.BODIES`, "sign" for a board, "" for what has no body.
-        attributes: in the order in which they travel.
+        id: CARLA's. body: one of `sim.actors.kinds.BODIES`, "sign" for a board, "" for a blueprint without a body.
+        attributes: in their order on the wire.
     """
 
     id: str
@@ -42,5 +42,5 @@ class Blueprint:
     attributes: tuple[Attribute, ...] = ()
 
     def packed(self, number: int) -> list[Any]:
-        """As an ActorDefinition."""
+        """Return its encoding as an ActorDefinition."""
         return [number, self.id, ",".join(self.id.split(".")), [a.packed() for a in self.attributes]]

@@ -1,8 +1,8 @@
-"""Worlds on CARLA servers: the `Backend` whose ego is driven by a server, and whose truth is what the server says.
+"""The CARLA backend: B worlds on B CARLA servers, which drive ego and whose state is the ground truth.
 
-A server holds one world, so B worlds want B servers.  Everything else is an `EmbeddedWorld`'s, the *book*: it places
-episodes, its kernels move the others, who see ego where the server has it, and the verdict is passed on the poses that
-come back.  CARLA's numbers are float32 and its angles degrees: what comes back differs from what was sent by rounding.
+A server holds one world.  A local `EmbeddedWorld` (`_book`) does everything else: it places episodes, its kernels move
+the other actors, which react to ego's pose on the server, and it evaluates the outcome on the poses that come back.
+CARLA's numbers are float32 and its angles degrees: what comes back differs from what was sent by rounding.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from sim.world.embedded import EmbeddedWorld
 from sim.world.step import RUNNING
 
 TIMEOUT = 20.0  # [s] of a call
-ELSEWHERE = 0.01  # [m] from where ego was: an episode that is played again has not come to the same
+ELSEWHERE = 0.01  # [m] from ego's former place: beyond it a replayed episode has diverged
 
 
 class _Bar(NamedTuple):
-    """One thing that was done with a world: a tick, or with no action, ego put somewhere; the first one is its start.
+    """One recorded operation on a world: its start, a tick, or a placement of ego (no action).
 
     Args:
-        before: the world alone, once the others had moved. weather: of the tick, None where it stayed.
+        before: the world alone, once the others had moved. weather: of the tick, None where it did not change.
     """
 
     before: World
@@ -55,7 +55,7 @@ class CarlaWorld:
         timeout: of every call [s].
 
     Attributes:
-        redraws: False: a picture of this backend cannot be drawn again from the state.
+        can_rerender: False: a picture of this backend cannot be rendered again from the state.
 
     Raises:
         ValueError: for fewer servers than worlds, or a server of another version.
@@ -76,69 +76,69 @@ class CarlaWorld:
         timeout: float = TIMEOUT,
     ) -> None:
         if worlds > len(servers):
-            raise ValueError(f"{worlds} worlds want as many CARLA servers; {len(servers)} were named")
+            raise ValueError(f"{worlds} worlds need as many CARLA servers; {len(servers)} were named")
         self._book = EmbeddedWorld(worlds, camera, simulation, threads, search, sensors)
         self.worlds, self.threads = worlds, threads
         self._sessions = [
             Session(*s, timeout, self.camera, self.simulation, self.sensors) for s in servers[:worlds]
         ]  # fmt: skip
-        self._scores: list[list[_Bar]] = [[] for _ in range(worlds)]  # of each world, since its episode began
-        # also when the program ends without closing it
+        self._scores: list[list[_Bar]] = [[] for _ in range(worlds)]  # operations of each world since its episode began
+        # the finalizer also runs when the program ends without closing the backend
         self._leave = weakref.finalize(self, _close, tuple(self._sessions))
         for session in self._sessions:
             session.connect()
 
-    # ------------------------------------------------------------------------------------------ what the book says
+    # ---------------------------------------------------------------------------------------- from the local world
     @property
     def camera(self) -> Camera:
-        """On every ego."""
+        """The camera on every ego."""
         return self._book.camera
 
     @property
     def simulation(self) -> Simulation:
-        """Tick, substeps, room."""
+        """Tick, substeps, and room for actors."""
         return self._book.simulation
 
     @property
     def sensors(self) -> dict[str, Sensor]:
-        """What every ego carries besides its camera."""
+        """The sensors of every ego besides its camera."""
         return self._book.sensors
 
     @property
     def maps(self) -> MapBatch:
-        """The maps that were driven on."""
+        """Every map of an episode so far."""
         return self._book.maps
 
     @property
     def world(self) -> World:
-        """What the servers said last, live."""
+        """The latest state from the servers, live."""
         return self._book.world
 
     @property
     def episodes(self) -> list[Episode | None]:
-        """What runs in every world."""
+        """The episode of every world."""
         return self._book.episodes
 
     @property
     def recovered_errors(self) -> list[str]:
-        """What went wrong, and how it was mended."""
+        """Errors of the servers, and how each was recovered."""
         return [fault for session in self._sessions for fault in session.recovered_errors]
 
     @property
     def versions(self) -> dict[str, str]:
-        """Of the servers."""
+        """Versions of the servers."""
         return {"carla server": " ".join(sorted({session.version for session in self._sessions}))}
 
     @property
     def substitutions(self) -> list[str]:
-        """What the servers do in another way than the embedded world."""
+        """What the servers do differently from the embedded world."""
         said = [note for session in self._sessions for note in session.cast.substitutions]
         if mine := [name for name in self.sensors if self._mine(name)]:
-            said.append(f"{', '.join(mine)}: worked out from the server's truth, not measured by the server")
+            said.append(f"{', '.join(mine)}: computed from the server's ground truth, not measured by the server")
         return list(dict.fromkeys(said))
 
     def _mine(self, name: str) -> bool:
-        """Whether a sensor is worked out here, because some server has none of its kind."""
+        """Return whether a sensor is computed here, because some server has no such sensor."""
         mount = mount_of(self.sensors[name], self.simulation.tick)
         return mount is None or not all(session.cast.knows(mount.blueprint) for session in self._sessions)
 
@@ -152,11 +152,11 @@ class CarlaWorld:
             self._mend(w, lambda w=w: self._sessions[w].start(*self._staged(w), self.world, w))  # type: ignore[misc]
 
     def _row(self, w: int) -> World:
-        """World w alone, copied."""
+        """Return a copy of world w alone."""
         return World(*(array[w : w + 1].copy() for array in self.world))
 
     def _staged(self, w: int) -> tuple[Episode, RoadMap]:
-        """What is played in world w, and where."""
+        """Return the episode and the map of world w."""
         episode = self.episodes[w]
         assert episode is not None
         return episode, self.maps.maps[self.world.map[w]]
@@ -166,7 +166,7 @@ class CarlaWorld:
         asked = self._book.checked(action)
         self._book.move_others()
         for w in np.flatnonzero(self.world.outcome == RUNNING).tolist():
-            assert asked.reverse is not None  # what is checked is whole
+            assert asked.reverse is not None  # `checked` fills it in
             mine = Action(asked.steer[w : w + 1], asked.acceleration[w : w + 1], asked.reverse[w : w + 1])
             bar = _Bar(self._row(w), mine, self._book.coming_weather(w))
             self._mend(w, lambda w=w, bar=bar: self._play(w, bar, self.world, w), again=True)  # type: ignore[misc]
@@ -176,7 +176,7 @@ class CarlaWorld:
     def sync_ego(self, other: World) -> None:
         """Put every ego where it is in another world of the same shape; see `EmbeddedWorld.sync_ego`.
 
-        It costs the servers a tick, which in a picture goes for the rain too: that of a shadow falls twice as fast.
+        It costs the servers a tick, which advances the rain in pictures too: a shadow world's rain falls twice as fast.
         """
         self._book.sync_ego(other)
         for w in range(self.worlds):
@@ -186,7 +186,7 @@ class CarlaWorld:
                 self._scores[w].append(bar)
 
     def _play(self, w: int, bar: _Bar, into: World, row: int) -> None:
-        """What happened once in world w, on its server; what comes of it is written into a row of a world."""
+        """Do a recorded operation of world w on its server; writes the result into a row of a world."""
         session = self._sessions[w]
         if bar.action is None:
             session.put_ego(into, row)
@@ -194,9 +194,9 @@ class CarlaWorld:
             session.tick(self._staged(w)[0], into, row, bar.action, bar.weather)
 
     def _again(self, w: int) -> None:
-        """Play a world's episode again from its start on a server that knows nothing of it, up to where it was.
+        """Replay a world's episode from its start on a fresh server, up to the current tick.
 
-        A server whose physics do not bring ego to the same place has it put there.
+        If the server's physics bring ego to another place, ego is teleported to its place.
         """
         first, *rest = self._scores[w]
         session = self._sessions[w]
@@ -208,18 +208,18 @@ class CarlaWorld:
         off = math.hypot(row.x[0, 0] - self.world.x[w, 0], row.y[0, 0] - self.world.y[w, 0])
         if off > ELSEWHERE:
             session.recovered_errors.append(
-                f"{session}: the second time ego came to another place, {off:.3g} m off; it was put"
+                f"{session}: the replay brought ego to another place, {off:.3g} m off; ego was put back"
             )
             session.put_ego(self.world, w)
 
     def _mend(self, w: int, act: Callable[[], None], again: bool = False) -> None:
-        """Do something on a server; where that fails find the server again, and bring the world back to where it was.
+        """Run an operation on a server; where it fails, reconnect and restore the world to its state before.
 
         Args:
-            again: whether the episode has begun, and is to be played again before `act`.
+            again: whether the episode has begun, and is replayed before `act`.
 
         Raises:
-            ServerLost: when it does not come back.
+            ServerLost: when the server does not come back.
         """
         session, pause = self._sessions[w], BACK_OFF
         for attempt in range(1, ATTEMPTS + 1):
@@ -233,16 +233,14 @@ class CarlaWorld:
                 return
             except ActorLost as loss:
                 tick = int(self.world.tick[w])
-                session.recovered_errors.append(
-                    f"{session}: {loss} (attempt {attempt}); played again up to tick {tick}"
-                )
+                session.recovered_errors.append(f"{session}: {loss} (attempt {attempt}); replayed up to tick {tick}")
                 if attempt == ATTEMPTS:
                     raise ServerLost(f"the CARLA server at {session} does not come back: {loss}") from loss
             time.sleep(pause)
             pause *= 2.0
 
     def observe(self, slots: np.ndarray | None = None) -> Observation:
-        """What the servers' cameras showed after the last tick; see `Backend.observe`."""
+        """Return the pictures of the servers' cameras after the last tick; see `Backend.observe`."""
         chosen = self._chosen(slots)
         shape = (len(chosen), self.camera.height, self.camera.width, 3)
         camera = np.array([self._instruments(w).picture for w in chosen], np.uint8).reshape(shape)
@@ -256,13 +254,13 @@ class CarlaWorld:
 
     def _instruments(self, w: int) -> SensorRig:
         found = self._sessions[w].instruments
-        assert found is not None  # every reset and step leaves some, or raises
+        assert found is not None  # every reset and step sets them, or raises
         return found
 
     def sense(self, slots: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """What each ego's `sensors` showed after the last tick; see `EmbeddedWorld.sense`.
+        """Return the readings of each ego's `sensors` after the last tick; see `EmbeddedWorld.sense`.
 
-        The servers measure, but for what `substitutions` names: that is worked out from the state that they say.
+        The servers measure all but the sensors that `substitutions` names: these are computed from the servers' state.
         """
         chosen = self._chosen(slots)
         measured = [self._instruments(w).readings() for w in chosen]
@@ -276,11 +274,11 @@ class CarlaWorld:
         return found
 
     def state(self, slots: np.ndarray | None = None) -> GroundTruth:
-        """What is true of the worlds now, as the servers say; see `EmbeddedWorld.state`."""
+        """Return the ground truth of the worlds, from the servers' state; see `EmbeddedWorld.state`."""
         return self._book.state(slots)
 
     def close(self) -> None:
-        """Take everybody off the servers, and leave their settings as they were."""
+        """Destroy all actors on the servers, and restore their settings."""
         self._leave()
 
     def __enter__(self) -> CarlaWorld:
@@ -296,7 +294,7 @@ def _close(sessions: Sequence[Session]) -> None:
 
 
 class CarlaServers:
-    """Makes worlds on servers of one host, for whoever takes a maker of backends.
+    """A factory of `CarlaWorld` backends on the servers of one host.
 
     A server is lent to one backend at a time, until that is closed.
 
@@ -322,17 +320,17 @@ class CarlaServers:
         search: Sequence[Path] = (),
         sensors: Mapping[str, Sensor] | None = None,
     ) -> CarlaWorld:
-        """A backend of so many worlds.
+        """Return a backend of so many worlds.
 
         Raises:
-            ValueError: where not so many servers are free.
+            ValueError: where too few servers are free.
         """
         self._lent = [(leave, servers) for leave, servers in self._lent if leave.alive]
         taken = {server for _, servers in self._lent for server in servers}
         free = [server for server in self._servers if server not in taken]
         if worlds > len(free):
             count = len(self._servers)
-            raise ValueError(f"{worlds} worlds want as many CARLA servers; of {count}, {len(free)} are free")
+            raise ValueError(f"{worlds} worlds need as many CARLA servers; of {count}, {len(free)} are free")
         made = CarlaWorld(worlds, camera, simulation, threads, search, sensors, free[:worlds], self._timeout)
         self._lent.append((made._leave, free[:worlds]))
         return made

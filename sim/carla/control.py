@@ -1,7 +1,7 @@
-"""CARLA's pedals and wheel, and ours: `carla.VehicleControl` by its field names <-> `sim.datatypes.action.Action`.
+"""Convert between `carla.VehicleControl`, by its field names, and `sim.datatypes.action.Action`.
 
-A throttle and a brake there, one signed acceleration here; a wheel that is positive to the *right* there, a wheel angle
-in radians that is positive to the left here.  What CARLA hands to its vehicle: `UDefaultMovementComponent` in its
+CARLA has a throttle and a brake, we have one signed acceleration; CARLA's steer is positive to the *right*, ours is a
+wheel angle in radians that is positive to the left.  CARLA's own handling is `UDefaultMovementComponent` in its
 sources.  Three things are simpler here: full throttle is the vehicle's greatest acceleration at any speed, a car
 without pedals rolls on without drag, and the wheel reaches as far at speed as at rest.
 """
@@ -21,7 +21,7 @@ from sim.datatypes.action import Action
 class VehicleControl:
     """Controls of B vehicles, by the names and in the units of `carla.VehicleControl`.
 
-    Its manual_gear_shift and gear are not here: gears other than `reverse` mean nothing to these vehicles.
+    It has no manual_gear_shift and no gear: gears other than `reverse` have no effect on these vehicles.
 
     Args:
         throttle, brake: (B,) float32, 0..1; steer: (B,) float32, -1..1, positive to the right.
@@ -36,7 +36,7 @@ class VehicleControl:
 
 
 def _share(name: str, values: Any, low: float) -> np.ndarray:
-    """Values clipped to low..1; whatever is not a number is refused."""
+    """Clip values to low..1; raises ValueError for nan."""
     found = np.atleast_1d(np.asarray(values, np.float32))
     if np.isnan(found).any():
         raise ValueError(f"{name} of vehicle {int(np.isnan(found).argmax())} is nan; a number in {low:g}..1 is wanted")
@@ -46,17 +46,17 @@ def _share(name: str, values: Any, low: float) -> np.ndarray:
 def action_of(
     throttle: Any, brake: Any, steer: Any, hand_brake: Any, reverse: Any, vehicle: Vehicle, speed: Any
 ) -> Action:
-    """What vehicles are asked for by CARLA's controls.
+    """Convert CARLA's controls to an action.
 
-    Both pedals at once: the engine pulls against the brakes, and what is left of the stronger one acts.  While a car
-    rolls against its gear, engine and brakes both slow it: they add up to one braking, which ends in a stand.  Without
-    the brake the engine alone turns the car round, through a stand.  The hand brake brakes as hard as the vehicle can,
-    whatever the pedals say.
+    Both pedals at once: the engine pulls against the brakes, and the rest of the stronger one acts.  While a car
+    rolls against its gear, engine and brakes both slow it: they add up to one braking, which ends in a standstill.
+    Without the brake the engine alone reverses the motion, through a standstill.  The hand brake brakes as hard as the
+    vehicle can, whatever the pedals are.
 
     Args:
         throttle, brake: (B,) or one number for all; clipped to 0..1. steer: clipped to -1..1, positive to the right.
         hand_brake, reverse: (B,) bool.
-        vehicle: whose limits full throttle, full brake and a full turn of the wheel are.
+        vehicle: its limits are full throttle, full brake and full steer.
         speed: (B,) along the vehicles' own axes, below 0 backwards [m/s].
 
     Raises:
@@ -74,9 +74,9 @@ def action_of(
 
 
 def control_of(action: Action, vehicle: Vehicle) -> VehicleControl:
-    """CARLA's controls that ask for the same: `action_of` returns the action from them, held to the vehicle's limits.
+    """Convert an action to CARLA's controls: `action_of` returns the action from them, within the vehicle's limits.
 
-    One pedal at a time, and never the hand brake.
+    It uses one pedal at a time, and never the hand brake.
 
     Raises:
         ValueError: for an action that is nan.

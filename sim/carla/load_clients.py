@@ -1,4 +1,4 @@
-"""Clients that keep a CARLA server busy: what its speed is measured with, and how one is started for that."""
+"""Benchmark clients that load a CARLA server, and a server process to measure."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from typing import Any
 DELTA = 0.05  # [s] of a tick
 VEHICLES = 40  # that a Traffic Manager drives
 SETTLING = 60  # ticks before anything is measured
-TIMEOUT = 30.0  # [s] more than it was given after which a client counts as hung
+TIMEOUT = 30.0  # [s] beyond its working time after which a client counts as hung
 LOADS: tuple[str, ...] = ("one vehicle", "one camera", "traffic")
 
 
 class Server:
-    """A server of a process of its own, on whichever ports are free; ends with the block.
+    """A `dagger serve` process on any free ports, as a context manager that ends it.
 
     Args:
         options: of `dagger serve`.
 
     Attributes:
-        port: of its RPC; streams: the port of those. process: it.
+        port: of its RPC; streams: port of its streams. process: the process.
 
     Raises:
-        ValueError: with what it said, where it did not start.
+        ValueError: with its output, where it did not start.
     """
 
     def __init__(self, *options: str) -> None:
@@ -48,7 +48,7 @@ class Server:
         raise ValueError(f"the server did not start: {''.join(said).strip()[-300:]}")
 
     def close(self) -> None:
-        """End it."""
+        """End the process."""
         self.process.terminate()
         self.process.communicate(timeout=30)
 
@@ -60,7 +60,7 @@ class Server:
 
 
 def connect_load(port: int, synchronous: bool = True) -> tuple[Any, Any]:
-    """A client, and the world that it finds: ticking when it is told, or by itself."""
+    """Return a client and its world, in synchronous or asynchronous mode."""
     import carla
 
     client = carla.Client("127.0.0.1", port)
@@ -73,7 +73,7 @@ def connect_load(port: int, synchronous: bool = True) -> tuple[Any, Any]:
 
 
 def query_load(port: int) -> Callable[[], int]:
-    """A call that asks for the settings once while time goes on by itself, as Traffic Managers do all the time."""
+    """Return a call that reads the settings once in asynchronous mode, as Traffic Managers do all the time."""
     client, world = connect_load(port, synchronous=False)
 
     def ask(alive: Any = client) -> int:
@@ -84,7 +84,7 @@ def query_load(port: int) -> Callable[[], int]:
 
 
 def spawn_load(port: int) -> Callable[[], int]:
-    """A call that lets a car be born, be seen in a tick, and die."""
+    """Return a call that spawns a car, ticks once and destroys the car."""
     client, world = connect_load(port)
     blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
     points = world.get_map().get_spawn_points()
@@ -100,7 +100,7 @@ def spawn_load(port: int) -> Callable[[], int]:
 
 
 def weather_load(port: int, maps: tuple[str, str] = ("crossroads", "grid_town")) -> Callable[[], int]:
-    """A call that loads a map, another one each time; both were loaded before."""
+    """Return a call that loads a map, another one each time; both were loaded before."""
     client, _ = connect_load(port, synchronous=False)
     names = itertools.cycle(maps)
     for name in maps:
@@ -114,7 +114,7 @@ def weather_load(port: int, maps: tuple[str, str] = ("crossroads", "grid_town"))
 
 
 def tick_load(port: int, load: str) -> Callable[[], int]:
-    """A call that ticks the server once and says that it did, with a load of LOADS upon it.
+    """Return a call that ticks the server once and returns 1, under one of LOADS.
 
     Raises:
         ValueError: for an unknown load.
@@ -151,7 +151,7 @@ def tick_load(port: int, load: str) -> Callable[[], int]:
     for _ in range(SETTLING):
         world.tick()
 
-    def tick(alive: list[Any] = kept) -> int:  # what is kept must live as long as this may be called
+    def tick(alive: list[Any] = kept) -> int:  # `kept` must live as long as this may be called
         world.tick()
         return 1
 
@@ -165,9 +165,9 @@ WORK: dict[str, Callable[[int], Callable[[], int]]] = {
 
 
 class Driver:
-    """A client in a process of its own, which does one of WORK when it is told.
+    """A client process that does one of WORK on request.
 
-    A Traffic Manager's threads end their process when they lose their server, so it must go before that.
+    A Traffic Manager's threads end their process when they lose their server, so the client must end before the server.
 
     Args:
         port: of the server's RPC. work: one of WORK.
@@ -180,10 +180,10 @@ class Driver:
         )  # fmt: skip
 
     def measure(self, seconds: float) -> tuple[float, float]:
-        """Work for so long, once at least: how often it was done, and how long that took [s].
+        """Work for `seconds`, once at least; returns how often the work was done, and how long that took [s].
 
         Raises:
-            TimeoutError: when it is not done PATIENCE seconds later. ValueError: when the client ends.
+            TimeoutError: when it is not done TIMEOUT seconds later. ValueError: when the client ends.
         """
         assert self._process.stdin is not None and self._process.stdout is not None
         late = threading.Timer(seconds + TIMEOUT, self._process.kill)
@@ -201,13 +201,13 @@ class Driver:
             late.cancel()
 
     def close(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process, whatever it does."""
         self._process.kill()
         self._process.communicate()
 
 
 def main(port: int, work: str) -> None:
-    """Work whenever a line of standard input says for how many seconds."""
+    """Work for the number of seconds in every line of standard input."""
     once = WORK[work](port)
     for line in sys.stdin:
         seconds, done, began = float(line), 0, time.perf_counter()

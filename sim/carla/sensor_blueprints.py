@@ -1,7 +1,7 @@
 """The blueprints of sensors, with CARLA's names and defaults of their attributes.
 
-What only Unreal's lenses and post-processing have is accepted and means nothing. `rain_seed` is ours: a picture's rain
-is drawn from it and from the ticks since the camera's first.
+Attributes that only Unreal's lenses and post-processing use are accepted without effect. `rain_seed` is ours: a
+picture's rain is drawn from it and from the ticks since the camera's first.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ SENSOR_BLUEPRINTS: tuple[Blueprint, ...] = (
     _camera("depth"),
     _camera("semantic_segmentation"),
     _camera("instance_segmentation"),
-    # nothing here measures these three; programs look them up when they start, and few ever ask for one
+    # these three have no implementation; programs look them up when they start, and few ever spawn one
     _camera("dvs"),
     _camera("optical_flow"),
     _camera("normals"),

@@ -1,8 +1,7 @@
-"""Ego's sensors on a CARLA server: where they are mounted, what they measure, and that as `sim.sensors.registry` gives
-it.
+"""Ego's sensors on a CARLA server: mounts, measurements, and conversion to `sim.sensors.registry` readings.
 
-CARLA measures in frames of its own: x forward, y to the right. What has no sensor there (a bird's eye, a speedometer),
-or has none on this server, is worked out from the truth that the server says.
+CARLA measures in its own frames: x forward, y to the right. A sensor that CARLA does not have (a bird's eye, a
+speedometer), or that this server lacks, is computed from the server's ground truth.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from sim.datatypes.camera import Camera
 from sim.sensors.depth import from_carla_depth
 from sim.sensors.registry import Depth, Gnss, Imu, Lidar, Rgb, Semantic, Sensor
 
-MIDDLE = EGO.length / 2.0 - EGO.overhang  # [m] from ego's rear axle, where ours are measured from, to CARLA's origin
+MIDDLE = EGO.length / 2.0 - EGO.overhang  # [m] from ego's rear axle, the origin of our mounts, to CARLA's origin
 
 
 class Mount(NamedTuple):
-    """How a sensor of ours is had of CARLA.
+    """The CARLA sensor that stands for one of ours.
 
     Args:
         blueprint: id. attributes: of it. forward, left, up: of the rear axle on the ground [m]; pitch, yaw: ours [deg].
@@ -49,7 +48,7 @@ class Missing(Exception):
 def mount_of(
     sensor: Sensor, tick: float, seed: int = 0, reference: tuple[float, float] = (0.0, 0.0)
 ) -> Mount | None:  # fmt: skip
-    """How a sensor is mounted on a server whose ticks are so long [s]; None for what CARLA has no sensor for.
+    """Return the mount of a sensor on a server with ticks of `tick` [s]; None where CARLA has no such sensor.
 
     Args:
         seed: of the rain in pictures. reference: latitude and longitude of the map's origin [deg].
@@ -76,28 +75,28 @@ def mount_of(
     return None
 
 
-# ------------------------------------------------------------------------------------------- what was measured
+# ------------------------------------------------------------------------------------------------ measurements
 def _bgra(image: Any) -> np.ndarray:
     return np.frombuffer(image.raw_data, np.uint8).reshape(image.height, image.width, 4)
 
 
 def rgb_from(image: Any) -> np.ndarray:
-    """(H, W, 3) uint8, RGB."""
+    """Return (H, W, 3) uint8, RGB."""
     return np.ascontiguousarray(_bgra(image)[..., 2::-1])
 
 
 def depth_from(image: Any) -> np.ndarray:
-    """(H, W, 1) float32 [m]."""
+    """Return (H, W, 1) float32 [m]."""
     return from_carla_depth(rgb_from(image))[..., None]
 
 
 def tags_from(image: Any) -> np.ndarray:
-    """(H, W, 1) uint8, indices into `depth.TAGS`."""
+    """Return (H, W, 1) uint8, indices into `sim.actors.tags.TAGS`."""
     return np.ascontiguousarray(_bgra(image)[..., 2:3])
 
 
 def scan_from(measured: Any, lidar: Lidar) -> np.ndarray:
-    """(C, R, 2) float32, distance [m] and tag of every ray, see `lidar.scan`; CARLA lists those that came back."""
+    """Return (C, R, 2) float32, distance [m] and tag of every ray, see `lidar.scan`; CARLA lists only the hits."""
     kind = np.dtype([("xyz", "<f4", 3), ("cosine", "<f4"), ("actor", "<u4"), ("tag", "<u4")])
     points = np.frombuffer(measured.raw_data, kind)
     out = np.zeros((lidar.channels, lidar.rays, 2), np.float32)
@@ -111,7 +110,7 @@ def scan_from(measured: Any, lidar: Lidar) -> np.ndarray:
 
 
 def imu_from(felt: Any, sensor: Imu) -> np.ndarray:
-    """(7,) float32 by `inertial.IMU`."""
+    """Return (7,) float32 in the order of `sim.sensors.imu.IMU`."""
     a, g = felt.accelerometer, felt.gyroscope
     limits = sensor.field()
     values = np.array([a.x, -a.y, a.z, -g.x, g.y, -g.z, felt.compass], np.float32)
@@ -119,10 +118,11 @@ def imu_from(felt: Any, sensor: Imu) -> np.ndarray:
 
 
 def gnss_from(fix: Any, reference: tuple[float, float]) -> np.ndarray:
-    """(3,) float64 latitude, longitude [deg], altitude [m].
+    """Return (3,) float64 latitude, longitude [deg], altitude [m].
 
     CARLA 0.9.16 takes its y, which points south, for north, so its fix is mirrored at the parallel of the map's origin:
-    back by the sphere's transverse Mercator projection (Snyder, Map Projections, 1987, 8-18 and 8-19) and there again.
+    it is unprojected by the sphere's transverse Mercator projection (Snyder, Map Projections, 1987, 8-18 and 8-19),
+    mirrored, and projected again.
     """
     middle, meridian = math.radians(reference[0]), math.radians(reference[1])
     latitude, longitude = math.radians(fix.latitude), math.radians(fix.longitude) - meridian
@@ -134,20 +134,20 @@ def gnss_from(fix: Any, reference: tuple[float, float]) -> np.ndarray:
 
 # --------------------------------------------------------------------------------------------------- listening
 class SensorListener:
-    """What one sensor measured last; the client's threads put it there."""
+    """The latest measurement of one sensor; the client's threads write it."""
 
     def __init__(self) -> None:
         self._news = threading.Condition()
         self._last: Any = None
 
     def hear(self, measured: Any) -> None:
-        """Keep a measurement."""
+        """Store a measurement."""
         with self._news:
             self._last = measured
             self._news.notify_all()
 
     def await_frame(self, frame: int, until: float) -> Any:
-        """The measurement of a frame; `until` is a time of `time.monotonic`.
+        """Return the measurement of a frame; `until` is a time of `time.monotonic`.
 
         Raises:
             Missing: when none comes in time.
@@ -160,7 +160,7 @@ class SensorListener:
 
 
 class SensorRig:
-    """Everything that ego carries in one world.
+    """All sensors of ego in one world.
 
     Args:
         camera: ego's own. sensors: the others, by name. tick: [s]. seed: of the rain in pictures.
@@ -194,10 +194,10 @@ class SensorRig:
             actor.listen(ear.hear)
 
     def look(self, frame: int, timeout: float) -> None:
-        """Take what all measured in a frame.
+        """Wait for all measurements of a frame.
 
         Raises:
-            Missing: when one has not within `timeout` [s].
+            Missing: when a sensor has not measured within `timeout` [s].
         """
         until = time.monotonic() + timeout
         measured = []
@@ -211,15 +211,15 @@ class SensorRig:
 
     @property
     def picture(self) -> np.ndarray:
-        """(H, W, 3) uint8 RGB of ego's camera, as last looked."""
+        """The latest picture of ego's camera, (H, W, 3) uint8 RGB."""
         return self.mounts[0][1].read(self._measured[0])
 
     def readings(self) -> dict[str, np.ndarray]:
-        """The sensors that the server has, by name, as last looked."""
+        """Return the latest readings of the sensors that the server has, by name."""
         return {name: m.read(seen) for (name, m), seen in zip(self.mounts[1:], self._measured[1:])}
 
     def stop(self) -> list[int]:
-        """Listen no longer; the ids of the sensors, which are still there."""
+        """Stop listening; returns the ids of the sensors, which still exist."""
         for actor in self._actors:
             actor.stop()
         gone = [int(actor.id) for actor in self._actors]

@@ -1,4 +1,4 @@
-"""One CARLA server that holds one of our worlds: connecting, a stage on its map, ticks, and leaving nothing behind."""
+"""One CARLA server that hosts one of our worlds: connect, spawn an episode on its map, tick, and clean up."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ from sim.sensors.registry import Sensor
 
 ATTEMPTS = 4  # at connecting, and at setting an episode up again
 BACK_OFF = 0.5  # [s] before the second attempt; twice as long before each later one
-ROUNDING = 1e-3  # [m, rad] by which a pose may come back otherwise than it was sent, and still be the same
-_FAR = 1e4  # [m] away from the map: where those wait who have left it
+ROUNDING = 1e-3  # [m, rad] between a pose sent and the same pose read back
+_FAR = 1e4  # [m] away from the map: the place of actors that have left it
 _state = light_state.py_func
 
 
 class ServerLost(ConnectionError):
-    """A server that does not answer, however often it is asked."""
+    """A server does not answer after all attempts."""
 
 
 class ActorLost(Exception):
-    """The server, or somebody on it, is gone."""
+    """The server, or an actor on it, is gone."""
 
 
 class Session:
-    """One server.
+    """The client side of one server.
 
     Args:
         host, port: of it. timeout: of every call [s].
-        camera: on ego. simulation: the tick. sensors: what else is on ego, by name.
+        camera: on ego. simulation: the tick. sensors: ego's other sensors, by name.
 
     Attributes:
-        instruments: ego's camera and sensors, which have looked after the last tick.
-        faults: what went wrong, and what was done about it, in the order of events.
+        instruments: ego's camera and sensors, with their measurements of the last tick.
+        recovered_errors: errors, and how each was recovered, in the order of events.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Session:
         self._abandoned: list[Any] = []
         self._digest = ""
         self._actors: dict[int, int] = {}  # row -> id
-        self._keys: dict[int, tuple[int, int]] = {}  # row -> kind and look of who plays it
+        self._keys: dict[int, tuple[int, int]] = {}  # row -> kind and appearance of its actor
         self._sent: dict[int, tuple[float, float, float, float]] = {}
         self._lights: list[tuple[int, Any]] = []
         self._shown: list[int] = []
@@ -78,7 +78,7 @@ class Session:
 
     # -------------------------------------------------------------------------------------------- connecting
     def connect(self) -> None:
-        """Find the server, and take over its clock.
+        """Connect to the server, and store its settings.
 
         Raises:
             ServerLost: when it does not answer. ValueError: when it is of another version.
@@ -89,7 +89,7 @@ class Session:
         for attempt in range(ATTEMPTS):
             try:
                 with socket.create_connection((self.host, self.port), self._timeout):
-                    pass  # a port that nobody listens on says so at once; the client would wait
+                    pass  # a port without a listener fails at once; the client would wait
                 client = carla.Client(self.host, self.port)
                 client.set_timeout(self._timeout)
                 version, mine = client.get_server_version(), client.get_client_version()
@@ -114,7 +114,7 @@ class Session:
         import carla
 
         if self._digest != road_map.digest:
-            # our own server compiles the very text; Unreal's parser wants it repaired
+            # our own server compiles the text as it is; Unreal's parser needs it repaired
             text = road_map.opendrive if self.cast.ours else text_for_carla(road_map.opendrive, road_map.name)
             self._world = self._client.generate_opendrive_world(text, carla.OpendriveGenerationParameters())
             self._digest = road_map.digest
@@ -141,12 +141,12 @@ class Session:
         settings.max_substep_delta_time = self._simulation.tick / self._simulation.substeps
         self._world.apply_settings(settings)
 
-    # ------------------------------------------------------------------------------------------------- a stage
+    # ----------------------------------------------------------------------------------------------- an episode
     def start(self, episode: Episode, road_map: RoadMap, world: World, w: int) -> None:
-        """Set up what world w of the book says, and take the first picture.
+        """Spawn world w of the local state on the server, and take the first picture.
 
         Raises:
-            Lost: when the server does not do its part.
+            ActorLost: when the server, or ego on it, is gone.
         """
         import carla
 
@@ -171,10 +171,10 @@ class Session:
             self._set_off(world, w)
 
     def put_ego(self, world: World, w: int) -> None:
-        """Put ego where world w has it, with its speed, and look; the others stay where they are.
+        """Put ego where world w has it, with its speed, and measure; the others stay where they are.
 
         Raises:
-            Lost: when the server does not do its part.
+            ActorLost: when the server, or ego on it, is gone.
         """
         import carla
 
@@ -187,7 +187,7 @@ class Session:
             self._set_off(world, w)
 
     def _set_off(self, world: World, w: int) -> None:
-        """Let physics move ego from now on, which has the speed of world w."""
+        """Enable physics of ego, and give ego the speed of world w."""
         import carla
 
         ego, yaw, speed = self._actors[0], float(world.yaw[w, 0]), float(world.speed[w, 0])
@@ -195,7 +195,7 @@ class Session:
         self._apply([carla.command.ApplyTargetVelocity(ego, velocity), carla.command.SetSimulatePhysics(ego, True)])
 
     def _tick(self) -> None:
-        """One tick of the server, and all that was measured in it."""
+        """Tick the server once, and collect all measurements of the tick."""
         assert self.instruments is not None
         frame = self._world.tick(self._timeout)
         try:
@@ -204,7 +204,7 @@ class Session:
             raise ActorLost(str(error)) from None
 
     def _enter(self, episode: Episode, world: World, w: int, i: int) -> None:
-        """Bring row i on: it stands where the book has it, moved by nobody's physics."""
+        """Spawn row i of world w, without physics: every tick puts it where the local world has it."""
         import carla
 
         sign = episode.signs[i - 1 - len(episode.actors)] if world.kind[w, i] == SIGN else None
@@ -220,13 +220,13 @@ class Session:
     def tick(
         self, episode: Episode, world: World, w: int, action: Action, weather: np.ndarray | None
     ) -> None:  # fmt: skip
-        """Ask ego for an action, put the others where the book has them, and write what has come of it into the book.
+        """Apply ego's action, put the others where the local world has them, tick, and write the result into the world.
 
         Args:
-            weather: (14,) of the tick that comes, None where it stays.
+            weather: (14,) of the coming tick, None where it does not change.
 
         Raises:
-            Lost: when the server, or ego on it, is gone.
+            ActorLost: when the server, or ego on it, is gone.
         """
         import carla
 
@@ -244,21 +244,21 @@ class Session:
             self._read(world, w)
 
     def _moves(self, episode: Episode, world: World, w: int) -> list[Any]:
-        """Commands that put everybody but ego where the book has them."""
+        """Return the commands that put all actors but ego where the local world has them."""
         import carla
 
         commands = []
         for i in range(1, world.kind.shape[1]):
             key = (int(world.kind[w, i]), int(world.appearance[w, i]))
             if key[0] == 0:
-                if i in self._actors and self._keys[i][0] != 0:  # it has left the map, and may come back
+                if i in self._actors and self._keys[i][0] != 0:  # the actor has left the map, and may come back
                     far = carla.Transform(carla.Location(_FAR, _FAR, 0.0))
                     commands.append(carla.command.ApplyTransform(self._actors[i], far))
                     self._keys[i] = (0, self._keys[i][1])
                 continue
             if i in self._actors and self._keys[i] == (0, key[1]):
                 self._keys[i] = key
-            elif self._keys.get(i) != key:  # somebody else has come in its place
+            elif self._keys.get(i) != key:  # another actor has taken the row
                 if i in self._actors:
                     commands.append(carla.command.DestroyActor(self._actors.pop(i)))
                 self._enter(episode, world, w, i)
@@ -274,9 +274,9 @@ class Session:
         return commands
 
     def _read(self, world: World, w: int) -> None:
-        """Write the snapshot's poses into the book: ego's, and those of whoever is not where it was put.
+        """Write the snapshot's poses into the world: ego's, and those of actors that are not where they were put.
 
-        Who is where the book has put it keeps the book's digits: rounded anew in every tick, it would drift.
+        An actor that is where it was put keeps the local digits: rounded anew in every tick, it would drift.
         """
         snapshot = self._world.get_snapshot()
         for i, number in self._actors.items():
@@ -284,7 +284,7 @@ class Session:
                 continue
             found = snapshot.find(number)
             if found is None:
-                raise ActorLost(f"actor {number}, which plays row {i}, is gone")
+                raise ActorLost(f"actor {number} of row {i} is gone")
             place = found.get_transform()
             middle = float(world.length[w, i]) / 2.0 - float(world.overhang[w, i])
             x, y, yaw = pose_from(place.location.x, place.location.y, place.rotation.yaw, middle)
@@ -305,14 +305,14 @@ class Session:
         world.speed[w, 0], world.steer[w, 0] = speed, self._wheel(found.id)
 
     def _wheel(self, ego: int) -> float:
-        """The angle of ego's front wheels, as ours [rad]."""
+        """Return the angle of ego's front wheels, in our frame [rad]."""
         import carla
 
         actor = self._world.get_actor(ego)
         return -math.radians(actor.get_wheel_steer_angle(carla.VehicleWheelLocation.FL_Wheel))
 
     def _set_lights(self, clock: int) -> None:
-        """Let the server's lights show what the book's clock [ms] says."""
+        """Set the server's lights to their states at the local world's clock [ms]."""
         import carla
 
         states = [int(_state(plan, clock)) for plan, _ in self._lights]
@@ -331,7 +331,7 @@ class Session:
 
     # -------------------------------------------------------------------------------------------------- the end
     def _strike(self) -> None:
-        """Take everybody off the stage."""
+        """Destroy all actors of this session."""
         import carla
 
         gone = list(self._actors.values())
@@ -347,16 +347,16 @@ class Session:
             known.clear()
 
     def forget(self) -> None:
-        """Take nothing for granted that was on the server: it may be another one.
+        """Drop everything known about the server: it may be another one.
 
-        CARLA's client may crash where a sensor stops listening whose server has gone, so none is told to.
+        CARLA's client may crash when a sensor of a lost server stops listening, so no sensor is stopped.
         """
         self._abandoned.append((self._client, self._world, self.instruments, self._lights))
         self._digest, self._shown, self._lights, self.instruments = "", [], [], None
         self._clear()
 
     def close(self) -> None:
-        """Leave the server as it was, if it is still there: nobody on it, its lights and its clock as they were."""
+        """Restore the server, if it still answers: destroy our actors, and reset its lights and its clock."""
         if self._client is None:
             return
         farewell: list[Callable[[], None]] = [self._strike]
@@ -369,13 +369,13 @@ class Session:
             try:
                 part()
             except RuntimeError as error:
-                self.recovered_errors.append(f"{self}: {error}; what is left there stays")
+                self.recovered_errors.append(f"{self}: {error}; the server was not fully restored")
                 if not self._answers():
                     break
         self._client = self._world = None
 
     def _answers(self) -> bool:
-        """Whether the server is there at all."""
+        """Return whether the server answers at all."""
         with contextlib.suppress(RuntimeError):
             return bool(self._client.get_server_version())
         return False
@@ -383,7 +383,7 @@ class Session:
 
 @contextlib.contextmanager
 def _lost() -> Any:
-    """Time-outs and errors of the server, as the client has them, by our name."""
+    """Raise the client's time-outs and server errors as ActorLost."""
     try:
         yield
     except RuntimeError as error:

@@ -1,1 +1,1 @@
-"""Core: kernels, cache, geometry, statistics; nothing of the project is imported here."""
+"""Core utilities that import nothing else of the project: kernels, cache, geometry, statistics."""

@@ -1,4 +1,4 @@
-"""The disk cache: loads what was made before, or makes and stores it."""
+"""The disk cache: load an array from disk, or build and store it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from typing import TypeVar
 
 import numpy as np
 
+from sim.core.files import write_atomically
+
 T = TypeVar("T")
 
 
 def load_or_build(
     place: Path, read: Callable[[Path], T], make: Callable[[], T], write: Callable[[Path, T], None], what: str
 ) -> T:
-    """What `read` finds at `place`; where there is nothing, or nothing readable, what `make` makes, written there.
+    """Load from `place` with `read`; where that is not possible, build with `make` and store with `write`.
 
     Args:
-        what: it is, for the warning about a file that cannot be read.
+        what: what the file holds, for the warning about a file that cannot be read.
     """
     if place.is_file():
         try:
             return read(place)
-        except Exception as error:  # whatever is wrong with it, it can be made again
+        except Exception as error:  # any fault of the file is harmless: it can be built again
             warnings.warn(f"cached {what} {place} cannot be read ({error}); making it again", stacklevel=3)
     made = make()
     write(place, made)
@@ -34,9 +36,12 @@ def load_or_build(
 
 
 def cache_root() -> Path:
-    """The folder for everything that can be made again: $HOMUNCULUS_CACHE, else the user's cache folder.
+    """The cache folder: $HOMUNCULUS_CACHE, else the user's cache folder; everything in it can be built again.
 
-    Falls back to a folder under the system's temporary directory where neither can be written.
+    Falls back to a folder under the system's temporary directory where the user's cache folder cannot be written.
+
+    Raises:
+        PermissionError: where $HOMUNCULUS_CACHE is set and cannot be written.
     """
     wanted = os.environ.get("HOMUNCULUS_CACHE")
     base = Path(wanted) if wanted else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "homunculus"
@@ -57,12 +62,4 @@ def save_npz(place: Path, **arrays: np.ndarray) -> None:
     """Write arrays as one .npz file; another process sees the whole file or none."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    place.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=place.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(buffer.getbuffer())
-        os.replace(temporary, place)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_atomically(place, buffer.getvalue())

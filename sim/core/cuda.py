@@ -1,14 +1,15 @@
-"""The kernels for a GPU: the same functions compiled by numba-cuda, so that the GPU's world is a launch away.
+"""Compiles the CPU kernels for CUDA GPUs with numba-cuda.
 
-numba-cuda cannot call what Numba compiled for the CPU, so `device` builds a kernel's Python function again, with every
-kernel that it calls replaced likewise and inlined before types are known: compiling then wants a target but no GPU and
-no driver.  `per_world` is the launch: one thread a world, which suits every kernel that works on worlds [start, stop).
+numba-cuda cannot call functions that Numba compiled for the CPU. So `device` rebuilds a kernel's Python function, with
+every kernel that it calls replaced likewise and inlined before types are known. Compiling then needs a target but no
+GPU and no driver.  `per_world` makes the launcher: one thread a world, which suits every kernel that works on worlds
+[start, stop).
 
-What is checked: they compile to PTX without double precision, local memory or foreign calls, and numba-cuda's simulator
-(Python in place of a GPU) computes what the CPU does.  Never run on a GPU so far, hence never timed; sines and
-divisions are approximated there, so expect the CPU's numbers to rounding and not to the byte.
+The tests check that the kernels compile to PTX without double precision, local memory or foreign calls, and that
+numba-cuda's simulator (Python in place of a GPU) computes what the CPU does.  The kernels have not been run or timed on
+a GPU so far. Sines and divisions are approximated there, so results match the CPU's to rounding and not to the byte.
 
-`numba.cuda` is imported at use: only the extra `gpu` brings its compiler.
+`numba.cuda` is imported at use: only the extra `gpu` installs its compiler.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from typing import Any
 
 import numpy as np
 
-CAPABILITY = (8, 0)  # compute capability that PTX is made for: Ampere; newer GPUs run it too
-THREADS = 128  # of a block
-_LACKING = {"floor": "floorf", "sqrt": "sqrtf", "hypot": "hypotf", "arctan2": "atan2f"}  # of numpy -> of libdevice
+CAPABILITY = (8, 0)  # compute capability that PTX is compiled for: Ampere; newer GPUs run it too
+THREADS = 128  # in a block
+_LACKING = {"floor": "floorf", "sqrt": "sqrtf", "hypot": "hypotf", "arctan2": "atan2f"}  # numpy name -> libdevice name
 
 
 @functools.cache
 def _cuda() -> Any:
-    """numba-cuda, which takes the place of the older `numba.cuda` that Numba ships.
+    """The module `numba.cuda` of numba-cuda, which replaces the older one that Numba ships.
 
     Raises:
         ImportError: where it is not installed.
@@ -44,12 +45,12 @@ def _cuda() -> Any:
 
 
 def _numpy(names: tuple[str, ...]) -> types.ModuleType:
-    """numpy as a device sees it: of numpy's names those that are used, with what numba-cuda lacks for scalars."""
+    """A module with the numpy names that a kernel uses; libdevice's where numba-cuda has no scalar version."""
     module = types.ModuleType("numpy")
     for name in names:
         if hasattr(np, name):
             setattr(module, name, getattr(np, name))
-    if hasattr(_cuda(), "libdevice"):  # the simulator has none, and needs none
+    if hasattr(_cuda(), "libdevice"):  # the simulator has none and needs none
         for name, there in _LACKING.items():
             setattr(module, name, getattr(_cuda().libdevice, there))
     return module
@@ -57,13 +58,13 @@ def _numpy(names: tuple[str, ...]) -> types.ModuleType:
 
 @functools.cache
 def device(function: Any) -> Any:
-    """A kernel as a numba-cuda device function, which `cuda.jit` kernels and other device functions can call.
+    """Compile a kernel as a numba-cuda device function, which `cuda.jit` kernels and device functions can call.
 
     Args:
-        function: what `sim.core.kernel.kernel` returned.
+        function: a kernel, as `sim.core.kernel.kernel` returns it.
 
     Raises:
-        ImportError: without numba-cuda; TypeError: for what is no kernel.
+        ImportError: without numba-cuda; TypeError: for a function that is no kernel.
     """
     python = getattr(function, "py_func", None)
     if python is None:
@@ -82,9 +83,9 @@ def device(function: Any) -> Any:
 
 @functools.cache
 def per_world(function: Any) -> Any:
-    """A `cuda.jit` kernel that runs a kernel of worlds [start, stop), one thread a world.
+    """Compile a kernel that works on worlds [start, stop) as a `cuda.jit` launcher with one thread a world.
 
-    Its arguments are the function's without `start` and `stop`, then the number of worlds B. It is launched as
+    The launcher takes the function's arguments without `start` and `stop`, then the number of worlds B. Call it as
     `per_world(f)[blocks(B), THREADS](..., B)` on arrays that are on the device.
 
     Args:
@@ -97,7 +98,7 @@ def per_world(function: Any) -> Any:
     names = list(inspect.signature(function.py_func).parameters)
     if names[-2:] != ["start", "stop"]:
         raise TypeError(f"{function.__name__} works on ({', '.join(names)}); wanted start and stop at the end")
-    # numba-cuda inlines no call with *arguments, so the launcher is written out with the function's own names.
+    # numba-cuda inlines no call with *arguments, so the launcher's source names each of the function's arguments.
     listed = ", ".join(names[:-2])
     source = (
         f"def launched({listed}, worlds):\n    w = cuda.grid(1)\n    if w < worlds:\n        body({listed}, w, w + 1)\n"
@@ -108,12 +109,12 @@ def per_world(function: Any) -> Any:
 
 
 def blocks(worlds: int) -> int:
-    """How many blocks of THREADS threads cover so many worlds."""
+    """The number of blocks of THREADS threads that cover this many worlds."""
     return -(-worlds // THREADS)
 
 
 def ptx(made: Any, signature: tuple[Any, ...], capability: tuple[int, int] = CAPABILITY) -> str:
-    """The PTX of what `device` or `per_world` made; needs no GPU.
+    """The PTX of a function that `device` or `per_world` returned; needs no GPU.
 
     Args:
         made: a device function, or a kernel to launch.
@@ -121,12 +122,12 @@ def ptx(made: Any, signature: tuple[Any, ...], capability: tuple[int, int] = CAP
         capability: compute capability, major and minor.
 
     Raises:
-        ImportError: without numba-cuda; Numba's own errors for what does not compile.
+        ImportError: without numba-cuda; Numba's own errors for a function that does not compile.
     """
     import numba
 
     inner = bool(made.targetoptions.get("device"))
-    wanted = signature if inner else numba.void(*signature)  # what is launched returns nothing
+    wanted = signature if inner else numba.void(*signature)  # a launched kernel returns nothing
     with _target(capability):
         code, _ = _cuda().compile(
             made.py_func, wanted, cc=capability, device=inner, abi="numba", output="ptx", fastmath=True
@@ -136,10 +137,10 @@ def ptx(made: Any, signature: tuple[Any, ...], capability: tuple[int, int] = CAP
 
 @contextlib.contextmanager
 def _target(capability: tuple[int, int]) -> Iterator[None]:
-    """Name the target as NUMBA_FORCE_CUDA_CC does, and let numba-cuda do without NVRTC.
+    """Set the compute capability as NUMBA_FORCE_CUDA_CC does, and let numba-cuda run without NVRTC.
 
-    It is a library of 90 MB that compiles C++: numba-cuda asks it which targets there are, and looks for its file
-    together with those of the compiler that is wanted here.
+    NVRTC is a library of 90 MB that compiles C++. numba-cuda asks it for the list of targets, and looks for its file
+    together with the files of the compiler that is needed here.
     """
     from numba.cuda.core import config
 
@@ -151,4 +152,4 @@ def _target(capability: tuple[int, int]) -> Iterator[None]:
     finally:
         config.FORCE_CUDA_CC, cuda_paths._get_nvrtc_path = before
         if hasattr(cuda_paths.get_cuda_paths, "_cached_result"):
-            del cuda_paths.get_cuda_paths._cached_result  # it lacks NVRTC's file, which a launch wants
+            del cuda_paths.get_cuda_paths._cached_result  # it lacks NVRTC's file, which a launch needs

@@ -1,4 +1,4 @@
-"""Angles and oriented boxes in the plane. Scalar functions for kernels, and their plain faces for everyone else."""
+"""Angles, oriented boxes and clamping: scalar functions for kernels, and one numpy function for box corners."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def boxes_touch(ax, ay, acos, asin, alength, awidth, bx, by, bcos, bsin, blength
     """Whether two oriented boxes overlap, by the separating axis theorem (touching counts).
 
     Args:
-        ax, ay: centre of the first box [m]; acos, asin: of its yaw; alength, awidth: full sizes [m].
+        ax, ay: centre of the first box [m]; acos, asin: cosine and sine of its yaw; alength, awidth: full sizes [m].
         bx .. bwidth: the second box.
     """
     dx = bx - ax
     dy = by - ay
-    # The four axes that can separate two rectangles are their own sides' directions.
+    # The four axes that can separate two rectangles are the directions of their sides.
     c = abs(acos * bcos + asin * bsin)
     s = abs(acos * bsin - asin * bcos)
     if abs(dx * acos + dy * asin) > HALF * (alength + blength * c + bwidth * s):
@@ -40,7 +40,7 @@ def boxes_touch(ax, ay, acos, asin, alength, awidth, bx, by, bcos, bsin, blength
 
 
 def box_corners(x: float, y: float, yaw: float, length: float, width: float) -> np.ndarray:
-    """(4, 2) corners of a box, anticlockwise from front left; x, y is its centre [m]."""
+    """(4, 2) corners of a box, anticlockwise from the front left; x, y is its centre [m]."""
     forward = np.array([np.cos(yaw), np.sin(yaw)])
     left = np.array([-forward[1], forward[0]])
     signs = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * 0.5
@@ -66,5 +66,5 @@ def smoothstep(x):
 
 @kernel(inline=True)
 def clamp(value, low, high):  # type: ignore[no-untyped-def]
-    """`value` held between `low` and `high`."""
+    """`value` limited to the range from `low` to `high`."""
     return min(max(value, low), high)

@@ -1,10 +1,10 @@
-"""One decorator for every Numba kernel: float32, cached on disk by the sources' hash, releasing the GIL.
+"""The decorator of every Numba kernel: cached on disk by a hash of the sources, releasing the GIL.
 
-There is one machine code per kernel and types: kernels work on worlds [start, stop), and `parallel_for` gives ranges to
-threads. A `prange` twin of a kernel would be compiled apart and could round differently, and then a world's
-bytes would depend on the batch size.  Traps that this avoids: a callee edited in another file returns the old
-result from Numba's cache (the cache folder here is named after a hash of all kernel sources); serial and
-parallel dispatchers of one function share a cache entry.
+Kernels compute in float32. Each kernel has one machine code per set of argument types: it works on worlds [start,
+stop), and `parallel_for` gives ranges to threads. A second version with `prange` would be compiled separately and could
+round differently, so that a world's bytes would depend on the batch size.  This avoids two traps of Numba's cache: it
+returns the old result after a callee in another file was edited (the cache folder here is named after a hash of all
+kernel sources), and serial and parallel dispatchers of one function share a cache entry.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ import numpy as np
 from sim.core.cache import cache_root
 
 _PACKAGES = tuple(Path(__file__).parents[2] / name for name in ("sim", "scenarios", "policies", "dagger", "probes"))
-_APART = ("carla", "envs", "metrics", "viz")  # of sim: no kernel reads a constant of theirs
+_APART = ("carla", "envs", "metrics", "viz")  # packages of sim whose constants no kernel reads
 
 
 @functools.cache
 def kernel_cache() -> str:
-    """Folder of the compiled kernels, named after the sources they came from.
+    """Folder of the compiled kernels, named after a hash of their sources.
 
-    These are all modules with kernels, and those that kernels take constants from: the whole of `sim`, _APART apart.
+    The sources are all modules with kernels, and all modules that kernels read constants from: the whole of `sim`
+    except _APART.
     """
     digest = hashlib.sha256()
     for package in _PACKAGES:
@@ -42,22 +43,22 @@ def kernel_cache() -> str:
 
 
 def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) -> Any:
-    """Compile a function with Numba when it is first called, and keep the machine code on disk.
+    """Compile a function with Numba when it is first called, and cache the machine code on disk.
 
     Args:
-        inline: for small leaf functions: inlined in LLVM, where reference counting of arrays disappears.
+        inline: for small leaf functions: they are inlined in LLVM, which removes the reference counting of arrays.
     """
     if function is None:
         return functools.partial(kernel, inline=inline)
-    config: Any = numba.config  # typeshed does not know its settings
+    config: Any = numba.config  # typeshed lacks its settings
     before = config.CACHE_DIR
     config.CACHE_DIR = kernel_cache()
     try:
-        # A kernel that another one calls is always inlined. Otherwise the caller's machine code has a copy of its own,
-        # optimised in its place, and a process that has compiled both runs the callee's instead: results would differ
-        # in the last bit between the process that compiles and those that read the cache.
+        # A kernel that another kernel calls is always inlined. Otherwise the caller's machine code contains its own
+        # optimised copy, but a process that has compiled both runs the callee's code instead: results would differ in
+        # the last bit between the process that compiles and the processes that read the cache.
         options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "forceinline": True}
-        return numba.njit(cache=not inline, **options)(function)  # small ones live in their callers' cache entries
+        return numba.njit(cache=not inline, **options)(function)  # inline kernels are in their callers' cache entries
     finally:
         config.CACHE_DIR = before
 
@@ -68,10 +69,10 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 def parallel_for(run: Callable[[int, int], Any], worlds: int, threads: int, least: int = 16) -> None:
-    """Call run(start, stop) so that [0, worlds) is covered, on `threads` threads where that pays.
+    """Call run(start, stop) so that [0, worlds) is covered, on up to `threads` threads.
 
     Args:
-        least: a range smaller than this is not worth a thread.
+        least: smallest range that gets a thread of its own.
     """
     parts = min(threads, worlds // least)
     if parts < 2:

@@ -1,4 +1,4 @@
-"""How long work says how far it is, without knowing whether anybody looks."""
+"""A progress interface that library code reports to; the command line decides whether to show it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Where a loop says how far it is."""
+    """Receives the progress of a long loop."""
 
     def stage(self, text: str, total: float) -> None:
-        """A new stage of `total` units begins."""
+        """Begin a new stage of `total` units."""
 
     def advance(self, by: float, note: str = "") -> None:
-        """So many units more are done."""
+        """Report `by` more units as done."""
 
 
 class NoProgress:
-    """A `Progress` that says nothing."""
+    """A `Progress` that shows nothing."""
 
     def stage(self, text: str, total: float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def advance(self, by: float, note: str = "") -> None:
-        """Nothing."""
+        """Do nothing."""

@@ -1,7 +1,7 @@
-"""Intervals and tests in which the episode is the unit.
+"""Confidence intervals and significance tests in which the episode is the unit.
 
-Frames of one episode are near copies of each other: resampling them gives a "95 %" interval that covers the truth
-half of the time (tests/sim/test_statistics.py shows it).  So whatever is resampled or permuted here is episodes.
+Frames of one episode are near copies of each other: resampling frames gives a "95 %" interval that covers the truth
+half of the time (tests/sim/core/test_statistics.py shows it).  So every function here resamples or permutes episodes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _level(level: float) -> float:
 
 
 def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Score interval of a proportion; honest also for 0 of n and n of n.
+    """Wilson score interval of a proportion; valid also for 0 of n and n of n.
 
     Source: Wilson (1927), without continuity correction.
 
@@ -39,12 +39,12 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float,
     share, spread = successes / n, z * z / n
     centre = (share + 0.5 * spread) / (1.0 + spread)
     half = z * (share * (1.0 - share) / n + spread / (4.0 * n)) ** 0.5 / (1.0 + spread)
-    # The ends are exact in theory; rounding must not make 20 of 20 contradict a certainty.
+    # The ends are exact in theory; rounding must not make 20 of 20 contradict a proportion of 1.
     return (0.0 if successes == 0 else centre - half), (1.0 if successes == n else centre + half)
 
 
 def by_episode(values: np.ndarray, episodes: np.ndarray) -> np.ndarray:
-    """Mean over the frames of each episode: values (F, ...) and episode ids (F,) to (E, ...), ids ascending."""
+    """Mean over the frames of each episode: from values (F, ...) and episode ids (F,) to (E, ...), ids ascending."""
     values, episodes = np.asarray(values, float), np.asarray(episodes)
     if values.shape[:1] != episodes.shape:
         raise ValueError(f"{values.shape[:1]} values for {episodes.shape} episode ids; wanted one id for each value")
@@ -67,12 +67,12 @@ def cluster_bootstrap(
 
     Args:
         values: (E, ...) one row per episode; or (F, ...) one row per frame when `episodes` is given.
-        statistic: of the rows drawn; None is the mean (and much faster).
-        n: resamples, at least 100.
-        episodes: (F,) id of each frame's episode; a drawn episode brings all its frames.
+        statistic: function of the rows drawn; None is the mean (and much faster).
+        n: number of resamples, at least 100.
+        episodes: (F,) id of each frame's episode; a drawn episode contributes all its frames.
 
     Raises:
-        ValueError: for less than two episodes or too few resamples.
+        ValueError: for fewer than two episodes or too few resamples.
     """
     values = np.asarray(values, float)
     groups: list[np.ndarray] | None = None
@@ -101,15 +101,15 @@ def cluster_bootstrap(
 def max_t_permutation(
     statistic: Callable[[np.ndarray], np.ndarray], labels: np.ndarray, n: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """p-values over layers x time that hold for all of them together (Westfall and Young 1993, single step).
+    """p-values over layers x time, corrected for their number (max-T, Westfall and Young 1993, single step).
 
-    Labels are permuted across episodes, the statistic is computed everywhere, and its maximum is kept: each place
-    is held against the best that chance did anywhere.
+    Each permutation permutes the labels across episodes, computes the statistic everywhere and records its maximum.
+    The observed value at each place is compared with these maxima.
 
     Args:
-        statistic: labels (E,) to an array of any shape (layers x time), greater meaning more.
+        statistic: function from labels (E,) to an array of any shape (layers x time); greater means a stronger effect.
         labels: (E,) one per episode.
-        n: permutations.
+        n: number of permutations.
 
     Returns:
         The observed statistics, and p-values of the same shape, at least 1 / (n + 1).
@@ -121,7 +121,7 @@ def max_t_permutation(
 
 
 def holm_bonferroni(pvalues: np.ndarray) -> np.ndarray:
-    """p-values adjusted for their number (Holm 1979): reject where the result is at most the wanted error.
+    """p-values adjusted for their number (Holm 1979): reject where the result is at most the wanted error rate.
 
     Args:
         pvalues: (L,) in 0..1.

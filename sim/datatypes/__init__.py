@@ -1,1 +1,1 @@
-"""Data types: what the arrays of worlds, maps and actions hold."""
+"""Data types: the arrays of worlds, maps, actions and observations, and the settings of episodes."""

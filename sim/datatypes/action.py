@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Observation:
-    """What a policy sees.
+    """The observation of a policy: camera image and ego's speed.
 
     Args:
         camera: (B, H, W, 3) uint8, RGB.
@@ -22,12 +22,12 @@ class Observation:
 
 @dataclass(frozen=True)
 class Action:
-    """What a policy does.
+    """The action of a policy: steering angle, acceleration and gear.
 
     Args:
-        steer: (B,) float32, front wheel angle asked for [rad], positive to the left.
-        acceleration: (B,) float32, asked for in the direction of the gear [m/s^2]; negative brakes, either way.
-        reverse: (B,) bool, which gear: True drives backwards. None is forwards everywhere.
+        steer: (B,) float32, requested front wheel angle [rad], positive to the left.
+        acceleration: (B,) float32, requested in the direction of the gear [m/s^2]; negative brakes, in either gear.
+        reverse: (B,) bool, the gear: True drives backwards. None is forwards in every world.
     """
 
     steer: np.ndarray
@@ -48,7 +48,7 @@ class Action:
         )
 
     def spread(self, slots: np.ndarray, worlds: int) -> Action:
-        """This action in the given slots (S,) of so many worlds; the others are asked for nothing."""
+        """This action in the given slots (S,) of a batch of `worlds` worlds; steer and acceleration 0 in the others."""
         steer, acceleration = np.zeros(worlds, np.float32), np.zeros(worlds, np.float32)
         steer[slots], acceleration[slots] = self.steer, self.acceleration
         reverse = None

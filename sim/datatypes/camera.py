@@ -1,4 +1,4 @@
-"""The camera's settings: size of its pictures, field of view and mounting."""
+"""The camera's settings: image size, field of view and mounting."""
 
 from __future__ import annotations
 

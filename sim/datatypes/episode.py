@@ -1,7 +1,7 @@
-"""Frozen settings of a world, in SI units: every number is said here once.
+"""The settings of one episode, a concrete draw from a scenario, as frozen dataclasses in SI units.
 
-An `Episode` is one concrete draw from a scenario: no ranges, no formulas, nothing left to chance. It is plain
-data, so a demonstration can store it and any backend can rebuild the same world from it.
+An `Episode` has no ranges, no formulas and nothing left to chance. It is plain data, so a demonstration can store it
+and any backend can rebuild the same world from it.
 """
 
 from __future__ import annotations
@@ -40,14 +40,15 @@ class Weather:
 
 @dataclass(frozen=True)
 class WeatherChange:
-    """The weather turns: some of its numbers go to new values, evenly. `sim.world.weather_schedule` says what that
-    comes to.
+    """A weather change during an episode: some fields move linearly to new values.
+
+    `sim.world.weather_schedule` computes the weather at any time.
 
     Args:
-        at: when it begins, after the start of the episode [s].
-        over: how long it takes [s]; 0 changes all at once.
-        to: (field, new value) of what changes, and of nothing else; in the order of WEATHER_FIELDS.
-        name: what the scenario calls it.
+        at: when the change begins, after the start of the episode [s].
+        over: how long it takes [s]; 0 changes the fields at once.
+        to: (field, new value) of the fields that change, in the order of WEATHER_FIELDS.
+        name: its name in the scenario.
     """
 
     at: float
@@ -58,15 +59,15 @@ class WeatherChange:
 
 @dataclass(frozen=True)
 class Script:
-    """What an actor does on cue: stand, and then follow a path.
+    """A scripted actor: it stands still until a trigger, and then follows a path.
 
     Args:
-        path: points (forward, left) [m] from where the actor stands, in its own frame.
-        speed: along it [m/s]; means nothing where there are speeds.
-        after, within, near_junction, past: the cue, one of them: so long after the episode's start [s]; ego comes this
-            near [m]; ego's rear axle has so many metres left to its junction's edge; it is so far behind that edge [m].
-        speeds: of every leg of the path [m/s]; the actor speeds up and brakes from one to the next, and stops at the
-            path's end.
+        path: points (forward, left) [m] relative to the actor's starting pose.
+        speed: along the path [m/s]; ignored where `speeds` are given.
+        after, within, near_junction, past: the trigger, one of them: time since the episode's start [s]; distance to
+            ego [m]; distance that ego's rear axle has left to its junction's edge [m]; distance beyond that edge [m].
+        speeds: speed on every leg of the path [m/s]; the actor accelerates and brakes from one to the next, and stops
+            at the path's end.
     """
 
     path: tuple[tuple[float, float], ...]
@@ -80,12 +81,12 @@ class Script:
 
 @dataclass(frozen=True)
 class TrafficSpec:
-    """Traffic that lives on the map, besides the actors that a scenario names.
+    """Background traffic: vehicles, pedestrians and parked cars besides the actors that a scenario names.
 
     Args:
-        vehicles, walkers: how many move about; parked: how many stand in parking lanes.
+        vehicles, walkers: number of moving vehicles and of pedestrians; parked: number of cars in parking lanes.
         vans, trucks, bicycles: shares of the vehicles; the rest are cars.
-        lights: whether traffic lights are in order.
+        lights: whether traffic lights work.
     """
 
     vehicles: int = 0
@@ -100,7 +101,7 @@ class TrafficSpec:
         """Kind -> share of the vehicles.
 
         Raises:
-            ValueError: for shares of more than 1 in all.
+            ValueError: for a share below 0, or shares of more than 1 in all.
         """
         rest = 1.0 - self.vans - self.trucks - self.bicycles
         if min(self.vans, self.trucks, self.bicycles) < 0.0 or rest < -1e-9:
@@ -110,37 +111,36 @@ class TrafficSpec:
 
     @property
     def slots(self) -> int:
-        """How many slots of a world the traffic takes."""
+        """The number of actor slots that the traffic takes."""
         return self.vehicles + self.walkers + self.parked
 
 
 @dataclass(frozen=True)
 class ActorSpec:
-    """Another road user, placed relative to the junction so that any map can hold it.
+    """An actor of a scenario: a road user or obstacle, placed relative to the junction so that any map can hold it.
 
     Args:
-        name: what the scenario calls it.
-        kind: one of BODIES.
-        colour: packed 0xRRGGBB; of a walker's clothes, of a cyclist's shirt and frame, and of no cone.
-        arm: the arm of the junction, or of another place of decision, that it is on.
+        name: its name in the scenario.
+        kind: one of `sim.actors.kinds.BODIES`.
+        colour: packed 0xRRGGBB: a pedestrian's clothes, a cyclist's shirt and frame; cones ignore it.
+        arm: the arm of the junction, or of another decision point, that it is on.
         lane: "inbound" (towards the junction) or "outbound" (away from it).
         distance: of its rear axle from the junction's edge along that lane [m].
         side: metres to the right of the lane's centre line; a parked car stands on the verge.
         speed: 0 parks it; otherwise it follows its lane at this speed [m/s].
         present: False leaves the place empty (twins flip this without moving anything else).
-        script: what it does on cue; its speed is then the script's.
-        turn: "left", "right" or "straight": it drives at its speed through the junction by that way out of its arm, and
-            leaves; empty: it keeps to its lane.
-        stop_duration: how long it stands at its line, a metre before the junction's edge [s]; None where it does not
-            stop.
-        takes_turns: it takes turns there with ego and everybody else who queues, see `sim.traffic.all_way_stop`.
-        arrival_offset: by how much it comes to its line before ego nominally comes to its own [s], below 0 after it;
-            one that does not stop enters the junction then. Its distance follows, see `sim.traffic.arrival_timing`.
-            None: it starts where `distance` says.
-        tailgates: it drives behind ego at this gap [m], wherever ego goes; arm, lane, distance and speed mean nothing.
-        yield_timeout: it stops at its line for ego, where that is near or in the place: until ego has come out of it,
-            or has stood at its own line for so long [s]. None: it does not.
-        bay: it stands parked in the map's bay of that number, counted from 1 as ego passes them; 0 where in none.
+        script: its trigger and path; its speed is then the script's.
+        turn: "left", "right" or "straight": it drives at its speed from its arm through the junction with this turn,
+            and leaves; empty: it stays in its lane.
+        stop_duration: how long it stops at its line, a metre before the junction's edge [s]; None: it does not stop.
+        takes_turns: it takes turns with ego and all other queuing actors, see `sim.traffic.all_way_stop`.
+        arrival_offset: time by which it reaches its line before ego nominally reaches its own [s], below 0 after it;
+            an actor that does not stop enters the junction at that time. The start distance is computed from it, see
+            `sim.traffic.arrival_timing`. None: it starts at `distance`.
+        tailgates: it drives behind ego at this gap [m], wherever ego goes; arm, lane, distance and speed are ignored.
+        yield_timeout: it stops at its line and yields to ego while ego is near or inside the decision point, until ego
+            has left it, or has stood at its own line for this long [s]. None: it does not yield.
+        bay: number of the parking bay that it is parked in, counted from 1 in the order that ego passes them; 0: none.
     """
 
     name: str
@@ -163,24 +163,24 @@ class ActorSpec:
 
     @property
     def sent(self) -> bool:
-        """Whether `sim.traffic.route_follower` drives it."""
+        """Whether it is on a scripted route or tailgates ego, driven by `sim.traffic.route_follower`."""
         return bool(self.turn) or self.tailgates is not None
 
 
 @dataclass(frozen=True)
 class SignSpec:
-    """A sign beside the road, on a post, facing those who drive towards the junction.
+    """A sign on a post beside the road that faces traffic driving towards the junction.
 
     Args:
-        name: what the scenario calls it.
+        name: its name in the scenario.
         kind: one of `sim.actors.signs.SIGN_KINDS`: "text" for a board with words, else a traffic sign.
         text: the words of a board; empty for traffic signs.
-        colour: one of `sim.render.assets.sign_art.BOARD_COLOURS`; font: one of `sim.render.assets.sign_art.FONTS`; of
+        colour: one of `sim.render.assets.sign_art.BOARD_COLOURS`; font: one of `sim.render.assets.sign_art.FONTS`;
             boards only.
         arm: the arm of the junction that it stands on.
         distance: of its post from the junction's edge [m].
         side: metres to the right of the inbound lane's middle.
-        weathering: dirt, scratches and fading, 0 (new) to 1; where they are follows from the episode's seed.
+        weathering: dirt, scratches and fading, 0 (new) to 1; the episode's seed decides where they are.
         present: False leaves the place empty (twins flip this without moving anything else).
     """
 
@@ -198,15 +198,15 @@ class SignSpec:
 
 @dataclass(frozen=True)
 class MapSpec:
-    """Which map, and which junction of it.
+    """The map of an episode, and the junction of it.
 
     Args:
         generate: name of a generator in `sim.road.generators.registry`, or None when `file` is given.
         parameters: keyword arguments of the generator, sorted by name.
-        file: path of an OpenDRIVE file as the scenario wrote it, or None.
-        sha256: of that file's bytes, so that a demonstration never meets another file of the same name.
-        junction: index into the file's junctions of the wanted kind.
-        kind: of the place of decision: "t" or "x", or one of `sim.road.generators.registry.DECISION_POINTS`.
+        file: path of an OpenDRIVE file as written in the scenario, or None.
+        sha256: of that file's bytes, so that a demonstration is never replayed on another file of the same name.
+        junction: index into the map's junctions of this kind.
+        kind: of the decision point: "t" or "x", or one of `sim.road.generators.registry.DECISION_POINTS`.
     """
 
     generate: str | None = "t_junction"
@@ -219,14 +219,14 @@ class MapSpec:
 
 @dataclass(frozen=True)
 class DecisionSpec:
-    """How a decision that is no way out of a junction shows in a drive; `sim.world.decision_detectors` reads it.
+    """How to detect a decision that is no turn at a junction; `sim.world.decision_detectors` detects it.
 
     Args:
         kind: one of `sim.world.decision_detectors.DETECTORS`.
-        actors: whom ego goes before or after, by name; of the kinds that read an order.
-        begin, end: the stretch of ego's way that is looked at, from the edge of the place of decision on [m]; negative
-            before it. Of the kinds that read a speed.
-        below: the speed under which ego has slowed [m/s]; of these kinds, too.
+        actors: names of the actors that ego goes before or after; for kinds that detect an order.
+        begin, end: the stretch of ego's route that is examined, as distances beyond the edge of the decision point [m];
+            negative before it. For kinds that detect a speed.
+        below: the speed under which ego has slowed [m/s]; for the same kinds.
     """
 
     kind: str
@@ -238,11 +238,11 @@ class DecisionSpec:
 
 @dataclass(frozen=True)
 class DriverState:
-    """How the demonstrator is in an episode; nobody else is told.
+    """The driver state of the expert in an episode: drowsy or in a hurry. No other policy receives it as an input.
 
     Args:
-        drowsy: whether it grows drowsy: it weaves, and reacts late; onset: when that begins [s].
-        hurry: whether it drives faster than it would, and no different otherwise.
+        drowsy: whether it becomes drowsy: it weaves and reacts late; onset: when that begins [s].
+        hurry: whether it drives faster; nothing else about its driving changes.
     """
 
     drowsy: bool = False
@@ -250,7 +250,7 @@ class DriverState:
     hurry: bool = False
 
 
-HURRY_FACTOR = 1.3  # times the speed of others that one in a hurry likes to drive
+HURRY_FACTOR = 1.3  # desired speed of a driver in a hurry, as a multiple of the usual desired speed
 
 
 @dataclass(frozen=True)
@@ -259,24 +259,24 @@ class Episode:
 
     Args:
         scenario: its name.
-        seed: of the world's own chance (rain drops); also the draw's name.
-        map: where.
+        seed: of the world's own random numbers (rain drops); it also identifies the draw.
+        map: the map and its junction.
         arm: the arm that ego starts on.
         distance: of ego's rear axle from the junction's edge [m].
         speed: of ego at the start [m/s].
         weather: at the start.
-        actors: the others.
+        actors: the other actors.
         time_limit: [s].
-        finish: metres beyond the junction at which ego has arrived [m].
-        signs: boards and traffic signs beside the road; `to_dict` leaves them out where there are none.
-        traffic: who else lives on the map; left out of `to_dict` where there is none.
-        changes: of the weather, later; `to_dict` leaves them out where there are none.
-        route: keypoints x, y [m] of a way over the map's lanes, driven instead of a turn at a junction: ego starts at
-            the first and has arrived at the last (`sim.road.graph.keypoint_route`). Where there are some, `arm`,
-            `distance`, `finish` and the map's junction mean nothing; `to_dict` leaves them out where there are none.
-        way: the one way out that ego is to take, a word of DECISIONS; "" where it chooses. Left out of `to_dict` then.
-        decision_spec: how the decision shows; None, which `to_dict` leaves out, for the way out that was taken.
-        driver_state: of the demonstrator; None, which `to_dict` leaves out, where the scenario knows none.
+        finish: distance beyond the junction at which ego has arrived [m].
+        signs: boards and traffic signs beside the road; `to_dict` omits them where there are none.
+        traffic: background traffic; `to_dict` omits it where there is none.
+        changes: of the weather during the episode; `to_dict` omits them where there are none.
+        route: keypoints x, y [m] of a route over the map's lanes, driven instead of a turn at a junction: ego starts at
+            the first and has arrived at the last (`sim.road.graph.keypoint_route`). With keypoints, `arm`, `distance`,
+            `finish` and the map's junction are ignored; `to_dict` omits the route where there are none.
+        way: the route that ego must take, a word of DECISIONS; "", which `to_dict` omits, where ego chooses.
+        decision_spec: how the decision is detected; None, which `to_dict` omits, where it is the turn that ego took.
+        driver_state: of the expert; None, which `to_dict` omits, where the scenario defines none.
     """
 
     scenario: str
@@ -300,12 +300,12 @@ class Episode:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data; `Episode.from_dict` is its inverse."""
         data = asdict(self)
-        # an episode without them is stored as before there were any
+        # an episode without these is stored as it was before they were added to the format
         for name in ("signs", "changes", "traffic", "route", "way", "decision_spec", "driver_state"):
             if not data[name]:
                 del data[name]
         for actor in data["actors"]:
-            for name in _LATER:  # what came into the files' language later
+            for name in _LATER:  # fields that were added to the format later
                 if actor[name] == _DEFAULTS[name]:
                     del actor[name]
             for name in ("near_junction", "past", "speeds"):
@@ -318,7 +318,7 @@ class Episode:
         """Rebuild from `to_dict`'s data.
 
         Raises:
-            ValueError: naming fields that are unknown.
+            ValueError: naming the unknown fields.
         """
         known = {f.name for f in fields(cls)}
         if unknown := sorted(set(data) - known):

@@ -1,4 +1,4 @@
-"""Road maps as arrays: ground, paths, routes, junctions."""
+"""Road maps as arrays: ground, paths, routes, junctions and scenery."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sim.datatypes.vocabulary import ROUTE_SPACING
 
 @dataclass(frozen=True)
 class Ground:
-    """What lies underfoot: a picture pyramid for cameras and a class raster for wheels.
+    """The ground of a map: an image pyramid for cameras and a raster of surface classes for wheels.
 
     Row 0 is the smallest y, column 0 the smallest x; texel (r, c) of level l covers the square whose lower
     corner is origin + texel * 2**l * (c, r).
@@ -20,8 +20,8 @@ class Ground:
     Args:
         origin: (2,) world x, y of the lower corner [m].
         texel: side of a level-0 texel [m].
-        levels: (H_l, W_l, 4) uint8 each; RGB in daylight when dry, A = how far rain darkens it and makes it
-            shine (255 asphalt, 0 grass). Level l+1 is level l averaged 2 x 2.
+        levels: (H_l, W_l, 4) uint8 each; RGB in dry daylight, A = how much rain darkens it and makes it shine
+            (255 asphalt, 0 grass). Level l+1 is level l averaged 2 x 2.
         surface: (H_s, W_s) uint8, indices into SURFACES.
         surface_texel: side of a surface texel [m]; same origin.
     """
@@ -35,7 +35,7 @@ class Ground:
 
 @dataclass(frozen=True)
 class Path:
-    """A line to drive along, resampled at ROUTE_SPACING.
+    """A line to drive along, with points ROUTE_SPACING apart.
 
     Args:
         points: (K, 4) float32: x, y [m], yaw [rad] (unwrapped along the path), curvature [1/m].
@@ -51,16 +51,16 @@ class Path:
 
 @dataclass(frozen=True)
 class Route:
-    """One way through a junction: the inbound lane, the connecting lane and the outbound lane as one path.
+    """One route through a junction: the inbound lane, the connecting lane and the outbound lane as one path.
 
-    Or one way over a composed place: its junction begins at the edge of the first and ends with the last turn, or it is
-    a stretch of street. Or one way through many junctions, where keypoints say it (`sim.road.graph.keypoint_route`):
-    then it is all "straight", and its junction ends where ego has arrived.
+    It can also be a route through a composed decision point: then the junction begins at the edge of the first junction
+    and ends with the last turn, or is a stretch of street. Or it is a route along keypoints through many junctions
+    (`sim.road.graph.keypoint_route`): then its decision is "straight", and its junction ends where ego has arrived.
 
     Args:
-        path: the whole way.
-        origin: name of the arm it comes from.
-        target: name of the arm it leaves by.
+        path: the whole line.
+        origin: name of the arm where it begins.
+        target: name of the arm where it ends.
         decision: index into DECISIONS.
         junction_in: distance along the path at which the junction begins [m].
         junction_out: distance along the path at which it ends [m].
@@ -79,8 +79,9 @@ class Arm:
     """One road that meets a junction.
 
     Args:
-        name: south, west, east or north: as seen with the stem (or the first arm) at the bottom of the page. A composed
-            place has others besides: exit1, exit2, ... at side roads, southwest, northwest, ... behind two turns.
+        name: south, west, east or north, with the stem (or the first arm) at the bottom of the page. A composed
+            decision point has others as well: exit1, exit2, ... for side roads, southwest, northwest, ... after two
+            turns.
         inbound: lane towards the junction; ends at the junction's edge.
         outbound: lane away from it; begins at the junction's edge.
         lane_width: [m].
@@ -94,10 +95,10 @@ class Arm:
 
 @dataclass(frozen=True)
 class Junction:
-    """Where roads meet, or another place of decision. What its kind says:
+    """A junction of roads, or another decision point.
 
-    "t": three arms of which one, the stem (south), offers left and right only; "x": four arms; "other": any others;
-    "exits", "legs", "passage", "bays", "street": composed of more than a junction, or of none, see
+    Its kind is "t": three arms of which one, the stem (south), offers left and right only; "x": four arms; "other": any
+    other junction; or "exits", "legs", "passage", "bays", "street": composed of several junctions, or of none, see
     `sim.road.graph.decision_points`.
     """
 
@@ -121,13 +122,13 @@ class RoadMap:
     """An OpenDRIVE file compiled to arrays.
 
     Args:
-        name: for people.
+        name: for messages and displays.
         digest: SHA-256 of the OpenDRIVE text and of the compiler's version; the cache key.
-        ground: pictures and classes of the ground.
+        ground: image and surface classes of the ground.
         junctions: every junction with at least three arms.
-        scenery: (M, 8) float64, SCENERY_COLUMNS (float64 so that a 24-bit appearance survives).
-        skyline: (512,) float32, height of the far horizon's silhouette over azimuth 0..2 pi [rad of elevation].
-        opendrive: the text it was compiled from, as CARLA can load it.
+        scenery: (M, 8) float64, SCENERY_COLUMNS (float64 so that a 24-bit appearance is exact).
+        skyline: (512,) float32, elevation of the distant silhouette over azimuth 0..2 pi [rad].
+        opendrive: the text that it was compiled from, which CARLA can load.
     """
 
     name: str
@@ -140,17 +141,18 @@ class RoadMap:
 
 
 class MapArrays(NamedTuple):
-    """Every map of a fleet, laid end to end for the kernels. Built by `sim.road.map.map_batch`; read-only.
+    """The maps of a batch of worlds, concatenated for the kernels. Built by `sim.road.map.map_batch`; read-only.
 
     texels (X, 4) u8; level_start (M, L) i64 row of texels at which a level begins (-1: no such level);
     level_shape (M, L, 2) i32 rows, columns; ground_origin (M, 2) f32; ground_texel (M,) f32;
     surface (Y,) u8; surface_start (M,) i64; surface_shape (M, 2) i32; surface_texel (M,) f32;
-    scenery (K, 8) f64, of each map its own and then its traffic lights, whose appearance is their plan;
+    scenery (K, 8) f64, for each map its scenery and then its traffic lights, whose appearance is their signal plan;
     scenery_start (M + 1,) i64; skyline (M, 512) f32;
     points (P, 4) f32 all paths; path_start (Q + 1,) i64; junction_in, junction_out (Q,) f32, decision (Q,) i32;
-    gate_start (Q + 1,) i64, gate_s (G,) f32 [m], gate_kind, gate_plan (G,) i32: lights and signs along every route, see
-    `sim.road.map.stop_lines`; cell_first (M,) i64, cell_shape (M, 2) i32, cell_origin (M, 2) f32, cell_start,
-    cell_items i32, boxes (K, 6) f32, box_kind (K,) i32: what can be run into, see `sim.road.map.obstacle_grid`.
+    gate_start (Q + 1,) i64, gate_s (G,) f32 [m], gate_kind, gate_plan (G,) i32: lights, stop and yield signs along
+    every route, see `sim.road.map.stop_lines`; cell_first (M,) i64, cell_shape (M, 2) i32, cell_origin (M, 2) f32,
+    cell_start, cell_items i32, boxes (K, 6) f32, box_kind (K,) i32: static obstacles, see
+    `sim.road.map.obstacle_grid`.
     """
 
     texels: np.ndarray

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Simulation:
-    """How time passes.
+    """The length of a tick and the number of actor slots of a world.
 
     Args:
         tick: length of a tick, the time between two actions [s].
         substeps: integration steps in a tick.
-        actors: room for actors in every world, ego included; signs and traffic get slots beyond where those are taken.
-        slots: so many there are from the start (N), if that is more: where the traffic's number is drawn, room for the
-            most of it gives all episodes one shape.
+        actors: actor slots of every world, ego included; where these are full, signs and traffic get further slots.
+        slots: least number of slots (N) from the start: where the amount of traffic is drawn, slots for the largest
+            amount give the arrays of all episodes one shape.
     """
 
     tick: float = 0.1

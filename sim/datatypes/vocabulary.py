@@ -1,4 +1,4 @@
-"""Vocabularies: the names behind the numbers in arrays, and their numbers."""
+"""Vocabularies: the names of the integer codes in arrays, such as weather fields, kinds and decisions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ WEATHER_FIELDS: tuple[str, ...] = (
     "mie_scattering_scale", "rayleigh_scattering_scale", "dust_storm",
 )  # fmt: skip
 WEATHER_INDEX: dict[str, int] = {name: i for i, name in enumerate(WEATHER_FIELDS)}
-# What the ground is made of (`Ground.surface`); DRIVABLE ones may carry a wheel.
+# Classes of ground (`Ground.surface`); vehicles may drive on the DRIVABLE ones.
 SURFACES: tuple[str, ...] = ("offmap", "road", "junction", "shoulder", "parking", "pavement", "verge")
 SURFACE: dict[str, int] = {name: i for i, name in enumerate(SURFACES)}
 DRIVABLE: tuple[int, ...] = (SURFACE["road"], SURFACE["junction"], SURFACE["shoulder"], SURFACE["parking"])
-# What stands in a world: actors (they may move) and scenery (it belongs to the map).
+# Kinds of objects in a world: actors (they may move) and scenery (it belongs to the map).
 KINDS: tuple[str, ...] = (
     "none", "car", "van", "truck", "building", "house", "tree", "lamp", "fence", "bicycle", "walker", "cone", "light",
     "barrier", "raised_barrier", "ball",
@@ -23,9 +23,8 @@ KINDS: tuple[str, ...] = (
 KIND: dict[str, int] = {name: i for i, name in enumerate(KINDS)}
 OUTCOMES: tuple[str, ...] = ("running", "arrived", "collision", "off_road", "timeout", "deviated")
 OUTCOME: dict[str, int] = {name: i for i, name in enumerate(OUTCOMES)}
-# What a driver can decide and a drive can show; `Route.decision` and `World.shown_decision` are indices into this.
-# First the ways out of a junction, then what is done where there is none, then numbered choices, then two turns in a
-# row.
+# The decisions of a driver; `Route.decision` and `World.shown_decision` are indices into this.
+# First the turns at a junction, then decisions without a turn, then numbered choices, then two turns in a row.
 TURNS: tuple[str, ...] = ("left", "right", "straight")
 DECISIONS: tuple[str, ...] = (
     *TURNS,
@@ -37,7 +36,7 @@ DECISIONS: tuple[str, ...] = (
 DECISION: dict[str, int] = {name: i for i, name in enumerate(DECISIONS)}
 UNDECIDED = -1
 ROUTE_SPACING = np.float32(0.5)  # [m] between neighbouring points of every path in a PathTable
-# The fields of a World that are one whole number a world.
+# The fields of a World that hold one integer per world.
 PER_WORLD: tuple[str, ...] = (
     "tick", "seed", "map", "outcome", "shown_decision", "time_limit", "clock", "collided_with", "red_lights",
     "stop_signs", "stopped_at_line",

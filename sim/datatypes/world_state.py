@@ -1,4 +1,4 @@
-"""The state of B worlds as flat arrays, which every part of the project exchanges.
+"""The ground-truth state of a batch of worlds as flat arrays, which every part of the project exchanges.
 
 World frame: x east, y north, yaw anticlockwise, SI units and radians (ISO 8855: x forward, y left in the
 vehicle's own frame).  Batch axis first: B worlds, T ticks, N actors (actor 0 is ego), R routes, H W pixels.
@@ -11,22 +11,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-# ------------------------------------------------------------------------------- what the kernels work upon
+# --------------------------------------------------------------------------------- the state of the kernels
 
 
 class World(NamedTuple):
-    """The truth about B worlds, as the kernels hold it: everything a frame is drawn from and stepped from.
+    """The ground-truth state of B worlds: everything that rendering and stepping a world reads.
 
     Per world: tick (B,) i32; seed (B,) u32; map (B,) i32; weather (B, 14) f32 in WEATHER_FIELDS order;
     outcome (B,) i32; shown_decision (B,) i32; time_limit (B,) i32 [ticks]; clock (B,) i32 of the traffic lights [ms],
-    negative where they are off; collided_with (B,) i32, the kind of what ego has hit, 0 for nothing; red_lights,
-    stop_signs (B,) i32, how many it drove over without leave; stopped_at_line (B,) i32, 1 where it has stopped before
-    the stop line that comes next. Per actor (B, N): x, y [m], yaw [rad] of the rear axle, speed (below 0 backwards)
-    [m/s], steer (front wheel angle) [rad], acceleration (of speed, mean over the last tick) [m/s^2], length, width,
-    height, wheelbase, overhang (rear axle to rear bumper) [m] f32; kind i32 (index into KINDS, 0 where there is no
-    actor), appearance i32 (packed 0xRRGGBB); path i32 (row of the Bank's paths that it follows, -1 if none), path_s f32
-    [m], target_speed f32 [m/s]. Whoever is sent through the junction (`sim.traffic.route_follower`) has the path -2 -
-    decision, and its path_s is what is left to its line [m], below 0 behind it.
+    negative where they are off; collided_with (B,) i32, the kind of object that ego has hit, 0 for none; red_lights,
+    stop_signs (B,) i32, the number of red lights and stop signs that ego has run; stopped_at_line (B,) i32, 1 where ego
+    has stopped before the next stop line. Per actor (B, N): x, y [m], yaw [rad] of the rear axle, speed (below 0
+    backwards) [m/s], steer (front wheel angle) [rad], acceleration (of speed, mean over the last tick) [m/s^2], length,
+    width, height, wheelbase, overhang (rear axle to rear bumper) [m] f32; kind i32 (index into KINDS, 0 where there is
+    no actor), appearance i32 (packed 0xRRGGBB); path i32 (row of the `MapArrays` paths that it follows, -1 if none),
+    path_s f32 [m], target_speed f32 [m/s]. An actor on a scripted route (`sim.traffic.route_follower`) has the path
+    -2 - decision, and its path_s is the distance left to its stop line [m], below 0 beyond it.
     Per route of ego (B, R): route i32 (path row, -1 if none), route_s f32 progress [m],
     route_offset f32 signed distance to the left of the route [m].
     """

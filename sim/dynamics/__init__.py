@@ -1,1 +1,1 @@
-"""Vehicle dynamics: the bicycle model, friction, impairment."""
+"""Vehicle dynamics: the bicycle model, road friction, drowsy steering and signed acceleration."""

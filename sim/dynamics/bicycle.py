@@ -1,9 +1,9 @@
-"""The bicycle, and what lies between a pedal and the road: lag, grip, gears.
+"""The kinematic bicycle model, with actuator lag, tyre friction and a reverse gear for ego.
 
-The pose is the rear axle (Rajamani, Vehicle Dynamics and Control, 2.2, with the reference point moved to the rear
-axle, where the slip angle is zero).  A step takes the midpoint yaw, second order in the tick.  `bicycle` moves those
-who are simply where they are meant to be; `drive` moves ego.  Speed and acceleration are along the vehicle's own
-axis: a speed below 0 rolls backwards.
+The pose is that of the rear axle (Rajamani, Vehicle Dynamics and Control, 2.2, with the reference point moved to the
+rear axle, where the slip angle is zero).  A step uses the midpoint yaw, second order in the tick.  `bicycle` moves the
+other actors, without lag and friction; `drive` moves ego.  Speed and acceleration are along the vehicle's own axis: a
+speed below 0 is backwards.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ ONE = np.float32(1.0)
 TWO = np.float32(2.0)
 G = np.float32(GRAVITY)
 
-# Peak adhesion of tyres: the middle of the ranges that Wong (Theory of Ground Vehicles, average values of the
+# Peak friction of tyres: the middle of the ranges that Wong (Theory of Ground Vehicles, average values of the
 # coefficient of road adhesion, after Taborek, 1957) gives for dry asphalt, 0.8 to 0.9, and for wet asphalt, 0.5 to 0.7.
 DRY_GRIP = np.float32(0.85)
 WET_GRIP = np.float32(0.6)
-# Of grip * g, what a bend leaves to the brakes if they ask for it: with nothing left, one who brakes with the wheel
-# turned too far would slide on for ever at full speed. Chosen, not measured; a bend still gets 92 % of the grip.
+# Share of grip * g that a bend always leaves for braking: with nothing left, a car that brakes with the wheel turned
+# too far would slide on for ever at full speed. Chosen, not measured; a bend still gets 92 % of the grip.
 BRAKES_SHARE = np.float32(0.4)
 
 # Columns of `limits_of`.
@@ -34,7 +34,7 @@ MAX_STEER, STEER_RATE, MAX_ACCELERATION, MAX_BRAKING, MAX_SPEED, MAX_REVERSE, LA
 
 
 def limits_of(vehicle: Vehicle) -> np.ndarray:
-    """(7,) float32: what a vehicle can do, as `drive` reads it."""
+    """(7,) float32: the limits of a vehicle, as `drive` reads them."""
     return np.array(
         [vehicle.max_steer, vehicle.steer_rate, vehicle.max_acceleration, vehicle.max_braking, vehicle.max_speed,
          vehicle.max_reverse_speed, vehicle.lag], np.float32,
@@ -43,14 +43,14 @@ def limits_of(vehicle: Vehicle) -> np.ndarray:
 
 @kernel(inline=True)
 def stopping_speed(speed, left, braking, dt):  # type: ignore[no-untyped-def]
-    """The speed [m/s] a tick later from which `braking` [m/s^2] still stops within what is then left of `left` [m]."""
+    """The highest speed [m/s] after the next tick from which `braking` [m/s^2] still stops within `left` [m] of now."""
     half = HALF * braking * dt
     return max(np.sqrt(max(half * half + TWO * (braking * left - half * speed), ZERO)) - half, ZERO)
 
 
 @kernel(inline=True)
 def advance_on_arc(x, y, yaw, speed, speed_after, curvature, dt):  # type: ignore[no-untyped-def]
-    """Roll for `dt` [s] on a circle of so much curvature [1/m] while the speed changes evenly; either way.
+    """Move for `dt` [s] on a circle of this curvature [1/m] while the speed changes linearly, forwards or backwards.
 
     Returns:
         x, y [m], yaw [rad] afterwards.
@@ -63,7 +63,7 @@ def advance_on_arc(x, y, yaw, speed, speed_after, curvature, dt):  # type: ignor
 
 @kernel(inline=True)
 def bicycle(x, y, yaw, speed, steer, acceleration, wheelbase, dt):  # type: ignore[no-untyped-def]
-    """Move one vehicle on by `dt` [s]; it never rolls backwards.
+    """Move one vehicle by `dt` [s]; it never moves backwards.
 
     Returns:
         x, y [m], yaw [rad], speed [m/s] afterwards.
@@ -81,15 +81,16 @@ def grip_of(wetness):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def friction_circle(sideways, along):  # type: ignore[no-untyped-def]
-    """Share out the friction circle (Rajamani, chapter 13); all in units of grip * g, none below 0.
+    """Share the friction circle between a bend and the brakes (Rajamani, chapter 13).
 
-    A bend takes what it wants, up to the circle less what the brakes are sure of; the rest is left along the car.
+    All values are in units of grip * g and at least 0. The bend gets what it needs, up to the circle less the share
+    reserved for braking; the rest is left along the car.
 
     Args:
-        sideways: what the wheel's angle wants at this speed; along: what the brakes want.
+        sideways: acceleration that the wheel's angle needs at this speed; along: acceleration that the brakes request.
 
     Returns:
-        sideways held, and what is left along: their squares sum to 1 at most.
+        The acceleration granted sideways, and the one left along the car: their squares sum to 1 at most.
     """
     kept = min(along, BRAKES_SHARE)
     most = np.sqrt((ONE - kept) * (ONE + kept))
@@ -100,10 +101,10 @@ def friction_circle(sideways, along):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def grip_limited(curvature, speed, along, hold):  # type: ignore[no-untyped-def]
-    """The curvature that tyres hold at a speed, and the acceleration that they have left along the car.
+    """The curvature that the tyres can hold at a speed, and the acceleration that they have left along the car.
 
     Args:
-        curvature: that the wheel's angle wants [1/m]; speed [m/s]; along: braking wanted [m/s^2], not below 0.
+        curvature: of the wheel's angle [1/m]; speed [m/s]; along: requested braking [m/s^2], not below 0.
         hold: grip * g [m/s^2].
     """
     wanted = speed * speed * abs(curvature) / hold
@@ -118,13 +119,13 @@ def longitudinal_step(speed, acceleration, gear, pedal, curvature, hold, limits,
     """Speed after one step of `h` [s], and the curvature driven.
 
     Args:
-        acceleration: that engine and brakes deliver [m/s^2]; gear: 1 or -1; pedal: asked for, below 0 brakes [m/s^2].
+        acceleration: delivered by engine and brakes [m/s^2]; gear: 1 or -1; pedal: requested, below 0 brakes [m/s^2].
     """
-    if speed == ZERO:  # only the engine moves a standing car, only where the gear points, only as hard as asked
+    if speed == ZERO:  # only the engine moves a standing car, in the gear's direction, at most as hard as requested
         acceleration = gear * clamp(gear * acceleration, ZERO, max(pedal, ZERO))
     after = clamp(speed + acceleration * h, -limits[MAX_REVERSE], limits[MAX_SPEED])
     if (speed > ZERO and after < ZERO) or (speed < ZERO and after > ZERO):
-        after = ZERO  # whoever turns round comes to a stand first: brakes then have nothing left to push against
+        after = ZERO  # the car stops before it reverses its direction: brakes cannot move a standing car
     fastest = max(abs(speed), abs(after))
     curvature, left = grip_limited(curvature, fastest, max(abs(speed) - abs(after), ZERO) / h, hold)
     return clamp(after, speed - left * h, speed + left * h), curvature
@@ -133,15 +134,16 @@ def longitudinal_step(speed, acceleration, gear, pedal, curvature, hold, limits,
 @kernel(inline=True)
 def drive(x, y, yaw, speed, steer, acceleration, steer_asked, pedal, reverse, grip, limits, wheelbase,  # type: ignore[no-untyped-def]
           dt, substeps):  # fmt: skip
-    """Move one driven car on by a tick of `dt` [s].
+    """Move ego's car by one tick of `dt` [s].
 
-    Gears: a pedal above 0 drives forwards, in reverse backwards, and against the car's rolling while that goes the
-    other way; below 0 it brakes towards a stand, whichever way the car rolls, and keeps it there. The wheel turns as
-    fast as it can. Where it wants a narrower bend than the tyres hold, the car goes straighter, and never spins.
+    Gears: a pedal above 0 accelerates in the gear's direction: forwards, or in reverse backwards; a car that still
+    moves the other way brakes first. A pedal below 0 brakes to a standstill in either direction and holds the car
+    there. The wheel turns towards the requested angle at the steering rate. Where that angle needs a narrower bend than
+    the tyres hold, the car goes straighter; it never spins.
 
-    The lag is first order, taken once a tick, backward Euler: a += (asked - a) dt / (lag + dt). However long the tick,
-    a pedal pressed by another a leaves the speed lag * a behind what it would be without, as in continuous time; and
-    what is delivered is the mean over the tick, so that a world needs no memory of it but its last acceleration.
+    The lag is first order, applied once a tick by backward Euler: a += (asked - a) dt / (lag + dt). For any length of
+    the tick, a step of the pedal by a leaves the speed lag * a behind the speed without lag, as in continuous time.
+    The delivered acceleration is the mean over the tick, so the only state of the lag is the last acceleration.
 
     Args:
         x, y [m], yaw [rad], speed [m/s], steer [rad]; acceleration: mean over the last tick [m/s^2].
@@ -158,7 +160,7 @@ def drive(x, y, yaw, speed, steer, acceleration, steer_asked, pedal, reverse, gr
     asked = gear * pedal
     if pedal < ZERO:
         asked = pedal if speed > ZERO else (-pedal if speed < ZERO else ZERO)
-    delivered = acceleration if speed != ZERO else ZERO  # what brought it to a stand is over
+    delivered = acceleration if speed != ZERO else ZERO  # the braking that stopped the car is over
     delivered += (asked - delivered) * (dt / (limits[LAG] + dt))
     for _ in range(substeps):
         steer += clamp(want - steer, -limits[STEER_RATE] * h, limits[STEER_RATE] * h)
@@ -196,13 +198,13 @@ def forward(
     pose: np.ndarray, speed: np.ndarray, steer: np.ndarray, acceleration: np.ndarray, dt: float, vehicle: Vehicle,
     reverse: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Advance n bicycles one step of `dt` [s] with steer and acceleration held.
+    """Advance n vehicles one step of `dt` [s] with constant steer and acceleration, without lag and friction.
 
     Args:
         pose: (n, 3) x, y [m], yaw [rad] of the rear axles; speed: (n,) [m/s].
-        steer: (n,) front wheel angle [rad]; acceleration: (n,) [m/s^2], of speed: below 0 it slows a car that rolls
-            forwards and quickens one that rolls backwards.
-        reverse: (n,) bool, who may roll backwards, as fast as the vehicle can; None is nobody: they end in a stand.
+        steer: (n,) front wheel angle [rad]; acceleration: (n,) [m/s^2], of speed: below 0 it slows a car that moves
+            forwards and accelerates one that moves backwards.
+        reverse: (n,) bool, which vehicles may move backwards, up to their limit; None: none may, they stop at speed 0.
 
     Returns:
         pose, speed afterwards, new arrays of the same shapes, float32.
@@ -218,9 +220,9 @@ def forward(
 def inverse(
     pose: np.ndarray, speed: np.ndarray, pose_after: np.ndarray, speed_after: np.ndarray, dt: float, vehicle: Vehicle
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The steer [rad] and acceleration [m/s^2] that `forward` turns into the given motion, either way.
+    """The steer [rad] and acceleration [m/s^2] with which `forward` gives this motion, forwards or backwards.
 
-    Steer cannot be told from a vehicle that has not moved and is 0 there.
+    The steer of a vehicle that has not moved is unknown and returned as 0.
     """
     acceleration = (np.asarray(speed_after, np.float64) - speed) / dt
     travelled = 0.5 * (np.asarray(speed, np.float64) + speed_after) * dt
@@ -234,13 +236,13 @@ def drive_batch(
     state: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], steer: np.ndarray, acceleration: np.ndarray,
     grip: np.ndarray, dt: float, vehicle: Vehicle, reverse: np.ndarray | None = None, substeps: int = 2,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """Advance n cars one tick of `dt` [s] as ego is advanced: `drive` for arrays.
+    """Advance n cars one tick of `dt` [s] with ego's dynamics: `drive` for arrays.
 
     Args:
         state: pose (n, 3) x, y [m], yaw [rad] of the rear axles; speed [m/s], steer [rad] and the last tick's
             acceleration [m/s^2], (n,) each.
-        steer: (n,) asked for [rad]; acceleration: (n,) asked for in the gear's direction, below 0 brakes [m/s^2].
-        grip: (n,) coefficients of friction, above 0; reverse: (n,) bool, the gears; None is forwards everywhere.
+        steer: (n,) requested [rad]; acceleration: (n,) requested in the gear's direction, below 0 brakes [m/s^2].
+        grip: (n,) coefficients of friction, above 0; reverse: (n,) bool, the gears; None is forwards for all.
 
     Returns:
         The state afterwards: new arrays of the same shapes, float32.

@@ -1,11 +1,11 @@
-"""The Gymnasium faces of any backend: `DrivingEnv` is one world, `DrivingVectorEnv` is B of them.
+"""Gymnasium environments of any backend: `DrivingEnv` for one world, `DrivingVectorEnv` for B worlds.
 
 Observation: {"camera": (H, W, 3) uint8, "speed": (1,) float32 [m/s]}, and an entry for each of the backend's sensors
 (`sim.sensors.registry`) by its name.  Action: (2,) float32 in [-1, 1]: steer as a share of the greatest wheel angle
-(positive to
-the left) and acceleration as a share of the greatest acceleration or braking.  Where an environment `can_reverse`, that
-is along the heading and says the gear as well (`sim.dynamics.signed_acceleration`), and speeds may be below 0.  The
-reward is progress towards arrival, whichever shown_decision is taken: the hidden rule is nobody's reward.
+(positive to the left) and acceleration as a share of the greatest acceleration or braking.  Where an environment
+`can_reverse`, the acceleration is signed along the heading and selects the gear (`sim.dynamics.signed_acceleration`),
+and speeds may be below 0.  The reward is progress towards arrival, whatever the shown decision: the hidden rule is not
+part of the reward.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from sim.sensors.registry import RESERVED, Sensor
 from sim.world.backend import Backend
 from sim.world.rollout import progress
 
-Draw = Callable[[int], Episode]  # a seed -> the episode it names
+Draw = Callable[[int], Episode]  # a seed -> its episode
 
 CRASHES = ("collision", "off_road")
-CRASH_PENALTY = 1.0  # subtracted on collision and on leaving the road; covering the whole way earns 1
+CRASH_PENALTY = 1.0  # subtracted on collision and on leaving the road; covering the whole route earns 1
 
 
 def observation_space(
     camera: Camera, sensors: Mapping[str, Sensor] | None = None, can_reverse: bool = False
 ) -> gym.spaces.Dict:
-    """Space of one world's observation.
+    """The observation space of one world.
 
     Args:
         can_reverse: whether ego may drive backwards.
 
     Raises:
-        ValueError: for a sensor named as an entry that every observation has.
+        ValueError: for a sensor with the name of an entry that every observation has.
     """
     found = {name: sensor.field() for name, sensor in (sensors or {}).items()}
     if taken := [name for name in RESERVED if name in found]:
@@ -58,12 +58,12 @@ def observation_space(
 
 
 def action_space() -> gym.spaces.Box:
-    """Space of one world's action."""
+    """The action space of one world."""
     return gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
 
 
 def to_action(normalised: np.ndarray, speed: np.ndarray | None = None) -> Action:
-    """(B, 2) in [-1, 1] -> SI; with the speeds (B,) [m/s] of cars that may back up, the acceleration says the gear."""
+    """Map (B, 2) in [-1, 1] to SI units; given speeds (B,) [m/s] of cars that may reverse, also select the gear."""
     asked = np.clip(np.asarray(normalised, np.float32).reshape(-1, 2), -1.0, 1.0)
     steer = asked[:, 0] * np.float32(EGO.max_steer)
     rolls = 1.0 if speed is None else np.where(np.abs(speed) < STANDS, np.sign(asked[:, 1]), np.sign(speed))
@@ -79,7 +79,7 @@ def _observation(backend: Backend, can_reverse: bool) -> dict[str, np.ndarray]:
 
 
 def _sensors(backend: Backend) -> Mapping[str, Sensor]:
-    """What a backend's egos carry besides the camera; not every backend can carry anything."""
+    """The sensors of a backend's egos besides the camera; not every backend supports them."""
     return getattr(backend, "sensors", {})
 
 
@@ -97,20 +97,20 @@ class DrivingEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
     Args:
         backend: of one world.
-        draw: what episode a seed stands for.
+        draw: maps a seed to its episode.
         render_mode: None or "rgb_array" (the camera's picture).
-        can_reverse: whether ego may drive backwards, see above.
+        can_reverse: whether ego may drive backwards, see the module.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012 (Gymnasium's own convention)
 
     def __init__(self, backend: Backend, draw: Draw, render_mode: str | None = None, can_reverse: bool = False) -> None:
         if backend.worlds != 1:
-            raise ValueError(f"DriveEnv was given a backend of {backend.worlds} worlds; it drives exactly 1")
+            raise ValueError(f"DrivingEnv was given a backend of {backend.worlds} worlds; it drives exactly 1")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode={render_mode!r}; known are None and {self.metadata['render_modes']}")
         self.backend, self.draw, self.render_mode, self.can_reverse = backend, draw, render_mode, can_reverse
-        # Gymnasium types the space of a dictionary observation by the dictionary, its own Dict space does not fit.
+        # Gymnasium types the space of a dictionary observation by the dictionary; its own Dict space does not fit.
         self.observation_space = observation_space(backend.camera, _sensors(backend), can_reverse)  # type: ignore[assignment]
         self.action_space = action_space()
         self._covered = 0.0
@@ -118,7 +118,7 @@ class DrivingEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Start an episode: the one that `options["episode"]` gives, else one drawn from the environment's seed."""
+        """Start an episode: `options["episode"]` if given, else one drawn from the environment's seed."""
         super().reset(seed=seed)
         episode = (options or {}).get("episode") or self.draw(int(self.np_random.integers(2**31)))
         self.backend.reset([episode])
@@ -126,7 +126,7 @@ class DrivingEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         return self._seen(), _truth(self.backend, 0)
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        """One tick. Terminates on arrival, collision and leaving the road; truncates when the time is up."""
+        """Advance one tick. Terminates on arrival, deviation, collision and leaving the road; truncates on timeout."""
         self.backend.step(to_action(action, self.backend.world.speed[:, 0] if self.can_reverse else None))
         info = _truth(self.backend, 0)
         reward = info["progress"] - self._covered - CRASH_PENALTY * (info["outcome"] in CRASHES)
@@ -154,9 +154,9 @@ class DrivingVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray])
 
     Args:
         backend: of B worlds.
-        draw: what episode a seed stands for.
+        draw: maps a seed to its episode.
         render_mode: None or "rgb_array" (a tuple of the cameras' pictures).
-        can_reverse: whether ego may drive backwards, see above.
+        can_reverse: whether ego may drive backwards, see the module.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10, "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
@@ -175,7 +175,7 @@ class DrivingVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray])
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Start an episode in every world; world i takes seed + i, as Gymnasium's own vector environments do.
+        """Start an episode in every world; world i uses seed + i, as Gymnasium's own vector environments do.
 
         `options["reset_mask"]` (B,) bool restricts the reset to some worlds.
         """
@@ -209,13 +209,13 @@ class DrivingVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray])
     def step(
         self, actions: np.ndarray
     ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """One tick in every world, except those that ended last tick: they start anew."""
+        """Advance every world one tick; worlds that ended last tick start a new episode instead."""
         fresh = np.flatnonzero(self._ended)
         self.backend.step(to_action(actions, self.backend.world.speed[:, 0] if self.can_reverse else None))
         if len(fresh):
             self._start(fresh)
         outcome = self.backend.world.outcome
-        covered = progress(self.backend).astype(np.float64)  # so that the difference is DriveEnv's to the bit
+        covered = progress(self.backend).astype(np.float64)  # so that the difference equals DrivingEnv's to the bit
         crashed = (outcome == OUTCOME["collision"]) | (outcome == OUTCOME["off_road"])
         reward = covered - self._covered - CRASH_PENALTY * crashed
         reward[fresh] = 0.0

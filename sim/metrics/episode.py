@@ -1,7 +1,7 @@
-"""What a trajectory was like: safety, comfort, progress. Every metric is a value with a mask and a direction.
+"""Driving metrics of a trajectory (safety, comfort, progress) and the CARLA Leaderboard and Bench2Drive scores.
 
-The scores of the CARLA Leaderboard and of Bench2Drive are pure functions over what happened in one episode; each says
-where its definition comes from and in what this world differs.
+Every metric is a value with a mask and a direction. The scores are pure functions of the events of one episode; each
+docstring gives the source of the definition and the differences in this world.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Metric:
     """One number per episode.
 
     Args:
-        value: (B,) float64; valid: (B,) bool, where it means something.
+        value: (B,) float64; valid: (B,) bool, where the value is meaningful.
         better: "higher" or "lower".
         unit: of the value.
     """
@@ -39,11 +39,11 @@ class Metric:
 
 
 def measure(trajectory: Trajectory, tick: float) -> dict[str, Metric]:
-    """All metrics of a trajectory of ticks of `tick` [s].
+    """Compute all metrics of a trajectory with ticks of `tick` [s].
 
     jerk and lateral_acceleration are the largest absolute values of an episode; lateral acceleration is
     speed^2 * tan(steer) / wheelbase of the kinematic bicycle, jerk the difference of accelerations. comfort and
-    efficiency are Bench2Drive's, see there.
+    efficiency are Bench2Drive's, see the functions below.
     """
     everyone = np.ones(len(trajectory.outcome), bool)
     lived = trajectory.valid
@@ -72,8 +72,8 @@ def measure(trajectory: Trajectory, tick: float) -> dict[str, Metric]:
 
 
 # --------------------------------------------------------------------------------------- CARLA Leaderboard scores
-# What a CARLA Leaderboard record counts, by its names. `KINDS_HERE` is what this world can tell: there are no emergency
-# vehicles and no sub-scenarios with a clock of their own, and nobody measures that ego is blocked.
+# Infractions counted in a CARLA Leaderboard record, by its names. `KINDS_HERE` are those that this world can detect: it
+# has no emergency vehicles, no sub-scenarios with their own timeouts, and no test for a blocked ego.
 INFRACTIONS: tuple[str, ...] = (
     "collisions_layout", "collisions_pedestrian", "collisions_vehicle", "red_light", "stop_infraction",
     "outside_route_lanes", "min_speed_infractions", "yield_emergency_vehicle_infractions", "scenario_timeouts",
@@ -92,7 +92,7 @@ FACTORS_2_0: dict[str, float] = {
     "scenario_timeouts": 0.70, "yield_emergency_vehicle_infractions": 0.70, "stop_infraction": 0.80,
 }  # fmt: skip
 # 2.1: coefficients of a sum. They are quoted at second hand from descriptions of leaderboard.carla.org/evaluation_v2_1
-# and agree with what its announcement says of the change; UNSURE until they are held against that page itself.
+# and agree with its announcement of the change; UNSURE until they are compared with that page itself.
 COEFFICIENTS_2_1: dict[str, float] = {
     "collisions_pedestrian": 1.00, "collisions_vehicle": 0.70, "collisions_layout": 0.60, "red_light": 0.40,
     "scenario_timeouts": 0.40, "yield_emergency_vehicle_infractions": 0.40, "stop_infraction": 0.25,
@@ -102,17 +102,17 @@ COEFFICIENTS_2_1: dict[str, float] = {
 def infractions_of(
     outcome: str, deviated: bool, collided_with: int = KIND["car"], red_lights: int = 0, stop_signs: int = 0
 ) -> dict[str, int]:
-    """How many infractions of each of KINDS_HERE an episode had.
+    """Count the infractions of an episode, by the names in KINDS_HERE.
 
-    There the first collision does not end a route, and leaving the road ends none; here both do. An episode that took
-    another way than its rule's has deviated from its route; one along keypoints that was more than
-    `sim.road.graph.keypoint_route.DEVIATION` away from its route has ended "deviated", as there. Walkers are
-    pedestrians, what has wheels is a vehicle, and signs, cones, poles and houses are the layout.
+    On the Leaderboard neither a collision nor leaving the road ends a route; here both do. An episode that took another
+    exit than its rule's has deviated from its route; one along keypoints that was more than
+    `sim.road.graph.keypoint_route.DEVIATION` away from its route has ended "deviated", as on the Leaderboard. Walkers
+    are pedestrians, anything with wheels is a vehicle, and signs, cones, poles and houses are the layout.
 
     Args:
-        outcome: one of `sim.datatypes.vocabulary.OUTCOMES`; deviated: whether ego left the junction by another way.
-        collided_with: the kind of what ego hit where the outcome is a collision (`World.collided_with`).
-        red_lights, stop_signs: how many it drove over without leave.
+        outcome: one of `sim.datatypes.vocabulary.OUTCOMES`; deviated: whether ego left the junction by another exit.
+        collided_with: the kind of object that ego hit where the outcome is a collision (`World.collided_with`).
+        red_lights, stop_signs: numbers of red lights and stop signs violated.
     """
     hit = "collisions_vehicle" if collided_with in _VEHICLES else "collisions_layout"
     kinds = {
@@ -130,11 +130,12 @@ def infractions_of(
 def route_completion(progress: float, deviated: bool, before: float, whole: float) -> float:
     """Share of the route covered, in percent (CARLA Leaderboard: `score_route`).
 
-    The route is the way that the rule decides. Who takes another one has covered what lies before the junction, for
-    the two ways are the same until there. On a route along keypoints, which has no other ways, it is progress alone.
+    The route is the one that the rule decides. An ego on another route has completed the part before the junction,
+    which the two share. On a route along keypoints, which has no alternatives, it is progress alone.
 
     Args:
-        progress: share of the way taken [0..1]; before: metres from the start to the junction; whole: of the route [m].
+        progress: share of the route taken [0..1]; before: metres from the start to the junction; whole: length of the
+            route [m].
     """
     return 100.0 * (min(before / whole, 1.0) if deviated else min(max(progress, 0.0), 1.0))
 
@@ -142,11 +143,11 @@ def route_completion(progress: float, deviated: bool, before: float, whole: floa
 def penalty_2_0(counts: Mapping[str, int], outside: float = 0.0) -> float:
     """Infraction penalty of the CARLA Leaderboard 2.0, in 0..1: the product of a factor per event.
 
-    Route deviations, timeouts and being blocked have no factor: they cost what was not driven any more. Its factor for
-    low speed is left out, as in Bench2Drive: it needs traffic all the way.
+    Route deviations, timeouts and being blocked have no factor: they cost the rest of the route. The factor for low
+    speed is left out, as in Bench2Drive: it needs traffic along the whole route.
 
     Args:
-        counts: infraction -> how many; outside: share of the route driven outside its lanes [0..1].
+        counts: infraction -> number; outside: share of the route driven outside its lanes [0..1].
     """
     product = 1.0 - outside
     for kind, factor in FACTORS_2_0.items():
@@ -157,11 +158,11 @@ def penalty_2_0(counts: Mapping[str, int], outside: float = 0.0) -> float:
 def penalty_2_1(counts: Mapping[str, int], outside: float = 0.0) -> float:
     """Infraction penalty of the CARLA Leaderboard 2.1, in 0..1: 1 / (1 + sum of coefficient times count).
 
-    Every further event costs something comparable, so that stopping early no longer pays. See COEFFICIENTS_2_1 for how
-    sure the coefficients are; low speed (0.4 times the share lacking) is left out as in `penalty_2_0`.
+    Every further event has a comparable cost, so that stopping early no longer pays off. See COEFFICIENTS_2_1 for the
+    reliability of the coefficients; low speed (0.4 times the share lacking) is left out as in `penalty_2_0`.
 
     Args:
-        counts: infraction -> how many; outside: share of the route driven outside its lanes [0..1].
+        counts: infraction -> number; outside: share of the route driven outside its lanes [0..1].
     """
     return (1.0 - outside) / (1.0 + sum(c * counts.get(kind, 0) for kind, c in COEFFICIENTS_2_1.items()))
 
@@ -172,33 +173,33 @@ def driving_score(completion: float, penalty: float) -> float:
 
 
 def per_km(count: float, metres: float) -> float:
-    """Events a kilometre, over what was covered of the routes; at least one metre, as the CARLA Leaderboard has it."""
+    """Events per kilometre of route covered; the distance is at least one metre, as in the CARLA Leaderboard."""
     return 1000.0 * count / max(metres, 1.0)
 
 
 def succeeded(completion: float, counts: Mapping[str, int]) -> bool:
     """Bench2Drive's success: the route is complete and there was no infraction but low speed (arXiv 2406.03877).
 
-    Differs: arriving is passing the finish behind the junction on the rule's way, and within the time limit here.
+    Differs: arrival is passing the finish behind the junction on the rule's route within this world's time limit.
     """
     return completion >= 100.0 and not any(n for kind, n in counts.items() if kind != "min_speed_infractions")
 
 
-# ------------------------------------------------------------------------------------------- Bench2Drive's two more
-# nuPlan's bounds of comfortable driving, as Bench2Drive uses them: of smoothed longitudinal and lateral acceleration,
-# size of the jerk, longitudinal jerk [m/s^2, m/s^3], yaw acceleration and yaw rate [rad/s^2, rad/s].
+# ------------------------------------------------------------------------------- Bench2Drive comfort and efficiency
+# nuPlan's bounds of comfortable driving, as Bench2Drive uses them: smoothed longitudinal and lateral acceleration,
+# magnitude of the jerk, longitudinal jerk [m/s^2, m/s^3], yaw acceleration and yaw rate [rad/s^2, rad/s].
 COMFORTABLE: tuple[tuple[float, float], ...] = (
     (-4.05, 2.40), (-4.89, 4.89), (-8.37, 8.37), (-4.13, 4.13), (-1.93, 1.93), (-0.95, 0.95),
 )  # fmt: skip
 SEGMENT, WINDOW = 20, 7  # ticks of a segment; of the Savitzky-Golay window that smooths it
-MOST_EFFICIENCY = 1000.0  # percent; Bench2Drive passes over more: the others stood almost still
+MOST_EFFICIENCY = 1000.0  # percent; Bench2Drive discards larger values: the others almost stood still
 
 
 @functools.lru_cache(maxsize=32)
 def _savitzky_golay(ticks: int, derivative: int, tick: float) -> np.ndarray:
-    """(ticks, ticks) matrix that smooths, or differentiates, a signal by parabolas over WINDOW ticks.
+    """(ticks, ticks) matrix that smooths or differentiates a signal with parabolas over WINDOW ticks.
 
-    Source: Savitzky and Golay (1964); at the ends the parabola of the last whole window goes on, as in SciPy.
+    Source: Savitzky and Golay (1964); at the ends the parabola of the last whole window is extrapolated, as in SciPy.
     """
     window, made = min(WINDOW, ticks), np.zeros((ticks, ticks))
     for i in range(ticks):
@@ -211,15 +212,15 @@ def _savitzky_golay(ticks: int, derivative: int, tick: float) -> np.ndarray:
 def comfort(acceleration: np.ndarray, speed: np.ndarray, yaw: np.ndarray, tick: float) -> float:
     """Bench2Drive's smoothness: share of segments of SEGMENT ticks in which all six quantities stay in COMFORTABLE.
 
-    A shorter episode is one segment, and what is left over behind the last whole segment does not count, as there.
-    Differs: motion is that of the rear axle and of a kinematic bicycle, so that nothing slips; and yaw acceleration is
-    the derivative of the yaw rate, as nuPlan defines it (Bench2Drive's script holds the rate itself to that bound).
+    A shorter episode is one segment, and the remainder after the last whole segment does not count, as in Bench2Drive.
+    Differs: motion is that of the rear axle and of a kinematic bicycle, without slip; and yaw acceleration is the
+    derivative of the yaw rate, as nuPlan defines it (Bench2Drive's script applies that bound to the rate itself).
 
     Args:
-        acceleration: (T,) of ego along its way [m/s^2]; speed: (T,) [m/s]; yaw: (T + 1,) [rad]; tick: [s].
+        acceleration: (T,) longitudinal, of ego [m/s^2]; speed: (T,) [m/s]; yaw: (T + 1,) [rad]; tick: [s].
 
     Returns:
-        The share; nan for fewer than three ticks, through which no parabola goes.
+        The share; nan for fewer than three ticks, which do not determine a parabola.
     """
     ticks = len(acceleration)
     if ticks < 3:
@@ -241,14 +242,14 @@ def comfort(acceleration: np.ndarray, speed: np.ndarray, yaw: np.ndarray, tick: 
 def efficiency(ego: np.ndarray, others: np.ndarray) -> float:
     """Bench2Drive's driving efficiency: ego's speed in percent of that of the traffic around it.
 
-    Differs: mean over ticks instead of twenty checkpoints, and over all moving others of the world instead of those
-    near by. More than MOST_EFFICIENCY is no figure, as there.
+    Differs: mean over ticks instead of twenty checkpoints, and over all moving actors of the world instead of those
+    near by. Values above MOST_EFFICIENCY are discarded, as in Bench2Drive.
 
     Args:
-        ego: (T,) [m/s]; others: (T, M) [m/s], 0 for who is parked or absent.
+        ego: (T,) [m/s]; others: (T, M) [m/s], 0 for parked or absent actors.
 
     Returns:
-        Percent; nan where nobody else moves.
+        Percent; nan where no other actor moves.
     """
     moving = others[:, (others > 0.0).any(0)]
     if moving.size == 0 or moving.mean() <= 0.0:

@@ -1,7 +1,7 @@
-"""The others as ego meets them: where they are in its frame, when they touch it, and where on its ways they stand.
+"""Other actors relative to ego: positions in ego's frame, time to collision, and gaps along its routes.
 
 Ego's frame has its origin on the rear axle: x forward, y left.  "Along" is measured on a route's line from ego's front
-bumper, as a driver does.  Every function is of one world's rows alone.
+bumper, as a driver does.  Every function reads the rows of one world only.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from sim.road.map.map_batch import MapBatch
 from sim.road.map.route_attributes import RouteControls
 from sim.road.map.surface import DRIVES, surface_at, wheels_off_road
 
-AHEAD = 80.0  # [m] along a route within which others are found upon it
-BESIDE = 10.0  # [m] from a route's line at which a sign still stands on it
-HORIZON = 10.0  # [s] within which a touch is foreseen
-CURVES = 20  # how often a route's curvature is sampled ..
-CURVE_STEP = 2.0  # .. and how far apart [m]
+AHEAD = 80.0  # [m] along a route within which other actors are assigned to it
+BESIDE = 10.0  # [m] greatest distance of a sign from the line of a route that it belongs to
+HORIZON = 10.0  # [s] within which a collision is predicted
+CURVES = 20  # curvature samples along a route ..
+CURVE_STEP = 2.0  # .. and their spacing [m]
 _F = np.float32
 _0, _1, _HALF, _QUARTER = _F(0.0), _F(1.0), _F(0.5), _F(0.5) * ROUTE_SPACING
-_STILL = _F(1e-6)  # [m/s] slower than this nothing comes nearer
+_STILL = _F(1e-6)  # [m/s] a slower relative speed counts as none
 _ROWS = round(AHEAD / float(ROUTE_SPACING))
 _STRIDE = round(CURVE_STEP / float(ROUTE_SPACING))
 _BESIDE, _HORIZON = _F(BESIDE), _F(HORIZON)
@@ -37,7 +37,7 @@ _LIGHT = GATES.index("light")
 
 
 class Relative(NamedTuple):
-    """What `relative` gives, N - 1 slots a world, zeros in empty ones.
+    """The result of `relative`: N - 1 slots per world, zeros in empty ones.
 
     x, y, heading, vx, vy, distance, ttc (B, N - 1) f32; touches (B, N - 1) bool; surface, wheels (B,) i32.
     """
@@ -55,11 +55,12 @@ class Relative(NamedTuple):
 
 
 class RouteRelation(NamedTuple):
-    """What `route_relations` gives, zeros where its masks do not hold.
+    """The result of `route_relations`: zeros where the masks are False.
 
-    on (B, N - 1, R) bool: an actor upon the route, or a sign beside it; gap, pace (B, N - 1, R) f32;
+    on (B, N - 1, R) bool: an actor is on the route, or a sign beside it; gap, pace (B, N - 1, R) f32;
     heading, limit (B, R) f32; limited (B, R) bool; curvature (B, R, CURVES) f32, reaches (B, R, CURVES) bool;
-    meets (B, R, G) bool, line (B, R, G) f32: the next gate of each of GATES; plan, state (B, R) i32: of the light.
+    meets (B, R, G) bool, line (B, R, G) f32: the next gate of each kind in GATES;
+    plan, state (B, R) i32: of the next traffic light.
     """
 
     on: np.ndarray
@@ -79,10 +80,11 @@ class RouteRelation(NamedTuple):
 # -------------------------------------------------------------------------------------------- in ego's frame
 @kernel(inline=True)
 def overlap_within(enter, leave, place, speed, half):  # type: ignore[no-untyped-def]
-    """The part of [enter, leave] [s] in which two boxes overlap on one axis; empty (enter > leave) where they do not.
+    """The part of the interval [enter, leave] [s] in which two boxes overlap on one axis; empty if enter > leave.
 
     Args:
-        place, speed: of the other's centre against ours along the axis [m, m/s]; half: of both boxes' extents [m].
+        place, speed: of the other centre relative to the first along the axis [m, m/s]; half: half the sum of both
+            boxes' extents [m].
     """
     if abs(speed) > _STILL:
         a, b = (-half - place) / speed, (half - place) / speed
@@ -94,13 +96,13 @@ def overlap_within(enter, leave, place, speed, half):  # type: ignore[no-untyped
 
 @kernel(inline=True)
 def time_to_touch(dx, dy, vx, vy, c, s, alength, awidth, blength, bwidth, horizon):  # type: ignore[no-untyped-def]
-    """When two boxes that keep their velocities and headings first touch [s], and whether they do within `horizon` [s].
+    """Time to collision [s] of two boxes at constant velocity and heading, and whether it is within `horizon` [s].
 
-    Separating axes, each of which says when the boxes overlap on it; they touch when they overlap on all four.
+    Separating-axis test: each axis gives the interval of overlap; the boxes touch when they overlap on all four.
 
     Args:
-        dx, dy, vx, vy: centre and velocity of the second box against the first, in the first's frame [m, m/s].
-        c, s: cosine and sine of its heading there; alength .. bwidth: full sizes [m].
+        dx, dy, vx, vy: centre and velocity of the second box relative to the first, in the first's frame [m, m/s].
+        c, s: cosine and sine of the second box's heading in that frame; alength .. bwidth: full sizes [m].
     """
     k, n = abs(c), abs(s)
     enter, leave = overlap_within(_0, horizon, dx, vx, _HALF * (alength + blength * k + bwidth * n))
@@ -142,10 +144,10 @@ def _relative(first, stop, out, world, bank):  # type: ignore[no-untyped-def]
 
 
 def relative(world: World, maps: MapBatch, threads: int = 1) -> Relative:
-    """Where everything in the slots after ego's stands in ego's frame, and what ego stands on; see `Relative`.
+    """Positions, velocities and time to collision of all slots but ego's in ego's frame, and the surface under ego.
 
-    A place is that of a box's centre [m], a velocity is over the ground, in ego's axes [m/s]. The distance is between
-    box centres [m], the time until ego would touch an actor [s] if nobody changed velocity or heading.
+    Positions are of box centres [m]; velocities are over the ground, in ego's axes [m/s]. The distance is between box
+    centres [m]; `ttc` is the time until ego would touch an actor [s] at constant velocities and headings.
     """
     worlds, slots = world.kind.shape
     others = (worlds, slots - 1)
@@ -161,7 +163,7 @@ def relative(world: World, maps: MapBatch, threads: int = 1) -> Relative:
 def first_met(points, k, last, wide, x, y, co, so, length, width):  # type: ignore[no-untyped-def]
     """The first row from k to last at which a vehicle `wide` [m] across would touch a box; last + 1 for none.
 
-    Rows lie ROUTE_SPACING apart along the line, so nothing within that far less than a box's distance can be missed.
+    Rows lie ROUTE_SPACING apart along the line, so a step of the distance to the box less `radius` skips no contact.
     """
     spacing = ROUTE_SPACING
     radius = _HALF * (math.sqrt(length * length + width * width) + math.sqrt(spacing * spacing + wide * wide))
@@ -191,7 +193,7 @@ def nearest_row(points, k, last, x, y):  # type: ignore[no-untyped-def]
 
 @kernel
 def _along_route(out, w, r, q, world, points, first, last, gates):  # type: ignore[no-untyped-def]
-    """Everything about one route q, the r-th of world w, whose points are the rows first to last."""
+    """Fill `out` for route q, the r-th of world w, whose points are the rows first to last."""
     front, width = world.length[w, 0] - world.overhang[w, 0], world.width[w, 0]
     s = world.route_s[w, r]
     k = first + min(max(int(s / ROUTE_SPACING), 0), last - first - 1)
@@ -204,7 +206,7 @@ def _along_route(out, w, r, q, world, points, first, last, gates):  # type: igno
         out.limit[w, r], out.limited[w, r] = gates.limit[k], True
     for g in range(gates.start[q], gates.start[q + 1]):
         line, kind = gates.s[g] - s - front, gates.kind[g]
-        # a line is passed when the front wheels are over it
+        # ego passes a line when its front wheels are over it
         if not out.meets[w, r, kind] and line >= world.overhang[w, 0] + world.wheelbase[w, 0] - world.length[w, 0]:
             out.meets[w, r, kind], out.line[w, r, kind] = True, line
             if kind == _LIGHT:
@@ -222,7 +224,7 @@ def _along_route(out, w, r, q, world, points, first, last, gates):  # type: igno
             pc, ps = math.cos(points[row, 2]), math.sin(points[row, 2])
             dx, dy = x - points[row, 0], y - points[row, 1]
             along, beside = dx * pc + dy * ps, abs(dy * pc - dx * ps)
-            if abs(along) <= ROUTE_SPACING and beside <= _BESIDE:  # else it stands before or behind what was looked at
+            if abs(along) <= ROUTE_SPACING and beside <= _BESIDE:  # else it stands outside the searched stretch
                 out.on[w, i - 1, r] = True
                 out.gap[w, i - 1, r] = np.float32(row - first) * ROUTE_SPACING + along - s - front
             continue
@@ -248,10 +250,10 @@ def _along(first, stop, out, world, points, path_start, gates):  # type: ignore[
 
 
 def route_relations(world: World, maps: MapBatch, gates: RouteControls, threads: int = 1) -> RouteRelation:
-    """What stands on each of ego's routes, which gate comes next, and how the route bends; see `RouteRelation`.
+    """Actors and signs on each of ego's routes, the next gates, and the curvature ahead; see `RouteRelation`.
 
     Gaps and lines are metres from ego's front bumper: to where a car as wide as ego would first touch the actor, to the
-    place beside a sign, to a gate's line, which may lie up to the front wheels behind the bumper.
+    point beside a sign, or to a gate's line. A line may lie behind the bumper, by up to the front overhang.
     """
     worlds, slots, routes = *world.kind.shape, world.route.shape[1]
     others, each, bends = (worlds, slots - 1, routes), (worlds, routes), (worlds, routes, CURVES)

@@ -1,9 +1,9 @@
-"""The privileged state: what is true of B worlds as ego meets it, in typed arrays, for planners, critics and probes.
+"""Ground truth (privileged state) of B worlds in ego's frame: typed arrays for planners, critics and probes.
 
-`World` is what the kernels hold; a `GroundTruth` is worked out of it and refers to nothing that changes later.  Ego's
+`World` holds the kernels' arrays; a `GroundTruth` is computed from it and shares no array that changes later.  Ego's
 frame: origin on the rear axle, x forward, y left, SI and radians.  Axes: B worlds, N actors with ego (so N - 1 others,
-slot i + 1 of the world at index i), R routes of ego, C samples ahead.  A value holds where the mask that its column
-names holds, and is 0 elsewhere; nothing is ever infinite.  What a rule makes of all this (propositions) scenarios know.
+slot i + 1 of the world at index i), R routes of ego, C samples ahead.  A value is valid where the mask that its column
+names is True, and is 0 elsewhere; all values are finite.  The package `scenarios` computes propositions from it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from sim.road.map.route_attributes import route_controls
 from sim.sensors.imu import IMU, imu
 
 CURVE_AT: tuple[float, ...] = tuple(CURVE_STEP * n for n in range(CURVES))  # [m] ahead at which curvature is sampled
-LEGIBLE = 1.2  # [px] height of capitals at which boards are told apart in nine of ten pictures (docs/gallery.md)
+LEGIBLE = 1.2  # [px] height of capitals at which nine of ten boards are legible (docs/reference/signs.md)
 T = TypeVar("T")
 
 
 class Column(NamedTuple):
-    """What an array of a State is: letters of its axes, dtype, unit, and the mask under which it holds."""
+    """The type of one array of a `GroundTruth`: letters of its axes, dtype, unit, and the mask of valid values."""
 
     axes: str
     dtype: type
@@ -53,12 +53,12 @@ def _mask(axes: str, where: str = "valid") -> Column:
 
 @dataclass(frozen=True)
 class EgoState:
-    """Ego itself: pose of the rear axle in the world, motion, size, what it stands on.
+    """Ego's state: pose of the rear axle in the world, motion, size, surface below it.
 
     Args:
-        yaw_rate: as the IMU feels it, so no more than the tyres hold; wheel_angle: of the front wheels, left positive.
-        surface: under the middle of its box, an index into `sim.datatypes.vocabulary.SURFACES`; wheels_off: of four,
-            on no road.
+        yaw_rate: as the IMU measures it, limited by the tyres' grip; wheel_angle: of the front wheels, left positive.
+        surface: under the centre of its box, an index into `sim.datatypes.vocabulary.SURFACES`; wheels_off: how many
+            of the four wheels are off the road.
         speed_limit: of the lane that the nearest of its routes follows, where `limited`.
     """
 
@@ -78,24 +78,25 @@ class EgoState:
 
     @property
     def off_road(self) -> np.ndarray:
-        """(B,) bool: its middle is on nothing that can be driven on. An episode ends when two wheels are."""
+        """(B,) bool: the centre of its box is off the drivable surface. An episode ends when two wheels are."""
         return ~np.isin(self.surface, DRIVABLE)
 
 
 @dataclass(frozen=True)
 class ActorStates:
-    """The other road users, by slot; a slot that is empty or holds a sign is not valid.
+    """The states of the other actors, by slot; an empty slot and the slot of a sign are not valid.
 
     Args:
         kind: an index into `sim.datatypes.vocabulary.KINDS`.
         x, y, heading: of the box's centre, in ego's frame; vx, vy: over the ground, in ego's axes.
-        speed: backwards below 0. distance: between the centres of its box and ego's.
-        visible: ego's camera has a free line of sight to it, turned that way or not; pictured: and it is within the
-            picture. What is smaller than a pixel is neither.
-        on_route: it stands ahead on a route of ego, within `egocentric.AHEAD`; gap: along that route from ego's front
+        speed: below 0 in reverse. distance: between the centres of its box and ego's.
+        visible: the line of sight from ego's camera mount to it is free, in any direction; pictured: visible and within
+            the camera's image. An object smaller than a pixel is neither.
+        on_route: it is ahead on a route of ego, within `ego_relative.AHEAD`; gap: along that route from ego's front
             bumper to where a car as wide as ego would touch it, down to minus half ego's length beside ego itself;
             pace: its speed along the route there.
-        collides: boxes would touch within `egocentric.HORIZON` if nobody changed velocity and heading, after `ttc`.
+        collides: its box would touch ego's within `ego_relative.HORIZON` at constant velocities and headings, after
+            `ttc`, the time to collision.
     """
 
     valid: Annotated[np.ndarray, _mask("BN", "")]
@@ -121,14 +122,14 @@ class ActorStates:
 
 @dataclass(frozen=True)
 class SignStates:
-    """The scenario's signs, by slot as actors are.
+    """The states of the scenario's signs, by slot as for actors.
 
     Args:
-        kind: an index into `sim.actors.signs.SIGN_KINDS`; text: an index into `texts`, whose first are no words.
-        x, y: of the post in ego's frame; heading: where it faces, in ego's frame, pi towards those who come up to it.
-        distance: from the centre of ego's box. visible, pictured: as of actors, of its panel.
+        kind: an index into `sim.actors.signs.SIGN_KINDS`; text: an index into `texts`, whose first entry is "".
+        x, y: of the post in ego's frame; heading: of its face in ego's frame, pi where it faces ego.
+        distance: from the centre of ego's box. visible, pictured: as for actors, of its panel.
         readable: it is pictured, faces the camera, and its letters are LEGIBLE.
-        ahead: it stands beside a route, ahead; gap: along that route from ego's front bumper.
+        ahead: it stands beside a route, ahead of ego; gap: along that route from ego's front bumper.
     """
 
     valid: Annotated[np.ndarray, _mask("BN", "")]
@@ -147,13 +148,13 @@ class SignStates:
 
     @property
     def words(self) -> np.ndarray:
-        """(B, N - 1) str: what every sign says; "" for traffic signs and where there is none."""
+        """(B, N - 1) str: the text of every sign; "" for traffic signs and in slots without a sign."""
         return np.array(self.texts)[self.text]
 
 
 @dataclass(frozen=True)
 class LineStates:
-    """The next line of a kind on each route of ego; distance: from its front bumper, passed by the front wheels."""
+    """The next stop or yield line on each route of ego; distance: from its front bumper until the front wheels pass."""
 
     valid: Annotated[np.ndarray, _mask("BR", "")]
     distance: Annotated[np.ndarray, _number("BR", "m")]
@@ -164,8 +165,8 @@ class LightStates:
     """The next traffic light on each route of ego.
 
     Args:
-        distance: from ego's front bumper to its line, which it has passed when the front wheels have.
-        state: an index into `sim.road.graph.traffic_lights.SIGNAL_STATES`. visible, pictured: as of actors, of a lamp
+        distance: from ego's front bumper to the light's line, which ego has passed when its front wheels have.
+        state: an index into `sim.road.graph.traffic_lights.SIGNAL_STATES`. visible, pictured: as for actors, of a lamp
             that faces ego.
     """
 
@@ -178,14 +179,14 @@ class LightStates:
 
 @dataclass(frozen=True)
 class RouteStates:
-    """Ego's routes: the ways that it may take. Lengths are those of the rear axle along the route.
+    """Ego's candidate routes. Lengths are those of the rear axle along the route.
 
     Args:
-        progress: since its beginning; offset: of ego to its left; heading_error: of ego against it, left positive.
-        to_junction, to_junction_end: below 0 behind it; to_end: of its line.
+        progress: from the route's start; offset: of ego to its left; heading_error: of ego against it, left positive.
+        to_junction, to_junction_end: below 0 once passed; to_end: to the end of the route's line.
         decision: an index into `sim.datatypes.vocabulary.DECISIONS`.
-        curvature: left positive, at CURVE_AT metres ahead where it `reaches` so far.
-        speed_limit: where ego is along it, where `limited`: where the map has a lane graph.
+        curvature: left positive, at CURVE_AT metres ahead where the route `reaches` that far.
+        speed_limit: at ego's position along the route, where `limited`, which needs a map with a lane graph.
     """
 
     valid: Annotated[np.ndarray, _mask("BR", "")]
@@ -204,10 +205,10 @@ class RouteStates:
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """All of it; see the parts.
+    """The ground truth of B worlds, in parts: ego, actors, signs, lights, lines, routes, weather.
 
     Args:
-        stops, yields: lines of stop and yield signs that belong to the map. No camera shows those signs, only lines.
+        stops, yields: lines of the map's stop and yield signs. Cameras show the lines but not those signs.
         weather: (B, 14) f32 in `sim.datatypes.vocabulary.WEATHER_FIELDS` order; tick, outcome (OUTCOMES),
             shown_decision (DECISIONS, -1 before one is taken): (B,) i32.
     """
@@ -225,17 +226,17 @@ class GroundTruth:
     shown_decision: Annotated[np.ndarray, _index("B", "")]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Every array by its name, such as "actors.ttc"; COLUMNS says what each is. The texts of signs are none."""
+        """Every array by its name, such as "actors.ttc"; COLUMNS describes each. Texts of signs are not included."""
         return {name: _get(self, name) for name in COLUMNS}
 
     def visible_only(self, pictured: bool = False) -> GroundTruth:
-        """The same state without what ego's camera cannot see: hidden actors, signs and lights are not there.
+        """The same state without occluded actors, signs and lights, which ego's camera cannot see.
 
-        A sign that is seen but not readable is of kind 0 and says nothing. What belongs to the map (routes, limits,
-        lines of stop and yield signs) stays.
+        A sign that is visible but not readable has kind 0 and no text. Map data (routes, limits, lines of stop and
+        yield signs) stays.
 
         Args:
-            pictured: only what is within the picture; otherwise all round, as one who may turn his head.
+            pictured: keep only what is within the image; otherwise what is visible in any direction.
         """
         how = "pictured" if pictured else "visible"
         signs = _kept(self.signs, getattr(self.signs, how))
@@ -248,10 +249,10 @@ class GroundTruth:
         )
 
     def validate(self) -> GroundTruth:
-        """The state itself, once shapes, types and masks are found right.
+        """Check shapes, types and masks, and return the state itself.
 
         Raises:
-            ValueError: naming the first array that is wrong.
+            ValueError: names the first array that is wrong.
         """
         (worlds, others), routes = self.actors.valid.shape, self.routes.valid.shape[1]
         sizes = {"B": worlds, "N": others, "R": routes, "C": CURVES, "W": len(WEATHER_FIELDS)}
@@ -283,7 +284,7 @@ def _columns_of(part: type, prefix: str = "") -> dict[str, Column]:
     return {prefix + name: kind.__metadata__[0] for name, kind in kinds.items() if hasattr(kind, "__metadata__")}
 
 
-# Every array of a State by its name, in the order of `State.arrays`.
+# Every array of a GroundTruth by its name, in the order of `GroundTruth.arrays`.
 COLUMNS: dict[str, Column] = {
     **{name: column for part, of in _PARTS.items() for name, column in _columns_of(of, f"{part}.").items()},
     **_columns_of(GroundTruth),
@@ -296,24 +297,24 @@ def _get(state: GroundTruth, name: str) -> np.ndarray:
 
 
 def _where(mask: np.ndarray, array: np.ndarray) -> np.ndarray:
-    """`array` where a mask over its first axes holds, else 0."""
+    """`array` where a mask over its first axes is True, else 0."""
     return np.where(mask.reshape(mask.shape + (1,) * (array.ndim - mask.ndim)), array, array.dtype.type(0))
 
 
 def _kept(part: T, mask: np.ndarray) -> T:
-    """A part of a State with only those of its things that a mask keeps."""
+    """A part of a GroundTruth with the entries outside a mask set to 0."""
     return replace(part, **{name: _where(mask, getattr(part, name)) for name in _columns_of(type(part))})  # type: ignore[type-var]
 
 
 # ---------------------------------------------------------------------------------------------------- from a world
 def ground_truth(world: World, maps: MapBatch, camera: Camera | None = None, threads: int = 1) -> GroundTruth:
-    """The state of every row of `world` now.
+    """Compute the ground truth of every row of `world` now.
 
-    The first call on a new path looks up what it meets on the map, which may compile the map's lane graph (a tenth of a
-    second, kept on disk). A map without one has no lights, lines and limits: their masks are False.
+    The first call on a new path looks up its lights, lines and limits on the map, which may compile the map's lane
+    graph (a tenth of a second, cached on disk). Without a lane graph the masks of lights, lines and limits are False.
 
     Args:
-        camera: from whose mount things are visible or not; CARLA's usual place by default.
+        camera: its mount is the origin of all lines of sight; CARLA's usual place by default.
     """
     camera = camera or Camera()
     gates = route_controls(maps, world)
@@ -334,7 +335,7 @@ def ground_truth(world: World, maps: MapBatch, camera: Camera | None = None, thr
 
 
 def _ego(world: World, near: Relative, routes: RouteStates) -> EgoState:
-    # of the routes with a limit the one that ego is nearest to; a large offset stands for "none"
+    # the nearest of the routes with a limit; a large offset stands for "none"
     nearest = np.where(routes.limited, np.abs(routes.offset), np.float32(1e9)).argmin(1)
     rows = np.arange(len(nearest))
     own = {name: getattr(world, name)[:, 0].copy() for name in ("x", "y", "yaw", "speed", "acceleration")}
@@ -365,7 +366,7 @@ def _signs(world: World, near: Relative, along: RouteRelation, sight: Sight, cam
         kind[valid] = np.array([SIGN_KINDS.index(face.kind) for face in faces], np.int32)[rows]
         text[valid] = np.array([texts.index(face.text) for face in faces], np.int32)[rows]
         tall[valid] = np.array([letter_height(face) for face in faces], np.float32)[rows]
-    # how squarely it faces the camera, which foreshortens its letters; it looks along its heading
+    # cosine between the sign's heading and the view: it foreshortens the letters
     x, y = near.x - np.float32(camera.forward), near.y - np.float32(camera.left)
     away = np.maximum(np.hypot(x, y), np.float32(1e-3))
     square = -(x * np.cos(near.heading) + y * np.sin(near.heading)) / away
@@ -379,7 +380,7 @@ def _signs(world: World, near: Relative, along: RouteRelation, sight: Sight, cam
 def _routes(world: World, maps: MapBatch, along: RouteRelation) -> RouteStates:
     bank, valid, s = maps.arrays, world.route >= 0, world.route_s
     ends = np.diff(bank.path_start).astype(np.float32) * ROUTE_SPACING - ROUTE_SPACING
-    # -1, no route, takes the last row, which is added here
+    # -1 (no route) indexes the last row, which is appended here
     begin, end, whole, way = (
         np.append(a, a.dtype.type(0))[world.route] for a in (bank.junction_in, bank.junction_out, ends, bank.decision)
     )

@@ -1,8 +1,8 @@
-"""Lines of sight from ego's camera: what it could see, and what bodies, buildings, trees and signs hide from it.
+"""Occlusion: line-of-sight tests from ego's camera against actors, buildings, trees and signs.
 
-An object is seen when one of a few points on its outline is: a straight line from the camera's mount to the point that
-no solid meets. Solids are those of the lidar (`sim.actors.solids.solids`), so a cone hides no car, and a car hides no
-truck. Night, fog and rain hide nothing here. Lengths are metres from the camera, in the world's axes.
+An object is visible when the straight line from the camera's mount to at least one of a few points on its outline meets
+no solid. Solids are those of the lidar (`sim.actors.solids.solids`), so a cone hides no car, and a car hides no truck.
+Night, fog and rain hide nothing here. Lengths are metres from the camera, in the world's axes.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from sim.datatypes.world_state import World
 from sim.render.signs import signs_in
 from sim.road.map.map_batch import MapBatch
 
-REACH = 100.0  # [m] beyond which nothing is told apart, whatever the camera
+REACH = 100.0  # [m] beyond which nothing is visible, whatever the camera
 _F = np.float32
 _0, _1, _HALF = _F(0.0), _F(1.0), _F(0.5)
 _REACH, _NEAR = _F(REACH), _F(0.3)
 _LIGHT = KIND["light"]
 _LAMP_AHEAD, _LAMP_LEVEL = _F(LAMP_AHEAD), _F(LAMP_LEVELS[1])
-_THICK = _F(0.06)  # of a sign's panel [m]
-_FACES = _F(0.04)  # cosine at which a lamp still looks at the camera: as it is drawn
-# Points of an outline: share of half its width as seen (to the right), share of its height.
+_THICK = _F(0.06)  # thickness of a sign's panel [m]
+_FACES = _F(0.04)  # smallest cosine at which a lamp faces the camera, as in the renderer
+# Points of an outline: share of half its apparent width (to the right), share of its height.
 _OUTLINE = np.array(
     [[0, 0.9], [0, 0.7], [0, 0.5], [-0.8, 0.5], [0.8, 0.5], [-0.8, 0.15], [0.8, 0.15]], np.float32
 )  # fmt: skip
 _PANEL = np.array([[0, 0.5], [-0.8, 0.5], [0.8, 0.5]], np.float32)
-# Columns of a solid: its owner's centre and heading, its box in the owner's frame, whether it is round, how far it
-# reaches from the owner's centre, and the owner.
+# Columns of a solid: its owner's centre and heading, its box in the owner's frame, whether it is round, its radius
+# around the owner's centre, and the owner.
 _X, _Y, _CO, _SO, _X0, _X1, _Y0, _Y1, _Z0, _Z1, _ROUND, _RADIUS, _OWNER, _COLUMNS = range(14)
 
 
 class Sight(NamedTuple):
-    """What can be seen: seen, pictured (B, N - 1) bool by slot, lamp, lamp_pictured (B, R) bool of each route's light.
+    """Visibility masks: seen, pictured (B, N - 1) bool by slot; lamp, lamp_pictured (B, R) bool of each route's light.
 
-    What is pictured is seen and lies within the camera's picture.
+    An object is pictured when it is seen and lies within the camera's image.
     """
 
     seen: np.ndarray
@@ -57,7 +57,7 @@ class Sight(NamedTuple):
 def occludes(solid, j, tx, ty, up, rise):  # type: ignore[no-untyped-def]
     """Whether solid j meets the line from the camera, `up` [m] high, to a point (tx, ty), `rise` [m] above the camera.
 
-    What begins at or behind the camera hides nothing: a camera is in nobody's crown or body but its own car's.
+    A solid that begins at or behind the camera hides nothing: the camera is inside no tree or body but its own car's.
     """
     co, so, bx, by = solid[j, _CO], solid[j, _SO], solid[j, _X], solid[j, _Y]
     sx, sy = -(bx * co + by * so), bx * so - by * co
@@ -83,7 +83,7 @@ def occludes(solid, j, tx, ty, up, rise):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def is_free(solid, count, owner, tx, ty, up, rise):  # type: ignore[no-untyped-def]
-    """Whether no solid but the owner's own hides a point; arguments as in `occludes`."""
+    """Whether the line of sight to a point is free of all solids but its owner's; arguments as in `occludes`."""
     far = math.sqrt(tx * tx + ty * ty)
     ux, uy = tx / max(far, _F(1e-6)), ty / max(far, _F(1e-6))
     free, mine = True, np.float32(owner)
@@ -100,10 +100,10 @@ def is_free(solid, count, owner, tx, ty, up, rise):  # type: ignore[no-untyped-d
 
 @kernel(inline=True)
 def add_solids(solid, count, boxes, x, y, co, so, length, width, height, owner):  # type: ignore[no-untyped-def]
-    """Put an object's solids behind the first `count` rows; returns how many rows there are then.
+    """Append an object's solids after the first `count` rows; returns the new number of rows.
 
     Args:
-        boxes: (2, 7) of its kind, as shares of its size. x, y: its centre from the camera [m].
+        boxes: (2, 7) of its kind, as shares of its size. x, y: its centre relative to the camera [m].
     """
     radius = _HALF * math.sqrt(length * length + width * width) * _F(1.3)
     if x * x + y * y > (_REACH + radius) * (_REACH + radius):
@@ -122,19 +122,19 @@ def add_solids(solid, count, boxes, x, y, co, so, length, width, height, owner):
 
 @kernel(inline=True)
 def visible_from(solid, count, owner, x, y, size, half, bottom, height, outline, up, ch, sh, lens):  # type: ignore[no-untyped-def]
-    """Whether a thing is seen, and whether within the picture.
+    """Whether an object is visible, and whether within the image.
 
     Args:
-        x, y: its middle from the camera [m]; size: what must be a pixel, half: of its width as seen, bottom, height:
-            of the part that is looked at [m].
-        ch, sh: of the camera's yaw; lens: focal length [px], sine and cosine of its pitch, greatest tangents across and
-            down.
+        x, y: its centre relative to the camera [m]; size: the extent that must cover a pixel, half: half its apparent
+            width, bottom, height: of the part that is tested [m].
+        ch, sh: cosine and sine of the camera's yaw; lens: focal length [px], sine and cosine of its pitch, greatest
+            tangents across and down.
     """
     far = math.sqrt(x * x + y * y)
     seen, pictured = False, False
     if far > _REACH or size * lens[0] < far:  # smaller than a pixel
         return seen, pictured
-    rx, ry = y / max(far, _F(1e-6)), -x / max(far, _F(1e-6))  # to the right, across the line of sight
+    rx, ry = y / max(far, _F(1e-6)), -x / max(far, _F(1e-6))  # unit vector to the right of the line of sight
     for n in range(outline.shape[0]):
         tx, ty = x + outline[n, 0] * half * rx, y + outline[n, 0] * half * ry
         rise = bottom + outline[n, 1] * height - up
@@ -149,7 +149,7 @@ def visible_from(solid, count, owner, x, y, size, half, bottom, height, outline,
 
 @kernel
 def _gather(solid, w, ex, ey, world, bank, boxes, board, sign_row, panel):  # type: ignore[no-untyped-def]
-    """Fill `solid` with what stands in world w about a camera at (ex, ey); returns how many rows that took."""
+    """Fill `solid` with the solids of world w around a camera at (ex, ey); returns the number of rows."""
     count = 0
     for i in range(1, world.kind.shape[1]):
         k = world.kind[w, i]
@@ -196,7 +196,8 @@ def _look(first, stop, out, world, bank, boxes, sign_row, panel, mount, lens, tu
             middle = _HALF * world.length[w, i] - world.overhang[w, i]
             x, y = world.x[w, i] + middle * co - ex, world.y[w, i] + middle * so - ey
             far = max(math.sqrt(x * x + y * y), _F(1e-6))
-            along, across = abs(x * co + y * so) / far, abs(y * co - x * so) / far  # of its heading and the view
+            # cosine and sine of the angle between its heading and the view
+            along, across = abs(x * co + y * so) / far, abs(y * co - x * so) / far
             if k == SIGN:
                 wide, tall, low = panel[sign_row[w, i], 0], panel[sign_row[w, i], 1], panel[sign_row[w, i], 2]
                 found = visible_from(
@@ -214,7 +215,7 @@ def _look(first, stop, out, world, bank, boxes, sign_row, panel, mount, lens, tu
                 continue
             for i in range(bank.scenery_start[m + 1] - 1, bank.scenery_start[m] - 1, -1):
                 if np.int32(bank.scenery[i, 0]) != _LIGHT:
-                    break  # a map's lights stand behind all else
+                    break  # the lights are the last rows of a map's scenery
                 if np.int32(bank.scenery[i, 7]) != plan[w, r]:
                     continue
                 co, so = math.cos(np.float32(bank.scenery[i, 3])), math.sin(np.float32(bank.scenery[i, 3]))
@@ -222,7 +223,7 @@ def _look(first, stop, out, world, bank, boxes, sign_row, panel, mount, lens, tu
                 x = np.float32(bank.scenery[i, 1]) + ahead * co - ex
                 y = np.float32(bank.scenery[i, 2]) + ahead * so - ey
                 if -(x * co + y * so) < _FACES * math.sqrt(x * x + y * y):
-                    continue  # it is for those who come from elsewhere
+                    continue  # it faces another approach
                 high = np.float32(bank.scenery[i, 6])
                 low = (_LAMP_LEVEL - _F(0.1)) * high
                 found = visible_from(
@@ -239,10 +240,10 @@ def focal_of(camera: Camera) -> float:
 
 
 def visible_actors(world: World, maps: MapBatch, camera: Camera, plan: np.ndarray, threads: int = 1) -> Sight:
-    """What could be seen from the camera's mount, all round, and what of it within the picture; see `Sight`.
+    """Visible actors, signs and traffic lights around the camera's mount, and those within the image; see `Sight`.
 
-    What is smaller than one of the camera's pixels is not seen. Of lights those are looked for that show
-    `pack_signal_plan` (B, R) and face the camera; 0 asks for none.
+    An object smaller than one of the camera's pixels is not visible. The lights tested are those that show
+    plan (B, R), see `pack_signal_plan`, and face the camera; 0 asks for none.
     """
     (worlds, slots), routes = world.kind.shape, world.route.shape[1]
     out = Sight(

@@ -1,1 +1,1 @@
-"""Rendering: the RGB camera's picture, pass by pass."""
+"""Rendering: the passes of the RGB camera."""

@@ -1,8 +1,8 @@
-"""The ground below the horizon: a textured plane, lit, wet, fogged, with soft patches of shade and light upon it.
+"""Draw the ground below the horizon: a textured plane with light, shadows, water, reflections and fog.
 
 The camera does not roll, so one image row cuts the ground at one depth: texture coordinates step evenly along it, and
-mip level, fog and headlights are constants of the row.  The ground is drawn before the objects; a wet road mirrors them
-afterwards.
+mip level, fog and headlights are constants of the row.  The ground is drawn before the objects; a wet road reflects
+them afterwards.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def blue(t):
 
 @kernel(inline=True)
 def fog_of(table, depth):
-    """How much of what is seen at a depth [m] is fog, 0..1."""
+    """Share of fog in a pixel at a depth [m], 0..1."""
     return _1 - math.exp(-table[wx.FOG_RATE] * max(depth - table[wx.FOG_START], _0))
 
 
@@ -87,7 +87,7 @@ def alpha(t):
 
 @kernel(inline=True)
 def _nearest(line, texels, first, w, h, px, py, kx, ky, a, b):
-    """Write the texels that columns [a, b) of a row see to line (W,)."""
+    """Write the nearest texels for columns [a, b) of a row to line (W,)."""
     for u in range(a, b):
         f = np.float32(np.int32(u))
         i = min(max(np.int32(px + kx * f), 0), w - 1)
@@ -97,7 +97,7 @@ def _nearest(line, texels, first, w, h, px, py, kx, ky, a, b):
 
 @kernel(inline=True)
 def _bilinear(line, texels, first, w, h, px, py, kx, ky, a, b):
-    """As `_nearest`, between four texels."""
+    """As `_nearest`, interpolated between four texels."""
     for u in range(a, b):
         f = np.float32(np.int32(u))
         qx = max(px + kx * f - _HALF, _0)
@@ -121,7 +121,7 @@ def _bilinear(line, texels, first, w, h, px, py, kx, ky, a, b):
 
 @kernel(inline=True)
 def _grain(line, noise, strength, px, py, kx, ky, a, b):
-    """Roughen a row that is seen from closer than the texture is fine."""
+    """Add fine grain to a row that is closer than the texture's resolution."""
     for u in range(a, b):
         i = np.int32(px + kx * np.float32(u)) & 255
         j = np.int32(py + ky * np.float32(u)) & 255
@@ -132,21 +132,21 @@ def _grain(line, noise, strength, px, py, kx, ky, a, b):
 
 @kernel(inline=True)
 def _puddles(pool, line, clouds, cols, share, smooth, x, y, yaw, forward, depth, across, footprint):
-    """Write how much of every pixel of a row is under water to pool (W,).
+    """Write the share of every pixel of a row that is under water to pool (W,).
 
-    Water stands where a picture of noise that is laid over the world exceeds a level; every value of it is as frequent
-    as another, so the level follows from the share of ground that is to be wet.
+    Water stands where a noise picture laid over the world exceeds a level; all its values are equally frequent, so the
+    level follows from the wanted share of puddles.
     """
     width = pool.shape[0]
     ch, sh = math.cos(yaw), math.sin(yaw)
-    # laid askew, so that it does not repeat along roads that run along the axes
+    # rotated, so that it does not repeat along roads that run along the axes
     east, north = x + ch * forward, y + sh * forward
     px = (_ASKEW_C * east + _ASKEW_S * north) * _POOL + _F(65536.0)
     py = (_ASKEW_C * north - _ASKEW_S * east) * _POOL + _F(65536.0)
     kx = (_ASKEW_C * sh - _ASKEW_S * ch) * depth * _POOL
     ky = (-_ASKEW_C * ch - _ASKEW_S * sh) * depth * _POOL
     cut = _255 * (_1 - share)
-    far = clamp01((footprint - _F(0.7)) * _F(0.4))  # many puddles in a pixel: their share
+    far = clamp01((footprint - _F(0.7)) * _F(0.4))  # many puddles in a pixel: use their share
     gain = _F(1.0 / 14.0) * (_1 - far)
     rest = share * far
     if smooth or across * _POOL < _HALF:
@@ -171,18 +171,18 @@ def _puddles(pool, line, clouds, cols, share, smooth, x, y, yaw, forward, depth,
 @kernel
 def draw_ground(o, rows, cols, geometry, horizon, x, y, yaw, smooth, table, noise, line, shaded, shine, shade, touched,
                 pool, texels, level_start, level_shape, origin, texel):  # fmt: skip
-    """Fill the rows below the horizon.
+    """Draw the rows below the horizon.
 
     Args:
         o: (H, W, 3) uint8, written.
         rows, cols, geometry, horizon: see the camera's tables.
         x, y, yaw: of the camera [m, rad]. smooth: bilinear sampling and fine grain everywhere.
-        table: (LIGHT_SIZE,) float32. noise: (2, NOISE, NOISE) uint8: clouds, which puddles are cut from, and
+        table: (LIGHT_SIZE,) float32. noise: (2, NOISE, NOISE) uint8: clouds, from which puddles are cut, and
             fine grain.
         line, shaded: (W,) uint32 scratch. pool: (W,) float32 scratch.
-        shine: (H, W) float32, how much of a mirror each pixel is; written where the world is wet.
+        shine: (H, W) float32, reflectivity of each pixel; written where the world is wet.
         shade: (H, W) float32, touched: (H,) uint8, see `sim.render.shadows.cast_shadows`.
-        texels: (X,) uint32 of the whole bank; level_start (L,), level_shape (L, 2), origin (2,), texel: of this map.
+        texels: (X,) uint32 of all maps; level_start (L,), level_shape (L, 2), origin (2,), texel: of this map.
     """
     height, width = o.shape[0], o.shape[1]
     focal, up = geometry[0], geometry[7]
@@ -190,7 +190,7 @@ def draw_ground(o, rows, cols, geometry, horizon, x, y, yaw, smooth, table, nois
     deepest = 0
     while deepest + 1 < level_start.shape[0] and level_start[deepest + 1] >= 0:
         deepest += 1
-    # what lies beyond the map looks like its corner
+    # the ground beyond the map takes the colour of its corner
     verge = texels[level_start[min(deepest, 4)]]
     wet, head, puddles = table[wx.WET], table[wx.HEAD], table[wx.PUDDLES]
     ar, ag, ab = table[wx.FLAT], table[wx.FLAT + 1], table[wx.FLAT + 2]
@@ -273,7 +273,7 @@ def draw_ground(o, rows, cols, geometry, horizon, x, y, yaw, smooth, table, nois
             fresnel = (_1 - grazing) * (_1 - grazing)
             k = wet * (_F(0.03) + _F(0.77) * fresnel * fresnel) * clear * _F(1.0 / 255.0)
             if puddles > _0:
-                # still water has no grain that would scatter: it mirrors even what is seen steeply
+                # still water does not scatter: it reflects even at steep angles
                 water = (_F(0.34) + _F(0.60) * fresnel) * clear
                 for u in range(width):
                     damp = k * alpha(line[u])
@@ -285,7 +285,7 @@ def draw_ground(o, rows, cols, geometry, horizon, x, y, yaw, smooth, table, nois
 
 @kernel
 def _mirror_sky(o, zb, horizon, table, shine):
-    """Let a wet road that is seen from above mirror the sky there: its colour, without the drawing of clouds."""
+    """Reflect the sky above in a wet road seen from above: its mean colour, without the shapes of clouds."""
     cover = _F(0.84) * table[wx.CLOUD]
     for v in range(max(horizon, 0), o.shape[0]):
         for u in range(o.shape[1]):
@@ -301,9 +301,9 @@ def _mirror_sky(o, zb, horizon, table, shine):
 
 @kernel
 def draw_mirror(o, zb, geometry, horizon, table, shine, base):
-    """Let a wet road mirror what stands behind it, column by column about the foot of the nearest object above.
+    """Draw reflections on a wet road, column by column about the foot of the nearest object above each pixel.
 
-    Who looks steeply down sees the sky above in it.
+    A camera that looks steeply down sees the sky above reflected.
 
     Args:
         o: (H, W, 3) uint8, changed; zb: (H, W) float32, inverse depth of objects, 0 where there is none.
@@ -322,11 +322,11 @@ def draw_mirror(o, zb, geometry, horizon, table, shine, base):
                 base[u] = v
                 continue
             k = shine[v, u]
-            if k < _F(0.045):  # close by a wet road mirrors too little to be seen
+            if k < _F(0.045):  # close by a wet road reflects too little to be visible
                 continue
             m = 2 * base[u] + 1 - v
             if m < 0 or (m >= horizon and zb[m, u] == _0):
-                m = 2 * horizon - 1 - v  # beyond what the foot's object shows
+                m = 2 * horizon - 1 - v  # beyond the object above the foot
             m = min(max(m, 0), v - 1)
             n = max(m - blur, 0)
             for c in range(3):
@@ -341,8 +341,8 @@ def draw_contact_shadow(o, zb, rows, cols, geometry, horizon, table, cx, cy, ch,
 
     Args:
         cx, cy: its centre, metres ahead and to the right of the camera. ch, sh: its long axis in the same frame.
-        length, width: [m]. hard: how steep its edge is.
-        gr, gg, gb: in its middle, added to a factor of 1 where negative, light that is added where positive.
+        length, width: [m]. hard: steepness of its edge.
+        gr, gg, gb: in its middle: added to a factor of 1 where negative, light that is added where positive.
     """
     rows_high, columns = o.shape[0], o.shape[1]
     focal, middle, sine, cosine, up = geometry[0], geometry[1], geometry[2], geometry[3], geometry[7]
@@ -372,7 +372,7 @@ def draw_contact_shadow(o, zb, rows, cols, geometry, horizon, table, cx, cy, ch,
                 continue
             pu, qu = p + dp * np.float32(u), q + dq * np.float32(u)
             k = clamp01((_1 - pu * pu) * hard) * clamp01((_1 - qu * qu) * hard)
-            if gr > _0:  # light adds to what light there is, so it multiplies what is seen by less where that is more
+            if gr > _0:  # light is additive, so its factor on the pixel is smaller where there is more light already
                 k /= table[wx.FLAT + 1] + beam * cols[lit, u]
             o[v, u, 0] = byte(np.float32(o[v, u, 0]) * (_1 + gr * k))
             o[v, u, 1] = byte(np.float32(o[v, u, 1]) * (_1 + gg * k))

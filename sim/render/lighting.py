@@ -1,4 +1,4 @@
-"""What the weather does to light: CARLA's weather numbers to the few quantities that a camera needs.
+"""Lighting: convert CARLA's weather parameters to the few quantities that a camera needs.
 
 `lighting` fills one float32 table per world, indexed by the names below; every drawing kernel reads that table.
 Colours are linear factors around 1 for lights and 0..255 for things that are seen directly (sky, fog).
@@ -15,28 +15,28 @@ from sim.core.geometry import clamp01, smoothstep
 from sim.core.kernel import kernel
 from sim.dynamics.friction import surface_dampness
 
-# Where each quantity lies in a light table; three numbers for each colour.
+# Index of each quantity in a light table; a colour takes three entries.
 DAY = 0  # 1 by day, 0 by night
-NIGHT = 1  # how far the lamps of cars and streets are on, 0..1
+NIGHT = 1  # brightness of car and street lamps, 0..1
 SUN_X, SUN_Y, SUN_Z = 2, 3, 4  # unit vector to the sun, world frame
-SUN = 5  # light of the sun on a face that looks at it
-AMBIENT = 8  # light from everywhere
+SUN = 5  # light of the sun on a face that points at it
+AMBIENT = 8  # light from all directions
 FLAT = 11  # light on level ground
 ZENITH = 14  # colour of the sky overhead
 HORIZON = 17  # colour of the sky at the horizon
 FOG = 20  # colour that distance fades to
 FOG_RATE = 23  # extinction [1/m]
 FOG_START = 24  # where fog begins [m]
-WET = 25  # how damp the road is between its puddles, 0..1
-RAIN = 26  # how hard it rains, 0..1
+WET = 25  # dampness of the road between its puddles, 0..1
+RAIN = 26  # strength of the rain, 0..1
 WIND = 27  # 0..1
 CLOUD = 28  # 0..1
-GLOW = 29  # colour of the light around the sun; with its strength
+GLOW = 29  # colour of the light around the sun, scaled by its strength
 CLOUD_LIGHT = 32  # colour of a cloud
 HEAD = 35  # strength of ego's headlights
 SKYLINE = 36  # colour of the far horizon's silhouette
 PUDDLES = 39  # share of the asphalt that lies under water, 0..1
-SHADE = 40  # how much of the light on level ground a shadow takes; a colour
+SHADE = 40  # share of the light on level ground that a shadow removes; a colour
 LIGHT_SIZE = 43
 
 _F = np.float32
@@ -87,7 +87,7 @@ def lighting(weather, table):
     beam = smoothstep((altitude + _2) * _F(0.2)) * (_1 - _F(0.92) * grey) * (_1 - _F(0.8) * fog)
     table[HEAD] = smoothstep((_F(0.62) - day) * _F(2.2))
     table[NIGHT] = max(table[HEAD], smoothstep((max(fog, rain) - _F(0.35)) * _2) * _F(0.75))
-    # a low sun lights level ground little by the cosine, but beside it the sky is dim too: its shadows stay deep
+    # by the cosine a low sun lights level ground little, but the sky is dim then too: its shadows stay deep
     slant = (_F(0.46) + _F(0.54) * max(_0, table[SUN_Z])) * clamp01(table[SUN_Z] * _F(30.0))
     slant *= smoothstep((_1 - grey * _F(1.0 / 0.95)) * _F(1.6))  # none under a closed sky
     for i in range(3):
@@ -108,7 +108,7 @@ def lighting(weather, table):
         table[CLOUD_LIGHT + i] = cloud_light + (overcast * _F(1.1) - cloud_light) * grey
         table[GLOW + i] = sun * (_F(190.0) + _F(120.0) * dusk)
     table[FOG_RATE] = rate = _F(0.0011) + _F(0.15) * fog * math.sqrt(fog) + _F(0.010) * rain
-    for i in range(3):  # a far silhouette stands in the haze
+    for i in range(3):  # haze veils the far silhouette
         table[SKYLINE + i] = table[FOG + i] * (_1 - (_F(0.40) + _F(0.25) * (_1 - day)) * math.exp(_F(-250.0) * rate))
     table[FOG_START] = max(_0, weather[7])
     table[WET] = surface_dampness(weather)

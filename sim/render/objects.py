@@ -1,6 +1,6 @@
-"""Everything that stands in a world: found, sorted front to back, placed before the camera and drawn face by face.
+"""Draw actors and scenery: cull them, sort them front to back, project them and draw them face by face.
 
-The order only saves work (what is hidden is not textured); what is seen is decided by depth at every pixel.
+The order only saves work (hidden pixels are not textured); the depth at every pixel decides what is visible.
 Camera frame: x right, y down, z along the view [m].
 """
 
@@ -41,8 +41,8 @@ _CAR, _TRUCK, _BUILDING, _HOUSE, _TREE, _LAMP = (
 _BICYCLE, _WALKER, _CONE, _BALL = KIND["bicycle"], KIND["walker"], KIND["cone"], KIND["ball"]
 _TAU = _F(2.0 * math.pi)
 _STRIDE, _PUSH = _F(1.0 / 0.36), _F(1.0 / 1.3)  # a quarter of two steps, half a turn of the pedals [1/m]
-_STANDS = _F(0.05)  # slower than this nobody's legs move [m/s]
-# Walls whose appearance is a style rather than a colour.
+_STANDS = _F(0.05)  # below this speed legs do not move [m/s]
+# Colours of walls whose appearance is a style rather than a colour.
 _WALLS = np.array(
     [[214, 200, 176], [178, 104, 84], [200, 196, 190], [226, 216, 196], [160, 148, 136], [206, 178, 140],
      [190, 200, 206], [150, 92, 76]], np.float32,
@@ -51,11 +51,11 @@ _WALLS = np.array(
 
 @kernel(inline=True)
 def variant_of(kind, appearance, ahead, right, a, b, along, speed):
-    """Which of its kind's variants an object wears: a style, or how a figure is seen at this moment.
+    """The texture variant of an object: its style, or the current side and pose of a walker or cyclist.
 
     Args:
-        ahead, right, a, b: where it is and where its length points, in the camera's frame on the ground.
-        along: its place along its own heading [m], by which legs move; speed [m/s].
+        ahead, right, a, b: its place and the direction of its length, in the camera's frame on the ground.
+        along: its place along its own heading [m], which moves the legs; speed [m/s].
     """
     if kind == _WALKER or kind == _BICYCLE:
         sides = WALKER_SIDES if kind == _WALKER else RIDER_SIDES
@@ -75,7 +75,7 @@ def variant_of(kind, appearance, ahead, right, a, b, along, speed):
 
 @kernel(inline=True)
 def project(item, n, geometry, kind, ahead, right, a, b, length, width, height, appearance, key, along, speed):
-    """Describe an object in row n of `item` if the camera may see it; returns the number of objects then."""
+    """Write an object to row n of `item` if the camera may see it; return the number of objects so far."""
     radius = _HALF * math.sqrt(length * length + width * width)
     circle = around(geometry)
     if circle > _0 and ahead * ahead + right * right > (circle + radius) * (circle + radius):
@@ -99,7 +99,7 @@ def project(item, n, geometry, kind, ahead, right, a, b, length, width, height, 
 @kernel
 def cull(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, yaws, lengths, widths, heights, overhangs,
          looks, speeds, scenery, first, last):  # fmt: skip
-    """List what world w's camera may see, nearest first.
+    """List the objects that world w's camera may see, nearest first.
 
     Args:
         item: (cap, ITEM) float32 and order: (cap,) int32, written.
@@ -107,7 +107,7 @@ def cull(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, yaws
         scenery: (K, 8) float64, of which rows first .. last belong to this world's map.
 
     Returns:
-        How many there are.
+        The number of objects.
     """
     ch, sh = math.cos(yaw), math.sin(yaw)
     n = 0
@@ -155,7 +155,7 @@ def paint_of(kind, appearance, key, light):
         tone = _F(0.80) + np.float32(key & 255) * _BYTE * _F(0.35)
         warm = (np.float32((key >> 8) & 255) * _BYTE - _HALF) * _F(0.24)
         light[3], light[4], light[5] = tone * (_1 + warm) * _F(0.72), tone * _F(0.74), tone * (_1 - warm) * _F(0.76)
-        if appearance > 255:  # the picture is green already: a appearance only leans it towards its own hue
+        if appearance > 255:  # the texture is green already: an appearance only shifts it towards its own hue
             light[3] *= _HALF + np.float32((appearance >> 16) & 255) * _F(0.5 / 85.0)
             light[4] *= _HALF + np.float32((appearance >> 8) & 255) * _F(0.5 / 125.0)
             light[5] *= _HALF + np.float32(appearance & 255) * _F(0.5 / 58.0)
@@ -171,7 +171,7 @@ def paint_of(kind, appearance, key, light):
 @kernel
 def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fog, smooth, spans, poly, grad,
                  light, shape, what, start, texels, tex_start, tex_size):  # fmt: skip
-    """Draw `count` objects. Arguments as in `cull` and `faces.fill`; shape, what, start are the meshes."""
+    """Draw `count` objects. Arguments as in `cull` and `sim.render.polygon.fill`; shape, what, start: the meshes."""
     height, width = o.shape[0], o.shape[1]
     focal, cy, sine, cosine, up = geometry[0], geometry[1], geometry[2], geometry[3], geometry[7]
     cx = np.float32(width) * _HALF
@@ -181,7 +181,7 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
     sun_y = forward * sine - table[wx.SUN_Z] * cosine
     sun_z = forward * cosine + table[wx.SUN_Z] * sine
     clear, per_metre = _1, math.exp(-table[wx.FOG_RATE])
-    for d in range(DEPTHS):  # a product a metre, where an exponential each would cost 3 us a frame
+    for d in range(DEPTHS):  # one product per metre; one exponential each would cost 3 us a frame
         fog[d] = _1 - clear
         if np.float32(d) >= table[wx.FOG_START]:
             clear *= per_metre
@@ -201,7 +201,7 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
             flags = what[q, 1]
             ax, ay, az, bx, by, bz = lx, ly, lz, vx, vy, vz
             ux, uy, uz, fx, fy, fz = hx, hy, hz, ox, oy, oz
-            if flags & FACING:  # its y axis turns to lie across the view
+            if flags & FACING:  # the face's y axis turns to lie across the view
                 span = wide
                 if flags & THIN:  # never so thin that it falls between two columns
                     span = max(wide, _F(1.05) * ahead / focal)
@@ -252,7 +252,7 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
             grad[6] = (py * e1z - pz * e1y) * it1
             grad[7] = (pz * e1x - px * e1z) * it1
             grad[8] = (px * e1y - py * e1x) * it1
-            # the frame's normal points away from the one who looks at it
+            # the frame's normal points away from the camera
             facing = -(nx * sun_x + ny * sun_y + nz * sun_z) / math.sqrt(nx * nx + ny * ny + nz * nz)
             if triple < _0:
                 facing = -facing
@@ -274,7 +274,7 @@ def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fo
 
 @kernel
 def draw_contact_shadows(o, zb, item, count, geometry, rows, cols, horizon, table):
-    """Draw the dark under cars and people, where little of the sky looks in, and pools of light under lamps."""
+    """Draw contact shadows under vehicles and pedestrians (ambient occlusion), and pools of light under lamps."""
     for k in range(count):
         kind = np.int32(item[k, 7])
         ahead, right, a, b = item[k, 0], item[k, 1], item[k, 2], item[k, 3]

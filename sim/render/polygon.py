@@ -1,4 +1,4 @@
-"""One convex textured face: clipped, cut into rows, and drawn where it is nearer than what is there.
+"""Rasterise one convex textured face: clip it, cut it into rows, and draw it with a depth test.
 
 Camera frame: x right, y down, z along the view [m].  A point of a face is p0 + s e1 + t e2 and also z (dx, dy, 1) for
 the ray of its pixel, so 1/z, s/z and t/z are all linear in the pixel's place: three dot products with the ray, whose
@@ -32,7 +32,7 @@ _LIT = np.uint32(0x52000000)  # about a third of all windows
 
 @kernel(inline=True)
 def clip_near(poly, count):
-    """Cut a polygon at the near plane; corners in poly[0:3], result in poly[3:6]. Returns its number of corners."""
+    """Clip a polygon at the near plane; corners in poly[0:3], result in poly[3:6]. Returns its number of corners."""
     n = 0
     for i in range(count):
         j = i + 1 if i + 1 < count else 0
@@ -103,8 +103,8 @@ def fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog,
         light: (6,) float32: light on the face, then its paint, RGB each.
         rows, cols: the camera's tables (beam over rows in column 3, over columns in column 2, or in a row for each).
         fog: (DEPTHS,) float32 over depth.
-        start, lw, lh: where the texture's level lies and its sides' logarithms. wrap: the texture repeats.
-        key: uint32, of the object, decides which of its windows are lit.
+        start, lw, lh: first texel of the texture's level and logarithms of its sides. wrap: the texture repeats.
+        key: uint32 of the object; it decides which windows are lit.
     """
     width = o.shape[1]
     sw, sh = np.float32(1 << lw), np.float32(1 << lh)

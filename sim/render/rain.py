@@ -1,7 +1,7 @@
 """Falling rain: slanted streaks in the air and splashes on the ground.
 
-Where a drop is follows from a hash of (seed, tick, number of the drop) and nothing else: every tick differs, and a
-world drawn again gives the same bytes.
+The place of a drop is a hash of (seed, tick, number of the drop) and depends on nothing else: every tick differs, and
+a world drawn again gives the same bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def draw_rain(o, seed, tick, geometry, horizon, cols, table):
     Args:
         o: (H, W, 3) uint8, changed.
         seed: of the world; tick: its clock.
-        geometry: see the camera's tables: who looks steeply sees drops end on.
+        geometry: see the camera's tables; a steep camera sees drops end on.
         horizon: first row that can see the ground.
         cols: (4, W) float32, see the camera's tables; column 2 is the headlights' beam.
         table: (LIGHT_SIZE,) float32.
@@ -45,9 +45,9 @@ def draw_rain(o, seed, tick, geometry, horizon, cols, table):
     count = np.int32(_F(MOST_STREAKS) * min(_1, rain * _F(0.75) + _F(0.25)) * min(_1, rain * _F(5.0)) * aspect)
     slope = table[wx.WIND] * _F(0.75) + _F(0.06)
     day, head = table[wx.DAY], table[wx.HEAD]
-    fall = max(geometry[3], _F(0.15)) if around(geometry) > _0 else _1  # of a drop's way, the part across the view
+    fall = max(geometry[3], _F(0.15)) if around(geometry) > _0 else _1  # share of a drop's path across the view
     key = hash_u32(_U(seed) ^ hash_u32(_U(tick) + M3))
-    # by day a drop shows a piece of the bright sky, by night only what the headlights throw at it
+    # by day a drop shows a piece of the bright sky, by night only the light of the headlights
     white = _F(118.0) * day + _F(105.0) + _F(12.0) * head
     for k in range(count):
         a = hash_u32(key + _U(k) * M3)

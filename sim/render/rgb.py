@@ -1,11 +1,10 @@
-"""The camera: pictures of every world from ego's place, on one core in tens of microseconds each.
+"""RGB camera: render every world from ego's pose, on one core in tens of microseconds each.
 
-A pinhole on ego with yaw and pitch but no roll.  One that looks steeply up or down, or past its own foot, sees all
-around it, see `sim.render.tilted_camera`.  Each world is drawn sky and ground first, the ground with the shadows that
-fall on it,
-then objects front to back with a depth buffer, then what a wet road mirrors, then the dark under cars and pools of
-light, then rain.  What a world looks like follows from its own row of `World` alone, never from the batch, the threads
-or the neighbours.  Image rows grow downwards, columns to the right.
+The camera is a pinhole on ego with yaw and pitch but no roll.  A camera that looks steeply up or down, or past its own
+foot, sees all around it, see `sim.render.tilted_camera`.  The passes of each world are: sky, ground with shadows,
+objects front to back with a depth buffer, reflections on a wet road, contact shadows under cars and pools of lamp
+light, then rain.  The picture of a world depends on its own row of `World` alone, never on the batch, the threads or
+the neighbours.  Image rows grow downwards, columns to the right.
 """
 
 from __future__ import annotations
@@ -35,9 +34,9 @@ from sim.render.tilted_camera import AROUND, beams
 from sim.render.traffic_lights import draw_lights
 
 SMOOTH_FROM = 200  # rows; images at least this tall are sampled bilinearly everywhere
-BEAM_WIDTH = 0.50  # of ego's headlights [rad]
+BEAM_WIDTH = 0.50  # angular width of ego's headlights [rad]
 WIDEST = 179.99  # [deg] field of view
-STEEP = 60.0  # [deg] up or down from which on a camera sees all around
+STEEP = 60.0  # [deg] of pitch up or down beyond which a camera sees all around
 
 
 class CameraRays(NamedTuple):
@@ -45,16 +44,16 @@ class CameraRays(NamedTuple):
 
     Args:
         rows: (H, 4) float32: upward and forward part of the row's ray, depth at which it meets the ground (0 above
-            the horizon) [m], how much of the headlights' light reaches an object there.
+            the horizon) [m], share of the headlights' light that reaches an object there.
         cols: (4, W) float32: rightward part of the column's ray, its azimuth off the axis [rad], the headlights'
             strength, spare; (4 + H, W) where it sees all around: then that strength follows row by row.
-        geometry: (8,) float32: focal length [px], centre row, sine and cosine of the pitch, how far around it the
+        geometry: (8,) float32: focal length [px], centre row, sine and cosine of the pitch, radius around it that the
             camera sees [m] (0 where it looks ahead), cosine and sine of half the angle of view (0 where it sees all
             around), height [m].
         mount: (3,) float32: forward, left [m] of the rear axle, yaw [rad].
         horizon: first row that sees the ground.
 
-    `cols` and `geometry` cannot be written where the camera sees all around: see `sim.render.tilted_camera`.
+    `cols` and `geometry` are read-only where the camera sees all around: see `sim.render.tilted_camera`.
     """
 
     rows: np.ndarray
@@ -66,10 +65,10 @@ class CameraRays(NamedTuple):
 
 @functools.lru_cache(maxsize=32)
 def camera_rays(camera: Camera) -> CameraRays:
-    """The tables of a camera.
+    """Compute the ray tables of a camera.
 
     Raises:
-        ValueError: for an image, angle or height that cannot be.
+        ValueError: for an impossible image size, angle or height.
     """
     if camera.width < 2 or camera.height < 2:
         raise ValueError(f"camera is {camera.width} x {camera.height} px; at least 2 x 2 is needed")
@@ -123,7 +122,7 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
           atlas_texels, tex_start, tex_size, texels, level_start, level_shape, origin, texel, scenery, scenery_start,
           skyline, tick, seed, map_of, weather, x, y, yaw, kind, length, width, height, overhang, appearance, speed,
           clock, sign_row, sign_texels, sign_start, sign_size, sign_panel):  # fmt: skip
-    """Draw worlds first .. stop. One range owns one set of scratch arrays."""
+    """Draw worlds first .. stop; each range has its own scratch arrays."""
     high, wide = rows.shape[0], cols.shape[1]
     most = kind.shape[1]
     for m in range(scenery_start.shape[0] - 1):
@@ -177,20 +176,20 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
 def render(
     bank: MapArrays, world: World, camera: Camera, out: np.ndarray | None = None, *, threads: int = 1
 ) -> np.ndarray:
-    """Draw what every ego's camera sees.
+    """Render the RGB camera of every ego.
 
     Args:
         bank: the maps.
         world: B worlds.
         camera: mounted on every ego; ego itself is not drawn.
         out: (B, H, W, 3) uint8 to draw into; a new array when not given.
-        threads: how many to use at most; the picture does not depend on it.
+        threads: greatest number of threads; the picture does not depend on it.
 
     Returns:
         (B, H, W, 3) uint8, RGB.
 
     Raises:
-        ValueError: when `out` has another shape or type, or the camera cannot be.
+        ValueError: when `out` has another shape or type, or the camera is impossible.
     """
     view = camera_rays(camera)
     wanted = (len(world.tick), camera.height, camera.width, 3)
@@ -200,7 +199,7 @@ def render(
         raise ValueError(f"out is {out.shape} {out.dtype}; wanted {wanted} uint8, contiguous")
     mesh, pictures = meshes(), atlas()
     signs, sign_row = signs_in(world)
-    # four bytes are fetched as one number
+    # the kernels read a texel's four bytes as one number
     texels = bank.texels.view("<u4").reshape(-1)
     smooth = camera.height >= SMOOTH_FROM
 

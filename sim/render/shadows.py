@@ -1,10 +1,10 @@
-"""What the sun throws on the ground: for every pixel of ground, how much of the sun is kept from it.
+"""Sun shadows on the ground: the share of sunlight blocked at every ground pixel.
 
 A box that stands on the ground shades its base swept along the light: the part of the plane that lies within three
 bands, one along each side of the base and one along the light.  A picture's row cuts every band in an interval, so a
-shadow is filled row by row without a polygon.  Shadows do not add up: where two fall, the deeper one counts.  What
-stands beside or behind the camera may throw its shadow into view, so everything near is looked at, not only what is
-seen; ego throws none, as it is not drawn.  Ground frame of the camera: metres ahead and to the right.
+shadow is filled row by row without a polygon.  Shadows do not add up: where two overlap, the deeper one counts.  An
+object beside or behind the camera may cast its shadow into view, so all nearby objects are checked, visible or not;
+ego casts none, as it is not drawn.  Ground frame of the camera: metres ahead and to the right.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from sim.datatypes.vocabulary import KIND, KINDS
 from sim.render import lighting as wx
 from sim.render.tilted_camera import around, behind
 
-LONGEST = 25.0  # [m] the farthest that a shadow reaches, however low the sun
+LONGEST = 25.0  # [m] greatest length of a shadow, however low the sun
 _F = np.float32
 _0, _1, _2 = _F(0.0), _F(1.0), _F(2.0)
 _HALF = _F(0.5)
 _LONGEST = _F(LONGEST)
-_FAR = _F(80.0)  # [m] ahead, where a shadow is thinner than a row of most pictures
-_SMALLEST = _F(2.0)  # [px] of area, the same
-_LEAST = _F(0.3)  # of a row: a shadow that is lower is not drawn
+_FAR = _F(80.0)  # [m] ahead, beyond which a shadow is thinner than a row of most pictures
+_SMALLEST = _F(2.0)  # [px] least area of a shadow
+_LEAST = _F(0.3)  # [rows] least height of a shadow that is drawn
 _BLUR = _F(0.06)  # [m] half the width of a shadow's edge
 _POLE = _F(0.16)  # [m] thickness of a pole
 _NEAREST = _F(0.3)  # [m] ahead of the camera
@@ -39,7 +39,7 @@ _LAMP, _LIGHT, _BICYCLE, _WALKER = KIND["lamp"], KIND["light"], KIND["bicycle"],
 
 @kernel(inline=True)
 def _rows_of(geometry, horizon, high, near, far):
-    """First and last row of the ground between two distances ahead [m]; none where they are too close to be seen."""
+    """First and last row of the ground between two distances ahead [m]; 0, 0 where the rows are too thin to see."""
     focal, middle, sine, cosine, up = geometry[0], geometry[1], geometry[2], geometry[3], geometry[7]
     near = max(near, _NEAREST - behind(geometry))
     far = max(far, near)
@@ -55,7 +55,7 @@ def _rows_of(geometry, horizon, high, near, far):
 
 @kernel(inline=True)
 def _open(shade, touched, v):
-    """Make a row ready to be shaded: until it is touched it holds another picture's numbers."""
+    """Clear a row before its first shadow: an untouched row holds the values of an earlier picture."""
     if touched[v] == 0:
         touched[v] = 1
         for u in range(shade.shape[1]):
@@ -64,14 +64,14 @@ def _open(shade, touched, v):
 
 @kernel(inline=True)
 def _share(half, edge):
-    """What a band of this half width [m] darkens at most where the picture resolves `edge` [m]: a thin one less."""
+    """Greatest darkness of a band of this half width [m] where the picture resolves `edge` [m]: less for thin bands."""
     thin = half + edge
     return _2 * _2 * half * edge / (thin * thin) if half < edge else _1
 
 
 @kernel(inline=True)
 def _slope(n):
-    """1 / n, or a large number where n is next to nothing: then a band is all of a row or none of it."""
+    """1 / n, or a large number where n is near 0: a band then covers all of a row or none of it."""
     return _1 / n if abs(n) > _F(1e-5) else _F(1e5)
 
 
@@ -97,7 +97,7 @@ def _box(shade, touched, rows, cols, geometry, horizon, x, y, a, b, length, widt
     for v in range(first, last):
         depth = rows[v, 2]
         across = depth / focal
-        along = _HALF * across * depth / up  # half of what lies between two rows
+        along = _HALF * across * depth / up  # half the distance between two rows
         ahead, right = depth * rows[v, 1] - x, left * depth - y
         e0 = _BLUR + abs(b) * _HALF * across + abs(a) * along
         e1 = _BLUR + abs(a) * _HALF * across + abs(b) * along
@@ -157,7 +157,7 @@ def _crown(shade, touched, rows, cols, geometry, horizon, x, y, a, b, long, wide
 
 @kernel(inline=True)
 def _matters(geometry, kind, x, y, length, width, tall, fx, fy, flat):
-    """Whether an object may throw a shadow of more than a pixel or two into view; arguments as in `_cast`."""
+    """Whether an object may cast a shadow of more than a pixel or two into view; arguments as in `_cast`."""
     reach = min(flat * tall, _LONGEST)
     size = length + width
     radius = _HALF * (size + reach)
@@ -168,7 +168,7 @@ def _matters(geometry, kind, x, y, length, width, tall, fx, fy, flat):
         return False
     if kind == _LAMP or kind == _LIGHT:
         size = _POLE + _POLE
-    area = reach * size  # what lies under a box does not count: the box hides it
+    area = reach * size  # the shadow under a box does not count: the box hides it
     if kind == _TREE:
         area = width * (width + _HALF * reach)
     distance = max(ahead, _1)
@@ -177,11 +177,11 @@ def _matters(geometry, kind, x, y, length, width, tall, fx, fy, flat):
 
 @kernel(inline=True)
 def _cast(shade, touched, rows, cols, geometry, horizon, kind, x, y, a, b, length, width, tall, fx, fy, flat):
-    """Shade what one object keeps the sun from.
+    """Draw the shadow of one object into `shade`.
 
     Args:
-        x, y: its middle; a, b: where its length points.
-        fx, fy: where the light goes, of length 1; flat: how far it goes over level ground for a metre of height.
+        x, y: its middle; a, b: direction of its length.
+        fx, fy: direction of the light, of length 1; flat: length of the shadow per metre of height.
     """
     reach = min(flat * tall, _LONGEST)
     sx, sy = fx * reach, fy * reach
@@ -196,7 +196,7 @@ def _cast(shade, touched, rows, cols, geometry, horizon, kind, x, y, a, b, lengt
                math.sqrt(r * r + rise * rise), r)  # fmt: skip
         return
     low = _1  # height of the lower part, as a share of all
-    high, l1, w1, back = _0, _0, _0, _0  # the same of the upper part, its base, and how far behind the middle it is
+    high, l1, w1, back = _0, _0, _0, _0  # the same of the upper part, its base, and its distance behind the middle
     if kind == _CAR:
         low = _F(0.6)
         high, l1, w1, back = _F(0.97), length * _F(0.52), width * _F(0.86), length * _F(0.12)
@@ -210,14 +210,14 @@ def _cast(shade, touched, rows, cols, geometry, horizon, kind, x, y, a, b, lengt
         l0, w0 = length * _F(0.7), width * _F(0.7)
     elif kind == _RAISED:
         low, high, l1, w1 = _F(0.26), _1, _F(0.1), width
-    elif kind == _BARRIER:  # its boom keeps the sun off, and not what is below the boom
+    elif kind == _BARRIER:  # the boom blocks the sun; the gap below it does not
         l0, w0 = _HOUSING, _HOUSING
         _box(shade, touched, rows, cols, geometry, horizon, x + _F(0.72) * sx, y + _F(0.72) * sy, a, b, _F(0.1), width,
              _F(0.25) * sx, _F(0.25) * sy)  # fmt: skip
         off = _HALF * (width - _HOUSING)
         x, y = x - b * off, y + a * off
     _box(shade, touched, rows, cols, geometry, horizon, x, y, a, b, l0, w0, sx * low, sy * low)
-    if reach * (high - low) > _HALF * (w0 - w1):  # else it hardly looks out of the lower part's
+    if reach * (high - low) > _HALF * (w0 - w1):  # else its shadow hardly reaches beyond the lower part's
         _box(shade, touched, rows, cols, geometry, horizon, x - a * back, y - b * back, a, b, l1, w1,
              sx * high, sy * high)  # fmt: skip
 
@@ -225,14 +225,14 @@ def _cast(shade, touched, rows, cols, geometry, horizon, kind, x, y, a, b, lengt
 @kernel
 def cast_shadows(shade, touched, rows, cols, geometry, horizon, cam_x, cam_y, yaw, table, w, kinds, xs, ys, yaws,
                  lengths, widths, heights, overhangs, scenery, first, last):  # fmt: skip
-    """Work out which ground the sun does not reach in world w's picture.
+    """Compute the shadow mask of the ground in world w's picture.
 
     Args:
         shade: (H, W) float32, written in the rows that are touched: 0 in the sun, 1 in the middle of a shadow.
         touched: (H,) uint8, written: 1 where a shadow lies on the row.
         rows, cols, geometry, horizon: see the camera's tables. cam_x, cam_y, yaw: of the camera [m, rad].
         table: (LIGHT_SIZE,) float32.
-        kinds ... overhangs: (B, N) of the actors; actor 0 carries the camera and throws no shadow.
+        kinds ... overhangs: (B, N) of the actors; actor 0 carries the camera and casts no shadow.
         scenery: (K, 8) float64, of which rows first .. last belong to this world's map.
     """
     touched[:] = 0

@@ -1,11 +1,10 @@
-"""Signs before the camera: the atlas of their pictures, and panels, backs and posts drawn with four samples a pixel.
+"""Draw signs: the atlas of their pictures, and panels, backs and posts with four samples a pixel.
 
-A sign takes a slot of `World` behind the actors.  Its appearance is a number made of what is painted (`pack_sign`), so
-that a world's bytes do not depend on who else is drawn.  Letters a few pixels high can be read only where every texel
-has its
-say, so a panel is not drawn like other faces: each pixel averages four bilinear samples of a mip level that is about
-twice as fine as the pixel.  Light, headlights and fog are those of every object; a panel's foil sends more of the
-headlights back.  Camera frame: x right, y down, z along the view [m].
+A sign takes a slot of `World` behind the actors.  Its appearance is a number that encodes what is painted
+(`pack_sign`), so that a world's bytes do not depend on other signs.  Letters a few pixels high are legible only if
+every texel contributes, so a panel is not drawn like other faces: each pixel averages four bilinear samples of a mip
+level that is about twice as fine as the pixel.  Light, headlights and fog are as for every object; a panel's foil
+reflects more of the headlights' light.  Camera frame: x right, y down, z along the view [m].
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ from sim.render.polygon import DEPTHS, clip_near, cut_rows, texture_level
 from sim.render.sky import byte
 from sim.render.tilted_camera import around, lamps, way
 
-REACH = 120.0  # farther than this a sign is not drawn [m]
-ATLAS_BYTES = 96 * 2**20  # pictures beyond this are painted again when they are needed
+REACH = 120.0  # [m] beyond which a sign is not drawn
+ATLAS_BYTES = 96 * 2**20  # pictures beyond this size are painted again when needed
 
 _F = np.float32
 _0, _1, _2 = _F(0.0), _F(1.0), _F(2.0)
@@ -39,14 +38,14 @@ _S24 = np.uint32(24)
 _FAR = np.float32(DEPTHS - 1)
 _POST, _REACH = _F(POST), _F(REACH)
 _THICK = _F(0.03)  # from a panel's middle to its front [m]
-_SHINE = _F(1.5)  # how much more of the headlights' light a sign's foil sends back than paint does
+_SHINE = _F(1.5)  # factor by which a sign's foil reflects more headlight than paint
 _METAL = _F(122.0)  # grey of posts and backs
 _FRONT, _BACK, _SOLID = 0, 1, 2
 
 
 @kernel(inline=True)
 def _sample(texels, start, lw, mw, mh, s, t):
-    """Bilinear colour at (s, t) texels, clamped to the picture's edges, and whether the sign is solid there."""
+    """Bilinear colour at (s, t) texels, clamped to the picture's edges, and whether the sign is solid there (1, 0)."""
     zero, one = np.int32(0), np.int32(1)
     fs, ft = min(max(s - _HALF, _0), np.float32(mw)), min(max(t - _HALF, _0), np.float32(mh))
     i, j = np.int32(fs), np.int32(ft)
@@ -147,7 +146,7 @@ def _face(o, zb, p, e1, e2, geometry, rows, cols, sun, table, fog, spans, poly, 
     nz = e1[0] * e2[1] - e1[1] * e2[0]
     triple = p[0] * nx + p[1] * ny + p[2] * nz
     if triple <= _F(1e-6):
-        return  # seen from behind, or edge on
+        return  # seen from behind or edge-on
     for i in range(3):
         poly[i, 0] = p[i]
         poly[i, 1] = p[i] + e1[i]
@@ -184,13 +183,12 @@ def _face(o, zb, p, e1, e2, geometry, rows, cols, sun, table, fog, spans, poly, 
 @kernel
 def draw_signs(o, zb, w, geometry, rows, cols, cam_x, cam_y, yaw, table, fog, spans, poly, grad, light, kinds, xs, ys,
                yaws, overhangs, lengths, row, texels, start, size, panel):  # fmt: skip
-    """Draw the signs of world w where they are nearer than what is there.
+    """Draw the signs of world w with a depth test.
 
     Args:
         fog: (DEPTHS,) as `sim.render.objects.draw_objects` left it.
         kinds ... lengths: (B, N) of the slots; those of kind SIGN are drawn. A sign faces along its yaw.
-        row: (B, N) int32, the sign's row in the arrays behind it, which are those of
-            `sim.render.assets.sign_art.SignAtlas`.
+        row: (B, N) int32, the sign's row in the following arrays, which are those of `SignArrays`.
     """
     ch, sh = math.cos(yaw), math.sin(yaw)
     focal, sine, cosine, up = geometry[0], geometry[2], geometry[3], geometry[7]
@@ -227,7 +225,7 @@ def draw_signs(o, zb, w, geometry, rows, cols, cam_x, cam_y, yaw, table, fog, sp
             e1 = (side * wide * lx, side * wide * ly, side * wide * lz)
             _face(o, zb, p, e1, down, geometry, rows, cols, sun, table, fog, spans, poly, grad, light, texels,
                   start[k], lw, lh, mode)  # fmt: skip
-        # the post turns to the camera and is never so thin that it falls between two columns
+        # the post faces the camera and is never so thin that it falls between two columns
         span = max(_POST, _F(1.05) * ahead / focal)
         high = top - _F(0.06) * tall
         e1 = (span, _0, _0)
@@ -244,7 +242,7 @@ def draw_signs(o, zb, w, geometry, rows, cols, cam_x, cam_y, yaw, table, fog, sp
 
 
 class SignArrays(NamedTuple):
-    """The pictures that a call of the camera draws from, as arrays for the kernels.
+    """The pictures of signs as arrays for the kernels.
 
     Args:
         texels: (X,) uint32, little-endian R, G, B, class.
@@ -262,11 +260,11 @@ class SignArrays(NamedTuple):
 class SignAtlas:
     """Pictures of signs with their mip levels, painted when first needed.
 
-    Pictures are only ever added behind those that others may be drawing from; when there are too many, a new atlas
-    is begun with what is needed now, and the old one lasts as long as somebody draws from it.
+    New pictures are only appended, because other threads may be drawing from earlier ones.  When the limit is exceeded,
+    a new set of arrays begins with the pictures needed now; the old arrays live as long as a caller draws from them.
 
     Args:
-        limit: of the texels kept [bytes]; only what one call shows at once may go beyond.
+        limit: on the texels held [bytes]; only the pictures of a single call may exceed it.
     """
 
     def __init__(self, limit: int = ATLAS_BYTES) -> None:
@@ -284,11 +282,11 @@ class SignAtlas:
 
     @property
     def pictures(self) -> int:
-        """How many are kept."""
+        """Number of pictures held."""
         return len(self._rows)
 
     def find(self, keys: Sequence[int]) -> tuple[SignArrays, list[int]]:
-        """The arrays and each key's row; a key is a appearance, four bits further up, and a pattern."""
+        """The arrays and each key's row; a key is an appearance, shifted up by four bits, and a pattern."""
         with self._lock:
             if new := [k for k in dict.fromkeys(keys) if k not in self._rows]:
                 pyramids = {k: _pyramid(k) for k in new}
@@ -325,7 +323,7 @@ class SignAtlas:
 
 
 def _pyramid(key: int) -> list[np.ndarray]:
-    """The levels of a picture, (H, W) uint32 each."""
+    """The mip levels of a picture, (H, W) uint32 each."""
     level = weathered(*visible_text(key >> 4), key & PATTERNS - 1)
     levels = []
     for _ in range(LEVELS):
@@ -334,14 +332,14 @@ def _pyramid(key: int) -> list[np.ndarray]:
     return levels
 
 
-ATLAS = SignAtlas()  # of this process: fleets share pictures
+ATLAS = SignAtlas()  # one per process: all worlds share its pictures
 
 
 def signs_in(world: World) -> tuple[SignArrays, np.ndarray]:
     """The pictures of the signs in B worlds, and every slot's row in them: (B, N) int32, 0 where there is no sign.
 
     Raises:
-        ValueError: for a sign that no backend of this process has placed.
+        ValueError: for a sign that was not placed by a backend of this process.
     """
     here = world.kind == SIGN
     rows = np.zeros(here.shape, np.int32)

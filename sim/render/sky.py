@@ -1,7 +1,7 @@
-"""The sky above the horizon: gradient, clouds, glow of the sun and the skyline.
+"""Draw the sky above the horizon: gradient, clouds, glow of the sun and the skyline.
 
-A layer of clouds is a ground seen from below: with a camera that does not roll, one image row cuts it in a straight
-line with even steps, so clouds cost one look-up a pixel.  Rows are drawn whole; objects go over them.
+The layer of clouds is a plane seen from below: with a camera that does not roll, one image row cuts it in a straight
+line with even steps, so clouds cost one look-up a pixel.  Rows are drawn whole; objects are drawn over them.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def packed(r, g, b):
 
 @kernel(inline=True)
 def store(o, v, shaded):
-    """Write a row of packed colours: apart from the arithmetic, which a store of three bytes keeps from vectorising."""
+    """Write a row of packed colours; separate from the arithmetic, which three-byte stores keep from vectorising."""
     for u in range(shaded.shape[0]):
         t = shaded[u]
         o[v, u, 0] = np.uint8(t & _BYTE)
@@ -72,7 +72,7 @@ def draw_sky(o, rows, cols, geometry, horizon, yaw, table, skyline, clouds, smoo
         geometry: (8,) float32: focal length [px], centre row, sine and cosine of the pitch, ...
         horizon: rows above this index see sky.
         yaw: of the camera [rad].
-        table: (LIGHT_SIZE,) float32, see `weather`.
+        table: (LIGHT_SIZE,) float32, see `sim.render.lighting`.
         skyline: (512,) float32 [rad].
         clouds: (NOISE, NOISE) uint8.
         smooth: sample the clouds bilinearly.

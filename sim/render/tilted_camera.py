@@ -1,10 +1,11 @@
-"""What a camera has of its own that looks steeply up or down, or past its own foot: it sees all around it.
+"""Camera kernels specialised for steep cameras, which see all around them.
 
-For one that looks ahead what is in view lies in a wedge before it, boards stand across its axis, and a column has one
-azimuth. For one that sees all around none of that holds. The two are told apart by the type of their tables: those of
-`camera.CameraRays` cannot be written where a camera sees all around, so that kernels are compiled for each, and the
-machine code for looking ahead, with every bit of its arithmetic, is as if the other did not exist. Here are the
-questions whose answers differ. Frames as in `sim.render.objects`.
+For a camera that looks ahead, the view is a wedge before it, billboards stand across its axis, and a column has one
+azimuth. None of that holds for a camera that looks steeply up or down, or past its own foot: it sees all around. The
+type of the tables distinguishes the two: those of `sim.render.rgb.CameraRays` are read-only where a camera sees all
+around. Kernels are therefore compiled for each, and the machine code for looking ahead, with every bit of its
+arithmetic, is independent of the other. This module holds the functions whose results differ. Frames as in
+`sim.render.objects`.
 """
 
 from __future__ import annotations
@@ -20,25 +21,25 @@ from sim.core.constants import RAD
 from sim.core.geometry import clamp01
 from sim.core.kernel import kernel
 
-AROUND = 300.0  # [m] the farthest that it looks: farther than anything is drawn
+AROUND = 300.0  # [m] range limit of such a camera: farther than anything is drawn
 _F = np.float32
 _0, _1, _HALF = _F(0.0), _F(1.0), _F(0.5)
 
 
-# what Numba takes for these is chosen by type, below; it will have no annotations there
+# Numba chooses the implementation of these by type, below; annotations are not allowed there
 _by_type = functools.partial(numba.extending.overload, jit_options={"forceinline": True, "nogil": True})
 
 
 def around(geometry: Any) -> Any:
-    """How far around it a camera sees [m]; 0 for one that looks ahead."""
+    """Radius around a camera that it sees [m]; 0 for a camera that looks ahead."""
 
 
 def lamps(cols: Any, v: Any) -> Any:
-    """The row of the camera's `cols` that tells the headlights' strength on row v of the picture."""
+    """The row of the camera's `cols` with the headlights' strength for row v of the picture."""
 
 
 def way(cols: Any, rows: Any, v: Any) -> Any:
-    """How far over the ground one gets for a metre of depth on row v, where headlights are concerned."""
+    """Distance over the ground per metre of depth on row v, for headlights."""
 
 
 @_by_type(around)
@@ -64,18 +65,19 @@ def _way(cols, rows, v):
 
 @kernel(inline=True)
 def behind(geometry):
-    """How far behind its foot a camera may see the ground [m]."""
+    """Distance behind its foot up to which a camera may see the ground [m]."""
     return around(geometry) if geometry[2] < _0 else _0
 
 
 @kernel(inline=True)
 def board(geometry, ahead, right, span, tall):
-    """How a board stands that turns to a camera which sees all around: it faces that, and leans back below it.
+    """Axes of a billboard for a camera that sees all around: it faces the camera, and leans back below it.
 
-    Upright it would be a line to who looks straight down; leaning by its breadth it stays in place, about its middle.
+    An upright board would be a line to a camera that looks straight down; the lean, by its breadth, is about its
+    middle, so that it stays in place.
 
     Returns:
-        In the camera's frame, its axes to the left, as long as the span, and up, and how far its foot is moved [m].
+        In the camera's frame: its left axis, as long as the span, its up axis, and the offset of its foot [m].
     """
     sine, cosine = geometry[2], geometry[3]
     away = math.sqrt(ahead * ahead + right * right)

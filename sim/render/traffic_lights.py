@@ -1,10 +1,9 @@
-"""Traffic lights in the picture: their lit lamps.
+"""Draw the lit lamps of traffic lights.
 
-A light is a row of scenery whose appearance is its plan; what it shows follows from that and from the lights' clock.  A
-lit lamp is a disc that is as bright by night as by day, that fog veils less than other things, and that is never less
-than
-about two pixels wide: it dazzles.  By night and in haze a glow surrounds it.  Poles and heads are drawn as all objects
-are, with lamps that are out.  Camera frame: x right, y down, z along the view [m].
+A light is a row of scenery whose appearance is its plan; the plan and the lights' clock give its state.  A lit lamp is
+a disc that is as bright by night as by day, that fog veils less than other objects, and that is never less than about
+two pixels wide, because it dazzles.  By night and in haze a glow surrounds it.  Poles and heads are drawn as ordinary
+objects, with unlit lamps.  Camera frame: x right, y down, z along the view [m].
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ _RADIUS = _F(0.2)  # of a lamp, as a share of the width
 _LEAST = _F(0.95)  # radius of a lit lamp, at least [px]
 _LAMP_AHEAD = _F(LAMP_AHEAD)
 _LEVELS = np.array(LAMP_LEVELS, np.float32)
-_SLACK = _F(0.45)  # [m] what is this much nearer than a lamp hides it; its own plate and hoods do not
-_HAZE = _F(0.4)  # how much of the fog's veil lies over a lit lamp
+_SLACK = _F(0.45)  # [m] an object this much nearer than a lamp hides it; its own plate and hoods do not
+_HAZE = _F(0.4)  # share of the fog's veil that applies to a lit lamp
 _NEAR = _F(0.4)
 _FAR = np.float32(DEPTHS - 1)
 
 
 @kernel
 def draw_lights(o, zb, item, count, geometry, table, fog, clock):
-    """Light the lamp that each traffic light in view shows, where it looks at the camera and nothing hides it.
+    """Draw the lit lamp of each traffic light in view, where it faces the camera and nothing hides it.
 
     Args:
         o: (H, W, 3) uint8, changed. zb: (H, W) float32 inverse depth.
@@ -59,7 +58,7 @@ def draw_lights(o, zb, item, count, geometry, table, fog, clock):
         z, y = ahead * cosine + rise * sine, ahead * sine - rise * cosine
         distance = math.sqrt(ahead * ahead + right * right)
         looks = -(a * ahead + b * right) / max(distance, _F(1e-3))  # 1 straight at the camera, 0 across the view
-        if around(geometry) > _0:  # a lamp is upright: from above it is narrow as well
+        if around(geometry) > _0:  # a lamp is upright: seen from above it is narrow as well
             looks *= distance / math.sqrt(distance * distance + rise * rise)
         if looks < _F(0.04) or z < _NEAR:
             continue
@@ -84,7 +83,7 @@ def draw_lights(o, zb, item, count, geometry, table, fog, clock):
                 cover = clamp01((_1 - d) * ry + _HALF)
                 out = clamp01((reach - d) / (reach - _1))
                 halo = glow * out * out * out
-                bright = clamp01(_1 - d) * clamp01(ry * _F(0.25) - _HALF) * _F(0.45)  # a large one is white within
+                bright = clamp01(_1 - d) * clamp01(ry * _F(0.25) - _HALF) * _F(0.45)  # a large lamp is white inside
                 for c in range(3):
                     old = np.float32(o[v, u, c])
                     lamp = LAMP_COLOURS[state, c]

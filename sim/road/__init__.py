@@ -1,1 +1,1 @@
-"""Roads: OpenDRIVE, generators, the lane graph and compiled maps."""
+"""Roads: OpenDRIVE files, map generators, lane graphs and compiled maps."""

@@ -1,1 +1,1 @@
-"""Sensors: depth, semantic and instance cameras, lidar, IMU, GNSS."""
+"""Sensors: depth, semantic and instance segmentation cameras, bird's-eye view, lidar, ray casts, IMU, GNSS."""

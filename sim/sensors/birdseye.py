@@ -1,7 +1,7 @@
-"""The world from above about ego, as masks: what planners and critics like to be given.
+"""Bird's-eye view of the surroundings of ego as binary masks, for planners and critics.
 
-Ego's heading is up and its left is left. The route is left out on purpose: a mask of the wanted way would tell the
-learner the hidden rule's answer.
+Ego's heading is up and its left is left. The route is left out on purpose: a route mask would give the learner the
+hidden rule's answer.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _0, _1, _HALF = _F(0.0), _F(1.0), _F(0.5)
 _ON, _OFF = np.uint8(255), np.uint8(0)
 _CLASS, _PAINTED = np.uint8(PAINTED - 1), np.uint8(PAINTED)
 _JUNCTION = SURFACE["junction"]
-_MOST_LOOKS = 3  # across a pixel in search of paint
+_MOST_LOOKS = 3  # most samples across a pixel in search of lane markings
 
 
 @kernel(inline=True)
 def _box(o, c, size, top, ahead, left, co, so, length, width):
-    """Set mask c where an oriented box lies; its centre is `ahead` and `left` of ego [m].
+    """Draw an oriented box into mask c; its centre is `ahead` and `left` of ego [m].
 
-    size: metres a pixel. top: metres ahead of ego at the picture's upper edge.
+    size: metres per pixel. top: metres ahead of ego at the picture's upper edge.
     """
     high, wide = o.shape[0], o.shape[1]
     reach = _HALF * math.sqrt(length * length + width * width)
@@ -67,11 +67,11 @@ def _draw(first, stop, out, size, forward, floor, drives, world):
             for u in range(wide):
                 left = middle - (np.float32(u) + _HALF) * size
                 gx, gy = px + ch * ahead - sh * left, py + sh * ahead + ch * left
-                # the look-up is written out: a helper that takes an array costs a count of its references a call
+                # the look-up is written inline: a helper that takes an array costs reference counting at every call
                 i, j = np.int32(math.floor(gx * scale)), np.int32(math.floor(gy * scale))
                 s = code[start + j * columns + i] & _CLASS if 0 <= i < columns and 0 <= j < rows else _OFF
                 drivable, paint = drives[s], _OFF
-                if drivable:  # a line is thinner than a pixel: any part of it counts
+                if drivable:  # a marking is thinner than a pixel: any part of it counts
                     for k in range(looks):
                         da = edge + np.float32(k) * part
                         qx, qy = gx + ch * da, gy + sh * da
@@ -97,12 +97,12 @@ def _draw(first, stop, out, size, forward, floor, drives, world):
 def birdseye_image(
     maps: MapBatch, world: World, width: int, height: int, metres: float, forward: float, *, threads: int = 1
 ) -> np.ndarray:
-    """Masks from above: (B, H, W, 5) uint8 by MASKS, 255 where it holds.
+    """Render the bird's-eye masks: (B, H, W, 5) uint8 in the order of MASKS, 255 where a mask holds.
 
     Args:
         width, height: [px].
-        metres: what the width covers [m].
-        forward: how far ahead of ego's rear axle the picture's middle lies [m].
+        metres: extent of the width [m].
+        forward: distance of the picture's middle ahead of ego's rear axle [m].
     """
     out = np.empty((len(world.tick), height, width, len(MASKS)), np.uint8)
     floor = surface_raster(maps)

@@ -11,10 +11,10 @@ from sim.sensors.geometry_pass import FAR, render_geometry
 
 
 def depth_image(maps: MapBatch, world: World, camera: Camera, *, threads: int = 1) -> np.ndarray:
-    """How far along the view's axis every pixel is: (B, H, W, 1) float32 [m], FAR in the sky.
+    """Distance of every pixel along the view's axis: (B, H, W, 1) float32 [m], FAR in the sky.
 
     Raises:
-        ValueError: when the camera cannot be.
+        ValueError: when the camera is impossible.
     """
     depth = np.empty((len(world.tick), camera.height, camera.width, 1), np.float32)
     render_geometry(maps, world, camera, depth, np.empty((0, 0, 0, 1), np.uint8), threads)
@@ -22,13 +22,13 @@ def depth_image(maps: MapBatch, world: World, camera: Camera, *, threads: int = 
 
 
 def to_carla_depth(depth: np.ndarray) -> np.ndarray:
-    """Metres (...) to CARLA's 24-bit depth (..., 3) uint8, RGB: (R + 256 G + 65536 B) / (256^3 - 1) * 1000 m."""
+    """Encode metres (...) as CARLA's 24-bit depth (..., 3) uint8: (R + 256 G + 65536 B) / (256^3 - 1) * 1000 m."""
     share = np.clip(np.asarray(depth, np.float64) / FAR, 0.0, 1.0)
     whole = np.round(share * (256**3 - 1)).astype("<u4")
     return whole[..., None].view(np.uint8)[..., :3]
 
 
 def from_carla_depth(picture: np.ndarray) -> np.ndarray:
-    """CARLA's 24-bit depth (..., 3) uint8, RGB, to metres (...) float32; to 0.06 mm the inverse of `to_carla_depth`."""
+    """Decode CARLA's 24-bit depth (..., 3) uint8, RGB, to metres (...) float32; exact to 0.06 mm."""
     share = np.asarray(picture, np.float64) @ np.array([1.0, 256.0, 65536.0]) / (256**3 - 1)
     return (share * FAR).astype(np.float32)

@@ -1,8 +1,9 @@
-"""Geometry pass: depth and semantic class of every pixel, over the geometry that the picture is drawn with.
+"""Geometry pass: depth and semantic class of every pixel, from the same geometry as the RGB camera.
 
-The same list of objects (`objects.cull`), the same polygons, clipping, rows and holes in textures (`polygon`) and the
-same ground as `rgb.render`, without light: edges coincide with the picture's. Tags are CARLA 0.9.16's
-`carla.CityObjectLabel`, after CityScapes (docs "Sensors reference", semantic segmentation camera):
+The pass uses the same list of objects (`sim.render.objects.cull`), the same polygons, clipping, rows and holes in
+textures (`sim.render.polygon`) and the same ground as `sim.render.rgb.render`, without light, so that edges coincide
+with the picture's. Tags are CARLA 0.9.16's `carla.CityObjectLabel`, after CityScapes (docs "Sensors reference",
+semantic segmentation camera):
 
     0 Unlabeled  1 Roads      2 SideWalks    3 Building    4 Wall        5 Fence      6 Pole         7 TrafficLight
     8 TrafficSign 9 Vegetation 10 Terrain   11 Sky        12 Pedestrian 13 Rider     14 Car         15 Truck
@@ -10,8 +11,8 @@ same ground as `rgb.render`, without light: edges coincide with the picture's. T
     24 RoadLine  25 Ground    26 Bridge     27 RailTrack  28 GuardRail
 
 The far skyline is painted on the sky: its depth is FAR and its tag Sky.  A sign's post is a TrafficSign like its panel,
-a light's pole a TrafficLight like its head, and a cyclist a Bicycle like what they ride.  A light's glow, which the
-picture spreads over at least a pixel and a half, has no shape here.
+a light's pole a TrafficLight like its head, and a cyclist a Bicycle like the bicycle.  A light's glow, which the
+picture spreads over at least a pixel and a half, has no geometry here.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from sim.render.tilted_camera import around, board
 from sim.road.map.map_batch import MapBatch
 from sim.road.map.surface import NO_SURFACE, raster_at, surface_raster
 
-FAR = 1000.0  # [m] what is farther, and the sky: the far plane of CARLA's depth camera
+FAR = 1000.0  # [m] depth of the sky and of everything farther: the far plane of CARLA's depth camera
 
 _F = np.float32
 _0, _1, _HALF, _FAR = _F(0.0), _F(1.0), _F(0.5), _F(FAR)
@@ -49,7 +50,7 @@ _SKY, _TERRAIN = np.uint8(TAG["Sky"]), np.uint8(TAG["Terrain"])
 
 @kernel(inline=True)
 def _fill(zb, label, tag, spans, first, last, focal, cx, cy, grad, holes, texels, start, lw, lh, wrap):
-    """As `polygon.fill`, but only the nearest depth and whose it is."""
+    """As `sim.render.polygon.fill`, but write only the nearest depth and its tag."""
     width = zb.shape[1]
     sw, sh = np.float32(1 << lw), np.float32(1 << lh)
     mw, mh, none = np.int32((1 << lw) - 1), np.int32((1 << lh) - 1), np.int32(0)
@@ -86,10 +87,10 @@ def _fill(zb, label, tag, spans, first, last, focal, cx, cy, grad, holes, texels
 @kernel
 def rasterize_geometry(zb, label, item, order, count, geometry, spans, poly, grad, shape, what, start, texels,
                        tex_start, tex_size, holes, tags, marks):  # fmt: skip
-    """Depths and tags of `count` objects: the geometry of `objects.draw_objects`, without its light.
+    """Write depths and tags of `count` objects: the geometry of `sim.render.objects.draw_objects`, without light.
 
     Args:
-        tags: by kind; marks: (cap,) of every item instead, or None.
+        tags: tag of each kind; marks: (cap,) tag of every item instead, or None.
     """
     height, width = zb.shape
     focal, cy, sine, cosine, up = geometry[0], geometry[1], geometry[2], geometry[3], geometry[7]
@@ -165,7 +166,7 @@ def rasterize_geometry(zb, label, item, order, count, geometry, spans, poly, gra
 
 @kernel
 def mark(label, zb, behind, tag):
-    """Tag what has come nearer."""
+    """Write `tag` where the depth is nearer than in `behind`."""
     for v in range(zb.shape[0]):
         for u in range(zb.shape[1]):
             if zb[v, u] > behind[v, u]:
@@ -174,7 +175,7 @@ def mark(label, zb, behind, tag):
 
 @kernel
 def _depths(o, zb, rows, horizon):
-    """Write (H, W, 1) metres along the view."""
+    """Write the depth of every pixel: (H, W, 1) metres along the view."""
     for v in range(zb.shape[0]):
         ground = min(rows[v, 2], _FAR) if v >= horizon else _FAR
         for u in range(zb.shape[1]):
@@ -183,7 +184,7 @@ def _depths(o, zb, rows, horizon):
 
 @kernel
 def _labels(o, zb, label, rows, cols, horizon, x, y, yaw, m, floor, of_code):
-    """Write (H, W, 1) tags: objects', else the ground's, else the sky."""
+    """Write the tag of every pixel: (H, W, 1), that of the object, else of the ground, else the sky."""
     ch, sh = math.cos(yaw), math.sin(yaw)
     code, first, scale = floor.code, floor.start[m], _1 / floor.texel[m]
     high, wide = floor.shape[m, 0], floor.shape[m, 1]
@@ -204,7 +205,7 @@ def _labels(o, zb, label, rows, cols, horizon, x, y, yaw, m, floor, of_code):
 @kernel
 def _draw(first, stop, depth, tags, rows, cols, geometry, mount, horizon, reach, shape, what, start, atlas_texels,
           tex_start, tex_size, holes, of_kind, of_code, floor, bank, world, sign_row, signs):  # fmt: skip
-    """Draw worlds first .. stop into depth (B, H, W, 1) or tags (B, H, W, 1), whichever is not empty."""
+    """Draw worlds first .. stop into the non-empty ones of depth (B, H, W, 1) and tags (B, H, W, 1)."""
     high, wide = rows.shape[0], cols.shape[1]
     most = world.kind.shape[1]
     for m in range(bank.scenery_start.shape[0] - 1):
@@ -216,7 +217,7 @@ def _draw(first, stop, depth, tags, rows, cols, geometry, mount, horizon, reach,
     grad = np.zeros(9, np.float32)
     item = np.empty((most, ITEM), np.float32)
     order = np.empty(most, np.int32)
-    unseen = np.empty((high, wide, 3), np.uint8)  # a picture of the signs, in the dark: only their depth is wanted
+    unseen = np.empty((high, wide, 3), np.uint8)  # colours of the signs, unused: only their depth is needed
     behind = np.empty((high, wide), np.float32)
     dark, clear, light = np.zeros(LIGHT_SIZE, np.float32), np.zeros(DEPTHS, np.float32), np.zeros(6, np.float32)
     for w in range(first, stop):
@@ -248,7 +249,7 @@ def _draw(first, stop, depth, tags, rows, cols, geometry, mount, horizon, reach,
 
 @functools.lru_cache(maxsize=1)
 def holes_of_textures() -> np.ndarray:
-    """(textures,) bool: which textures one can see through somewhere."""
+    """(textures,) bool: whether a texture has see-through texels (holes)."""
     pictures = atlas()
     see = [
         bool((pictures.texels[a : a + (1 << lw + lh)] >> 24 == HOLE).any())

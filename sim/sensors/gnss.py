@@ -12,8 +12,8 @@ from sim.core.kernel import kernel
 from sim.datatypes.road_map import RoadMap
 from sim.datatypes.world_state import World
 
-EARTH = 6378137.0 * 0.9996  # [m] radius times the scale at the central meridian, whatever +k says
-NOWHERE = (42.0, 2.0)  # latitude and longitude [deg] that CARLA takes where a map has no geoReference that it can read
+EARTH = 6378137.0 * 0.9996  # [m] radius times the scale at the central meridian, regardless of +k
+NOWHERE = (42.0, 2.0)  # latitude and longitude [deg] that CARLA assumes for a map without a readable geoReference
 
 
 @functools.lru_cache(maxsize=64)
@@ -24,7 +24,7 @@ def _reference(opendrive: str) -> tuple[float, float]:
 
 
 def geo_reference(road_map: RoadMap) -> tuple[float, float]:
-    """Latitude and longitude [deg] of the map's origin; NOWHERE where its geoReference does not say."""
+    """Latitude and longitude [deg] of the map's origin; NOWHERE where its geoReference does not give them."""
     return _reference(road_map.opendrive)
 
 
@@ -40,10 +40,10 @@ def _gnss(out, reference, number, x, y):
 
 
 def gnss(maps: list[RoadMap], world: World) -> np.ndarray:
-    """(B, 3) float64 latitude, longitude [deg] and altitude [m] of ego's rear axle.
+    """GNSS readings: (B, 3) float64 latitude, longitude [deg] and altitude [m] of ego's rear axle.
 
     CARLA 0.9.16's formula: the transverse Mercator projection of a sphere about the map's origin (Snyder, Map
-    Projections, 1987, 8-6 and 8-7), of whose geoReference only +lat_0 and +lon_0 count. East is x and north is y of the
+    Projections, 1987, 8-6 and 8-7); of the geoReference only +lat_0 and +lon_0 count. East is x and north is y of the
     world, as in the OpenDRIVE file. The world is flat: altitude 0.
     """
     out = np.empty((len(world.tick), 3))
@@ -53,8 +53,8 @@ def gnss(maps: list[RoadMap], world: World) -> np.ndarray:
 
 
 def geolocation(road_map: RoadMap, x: float, y: float) -> tuple[float, float]:
-    """Latitude and longitude [deg] of a place on a map [m], as `gnss` has it."""
+    """Latitude and longitude [deg] of a place on a map [m], by the formula of `gnss`."""
     out = np.empty((1, 3))
-    at = np.array([[x]]), np.array([[y]])  # float64: whoever asks may know better than a float32
+    at = np.array([[x]]), np.array([[y]])  # float64: the caller's coordinates may be finer than float32
     _gnss(out, np.array([geo_reference(road_map)]), np.zeros(1, np.int32), *at)
     return float(out[0, 0]), float(out[0, 1])

@@ -1,7 +1,7 @@
-"""IMU: accelerations, turn rates and compass of ego, without noise.
+"""IMU: accelerations, angular rates and compass of ego, without noise.
 
-It sits on the rear axle. Its frame is the house's (x forward, y left, z up; right-handed): CARLA's left-handed
-numbers are (ax, -ay, az) and (-wx, wy, -wz). The compass is CARLA's as it stands: 0 at north, clockwise.
+The IMU is mounted on the rear axle. Its frame is that of `sim` (x forward, y left, z up; right-handed): CARLA's
+left-handed numbers are (ax, -ay, az) and (-wx, wy, -wz). The compass equals CARLA's: 0 at north, clockwise.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def _imu(out, yaw, speed, steer, acceleration, wheelbase, weather):
 
 
 def imu(world: World, row: int = 0) -> np.ndarray:
-    """(B, 7) float32 by IMU's names: acceleration with gravity [m/s^2], turning [rad/s], compass [rad] in 0..2 pi.
+    """IMU readings of ego, or of the actor in another row: (B, 7) float32 in the order of the names in IMU.
 
-    Of ego, or of whoever is in another row.
+    The values are acceleration with gravity [m/s^2], angular rate [rad/s] and compass [rad] in 0..2 pi.
 
-    A standing car feels (0, 0, 9.81), as CARLA's does. The rear axle cannot slip, so what it feels sideways is speed
-    times yaw rate, at this moment and not as a mean over ticks, and no more than the tyres hold.
-    Compass: between north and the car's nose, clockwise.
+    A standing car measures (0, 0, 9.81), as in CARLA. The rear axle cannot slip, so its lateral acceleration is speed
+    times yaw rate, at this moment and not as a mean over ticks, and at most the grip of the tyres.
+    Compass: angle from north to the car's nose, clockwise.
     """
     out = np.empty((len(world.tick), len(IMU)), np.float32)
     rows = (world.yaw, world.speed, world.steer, world.acceleration, world.wheelbase)

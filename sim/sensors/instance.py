@@ -1,4 +1,4 @@
-"""Whose every pixel is: the instance camera, over the geometry that the depth camera is drawn with."""
+"""Instance segmentation: the actor index of every pixel, from the same geometry as the depth camera."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from sim.road.map.map_batch import MapBatch
 from sim.sensors.geometry_pass import holes_of_textures, mark, rasterize_geometry
 
 _0, _HALF = np.float32(0.0), np.float32(0.5)
-_CLOSE = np.float32(1e-3)  # [m] between an item and the actor that it is
+_CLOSE = np.float32(1e-3)  # [m] greatest distance between a culled item and its actor
 
 
 @kernel
 def _name(marks, item, count, cam_x, cam_y, yaw, w, world):
-    """Write whose every item of `objects.cull` is, which lists actors in the order of their rows; 0 for scenery."""
+    """Write the actor row of every item of `sim.render.objects.cull` (in row order) to `marks`; 0 for scenery."""
     ch, sh = math.cos(yaw), math.sin(yaw)
     n = 0
     for i in range(1, world.kind.shape[1]):
@@ -44,7 +44,7 @@ def _name(marks, item, count, cam_x, cam_y, yaw, w, world):
 @kernel
 def _draw_owners(out, rows, cols, geometry, mount, reach, shape, what, start, atlas_texels, tex_start, tex_size, holes,
                  of_kind, bank, world, sign_row, signs):  # fmt: skip
-    """Write (B, H, W) int32, whose every pixel is."""
+    """Write the actor row of every pixel to out (B, H, W) int32."""
     high, wide = rows.shape[0], cols.shape[1]
     most = world.kind.shape[1]
     for m in range(bank.scenery_start.shape[0] - 1):
@@ -54,7 +54,7 @@ def _draw_owners(out, rows, cols, geometry, mount, reach, shape, what, start, at
     item, order, marks = np.empty((most, ITEM), np.float32), np.empty(most, np.int32), np.empty(most, np.int32)
     unseen = np.empty((high, wide, 3), np.uint8)
     dark, clear, light = np.zeros(LIGHT_SIZE, np.float32), np.zeros(DEPTHS, np.float32), np.zeros(6, np.float32)
-    alone = world.kind.copy()  # one sign at a time
+    alone = world.kind.copy()  # reduced to one sign at a time
     for w in range(out.shape[0]):
         m = world.map[w]
         c, s = math.cos(world.yaw[w, 0]), math.sin(world.yaw[w, 0])
@@ -82,10 +82,10 @@ def _draw_owners(out, rows, cols, geometry, mount, reach, shape, what, start, at
 
 
 def instance_image(maps: MapBatch, world: World, camera: Camera) -> np.ndarray:
-    """Whose every pixel is: (B, H, W) int32, the row of an actor; 0 for ground, scenery and sky.
+    """Actor index of every pixel: (B, H, W) int32, the actor's row; 0 for ground, scenery and sky.
 
     Raises:
-        ValueError: when the camera cannot be.
+        ValueError: when the camera is impossible.
     """
     view, mesh, pictures = camera_rays(camera), meshes(), atlas()
     signs, sign_row = signs_in(world)

@@ -1,8 +1,8 @@
-"""A turning lidar: rays against boxes and the ground, all of one moment, without noise.
+"""Rotating lidar: rays against boxes, pillars and the ground, all at one moment, without noise.
 
-Every object is one or two upright boxes or pillars (`sim.actors.solids`), so a ray's way over the ground meets one
-between two distances that all channels share, and each channel only asks at which height it comes there.  Only the rays
-that may meet an object are tried on it.
+Every object is one or two upright boxes or pillars (`sim.actors.solids`), so the ground track of a ray crosses it
+between two distances that all channels share, and each channel only checks its height there.  Only the rays that may
+hit an object are tested against it.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _0, _1, _HALF = _F(0.0), _F(1.0), _F(0.5)
 
 @kernel
 def _solid(o, boxes, tag, px, py, co, so, length, width, height, up, ways, slopes, limit, more, who, among):
-    """Shorten the rays that meet an object.
+    """Intersect the rays with one object: shorten those that hit it.
 
     Args:
-        o: (C, R, 2) float32, changed; more: the same, or None where nobody asks, and `who` it calls the object.
-        boxes: (2, 7) of its kind. among: (2,) first and last ray that may meet it, or None for one round from ahead.
-        px, py: its centre ahead and to the left of the sensor [m]. co, so: of its yaw against the sensor's.
+        o: (C, R, 2) float32, changed. more: (C, R, 2) for `who`, the actor row, and the incidence cosine, or None.
+        boxes: (2, 7) of its kind. among: (2,) first and last ray that may hit it, or None for one full turn from ahead.
+        px, py: its centre ahead and to the left of the sensor [m]. co, so: of its yaw relative to the sensor's.
         ways: (2, R) cosine and sine of the rays. slopes: (2, C) tangent and 1 / cosine of the channels.
     """
     distance = math.sqrt(px * px + py * py)
@@ -90,10 +90,10 @@ def _solid(o, boxes, tag, px, py, co, so, length, width, height, up, ways, slope
 
 @kernel
 def _meet(o, boxes, tag, px, py, co, so, length, width, height, up, ways, slopes, limit, more, who, sweep):
-    """As `_solid`, for rays of any part of a turn.
+    """As `_solid`, for rays that cover any part of a turn.
 
     Args:
-        sweep: (2,) azimuth of ray 0 [rad] and rays per radian, or None for one round from ahead.
+        sweep: (2,) azimuth of ray 0 [rad] and rays per radian, or None for one full turn from ahead.
     """
     if sweep is None:
         _solid(o, boxes, tag, px, py, co, so, length, width, height, up, ways, slopes, limit, None, who, None)
@@ -119,7 +119,7 @@ def _meet(o, boxes, tag, px, py, co, so, length, width, height, up, ways, slopes
 @kernel
 def _scan(first, stop, out, mount, limit, ways, slopes, boxes, of_kind, of_code, floor, bank, world,
           sign_row, panel, also, sweep):  # fmt: skip
-    """Scan worlds first .. stop; also: (B, C, R, 2) as `more` of `_solid`, and sweep: as of `_meet`, or both None."""
+    """Scan worlds first .. stop; also: (B, C, R, 2) as `more` of `_solid`; sweep: as in `_meet`; or both None."""
     channels, rays = out.shape[1], out.shape[2]
     board = np.zeros((2, 7), np.float32)
     board[0, :4] = boxes[SIGN, 0, :4]
@@ -147,7 +147,7 @@ def _scan(first, stop, out, mount, limit, ways, slopes, boxes, of_kind, of_code,
                     e[c, r, 0], e[c, r, 1] = _0, abs(slopes[0, c]) / slopes[1, c]
         for i in range(1, world.kind.shape[1]):
             k = world.kind[w, i]
-            if k == SIGN:  # its slot is its post; the panel is a thin box of its own
+            if k == SIGN:  # the sign's slot is its post; the panel is a separate thin box
                 n = sign_row[w, i]
                 turn = world.yaw[w, i] - yaw
                 centre = _HALF * world.length[w, i] - world.overhang[w, i]
@@ -177,7 +177,7 @@ def _scan(first, stop, out, mount, limit, ways, slopes, boxes, of_kind, of_code,
 
 
 def azimuths(rays: int) -> np.ndarray:
-    """(R,) azimuth of every ray [rad]: ray 0 looks ahead, the next ones to the left and round."""
+    """(R,) azimuth of every ray [rad]: ray 0 points ahead, the next ones follow to the left through a full turn."""
     return np.arange(rays) * (2.0 * np.pi / rays)
 
 
@@ -188,13 +188,13 @@ def elevations(channels: int, lower: float, upper: float) -> np.ndarray:
 
 def scan(maps: MapBatch, world: World, rays: int, channels: int, reach: float, angles: tuple[float, float],
          mount: tuple[float, float, float], *, threads: int = 1) -> np.ndarray:  # fmt: skip
-    """What every ray meets first: (B, C, R, 2) float32, distance along the ray [m] and tag (see `depth.TAGS`).
+    """Lidar scan: (B, C, R, 2) float32, distance [m] and tag (`sim.actors.tags.TAGS`) of every ray's first hit.
 
-    A tag of 0 (Unlabeled) says that nothing came back: the distance is then `reach`. Ego does not see itself.
+    A tag of 0 (Unlabeled) means no return: the distance is then `reach`. The lidar does not see ego.
 
     Args:
-        rays: R, evenly round, see `azimuths`. channels: C, see `elevations`.
-        reach: what is farther does not come back [m].
+        rays: R, evenly over a full turn, see `azimuths`. channels: C, see `elevations`.
+        reach: range; farther surfaces give no return [m].
         angles: lowest and highest elevation [deg].
         mount: forward, left, up of the rear axle on the ground [m].
     """
@@ -205,14 +205,14 @@ def scan(maps: MapBatch, world: World, rays: int, channels: int, reach: float, a
 
 def scan_sector(maps: MapBatch, world: World, first: float, step: float, rays: int, channels: int, reach: float, angles:
                 tuple[float, float], mount: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """As `scan`, but part of a turn, or more than one, and with whom each ray meets.
+    """As `scan`, but over part of a turn, or more than one, and with the actor that each ray hits.
 
     Args:
-        first, step: azimuth of ray 0, and from one ray to the next, not 0 [rad]; to the right where it is negative.
+        first, step: azimuth of ray 0, and from one ray to the next, not 0 [rad]; a negative step goes to the right.
 
     Returns:
-        (B, C, R, 2) as `scan` gives it, and (B, C, R, 2) float32: row of the actor, 0 for ground, scenery and nothing;
-        and the cosine between the ray and the surface's normal.
+        (B, C, R, 2) as from `scan`, and (B, C, R, 2) float32: row of the actor, 0 for ground, scenery and no hit; and
+        the cosine between the ray and the surface's normal.
     """
     out, also = np.empty((2, len(world.tick), channels, rays, 2), np.float32)
     turning = np.array([first, 1.0 / step], np.float32)

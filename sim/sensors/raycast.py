@@ -1,7 +1,7 @@
-"""Single rays through a world: what they meet, one by one, from anywhere to anywhere.
+"""Ray casts through a world: first hits, or all hits, of single rays, as for line-of-sight (occlusion) tests.
 
-The solids are those of `sim.actors.solids`; a lidar that stands upright is much faster with `lidar.scan`, which lets
-all channels of an azimuth share their way over the ground.
+The solids are those of `sim.actors.solids`. An upright lidar is much faster with `sim.sensors.lidar.scan`, where all
+channels of an azimuth share their ground track.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from sim.road.map.map_batch import MapBatch
 from sim.road.map.surface import raster_at, surface_raster
 
 # A solid: its centre on the ground, cosine and sine of its yaw, x0, x1, y0, y1 in its own frame, z0, z1 [m], radius of
-# a pillar or 0, radius of the circle about its centre that holds it [m], tag, and whose it is.
+# a pillar or 0, radius of the circle about its centre that encloses it [m], tag, and owner (as in Hits).
 SOLID = 14
 _TAG, _OWNER = 12, 13
 _F = np.float32
 _0, _1, _HALF, _FAR = _F(0.0), _F(1.0), _F(0.5), _F(1e9)
-_LEVEL = _F(1e-6)  # rays that climb less than this never meet the ground
+_LEVEL = _F(1e-6)  # rays that descend less than this never hit the ground
 
 
 class Hits(NamedTuple):
-    """What R rays meet first.
+    """First hits of R rays.
 
     Args:
-        distance: (R,) along the ray [m], the limit where it meets nothing.
-        tag: (R,) uint8, see `depth.TAGS`; 0 where it meets nothing.
-        owner: (R,) int64: row of the actor; 0 for the ground and for nothing, -1 - i for row i of the scenery.
+        distance: (R,) along the ray [m], the limit where it hits nothing.
+        tag: (R,) uint8, see `sim.actors.tags.TAGS`; 0 where it hits nothing.
+        owner: (R,) int64: row of the actor; 0 for the ground and for no hit, -1 - i for row i of the scenery.
         cosine: (R,) between the ray and the surface's normal.
     """
 
@@ -47,7 +47,7 @@ class Hits(NamedTuple):
 
 @kernel(inline=True)
 def _add(out, n, boxes, x, y, yaw, length, width, height, tag, owner, at_x, at_y, reach):
-    """Describe the solids of an object from row n on, if they lie within reach; returns how many there are then."""
+    """Append the solids of an object from row n on, if they lie within reach; return the number so far."""
     dx, dy = x - at_x, y - at_y
     around = _HALF * math.sqrt(length * length + width * width) * _F(1.2)
     near = reach + around
@@ -69,7 +69,7 @@ def _add(out, n, boxes, x, y, yaw, length, width, height, tag, owner, at_x, at_y
 
 @kernel
 def _gather(out, x, y, reach, boxes, of_kind, bank, m, world, w, sign_row, panel, scenery):
-    """List the solids of world w within reach [m] of a place; returns how many there are."""
+    """List the solids of world w within reach [m] of a place; return their number."""
     n = 0
     board = np.zeros((2, 7), np.float32)
     board[0, :4] = boxes[SIGN, 0, :4]
@@ -80,7 +80,7 @@ def _gather(out, x, y, reach, boxes, of_kind, bank, m, world, w, sign_row, panel
             continue
         centre, yaw = _HALF * world.length[w, i] - world.overhang[w, i], world.yaw[w, i]
         ox, oy = world.x[w, i] + centre * math.cos(yaw), world.y[w, i] + centre * math.sin(yaw)
-        if k == SIGN:  # its slot is its post; the panel is a thin box of its own
+        if k == SIGN:  # the sign's slot is its post; the panel is a separate thin box
             p = sign_row[w, i]
             top = panel[p, 1] + panel[p, 2]
             board[0, 4] = panel[p, 2] / top
@@ -102,10 +102,10 @@ def _gather(out, x, y, reach, boxes, of_kind, bank, m, world, w, sign_row, panel
 
 @kernel(inline=True)
 def _entry(s, ox, oy, oz, wx, wy, wz, swell, limit):
-    """How far along a ray a solid is entered [m], and the cosine there; beyond `limit` where it is not.
+    """Distance along a ray at which it enters a solid [m], and the cosine there; beyond `limit` for no hit.
 
     Args:
-        s: (SOLID,). swell: [m] by which it is larger than it is, to every side.
+        s: (SOLID,). swell: [m] by which the solid is enlarged on every side.
     """
     dx, dy = ox - s[0], oy - s[1]
     across, around = dx * wy - dy * wx, s[11] + swell
@@ -149,7 +149,7 @@ def _entry(s, ox, oy, oz, wx, wy, wz, swell, limit):
 
 @kernel
 def _cast(out, origins, ways, limit, swell, things, count, ground, m, floor, of_code):
-    """Write (R, 4): distance, tag, owner and cosine of what every ray meets first."""
+    """Write distance, tag, owner and cosine of the first hit of every ray to out (R, 4)."""
     rows, columns, scale = floor.shape[m, 0], floor.shape[m, 1], _1 / floor.texel[m]
     for r in range(origins.shape[0]):
         ox, oy, oz = origins[r, 0], origins[r, 1], origins[r, 2]
@@ -168,7 +168,7 @@ def _cast(out, origins, ways, limit, swell, things, count, ground, m, floor, of_
 
 @kernel
 def _entries(out, origin, way, limit, things, count):
-    """Write (K,) how far along one ray every solid is entered [m]."""
+    """Write the distances along one ray at which it enters every solid [m] to out (K,)."""
     for k in range(count):
         out[k], _ = _entry(things[k], origin[0], origin[1], origin[2], way[0], way[1], way[2], _0, limit)
 
@@ -176,7 +176,7 @@ def _entries(out, origin, way, limit, things, count):
 def solids_within(
     maps: MapBatch, world: World, at: np.ndarray, reach: float, w: int = 0, *, scenery: bool = True
 ) -> np.ndarray:
-    """(K, SOLID) float32, the solids of world w that lie within reach [m] of a place (2,) on the ground."""
+    """(K, SOLID) float32: the solids of world w within reach [m] of a place (2,) on the ground."""
     bank = maps.arrays
     m = int(world.map[w])
     most = world.kind.shape[1] + int(bank.scenery_start[m + 1] - bank.scenery_start[m])
@@ -189,12 +189,12 @@ def solids_within(
 
 def cast_rays(maps: MapBatch, world: World, origins: np.ndarray, ways: np.ndarray, limit: float, w: int = 0, *, swell:
               float = 0.0, ground: bool = True, scenery: bool = True) -> Hits:  # fmt: skip
-    """What rays in world w meet first; who starts within a solid does not meet it.
+    """First hits of rays in world w; a ray that starts inside a solid does not hit it.
 
     Args:
-        origins: (R, 3) [m]; ways: (R, 3) unit vectors. limit: how far they go [m].
-        swell: radius of a ball that goes along the ray [m]; at corners it is taken for its box.
-        ground, scenery: whether they are met.
+        origins: (R, 3) [m]; ways: (R, 3) unit vectors. limit: range of the rays [m].
+        swell: radius of a ball that travels along the ray [m]; at corners the ball is treated as a box.
+        ground, scenery: whether rays can hit them.
     """
     origins, ways = np.asarray(origins, np.float32), np.asarray(ways, np.float32)
     middle = 0.5 * (origins.min(0) + origins.max(0)) if len(origins) else np.zeros(3)
@@ -209,7 +209,7 @@ def cast_rays(maps: MapBatch, world: World, origins: np.ndarray, ways: np.ndarra
 def cast_through(
     maps: MapBatch, world: World, start: np.ndarray, end: np.ndarray, w: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Everything that a ray from start to end (3,) [m] enters in world w, in its order; an object counts once.
+    """All objects that a ray from start to end (3,) [m] enters in world w, in order; an object counts once.
 
     Returns:
         distance: (K,) from the start [m]. tag: (K,) uint8.

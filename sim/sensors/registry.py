@@ -1,7 +1,7 @@
-"""What an ego may carry: settings of every sensor, the arrays that it gives, and one way to read them all.
+"""Sensor registry: the settings of every sensor on ego, its array spec, and one function to read all sensors.
 
 A sensor is a frozen dataclass with `field()` (shape, type and bounds of one world's reading) and `sense(...)`, whose
-row w follows from world w alone. SENSORS names the kinds as scenario files do. None has noise.
+row w depends on world w alone. SENSORS names the kinds as scenario files do. No sensor has noise.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ class Field(NamedTuple):
 
 
 class Sensor(Protocol):
-    """Something on ego that gives an array a world."""
+    """The sensor interface: one array per world, read from ego."""
 
     def field(self) -> Field:
-        """What one world's reading is."""
+        """Shape, type and bounds of one world's reading."""
 
     def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
         """Readings of every world: (B, *shape)."""
@@ -59,7 +59,7 @@ class Sensor(Protocol):
 
 @dataclass(frozen=True)
 class Rgb:
-    """A camera as people know it: (H, W, 3) uint8."""
+    """RGB camera: (H, W, 3) uint8."""
 
     camera: Camera = _CAMERA
 
@@ -74,7 +74,7 @@ class Rgb:
 
 @dataclass(frozen=True)
 class Depth:
-    """Metres along the view's axis: (H, W, 1) float32; `depth.to_carla_depth` has CARLA's 24-bit picture of them."""
+    """Depth camera: (H, W, 1) float32 [m] along the view; CARLA's encoding: `sim.sensors.depth.to_carla_depth`."""
 
     camera: Camera = _CAMERA
 
@@ -89,7 +89,7 @@ class Depth:
 
 @dataclass(frozen=True)
 class Semantic:
-    """CARLA's tag of every pixel: (H, W, 1) uint8, indices into `depth.TAGS`."""
+    """Semantic segmentation camera: CARLA's tags, (H, W, 1) uint8, indices into `sim.actors.tags.TAGS`."""
 
     camera: Camera = _CAMERA
 
@@ -104,11 +104,13 @@ class Semantic:
 
 @dataclass(frozen=True)
 class Birdseye:
-    """Masks from above about ego: (H, W, 5) uint8 by `birdseye.MASKS`, without the route, which would tell the rule.
+    """Bird's-eye masks about ego: (H, W, 5) uint8 in the order of `sim.sensors.birdseye.MASKS`.
+
+    The route is not among them: it would reveal the rule.
 
     Args:
-        width, height: [px]; metres: what the width covers [m].
-        forward: how far ahead of ego's rear axle the middle lies [m].
+        width, height: [px]; metres: extent of the width [m].
+        forward: distance of the middle ahead of ego's rear axle [m].
     """
 
     width: int = 96
@@ -127,11 +129,11 @@ class Birdseye:
 
 @dataclass(frozen=True)
 class Lidar:
-    """Rays all round: (C, R, 2) float32, distance [m] and tag, see `lidar.scan`. It sits on the roof.
+    """Rotating lidar on the roof: (C, R, 2) float32, distance [m] and tag, see `sim.sensors.lidar.scan`.
 
     Args:
-        rays: R, round the circle; channels: C, from `upper` down to `lower` [deg].
-        range: what is farther does not come back [m].
+        rays: R, over a full turn; channels: C, from `upper` down to `lower` [deg].
+        range: farther surfaces give no return [m].
         forward, left, up: mount, from the rear axle on the ground [m].
     """
 
@@ -163,10 +165,10 @@ class Lidar:
 
 @dataclass(frozen=True)
 class Speedometer:
-    """Ego's speed: (1,) float32 [m/s]."""
+    """Speedometer: ego's speed, (1,) float32 [m/s]."""
 
     def field(self) -> Field:
-        """0 to what the car can do."""
+        """0 to the car's top speed."""
         return Field((1,), np.float32, 0.0, EGO.max_speed)
 
     def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
@@ -176,7 +178,7 @@ class Speedometer:
 
 @dataclass(frozen=True)
 class Imu:
-    """Acceleration with gravity, turning and compass: (7,) float32 by `inertial.IMU`, on the rear axle."""
+    """IMU on the rear axle: acceleration with gravity, angular rate, compass: (7,) float32, see `sim.sensors.imu`."""
 
     def field(self) -> Field:
         """CARLA's bounds [m/s^2, rad/s], and 0 to 2 pi [rad]."""
@@ -193,10 +195,10 @@ class Imu:
 
 @dataclass(frozen=True)
 class Gnss:
-    """Latitude, longitude [deg] and altitude [m] of the rear axle: (3,) float64."""
+    """GNSS: latitude, longitude [deg] and altitude [m] of the rear axle, (3,) float64."""
 
     def field(self) -> Field:
-        """The globe, and what CARLA's maps span in height."""
+        """The whole globe, and the range of heights of CARLA's maps."""
         most = np.array([90.0, 360.0, 1e5])
         return Field((3,), np.float64, -most, most)
 
@@ -205,7 +207,7 @@ class Gnss:
         return gnss(maps.maps, world)
 
 
-# Kind as a scenario file writes it -> (the dataclass that holds its settings, settings -> sensor).
+# Kind, as in scenario files -> (dataclass of its settings, function from settings to sensor).
 SENSORS: dict[str, tuple[type, Callable[[Any], Sensor]]] = {
     "rgb": (Camera, Rgb), "depth": (Camera, Depth), "semantic": (Camera, Semantic),
     "birdseye": (Birdseye, lambda s: s), "lidar": (Lidar, lambda s: s), "speedometer": (Speedometer, lambda s: s),
@@ -214,7 +216,7 @@ SENSORS: dict[str, tuple[type, Callable[[Any], Sensor]]] = {
 
 
 def settings_of(kind: str) -> dict[str, float]:
-    """Names and defaults of what can be set on a kind of sensor.
+    """Names and defaults of the settings of a kind of sensor.
 
     Raises:
         KeyError: for an unknown kind.
@@ -223,10 +225,10 @@ def settings_of(kind: str) -> dict[str, float]:
 
 
 def sensor_of(kind: str, settings: Mapping[str, float]) -> Sensor:
-    """A sensor with these settings, the others at their defaults.
+    """Build a sensor with these settings, the others at their defaults.
 
     Raises:
-        KeyError: for an unknown kind. TypeError: for an unknown setting. ValueError: for settings that cannot be.
+        KeyError: for an unknown kind. TypeError: for an unknown setting. ValueError: for impossible settings.
     """
     holder, build = SENSORS[kind]
     return build(holder(**settings))

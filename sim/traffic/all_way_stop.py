@@ -1,9 +1,9 @@
-"""Who goes next at an all-way stop: first come, first served; of those who come together, who has nobody to the right.
+"""Right of way at an all-way stop: first come, first served; a tie goes to the vehicle on the right.
 
-Everybody who takes part is a row of whole numbers: where he is in the process (`PHASE`), the tick at which he came to
-his line, the tick at which his turn began.  One has the turn at a time.  It is given half a second after the first one
-came, so that who comes together is known, and passes on when he has left the junction, or has had it for PATIENCE and
-stands: nobody blocks the others for ever.
+Every participant is a row of integers: its phase (`PHASE`), the tick at which it came to its line, and the tick at
+which its turn began.  One vehicle has the turn at a time.  The turn is given half a second after the first arrival, so
+that ties are known; a tie goes to a vehicle with no other on its right.  The turn passes on when its holder has left
+the junction, or has had it for PATIENCE and stands: no vehicle blocks the others for ever.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ import numpy as np
 from sim.core.geometry import wrap
 from sim.core.kernel import kernel
 
-TIE = np.float32(0.5)  # [s] within which two have come together
-PATIENCE = np.float32(12.0)  # [s] that a turn lasts for one who stands
-STANDS = np.float32(0.3)  # [m/s] slower than this is standing
+TIE = np.float32(0.5)  # [s] within which two arrivals count as simultaneous
+PATIENCE = np.float32(12.0)  # [s] that a turn lasts for a vehicle that stands
+STANDS = np.float32(0.3)  # [m/s] below which a vehicle counts as standing
 COMING, WAITING, GOING, LEFT = range(4)  # phases: on the way to the line, at it, past it, out of the junction
-MEMBER, PHASE, CAME, SERVED = range(4)  # columns: takes part, phase, tick at which he came and was served (-1: not yet)
+MEMBER, PHASE, CAME, SERVED = range(4)  # columns: takes part, phase, tick of arrival, tick of its turn (-1: not yet)
 _SIDE = np.float32(np.pi / 2)
-_ASIDE = np.float32(np.pi / 4)  # [rad] by which a way from the right may differ from a right angle
+_ASIDE = np.float32(np.pi / 4)  # [rad] by which a route from the right may differ from a right angle
 _HALF = np.float32(0.5)
 
 
 @kernel(inline=True)
 def ticks_of(seconds, dt):  # type: ignore[no-untyped-def]
-    """So many ticks of `dt` [s] are nearest to some seconds."""
+    """The number of ticks of `dt` [s] nearest to `seconds`."""
     return np.int32(seconds / dt + _HALF)
 
 
 @kernel(inline=True)
 def deadlocked(w, i, tick, dt, line, speed):  # type: ignore[no-untyped-def]
-    """Whether i had its turn for PATIENCE and stands: the others no longer wait for it."""
+    """Whether i has had its turn for more than PATIENCE and stands: the others no longer wait for it."""
     served = line[w, i, SERVED]
     return served >= 0 and tick - served > ticks_of(PATIENCE, dt) and abs(speed[w, i]) < STANDS
 
 
 @kernel(inline=True)
 def blocked(w, i, n, tick, dt, line, speed):  # type: ignore[no-untyped-def]
-    """Whether somebody else of the queue is on the junction, so that i may not enter it."""
+    """Whether another participant is on the junction, so that i may not enter it."""
     found = False
     for j in range(n):
         if (
@@ -53,13 +53,13 @@ def blocked(w, i, n, tick, dt, line, speed):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def from_the_right(mine, other):  # type: ignore[no-untyped-def]
-    """Whether who comes with the heading `other` comes from the right of who comes with the heading `mine` [rad]."""
+    """Whether a vehicle with heading `other` comes from the right of one with heading `mine` [rad]."""
     return abs(wrap(other - mine) - _SIDE) < _ASIDE
 
 
 @kernel(inline=True)
 def next_in_turn(w, n, tick, dt, line, heading):  # type: ignore[no-untyped-def]
-    """The slot whose turn it is now among those who wait, -1 where there is nobody yet.
+    """The waiting slot that gets the next turn; -1 while no turn can be given.
 
     Args:
         line: (B, N, 4) i32, the columns above; heading: (B, N) towards the junction [rad].
@@ -86,16 +86,16 @@ def next_in_turn(w, n, tick, dt, line, heading):  # type: ignore[no-untyped-def]
                 yields = True
         if not yields and (chosen < 0 or line[w, i, CAME] < line[w, chosen, CAME]):
             chosen = i
-    # a full circle of four who came together: then simply the first
+    # four vehicles that arrived together each yield to the next: the first one goes
     return np.int64(chosen if chosen >= 0 else first)
 
 
 @kernel(inline=True)
 def give_turn(w, n, tick, dt, turn, line, heading, speed):  # type: ignore[no-untyped-def]
-    """Let the turn of world w pass on, where it is over.
+    """Pass the turn of world w on, where it is over.
 
     Args:
-        turn: (B,) i32, who has it, -1 for nobody.
+        turn: (B,) i32, the slot that has the turn, -1 for none.
     """
     holder = turn[w]
     if holder >= 0 and line[w, holder, PHASE] != LEFT and not deadlocked(w, holder, tick, dt, line, speed):

@@ -1,9 +1,10 @@
-"""Sends actors on their errands: which way, from where and when, so that they come when the episode says.
+"""Arrival timing: place actors on scripted routes so that they reach the junction when the episode says.
 
-A lead counts from when ego *nominally* comes to its line: from its start speed it pulls with min(1.5, 7 - v) m/s^2
-towards 7 m/s (9.1 in a hurry) and brakes with 1.8 m/s^2 to a stop with its front at the line.  The actor's own run is
-worked out with the law that drives it (`sim.traffic.route_follower.unobstructed_arrival_time`), and its start is moved
-until it comes in time; where its lane is too short it comes in later, at the lane's beginning.
+An `arrival_offset` counts from when ego *nominally* comes to its line: from its start speed ego accelerates with
+min(1.5, 7 - v) m/s^2 towards 7 m/s (9.1 in a hurry) and brakes with 1.8 m/s^2 to a stop with its front at the line.
+The actor's own drive is simulated with the law that moves it
+(`sim.traffic.route_follower.unobstructed_arrival_time`), and its start is moved until it arrives on time; where its
+lane is too short, the actor spawns later, at the lane's beginning.
 """
 
 from __future__ import annotations
@@ -47,18 +48,18 @@ from sim.traffic.spawning import write_actor
 if TYPE_CHECKING:
     from sim.traffic.route_follower import RouteFollowers
 
-NOMINAL_SPEED, NOMINAL_PULL, NOMINAL_BRAKING = 7.0, 1.5, 1.8  # [m/s, m/s^2] of ego, for leads
-_LONGEST = 6000  # ticks of a run
+NOMINAL_SPEED, NOMINAL_PULL, NOMINAL_BRAKING = 7.0, 1.5, 1.8  # [m/s, m/s^2] of ego, for arrival offsets
+_LONGEST = 6000  # ticks of a simulated drive
 _NEVER = np.float32(1e9)
 _HALVINGS = 24
 
 
 def check_scripted_route(spec: ActorSpec, episode: Episode, junction: Junction, tick: float) -> None:
-    """Refuse an errand that cannot be run.
+    """Check that an actor's scripted route can be driven.
 
     Raises:
-        ValueError: for a way that the junction does not have, keys that want others, or a lead that has passed when the
-            episode begins.
+        ValueError: for a turn that the junction does not have, keys that need other keys, or an `arrival_offset` whose
+            time has passed when the episode begins.
     """
     told = [k for k in ("stop_duration", "arrival_offset", "yield_timeout") if getattr(spec, k) is not None] + (
         ["takes_turns"] if spec.takes_turns else []
@@ -72,7 +73,9 @@ def check_scripted_route(spec: ActorSpec, episode: Episode, junction: Junction, 
         raise ValueError(f"actor {spec.name} is a {spec.kind} with {what}; wanted one of {sorted(VEHICLES)}")
     if spec.script is not None or (spec.turn and spec.tailgates is not None):
         found = "a script" if spec.script is not None else "tailgates"
-        raise ValueError(f"actor {spec.name} has {found} and {'turn' if spec.turn else 'follows'}; wanted one of them")
+        raise ValueError(
+            f"actor {spec.name} has {found} and {'turn' if spec.turn else 'tailgates'}; wanted one of them"
+        )
     if not spec.turn:
         return
     if spec.lane != "inbound" or spec.speed <= 0.0:
@@ -90,7 +93,7 @@ def route_for(spec: ActorSpec, junction: Junction) -> Route:
     """The route that an actor's turn names.
 
     Raises:
-        ValueError: naming the ways, where the junction has no such one from the actor's arm.
+        ValueError: naming the available turns, where the junction has no such route from the actor's arm.
     """
     ways = junction.routes_from(spec.arm)
     for route in ways:
@@ -101,7 +104,7 @@ def route_for(spec: ActorSpec, junction: Junction) -> Route:
 
 
 def nominal_arrival(episode: Episode, junction: Junction, tick: float) -> float:
-    """When ego nominally stands with its front at its line [s], see above."""
+    """Time at which ego nominally stands with its front at its line [s]; see the module docstring."""
     distance = start_distance([r.junction_in for r in junction.routes_from(episode.arm)], episode.distance)
     cruise = NOMINAL_SPEED * (HURRY_FACTOR if episode.driver_state is not None and episode.driver_state.hurry else 1.0)
     return nominal_time(distance - (EGO.length - EGO.overhang) - LINE, episode.speed, tick, cruise)
@@ -109,7 +112,7 @@ def nominal_arrival(episode: Episode, junction: Junction, tick: float) -> float:
 
 @functools.lru_cache(maxsize=4096)
 def nominal_time(left: float, speed: float, tick: float, cruise: float = NOMINAL_SPEED) -> float:
-    """When ego, at `speed` [m/s] and `left` [m] before its stop, nominally stands there [s]."""
+    """Time until ego, at `speed` [m/s] and `left` [m] before its stop, nominally stands there [s]."""
     time = 0.0
     while left > 0.02 and (speed > 0.1 or left > 0.5):
         half = 0.5 * NOMINAL_BRAKING * tick  # see `sim.dynamics.bicycle.stopping_speed`
@@ -124,7 +127,7 @@ def schedule_arrival(
     world: World, errands: RouteFollowers, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction,
     maps: MapBatch, tick: float,
 ) -> None:  # fmt: skip
-    """Put the sent actor of slot i into world w, and ego's share of it, once ego stands."""
+    """Place the actor of slot i on its scripted route in world w and enter ego's part; ego must be placed before."""
     spec = episode.actors[i - 1]
     errands.busy[w] += 1
     if spec.tailgates is not None:
@@ -164,7 +167,7 @@ def schedule_arrival(
 def _start(
     spec: ActorSpec, episode: Episode, junction: Junction, route: Route, stop: float | None, edge: float, tick: float
 ) -> tuple[float, float, float]:
-    """Where along its route an actor starts [m], how fast [m/s], when it comes in [s]; stop: None if it makes none."""
+    """An actor's start along its route [m], its speed [m/s] and spawn time [s]; stop: None if it does not stop."""
     points, cruise = route.path.points, np.float32(spec.speed)
     halt = _NEVER if stop is None else np.float32(stop)
     goal = np.float32(edge) if stop is None else _NEVER
@@ -194,7 +197,7 @@ def _start(
 
 
 def _send_after_ego(world: World, errands: RouteFollowers, w: int, i: int, spec: ActorSpec, route: Route) -> None:
-    """Put a tailgater behind ego, and begin ego's trail with the way that lies behind it."""
+    """Place a tailgater behind ego, and initialise ego's trail with the route behind it."""
     body, spacing = BODIES[spec.kind], float(ROUTE_SPACING)
     here = float(world.route_s[w, 0])
     if errands.trailed[w] == 0:

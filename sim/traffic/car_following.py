@@ -1,4 +1,4 @@
-"""Other road users: they keep to a path with pure pursuit and to a gap with the Intelligent Driver Model.
+"""Vehicles that follow a path: steering by pure pursuit, gaps by the Intelligent Driver Model (IDM).
 
 IDM: Treiber, Hennecke, Helbing, Congested traffic states in empirical observations, Phys. Rev. E 62 (2000), eq. 2-3.
 Pure pursuit: Coulter, Implementation of the Pure Pursuit Path Tracking Algorithm, CMU-RI-TR-92-01 (1992).
@@ -22,10 +22,10 @@ IDM_BRAKING = np.float32(2.5)  # [m/s^2], comfortable
 IDM_HEADWAY = np.float32(1.2)  # [s]
 IDM_GAP = np.float32(2.0)  # [m], when standing
 IDM_ROOT = np.float32(2.0 * np.sqrt(float(IDM_ACCELERATION) * float(IDM_BRAKING)))
-HARDEST = np.float32(-7.0)  # [m/s^2], what the tyres give
-LANE_MARGIN = np.float32(0.3)  # [m] beyond touching at which a vehicle ahead counts as in the way
+HARDEST = np.float32(-7.0)  # [m/s^2], the limit of the tyres
+LANE_MARGIN = np.float32(0.3)  # [m] of lateral clearance below which a vehicle ahead counts as in the way
 MAX_STEER = np.float32(0.6)  # [rad]
-LOOK_SECONDS = np.float32(0.9)  # pursuit's look-ahead [s] ..
+LOOK_SECONDS = np.float32(0.9)  # look-ahead of pure pursuit [s] ..
 LOOK_LEAST = np.float32(3.0)  # .. and its least length [m]
 LOOK_MOST = np.float32(12.0)
 FREE = np.float32(0.1)
@@ -33,7 +33,7 @@ FREE = np.float32(0.1)
 
 @kernel(inline=True)
 def idm(speed, wanted, gap, closing):  # type: ignore[no-untyped-def]
-    """Acceleration [m/s^2] of a driver who wants `wanted` [m/s] with `gap` [m] ahead, closing at `closing` [m/s]."""
+    """IDM acceleration [m/s^2] at desired speed `wanted` [m/s], `gap` [m] ahead, closing at `closing` [m/s]."""
     ratio = speed / max(wanted, FREE)
     square = ratio * ratio
     safe = IDM_GAP + max(ZERO, speed * IDM_HEADWAY + speed * closing / IDM_ROOT)
@@ -43,10 +43,11 @@ def idm(speed, wanted, gap, closing):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def project_onto_path(points, first, last, s, x, y):  # type: ignore[no-untyped-def]
-    """Project a point on a path, searching onwards from where it was.
+    """Project a point onto a path, searching onwards from its previous position.
 
     Args:
-        points: (P, 4) of the bank; first, last: rows of the path's ends; s: where it was [m]; x, y: the point [m].
+        points: (P, 4) of `MapArrays`; first, last: rows of the path's ends; s: previous position along the path [m];
+            x, y: the point [m].
 
     Returns:
         s [m] of the nearest point, its signed offset to the left [m], the row of the segment.
@@ -76,7 +77,7 @@ def project_onto_path(points, first, last, s, x, y):  # type: ignore[no-untyped-
 
 @kernel(inline=True)
 def pure_pursuit(points, first, last, s, x, y, yaw, speed, wheelbase):  # type: ignore[no-untyped-def]
-    """Front wheel angle [rad] that brings the rear axle to the path one look-ahead further on."""
+    """Front-wheel angle [rad] that brings the rear axle onto the path one look-ahead distance further on."""
     look = clamp(LOOK_SECONDS * speed, LOOK_LEAST, LOOK_MOST)
     k = min(first + int((s + look) / ROUTE_SPACING), last)
     dx = points[k, 0] - x
@@ -88,7 +89,7 @@ def pure_pursuit(points, first, last, s, x, y, yaw, speed, wheelbase):  # type: 
 
 @kernel(inline=True)
 def leader_gap(w, i, n, x, y, yaw, speed, length, width, overhang, kind):  # type: ignore[no-untyped-def]
-    """Bumper-to-bumper gap [m] to the nearest vehicle in actor i's way, and the speed of closing [m/s]."""
+    """Bumper-to-bumper gap [m] to the nearest actor in actor i's way, and the closing speed [m/s]."""
     c = np.cos(yaw[w, i])
     s = np.sin(yaw[w, i])
     gap = NO_GAP
@@ -123,7 +124,7 @@ def leader_gap(w, i, n, x, y, yaw, speed, length, width, overhang, kind):  # typ
 @kernel(inline=True)
 def step_path_follower(w, i, n, dt, points, path_start, x, y, yaw, speed, steer, acceleration,  # type: ignore[no-untyped-def]
            length, width, wheelbase, overhang, kind, path, path_s, target_speed):  # fmt: skip
-    """Move follower i of world w on by one tick: IDM along, pure pursuit across. It stops at its path's end."""
+    """Move path follower i of world w by one tick: IDM speed, pure-pursuit steering. It stops at its path's end."""
     first = path_start[path[w, i]]
     last = path_start[path[w, i] + 1] - 1
     gap, closing = leader_gap(w, i, n, x, y, yaw, speed, length, width, overhang, kind)

@@ -1,7 +1,7 @@
-"""Which lane: the ways that drivers choose, and lane changes as MOBIL has them.
+"""Lane choice: the exit that a driver takes at a junction, and lane changes by MOBIL.
 
-Which way a driver takes follows from the world's seed, his slot and how many times he has chosen, so that a world needs
-no state of chance.
+The exit follows from the world's seed, the driver's slot and the number of its earlier choices, so that a world needs
+no random-generator state.
 
 MOBIL: Kesting, Treiber, Helbing, General lane-changing model MOBIL for car-following models, Transportation Research
 Record 1999 (2007), eq. 2-4 with politeness POLITE.
@@ -19,13 +19,13 @@ from sim.traffic.car_following import NO_GAP, idm
 from sim.traffic.right_of_way import LANE, MODE, NEXT1, NEXT3, PICKS
 from sim.traffic.state import CAP, DRIVER, FACTOR, KEEP, SHIFT, S
 
-POLITE = np.float32(0.3)  # weight of what a lane change costs the one behind
-WORTH = np.float32(0.25)  # [m/s^2] that a lane change must gain
-SAFE = np.float32(-2.0)  # [m/s^2] that the one behind may be made to brake with, and ..
+POLITE = np.float32(0.3)  # politeness: weight of what a lane change costs the follower
+WORTH = np.float32(0.25)  # [m/s^2] threshold: a lane change must gain as much
+SAFE = np.float32(-2.0)  # [m/s^2] to which the new follower may be made to brake, and ..
 URGENT = np.float32(-4.0)  # .. where the lane ends
-LAST_CHANCE = np.float32(80.0)  # [m] before its end a lane that ends is left
-MOVING = np.float32(2.0)  # [m/s] with less nobody changes lanes who need not
-EVERY = 8  # ticks between two looks at other lanes
+LAST_CHANCE = np.float32(80.0)  # [m] before its end from which drivers leave a lane that ends
+MOVING = np.float32(2.0)  # [m/s] below which only a lane's end makes a driver change lanes
+EVERY = 8  # ticks between two checks for a lane change
 _0, _1 = np.float32(0.0), np.float32(1.0)
 _U = np.uint32
 
@@ -38,7 +38,7 @@ def row_at(link, measure, lane, s):
 
 @kernel(inline=True)
 def choose_exit(w, i, lane, seed, driver, link, successors):
-    """One of the lanes after `lane` by the driver's next choice; -1 at a dead end."""
+    """The lane after `lane` that the driver chooses; -1 at a dead end."""
     chosen = np.int32(-1)
     if lane >= 0:
         first = link[lane, NEXT]
@@ -61,7 +61,7 @@ def extend_plan(w, i, lane, seed, driver, link, successors):
 
 @kernel(inline=True)
 def neighbours(w, i, n, other, at, driver, kinematics, speed, length, overhang):
-    """Who is ahead and behind at `at` [m] on another lane: gap and closing speed of each; a gap below 0 is no room."""
+    """Leader and follower at `at` [m] on another lane: gap and closing speed of each; a gap below 0 is no room."""
     ahead, ahead_closing, behind, behind_closing, slot = NO_GAP, _0, NO_GAP, _0, -1
     for j in range(1, n):
         if j == i or driver[w, j, MODE] != DRIVER or driver[w, j, LANE] != other:
@@ -80,7 +80,7 @@ def neighbours(w, i, n, other, at, driver, kinematics, speed, length, overhang):
 @kernel(inline=True)
 def change_lane(w, i, n, now, seed, driver, kinematics, x, y, speed, length, overhang, points, change, link, measure,
                 successors):  # fmt: skip
-    """Take the lane beside it where that gains enough and harms nobody; `now`: acceleration on the lane he is on."""
+    """Change to a neighbouring lane where MOBIL says it pays and is safe; `now`: acceleration on the current lane."""
     lane, s = driver[w, i, LANE], kinematics[w, i, S]
     left_over = measure[lane, LENGTH] - s
     ends = link[lane, NEXT] == link[lane, NEXT_END] and left_over < LAST_CHANCE

@@ -1,7 +1,7 @@
-"""Drivers on the lane graph: IDM along, pure pursuit across, junctions by claims.
+"""Lane drivers: vehicles on the lane graph with IDM speed, pure-pursuit steering and junction reservations.
 
-A driver is on a lane, `s` metres along it (his rear axle), and has chosen the three lanes after it.  Which lanes those
-are, and when he changes to the one beside his, is `sim.traffic.lane_change`.
+A driver is on a lane, with its rear axle `s` metres along it, and has chosen the next three lanes.
+`sim.traffic.lane_change` chooses those lanes and decides when a driver changes to a neighbouring lane.
 
 IDM: see `sim.traffic.car_following`.
 """
@@ -61,16 +61,16 @@ from sim.traffic.state import CAP, DRIVER, FACTOR, KEEP, SHIFT, S
 
 SHIFT_RATE = np.float32(1.1)  # [m/s] sideways in a lane change, and ..
 SHIFT_SLOPE = np.float32(0.22)  # .. at most so much per metre driven
-ABREAST = np.float32(0.9)  # [m] off the new lane's middle a driver still takes room on the old one
-ENTRY_ROOM = np.float32(6.0)  # [m] beside their lengths to whoever is near where a driver comes in again
+ABREAST = np.float32(0.9)  # [m] off the new lane's middle beyond which a driver still occupies the old lane
+ENTRY_ROOM = np.float32(6.0)  # [m] besides both lengths to every actor near where a driver respawns
 FIRM = np.float32(0.125)  # [s^2/m] times speed squared: room to stop with 4 m/s^2
-REACTION = 2  # ticks after which a driver thinks again; in between he goes on as he did
-RETHINK = 120  # ticks at a line after which, and after each more of which, another way is chosen
-FORK = np.float32(5.0)  # [m] after which ways that fork are clear of each other
-ASK_ROOM = np.float32(10.0)  # [m] beyond braking distance at which right of way is asked for
-HAZARD_STEP = np.float32(1.5)  # [m] between two looks along the way
-SIDE_ROOM = np.float32(0.25)  # [m] kept beside what stands in the way
-FORESIGHT = np.float32(2.0)  # [s] so far ahead a walker's next steps count as his
+REACTION = 2  # ticks between two decisions of a driver; in between its acceleration stays the same
+RETHINK = 120  # ticks of standing at a line after which, and then as often again, a driver chooses another route
+FORK = np.float32(5.0)  # [m] after which diverging lanes are clear of each other
+ASK_ROOM = np.float32(10.0)  # [m] beyond braking distance at which a driver requests right of way
+HAZARD_STEP = np.float32(1.5)  # [m] between two samples along the path
+SIDE_ROOM = np.float32(0.25)  # [m] of lateral clearance to obstacles
+FORESIGHT = np.float32(2.0)  # [s] of a pedestrian's or scripted actor's motion that count as occupied
 LONG_LOOK = np.float32(1.5)  # least look-ahead, in wheelbases
 SIGHT = np.float32(45.0)  # [m]
 TWICE_EASE = np.float32(2.0 * EASE)
@@ -85,7 +85,7 @@ _LIGHT, _BALL = KIND["light"], KIND["ball"]
 
 @kernel(inline=True)
 def point_index_ahead(w, i, s, driver, link, measure):
-    """The row of points at `s` [m] along driver i's lane, or on along the lanes that he has chosen."""
+    """The row of points at `s` [m] along driver i's lane, continued along the lanes that it has chosen."""
     lane, column = driver[w, i, LANE], NEXT1
     while s > measure[lane, LENGTH]:
         after = driver[w, i, column] if column <= NEXT3 else np.int32(-1)
@@ -99,7 +99,7 @@ def point_index_ahead(w, i, s, driver, link, measure):
 
 @kernel(inline=True)
 def leader(w, i, n, driver, kinematics, x, y, yaw, speed, length, overhang, link, measure):
-    """Bumper-to-bumper gap [m] along the way to the nearest driver ahead, and the speed of closing [m/s]."""
+    """Bumper-to-bumper gap [m] along the lanes to the nearest driver ahead, and the closing speed [m/s]."""
     gap, closing = NO_GAP, _0
     lane, n1, n2, n3 = driver[w, i, LANE], driver[w, i, NEXT1], driver[w, i, NEXT2], driver[w, i, NEXT3]
     s = kinematics[w, i, S]
@@ -130,7 +130,7 @@ def leader(w, i, n, driver, kinematics, x, y, yaw, speed, length, overhang, link
         elif there == n3:
             away = third + tail
         elif there == left_of and (off < -ABREAST or shift > ABREAST) and place > s:
-            away = tail  # he is leaving my lane to the left, or I am coming from there
+            away = tail  # it is leaving my lane to the left, or I am coming from there
         elif there == right_of and (off > ABREAST or shift < -ABREAST) and place > s:
             away = tail
         elif link[there, ORIGIN] == fork and fork >= 0 and link[there, JUNCTION] >= 0 and tail < FORK:
@@ -150,7 +150,7 @@ def leader(w, i, n, driver, kinematics, x, y, yaw, speed, length, overhang, link
 
 @kernel(inline=True)
 def list_free(w, n, driver, kind, free):
-    """Write to `free` the slots of all who are bound to no lane and can be run into; returns how many there are."""
+    """Write the slots of all solid actors that follow no lane to `free`; return their number."""
     count = 0
     for j in range(n):
         solid = 0 < kind[w, j] < _LIGHT or _LIGHT < kind[w, j] <= _BALL
@@ -164,7 +164,7 @@ def list_free(w, n, driver, kind, free):
 def unlaned_leader(
     w, i, free, count, driver, kinematics, x, y, yaw, speed, length, width, overhang, points, link, measure
 ):
-    """As `leader`, to whoever is bound to no lane: ego, walkers, parked and scripted ones, cones."""
+    """As `leader`, for actors that follow no lane: ego, pedestrians, parked vehicles, scripted actors, cones."""
     gap, closing = NO_GAP, _0
     front = length[w, i] - overhang[w, i]
     look = min(speed[w, i] * np.float32(2.5) + np.float32(8.0), np.float32(35.0))
@@ -188,7 +188,7 @@ def unlaned_leader(
             k = point_index_ahead(w, i, kinematics[w, i, S] + at, driver, link, measure)
             px, py = points[k, 0] - bx, points[k, 1] - by
             turn = points[k, 2] - yaw[w, j]
-            # the driver's own width as the other's box sees it
+            # the driver's own width as seen along the other's box
             reach = HALF * width[w, i] * abs(np.sin(turn))
             if abs(px * c + py * s) < half + reach and abs(py * c - px * s) < across:
                 gap = at - front
@@ -200,7 +200,7 @@ def unlaned_leader(
 
 @kernel(inline=True)
 def wanted_speed(w, i, driver, kinematics, points, link, measure):
-    """The speed [m/s] that driver i likes here: the lane's pace, and what the next lanes ask him to brake for."""
+    """Desired speed [m/s] of driver i: the lane's speed, limited by early braking for slower lanes ahead."""
     lane = driver[w, i, LANE]
     factor = kinematics[w, i, FACTOR]
     wanted = points[row_at(link, measure, lane, kinematics[w, i, S]), 3] * factor
@@ -217,7 +217,7 @@ def wanted_speed(w, i, driver, kinematics, points, link, measure):
 
 @kernel(inline=True)
 def idm_interaction(speed, gap, closing):
-    """The IDM's share of braking [1] for what is `gap` [m] ahead: (s* / s)^2."""
+    """The IDM's interaction term [1] for an obstacle `gap` [m] ahead: (s* / s)^2."""
     near = (IDM_GAP + max(_0, speed * IDM_HEADWAY + speed * closing * PER_ROOT)) / max(gap, FREE)
     return near * near
 
@@ -226,10 +226,11 @@ def idm_interaction(speed, gap, closing):
 def stop_distance(w, i, n, tick, clock, gap, driver, kinematics, x, y, yaw, speed, length, overhang, points, link,
                   measure, conflicts, successors, seed, stopped_at_line, route, route_s, route_offset, path_points,
                   path_start):  # fmt: skip
-    """How far ahead [m] driver i must stop: at a line that he may not cross yet, or where his lane ends.
+    """Distance [m] to where driver i must stop: a line that it may not cross yet, or the end of its lane.
 
-    Claims the connecting lane when he may go on.  Who has stood for long thinks of another way: in a full town a ring
-    of lanes can be such that everyone waits for the one ahead. Args: gap: to the driver ahead [m].
+    Reserves the connecting lane when the driver may enter.  A driver that has stood for long chooses another route: in
+    a full town a ring of lanes can block itself, each driver waiting for the one ahead. Args: gap: to the driver
+    ahead [m].
     """
     lane, after = driver[w, i, LANE], driver[w, i, NEXT1]
     front = kinematics[w, i, S] + length[w, i] - overhang[w, i]
@@ -252,7 +253,7 @@ def stop_distance(w, i, n, tick, clock, gap, driver, kinematics, x, y, yaw, spee
     stood = tick[w] - driver[w, 0, SINCE] if driver[w, 0, SINCE] >= 0 else np.int32(0)
     since = driver[w, i, SINCE]
     first_there = stopped_at_line[w] != 0 and 0 < stood < EGO_PATIENCE and (since < 0 or since > driver[w, 0, SINCE])
-    # the dear question comes last: who waits behind somebody or for a light need not ask for ego
+    # the expensive check comes last: a driver behind another one, or at a closed light, need not check ego
     crossed = False
     if driver[w, i, RESERVED] == after or (
         gap > line and is_open(link, after, clock[w], speed[w, i], line, driver[w, i, STOPPED])
@@ -260,8 +261,8 @@ def stop_distance(w, i, n, tick, clock, gap, driver, kinematics, x, y, yaw, spee
         crossed = ego_conflicts(after, link, points, w, i, first_there, x, y, yaw, speed, length, overhang, route,
                                 route_s, route_offset, path_points, path_start)  # fmt: skip
     if driver[w, i, RESERVED] == after:
-        # Given back when somebody has changed lanes in between, or while there is room to stop for a light that has
-        # turned or for ego.
+        # The reservation is given back when a vehicle has changed lanes in between, or while there is room to stop for
+        # a light that has changed or for ego.
         closed = line > _1 and not is_open(link, after, clock[w], speed[w, i], line, driver[w, i, STOPPED])
         closed = closed or (crossed and line > speed[w, i] * speed[w, i] * FIRM)
         if not closed and gap > line:
@@ -282,7 +283,7 @@ def stop_distance(w, i, n, tick, clock, gap, driver, kinematics, x, y, yaw, spee
 @kernel(inline=True)
 def follow_lane(w, i, a, dt, seed, driver, kinematics, x, y, yaw, speed, steer, acceleration, length, wheelbase,
                 overhang, points, link, measure, successors):  # fmt: skip
-    """Drive one tick with acceleration `a` [m/s^2] towards the lane's middle, and on to the next lane at its end."""
+    """Move driver i by one tick at acceleration `a` [m/s^2] along its lane, and on to the next lane at its end."""
     v = speed[w, i]
     if v == _0 and a <= _0:
         acceleration[w, i] = _0
@@ -297,11 +298,11 @@ def follow_lane(w, i, a, dt, seed, driver, kinematics, x, y, yaw, speed, steer, 
     square = max(dx * dx + dy * dy, _1)
     most = SHARPEST / wheelbase[w, i]
     bend = clamp(_2 * (dy * c - dx * t) / square, -most, most)
-    # the kinematic bicycle of `sim.dynamics.bicycle`, with the curvature known: its tangent need not be taken again
+    # the kinematic bicycle of `sim.dynamics.bicycle`; the curvature is known, so the tangent is not computed again
     after = max(v + a * dt, _0)
     travelled = HALF * (v + after) * dt
     turned = travelled * bend
-    # half the turn of a tick is small: its cosine and sine by their series, exact to 1e-6 below 0.2 rad
+    # half the turn of a tick is small: cosine and sine come from their series, exact to 1e-6 below 0.2 rad
     h = HALF * turned
     ch, sh = _1 - HALF * h * h, h - h * h * h * SIXTH
     x[w, i] += travelled * (c * ch - t * sh)
@@ -338,12 +339,12 @@ def follow_lane(w, i, a, dt, seed, driver, kinematics, x, y, yaw, speed, steer, 
 @kernel(inline=True)
 def respawn(w, i, n, seed, map_of, driver, kinematics, x, y, yaw, speed, steer, acceleration, length, overhang, points,
             link, measure, successors, source_start, sources):  # fmt: skip
-    """Whoever has come to a dead end comes in again where a road begins, if there is room; else he waits."""
+    """Respawn a driver at a dead end where a road begins, if there is room; otherwise it waits."""
     first, last = source_start[map_of[w]], source_start[map_of[w] + 1]
     if last <= first:
         return
     if measure[driver[w, i, LANE], LENGTH] - kinematics[w, i, S] > length[w, i] + np.float32(3.0):
-        return  # he stands for another reason
+        return  # it stands for another reason
     key = hash_u32(_U(seed[w]) ^ hash_u32(_U(i * 7919 + driver[w, i, PICKS] + 31)))
     driver[w, i, PICKS] += 1
     lane = sources[first + np.int32(key % _U(last - first))]

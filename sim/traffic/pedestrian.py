@@ -1,7 +1,7 @@
-"""Pedestrians: walkers who keep to pavements and cross where a crossing is.
+"""Pedestrians: walkers that follow sidewalks and cross the road at crossings.
 
-A walker follows a footway (`sim.road.graph.sidewalks`) from the end at which he has entered it, and at its other end
-takes one that begins there.  He steps onto a crossing only when whoever comes along could stop comfortably.
+A walker follows a footway (`sim.road.graph.sidewalks`) from the end at which it entered, and at the other end takes
+one that begins there.  It steps onto a crossing only when every approaching vehicle could stop comfortably.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from sim.datatypes.vocabulary import KIND
 from sim.traffic.right_of_way import LANE, MODE, NEXT1, PICKS
 from sim.traffic.state import CAP, KEEP, WALKER, S
 
-BACKWARDS = NEXT1  # a walker's direction: 1 from the last point of his footway to the first
-POLITE_BRAKING = np.float32(2.0)  # [m/s^2] that a walker trusts drivers to brake with
-KERB_ROOM = np.float32(5.0)  # [m] beyond that
-BESIDE = np.float32(3.0)  # [m] off a driver's heading that is still his way
-AHEAD = np.float32(0.7)  # [m] along his footway a walker looks to
+BACKWARDS = NEXT1  # a walker's direction: 1 from the last point of its footway to the first
+POLITE_BRAKING = np.float32(2.0)  # [m/s^2] that a walker expects drivers to brake with
+KERB_ROOM = np.float32(5.0)  # [m] of margin on that braking distance
+BESIDE = np.float32(3.0)  # [m] to the side of a vehicle's heading that still count as its way
+AHEAD = np.float32(0.7)  # [m] of look-ahead along the footway
 _0, _1, _2, _HALF = np.float32(0.0), np.float32(1.0), np.float32(2.0), np.float32(0.5)
 _U = np.uint32
 _BICYCLE = KIND["bicycle"]
@@ -27,7 +27,7 @@ _BICYCLE = KIND["bicycle"]
 
 @kernel(inline=True)
 def crossing_is_clear(w, n, foot, kind, driver, x, y, yaw, speed, length, overhang, foot_start, foot_points):
-    """Whether everyone who drives towards a crossing could still stop before it."""
+    """Whether every vehicle that drives towards a crossing could still stop before it."""
     clear = True
     for j in range(n):
         if kind[w, j] == 0 or kind[w, j] > _BICYCLE or driver[w, j, MODE] == WALKER or speed[w, j] < _HALF:
@@ -49,7 +49,7 @@ def crossing_is_clear(w, n, foot, kind, driver, x, y, yaw, speed, length, overha
 @kernel(inline=True)
 def walk(w, i, n, dt, seed, kind, driver, kinematics, x, y, yaw, speed, acceleration, length, overhang, foot_start,
          foot_points, foot_crossing, foot_link_start, foot_links):  # fmt: skip
-    """Move walker i of world w on by one tick."""
+    """Move walker i of world w by one tick."""
     foot, back = driver[w, i, LANE], driver[w, i, BACKWARDS]
     first, last = foot_start[foot], foot_start[foot + 1] - 1
     rows = np.float32(last - first)
@@ -89,7 +89,7 @@ def walk(w, i, n, dt, seed, kind, driver, kinematics, x, y, yaw, speed, accelera
     at = min(kinematics[w, i, S] + AHEAD, whole) / step
     k = first + int(clamp((rows - at) if back == 1 else at, _0, rows) + _HALF)
     way = _1 - _2 * np.float32(back)
-    side = -kinematics[w, i, KEEP] * foot_points[k, 3] * way  # everyone keeps to his own right
+    side = -kinematics[w, i, KEEP] * foot_points[k, 3] * way  # every walker keeps to its own right
     tx = foot_points[k, 0] - side * np.sin(foot_points[k, 2])
     ty = foot_points[k, 1] + side * np.cos(foot_points[k, 2])
     dx, dy = tx - x[w, i], ty - y[w, i]
@@ -100,7 +100,7 @@ def walk(w, i, n, dt, seed, kind, driver, kinematics, x, y, yaw, speed, accelera
             yaw[w, i] = np.arctan2(dy, dx)
             x[w, i] += stride * dx / away
             y[w, i] += stride * dy / away
-        if away < _2:  # who has been led aside catches up with his place first
+        if away < _2:  # a walker displaced further than that catches up with its place first
             kinematics[w, i, S] += v * dt
     speed[w, i] = v
     acceleration[w, i] = (v - before) / dt

@@ -1,12 +1,13 @@
-"""Who may enter a junction: a claim on a connecting lane, given to one driver at a time where ways cross.
+"""Right of way at junctions: a driver reserves its connecting lane before it enters.
 
-A driver asks when the junction comes within braking distance and nobody is between.  The claim is given when the gate
-allows it (a light that is green, a stop sign that was stopped at), nobody holds a lane in conflict, nobody with
-precedence comes near in time, ego does not come along there, and the lane behind the junction has room, so that nobody
-ever waits on a junction for what he himself blocks.  Precedence: a driver without a sign before one who must yield
-before one who must stop; of equals, whoever does not turn left before oncoming ones who do, else who comes from the
-right; at a stop from every side, who stood first.  Whoever has stood for PATIENCE goes first among those who wait:
-with that no circle of drivers waits for each other for ever.
+Of two conflicting lanes only one can be reserved at a time.  A driver requests its lane when the junction comes within
+braking distance and no vehicle is between.  The reservation is granted when the gate allows it (a green light, a stop
+sign at which it has stopped), no conflicting lane is reserved or occupied, no driver with priority arrives in time, ego
+does not come along there, and the lane behind the junction has room, so that no driver waits on a junction for
+something that it blocks itself.  Priority: a driver without a sign goes before one with a yield sign, and that one
+before one with a stop sign; among equals, a driver that does not turn left goes before oncoming ones that do, else the
+one from the right goes first; at an all-way stop, the one that stopped first.  A driver that has stood for PATIENCE
+goes first among those that wait, so that no cycle of drivers waits for ever.
 """
 
 from __future__ import annotations
@@ -32,24 +33,24 @@ from sim.road.map.lane_arrays import (
 )
 from sim.traffic.state import DRIVER, S
 
-# Columns of a driver's whole numbers (`TrafficState.driver`) and of his other ones (`TrafficState.kinematics`).
+# Columns of `TrafficState.driver`; those of `TrafficState.kinematics` are in `sim.traffic.state`.
 MODE, LANE, NEXT1, NEXT2, NEXT3, RESERVED, OCCUPIED, SINCE, STOPPED, PICKS = range(10)
 
-TIME_GAP = np.float32(4.0)  # [s] that a driver with precedence must be away ..
-TIGHT_GAP = np.float32(2.0)  # .. and when patience has gone
+TIME_GAP = np.float32(4.0)  # [s] least time gap to a driver with priority ..
+TIGHT_GAP = np.float32(2.0)  # .. and after PATIENCE has run out
 PATIENCE = 80  # ticks
 COMFORT = np.float32(2.5)  # [m/s^2] with which a driver stops for a light that turns yellow
-NEAR_LINE = np.float32(5.0)  # [m] before a line who stands has stopped at it
+NEAR_LINE = np.float32(5.0)  # [m] before a line within which a standing driver counts as stopped at it
 STANDING = np.float32(0.3)  # [m/s]
 LEFTWARD = np.float32(0.5)  # [rad] a lane that turns more than this turns left
-TAIL_ROOM = np.float32(2.5)  # [m] left behind the last one on the lane after the junction
-EGO_SECONDS = np.float32(4.5)  # so far ahead ego's ways are kept free
-BEHIND = np.float32(2.5)  # [m] off a driver's heading ego still follows him
-EGO_FAR = np.float32(30.0)  # [m] beyond ego's reach no connecting lane is met
-EGO_CREEPS = np.float32(0.1)  # [m/s] who is faster means to go on
+TAIL_ROOM = np.float32(2.5)  # [m] left behind the last vehicle on the lane after the junction
+EGO_SECONDS = np.float32(4.5)  # [s] of driving ahead of ego for which its routes stay free
+BEHIND = np.float32(2.5)  # [m] off a driver's heading up to which ego counts as following it
+EGO_FAR = np.float32(30.0)  # [m] beyond ego's reach; a connecting lane that starts further away is not checked
+EGO_CREEPS = np.float32(0.1)  # [m/s] above which ego counts as moving on
 EGO_TURN = np.float32(
     14.0
-)  # [m] of ego's way that are kept free while it goes on, or has its turn at a stop sign, for ..
+)  # [m] of ego's route that stay free while it moves on, or has its turn at a stop sign, for ..
 EGO_PATIENCE = 60  # .. so many ticks
 EGO_APART = np.float32(2.6)  # [m]
 _0, _1 = np.float32(0.0), np.float32(1.0)
@@ -58,7 +59,7 @@ _LIGHT, _STOP = GATE["light"], GATE["stop"]
 
 @kernel(inline=True)
 def is_open(link, lane, clock, speed, line, stopped):
-    """Whether a lane's gate lets a driver pass who is `line` [m] before it; a yellow light who cannot stop any more."""
+    """Whether a lane's gate, `line` [m] ahead, is open; yellow is open to drivers that cannot stop any more."""
     kind = link[lane, GATE_KIND]
     answer = True
     if kind == _LIGHT:
@@ -71,7 +72,7 @@ def is_open(link, lane, clock, speed, line, stopped):
 
 @kernel(inline=True)
 def priority_of(link, lane, clock):
-    """0 where nothing tells to give way, 1 at a yield sign, 2 at a stop sign, 3 at a light that is not green."""
+    """Priority rank of a lane: 0 without control, 1 yield sign, 2 stop sign, 3 a light that is not green."""
     kind = link[lane, GATE_KIND]
     rank = 0
     if kind == _LIGHT:
@@ -86,7 +87,7 @@ def priority_of(link, lane, clock):
 
 @kernel(inline=True)
 def conflicting(link, conflicts, a, b):
-    """Whether two lanes cannot be driven at the same time."""
+    """Whether two junction lanes conflict: they cannot be driven at the same time."""
     found = False
     for k in range(link[a, CONFLICT], link[a, CONFLICT_END]):
         if conflicts[k] == b:
@@ -97,10 +98,10 @@ def conflicting(link, conflicts, a, b):
 
 @kernel(inline=True)
 def is_major(link, conflicts, lane):
-    """Whether all who could be in conflict with a lane must yield or stop: the ring of a roundabout, a main road.
+    """Whether all conflicting lanes must yield or stop to this one: the ring of a roundabout, a main road.
 
-    Who drives there goes on even if he may have to wait within the junction: in a full ring all move on together, and
-    nobody would if each waited for the one ahead to leave room.
+    A driver there goes on even if it may have to wait within the junction: in a full ring all vehicles move on
+    together, and none would if each waited for the one ahead to leave room.
     """
     major = link[lane, GATE_KIND] == 0 and link[lane, CONFLICT_END] > link[lane, CONFLICT]
     for k in range(link[lane, CONFLICT], link[lane, CONFLICT_END]):
@@ -110,7 +111,7 @@ def is_major(link, conflicts, lane):
 
 @kernel(inline=True)
 def has_priority_over(link, measure, other, mine, clock, their_since, my_since):
-    """Whether who wants lane `other` goes before who wants `mine`; `since`: the tick from which each stands."""
+    """Whether a driver on lane `other` has priority over one on `mine`; `since`: tick from which each stands."""
     theirs, my = priority_of(link, other, clock), priority_of(link, mine, clock)
     before = theirs < my
     if theirs == my:
@@ -122,7 +123,7 @@ def has_priority_over(link, measure, other, mine, clock, their_since, my_since):
         elif abs(between) > np.float32(2.2):
             before = measure[mine, TURN] > LEFTWARD and measure[other, TURN] <= LEFTWARD
         else:
-            before = between > np.float32(0.3)  # he heads to my left: he comes from the right
+            before = between > np.float32(0.3)  # it heads to my left: it comes from the right
     return before
 
 
@@ -131,9 +132,9 @@ def ego_conflicts(
     lane, link, points, w, i, first_there, x, y, yaw, speed, length, overhang, route, route_s, route_offset,
     path_points, path_start,
 ):  # fmt: skip
-    """Whether one of ego's ways leads over a lane soon, or ego stands on it; not where ego only follows driver i.
+    """Whether one of ego's routes soon crosses a lane, or ego stands on it; not where ego only follows driver i.
 
-    first_there: ego has stopped at its stop sign before driver i did, and it is ego's turn.
+    first_there: ego stopped at its stop sign before driver i did, and it is ego's turn.
     """
     front = length[w, 0] - overhang[w, 0]
     least = EGO_TURN if first_there or speed[w, 0] > EGO_CREEPS else _0
@@ -165,13 +166,13 @@ def ego_conflicts(
 
 @kernel(inline=True)
 def has_room(w, i, n, exit_lane, driver, kinematics, speed, length, overhang, link, measure):
-    """Whether the lane behind the junction takes driver i whole, however slow those upon it are."""
+    """Whether the lane behind the junction has room for the whole of driver i, however slow the traffic on it is."""
     need = length[w, i] + TAIL_ROOM
     free = True
     for j in range(1, n):
         if j == i or driver[w, j, MODE] != DRIVER or driver[w, j, LANE] != exit_lane:
             continue
-        # who moves on will have made room by the time that i gets there
+        # a moving vehicle will have made room by the time that i gets there
         tail = kinematics[w, j, S] - overhang[w, j] + speed[w, j] * np.float32(2.0)
         if tail < need and tail < measure[exit_lane, LENGTH]:
             free = False
@@ -182,7 +183,7 @@ def has_room(w, i, n, exit_lane, driver, kinematics, speed, length, overhang, li
 @kernel(inline=True)
 def may_enter(w, i, n, lane, after, line, tick, clock, driver, kinematics, speed, length, overhang, points, link,
               measure, conflicts):  # fmt: skip
-    """Whether driver i of world w may claim `lane` now; `after` follows it, `line` [m] is how far its line is ahead."""
+    """Whether driver i of world w may reserve `lane` now; `after`: the next lane; `line`: distance to its line [m]."""
     if not is_open(link, lane, clock, speed[w, i], line, driver[w, i, STOPPED]):
         return False
     if (
@@ -201,7 +202,7 @@ def may_enter(w, i, n, lane, after, line, tick, clock, driver, kinematics, speed
             held = driver[w, j, column]
             if held >= 0 and conflicting(link, conflicts, lane, held):
                 return False
-        # the junction lane that j comes to next, if it is this junction's
+        # the junction lane that j enters next, if it belongs to this junction
         here = driver[w, j, LANE]
         other = driver[w, j, NEXT1]
         if other < 0 or link[here, JUNCTION] >= 0 or link[other, JUNCTION] != link[lane, JUNCTION]:

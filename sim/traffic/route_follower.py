@@ -1,10 +1,10 @@
-"""Whoever is sent: through the junction by a way of its own, to the minute, by turns or without a stop; or after ego.
+"""Actors on a scripted route through the junction: timed arrivals, all-way-stop turns, or tailgating ego.
 
-A sent actor follows a path of the bank (pure pursuit across) at its own pace, slower where the path bends, and never so
-fast that it could not stop behind whatever covers its path, ego included (the safe speed of Gipps, A behavioural
-car-following model, Transpn. Res. B 15, 1981): cars of a stream keep the gaps that they were sent with.  At its path's
-end it has left: it is put AWAY, where nobody meets or sees it, and stays `present`.  A tailgater drives along the trail
-that ego's rear axle leaves, at its gap, always slow enough to stop behind an ego that brakes with all it has.
+A route follower drives a path of `MapArrays` (steering by pure pursuit) at its own cruise speed, slower in bends, and
+never so fast that it could not stop behind an actor that covers its path, ego included (the safe speed of Gipps, A
+behavioural car-following model, Transpn. Res. B 15, 1981): cars of a stream keep their initial gaps.  At its path's end
+it is moved AWAY, where no actor meets or sees it, and stays `present`.  A tailgater follows the trail of ego's rear
+axle at its gap, always slow enough to stop behind an ego that brakes as hard as it can.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from sim.dynamics.bicycle import bicycle, stopping_speed
 from sim.traffic.all_way_stop import CAME, COMING, GOING, LEFT, MEMBER, PHASE, SERVED, WAITING, blocked, give_turn
 from sim.traffic.car_following import HARDEST, NO_GAP, idm, leader_gap, project_onto_path, pure_pursuit
 
-NOBODY, CROSSING, TAILGATING, PENDING = range(4)  # roles: a sent actor, a tailgater, a sent actor who is yet to come in
-# Columns of `RouteFollowers.drive` [m, m/s, s]: along the path, likes to drive, where its rear axle is when its front
-# is at the line, at the junction's edge, and when its rear has left the junction; how long it stands at its line (below
-# 0: it does not stop), when it comes in and how fast, how long it waits for ego (below 0: it does not); GAP is a
-# tailgater's. Of ego ALONG is how far its front has come from its edge.
+NOBODY, CROSSING, TAILGATING, PENDING = range(4)  # roles: none, route follower, tailgater, follower yet to spawn
+# Columns of `RouteFollowers.drive` [m, m/s, s]: place along the path; cruise speed; places of the rear axle when the
+# front is at the line, when it is at the junction's edge, and when the rear has left the junction; how long the actor
+# stands at its line (below 0: it does not stop); spawn time and speed; how long it waits for ego (below 0: it does
+# not). GAP is a tailgater's. For ego, ALONG is how far its front is past its junction's edge.
 ALONG, CRUISE, STOP, EDGE, OUT, HALT, ENTERS, ENTRY, PATIENCE = range(9)
 GAP = ENTRY
 LINE = 1.0  # [m] from a line to the junction's edge
-AWAY = 1e4  # [m] east of the world: where those are who have left, and who are yet to come in
+AWAY = 1e4  # [m] east of the world: where actors are that have left or are yet to spawn
 PULL = np.float32(1.5)  # [m/s^2]
 EASE = np.float32(1.8)  # [m/s^2] braking for lines and bends
-SAFE = np.float32(2.5)  # [m/s^2] with which it counts on stopping behind others ..
-STANDING_GAP = np.float32(2.0)  # .. so far [m]
+SAFE = np.float32(2.5)  # [m/s^2] of planned braking behind other actors, to stop ..
+STANDING_GAP = np.float32(2.0)  # .. so far behind them [m]
 LATERAL = np.float32(2.0)  # [m/s^2] in bends
-SIGHT = 24  # [m] ahead that a path's bends are looked at
-ROOM = np.float32(0.3)  # [m] kept beside one's own path
-NEAR_LINE = np.float32(1.0)  # [m] before its line who stands has come to it
-EGO_NEAR = np.float32(5.0)  # [m] .. for ego, who knows no line of ours
-EGO_BESIDE = np.float32(3.0)  # [m] off one of its ways ego is still on it
-EGO_COMES = np.float32(28.0)  # [m] from its edge: who is patient stops for ego
+SIGHT = 24  # [m] of look-ahead for bends of the path
+ROOM = np.float32(0.3)  # [m] of lateral clearance beside the path
+NEAR_LINE = np.float32(1.0)  # [m] before its line within which a standing actor counts as arrived
+EGO_NEAR = np.float32(5.0)  # [m] .. the same for ego, which does not know the lines of route followers
+EGO_BESIDE = np.float32(3.0)  # [m] off one of its routes up to which ego counts as on it
+EGO_COMES = np.float32(28.0)  # [m] from ego's edge within which actors with `yield_timeout` stop for ego
 STOPPED = np.float32(0.1)  # [m/s]
 TRAIL = 512  # points of ego's trail
-TAIL_ROOM = np.float32(1.0)  # [m] that a tailgater never goes under
+TAIL_ROOM = np.float32(1.0)  # [m] least gap of a tailgater
 TAIL_HARDEST = np.float32(9.0)  # [m/s^2] with which it can brake ..
 EGO_HARDEST = np.float32(7.0)  # .. and ego
 _0, _1, _2 = np.float32(0.0), np.float32(1.0), np.float32(2.0)
@@ -51,12 +51,13 @@ _RUNNING = OUTCOME["running"]
 
 
 class RouteFollowers(NamedTuple):
-    """State of the sent, beside `World` and with its slots.
+    """State of the actors on scripted routes; it supplements `World` and shares its slots.
 
-    role (B, N) i32; path (B, N) i32 row of the bank's paths; drive (B, N, 9) f32 and line (B, N, 4) i32, the columns
-    above and of `sim.traffic.all_way_stop`, in which ego has slot 0; heading (B, N) f32 towards the junction [rad];
-    busy (B,) i32 how many are to be driven; turn (B,) i32 who has his turn; trail (B, TRAIL, 4) f32 x, y, yaw of ego's
-    rear axle every ROUTE_SPACING metres, trailed (B,) i32 how many there are; trail is (1, ...) where nobody tailgates.
+    role (B, N) i32; path (B, N) i32: row of the paths of `MapArrays`; drive (B, N, 9) f32 and line (B, N, 4) i32: the
+    columns above and of `sim.traffic.all_way_stop`, with ego in slot 0; heading (B, N) f32: towards the junction [rad];
+    busy (B,) i32: number of actors to drive; turn (B,) i32: slot that has the turn; trail (B, TRAIL, 4) f32: x, y, yaw
+    of ego's rear axle every ROUTE_SPACING metres; trailed (B,) i32: number of trail points; trail is (1, ...) without
+    tailgaters.
     """
 
     role: np.ndarray
@@ -71,7 +72,7 @@ class RouteFollowers(NamedTuple):
 
 
 def empty_followers(worlds: int, slots: int, tails: bool = False) -> RouteFollowers:
-    """Nobody is sent."""
+    """A state without route followers."""
     whole = np.int32
     return RouteFollowers(
         np.zeros((worlds, slots), whole), np.full((worlds, slots), -1, whole), np.zeros((worlds, slots, 9), np.float32),
@@ -81,7 +82,7 @@ def empty_followers(worlds: int, slots: int, tails: bool = False) -> RouteFollow
 
 
 def grow_followers(errands: RouteFollowers, slots: int, tails: bool) -> RouteFollowers:
-    """The same errands with at least so many slots, and with room for trails where they are wanted."""
+    """The same state with at least `slots` slots, and with trail arrays if `tails`."""
     worlds, now = errands.role.shape
     more = max(slots - now, 0)
     if more:
@@ -95,7 +96,7 @@ def grow_followers(errands: RouteFollowers, slots: int, tails: bool) -> RouteFol
 
 
 def clear(errands: RouteFollowers, w: int) -> None:
-    """Nobody is sent in world w any more."""
+    """Remove all route followers from world w."""
     for name in ("role", "drive", "line", "heading", "busy", "trailed"):
         getattr(errands, name)[w] = 0
     errands.path[w], errands.turn[w] = -1, -1
@@ -104,7 +105,7 @@ def clear(errands: RouteFollowers, w: int) -> None:
 # ---------------------------------------------------------------------------------------------------- along a path
 @kernel(inline=True)
 def pace_at(points, first, last, s, cruise):  # type: ignore[no-untyped-def]
-    """The speed [m/s] from which every bend of the path ahead of `s` [m] can still be met."""
+    """Highest speed [m/s] at `s` [m] from which the actor can still brake for every bend ahead."""
     wanted = cruise
     k = first + int(s / ROUTE_SPACING)
     for step in range(SIGHT):
@@ -116,17 +117,17 @@ def pace_at(points, first, last, s, cruise):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def approach_acceleration(speed, wanted, left, dt):  # type: ignore[no-untyped-def]
-    """Acceleration [m/s^2] towards a wanted speed, `left` [m] before where to stop."""
+    """Acceleration [m/s^2] towards a desired speed, `left` [m] before the stopping place."""
     goal = min(wanted, stopping_speed(speed, max(left, _0), EASE, dt))
     return clamp((goal - speed) / dt, HARDEST, PULL)
 
 
 @kernel
 def unobstructed_arrival_time(points, s, speed, cruise, stop, goal, dt, most):  # type: ignore[no-untyped-def]
-    """When somebody alone on a path, rear axle at `s`, has come to `goal` or stands at `stop` [s]; places in metres.
+    """Time [s] until an unobstructed actor, rear axle at `s`, reaches `goal` or stands at `stop`; places in metres.
 
     Args:
-        points: (K, 4) of the path; most: ticks after which it is given up.
+        points: (K, 4) of the path; most: ticks after which the simulation gives up.
     """
     first, last = 0, points.shape[0] - 1
     for tick in range(most):
@@ -144,13 +145,13 @@ def unobstructed_arrival_time(points, s, speed, cruise, stop, goal, dt, most):  
 
 @kernel
 def entry_speed(points, s, cruise, left):  # type: ignore[no-untyped-def]
-    """The speed [m/s] of somebody who has driven on to `s` [m], `left` [m] before where to stop."""
+    """The speed [m/s] of an actor that spawns while driving at `s` [m], `left` [m] before its stopping place."""
     return min(pace_at(points, 0, points.shape[0] - 1, s, cruise), np.sqrt(_2 * EASE * max(left, _0)))
 
 
 @kernel(inline=True)
 def gap_on_path(w, i, n, points, k, last, x, y, yaw, speed, length, width, overhang, kind):  # type: ignore[no-untyped-def]
-    """Metres from i's front to the first point of its path that somebody covers, and his speed along it [m/s]."""
+    """Distance [m] from i's front to the first point of its path that an actor covers, and its speed along it [m/s]."""
     front = length[w, i] - overhang[w, i]
     begin = k + int((front - HALF) / ROUTE_SPACING)
     reach = HALF * width[w, i] + ROOM
@@ -180,17 +181,17 @@ def gap_on_path(w, i, n, points, k, last, x, y, yaw, speed, length, width, overh
     return gap, pace
 
 
-# --------------------------------------------------------------------------------------------------- the sent
+# ------------------------------------------------------------------------------------------- route followers
 @kernel(inline=True)
 def despawn(w, i, x, y, yaw, speed, steer, acceleration):  # type: ignore[no-untyped-def]
-    """Put slot i where nobody meets it."""
+    """Move slot i AWAY, where no actor meets it."""
     x[w, i], y[w, i] = np.float32(AWAY), np.float32(20 * i)
     speed[w, i] = steer[w, i] = acceleration[w, i] = _0
 
 
 @kernel(inline=True)
 def spawn(w, i, n, now, points, first, role, drive, x, y, yaw, speed, length, overhang, kind):  # type: ignore[no-untyped-def]
-    """Let somebody who was yet to come begin, once it is time and nobody stands where he does."""
+    """Spawn a pending actor, once it is time and its place is free."""
     if now < drive[w, i, ENTERS] - np.float32(1e-4):
         return
     s = drive[w, i, ALONG] + drive[w, i, ENTRY] * max(now - drive[w, i, ENTERS], _0)
@@ -208,7 +209,7 @@ def spawn(w, i, n, now, points, first, role, drive, x, y, yaw, speed, length, ov
 
 @kernel(inline=True)
 def yields_to_ego(w, i, tick, dt, line, drive, speed):  # type: ignore[no-untyped-def]
-    """Whether i, who is patient, stops or goes on standing at its line for ego."""
+    """Whether i, if it has a `yield_timeout`, stops or keeps standing at its line for ego."""
     phase = line[w, 0, PHASE]
     if phase == LEFT or drive[w, i, PATIENCE] < _0:
         return False
@@ -221,7 +222,7 @@ def yields_to_ego(w, i, tick, dt, line, drive, speed):  # type: ignore[no-untype
 
 @kernel(inline=True)
 def keep_to_line(w, i, n, tick, dt, turn, line, drive, speed):  # type: ignore[no-untyped-def]
-    """Note where i is in the process of passing its line; returns how far it may go [m]."""
+    """Update the phase in which i passes its line; return how far it may go [m]."""
     s, phase = drive[w, i, ALONG], line[w, i, PHASE]
     left = drive[w, i, STOP] - s
     if drive[w, i, HALT] < _0:  # it never stops
@@ -231,7 +232,7 @@ def keep_to_line(w, i, n, tick, dt, turn, line, drive, speed):  # type: ignore[n
     elif phase == COMING and speed[w, i] < STOPPED and left < NEAR_LINE:
         line[w, i, PHASE], line[w, i, CAME] = WAITING, tick
     elif phase == COMING and drive[w, i, PATIENCE] >= _0:
-        # where it begins to brake for its line, and from there on, it drives on once it need not stop for ego
+        # from where it begins to brake for its line, it drives on once it need not stop for ego
         near = left - speed[w, i] * dt - NEAR_LINE < HALF * speed[w, i] * speed[w, i] / EASE
         if near and not yields_to_ego(w, i, tick, dt, line, drive, speed):
             line[w, i, PHASE], line[w, i, CAME] = GOING, tick
@@ -249,7 +250,7 @@ def keep_to_line(w, i, n, tick, dt, turn, line, drive, speed):  # type: ignore[n
 
 @kernel(inline=True)
 def watch_ego(w, tick, line, drive, speed, length, overhang, route, route_s, route_offset, junction_in, junction_out):  # type: ignore[no-untyped-def]
-    """Note where ego is in the process of passing its line."""
+    """Update the phase in which ego passes its line."""
     front = length[w, 0] - overhang[w, 0]
     phase = line[w, 0, PHASE]
     for r in range(route.shape[1]):
@@ -275,7 +276,7 @@ def watch_ego(w, tick, line, drive, speed, length, overhang, route, route_s, rou
 @kernel(inline=True)
 def follow_route(w, i, n, dt, points, first, last, left, drive, x, y, yaw, speed, steer, acceleration,  # type: ignore[no-untyped-def]
                   length, width, wheelbase, overhang, kind):  # fmt: skip
-    """Move sent actor i on by one tick, `left` [m] before where to stop."""
+    """Move route follower i by one tick, `left` [m] before its stopping place."""
     s = drive[w, i, ALONG]
     k = first + int(max(s, _0) / ROUTE_SPACING)
     wanted = pace_at(points, first, last, max(s, _0), drive[w, i, CRUISE])
@@ -295,7 +296,7 @@ def follow_route(w, i, n, dt, points, first, last, left, drive, x, y, yaw, speed
 # --------------------------------------------------------------------------------------------------- tailgaters
 @kernel(inline=True)
 def leave_trail(w, n, role, drive, trail, trailed, x, y, yaw):  # type: ignore[no-untyped-def]
-    """Add ego's rear axle to its trail for every ROUTE_SPACING that it has rolled forwards."""
+    """Append ego's rear axle to its trail for every ROUTE_SPACING that ego has driven forwards."""
     count = trailed[w]
     points = trail[w]
     c, t = np.cos(yaw[w, 0]), np.sin(yaw[w, 0])
@@ -323,18 +324,18 @@ def leave_trail(w, n, role, drive, trail, trailed, x, y, yaw):  # type: ignore[n
 @kernel(inline=True)
 def tailgate(w, i, n, dt, trail, trailed, drive, x, y, yaw, speed, steer, acceleration, length, width, wheelbase,  # type: ignore[no-untyped-def]
              overhang, kind):  # fmt: skip
-    """Move tailgater i on by one tick along ego's trail."""
+    """Move tailgater i by one tick along ego's trail."""
     points, last = trail[w], trailed[w] - 1
     s, v, ego = drive[w, i, ALONG], speed[w, i], max(speed[w, 0], _0)
     rest = np.hypot(x[w, 0] - points[last, 0], y[w, 0] - points[last, 1])
     gap = np.float32(last) * ROUTE_SPACING + rest - s - overhang[w, 0] - (length[w, i] - overhang[w, i])
     a = clamp(np.float32(0.8) * (gap - drive[w, i, GAP]) + np.float32(1.6) * (ego - v), HARDEST, _2)
-    # if ego brakes with all it has, so does who follows, a tick later
+    # if ego brakes as hard as it can, so does the tailgater, a tick later
     room = max(gap - TAIL_ROOM - v * dt, _0)
     safe = np.sqrt(ego * ego * (TAIL_HARDEST - _1) / EGO_HARDEST * np.float32(0.8) + _2 * (TAIL_HARDEST - _1) * room)
     a = clamp(min(a, (safe - v) / dt), -TAIL_HARDEST, _2)
     near, closing = leader_gap(w, i, n, x, y, yaw, speed, length, width, overhang, kind)
-    if near < gap - HALF:  # somebody between the two
+    if near < gap - HALF:  # an actor between the two
         a = min(a, idm(v, drive[w, i, CRUISE], near, closing))
     delta = pure_pursuit(points, 0, last, s, x[w, i], y[w, i], yaw[w, i], v, wheelbase[w, i])
     x[w, i], y[w, i], yaw[w, i], after = bicycle(x[w, i], y[w, i], yaw[w, i], v, delta, a, wheelbase[w, i], dt)
@@ -345,10 +346,10 @@ def tailgate(w, i, n, dt, trail, trailed, drive, x, y, yaw, speed, steer, accele
 # ------------------------------------------------------------------------------------------------------ the tick
 @kernel
 def step_followers(world, errands, points, path_start, junction_in, junction_out, dt, start, stop):  # type: ignore[no-untyped-def]
-    """Move everyone who is sent in worlds start .. stop on by one tick of `dt` [s]; in the order of the slots.
+    """Move all route followers in worlds start .. stop by one tick of `dt` [s], in slot order.
 
     Args:
-        world: World; errands: Errands; points, path_start, junction_in, junction_out: of the bank.
+        world: World; errands: RouteFollowers; points, path_start, junction_in, junction_out: of `MapArrays`.
     """
     x, y, yaw, speed, steer, acceleration = world.x, world.y, world.yaw, world.speed, world.steer, world.acceleration
     length, width, wheelbase, overhang, kind = world.length, world.width, world.wheelbase, world.overhang, world.kind

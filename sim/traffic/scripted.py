@@ -1,4 +1,4 @@
-"""Scripted actors: triggers, paths and speeds that a scenario prescribes."""
+"""Scripted actors: each waits for its trigger, then follows the path and speeds of the scenario."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from sim.traffic.state import S
 
 _0, _1, _HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
 
-# What a script waits for: seconds, metres to ego, metres of ego's way beyond the junction's edge (below 0: before it).
+# Trigger types: none; after some seconds; within some metres of ego; ego some metres along its route beyond the
+# junction's edge (below 0: before it).
 NEVER, AFTER, WITHIN, ALONG = range(4)
-ON_WAY = np.float32(3.0)  # [m] off one of its ways ego is still on it
+ON_WAY = np.float32(3.0)  # [m] off one of its routes up to which ego counts as on it
 SPEED_UP, SLOW_DOWN = np.float32(2.5), np.float32(5.0)  # [m/s^2] of a script with a speed for every leg
 TRIGGER, VALUE, PACE = range(3)  # columns of TrafficState.trigger
 
 
 @kernel(inline=True)
 def is_along(w, beyond, route, route_s, route_offset, junction_in):
-    """Whether ego's rear axle is so far [m] behind its junction's edge on one of its ways; below 0: before it."""
+    """Whether ego's rear axle is `beyond` [m] or more past its junction's edge on a route; below 0: before it."""
     there = False
     for r in range(route.shape[1]):
         q = route[w, r]
@@ -32,7 +33,7 @@ def is_along(w, beyond, route, route_s, route_offset, junction_in):
 
 @kernel(inline=True)
 def follow_legs(w, i, dt, points, count, kinematics, x, y, yaw, speed, acceleration, wheelbase):
-    """Move on along a script's path with a pace for every leg: pedals take time, and rear and front axle keep to it."""
+    """Follow a script's path with a speed per leg: acceleration is limited, and both axles stay on the path."""
     whole, wanted = _0, _0
     for k in range(count[w, i] - 1):
         dx, dy = points[w, i, k + 1, 0] - points[w, i, k, 0], points[w, i, k + 1, 1] - points[w, i, k, 1]
@@ -53,7 +54,7 @@ def follow_legs(w, i, dt, points, count, kinematics, x, y, yaw, speed, accelerat
 
 @kernel(inline=True)
 def place_on(w, i, s, points, count):
-    """x, y [m] of the point `s` [m] along a script's path, or beyond its end straight on."""
+    """x, y [m] of the point `s` [m] along a script's path, extended straight beyond its end."""
     left = s
     px, py = points[w, i, 0, 0], points[w, i, 0, 1]
     for k in range(count[w, i] - 1):
@@ -70,7 +71,7 @@ def place_on(w, i, s, points, count):
 @kernel(inline=True)
 def follow_script(w, i, dt, tick, trigger, points, count, driver, kinematics, x, y, yaw, speed, acceleration, wheelbase,
                   route, route_s, route_offset, junction_in):  # fmt: skip
-    """Move scripted actor i of world w on by one tick: it stands until its trigger, and again at its path's end."""
+    """Move scripted actor i of world w by one tick: it stands until its trigger, and again at its path's end."""
     if driver[w, i, PICKS] == 0:
         started = False
         if trigger[w, i, TRIGGER] == AFTER:

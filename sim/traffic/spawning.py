@@ -1,6 +1,6 @@
-"""Puts traffic into a world: drivers on lanes, parked cars in parking lanes, walkers on pavements, scripted actors.
+"""Spawn traffic: lane drivers, parked cars, pedestrians on sidewalks, and scripted actors.
 
-Who stands where follows from the episode alone: the same seed fills a map in the same way in every batch.
+Placement depends on the episode alone: the same seed fills a map in the same way in every batch.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from sim.traffic.state import CAP, DRIVER, FACTOR, KEEP, MOST_POINTS, SCRIPTED, 
 
 APART = 4.0  # [m] between bumpers at the start
 EGO_ROOM = 12.0  # [m] around ego that stays free of traffic at the start
-TRIES = 60  # places tried for each
-_HALF_PARKED = BODIES["van"].length / 2  # [m] of the longest that parks
+TRIES = 60  # places tried for each vehicle
+_HALF_PARKED = BODIES["van"].length / 2  # [m] of the longest vehicle that parks
 _COLOURS = (0xB8BCC0, 0x23262B, 0xE8E8E4, 0x8C1D20, 0x1F3E6E, 0x4D5A52, 0x9A8F7C, 0x5B6E8C, 0xC0A030, 0x2E5D46)
 _CLOTHES = (0x8A3B3B, 0x3B5C8A, 0x4A4A52, 0xC2A05A, 0x5B7F5B, 0x9C6B9C, 0xD0D0D0, 0x2E4A4A)
-# A truck that goes round the bends of towns: the 8.2 m of an actor's truck swing far into the other lane there.
+# A truck short enough for the bends of towns: the 8.2 m truck of named actors swings far into the other lane there.
 _LORRY = Vehicle(length=6.4, width=2.2, height=3.0, wheelbase=3.6, overhang=1.4)
-_CAPS = {"car": 20.0, "van": 17.0, "truck": 13.0, "bicycle": 4.5}  # [m/s] most that each drives
+_CAPS = {"car": 20.0, "van": 17.0, "truck": 13.0, "bicycle": 4.5}  # [m/s] highest desired speed of each kind
 
 
 class _Taken:
-    """Circles that are taken: what stands there already."""
+    """Occupied circles x, y, radius [m], against which new placements are checked."""
 
     def __init__(self) -> None:
         self.circles: list[tuple[float, float, float]] = []
@@ -49,13 +49,13 @@ def spawn_traffic(
     world: World, crowd: TrafficState, w: int, first: int, spec: TrafficSpec, road_map: RoadMap, roads: LaneArrays,
     kept: Sequence[tuple[float, float, float]] = (),
 ) -> None:  # fmt: skip
-    """Fill slots `first` and on of world `w` with traffic.
+    """Spawn traffic into slots `first` and on of world `w`.
 
     Args:
-        kept: circles x, y, radius [m] in which nobody is to stand, ego's surroundings aside.
+        kept: circles x, y, radius [m] to leave free, besides ego's surroundings.
 
     Raises:
-        ValueError: where the map has no room for somebody, or lacks the lanes that he needs.
+        ValueError: where the map has no room for an actor, or lacks the lanes that it needs.
     """
     rng = np.random.default_rng([int(world.seed[w]), 0x7AFF1C])
     taken = _Taken()
@@ -79,7 +79,7 @@ def spawn_traffic(
 def write_actor(
     world: World, w: int, i: int, kind: str, x: float, y: float, yaw: float, colour: int, body: Vehicle | None = None
 ) -> None:
-    """Stand something of a kind of BODIES in slot i; x, y is its rear axle [m]. body: its size, if not its kind's."""
+    """Write an actor of a kind of BODIES into slot i; x, y: rear axle [m]; body: its size, default the kind's."""
     body = body or BODIES[kind]
     world.kind[w, i], world.appearance[w, i] = KIND[kind], colour
     world.x[w, i], world.y[w, i], world.yaw[w, i] = x, y, np.arctan2(np.sin(yaw), np.cos(yaw))
@@ -91,7 +91,7 @@ def _place_driver(
     world: World, crowd: TrafficState, w: int, i: int, kind: str, rng: np.random.Generator, taken: _Taken,
     road_map: RoadMap, roads: LaneArrays, rooms: dict[str, tuple[np.ndarray, np.ndarray]],
 ) -> None:  # fmt: skip
-    """Put a driver on a lane; rooms: by kind, what `_room_for` gives, worked out at the first of the kind."""
+    """Place a driver on a lane; rooms: results of `_room_for` by kind, computed at the first vehicle of the kind."""
     body = _LORRY if kind == "truck" else BODIES[kind]
     if kind not in rooms:
         rooms[kind] = _room_for(int(world.map[w]), kind, body.length, road_map, roads)
@@ -117,7 +117,7 @@ def _place_driver(
         lane = _one_of(rng, ways) if lane >= 0 and len(ways) else -1
         driver[w, i, column] = lane
     kinematics[w, i, S], kinematics[w, i, FACTOR], kinematics[w, i, CAP] = s, rng.uniform(0.85, 1.08), _CAPS[kind]
-    if kind == "bicycle":  # on the right of the lane
+    if kind == "bicycle":  # bicycles ride on the right of the lane
         kinematics[w, i, KEEP] = -0.8
         world.x[w, i] += 0.8 * np.sin(yaw)
         world.y[w, i] -= 0.8 * np.cos(yaw)
@@ -125,7 +125,7 @@ def _place_driver(
 
 
 def _room_for(m: int, kind: str, length: float, road_map: RoadMap, roads: LaneArrays) -> tuple[np.ndarray, np.ndarray]:
-    """The lanes of map m, and the running sum of the room [m] that each has for a vehicle so long."""
+    """The lanes of map m, and the running sum of the room [m] that each has for a vehicle of `length` [m]."""
     lanes = np.arange(roads.lane_of_map[m], roads.lane_of_map[m + 1])
     room = roads.measure[lanes, LENGTH].astype(np.float64) - length - 2.0
     weight = np.where((roads.link[lanes, JUNCTION] < 0) & (room > 0.0), room, 0.0)
@@ -135,7 +135,7 @@ def _room_for(m: int, kind: str, length: float, road_map: RoadMap, roads: LaneAr
 
 
 def _one_of(rng: np.random.Generator, options: Sequence[int] | np.ndarray) -> int:
-    """What `rng.choice` draws, without its overhead."""
+    """A uniform choice, as `rng.choice` without its overhead."""
     return int(options[int(rng.integers(len(options)))])
 
 
@@ -171,9 +171,9 @@ def _place_walker(
 
 @functools.lru_cache(maxsize=32)
 def parking_places(graph_key: tuple[str, str]) -> np.ndarray:
-    """(K, 3) x, y, yaw of places along a map's parking lanes, one metre apart; key: (OpenDRIVE text, name).
+    """(K, 3) x, y, yaw of parking spots along a map's parking lanes, one metre apart; key: (OpenDRIVE text, name).
 
-    A car that stands in the middle of one does not reach beyond its lane's ends.
+    A car centred on a spot does not reach beyond the ends of its lane.
     """
     graph: LaneGraph = lane_graph(*graph_key)
     found = []
@@ -202,10 +202,10 @@ def _park(world: World, w: int, i: int, rng: np.random.Generator, taken: _Taken,
 
 
 def set_script(world: World, crowd: TrafficState, w: int, i: int, spec: ActorSpec) -> None:
-    """Give the actor in slot i its script; the path leads on from where it stands, in its own frame.
+    """Give the actor in slot i its script; the path starts at the actor, in its own frame.
 
     Raises:
-        ValueError: for a path of too many points, or speeds that are not one for every leg.
+        ValueError: for a path of too many points, or a number of speeds that is not the number of legs.
     """
     script: Script = spec.script  # type: ignore[assignment]
     if len(script.path) >= MOST_POINTS:

@@ -1,4 +1,4 @@
-"""State of the traffic: drivers, walkers and scripts as arrays."""
+"""Traffic state as arrays: lane drivers, pedestrians and scripted actors."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ DRIVER_COLUMNS, KINEMATICS_COLUMNS = 10, 5  # columns; see `sim.traffic.right_of
 
 
 class TrafficState(NamedTuple):
-    """State of the others, beside `World` and with its slots.
+    """State of every actor but ego that traffic moves; it supplements `World` and shares its slots.
 
-    driver (B, N, 10) i32: mode (nobody, driver, walker, scripted), lane or footway, the three lanes after it, the
-    junction lane claimed and the one not yet left, tick since which it stands, whether it has stopped at its line,
-    how many choices it has made; kinematics (B, N, 5) f32: metres along the lane, offset to the left that is left of a
-    lane change, offset that is kept [m], share of the pace that it likes, most it likes [m/s];
-    trigger (B, N, 3) f32: what a script waits for, value, speed; path (B, N, MOST_POINTS, 3) f32 x, y [m] and the speed
-    from there on [m/s], 0 where the script has but one, points (B, N) i32 how many it has; these three are (1, 1, ...)
-    where nobody is scripted.  busy (B,) i32: how many are to be moved; free (B, N) i32: scratch of a tick.
+    driver (B, N, 10) i32: mode (none, driver, walker, scripted), lane or footway, the next three lanes, the reserved
+    junction lane, the junction lane still occupied, tick since which the actor stands, whether it has stopped at its
+    line, number of route choices so far; kinematics (B, N, 5) f32: metres along the lane, remaining offset of a lane
+    change (left positive), permanent offset [m], factor on the lane's speed, highest desired speed [m/s];
+    trigger (B, N, 3) f32: trigger type, its value, speed of the script; path (B, N, MOST_POINTS, 3) f32: x, y [m] and
+    the speed from that point on [m/s], 0 where the script has a single speed; points (B, N) i32: number of path points;
+    these three are (1, 1, ...) without scripted actors.  busy (B,) i32: number of actors to move; free (B, N) i32:
+    scratch space within a tick.
     """
 
     driver: np.ndarray
@@ -34,7 +35,7 @@ class TrafficState(NamedTuple):
 
 
 def empty_traffic(worlds: int, slots: int, scripts: bool = False) -> TrafficState:
-    """Nobody anywhere."""
+    """A traffic state without actors."""
     wide = (worlds, slots) if scripts else (1, 1)
     driver = np.zeros((worlds, slots, DRIVER_COLUMNS), np.int32)
     return TrafficState(
@@ -45,7 +46,7 @@ def empty_traffic(worlds: int, slots: int, scripts: bool = False) -> TrafficStat
 
 
 def grow(crowd: TrafficState, more: int) -> TrafficState:
-    """The same crowd with `more` empty slots in every world."""
+    """The same traffic state with `more` empty slots added to every world."""
     fields = crowd._asdict()
     for name in ("driver", "kinematics", "free", *(("trigger", "path", "points") if _scripted(crowd) else ())):
         array = fields[name]
@@ -54,7 +55,7 @@ def grow(crowd: TrafficState, more: int) -> TrafficState:
 
 
 def with_scripts(crowd: TrafficState) -> TrafficState:
-    """The same crowd with room for scripts."""
+    """The same traffic state with arrays for scripted actors."""
     worlds, slots = crowd.driver.shape[:2]
     empty = empty_traffic(worlds, slots, scripts=True)
     return crowd._replace(trigger=empty.trigger, path=empty.path, points=empty.points)

@@ -1,7 +1,7 @@
-"""One tick of the traffic: drivers on the lane graph, walkers and scripted actors.
+"""Step the traffic by one tick: lane drivers, pedestrians and scripted actors.
 
-What they do follows from the world's own rows and seed.  `advance` moves everyone on by one tick, in the order of the
-slots: whoever comes later sees the earlier ones where they are now, as all see ego where it is.
+The result depends only on the world's own rows and seed.  `advance` moves the actors in slot order: each actor sees
+the new positions of earlier slots, the old positions of later slots, and ego's current position.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from sim.traffic.right_of_way import LANE, MODE, NEXT1, RESERVED, SINCE, STANDIN
 from sim.traffic.scripted import follow_script
 from sim.traffic.state import DRIVER, SCRIPTED, SHIFT, WALKER
 
-IN_LANE = np.float32(0.05)  # [m] off the lane's middle a lane change is over
+IN_LANE = np.float32(0.05)  # [m] off the lane's middle below which a lane change is complete
 ONE = np.float32(1.0)
 _RUNNING = OUTCOME["running"]
 
 
 @kernel
 def advance(world, crowd, roads, path_points, path_start, junction_in, dt, start, stop):
-    """Move everyone but ego in worlds start .. stop on by one tick of `dt` [s].
+    """Move all traffic in worlds start .. stop by one tick of `dt` [s]; ego is not moved.
 
     Args:
-        world: World; crowd: Crowd; roads: Roads of the same bank; path_points, path_start, junction_in: of the bank's
-            paths.
+        world: World; crowd: TrafficState; roads: LaneArrays of the same `MapBatch`; path_points, path_start,
+            junction_in: the paths of its `MapArrays`.
     """
     x, y, yaw, speed, steer, acceleration = world.x, world.y, world.yaw, world.speed, world.steer, world.acceleration
     length, width, wheelbase, overhang, kind = world.length, world.width, world.wheelbase, world.overhang, world.kind
@@ -74,7 +74,7 @@ def advance(world, crowd, roads, path_points, path_start, junction_in, dt, start
                                          length, overhang, points, link, measure, roads.conflicts, roads.successors,
                                          seed, world.stopped_at_line, route, route_s, route_offset, path_points,
                                          path_start)  # fmt: skip
-                    # the IDM for whichever of the three it brakes for the most
+                    # the IDM with the largest of the three interaction terms
                     v = speed[w, i]
                     ratio = v / max(wanted, FREE)
                     square = ratio * ratio

@@ -1,9 +1,8 @@
-"""Who is on the road and what the lights show, as marks upon a map seen from above.
+"""Markers for actors and traffic lights on a top-down map.
 
-A vehicle is its outline with two panes, a cyclist a slim dart with a head, a walker a small disc, a cone a triangle, a
-barrier its striped boom or, where that is up, its post, a ball a dot, a
-traffic light a dark bar with a lamp in its colour, at the side that it faces.  World frame as in
-`sim.datatypes.world_state`.
+A vehicle is drawn as its outline with two panes, a cyclist as a slim dart with a head, a walker as a small disc, a cone
+as a triangle, a barrier as its striped boom or, if raised, its post, a ball as a dot, and a traffic light as a dark bar
+with a lamp in its colour on the side that it faces.  World frame as in `sim.datatypes.world_state`.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 Colour = tuple[int, int, int]
 EGO_COLOUR: Colour = (240, 84, 48)
-_LEAST = 5.0  # [px] radius of a walker's disc and of a lamp, however small the map
+_LEAST = 5.0  # [px] smallest radius of a walker's disc and of a lamp, at any map scale
 _DARK: Colour = (28, 32, 40)
 _CONE: Colour = (246, 98, 24)
 _BOOM: Colour = (206, 26, 24)
@@ -36,7 +35,7 @@ _BOOM: Colour = (206, 26, 24)
 
 @dataclass(frozen=True)
 class Box:
-    """A road user from above: centre x, y [m], yaw [rad], length and width [m]; kind is one of KINDS."""
+    """An actor from above: centre x, y [m], yaw [rad], length and width [m]; kind is one of KINDS."""
 
     x: float
     y: float
@@ -50,7 +49,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Lamp:
-    """A traffic light from above: x, y of its pole [m], yaw where it looks [rad], what it shows (SIGNAL_STATES)."""
+    """A traffic light from above: x, y of its pole [m], yaw of its face [rad], its state (SIGNAL_STATES)."""
 
     x: float
     y: float
@@ -59,12 +58,12 @@ class Lamp:
 
 
 def unpack(look: int) -> Colour:
-    """0xRRGGBB as three numbers."""
+    """Split 0xRRGGBB into red, green and blue."""
     return (look >> 16) & 255, (look >> 8) & 255, look & 255
 
 
 def boxes_of(world: World, w: int) -> tuple[Box, ...]:
-    """The road users of world `w`, ego last so that it is drawn over the others."""
+    """The actors of world `w`, ego last so that it is drawn over the others."""
     found = []
     for i in reversed(range(world.kind.shape[1])):
         kind = int(world.kind[w, i])
@@ -82,7 +81,7 @@ def boxes_of(world: World, w: int) -> tuple[Box, ...]:
 
 
 def lamps_of(bank: MapArrays, world: World, w: int) -> tuple[Lamp, ...]:
-    """The traffic lights of the map of world `w`, with what they show now."""
+    """The traffic lights of the map of world `w`, with their current states."""
     m = int(world.map[w])
     rows = bank.scenery[bank.scenery_start[m] : bank.scenery_start[m + 1]]
     clock = np.int32(world.clock[w])
@@ -94,7 +93,7 @@ def lamps_of(bank: MapArrays, world: World, w: int) -> tuple[Lamp, ...]:
 
 
 def blend(picture: np.ndarray, paint: Callable[[np.ndarray], None], opacity: float) -> None:
-    """Let `paint` draw upon `picture` (H, W, 3) in place, `opacity` strong."""
+    """Let `paint` draw on `picture` (H, W, 3) in place, with opacity `opacity`."""
     over = picture.copy()
     paint(over)
     cv2.addWeighted(over, opacity, picture, 1.0 - opacity, 0.0, dst=picture)
@@ -125,7 +124,7 @@ def _disc(picture: np.ndarray, at: np.ndarray, radius: float, colour: Colour) ->
 
 
 def draw_box(picture: np.ndarray, box: Box, window: Viewport) -> None:
-    """Draw one road user on `picture` (H, W, 3), whose pixels are those of `window`."""
+    """Draw one actor on `picture` (H, W, 3), whose pixels are those of `window`."""
     c, s = math.cos(box.yaw), math.sin(box.yaw)
     turn = np.array([[c, s], [-s, c]])
 
@@ -167,14 +166,14 @@ def draw_box(picture: np.ndarray, box: Box, window: Viewport) -> None:
 def _boom(
     picture: np.ndarray, placed: Callable[[list[list[float]]], np.ndarray], ends: np.ndarray, thick: float
 ) -> None:
-    """A barrier's boom in red and white pieces; ends: of the pieces across the lane, thick: half of it [m]."""
+    """Draw a barrier's boom in red and white pieces; ends: of the pieces across the lane, thick: half thickness [m]."""
     for k, (a, b) in enumerate(itertools.pairwise(ends)):
         corners = [[thick, a], [thick, b], [-thick, b], [-thick, a]]
         fill(picture, placed(corners), (255, 255, 255) if k % 2 else _BOOM)
 
 
 def draw_lamp(picture: np.ndarray, lamp: Lamp, window: Viewport) -> None:
-    """Draw one traffic light on `picture` (H, W, 3): a bar across the way it looks, its lamp before it."""
+    """Draw one traffic light on `picture` (H, W, 3): a bar across its facing direction, with the lamp before it."""
     size = max(0.75 * window.scale, _LEAST)
     at, ahead = window.pixels(np.array([[lamp.x, lamp.y], [lamp.x + math.cos(lamp.yaw), lamp.y + math.sin(lamp.yaw)]]))
     forward = (ahead - at) / np.hypot(*(ahead - at))
@@ -189,7 +188,7 @@ def draw_lamp(picture: np.ndarray, lamp: Lamp, window: Viewport) -> None:
 
 
 def _vehicle(picture: np.ndarray, box: Box, placed: Callable[[np.ndarray], np.ndarray], scale: float) -> None:
-    """A vehicle's outline, shadow and panes; `placed` takes metres in its own frame to pixels."""
+    """Draw a vehicle's outline, shadow and panes; `placed` maps metres in its own frame to pixels."""
     body = rounded(box.length, box.width, 0.5)
     blend(picture, lambda p: fill(p, placed(body) + scale * 0.25, (20, 24, 30)), 0.35)
     if box.ego:

@@ -1,9 +1,9 @@
-"""Pictures for people: a map seen from above, strips of frames, lettering.
+"""Pictures for people: top-down maps, strips of frames, text.
 
-Nothing here is seen by a policy.  World frame as in `sim.datatypes.world_state`; pictures are (H, W, 3) uint8 RGB with
-row 0 on top.  Shapes are drawn at SHARPNESS times the size and averaged down, which is the cheapest anti-aliasing that
-also works for filled shapes; letters come from the DejaVu fonts that matplotlib ships, so a picture looks the same
-on a machine without fonts.
+No policy uses these pictures.  World frame as in `sim.datatypes.world_state`; pictures are (H, W, 3) uint8 RGB with
+row 0 on top.  Shapes are drawn at SHARPNESS times the size and averaged down, the cheapest anti-aliasing that also
+works for filled shapes; text uses the DejaVu fonts that matplotlib ships, so a picture looks the same on a machine
+without fonts.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from sim.datatypes.world_state import World
 from sim.viz.markers import EGO_COLOUR, Box, Colour, Lamp, blend, draw_box, draw_lamp, fill, rounded, unpack
 from sim.viz.viewport import Viewport
 
-SHARPNESS = 2  # shapes are drawn this much larger
+SHARPNESS = 2  # shapes are drawn larger by this factor
 INK: Colour = (29, 35, 48)
 FAINT: Colour = (118, 124, 134)
 PAPER: Colour = (251, 250, 247)
 RUN_COLOURS: tuple[Colour, ...] = (
     (217, 142, 4), (31, 111, 178), (194, 24, 107), (15, 138, 109), (110, 84, 170), (90, 96, 106),
 )  # fmt: skip
-NOWHERE: Colour = (206, 209, 200)  # what is drawn beyond the edge of a map
+NOWHERE: Colour = (206, 209, 200)  # drawn beyond the edge of a map
 
 
 # ------------------------------------------------------------------------------------------------- lettering
 @dataclass(frozen=True)
 class Text:
-    """Words at a place.
+    """One line of text at a position in a picture.
 
     Args:
         words: one line.
@@ -59,11 +59,11 @@ class Text:
 
 @functools.lru_cache(maxsize=64)
 def _font(size: int, bold: bool) -> Any:
-    from PIL import ImageFont  # at use: a world without pictures needs no fonts
+    from PIL import ImageFont  # imported at use: a world without pictures needs no fonts
 
     spec = find_spec("matplotlib")
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("pictures are lettered with the fonts that matplotlib ships, and it is not installed")
+        raise ModuleNotFoundError("text on pictures needs the fonts that matplotlib ships, and it is not installed")
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     path = Path(spec.submodule_search_locations[0]) / "mpl-data" / "fonts" / "ttf" / name
     return ImageFont.truetype(str(path), size)
@@ -75,7 +75,7 @@ def text_width(words: str, size: int, bold: bool = False) -> float:
 
 
 def write(picture: np.ndarray, texts: Sequence[Text]) -> np.ndarray:
-    """A copy of `picture` (H, W, 3) with texts on it."""
+    """Return a copy of `picture` (H, W, 3) with texts on it."""
     from PIL import Image, ImageDraw
 
     image = Image.fromarray(picture)
@@ -116,7 +116,7 @@ def _stroke(picture: np.ndarray, points: np.ndarray, colour: Colour, width: floa
 
 @dataclass(frozen=True)
 class Line:
-    """Where something went: points (T, 2) [m], a colour, and its name in the legend ("" keeps it out)."""
+    """A trajectory on the map: points (T, 2) [m], a colour, and its name in the legend ("" for no entry)."""
 
     points: np.ndarray
     colour: Colour = EGO_COLOUR
@@ -126,10 +126,10 @@ class Line:
 def viewport_of(
     bank: MapArrays, world: World, w: int, episode: Episode, size: tuple[int, int] = (288, 288)
 ) -> Viewport:
-    """A window that holds every way that ego can go, from where it stands to its goals, with ego's heading up.
+    """A viewport that contains all of ego's routes from its position to their goals, with ego's heading up.
 
     Raises:
-        ValueError: when ego has no route.
+        ValueError: if ego has no route.
     """
     pieces = []
     for r, q in enumerate(world.route[w]):
@@ -207,7 +207,7 @@ def _scenery(picture: np.ndarray, road_map: RoadMap, window: Viewport) -> None:
 
 
 def background(road_map: RoadMap, window: Viewport, wet: float = 0.0) -> np.ndarray:
-    """Ground and scenery alone, SHARPNESS times as large as the window: what `top_down` draws vehicles and lines on."""
+    """Ground and scenery alone, SHARPNESS times as large as the window: the base layer of `top_down`."""
     large = window.larger(SHARPNESS)
     picture = _ground(road_map, large, wet)
     _scenery(picture, road_map, large)
@@ -223,18 +223,18 @@ def top_down(
     base: np.ndarray | None = None,
     lamps: Sequence[Lamp] = (),
 ) -> np.ndarray:
-    """The map from above, with whoever is on the road and the ways they went.
+    """Draw the map from above, with actors, trajectories and traffic lights.
 
     Args:
         wet: 0 dry to 1 soaked; wet asphalt is darker.
-        base: what `background` gave for the same map and window, so that a film draws it once.
-        lamps: the traffic lights and what they show, see `sim.viz.markers.lamps_of`.
+        base: the result of `background` for the same map and window, so that a film draws it once.
+        lamps: the traffic lights and their states, see `sim.viz.markers.lamps_of`.
 
     Returns:
         (window.height, window.width, 3) uint8. Lines that have a label get a legend.
 
     Raises:
-        ValueError: when `base` has another shape than the window asks for.
+        ValueError: if the shape of `base` does not fit the window.
     """
     large = window.larger(SHARPNESS)
     wanted = (large.height, large.width, 3)
@@ -272,15 +272,15 @@ def _legend(picture: np.ndarray, lines: Sequence[Line]) -> np.ndarray:
 
 # ----------------------------------------------------------------------------------------------------- strips
 def film_strip(frames: np.ndarray, captions: Sequence[str] = (), gap: int = 6, scale: int = 1) -> np.ndarray:
-    """Frames in a row on paper, a caption under each.
+    """Draw frames in a row, a caption under each.
 
     Args:
         frames: (N, H, W, 3) uint8.
         captions: none, or N of them.
-        gap: between frames [px]; scale: whole-number enlargement, pixels kept square.
+        gap: between frames [px]; scale: integer enlargement, pixels stay square.
 
     Raises:
-        ValueError: when there are no frames, or another number of captions.
+        ValueError: if there are no frames, or the number of captions does not fit.
     """
     frames = np.asarray(frames)
     if frames.ndim != 4 or not len(frames):

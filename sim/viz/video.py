@@ -1,7 +1,7 @@
-"""Films of one episode that explain themselves: the road, what the learner sees, the map, the wheel.
+"""Annotated videos of one episode: the road, the learner's camera view, the map and the steering.
 
-A film is an iterator of (H, W, 3) uint8 pictures; `write_film` turns it into H.264, which browsers and notebooks
-play.  The simulator knows no rules and no propositions: whatever is written on a picture comes in as an argument.
+A film is an iterator of (H, W, 3) uint8 pictures; `write_film` encodes it as H.264, which browsers and notebooks
+play.  The simulator knows no rules and no propositions: all text on a picture is an argument.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from sim.world.backend import Backend
 from sim.world.rollout import Driver, observe_for
 
 FILM_CAMERA = Camera(width=640, height=360, fov=90.0)
-COLUMN = 288  # [px] width of what stands beside the large picture, where that is as large as FILM_CAMERA says
-HOLD = 1.2  # [s] that the last picture stands still
-WHEEL_RATIO = 9.0  # turns of the drawn steering wheel per turn of the front wheels
+COLUMN = 288  # [px] width of the column beside the large picture, if that has the size of FILM_CAMERA
+HOLD = 1.2  # [s] for which the last picture is shown
+WHEEL_RATIO = 9.0  # rotation of the drawn steering wheel per rotation of the front wheels
 YES: Colour = (15, 138, 109)
 NO: Colour = (190, 40, 40)
 WHITE: Colour = (255, 255, 255)
@@ -50,20 +50,20 @@ PALE: Colour = (225, 228, 232)
 
 # ------------------------------------------------------------------------------------------------------ files
 def write_film(path: Path, frames: Iterable[np.ndarray], fps: int = 10) -> int:
-    """Write frames as an H.264 film in an MP4 file that plays while it loads.
+    """Write frames as an H.264 video in an MP4 file that plays while it loads.
 
     Args:
-        frames: (H, W, 3) uint8 RGB, all of one shape; an odd last row or column is repeated, as H.264 wants.
+        frames: (H, W, 3) uint8 RGB, all of one shape; an odd last row or column is repeated, as H.264 needs even sizes.
         fps: frames per second.
 
     Returns:
-        How many frames were written.
+        The number of frames written.
 
     Raises:
         ValueError: for a film without frames, a file that is not .mp4, or a frame of another shape.
-        OSError: when the file cannot be written; no torn file is left behind.
+        OSError: if the file cannot be written; no partial file remains.
     """
-    import av  # at use: only films need it
+    import av  # imported at use: only films need it
 
     path = Path(path)
     if path.suffix != ".mp4":
@@ -113,17 +113,17 @@ def hud(
     wanted: str = "",
     taken: str = "",
 ) -> np.ndarray:
-    """A frame with speed, steering wheel and the facts of the moment laid over it.
+    """Overlay speed, steering wheel, propositions and decision on a frame.
 
-    Everything grows with the frame, and nothing lies over anything else: chips that do not fit stand in a second
-    row, and a decision that does not fit beside the wheel stands above it.
+    All elements scale with the frame and do not overlap: labels that do not fit wrap to a second row, and a decision
+    that does not fit beside the wheel is placed above it.
 
     Args:
         frame: (H, W, 3) uint8, best at 640 x 360.
         speed: [m/s]; shown in km/h.
         steer: angle of the front wheels [rad], positive to the left.
-        propositions: name -> value, a chip each.
-        wanted: decision that the rule asks for; taken: the one that was carried out; "" leaves them out.
+        propositions: name -> value, one label each.
+        wanted: decision that the rule asks for; taken: the one that was carried out; "" omits either.
     """
     page = frame.copy()
     height, width = frame.shape[:2]
@@ -160,7 +160,7 @@ def hud(
 
 
 def _decision(wanted: str, taken: str) -> str:
-    """What the rule asks for and what was done, with a sign that needs no colours."""
+    """The rule's decision and the one taken, with a mark that is readable without colours."""
     said = [f"rule asks: {wanted}"] * bool(wanted) + [f"took: {taken}"] * bool(taken)
     mark = "" if not (wanted and taken) else "  ✓" if wanted == taken else "  ✗"
     return "   ·   ".join(said) + mark
@@ -172,7 +172,7 @@ def _wheels_said(degrees: float) -> str:
 
 
 def _wheel(page: np.ndarray, centre: tuple[int, int], radius: int, turn: float) -> None:
-    """A steering wheel turned anticlockwise by `turn` [rad]; drawn large and averaged down."""
+    """Draw a steering wheel turned anticlockwise by `turn` [rad]; drawn large and averaged down."""
     side, sharp = radius * 2 + 6, 4
     x, y = centre[0] - side // 2, centre[1] - side // 2
     patch = cv2.resize(page[y : y + side, x : x + side], None, fx=sharp, fy=sharp, interpolation=cv2.INTER_NEAREST)
@@ -188,11 +188,11 @@ def _wheel(page: np.ndarray, centre: tuple[int, int], radius: int, turn: float) 
 def steering_trace(
     steers: np.ndarray, tick: float, width: int, height: int, limit: float = math.radians(30), scale: float = 1.0
 ) -> np.ndarray:
-    """A chart of the wheel angle so far: left is up, time runs to the right and the axis grows in steps of 4 s.
+    """Draw a chart of the wheel angle so far: left is up, time runs right, and the axis grows in steps of 4 s.
 
     Args:
-        steers: (T,) front wheel angles [rad]; tick: between two of them [s]; limit: where the
-            axis ends [rad]; scale: of the letters and margins.
+        steers: (T,) front wheel angles [rad]; tick: between two of them [s]; limit: end of
+            the axis [rad]; scale: of text and margins.
     """
     page = np.full((height, width, 3), WHITE, np.uint8)
     left, right, top, bottom = (round(margin * scale) for margin in (62, 18, 26, 22))
@@ -236,12 +236,12 @@ def steering_trace(
 # ------------------------------------------------------------------------------------------------- an episode
 @dataclass(frozen=True)
 class Captions:
-    """What is said around the pictures; whoever knows the scenario fills it in.
+    """Text around the pictures of a film; callers that know the scenario fill it in.
 
     Args:
         title: one line on top, such as the scenario and its rule.
-        subtitle: under it, such as who drives.
-        notes: what stands below the title, such as a long rule and its parts: each on lines of its own.
+        subtitle: the line below the title and notes, such as the driver's name.
+        notes: text below the title, such as a long rule and its parts; each note starts on a new line.
         propositions: world -> name -> value in its row 0.
         wanted: world -> the decision that the rule asks for in its row 0.
     """
@@ -261,16 +261,16 @@ def drive_film(
     view: Camera = FILM_CAMERA,
     hold: float = HOLD,
 ) -> Iterator[np.ndarray]:
-    """Drive one episode and give a picture per tick: the road, the learner's own view, the map, the steering.
+    """Roll out one episode and yield a picture per tick: the road, the learner's camera view, the map, the steering.
 
     Args:
-        driver: sees through the backend's camera, as always; it is not told that it is filmed.
+        driver: gets its input from the backend as in any rollout; filming does not affect it.
         backend: of one world; reset here.
-        view: the camera of the large picture, 640 x 360 unless told.
-        hold: how long the last picture stands [s].
+        view: the camera of the large picture, 640 x 360 by default.
+        hold: how long the last picture is shown [s].
 
     Raises:
-        ValueError: when the backend has not exactly one world.
+        ValueError: if the backend does not have exactly one world.
     """
     if backend.worlds != 1:
         raise ValueError(f"a film shows one world; this backend has {backend.worlds}")
@@ -314,10 +314,10 @@ def drive_film(
 
 
 def ending(outcome: str, wanted: str = "", taken: str = "") -> tuple[str, Colour]:
-    """How an episode stands, in words and a colour: whoever arrives by another way than the rule's has not obeyed.
+    """The status of an episode as text and colour: an arrival by another exit than the rule's is a failure.
 
     Args:
-        outcome: out of OUTCOMES; wanted, taken: decisions, "" where nobody knows or none was carried out.
+        outcome: out of OUTCOMES; wanted, taken: decisions, "" if unknown or not carried out.
 
     Raises:
         ValueError: for an unknown outcome.
@@ -336,7 +336,7 @@ def ending(outcome: str, wanted: str = "", taken: str = "") -> tuple[str, Colour
 
 
 def fitted(words: str, x: float, y: float, size: int, room: float, colour: Colour, bold: bool = False) -> Text:
-    """A line that keeps to `room` [px]: smaller letters first (at least 11 px), then an ellipsis."""
+    """Fit a line of text into `room` [px]: first a smaller size (at least 11 px), then an ellipsis."""
     while size > 11 and text_width(words, size, bold) > room:
         size -= 1
     if text_width(words, size, bold) > room:
@@ -347,11 +347,11 @@ def fitted(words: str, x: float, y: float, size: int, room: float, colour: Colou
 
 
 def wrapped(words: str, size: int, room: float) -> list[str]:
-    """A sentence on as many lines as it needs to keep to `room` [px]; a word is never broken."""
+    """Wrap a sentence into lines of at most `room` [px]; words are not broken."""
     lines: list[str] = []
     for word in words.split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size) <= room:  # the indent of a later line among it
+        if lines and text_width(longer, size) <= room:  # includes the indent of later lines
             lines[-1] = longer
         else:
             lines.append(word if not lines else f"    {word}")
@@ -362,7 +362,7 @@ def _compose(
     road: np.ndarray, seen: np.ndarray, above: np.ndarray, steers: np.ndarray, tick: float, captions: Captions,
     end: tuple[str, Colour], scale: float,
 ) -> np.ndarray:  # fmt: skip
-    """Lay the parts on one page, the column as wide as the map on the right; letters and margins grow by `scale`."""
+    """Compose the parts on one page, the right column as wide as the map; text and margins scale with `scale`."""
     edge, head, label, title, small, low = (round(size * scale) for size in (12, 62, 22, 20, 13, 12))
     column, first, step = above.shape[1], 30 * scale, 19 * scale  # the lines of the head
     lines = [line for note in captions.notes for line in wrapped(note, small, road.shape[1] + column)]

@@ -16,7 +16,7 @@ class Viewport:
         centre: world x, y in the middle [m].
         span: metres from the left to the right edge.
         width, height: of the picture [px].
-        up: yaw that points to the top of the page [rad]; pi/2 puts north there.
+        up: yaw that points to the top of the picture [rad]; pi/2 for north.
     """
 
     centre: tuple[float, float]
@@ -35,7 +35,7 @@ class Viewport:
         return self.width / self.span
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
-        """World points (n, 2) [m] -> (n, 2) x, y on the page [px]."""
+        """World points (n, 2) [m] -> (n, 2) x, y in the picture [px]."""
         away = np.asarray(points, float).reshape(-1, 2) - self.centre
         right, up = self._axes()
         return np.stack([self.width / 2 + self.scale * away @ right, self.height / 2 - self.scale * away @ up], 1)
@@ -44,5 +44,5 @@ class Viewport:
         return np.array([math.sin(self.up), -math.cos(self.up)]), np.array([math.cos(self.up), math.sin(self.up)])
 
     def larger(self, factor: int) -> Viewport:
-        """The same piece of world, with that many times the pixels a side."""
+        """The same piece of world, with `factor` times the pixels per side."""
         return Viewport(self.centre, self.span, self.width * factor, self.height * factor, self.up)

@@ -1,4 +1,4 @@
-"""The contract that every world meets: embedded (in this process) and CARLA (a server elsewhere)."""
+"""The `Backend` interface, implemented by the embedded world (in-process) and CARLA (a separate server)."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from sim.road.map.map_batch import MapBatch
 class Backend(Protocol):
     """B worlds that advance together.
 
-    `world` is the truth, live: its arrays change at the next `step` or `reset`; `world.copy()` keeps them.
+    `world` is the live ground truth: its arrays change at the next `step` or `reset`; `world.copy()` preserves them.
     A world whose outcome is no longer "running" stands still until it is reset.
     `sim.world.conformance.BackendConformance` is the contract in executable form: a backend's test class inherits it.
 
-    `can_rerender`: whether `sim.render.rgb.render` gives the backend's pictures from its `world` again, to the byte.
-    `recovered_errors` and `substitutions`: what went wrong and was mended, and what is done in another way than in the
-    embedded world.
+    `can_rerender`: whether `sim.render.rgb.render` reproduces the backend's pictures from its `world`, to the byte.
+    `recovered_errors` and `substitutions`: errors that the backend recovered from, and features that it implements
+    differently from the embedded world.
     """
 
     can_rerender: bool
@@ -34,62 +34,61 @@ class Backend(Protocol):
 
     @property
     def simulation(self) -> Simulation:
-        """Tick, substeps, and room for actors."""
+        """Tick length, substeps, and number of actor slots."""
 
     @property
     def camera(self) -> Camera:
-        """On every ego."""
+        """The camera of every ego."""
 
     @property
     def maps(self) -> MapBatch:
-        """Every map that was driven on."""
+        """All maps in use so far."""
 
     @property
     def world(self) -> World:
-        """The truth, live."""
+        """The live ground truth."""
 
     @property
     def episodes(self) -> list[Episode | None]:
-        """What runs in every world."""
+        """The episode of each world, None before its first reset."""
 
     @property
     def recovered_errors(self) -> list[str]:
-        """What went wrong and was mended, in the order of events."""
+        """Errors that the backend recovered from, in order of occurrence."""
 
     @property
     def versions(self) -> dict[str, str]:
-        """Versions of what the worlds run on outside this process, by name."""
+        """Versions of external software that the worlds run on, by name."""
 
     @property
     def substitutions(self) -> list[str]:
-        """What is done in another way than in the embedded world, each said once."""
+        """Features that differ from the embedded world, each listed once."""
 
     def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
         """Start `episodes` in the given slots (all slots when None), one each.
 
         Raises:
-            ValueError: when the numbers of episodes and slots differ, or an episode cannot be placed on its map.
+            ValueError: if the numbers of episodes and slots differ, or an episode cannot be placed on its map.
         """
 
     def step(self, action: Action) -> None:
-        """Advance every running world one tick; its weather becomes `sim.world.weather_schedule.weather_at` of that
-        tick.
+        """Advance every running world one tick; its weather becomes `weather_schedule.weather_at` of the new tick.
 
         Raises:
-            ValueError: when the shape of a part of the action is not (B,), or it is not finite in a running world.
+            ValueError: if the shape of a part of the action is not (B,), or it is not finite in a running world.
         """
 
     def observe(self, slots: np.ndarray | None = None) -> Observation:
-        """What each ego's sensors show now; of the given slots only, in their order, if any are given."""
+        """The current observation of each ego; of the given slots only, in their order, if any are given."""
 
     def sense(self, slots: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """What each ego's further sensors show now: name -> (B, ...); of the given slots only, if any are given."""
+        """Current readings of each ego's further sensors: name -> (B, ...); of the given slots only, if any."""
 
     def state(self, slots: np.ndarray | None = None) -> GroundTruth:
-        """What is true of the worlds now, as each ego meets it; of the given slots only, if any are given."""
+        """The current ground truth in each ego's frame; of the given slots only, if any are given."""
 
     def sync_ego(self, other: World) -> None:
-        """Put every ego where it is in another world of the same shape, with its motion, progress and outcome."""
+        """Copy every ego's pose, motion, progress and outcome from another world of the same shape."""
 
     def close(self) -> None:
-        """Leave nothing behind; closing twice is closing once."""
+        """Release all resources; a second call does nothing."""

@@ -1,7 +1,7 @@
-"""Where worlds run: in this process, unless a command has said that they run on servers.
+"""Backend selection for a process: embedded worlds by default, CARLA servers if a command chooses them.
 
-Whoever drives asks here for worlds.  It is one setting for a whole process, as the folder of maps is: what a run is
-about does not depend on it, and everybody who drives in it shares the servers.
+Code that needs worlds gets them from `new_worlds`.  The choice is one setting for a whole process, as the folder of
+maps is: the definition of a run does not depend on it, and all callers in the process share the servers.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from sim.world.embedded import EmbeddedWorld
 
 
 class Worlds(Protocol):
-    """Makes backends; a class of backends may be one.
+    """A factory of backends; a backend class may be one.
 
     Attributes:
-        most: how many worlds there can be at once; None where nothing limits them.
+        most: the largest number of worlds at once; None for no limit.
     """
 
     most: int | None
@@ -38,16 +38,17 @@ class Worlds(Protocol):
         search: Sequence[Path] = (),
         sensors: Mapping[str, Sensor] | None = None,
     ) -> Backend:
-        """A backend of so many worlds."""
+        """Return a backend with `worlds` worlds."""
 
 
 @dataclass(frozen=True)
 class BackendLog:
-    """What all backends had to say that were closed since a `use_backend` block began; nothing of embedded worlds.
+    """Reports of all backends that were closed since a `use_backend` block began; embedded worlds report nothing.
 
     Args:
-        substitutions: what is done in another way, each once. faults: what was mended, in the order of events.
-        versions: of what the worlds run on.
+        substitutions: features that differ from the embedded world, each once.
+        recovered_errors: errors that a backend recovered from, in order of occurrence.
+        versions: of the external software that the worlds run on.
     """
 
     substitutions: dict[str, None] = field(default_factory=dict)
@@ -60,13 +61,13 @@ _heard = BackendLog()
 
 
 def backend_log() -> BackendLog:
-    """What was heard of backends so far."""
+    """The reports of the backends closed so far."""
     return _heard
 
 
 @contextmanager
 def use_backend(worlds: Worlds) -> Iterator[Worlds]:
-    """Let `new_worlds` make its worlds so, within the block."""
+    """Make `new_worlds` use this factory within the block."""
     global _worlds, _heard
     before, _worlds, _heard = (_worlds, _heard), worlds, BackendLog()
     try:
@@ -76,12 +77,12 @@ def use_backend(worlds: Worlds) -> Iterator[Worlds]:
 
 
 def most_at_once() -> int | None:
-    """How many worlds there can be at once; None where nothing limits them."""
+    """The largest number of worlds at once; None for no limit."""
     return _worlds.most
 
 
 def max_at_once(wanted: int) -> int:
-    """How many worlds to drive at once, where `wanted` would be liked."""
+    """The number of worlds to drive at once: `wanted`, or fewer if the backend limits them."""
     return wanted if _worlds.most is None else max(1, min(wanted, _worlds.most))
 
 
@@ -95,7 +96,7 @@ def new_worlds(
     search: Sequence[Path] = (),
     sensors: Mapping[str, Sensor] | None = None,
 ) -> Iterator[Backend]:
-    """Worlds to drive in, which are closed at the end of the block."""
+    """Create a backend of the selected kind, and close it at the end of the block."""
     backend = _worlds(worlds, camera, simulation, threads=threads, search=search, sensors=sensors)
     try:
         yield backend

@@ -1,11 +1,11 @@
-"""The Backend contract in executable form: inherit `BackendConformance` and say how the backend is made.
+"""The Backend contract as tests: inherit `BackendConformance` and implement `make_backend`.
 
     class TestEmbedded(BackendConformance):
         def make_backend(self, worlds):
             return EmbeddedWorld(worlds)
 
-Everything is asked through `sim.world.backend.Backend` alone, so that the same claims hold for a world in this process
-and for a simulator elsewhere. Comparisons are of bytes: a contract with a tolerance would be another contract.
+The tests use only `sim.world.backend.Backend`, so that the same claims hold for a world in this process and for an
+external simulator. Comparisons are of bytes: a contract with a tolerance would be a different contract.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sim.world.weather_schedule import weather_at
 INTEGERS = (*(name for name in PER_WORLD if name != "seed"), "kind", "appearance", "path", "route")
 PER_ROUTE = ("route", "route_s", "route_offset")
 SPEED_TOLERANCE = 1e-4  # [m/s], float32 sums of 0.1 s steps at up to 20 m/s
-PLACE_TOLERANCE = 0.05  # [m]; another route's lane is rounded off by so much where it nears the junction
+PLACE_TOLERANCE = 0.05  # [m]; smoothing displaces another route's lane by up to this much near the junction
 
 
 def actions(worlds: int, steer: float = 0.0, acceleration: float = 0.0) -> Action:
@@ -35,7 +35,7 @@ def actions(worlds: int, steer: float = 0.0, acceleration: float = 0.0) -> Actio
 
 
 def same(a: World, b: World, rows: Sequence[int] | None = None) -> None:
-    """Assert that two worlds (or some of their rows) are equal to the byte, naming the field that is not."""
+    """Assert that two worlds (or some of their rows) are equal to the byte; names the field that differs."""
     for name in World._fields:
         left, right = getattr(a, name), getattr(b, name)
         if rows is not None:
@@ -44,14 +44,14 @@ def same(a: World, b: World, rows: Sequence[int] | None = None) -> None:
 
 
 class BackendConformance:
-    """What every backend promises. Subclass it in a test module; its tests are collected from there."""
+    """Tests that every backend must pass. Subclass it in a test module; pytest collects its tests from there."""
 
     def make_backend(self, worlds: int) -> Backend:
-        """A new backend of so many worlds, with room for two other actors in each."""
-        raise TypeError(f"{type(self).__name__} does not say how its backend is made")
+        """Return a new backend of `worlds` worlds, with slots for two other actors in each."""
+        raise TypeError(f"{type(self).__name__} does not implement make_backend")
 
     def make_episodes(self, count: int) -> list[Episode]:
-        """Different episodes that the backend can place: other seeds, weathers, starts and actors."""
+        """Return episodes that the backend can place, with different seeds, weathers, starts and actors."""
         spec = MapSpec("t_junction", (("arm", 40.0),))
         parked = ActorSpec("parked", "van", arm="west", lane="outbound", distance=12.0, side=3.6)
         oncoming = ActorSpec("oncoming", "truck", 0xB03020, lane="outbound", distance=8.0, speed=6.0)
@@ -68,13 +68,13 @@ class BackendConformance:
 
     @pytest.fixture
     def backend(self) -> Iterator[Backend]:
-        """Three worlds that run."""
+        """A backend of three running worlds."""
         made = self.make_backend(3)
         made.reset(self.make_episodes(3))
         yield made
         made.close()
 
-    # ------------------------------------------------------------------------------------------------ the truth
+    # --------------------------------------------------------------------------------------------- ground truth
     def test_it_is_a_backend(self, backend: Backend) -> None:
         assert isinstance(backend, Backend)
         assert backend.worlds == 3
@@ -101,7 +101,7 @@ class BackendConformance:
             assert (np.abs(world.yaw[:, 0]) <= np.pi + 1e-6).all()
             assert ((world.map >= 0) & (world.map < len(backend.maps.maps))).all()
             assert (world.route < len(backend.maps.arrays.decision)).all()
-            assert (world.speed >= 0).all(), "a vehicle rolls backwards, and nobody asked for reverse"
+            assert (world.speed >= 0).all(), "a vehicle rolls backwards although reverse was not requested"
 
     def test_nothing_runs_before_the_first_reset(self) -> None:
         backend = self.make_backend(2)

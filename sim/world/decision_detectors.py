@@ -1,8 +1,8 @@
-"""Decisions that are no way out of a junction: who reads them from a drive, and when they have shown.
+"""Detectors for decisions other than an exit: yield or go, slow, stop, change lane, park in a bay.
 
-A way out shows by itself (`sim.world.step`). Whether ego goes before another or waits, slows, or which bay it takes is
-read here, after every tick, from the world's arrays alone, so that any backend can ask. The reading is written to
-`World.shown_decision`, as a way out would be. World frame, SI.
+`sim.world.step` detects the exit that ego takes. Whether ego goes before another actor or waits, slows, or which bay it
+takes is detected here, after every tick, from the world's arrays alone, so that any backend can use it. The result is
+written to `World.shown_decision`, as an exit is. World frame, SI.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sim.datatypes.vocabulary import DECISION, DECISIONS, OUTCOME, UNDECIDED
 from sim.datatypes.world_state import World
 from sim.road.graph.placement import pose_at, ways_of
 
-# Kind -> the words that it can read, the affirmative one first.
+# Kind -> the decisions that it detects, the affirmative one first.
 DETECTORS: dict[str, tuple[str, ...]] = {
     "order": ("go", "wait"),
     "yield": ("go", "yield"),
@@ -29,31 +29,29 @@ DETECTORS: dict[str, tuple[str, ...]] = {
     "lane": tuple(d for d in DECISIONS if d.startswith("lane ")),
     "bay": (*(d for d in DECISIONS if d.startswith("bay ")), "go"),
 }
-STRETCHES = ("slow", "stop", "reaction", "lane")  # kinds that look at a stretch of ego's way
-ORDERS, SPEEDS = ("order", "yield", "place"), ("slow", "stop", "reaction")  # kinds, by what they read
+STRETCHES = ("slow", "stop", "reaction", "lane")  # kinds that observe a stretch of ego's route
+ORDERS, SPEEDS = ("order", "yield", "place"), ("slow", "stop", "reaction")  # kinds, by the quantity that they measure
 _FRONT = EGO.length - EGO.overhang  # [m] from the rear axle to the front bumper
-_STANDS = 0.05  # [m/s]
+_STANDS = 0.05  # [m/s] below which ego stands
 SLACK = 0.2  # [m] that a parked car's corners may stand over the edge of a bay
 _PARKED = 10  # ticks that ego must stand in a bay
 _ARRIVED = OUTCOME["arrived"]
 
 
 def backs_up(spec: DecisionSpec | None) -> bool:
-    """Whether such decisions are driven backwards, in part."""
+    """Whether carrying out such a decision involves driving in reverse."""
     return spec is not None and spec.kind == "bay"
 
 
 class DecisionDetector(Protocol):
-    """Reads the decision of one world."""
+    """Detects the decision shown in one world."""
 
     def look(self, world: World, bank: MapArrays, w: int) -> None:
-        """Note what world w shows after a tick, and write `shown_decision` (and `outcome`, where showing is
-        arriving).
-        """
+        """Observe world w after a tick; write `shown_decision`, and `outcome` where the decision is an arrival."""
 
 
 def detector_for(episode: Episode, road_map: RoadMap, junction: Junction | Route) -> DecisionDetector:
-    """Who reads the decision of an episode that has a `decision_spec`.
+    """Return the detector of an episode that has a `decision_spec`.
 
     Raises:
         ValueError: for an unknown kind, an unknown actor, a map without bays, or a route through no junction.
@@ -80,7 +78,7 @@ def detector_for(episode: Episode, road_map: RoadMap, junction: Junction | Route
 
 
 def circle_of(junction: Junction, episode: Episode) -> tuple[float, float, float]:
-    """The circle that stands for a place of decision: x, y, radius [m]; ego's way enters it where the place begins."""
+    """The circle that represents a decision point: x, y, radius [m]; ego's route enters it where the point begins."""
     route = ways_of(episode, junction)[0]
     x, y, _ = pose_at(route.path, route.junction_in)
     cx, cy = junction.centre
@@ -88,14 +86,14 @@ def circle_of(junction: Junction, episode: Episode) -> tuple[float, float, float
 
 
 def fronts(world: World, rows: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
-    """Where the front bumpers are: x, y, each (rows, N) [m]."""
+    """Positions of the front bumpers: x, y, each (rows, N) [m]."""
     reach = world.length[rows] - world.overhang[rows]
     yaw = world.yaw[rows]
     return world.x[rows] + reach * np.cos(yaw), world.y[rows] + reach * np.sin(yaw)
 
 
 class ArrivalOrder:
-    """Whom ego goes before: who has brought his front into the circle of the place when ego does."""
+    """Detects arrival order: which of the named actors entered the circle, front first, before ego did."""
 
     def __init__(self, spec: DecisionSpec, episode: Episode, junction: Junction) -> None:
         names = [a.name for a in episode.actors]
@@ -121,7 +119,7 @@ class ArrivalOrder:
 
 
 class Slowdown:
-    """Whether ego's speed falls below a number within a stretch of its way."""
+    """Detects whether ego's speed falls below a threshold within a stretch of its route."""
 
     def __init__(self, spec: DecisionSpec, edge: float) -> None:
         self.begin, self.end, self.below = edge + spec.begin, edge + spec.end, spec.below
@@ -140,7 +138,7 @@ class Slowdown:
 
 
 class LaneChange:
-    """Which lane ego is in where the stretch ends, counted to the left from that of its way."""
+    """Detects ego's lane at the end of a stretch, counted to the left from the lane of its route."""
 
     def __init__(self, spec: DecisionSpec, edge: float, width: float) -> None:
         self.end, self.width = edge + spec.end, width
@@ -155,7 +153,7 @@ class LaneChange:
 
 
 class Parking:
-    """In which bay ego comes to stand; then it has arrived. Who drives past them all has gone on."""
+    """Detects the bay in which ego stops, which counts as arrival; passing all bays counts as "go"."""
 
     def __init__(self, bays: np.ndarray) -> None:
         self.bays = bays

@@ -1,7 +1,7 @@
-"""The in-process world: B worlds in arrays, stepped and drawn by kernels, on the CPU, without a server.
+"""The in-process world: B worlds in arrays, stepped and rendered by kernels on the CPU, without a server.
 
-World w's bytes depend on its own episode and actions alone, never on the batch size, the threads or the
-neighbours: kernels share no state between worlds and there is one machine code for every batch size.
+World w's bytes depend on its own episode and actions alone, never on the batch size, the threads or the other
+worlds: kernels share no state between worlds, and the machine code is the same for every batch size.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ from sim.world.decision_detectors import DecisionDetector, detector_for
 from sim.world.step import ANYWHERE, EGO_LIMITS, EVALUATE_TERMINATION, RUNNING, STEP_ACTORS, TIMEOUT, WHOLE, step_worlds
 from sim.world.weather_schedule import check_changes, weather_table
 
-ROUTES = 3  # room for the ways out of a junction: left, right, straight; places with more make more
+ROUTES = 3  # initial route slots, for the turns left, right, straight; `_make_ways` adds more where needed
 _PER_ROUTE = ("route", "route_s", "route_offset")
 
 
 def empty_world(worlds: int, actors: int) -> World:
-    """A World of zeros: no actors, nothing running."""
+    """A World of zeros, without actors."""
     types: dict[str, type] = dict.fromkeys((*PER_WORLD, "kind", "appearance", "path", "route"), np.int32)
     types["seed"] = np.uint32
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(World._fields, (worlds, actors))
@@ -59,19 +59,19 @@ def empty_world(worlds: int, actors: int) -> World:
 
 
 class EmbeddedWorld:
-    """The `Backend` that needs nothing but this process.
+    """The `Backend` that runs in this process.
 
     Args:
         worlds: B.
         camera: mounted on every ego.
-        simulation: tick, substeps and room for actors.
-        threads: that step and draw; never changes a result.
-        search: folders in which OpenDRIVE files are looked up.
-        sensors: what every ego carries besides, by name; `sense` reads them.
+        simulation: tick, substeps and number of actor slots.
+        threads: for stepping and rendering; never changes a result.
+        search: folders to search for OpenDRIVE files.
+        sensors: additional sensors of every ego, by name; `sense` reads them.
     """
 
     can_rerender = True
-    most: ClassVar[int | None] = None  # nothing limits how many worlds there can be, see `sim.world.backends.Worlds`
+    most: ClassVar[int | None] = None  # no limit on the number of worlds, see `sim.world.backends.Worlds`
 
     def __init__(
         self,
@@ -92,28 +92,28 @@ class EmbeddedWorld:
         self.episodes: list[Episode | None] = [None] * worlds
         self._search = tuple(search)
         self._goal = np.zeros((worlds, 2), np.float32)  # [m] beyond the junction to arrive, off the route to end
-        self._lit, self._crowded, self._sent = False, False, False  # any lights that run, traffic, errands
-        self._changing: dict[int, np.ndarray] = {}  # slot -> weather by ticks, where it changes
-        self._trials: dict[int, DecisionDetector] = {}  # slot -> who reads the decision there, where it is no way out
+        self._lit, self._crowded, self._sent = False, False, False  # any running lights, traffic, route followers
+        self._changing: dict[int, np.ndarray] = {}  # slot -> weather by tick, where it changes
+        self._trials: dict[int, DecisionDetector] = {}  # slot -> detector of a decision other than an exit
         slots = max(self.simulation.actors, self.simulation.slots)
         self.world = empty_world(worlds, slots)
         self.crowd = empty_traffic(worlds, slots)
-        self.errands: RouteFollowers | None = None  # until somebody is sent
+        self.errands: RouteFollowers | None = None  # until an episode has actors on scripted routes
         self.world.outcome[:] = TIMEOUT  # nothing runs before the first reset
 
     @property
     def recovered_errors(self) -> list[str]:
-        """None: nothing here fails and is mended."""
+        """Always empty: nothing here fails and recovers."""
         return []
 
     @property
     def versions(self) -> dict[str, str]:
-        """None: nothing is outside this process."""
+        """Always empty: there is no external software."""
         return {}
 
     @property
     def substitutions(self) -> list[str]:
-        """None: this is the embedded world."""
+        """Always empty: this is the reference."""
         return []
 
     def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
@@ -123,7 +123,7 @@ class EmbeddedWorld:
             raise ValueError(f"{len(episodes)} episodes for {len(slots)} slots; one each is wanted")
         if len(set(slots)) != len(slots) or not all(0 <= w < self.worlds for w in slots):
             raise ValueError(f"slots are {slots}; wanted different ones from 0 to {self.worlds - 1}")
-        # All are looked up before any is placed: a reset that fails leaves every world as it was.
+        # All maps are loaded before any episode is placed: a reset that fails leaves every world as it was.
         places = [self._look_up(episode) for episode in episodes]
         self._make_room(max((actor_slots(e) for e in episodes if e.signs or e.traffic), default=0))
         self._make_ways(max((len(ways_of(episode, place)) for episode, (_, place) in zip(episodes, places)), default=0))
@@ -141,7 +141,7 @@ class EmbeddedWorld:
         try:
             for w, episode, (road_map, junction) in zip(slots, episodes, places):
                 self._place(w, episode, road_map, junction)
-        except ValueError:  # no room for somebody, which only shows once the others stand
+        except ValueError:  # an actor has no free place, which only shows once the others are placed
             for array, rows in zip(kept, before):
                 array[slots] = rows
             self._changing, self._trials, self.episodes = changing, trials, driven
@@ -150,7 +150,7 @@ class EmbeddedWorld:
         self._sent = self.errands is not None and bool(self.errands.busy.any())
 
     def _look_up(self, episode: Episode) -> tuple[RoadMap, Junction | Route]:
-        """The episode's map and junction, or route; refuses an episode that cannot be placed there."""
+        """Load the episode's map and its junction or route; raise ValueError if the episode cannot be placed there."""
         if len(episode.actors) + 1 > self.simulation.actors:
             raise ValueError(
                 f"episode of {episode.scenario} has {len(episode.actors)} other actors; "
@@ -179,7 +179,7 @@ class EmbeddedWorld:
         return road_map, junction
 
     def _make_room(self, slots: int) -> None:
-        """Add slots to every world: signs stand behind the actors, beyond `Simulation.actors` where those fill it."""
+        """Add slots to every world: signs follow the actors, beyond `Simulation.actors` if the actors fill it."""
         if (more := slots - self.world.kind.shape[1]) <= 0:
             return
         fields = self.world._asdict()
@@ -192,7 +192,7 @@ class EmbeddedWorld:
             self.errands = grow_followers(self.errands, slots, False)
 
     def _make_ways(self, ways: int) -> None:
-        """Room for so many routes of ego in every world, where a place has more than a junction."""
+        """Add route slots to every world, up to `ways`, where a decision point has more routes than a junction."""
         if (more := ways - self.world.route.shape[1]) <= 0:
             return
         wider = {
@@ -223,7 +223,7 @@ class EmbeddedWorld:
         if episode.decision_spec is not None:
             self._trials[w] = detector_for(episode, road_map, junction)
         self.episodes[w] = episode
-        if isinstance(junction, Route):  # nobody else stands there
+        if isinstance(junction, Route):  # such an episode has no other actors
             return
         for i, spec in enumerate(episode.actors, start=1):
             if spec.present:
@@ -254,7 +254,7 @@ class EmbeddedWorld:
     def _place_actor(self, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
         spec = episode.actors[i - 1]
         if spec.sent:
-            assert self.errands is not None  # a reset makes room for them
+            assert self.errands is not None  # `reset` creates it before placing actors
             schedule_arrival(
                 self.world, self.errands, w, i, episode, road_map, junction, self.maps, self.simulation.tick
             )
@@ -273,7 +273,7 @@ class EmbeddedWorld:
             world.path_s[w, i] = s
 
     def _place_sign(self, w: int, i: int, sign: SignSpec, junction: Junction) -> None:
-        """Put a sign's post beside the inbound lane; it looks at those who come along."""
+        """Place a sign's post beside the inbound lane, facing oncoming vehicles."""
         world, face = self.world, design_of(sign)
         x, y, yaw = sign_place(sign, junction)
         world.kind[w, i], world.appearance[w, i] = SIGN, pack_sign(face, sign.weathering)
@@ -289,7 +289,7 @@ class EmbeddedWorld:
         self._do(WHOLE, asked)
 
     def checked(self, action: Action) -> Action:
-        """What a step is asked for in every world, with what drowsy hands add; all three parts are there.
+        """Validate an action, add the steering swing of drowsy drivers, and fill in its missing parts.
 
         Raises:
             ValueError: see `Backend.step`.
@@ -312,24 +312,24 @@ class EmbeddedWorld:
         return Action(self._with_weave(steer), acceleration, reverse)
 
     def move_others(self) -> None:
-        """The first part of a tick: everybody but ego goes on, as they see ego where it is.
+        """The first part of a tick: advance all actors but ego, given ego's current pose.
 
-        For whoever moves ego by other means, and then calls `evaluate_termination`; `step` does all of it.
+        For callers that move ego by other means and then call `evaluate_termination`; `step` does both and moves ego.
         """
         self._move_crowd()
         self._do(STEP_ACTORS)
 
     def evaluate_termination(self) -> None:
-        """The last part of a tick: what has become of ego wherever it is now, and the weather of the new tick."""
+        """The last part of a tick: evaluate ego's outcome at its current pose, and set the weather of the new tick."""
         self._do(EVALUATE_TERMINATION)
 
     def coming_weather(self, w: int) -> np.ndarray | None:
-        """(14,) the weather of world w a tick from now; None where it does not change."""
+        """(14,) the weather of world w at the next tick; None where the weather never changes."""
         table = self._changing.get(w)
         return None if table is None else table[min(self.world.tick[w] + 1, len(table) - 1)]
 
     def _do(self, parts: int, asked: Action | None = None) -> None:
-        """Parts of the kernel's step, and after its verdict what hangs on that."""
+        """Run parts of the step kernel; after EVALUATE_TERMINATION also the decision detectors and the weather."""
         bank, dt, substeps = self.maps.arrays, np.float32(self.simulation.tick), self.simulation.substeps
         nothing = np.zeros(self.worlds, np.float32)
         asked = asked or Action(nothing, nothing, nothing > 0)
@@ -341,7 +341,7 @@ class EmbeddedWorld:
             ),
             self.worlds,
             self.threads,
-            least=256,  # a step is so short that fewer worlds do not pay for a thread
+            least=256,  # a step is so short that a thread does not pay off for fewer worlds
         )  # fmt: skip
         for w in judged:
             self._trials[w].look(self.world, bank, w)
@@ -355,7 +355,7 @@ class EmbeddedWorld:
             self._drive_errands(bank, dt)
 
     def _with_weave(self, steer: np.ndarray) -> np.ndarray:
-        """What the wheels are asked for: drowsy hands add to it."""
+        """The requested steering, with the swing of drowsy drivers added."""
         drowsy = [
             w
             for w, e in enumerate(self.episodes)
@@ -367,12 +367,12 @@ class EmbeddedWorld:
         return steer
 
     def _change_weather(self) -> None:
-        """The weather of each world's own tick, where it changes at all; looked up and never added up."""
+        """Set each changing weather to that of its world's tick; a table lookup, so rounding does not accumulate."""
         for w, table in self._changing.items():
             self.world.weather[w] = table[min(self.world.tick[w], len(table) - 1)]
 
     def _move_others(self, bank: MapArrays, dt: np.float32) -> None:
-        """Let traffic, walkers and scripts go on, and the traffic lights' clocks; they see ego where it is."""
+        """Advance traffic, pedestrians, scripted actors and the traffic lights' clocks, given ego's current pose."""
         if self._lit:
             ticking = (self.world.clock >= 0) & (self.world.outcome == RUNNING)
             self.world.clock[ticking] += round(self.simulation.tick * 1000)
@@ -389,7 +389,7 @@ class EmbeddedWorld:
         )
 
     def _drive_errands(self, bank: MapArrays, dt: np.float32) -> None:
-        """Let those who are sent through the junction, or after ego, go on; they see ego where it is."""
+        """Advance actors on scripted routes through the junction or tailgating ego, given ego's current pose."""
         parallel_for(
             lambda start, stop: step_followers(
                 self.world,
@@ -414,7 +414,7 @@ class EmbeddedWorld:
         return Observation(camera=camera, speed=world.speed[:, 0].copy())
 
     def sense(self, slots: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """What each ego's `sensors` show now: name -> (B, ...); of the given slots only, if any are given.
+        """Current readings of each ego's `sensors`: name -> (B, ...); of the given slots only, if any are given.
 
         Raises:
             ValueError: for a world without an episode.
@@ -422,7 +422,7 @@ class EmbeddedWorld:
         return sense(self.sensors, self.maps, self._rows(slots), self.threads)
 
     def state(self, slots: np.ndarray | None = None) -> GroundTruth:
-        """What is true of the worlds now, as each ego meets it; of the given slots only, if any are given.
+        """The current ground truth in each ego's frame; of the given slots only, if any are given.
 
         Raises:
             ValueError: for a world without an episode.
@@ -430,18 +430,18 @@ class EmbeddedWorld:
         return ground_truth(self._rows(slots), self.maps, self.camera, self.threads)
 
     def _rows(self, slots: np.ndarray | None) -> World:
-        """The worlds of some slots, all of which must have an episode."""
+        """The rows of the given slots, all of which must have an episode."""
         chosen = range(self.worlds) if slots is None else np.arange(self.worlds)[slots]
         if unknown := [int(w) for w in chosen if self.episodes[w] is None]:
             raise ValueError(f"world {unknown[0]} has no episode yet; reset it before looking")
         return self.world if slots is None else World(*(a[slots] for a in self.world))
 
     def sync_ego(self, other: World) -> None:
-        """Put every ego where it is in another world of the same shape, with its motion, progress and outcome.
+        """Copy every ego's pose, motion, progress and outcome from another world of the same shape.
 
         Called after `step`, this makes a world the *shadow* of another one in which one proposition differs: the
-        others move by their own rules (an actor may be present in one of the two only), ego is the other's ego, and
-        the weather is that of its own episode at the other's tick.
+        other actors move by their own rules (an actor may be present in one of the two only), ego is the other
+        world's ego, and the weather is that of its own episode at the other's tick.
         """
         for name in ("x", "y", "yaw", "speed", "steer", "acceleration"):
             getattr(self.world, name)[:, 0] = getattr(other, name)[:, 0]
@@ -450,4 +450,4 @@ class EmbeddedWorld:
         self._change_weather()
 
     def close(self) -> None:
-        """Nothing is held outside this process's memory."""
+        """Do nothing: no resource is held outside this process's memory."""

@@ -1,7 +1,7 @@
-"""Whatever acts x a backend -> trajectories.
+"""Rollouts: a driver in a backend's worlds -> trajectories.
 
-Anything with `needs`, `begin` and `act` can drive (see `policies.base.Policy`): the simulator does not know what a
-policy is.  Worlds that have ended are neither drawn nor acted for.
+An object with `needs`, `begin` and `act` can drive (see `policies.base.Policy`): the simulator imports no policies.
+Worlds that have ended are not rendered, and their slots get no action.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from sim.road.map.map_batch import MapBatch, start_distance
 from sim.world.backend import Backend
 
 _CAMERA = Camera()
-# What changes from tick to tick in a world's row, and so has to be stored per tick.
+# The fields of a world's row that change every tick, stored per tick.
 DYNAMIC_FIELDS: tuple[str, ...] = ("x", "y", "yaw", "speed", "steer", "acceleration")
 
 
 @dataclass(frozen=True)
 class PrivilegedInput:
-    """What a privileged driver is given instead of an observation: rows of the true state.
+    """The input of a privileged driver, in place of an observation: rows of the true state.
 
     Args:
-        world: of the acting slots only, in their order.
-        maps: whose path numbers `world.route` refers to.
-        slots: (S,) which slots of the backend these rows are.
-        camera: of every ego, which says what can be seen.
-        episodes: (S) what is driven in these rows, for baselines that guess from it; empty where nobody said.
+        world: rows of the acting slots only, in their order.
+        maps: the maps whose path numbers `world.route` refers to.
+        slots: (S,) the backend's slot of each row.
+        camera: of every ego; it determines visibility.
+        episodes: (S) the episode of each row, for baselines that guess from it; empty where unknown.
     """
 
     world: World
@@ -47,37 +47,35 @@ class PrivilegedInput:
 
     @functools.cached_property
     def state(self) -> GroundTruth:
-        """The rows as ego meets them, worked out when first asked for; `state.visible_only()` leaves out what is
-        hidden.
-        """
+        """Ground truth of the rows, computed on first access; `state.visible_only()` leaves out what is occluded."""
         return ground_truth(self.world, self.maps, self.camera)
 
 
 class Driver(Protocol):
-    """What `rollout` needs of a driver. Memory is an array or tensor whose first axis is the slot."""
+    """The driver interface of `rollout`. Memory is an array or tensor whose first axis is the slot."""
 
     needs: str  # "camera" or "state"
 
     def begin(self, worlds: int) -> Any:
-        """Memory for so many fresh episodes."""
+        """Return the initial memory of `worlds` episodes."""
 
     def act(self, seen: Any, memory: Any) -> tuple[Action, Any]:
-        """Action for what is seen, and the memory afterwards."""
+        """Return the action for an input, and the next memory."""
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What happened to B worlds in up to T ticks. Masked: `valid` says which ticks were lived.
+    """The states, actions and outcomes of B worlds over up to T ticks; `valid` masks the ticks of each episode.
 
     Args:
-        moving: MOVING name -> (B, T + 1, N) float32.
+        moving: name out of DYNAMIC_FIELDS -> (B, T + 1, N) float32.
         steer, acceleration: (B, T) actions executed [rad, m/s^2].
-        valid: (B, T) bool, the world was running when the action was taken.
+        valid: (B, T) bool, whether the world was running when the action was taken.
         outcome, shown_decision: (B,) at the end; collided_with, red_lights, stop_signs: (B,) likewise, see `World`.
-        progress: (B,) share of the way to arrival that was covered, along the shown_decision taken, else the best
-            route.
-        episodes: what was driven.
-        reverse: (B, T) bool gears executed, None where no driver ever named one.
+        progress: (B,) share of the way to arrival that was covered, on the route of the shown decision, else on the
+            route nearest to ego.
+        episodes: the episodes that were driven.
+        reverse: (B, T) bool, whether reverse gear was engaged; None where the driver never named a gear.
     """
 
     moving: dict[str, np.ndarray]
@@ -95,12 +93,12 @@ class Trajectory:
 
     @property
     def ticks(self) -> np.ndarray:
-        """(B,) how many ticks each episode lasted."""
+        """(B,) length of each episode in ticks."""
         return self.valid.sum(1)
 
 
 def observe_for(backend: Backend, needs: str, slots: np.ndarray) -> Observation | PrivilegedInput:
-    """What a driver with these needs is shown of the given slots.
+    """Return the input of a driver with these needs for the given slots: an observation or the ground truth.
 
     Raises:
         ValueError: when `needs` is neither "camera" nor "state".
@@ -114,7 +112,7 @@ def observe_for(backend: Backend, needs: str, slots: np.ndarray) -> Observation 
 
 
 def progress(backend: Backend) -> np.ndarray:
-    """(B,) share of the way from start to arrival, on the shown_decision taken or else the route nearest to ego."""
+    """(B,) share of the way from start to arrival, on the route of the shown decision or else the nearest."""
     world, bank = backend.world, backend.maps.arrays
     result = np.zeros(len(world.tick), np.float32)
     for w, episode in enumerate(backend.episodes):
@@ -124,7 +122,7 @@ def progress(backend: Backend) -> np.ndarray:
         taken = [r for r in routes if bank.decision[world.route[w, r]] == world.shown_decision[w]]
         r = taken[0] if taken else min(routes, key=lambda r: abs(world.route_offset[w, r]))
         q = world.route[w, r]
-        start, finish = bank.junction_in[q], 0.0  # those of a route through many junctions
+        start, finish = bank.junction_in[q], 0.0  # for a route through many junctions
         if not episode.route:
             start = start - start_distance([bank.junction_in[p] for p in world.route[w, routes]], episode.distance)
             finish = episode.finish
@@ -139,7 +137,7 @@ def rollout(
     episodes: Sequence[Episode],
     on_tick: Callable[[int, np.ndarray], None] | None = None,
 ) -> Trajectory:
-    """Drive `episodes`, one per slot, until the last has ended.
+    """Roll out `episodes`, one per slot, until the last has ended.
 
     Args:
         episodes: as many as the backend has worlds.

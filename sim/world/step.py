@@ -1,6 +1,6 @@
-"""One tick of every world: the followers of paths, ego, and what has become of it.
+"""The step kernel: advances path followers and ego by one tick and evaluates termination.
 
-Traffic on the lane graph moves before, see `sim.traffic.step`.
+Traffic on the lane graph moves before this step, see `sim.traffic.step`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from sim.road.map.obstacle_grid import CELL
 from sim.road.map.surface import wheels_off_road
 from sim.traffic.car_following import project_onto_path, step_path_follower
 
-OFF_ROAD_WHEELS = 2  # so many of the four wheels off the drivable surface end an episode
-ON_ROUTE = np.float32(5.5)  # [m] from a route's line that is still its road, the wrong lane included
-ON_LANE = np.float32(2.0)  # [m] from a route's line at which its lights and signs are ego's
-ANYWHERE = np.float32(1e9)  # [m] off a route where that ends nothing
-ALONG_ROUTE = np.float32(np.pi / 3)  # [rad] between the car's heading and the route's
+OFF_ROAD_WHEELS = 2  # with this many wheels off the drivable surface an episode ends
+ON_ROUTE = np.float32(5.5)  # [m] from a route's line within which ego is still on its road, wrong lane included
+ON_LANE = np.float32(2.0)  # [m] from a route's line within which its lights and signs apply to ego
+ANYWHERE = np.float32(1e9)  # [m] off a route; for worlds in which a deviation ends nothing
+ALONG_ROUTE = np.float32(np.pi / 3)  # [rad] between ego's heading and the route's
 HALT_SPEED = np.float32(0.1)  # [m/s] and ..
-HALT_BEFORE = np.float32(5.0)  # .. [m] before a stop line: who is slower there has stopped (CARLA: 0.1 m/s within 4 m)
+HALT_BEFORE = np.float32(5.0)  # .. [m] before a stop line: a slower ego has stopped (CARLA: 0.1 m/s within 4 m)
 OPEN_LIGHT, RED_LIGHT, STOP_LINE, NEAR_STOP = 1, 2, 4, 8
 STEP_ACTORS, STEP_EGO, EVALUATE_TERMINATION = (
     1,
     2,
     4,
-)  # parts of a step, in their order; somebody else may move ego instead of DRIVE
+)  # parts of a step, in order; a caller may move ego itself instead of STEP_EGO
 WHOLE = STEP_ACTORS | STEP_EGO | EVALUATE_TERMINATION
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
@@ -46,7 +46,7 @@ _BALL = KIND["ball"]
 
 @kernel(inline=True)
 def struck_scenery(x, y, cos, sin, length, width, m, bank):  # type: ignore[no-untyped-def]
-    """The kind of the scenery that a box touches, 0 for none; x, y: its centre [m]."""
+    """The kind of scenery that a box collides with, 0 for none; x, y: its centre [m]."""
     collided_with = 0
     column = int(np.floor((x - bank.cell_origin[m, 0]) * _PER_CELL))
     row = int(np.floor((y - bank.cell_origin[m, 1]) * _PER_CELL))
@@ -63,7 +63,7 @@ def struck_scenery(x, y, cos, sin, length, width, m, bank):  # type: ignore[no-u
 
 @kernel(inline=True)
 def struck_actor(w, n, x, y, yaw, length, width, overhang, kind, cos, sin):  # type: ignore[no-untyped-def]
-    """The kind of what ego touches of all that has a slot, 0 for nothing; a ball rolls away and hurts nobody."""
+    """The kind of the actor or sign that ego collides with, 0 for none; a ball rolls away and does not count."""
     collided_with = 0
     middle = HALF * length[w, 0] - overhang[w, 0]
     cx, cy = x[w, 0] + middle * cos, y[w, 0] + middle * sin
@@ -85,10 +85,10 @@ def struck_actor(w, n, x, y, yaw, length, width, overhang, kind, cos, sin):  # t
 
 @kernel(inline=True)
 def lines_passed(q, before, now, front, clock, gate_start, gate_s, gate_kind, gate_plan):  # type: ignore[no-untyped-def]
-    """What ego's front has driven over on path q this tick: the sum of OPEN_LIGHT, RED_LIGHT, STOP_LINE, and NEAR_STOP.
+    """Lines that ego's front passes on path q this tick: a bit set of OPEN_LIGHT, RED_LIGHT, STOP_LINE and NEAR_STOP.
 
     Args:
-        before, now: progress along the path [m]; front: of the car, ahead of its rear axle [m].
+        before, now: progress along the path [m]; front: distance from the rear axle to the front bumper [m].
     """
     seen = 0
     for g in range(gate_start[q], gate_start[q + 1]):
@@ -105,8 +105,8 @@ def lines_passed(q, before, now, front, clock, gate_start, gate_s, gate_kind, ga
 
 @kernel(inline=True)
 def count_lines(w, seen, speed, red_lights, stop_signs, stopped_at_line):  # type: ignore[no-untyped-def]
-    """Count what `lines_passed` has seen on all of ego's ways against it, and note whether it has stopped."""
-    # Ways that part behind a line may have lights of their own: it was red only if none of them was open.
+    """Count red-light and stop-sign violations from the `lines_passed` of all routes; record a stop at a line."""
+    # Routes that part behind a line may have their own lights: it counts as red only if none of them was open.
     if seen & (RED_LIGHT | OPEN_LIGHT) == RED_LIGHT:
         red_lights[w] += 1
     if seen & STOP_LINE:
@@ -119,10 +119,10 @@ def count_lines(w, seen, speed, red_lights, stop_signs, stopped_at_line):  # typ
 
 @kernel(inline=True)
 def outcome_of(collided_with, off, arrived, strayed, late):  # type: ignore[no-untyped-def]
-    """What has become of an episode: the first of these that holds.
+    """The outcome of an episode: the first of the conditions below that holds, in the order of the code.
 
     Args:
-        collided_with: the kind of what ego touches, 0 for nothing; off: how many wheels are off the road.
+        collided_with: the kind of object that ego touches, 0 for none; off: number of wheels off the road.
     """
     outcome = RUNNING
     if collided_with != 0:
@@ -140,12 +140,12 @@ def outcome_of(collided_with, off, arrived, strayed, late):  # type: ignore[no-u
 
 @kernel
 def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse, dt, substeps, parts, start, stop):  # type: ignore[no-untyped-def]
-    """Move worlds start .. stop on by one tick, or do some parts of that.
+    """Advance worlds start .. stop by one tick, or execute some parts of it.
 
     Args:
-        goal: (B, 2) metres beyond the junction to arrive, off the route to end.
+        goal: (B, 2) metres beyond the junction at which ego arrives, metres off the route at which it has deviated.
         limits: `limits_of` ego; drivable: by SURFACES; steer_asked, pedal, reverse: (B,) of ego.
-        parts: a sum of OTHERS, DRIVE and VERDICT.
+        parts: a sum of STEP_ACTORS, STEP_EGO and EVALUATE_TERMINATION.
     """
     x, y, yaw, speed = world.x, world.y, world.yaw, world.speed
     steer, acceleration = world.steer, world.acceleration
@@ -156,7 +156,7 @@ def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse
     for w in range(start, stop):
         if world.outcome[w] != RUNNING:
             continue
-        # Others first: they react to where ego is now, as ego's own action did.
+        # The other actors move first: they react to ego's current position, as ego's own action did to theirs.
         for i in range(1, n if parts & STEP_ACTORS else 0):
             if kind[w, i] != 0 and path[w, i] >= 0:
                 step_path_follower(w, i, n, dt, points, path_start, x, y, yaw, speed, steer, acceleration, length,

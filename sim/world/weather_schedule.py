@@ -1,8 +1,8 @@
-"""The weather of an episode at any moment: what it starts with, and the changes that come later.
+"""Weather schedule: the weather of an episode at any time, from its start values and its changes.
 
-Between two changes a field stays as it is; a change takes it to its new value evenly, the sun's azimuth the short way
-round. A change that begins while another is still at work on the same field takes over from where that has come to.
-Everything is a function of the episode and the time alone, so no rounding adds up from tick to tick.
+Between two changes a field is constant; a change moves it linearly to its new value, the sun's azimuth the shorter way
+round. A change that begins during another change of the same field starts from the value reached by then.
+The weather is a function of the episode and the time alone, so rounding errors do not accumulate over ticks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from sim.datatypes.episode import Episode, Weather, WeatherChange
 from sim.datatypes.vocabulary import WEATHER_FIELDS, WEATHER_INDEX
 
-ROUND = ("sun_azimuth_angle",)  # the fields that come back to where they began after 360 degrees
+ROUND = ("sun_azimuth_angle",)  # fields that are periodic in 360 degrees
 
 
 class _Piece(NamedTuple):
@@ -30,17 +30,17 @@ class _Piece(NamedTuple):
     turns: bool
 
     def value(self, seconds: np.ndarray) -> np.ndarray:
-        """The field at times that are not before `at`."""
+        """The field's value at times `seconds`, none of them before `at`."""
         share = (seconds - self.at) / self.over if self.over > 0 else np.ones_like(seconds)
         value = self.start + self.step * share
         return np.where(share >= 1.0, self.end, value % 360.0 if self.turns else value)
 
 
 def check_changes(episode: Episode) -> None:
-    """Refuse changes that mean nothing.
+    """Check that the weather changes of an episode are valid.
 
     Raises:
-        ValueError: naming the change, what was found and what is wanted.
+        ValueError: names the change, the value found and the value wanted.
     """
     for change in episode.changes:
         for what, seconds in (("at", change.at), ("over", change.over)):
@@ -56,7 +56,7 @@ def check_changes(episode: Episode) -> None:
 
 
 def weather_at(episode: Episode, seconds: float | np.ndarray) -> np.ndarray:
-    """The weather so many seconds after the start.
+    """The weather `seconds` after the start of an episode.
 
     Args:
         seconds: a time, or times of any shape (...) [s].
@@ -75,20 +75,20 @@ def weather_at(episode: Episode, seconds: float | np.ndarray) -> np.ndarray:
 
 
 def settled(episode: Episode) -> Weather:
-    """The weather when all changes are over, whether or not the episode lasts so long."""
+    """The weather after all changes, even if the episode ends earlier."""
     if not episode.changes:
         return episode.weather
     return replace(episode.weather, **{field: value for change in _in_order(episode) for field, value in change.to})
 
 
 def weather_table(episode: Episode, tick: float) -> np.ndarray:
-    """The weather at ticks 0, 1, ... until it changes no more or the time is up: (K, 14) float32; the last row stays.
+    """The weather per tick until the last change or the time limit: (K, 14) float32; the last row stays in force.
 
     Args:
         tick: length of a tick [s].
     """
     last = max((change.at + change.over for change in episode.changes), default=0.0)
-    rows = 2 + math.ceil(min(last, episode.time_limit) / tick)  # one to spare: quotients round
+    rows = 2 + math.ceil(min(last, episode.time_limit) / tick)  # one spare row: the quotient is rounded
     return weather_at(episode, np.arange(rows) * tick)
 
 
@@ -97,7 +97,7 @@ def _in_order(episode: Episode) -> list[WeatherChange]:
 
 
 def _pieces(episode: Episode, field: str) -> list[_Piece]:
-    """The changes of one field in the order of their beginning."""
+    """The changes of one field, ordered by start time."""
     pieces: list[_Piece] = []
     start, turns = float(getattr(episode.weather, field)), field in ROUND
     for change in _in_order(episode):

@@ -15,7 +15,7 @@ import torch
 from dagger import backends, cli
 from dagger.algorithms.schedules import BetaSchedule
 from dagger.backends import begun_on
-from dagger.runs.results import ResultsLog
+from dagger.runs.jsonl import JsonlLog
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration, DemonstrationStore, packed, unpacked
 from dagger.training.fit import fit
@@ -188,7 +188,7 @@ def test_a_suite_elsewhere_has_rows_of_its_own_with_what_was_mended(
     monkeypatch.chdir(tmp_path)
     plain = ("suite", "rain-turn", "--seeds", "3", "--threads", "1", "--out", "out")
     assert cli.main([*plain]) == 0 and cli.main([*plain, *CARLA]) == 0
-    rows = list(ResultsLog(Path("out/results.jsonl")).rows())
+    rows = list(JsonlLog(Path("out/results.jsonl")).rows())
     here, there = rows[:3], rows[3:]
     assert len(there) == 3 and all(
         r["backend"] == "carla" and r["recovered_errors"] and r["substitutions"] for r in there

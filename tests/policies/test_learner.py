@@ -230,7 +230,7 @@ def test_a_rule_seen_early_is_learned_and_remembered(rng: np.random.Generator) -
     How long it gropes before the loss falls hangs on the last bits of the processor's arithmetic (100 to 400 steps in
     six trials), so it may try until it can, within a bound.
     """
-    # One component: with several and a sharp floor the weights settle much later (docs/log.md).
+    # One component: with several and a sharp floor the weights settle much later (docs/explanation/log.md).
     learner = build(replace(SMALL, mixtures=1), seed=1)
     optimiser = torch.optim.Adam(learner.parameters(), 1e-3)
 

@@ -1,1 +1,1 @@
-"""A CARLA that needs no Unreal: the embedded world behind CARLA 0.9.16's RPC and streaming ports."""
+"""The CARLA server: the embedded world behind CARLA 0.9.16's RPC and streaming ports, without Unreal."""

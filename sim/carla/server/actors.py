@@ -1,4 +1,4 @@
-"""Who is there: every actor with its description, its place in a snapshot and, where it has a body, its row there."""
+"""The actor table: every actor with its description, its snapshot record and, if it has a body, its row."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from sim.carla.server import wire
 
 NO_ACTOR = 0  # no parent, or no such actor
 NO_ROW = -1
-_POLE = 1e-12  # of a sine, from 1
-REMEMBERED_DESTROYED = (
-    4096  # boxes of so many destroyed actors are kept: the Traffic Manager asks for them a moment later
-)
+_POLE = 1e-12  # distance of a sine from 1 that counts as straight up or down
+REMEMBERED_DESTROYED = 4096  # destroyed actors whose boxes are kept: the Traffic Manager asks for them a moment later
 NO_BOX = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], 0]
 
 
@@ -24,13 +22,13 @@ class Actor:
     """One actor.
 
     Args:
-        id: for ever. type: blueprint id. attributes: name -> text. described: as an ActorDescription travels.
-        parent: id, NOBODY for none. box: BoundingBox as it travels, in the actor's own frame.
+        id: never reused. type: blueprint id. attributes: name -> text. described: its ActorDescription on the wire.
+        parent: id, NO_ACTOR for none. box: its BoundingBox on the wire, in the actor's own frame.
         tags: CityObjectLabels. stream: id of its measurements, 0 for none; token: of that stream, or nothing.
-        body: which of the bodies it has; row: in `Bodies`, NO_ROW for who has none.
-        place: transform as it travels: in the world, or relative to the parent.
-        sensor: what measures, if it does.
-        facts: values of the fields of its snapshot record that no array says.
+        body: name of its body; row: in `Bodies`, NO_ROW for an actor without a body.
+        place: its transform on the wire: in the world, or relative to the parent.
+        sensor: its sensor, or None.
+        facts: values of its snapshot fields that no array holds.
     """
 
     id: int
@@ -50,15 +48,15 @@ class Actor:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def packed(self) -> list[Any]:
-        """As an Actor travels."""
+        """Return its encoding as an Actor."""
         return [self.id, self.parent, self.described, self.box, self.tags, self.token]
 
 
 def composed(outer: list[Any], inner: list[Any]) -> list[Any]:
-    """A transform that is relative to another, in the frame that this one is in; both as they travel."""
+    """Return the transform `inner`, relative to `outer`, in the frame that `outer` is in; all in their wire encoding."""
     (x, y, z), (pitch, yaw, roll) = outer
     (a, b, c), (ipitch, iyaw, iroll) = inner
-    if pitch == 0.0 and roll == 0.0:  # whoever stands on the ground
+    if pitch == 0.0 and roll == 0.0:  # upright on the ground
         cos, sin = math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
         return [[x + a * cos - b * sin, y + a * sin + b * cos, z + c], [ipitch, yaw + iyaw, iroll]]
     rotation = turned(outer[1]) @ turned(inner[1])
@@ -67,7 +65,7 @@ def composed(outer: list[Any], inner: list[Any]) -> list[Any]:
 
 
 def angles(axes: np.ndarray) -> list[float]:
-    """Pitch, yaw and roll [deg] of a matrix as `turned` makes it; straight up and down all that is left is yaw."""
+    """Return pitch, yaw and roll [deg] of a matrix from `turned`; straight up and down the roll is part of the yaw."""
     sine = float(axes[2, 0])
     if abs(sine) > 1.0 - _POLE:
         up = -math.copysign(1.0, sine) * axes[:2, 2]
@@ -77,7 +75,7 @@ def angles(axes: np.ndarray) -> list[float]:
 
 
 def turned(rotation: list[float]) -> np.ndarray:
-    """(3, 3) matrix of a CARLA rotation (pitch, yaw, roll in degrees): columns are forward, right and up."""
+    """Return the (3, 3) matrix of a CARLA rotation (pitch, yaw, roll [deg]): columns are forward, right and up."""
     pitch, yaw, roll = (math.radians(a) for a in rotation)
     cp, sp, cy, sy, cr, sr = (f(a) for a in (pitch, yaw, roll) for f in (math.cos, math.sin))
     return np.array([
@@ -88,11 +86,11 @@ def turned(rotation: list[float]) -> np.ndarray:
 
 
 class Table:
-    """All actors, in the order of their births, and their records in the next snapshot.
+    """All actors, in the order of their spawning, and their records in the next snapshot.
 
     Attributes:
         records: (capacity, 119) uint8, of which the first `len(table)` rows count.
-        graves: boxes of those who are gone, by id.
+        graves: boxes of destroyed actors, by id.
     """
 
     def __init__(self) -> None:
@@ -100,13 +98,13 @@ class Table:
         self.index: dict[int, int] = {}  # id -> row of records
         self.records = np.zeros((64, wire.VEHICLE_RECORD.itemsize), np.uint8)
         self.graves: dict[int, list[Any]] = {}
-        self.changes = 0  # counts births and deaths, for whoever keeps lists of rows
+        self.changes = 0  # counts spawned and destroyed actors, for callers that cache lists of rows
 
     def __len__(self) -> int:
         return len(self.by_id)
 
     def add(self, actor: Actor) -> None:
-        """A birth."""
+        """Add a spawned actor."""
         n = len(self.by_id)
         if n == len(self.records):
             self.records = np.concatenate([self.records, np.zeros_like(self.records)])
@@ -116,7 +114,7 @@ class Table:
         self.changes += 1
 
     def remove(self, actor: Actor) -> None:
-        """A death; whoever is behind moves up."""
+        """Remove a destroyed actor; the records behind it move up."""
         n = self.index.pop(actor.id)
         del self.by_id[actor.id]
         self.records[n : len(self.by_id)] = self.records[n + 1 : len(self.by_id) + 1].copy()
@@ -130,19 +128,19 @@ class Table:
 
     @property
     def vehicles(self) -> np.ndarray:
-        """The records by the names of a vehicle's."""
+        """The records, by the field names of a vehicle."""
         return self.records.view(wire.VEHICLE_RECORD)[:, 0]
 
     @property
     def lights(self) -> np.ndarray:
-        """The records by the names of a traffic light's."""
+        """The records, by the field names of a traffic light."""
         return self.records.view(wire.LIGHT_RECORD)[:, 0]
 
     @property
     def walkers(self) -> np.ndarray:
-        """The records by the names of a walker's."""
+        """The records, by the field names of a walker."""
         return self.records.view(wire.WALKER_RECORD)[:, 0]
 
     def packed(self) -> bytes:
-        """The records as they travel."""
+        """Return the encoding of the records."""
         return self.records[: len(self.by_id)].tobytes()

@@ -1,7 +1,7 @@
-"""Bodies in arrays: whoever takes up room is a row of one `World`, which kernels step and draw.
+"""Body arrays: every physical actor is a row of one `World`, which kernels step and render.
 
-Row 0 carries cameras and belongs to nobody; rows are reused. Ours is the frame of `sim.datatypes.world_state`: rear
-axles, radians, right-handed; `put` and `places` are where CARLA's frame ends.
+Row 0 carries cameras and belongs to no actor; rows are reused. Arrays are in the frame of
+`sim.datatypes.world_state`: rear axles, radians, right-handed; `put` and `places` convert to and from CARLA's frame.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sim.dynamics.friction import wetness_of
 from sim.world.embedded import empty_world
 
 ROWS = 16
-FASTEST = 1e4  # [m/s] that anybody may be pushed to
+FASTEST = 1e4  # [m/s] limit of a velocity that a client sets
 CONTROLS = {
     "throttle": np.float32, "steer": np.float32, "brake": np.float32, "hand_brake": np.bool_, "reverse": np.bool_,
     "manual": np.bool_, "gear": np.int32,
@@ -40,7 +40,7 @@ CONTROLS = {
 @kernel
 def move(moving, x, y, yaw, speed, steer, acceleration, wheelbase, weather, steer_asked, pedal, reverse, limits, dt,
          substeps):  # fmt: skip
-    """Drive the vehicles in rows `moving` on by a tick of `dt` [s]; all others stand."""
+    """Step the vehicles in rows `moving` by a tick of `dt` [s]; all other rows stay."""
     grip = grip_of(wetness_of(weather))
     for k in range(moving.shape[0]):
         i = moving[k]
@@ -58,13 +58,13 @@ class Bodies:
 
     Attributes:
         world: B = 1, N rows, see `sim.datatypes.world_state.World`.
-        middle: (N,) from the rear axle to the middle of the box [m].
-        controls: CONTROLS name -> (N,), as they were given last.
-        physical: (N,) bool, whether it is moved by physics; vehicle: (N,) bool.
-        solid: (N,) bool, whether it runs into others and they into it.
+        middle: (N,) from the rear axle to the centre of the box [m].
+        controls: CONTROLS name -> (N,), the latest controls.
+        physical: (N,) bool, whether physics moves it; vehicle: (N,) bool.
+        solid: (N,) bool, whether it collides with others.
         limits: (N, ...) float32, `sim.dynamics.bicycle.limits_of` each.
         bodies: row -> its `Vehicle`.
-        contacts: rows that began to touch in the last tick, -1 for scenery, and the speed that ended there [m/s].
+        contacts: rows that began to touch in the last tick, -1 for scenery, and the speed lost there [m/s].
     """
 
     def __init__(self) -> None:
@@ -78,20 +78,20 @@ class Bodies:
         self.physical, self.vehicle = np.zeros(ROWS, bool), np.zeros(ROWS, bool)
         self.solid = np.ones(ROWS, bool)
         self.limits = np.tile(limits_of(VEHICLES["car"]), (ROWS, 1))
-        self.most = np.zeros((3, ROWS), np.float32)  # of acceleration, braking and steering
-        self.pushed = np.full((2, ROWS), np.nan, np.float32)  # velocities asked for, in the world [m/s]
-        self.turning = np.zeros(ROWS, np.float32)  # yaw rate as last seen or asked for [rad/s]
+        self.most = np.zeros((3, ROWS), np.float32)  # limits of acceleration, braking and steering
+        self.pushed = np.full((2, ROWS), np.nan, np.float32)  # requested velocities, in the world [m/s]
+        self.turning = np.zeros(ROWS, np.float32)  # latest measured or requested yaw rate [rad/s]
         self.bodies: dict[int, Vehicle] = {}
         self._moving: np.ndarray | None = None
         self._answer: Action | None = None
         self._ways = np.zeros(0, np.float32)
-        self.changes = 0  # of controls and limits, counted
+        self.changes = 0  # counts changes of controls and limits
         self._answered = -1
-        self._pushes = False  # whether anybody is
+        self._pushes = False  # whether a velocity was requested
         self._before = np.zeros((3, ROWS), np.float32)
 
     def add(self, body: str, appearance: int) -> int:
-        """Row of a new body; it stands where `put` puts it.
+        """Return the row of a new body; `put` sets its place.
 
         Args:
             body: one of BODIES. appearance: packed 0xRRGGBB.
@@ -111,7 +111,7 @@ class Bodies:
         return i
 
     def add_board(self, appearance: int, height: float, post: float) -> int:
-        """Row of a new sign on its post, see `sim.render.signs`."""
+        """Return the row of a new sign on its post, see `sim.render.signs`."""
         i = self._row()
         world = self.world
         world.kind[0, i], world.appearance[0, i] = SIGN, appearance
@@ -122,14 +122,14 @@ class Bodies:
         return i
 
     def set_limits(self, i: int, vehicle: Vehicle) -> None:
-        """Other limits of a row."""
+        """Set the limits of a row."""
         self.bodies[i] = vehicle
         self.limits[i] = limits_of(vehicle)
         self.changes += 1
         self.most[:, i] = vehicle.max_acceleration, vehicle.max_braking, vehicle.max_steer
 
     def remove(self, i: int) -> None:
-        """Nobody stands there any longer."""
+        """Free a row."""
         self.world.kind[0, i] = 0
         self.physical[i] = self.vehicle[i] = False
         self.bodies.pop(i, None)
@@ -137,7 +137,7 @@ class Bodies:
         self._moving = None
 
     def _row(self) -> int:
-        # the lowest free one: rows in the order of births are drawn in that order, as in a world of one's own
+        # the lowest free row: rows are rendered in the order of spawning, as in an embedded world
         if self._free:
             self._free.sort()
             i = self._free.pop(0)
@@ -166,12 +166,12 @@ class Bodies:
         self._before = np.zeros((3, 2 * n), np.float32)
 
     def set_physical(self, i: int, on: bool) -> None:
-        """Whether physics moves a row."""
+        """Set whether physics moves a row; only vehicles can be moved."""
         self.physical[i] = on and self.vehicle[i]
         self._moving = None
 
     def put(self, i: int, place: list[Any]) -> None:
-        """Put a body where a CARLA transform says: on the ground, upright."""
+        """Put a body at a CARLA transform: on the ground, upright."""
         (x, y, _), (_, degrees, _) = place
         yaw = math.remainder(-math.radians(degrees), 2.0 * math.pi)
         middle = float(self.middle[i])
@@ -180,23 +180,23 @@ class Bodies:
         world.yaw[0, i] = yaw
 
     def met(self, i: int) -> int:
-        """A solid row that row i touches where it is, -1 for none."""
+        """Return a solid row that row i touches at its place, -1 for none."""
         world = self.world
         yaw, middle = float(world.yaw[0, i]), float(self.middle[i])
         x, y = float(world.x[0, i]) + middle * math.cos(yaw), float(world.y[0, i]) + middle * math.sin(yaw)
         return self.occupant(x, y, yaw, float(world.length[0, i]), float(world.width[0, i]), i)
 
     def occupant(self, x: float, y: float, yaw: float, length: float, width: float, but: int = -1) -> int:
-        """A solid row, but one, that touches a box whose middle is at x, y [m]; -1 for none."""
+        """Return a solid row other than `but` that touches a box centred at x, y [m]; -1 for none."""
         w = self.world
         arrays = w.x[0], w.y[0], w.yaw[0], w.length[0], w.width[0], w.overhang[0], w.kind[0], self.solid
         return int(overlaps(but, x, y, yaw, length, width, *arrays))
 
     def push(self, i: int, velocity: list[float]) -> None:
-        """Set the velocity that a body has from the next tick on, as CARLA has it [m/s].
+        """Set the velocity of a body from the next tick on, in CARLA's frame [m/s].
 
         Raises:
-            Refused: for what is no velocity.
+            Refused: for an invalid velocity.
         """
         if not all(math.isfinite(v) and abs(v) < FASTEST for v in velocity):
             raise Refused(f"the velocity {velocity} was asked for; wanted three numbers below {FASTEST:g} m/s")
@@ -204,12 +204,12 @@ class Bodies:
         self._pushes = True
 
     def step(self, dt: float, bank: MapArrays, substeps: int) -> None:
-        """Move on by a tick of `dt` [s], in so many steps, on the first map of a bank."""
+        """Step all bodies by a tick of `dt` [s], in `substeps` steps, on the first map of `bank`."""
         self.contacts = []
         if self._moving is None:
             self._moving = np.flatnonzero(self.physical).astype(np.int64)
         world = self.world
-        if self._pushes:  # along its own axis only: what pushes a car sideways its tyres take up
+        if self._pushes:  # along its own axis only: the tyres absorb sideways velocity
             pushed = np.flatnonzero(~np.isnan(self.pushed[0]))
             yaw = world.yaw[0, pushed]
             world.speed[0, pushed] = self.pushed[0, pushed] * np.cos(yaw) + self.pushed[1, pushed] * np.sin(yaw)
@@ -234,7 +234,7 @@ class Bodies:
         turned(self._moving, before[2], world.yaw[0], np.float32(dt), self.turning)
 
     def _asked(self) -> Action:
-        """What pedals and wheels ask for; worked out again when they, or the ways in which cars roll, have changed."""
+        """Return the action of all controls; recomputed when controls or directions of travel have changed."""
         ways = np.sign(self.world.speed[0])
         if self._answer is None or self._answered != self.changes or (ways != self._ways).any():
             c = self.controls
@@ -247,7 +247,7 @@ class Bodies:
         return self._answer
 
     def places(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of some rows, in CARLA's frame: location (K, 3) [m], yaw (K,) [deg], velocity (K, 3) of the middle [m/s]."""
+        """Return for rows, in CARLA's frame: location (K, 3) [m], yaw (K,) [deg], centre velocity (K, 3) [m/s]."""
         world = self.world
         yaw, middle, speed = world.yaw[0, rows], self.middle[rows], world.speed[0, rows]
         cos, sin = np.cos(yaw), np.sin(yaw)

@@ -1,4 +1,4 @@
-"""Who runs into whom: vehicles that have met something stand, and boxes that would overlap are found."""
+"""Collision response: stop vehicles at what they hit, and find boxes that overlap."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from sim.road.map.obstacle_grid import CELL
 from sim.world.step import struck_scenery
 
 _0, _1, _CELL, _BALL = np.float32(0.0), np.float32(1.0), np.float32(CELL), KIND["ball"]
-_PUSH = np.float32(1.0)  # [m/s] at which bodies that are in each other come out
+_PUSH = np.float32(1.0)  # [m/s] at which overlapping bodies are pushed apart
 
 
 @kernel
 def resolve_collisions(
     moving, before, x, y, yaw, speed, length, width, overhang, kind, physical, solid, bank, dt, hits
 ):
-    """Stop the vehicles in rows `moving` that have run into something; list who has just begun to.
+    """Stop the vehicles in rows `moving` that have hit something; list the contacts that have just begun.
 
-    Whoever first touches something stays where it is then, within it by less than a tick's way, and stands. From there
-    it gets no deeper: it may slide along the other one, and is pushed out slowly; so is that one where physics moves
-    it, and nobody else ever is.
+    At first contact a vehicle stops where it is, inside the other body by less than the way of a tick. It gets no
+    deeper from there: it may slide along the other body, and is pushed out slowly. The other body is pushed too if
+    physics moves it, and never otherwise.
 
     Args:
-        before: (3, N) x, y, yaw of everybody a tick ago. solid: (N,) bool, whether somebody can be run into at all.
+        before: (3, N) x, y, yaw of all rows a tick ago. solid: (N,) bool, whether a row can be hit at all.
         dt: length of the tick [s].
-        hits: (K, 3) float64, written: the row, the row that it met (-1 for scenery), its speed until then, relative to
-            whoever no physics moves [m/s].
+        hits: (K, 3) float64, written: the row, the row that it hit (-1 for scenery), its speed until then, relative to
+            the other body where no physics moves that [m/s].
 
     Returns:
-        How many there are.
+        The number of hits.
     """
     n = 0
     for k in range(moving.shape[0]):
@@ -74,7 +74,7 @@ def resolve_collisions(
 
 @kernel(inline=True)
 def resolve_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, hits, n):
-    """Stop row i where it has run into scenery; returns how many hits are listed then."""
+    """Stop row i where it has hit scenery; returns the number of hits listed then."""
     middle = HALF * length[i] - overhang[i]
     cos, sin = math.cos(yaw[i]), math.sin(yaw[i])
     cx, cy = x[i] + middle * cos, y[i] + middle * sin
@@ -94,13 +94,13 @@ def resolve_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, 
 
 @kernel
 def in_scenery(x, y, yaw, length, width, bank):
-    """Whether a box whose middle is at x, y [m] touches scenery."""
+    """Return whether a box centred at x, y [m] touches scenery."""
     return struck_scenery(x, y, math.cos(yaw), math.sin(yaw), length, width, 0, bank) != 0
 
 
 @kernel(inline=True)
 def slide(i, yaw, speed, nx, ny):
-    """Leave row i of its speed what goes along somebody who is in its way at nx, ny."""
+    """Reduce the speed of row i to its part along an obstacle in direction nx, ny."""
     against = math.cos(yaw[i]) * nx + math.sin(yaw[i]) * ny
     if speed[i] * against > _0:
         speed[i] = speed[i] * (_1 - against * against)
@@ -108,7 +108,7 @@ def slide(i, yaw, speed, nx, ny):
 
 @kernel
 def overlap(i, j, x, y, yaw, length, width, overhang):
-    """How deep the boxes of rows i and j are in each other [m], below 0 for not at all; the way out for j, x and y."""
+    """Return the penetration of rows i and j [m], below 0 for none, and the direction x, y that frees j."""
     ci, si, cj, sj = math.cos(yaw[i]), math.sin(yaw[i]), math.cos(yaw[j]), math.sin(yaw[j])
     mi, mj = HALF * length[i] - overhang[i], HALF * length[j] - overhang[j]
     dx, dy = x[j] + mj * cj - x[i] - mi * ci, y[j] + mj * sj - y[i] - mi * si
@@ -132,7 +132,7 @@ def overlap(i, j, x, y, yaw, length, width, overhang):
 
 @kernel(inline=True)
 def penetration(x, y, cos, sin, length, width, bx, by, bank):
-    """Whether a box that moved from bx, by to x, y went towards any piece of scenery that it touches."""
+    """Return whether a box that moved from bx, by to x, y approached any piece of scenery that it touches."""
     column = int(np.floor((x - bank.cell_origin[0, 0]) / _CELL))
     row = int(np.floor((y - bank.cell_origin[0, 1]) / _CELL))
     towards = False
@@ -154,7 +154,7 @@ def penetration(x, y, cos, sin, length, width, bx, by, bank):
 
 @kernel
 def overlaps(i, cx, cy, yaw, along, across, x, y, yaws, length, width, overhang, kind, solid):
-    """The first solid row but i whose box touches the one of `along` x `across` [m] at cx, cy, -1 for none."""
+    """Return the first solid row but i whose box touches the one of `along` x `across` [m] at cx, cy, -1 for none."""
     cos, sin = math.cos(yaw), math.sin(yaw)
     for j in range(1, kind.shape[0]):
         if j == i or kind[j] == 0 or kind[j] == _BALL or not solid[j]:

@@ -1,8 +1,8 @@
-"""Debug drawings of clients: kept for their time, and drawn over pictures.
+"""Debug drawings of clients: parse, expire, and render them over pictures.
 
-In CARLA an rgb camera sees points, lines, arrows and boxes; words, and what is drawn on the HUD, are in the window of
-the server alone (carla-simulator/carla, issues 1788 and 6705). Here there is no window, and films of recordings stand
-for it. Frame: CARLA's (left-handed, degrees), in which drawings travel.
+In CARLA an rgb camera sees points, lines, arrows and boxes; words and HUD drawings appear in the window of the server
+alone (carla-simulator/carla, issues 1788 and 6705). This server has no window; films of recordings show them instead.
+Frame: CARLA's (left-handed, degrees), in which drawings travel.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from sim.viz.markers import Colour
 from sim.viz.top_down import Text, write
 from sim.viz.viewport import Viewport
 
-MOST = 10_000  # that are kept
+MOST = 10_000  # drawings that are kept
 FARTHEST = 1e6  # [m] from the origin
-_SOON = 1e-6  # [s] by which a sum of ticks may miss the moment that is meant
-_NEAR = 0.1  # [m] before an eye that nothing is drawn in
-_PIECE = 5.0  # [px] of a stroke that are hidden or seen as one
-_BEHIND = 0.1, 0.01  # [m] and share of the depth by which a stroke may lie behind what hides it: lines on the ground
+_SOON = 1e-6  # [s] tolerance for the rounding of a sum of ticks
+_NEAR = 0.1  # [m] near plane of an eye
+_PIECE = 5.0  # [px] of a stroke that are occluded or visible as one
+_BEHIND = 0.1, 0.01  # [m] and share of the depth by which a stroke may lie behind its occluder: lines on the ground
 _SHAPES = ("point", "line", "arrow", "box", "string", "HUD point", "HUD line", "HUD arrow", "HUD box")
 _SPOT = [0.0, 0.0, 0.0]
 _USUAL: tuple[list[Any], ...] = (  # a shape's data; an arrow's line and a box's parts unpacked
@@ -44,9 +44,9 @@ class Drawing:
     """One drawing.
 
     Args:
-        until: when it was there last [s of the world]. told: as it travelled.
-        strokes: (K, 2, 3) begin and end [m]; a point is a stroke without length. width: of them [m].
-        words: what stands at the first stroke's begin, "" for none; shadow: whether these have one.
+        until: the time of its last appearance [s of the world]. told: its encoding on the wire.
+        strokes: (K, 2, 3) begin and end [m]; a point is a stroke without length. width: of the strokes [m].
+        words: text at the first stroke's begin, "" for none; shadow: whether the text has one.
         window: whether it is in the server's window alone, and no camera sees it.
     """
 
@@ -61,10 +61,10 @@ class Drawing:
 
 
 def drawing_of(told: Any, now: float, tick: float) -> Drawing:
-    """What a client draws: for its time, for ever at 0, and for a tick below.
+    """Parse a client's drawing: a life time of 0 is for ever, one below 0 is a tick.
 
     Raises:
-        Refused: for what is no shape.
+        Refused: for an invalid shape.
     """
     if not (isinstance(told, list) and len(told) == 4 and wire.alike(told[1:], [[0, 0, 0], 0.0, False])):
         raise Refused(f"{told!r:.200} is no drawing; wanted a shape, a colour, a life time and whether it persists")
@@ -87,12 +87,12 @@ def drawing_of(told: Any, now: float, tick: float) -> Drawing:
 
 
 def visible(drawings: Iterable[Drawing], now: float) -> list[Drawing]:
-    """Those whose time is not over: one of a single tick is there in the tick after it was drawn."""
+    """Return the drawings that have not expired: one of a single tick is there in the tick after it was drawn."""
     return [d for d in drawings if d.until > now - _SOON]
 
 
 def _strokes(kind: int, data: list[Any]) -> tuple[np.ndarray, float]:
-    """(K, 2, 3) begin and end [m] of the strokes of a shape's data as _USUAL has them, and their width [m]."""
+    """Return the strokes of a shape's data (see _USUAL), (K, 2, 3) begin and end [m], and their width [m]."""
     if kind == _LINE:
         return np.array([data[:2]], float), data[2]
     if kind == _ARROW:
@@ -108,7 +108,7 @@ def _strokes(kind: int, data: list[Any]) -> tuple[np.ndarray, float]:
 
 
 def _arrow(begin: np.ndarray, end: np.ndarray, head: float) -> np.ndarray:
-    """A shaft and four barbs, `head` metres long."""
+    """Return a shaft and four barbs, `head` metres long."""
     along = end - begin
     length = float(np.linalg.norm(along))
     if length == 0.0:
@@ -138,13 +138,13 @@ class Eye:
 
     @classmethod
     def of(cls, place: list[Any], width: int, height: int, fov: float) -> Eye:
-        """The eye of a camera by its transform, as it travels, and its horizontal field of view [deg]."""
+        """Return the eye of a camera from its transform on the wire and its horizontal field of view [deg]."""
         focal = width / 2.0 / math.tan(math.radians(fov) / 2.0)
         return cls(np.array(place[0], float), turned(place[1]), width, height, focal)
 
     @classmethod
     def on(cls, world: World, camera: Camera) -> Eye:
-        """The eye of a camera that row 0 of world 0 carries."""
+        """Return the eye of a camera on row 0 of world 0."""
         x, y, yaw = (float(a[0, 0]) for a in (world.x, world.y, world.yaw))
         cos, sin = math.cos(yaw), math.sin(yaw)
         x, y = x + camera.forward * cos - camera.left * sin, y + camera.forward * sin + camera.left * cos
@@ -152,16 +152,16 @@ class Eye:
         return cls.of(place, camera.width, camera.height, camera.fov)
 
     def seen(self, points: np.ndarray) -> np.ndarray:
-        """World points (..., 3) -> metres ahead, to the right and up."""
+        """Convert world points (..., 3) to metres ahead, to the right and up."""
         return np.asarray((points - self.at) @ self.axes)
 
     def pixels(self, seen: np.ndarray) -> np.ndarray:
-        """What `seen` gives (..., 3), ahead of the eye, -> (..., 2) x and y in the picture [px]."""
+        """Project the output of `seen` (..., 3), ahead of the eye, to (..., 2) x and y in the picture [px]."""
         flat = seen[..., 1:] / seen[..., :1] * self.focal
         return np.stack([self.width / 2.0 + flat[..., 0], self.height / 2.0 - flat[..., 1]], -1)
 
     def within(self, strokes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Strokes (K, 2, 3) as `seen` gives them, cut to the view; and which of the K are left."""
+        """Clip strokes (K, 2, 3), in the output of `seen`, to the view; also returns which of the K are left."""
         wide, high = (0.5 * side / self.focal * 1.05 for side in (self.width, self.height))
         walls = np.array([[1, 0, 0], [wide, 1, 0], [wide, -1, 0], [high, 0, 1], [high, 0, -1]], float)
         begin, end = np.zeros(len(strokes)), np.ones(len(strokes))
@@ -178,10 +178,10 @@ class Eye:
 
 
 def paint(picture: np.ndarray, drawings: Iterable[Drawing], eye: Eye, depth: np.ndarray) -> None:
-    """Draw what an eye sees of drawings upon its picture, in place; words are for `letter`.
+    """Draw visible drawings over an eye's picture, in place; `letter` draws words.
 
     Args:
-        picture: (H, W, 3) uint8 RGB. depth: (H, W) [m] along the eye's axis, of what hides strokes that are farther.
+        picture: (H, W, 3) uint8 RGB. depth: (H, W) [m] along the eye's axis; it occludes strokes that are farther.
     """
     strokes, owners = _together(drawings)
     strokes, left = eye.within(eye.seen(strokes))
@@ -189,21 +189,21 @@ def paint(picture: np.ndarray, drawings: Iterable[Drawing], eye: Eye, depth: np.
         n = max(1, math.ceil(float(np.hypot(*(q - p))) / _PIECE))
         share = np.linspace(0.0, 1.0, n + 1)[:, None]
         points = p + share * (q - p)
-        far = 1.0 / (1.0 / a[0] + share[:, 0] * (1.0 / b[0] - 1.0 / a[0]))  # evenly in the picture
+        far = 1.0 / (1.0 / a[0] + share[:, 0] * (1.0 / b[0] - 1.0 / a[0]))  # at even steps in the picture
         seen = _open((points[:-1] + points[1:]) / 2.0, (far[:-1] + far[1:]) / 2.0, depth)
         for k in np.flatnonzero(seen):
             _line(picture, points[k], points[k + 1], drawing, eye.focal / float(far[k]))
 
 
 def _together(drawings: Iterable[Drawing]) -> tuple[np.ndarray, list[Drawing]]:
-    """The strokes (K, 2, 3) of all drawings but words, and whose each is."""
+    """Return the strokes (K, 2, 3) of all drawings but words, and the drawing of each stroke."""
     drawn = [d for d in drawings if not d.words]
     owners = [d for d in drawn for _ in d.strokes]
     return np.concatenate([np.zeros((0, 2, 3)), *(d.strokes for d in drawn)]), owners
 
 
 def _open(points: np.ndarray, far: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """(n,) bool: whether nothing is before points (n, 2) [px] that are `far` [m]."""
+    """Return (n,) bool: whether points (n, 2) [px] at `far` [m] are not occluded."""
     x = np.clip(points[:, 0].astype(int), 0, depth.shape[1] - 1)
     y = np.clip(points[:, 1].astype(int), 0, depth.shape[0] - 1)
     least, share = _BEHIND
@@ -211,8 +211,8 @@ def _open(points: np.ndarray, far: np.ndarray, depth: np.ndarray) -> np.ndarray:
 
 
 def _line(picture: np.ndarray, p: np.ndarray, q: np.ndarray, drawing: Drawing, scale: float) -> None:
-    """A stroke, or a disc where it has no length; `scale`: [px/m]."""
-    # here a pixel is a square of which its number is the corner, for OpenCV its middle
+    """Draw a stroke, or a disc where it has no length; `scale`: [px/m]."""
+    # here a pixel's number is the corner of its square, for OpenCV the middle
     ends = [(round((float(x) - 0.5) * 16), round((float(y) - 0.5) * 16)) for x, y in (p, q)]
     if ends[0] == ends[1]:
         radius = max(1.0, min(drawing.width * scale / 2.0, 500.0))
@@ -223,7 +223,7 @@ def _line(picture: np.ndarray, p: np.ndarray, q: np.ndarray, drawing: Drawing, s
 
 
 def paint_plan(picture: np.ndarray, drawings: Iterable[Drawing], window: Viewport) -> None:
-    """Draw drawings upon a picture from above, in place: whatever their height, nothing hides them."""
+    """Draw drawings over a picture from above, in place; nothing occludes them, whatever their height."""
     strokes, owners = _together(drawings)
     begins, ends = (window.pixels(_plan(strokes[:, k])) for k in (0, 1))
     size = window.width, window.height
@@ -233,13 +233,13 @@ def paint_plan(picture: np.ndarray, drawings: Iterable[Drawing], window: Viewpor
 
 
 def _plan(points: np.ndarray) -> np.ndarray:
-    """(n, 3) in CARLA's frame -> (n, 2) in ours."""
+    """Convert (n, 3) in CARLA's frame to (n, 2) in ours."""
     return points[:, :2] * [1.0, -1.0]
 
 
 def letter(picture: np.ndarray, drawings: Iterable[Drawing], pixels: Callable[[np.ndarray], np.ndarray | None],
            size: int = 12) -> np.ndarray:  # fmt: skip
-    """A copy of a picture with the words of drawings, which nothing hides.
+    """Return a copy of a picture with the words of drawings, which nothing occludes.
 
     Args:
         pixels: (3,) place in CARLA's frame -> (2,) [px], None where it is not in the picture. size: of letters [px].
@@ -255,12 +255,12 @@ def letter(picture: np.ndarray, drawings: Iterable[Drawing], pixels: Callable[[n
 
 
 def on_plan(window: Viewport) -> Callable[[np.ndarray], np.ndarray | None]:
-    """Places on a picture from above, for `letter`."""
+    """Return the projection to a picture from above, for `letter`."""
     return lambda place: window.pixels(_plan(place[None]))[0]
 
 
 def in_view(eye: Eye) -> Callable[[np.ndarray], np.ndarray | None]:
-    """Places in what an eye sees, for `letter`."""
+    """Return the projection to an eye's picture, for `letter`."""
 
     def pixels(place: np.ndarray) -> np.ndarray | None:
         seen = eye.seen(place)

@@ -1,9 +1,8 @@
-"""Traffic lights and signs of a served map: actors of their own, what lights show, and who stands before which.
+"""Traffic lights and signs of a served map: their actors, their states, and their stop lines.
 
-Lights follow the plans of `sim.road.graph.traffic_lights` on the clock of the world. One whose state or times a client
-has set goes on by
-itself from there, each state for its time, until it is reset. Cameras draw lights from the plans in the bank's scenery:
-there every light is given a plan that shows what it shows now, whatever the time.
+Lights follow the plans of `sim.road.graph.traffic_lights` on the clock of the world. A light whose state or times a
+client has set runs by itself from there, each state for its time, until it is reset. Cameras render lights from the
+plans in the scenery of the map arrays: there every light gets a plan that shows its present state at any time.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from sim.road.graph.traffic_lights import (
 )
 
 NEXT = {GREEN: YELLOW, YELLOW: RED, RED: GREEN, OFF: OFF}
-NOON = 60_000  # [ms] the clock that pictures are drawn by, and plans that show one colour then
+NOON = 60_000  # [ms] the clock of rendering; the plans ALWAYS show one colour then
 ALWAYS = {
     RED: pack_signal_plan(100, 0, 1),
     YELLOW: pack_signal_plan(100, 58, 1),
@@ -37,18 +36,18 @@ ALWAYS = {
     OFF: 0,
 }
 _state = light_state.py_func  # a call of the compiled one from here costs ten times as much
-_TURN = 90.0  # [deg] that CARLA turns a light's actor against its signal
+_TURN = 90.0  # [deg] between a light's actor in CARLA and its signal
 
 
 class Light:
-    """One light.
+    """One traffic light.
 
     Args:
-        actor: of it. plan: see `sim.road.graph.traffic_lights`. group: which lights are switched together.
+        actor: of it. plan: see `sim.road.graph.traffic_lights`. group: lights of a group are switched together.
 
     Attributes:
-        times: state -> how long it lasts [s], once the light goes by itself.
-        alone: whether it does; state, elapsed [s]: of the light; frozen: whether it stands still.
+        times: state -> its duration [s], once the light runs by itself.
+        alone: whether it runs by itself; state, elapsed [s]: of the light; frozen: whether its state is frozen.
     """
 
     def __init__(self, actor: Actor, plan: int, group: int) -> None:
@@ -64,12 +63,12 @@ class Light:
         self.state, self.elapsed = OFF, 0.0
 
     def set(self, state: int) -> None:
-        """Show a state from now on, for its time."""
+        """Show a state from now on, for its duration."""
         self.alone = True
         self.state, self.elapsed = state, 0.0
 
     def advance(self, clock: int, delta: float) -> None:
-        """Move on by `delta` [s], to the clock's time [ms]."""
+        """Advance by `delta` [s], to the clock's time [ms]."""
         if self.frozen:
             return
         if not self.alone:
@@ -83,14 +82,15 @@ class Light:
 
 
 class Lights:
-    """The lights of a map.
+    """The traffic lights of a map.
 
     Args:
-        lights: in the order of the map's signals. graph: its lanes.
-        rows: of the bank's scenery that draw them, in the same order.
+        lights: in the order of the map's signals.
+        gates: (G, 5) stop lines, see `sim.carla.server.snapshot.lights_before`; owners: (G,) index of each one's light.
+        rows: of the scenery that render them, in the same order.
 
     Attributes:
-        frozen: whether all stand still. clock: [ms].
+        frozen: whether all are frozen. clock: [ms].
     """
 
     def __init__(self, lights: list[Light], gates: np.ndarray, owners: np.ndarray, rows: np.ndarray) -> None:
@@ -102,11 +102,11 @@ class Lights:
         self._states = np.zeros(len(lights), np.int64)
         self._closed = np.zeros(len(owners), bool)
         self._written, self._places, self._set_up = -1, np.zeros(0, np.int64), [(False, False)]
-        self.news = True  # whether times were set that no snapshot has told
+        self.news = True  # whether times were set since the last snapshot
         self._ids = np.array([light.actor.id for light in lights], np.uint32)
 
     def advance(self, delta: float) -> None:
-        """Move on by `delta` [s]."""
+        """Advance all lights by `delta` [s]."""
         if not self.frozen:
             second = self.clock // 1000
             self.clock = (self.clock + round(delta * 1000)) % (127 * 126 * 1000 * 60)
@@ -119,7 +119,7 @@ class Lights:
                     light.advance(self.clock, delta)
 
     def show(self, scenery: np.ndarray) -> None:
-        """Let the bank's scenery show what the lights show."""
+        """Write the lights' states into the scenery."""
         states = [light.state for light in self.all]
         if states != self._shown:
             scenery[self._rows, 7] = [ALWAYS[s] for s in states]
@@ -146,19 +146,19 @@ class Lights:
             self.news = False
 
     def reset(self) -> None:
-        """All follow their plans again, from their beginning."""
+        """Make all lights follow their plans again, from the beginning."""
         self.clock, self.frozen, self.news = 0, False, True
         for light in self.all:
             light.reset()
             light.advance(0, 0.0)
 
     def group(self, light: Light) -> list[Light]:
-        """The lights of one junction."""
+        """Return the lights of the junction of a light."""
         return [other for other in self.all if other.group == light.group]
 
     @property
     def lines(self) -> tuple[np.ndarray, ...]:
-        """Stop lines, their lights, which of them are closed, and what the lights show and who they are.
+        """Stop lines, their lights, which are closed, and the states and ids of all lights.
 
         They are arguments of `sim.carla.server.snapshot.lights_before`.
         """
@@ -169,7 +169,7 @@ def lights_of(graph: LaneGraph, scenery: np.ndarray, admit: Any, table: Table) -
     """Make the actors of a map's signals, and the lights among them.
 
     Args:
-        scenery: of the bank, which ends with the lights' rows; admit: makes an actor of a type.
+        scenery: of the map arrays, which ends with the lights' rows; admit: makes an actor of a type.
     """
     plans = signal_plans(graph)
     lights: list[Light] = []
@@ -209,7 +209,7 @@ def _sign(kind: str, value: float) -> str | None:
 
 
 def _stops(graph: LaneGraph, signal: int) -> list[tuple[float, float, float, float]]:
-    """x, y, yaw and width of the lanes that a signal is for, where one stops for it."""
+    """Return x, y, yaw and width of the lanes of a signal, at their stop lines."""
     found = []
     for lane, at in graph.governed_by(signal):
         points = graph.points_of(lane)
@@ -220,10 +220,10 @@ def _stops(graph: LaneGraph, signal: int) -> list[tuple[float, float, float, flo
 
 
 def _trigger(actor: Actor, stop: tuple[float, float, float, float]) -> list[Any]:
-    """The volume before a stop line, as a box in the actor's own frame.
+    """Return the trigger volume before a stop line, as a box in the actor's own frame.
 
-    Whoever looks for a light's stop lines goes along the box's x and knows nothing of its turn, CARLA's client and its
-    Leaderboard among them: so x is across the lane where the actor stands across, as lights do.
+    CARLA's client and its Leaderboard search for a light's stop lines along the box's x and ignore the box's rotation,
+    so x is across the lane where the actor stands across the lane, as lights do.
     """
     x, y, yaw, width = stop
     middle = (BEHIND - BEFORE) / 2.0

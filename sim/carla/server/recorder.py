@@ -1,8 +1,8 @@
-"""Recordings of a served world: a line of JSON for every birth, drawing and tick, and what can be read from them.
+"""Recordings of a served world: a line of JSON for every spawn, drawing and tick, and queries on them.
 
-They are this house's own, kept in its cache folder. CARLA cannot play them, and nor can this server; films of them are
-made by `sim.carla.server.recording_video`. The first line has the map; the others tell in their order what has
-changed, and all places, in CARLA's frame:
+The format is this project's own, kept in its cache folder. Neither CARLA nor this server can play it;
+`sim.carla.server.recording_video` renders films of it. The first line has the map; the other lines list changes in
+their order. All places are in CARLA's frame:
 
     {"map", "tick" [s], "opendrive"}                         {"weather": the 14 numbers}   {"lights": states in order}
     {"born": id, "type", "role", "attributes"}               {"hidden": rows of the scenery that are not shown}
@@ -32,12 +32,12 @@ _LETTERS = {"h": "hero", "v": "vehicle.", "w": "walker.", "t": "traffic.traffic_
 
 
 def folder() -> Path:
-    """Where recordings are kept; there may be none yet."""
+    """Return the folder of recordings; it may not exist yet."""
     return cache_root() / FOLDER
 
 
 def file_of(name: str) -> Path:
-    """Where a recording is kept: by the last part of its name, whatever folder a client has in mind.
+    """Return the file of a recording: by the last part of its name, whatever folder the client gives.
 
     Raises:
         Refused: for a name that names no file.
@@ -49,7 +49,7 @@ def file_of(name: str) -> Path:
 
 
 class Recording:
-    """A recording that is being made.
+    """A recording in progress.
 
     Args:
         name: of it. world: the served world, as it is.
@@ -75,11 +75,11 @@ class Recording:
             self._told[name] = now
 
     def draw(self, drawing: Drawing) -> None:
-        """A debug drawing, which is there from the next tick on."""
+        """Record a debug drawing, which is there from the next tick on."""
         self._say({"drawn": drawing.told, "until": drawing.until if math.isfinite(drawing.until) else None})
 
     def write(self, world: Any) -> None:
-        """The world after a tick."""
+        """Record the world after a tick."""
         people = world.table.by_id
         for number in people.keys() - self._known:
             actor = people[number]
@@ -96,7 +96,7 @@ class Recording:
         })  # fmt: skip
 
     def _places(self, world: Any) -> dict[int, list[float]]:
-        """Where everybody is who has a body, and how it moves."""
+        """Return the pose, velocity and wheel angle of every actor with a body, by id."""
         records, wheels = world.table.vehicles, world.fleet.world.steer[0]
         places = {}
         for number, actor in world.table.by_id.items():
@@ -109,15 +109,15 @@ class Recording:
         return places
 
     def close(self) -> None:
-        """The recording is complete."""
+        """Close the file of the complete recording."""
         self._file.close()
 
 
 def recording_named(name: str) -> Path:
-    """The file of a recording by its name.
+    """Return the file of an existing recording by its name.
 
     Raises:
-        Refused: where there is none of that name, naming those that there are.
+        Refused: where there is no such recording, with the names of those that exist.
     """
     path = file_of(name)
     if not path.is_file():
@@ -127,10 +127,10 @@ def recording_named(name: str) -> Path:
 
 
 def lines_of(path: Path) -> Iterator[dict[str, Any]]:
-    """What a recording says, line by line.
+    """Yield the JSON objects of a recording, line by line.
 
     Raises:
-        ValueError: for a line that is none of a recording's.
+        ValueError: for a line that is no JSON object.
     """
     with path.open(errors="replace") as file:
         for number, line in enumerate(file, 1):
@@ -153,7 +153,7 @@ def _stop(server: Any) -> None:
 
 @served("start_recorder", "value")
 def start_recorder(server: Any, name: str, more: bool = False) -> str:
-    """Begin a recording, and answer where it is kept; a map that is loaded ends it."""
+    """Start a recording, and return the path of its file; loading a map ends it."""
     _stop(server)
     server.world.recording = Recording(name, server.world)
     return str(server.world.recording.path)
@@ -167,7 +167,7 @@ def stop_recorder(server: Any) -> None:
 
 @served("show_recorder_file_info", "value")
 def show_recorder_file_info(server: Any, name: str, everything: bool = False) -> str:
-    """Map, frames, duration and births of a recording; with everything, every tick of it."""
+    """Return map, duration, frame count, spawns, destroys and collisions of a recording; with `everything`, each tick."""
     told: list[str] = []
     frames, first, last, world = 0, 0.0, 0.0, ""
     for line in lines_of(recording_named(name)):
@@ -188,7 +188,7 @@ def show_recorder_file_info(server: Any, name: str, everything: bool = False) ->
 
 @served("show_recorder_collisions", "value")
 def show_recorder_collisions(server: Any, name: str, one: int | str = "a", other: int | str = "a") -> str:
-    """When two kinds of actors met in a recording, by CARLA's letters h, v, w, t, o and a."""
+    """Return the collisions between two kinds of actors in a recording, by CARLA's letters h, v, w, t, o and a."""
     letters = [chr(c) if isinstance(c, int) else c for c in (one, other)]
     for letter in letters:
         if letter not in _LETTERS:
@@ -214,7 +214,7 @@ def _is(letter: str, kind: str, role: str) -> bool:
 
 @served("show_recorder_actors_blocked", "value")
 def show_recorder_actors_blocked(server: Any, name: str, seconds: float = 30.0, metres: float = 10.0) -> str:
-    """Who stayed within `metres` [m] for at least `seconds` [s] of a recording."""
+    """Return the actors that stayed within `metres` [m] for at least `seconds` [s] of a recording."""
     since: dict[str, tuple[float, float, float]] = {}
     longest: Counter[str] = Counter()
     kinds: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Films of recordings: from behind somebody and from above, with whatever clients have drawn into the world."""
+"""Render films of recordings: from behind an actor and from above, with the clients' debug drawings."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from sim.viz.top_down import FAINT, INK, PAPER, Line, Text, background, text_wid
 from sim.viz.video import fitted, hud
 from sim.viz.viewport import Viewport
 
-VIEW = Camera(width=640, height=360, fov=90.0, up=3.2, pitch=-12.0)  # behind whoever is followed
-BEHIND = 5.5  # [m] that it is behind the bumper
-OVER = 1.2  # [m] that it is above the roof at least
-SPAN = 90.0  # [m] that the map beside it shows
+VIEW = Camera(width=640, height=360, fov=90.0, up=3.2, pitch=-12.0)  # behind the followed actor
+BEHIND = 5.5  # [m] from the bumper to the camera
+OVER = 1.2  # [m] from the roof to the camera at least
+SPAN = 90.0  # [m] across the map beside it
 _MARGIN = 10.0  # [m] around a map that is shown whole
-_TRAIL = 400  # moments that a trail is long
+_TRAIL = 400  # moments of a trail
 _HEAD, _EDGE, _FOOT = 62, 12, 24  # [px]
 
 
 @dataclass(frozen=True)
 class Shot:
-    """How a recording is filmed.
+    """The layout of a film.
 
     Args:
-        title: of every picture. who: is followed; None shows the whole map from above instead.
+        title: of every picture. who: the actor to follow; None shows the whole map from above instead.
         width, height: of the large picture [px]. span: of the map beside it [m].
     """
 
@@ -45,14 +45,14 @@ class Shot:
 
 
 def film(playback: Replay, shot: Shot) -> Iterator[np.ndarray]:
-    """A picture (H, W, 3) for every moment of a recording, from the birth of whoever is followed on.
+    """Yield a picture (H, W, 3) for every moment of a recording, from the spawn of the followed actor on.
 
-    Once that one has gone, the picture stays where it was last.
+    Once that actor is destroyed, the camera stays at its last place.
     """
     trail: list[tuple[float, float]] = []
     camera = replace(VIEW, width=shot.width, height=shot.height)
     row, whole = 0, None
-    bases: dict[float, np.ndarray] = {}  # the map alone, by how wet it is
+    bases: dict[float, np.ndarray] = {}  # the map alone, by its wetness
     for moment in playback:
         if shot.who is None:
             window = whole = whole or _whole(moment, shot)
@@ -70,7 +70,7 @@ def film(playback: Replay, shot: Shot) -> Iterator[np.ndarray]:
 
 
 def _behind(playback: Replay, camera: Camera, row: int, trail: list[tuple[float, float]]) -> Camera:
-    """The camera behind whoever is in `row`, of which row 0 is put there; and the trail goes on."""
+    """Return the camera behind the actor in `row`; puts row 0 there, and extends the trail."""
     world = playback.fleet.world
     for name in ("x", "y", "yaw", "speed", "steer"):
         getattr(world, name)[0, 0] = getattr(world, name)[0, row]
@@ -82,7 +82,7 @@ def _behind(playback: Replay, camera: Camera, row: int, trail: list[tuple[float,
 
 
 def _road(playback: Replay, camera: Camera, row: int) -> np.ndarray:
-    """What is seen from where row 0 has the camera."""
+    """Render the view of row 0's camera."""
     world = playback.fleet.world
     world.tick[0] = playback.moments
     picture = render(playback.maps.arrays, world, camera)[0]
@@ -94,7 +94,7 @@ def _road(playback: Replay, camera: Camera, row: int) -> np.ndarray:
 
 
 def _whole(playback: Replay, shot: Shot) -> Viewport:
-    """The whole map."""
+    """Return a viewport of the whole map."""
     ground = playback.road_map.ground
     size = np.array(ground.levels[0].shape[1::-1]) * ground.texel
     x, y = (float(v) for v in np.array(ground.origin) + size / 2.0)
@@ -103,14 +103,14 @@ def _whole(playback: Replay, shot: Shot) -> Viewport:
 
 
 def _wet(playback: Replay) -> float:
-    """How wet it is, 0 to 1."""
+    """Return the wetness of the road, 0 to 1."""
     return float(playback.fleet.world.weather[0, WEATHER_INDEX["wetness"]]) / 100
 
 
 def _from_above(
     playback: Replay, window: Viewport, row: int = 0, lines: Sequence[Line] = (), base: np.ndarray | None = None
 ) -> np.ndarray:
-    """A piece of the map with everybody, lights and drawings; whoever is in `row` has a white rim."""
+    """Render a piece of the map with all actors, lights and drawings; the actor in `row` has a white rim."""
     lamps = lamps_of(playback.maps.arrays, playback.fleet.world, 0)
     boxes = _boxes(playback, row)
     picture = top_down(playback.road_map, window, boxes, lines, _wet(playback), base, lamps)
@@ -119,7 +119,7 @@ def _from_above(
 
 
 def _boxes(playback: Replay, row: int) -> list[Box]:
-    """Everybody from above, whoever is in `row` last and as ours."""
+    """Return the boxes of all actors from above, the one in `row` last and in ego's colour."""
     world = playback.fleet.world
     boxes = list(boxes_of(world, 0))
     rows = [i for i in reversed(range(world.kind.shape[1])) if world.kind[0, i]]
@@ -130,7 +130,7 @@ def _boxes(playback: Replay, row: int) -> list[Box]:
 
 
 def _page(shot: Shot, playback: Replay, road: np.ndarray | None, above: np.ndarray) -> np.ndarray:
-    """Both pictures side by side, with what one has to know around them."""
+    """Return both pictures side by side, with a header and captions."""
     left = 0 if road is None else road.shape[1] + _EDGE
     width, low = left + above.shape[1] + 2 * _EDGE, _HEAD + above.shape[0]
     page = np.full((low + _FOOT + _EDGE, width + width % 2, 3), PAPER, np.uint8)
@@ -141,8 +141,8 @@ def _page(shot: Shot, playback: Replay, road: np.ndarray | None, above: np.ndarr
     said = [f"{len(playback.rows)} bodies", f"{len(playback.drawings)} drawings of clients"]
     said = said if shot.who is None else [f"following {shot.who}", *said]
     if shot.who is not None and shot.who.id not in playback.rows:
-        said[0] += ", which has gone"
-    below = "from above, north up" if shot.who is None else "north is up; the one that is followed has a white rim"
+        said[0] += ", which no longer exists"
+    below = "from above, north up" if shot.who is None else "north is up; the followed actor has a white rim"
     room = width - 3 * _EDGE
     return write(page, [
         fitted(shot.title, _EDGE, 30, 20, room - text_width(clock, 20), INK, bold=True),

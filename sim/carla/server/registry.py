@@ -1,4 +1,4 @@
-"""The RPC methods of a server by their names on the wire: what is served, accepted and ignored, or refused."""
+"""The registry of RPC methods by their names on the wire: served, accepted but ignored, or refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Call = TypeVar("Call", bound=Callable[..., Any])
 
 
 def served(name: str, answer: str = "void") -> Callable[[Call], Call]:
-    """Make a function the RPC method of that name; the first sentence of its docstring says what it does."""
+    """Register a function as the RPC method of that name; the first line of its docstring describes it."""
 
     def register(call: Call) -> Call:
         METHODS[name] = Method(name, call, answer, "served", _sentence(call))
@@ -22,12 +22,12 @@ def served(name: str, answer: str = "void") -> Callable[[Call], Call]:
 
 
 def ignored(name: str, says: str, answer: str = "void", result: Any = None) -> None:
-    """Accept a method without effect: it answers `result`."""
+    """Register a method that is accepted without effect: it returns `result`."""
     METHODS[name] = Method(name, lambda server, *arguments: result, answer, "ignored", says)
 
 
 def refused(name: str, why: str, answer: str = "void") -> None:
-    """Refuse a method, saying why."""
+    """Register a method that raises Refused with the reason."""
 
     def call(server: Any, *arguments: Any) -> Any:
         raise Refused(f"{name} is not served: {why}")

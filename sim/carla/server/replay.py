@@ -1,4 +1,4 @@
-"""A recording as a world again: bodies, weather, lights and drawings, moment after moment, without a server."""
+"""Replay a recording as a world: bodies, weather, lights and drawings at every moment, without a server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEROES = ("hero", "ego_vehicle", "ego")
 
 @dataclass(frozen=True)
 class ReplayedActor:
-    """Somebody with a body: its id, blueprint and role."""
+    """An actor with a body: its id, blueprint and role."""
 
     id: int
     type: str
@@ -35,18 +35,18 @@ class ReplayedActor:
 
 
 class Replay:
-    """A recording that is gone through.
+    """An iterator over the moments of a recording.
 
     Args:
         lines: of a recording, see `sim.carla.server.recorder`.
 
     Attributes:
-        road_map: of the recording; tick: of it [s]; maps: a bank of that map alone.
-        fleet: bodies, of which row 0 is nobody's. rows: id -> row of who is there. drawings: that are there.
+        road_map: of the recording; tick: of it [s]; maps: that map alone.
+        fleet: bodies, of which row 0 belongs to no actor. rows: id -> row of present actors. drawings: visible ones.
         time: of this moment [s]; moments: how many there have been.
 
     Raises:
-        ValueError: for lines that are no recording, or one of before recordings had maps in them.
+        ValueError: for lines that are no recording, or an old one whose first line has no map.
     """
 
     def __init__(self, lines: Iterable[dict[str, Any]]) -> None:
@@ -66,7 +66,7 @@ class Replay:
         self._lines = lines
 
     def __iter__(self) -> Iterator[Replay]:
-        """Go on from moment to moment; gives itself in each."""
+        """Advance from moment to moment; yields itself in each."""
         for line in self._lines:
             for name, told in line.items():
                 if (take := getattr(self, f"_take_{name}", None)) is not None:
@@ -119,19 +119,19 @@ class Replay:
 
 
 def actors_of(lines: Iterable[dict[str, Any]]) -> list[ReplayedActor]:
-    """Everybody with a body who is there at any time, in the order of births."""
+    """Return every actor with a body in the whole recording, in the order of spawning."""
     bodies = {name for name, blueprint in BLUEPRINTS.items() if blueprint.body}
     return [ReplayedActor(line["born"], line["type"], line["role"]) for line in lines if line.get("type") in bodies]
 
 
 def followed(cast: Sequence[ReplayedActor], wanted: str = "") -> ReplayedActor | None:
-    """Whom a film follows: who has an id, a role or a blueprint; of no wish, a hero before a vehicle before anybody.
+    """Return the actor that a film follows: by id, role or blueprint; by default a hero, a vehicle, or any actor.
 
     Returns:
-        None where there is nobody, or for the wish "none".
+        None where there is no actor, or where `wanted` is "none".
 
     Raises:
-        ValueError: for a wish that nobody meets, naming who there is.
+        ValueError: where no actor matches `wanted`, with the known ones.
     """
     if wanted == "none":
         return None
@@ -140,6 +140,6 @@ def followed(cast: Sequence[ReplayedActor], wanted: str = "") -> ReplayedActor |
             if wanted in (str(who.id), who.role, who.type):
                 return who
         known = "; ".join(str(who) for who in cast[:12]) + ("; .." if len(cast) > 12 else "")
-        raise ValueError(f"nobody is {wanted!r}; known are {known or 'none'}, by id, blueprint or role, and 'none'")
+        raise ValueError(f"no actor is {wanted!r}; known are {known or 'none'}, by id, blueprint or role, and 'none'")
     ranks = chain((w for w in cast if w.role in HEROES), (w for w in cast if w.type.startswith("vehicle.")), cast)
     return next(ranks, None)

@@ -1,8 +1,8 @@
-"""The RPC port: msgpack-RPC calls of a client, answered strictly in the order in which they came.
+"""The RPC port: a client's msgpack-RPC calls, answered strictly in the order of their arrival.
 
-A method that has to wait (a tick, a map) holds up its own client only.  Whatever goes wrong in a method becomes its
-answer, whatever comes in that is no call is answered or ends the connection, and neither reaches anybody else.  A
-client that sends more than can be done, or does not read its answers, is not read either until it does.
+A method that has to wait (a tick, a map) delays its own client only.  An error in a method becomes the answer of that
+call; input that is no call is answered with an error or ends the connection; neither affects another client.  The
+server stops reading a client that sends too much or does not read its answers, until it catches up.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from sim.carla.server import wire
 from sim.carla.server.activity_log import ActivityLog
 
 LARGEST = 256 << 20  # [bytes] of one call: maps come as one string
-MOST = 1 << 20  # elements of one array: more are announced by nobody who has them
-SLICE = 0.005  # [s] for one client's calls before it is everybody else's turn
-FAREWELL = 1.0  # [s] for the last answers to leave
-SHOWN = 500  # characters of what went wrong that are sent and said
+MOST = 1 << 20  # elements of one array: no honest client announces more
+SLICE = 0.005  # [s] for one client's calls before other clients take turns
+FAREWELL = 1.0  # [s] to send the last answers
+SHOWN = 500  # characters of an error that are sent and logged
 log = logging.getLogger("homunculus.serve")
 _pack: Callable[[Any], bytes] = msgpack.Packer(unicode_errors="surrogateescape").pack
 
@@ -36,7 +36,7 @@ class Method:
 
     Args:
         name: on the wire.
-        call: is given the server and the arguments; may be a coroutine function.
+        call: takes the server and the arguments; may be a coroutine function.
         answer: "value" (a Response<T>), "void" (a Response<void>) or "bare".
         does: "served", "ignored" (accepted, without effect) or "refused".
         says: what it does, or why not.
@@ -50,15 +50,15 @@ class Method:
 
 
 class Refused(Exception):
-    """A call that cannot be done; its sentence goes to the client."""
+    """A call that cannot be done; the client receives its message."""
 
 
 class Connection(asyncio.Protocol):
-    """One client.
+    """The RPC connection of one client.
 
     Args:
-        methods: by name. server: handed to every method.
-        tally: counts clients, unknown methods and what goes wrong.
+        methods: by name. server: passed to every method.
+        tally: counts clients, unknown methods and errors.
     """
 
     def __init__(self, methods: Mapping[str, Method], server: Any, tally: ActivityLog) -> None:
@@ -71,19 +71,19 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._full = False  # the client does not read its answers
-        self._resumed = False  # `_pump` will be called again by the loop
+        self._resumed = False  # the loop will call `_pump` again
         self._reads = True
         self._who: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client is there."""
+        """Register the client."""
         self._transport = cast(asyncio.Transport, transport)
         self._who = transport.get_extra_info("peername")
         self._server.connections.add(self)
         self._tally.came(self._who)
 
     def data_received(self, data: bytes) -> None:
-        """Calls, or parts of calls."""
+        """Parse calls, or parts of calls."""
         try:
             self._unpacker.feed(data)
             self._calls.extend(self._unpacker)
@@ -93,34 +93,34 @@ class Connection(asyncio.Protocol):
         self._pump()
 
     def pause_writing(self) -> None:
-        """The client does not read its answers: nothing more is done for it until it does."""
+        """Stop working for a client that does not read its answers."""
         self._full = True
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """Go on working for a client that reads again."""
         self._full = False
         self._pump()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The client has gone: what it asked for last is done, nobody is told."""
+        """Unregister the client: a call in progress is finished, its answer is dropped."""
         self._transport = None
         self._calls.clear()
         self._server.connections.discard(self)
         self._tally.went(self._who)
 
     def end(self) -> None:
-        """Let the client go; whoever does not read its last answers goes without them."""
+        """Close the connection; last answers that the client does not read are dropped."""
         if self._transport is not None:
             self._transport.close()
             asyncio.get_running_loop().call_later(FAREWELL, self._transport.abort)
 
     def _let_go(self, why: str) -> None:
-        self._tally.say("no call", logging.WARNING, f"a client sent what {why}; it is let go")
+        self._tally.say("no call", logging.WARNING, f"a client sent data that {why}; it is disconnected")
         self._calls.clear()
         self.end()
 
     def _pump(self) -> None:
-        """Do what was asked for until a call has to wait, answers are not read, or it is everybody else's turn."""
+        """Do the pending calls until one has to wait, answers are not read, or the time slice is over."""
         calls = self._calls
         if calls and not self._resumed:
             until = time.perf_counter() + SLICE
@@ -181,7 +181,7 @@ class Connection(asyncio.Protocol):
         self._reply(number, None, result)
 
     def _fail(self, number: int, method: Method, error: Exception) -> None:
-        """What a method could not do: a sentence for the client, and where it was no refusal a trace in the log."""
+        """Answer with an error message; log a trace unless the call was refused."""
         if isinstance(error, Refused):
             level, why = logging.INFO, str(error)[:SHOWN]
         else:
@@ -199,6 +199,6 @@ class Connection(asyncio.Protocol):
             return
         try:
             answer = _pack([1, number, error, result])
-        except (ValueError, TypeError, OverflowError) as wrong:  # what no client could read
+        except (ValueError, TypeError, OverflowError) as wrong:  # no client could read it
             answer = _pack([1, number, f"the answer cannot be sent: {wrong}"[:SHOWN], None])
         self._transport.write(answer)

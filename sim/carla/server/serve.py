@@ -1,4 +1,4 @@
-"""The server: two ports, a world, and time, in one event loop of a process of its own."""
+"""The server: two ports, a served world, and its clock, in one event loop of its own process."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from sim.road.map.compiler import compiled
 from sim.road.map.loading import read_map
 from sim.road.opendrive.reader import text_for_carla
 
-OPENDRIVE = "OpenDriveMap"  # what CARLA calls a map that came as text
-REMEMBERED = 4  # maps that are kept in memory, some ten MB each; clients may bring any number, and all are on disk
-HEARD = 0.01  # [s] from a snapshot to answers about who is new in it: it comes on another connection
+OPENDRIVE = "OpenDriveMap"  # CARLA's name for a map that came as text
+REMEMBERED = 4  # maps cached in memory, some ten MB each; clients may send any number, and all are on disk
+HEARD = 0.01  # [s] from a snapshot to answers about its new actors: it comes on another connection
 Result = TypeVar("Result")
 log = logging.getLogger("homunculus.serve")
 
 
 class Server:
-    """A CARLA without Unreal.
+    """A CARLA server without Unreal.
 
     Args:
-        road_map: what it begins with; name: what clients call it.
+        road_map: the first map; name: its name for clients.
         search: folders of OpenDRIVE files.
     """
 
@@ -54,7 +54,7 @@ class Server:
         self.pending: RoadMap | None = None
         self.managers: dict[int, str] = {}  # ports of Traffic Managers, which live in clients, and their hosts
         self.port = self.stream_port = 0
-        self.busy = 0  # threads that are at work
+        self.busy = 0  # running threads
         self.world: ServedWorld
         self._clock: asyncio.Task[None] | None = None
         self._expected: list[asyncio.Future[None]] = []
@@ -62,13 +62,13 @@ class Server:
         self._points: list[Any] | None = None
 
     async def start(self, host: str, port: int) -> None:
-        """Open both ports, the second one above the first, or wherever there is room where `port` is 0.
+        """Open both ports, the second one above the first, or any free ones where `port` is 0.
 
         Raises:
             OSError: where a port is taken.
         """
         loop = asyncio.get_running_loop()
-        # bound first, so that a taken port is told at once; who connects is let in when the first tick would be quick
+        # bound first, so that a taken port fails at once; clients are accepted once the first tick is fast
         rpc = await loop.create_server(
             lambda: Connection(METHODS, self, self.tally), host, port, start_serving=False, reuse_address=True
         )
@@ -82,13 +82,13 @@ class Server:
         await self.apart(warm_up, self._first)
         self.world = ServedWorld(self._first, self.streams, self.stream_port)
         gc.collect()
-        gc.freeze()  # what is there by now stays: collections would look through it again and again
+        gc.freeze()  # objects made so far stay for good: garbage collections would scan them again and again
         self.mode_changed()
-        for server in reversed(self._servers):  # whoever is let in will find the streams
+        for server in reversed(self._servers):  # the stream port accepts first, so that a client finds it
             await server.start_serving()
 
     async def stop(self) -> None:
-        """Let everybody go and close the ports."""
+        """Disconnect all clients and close the ports."""
         if self._clock is not None:
             self._clock.cancel()
         self.streams.close_all()
@@ -99,7 +99,7 @@ class Server:
         await asyncio.sleep(0)
 
     async def apart(self, call: Callable[..., Result], *arguments: Any) -> Result:
-        """What takes long, done in a thread of its own, which nobody waits for when the server ends."""
+        """Run a slow call in a thread of its own; the end of the server does not wait for it."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
 
@@ -126,7 +126,7 @@ class Server:
 
     # --------------------------------------------------------------------------------------------------- time
     def mode_changed(self) -> None:
-        """Time goes on by itself in asynchronous mode, and waits for clients in synchronous mode."""
+        """Start the clock in asynchronous mode; stop it in synchronous mode, where clients tick."""
         if self.world.synchronous:
             if self._clock is not None:
                 self._clock.cancel()
@@ -137,11 +137,11 @@ class Server:
             self._clock = asyncio.ensure_future(self._run())
 
     async def _run(self) -> None:
-        """Ticks of real time; each is as long as it is said to be."""
+        """Tick in real time, `step_length` of the world each."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            due = max(due + self.world.step_length, loop.time() - 1.0)  # a second late at most, then it lets go
+            due = max(due + self.world.step_length, loop.time() - 1.0)  # at most a second late, then it drops the delay
             await asyncio.sleep(max(0.0, due - loop.time()))
             try:
                 self.world.tick()
@@ -151,14 +151,14 @@ class Server:
             loop.call_later(HEARD, _release, waiting)
 
     def born(self, actor: Actor) -> Any:
-        """The answer about a new actor: in asynchronous mode once a snapshot has shown it, else at once.
+        """Return the answer about a spawned actor: in asynchronous mode after a snapshot with it, else at once.
 
-        A Traffic Manager that is told of a vehicle which it does not find in its snapshot drops it for ever.
+        A Traffic Manager that learns of a vehicle before its snapshot has it drops the vehicle for ever.
         """
         return self.shown(actor.packed())
 
     def shown(self, answer: Any) -> Any:
-        """An answer that names newborn actors, see `born`."""
+        """Return an answer that names spawned actors, delayed like `born`'s."""
         if self.world.synchronous:
             return answer
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -172,15 +172,15 @@ class Server:
 
     # --------------------------------------------------------------------------------------------------- maps
     def map_names(self) -> list[str]:
-        """Maps that can be asked for by name."""
+        """Return the names of all maps that a client can load."""
         files = [p for folder in self._search for p in sorted(folder.glob("*.xodr"))]
         return [f"/Game/Carla/Maps/{name}" for name in dict.fromkeys([*(p.stem for p in files), *maps.GENERATORS])]
 
     def find_map(self, name: str) -> tuple[RoadMap, str]:
-        """A map by its name, or the one that is there for an empty name; with what clients call it.
+        """Return a map by its name, or the present one for an empty name; and its name for clients.
 
         Raises:
-            Refused: naming what is known.
+            Refused: for an unknown name, with the known ones.
         """
         if not name:
             return self.world.road_map, self.map_name
@@ -190,10 +190,10 @@ class Server:
         return prepared(map_named(name, self._search)), f"Carla/Maps/{Path(short).stem}"
 
     def compile(self, opendrive: str) -> RoadMap:
-        """The map of a text.
+        """Return the map of an OpenDRIVE text.
 
         Raises:
-            Refused: saying what is wrong with it.
+            Refused: with the reason, for an invalid text.
         """
         try:
             return prepared(compiled(opendrive, OPENDRIVE))
@@ -201,7 +201,7 @@ class Server:
             raise Refused(str(error)) from error
 
     def load(self, road_map: RoadMap, name: str, reset_settings: bool) -> None:
-        """Begin anew on a map and tell everybody."""
+        """Start a new episode on a map, and notify all clients."""
         if reset_settings:
             self.world.settings = list(SETTINGS)
         self.world.load(road_map)
@@ -213,11 +213,11 @@ class Server:
 
     @property
     def ticks(self) -> int:
-        """How many there have been; every map but the first is a frame of its own."""
+        """The number of ticks so far; every map but the first takes a frame of its own."""
         return self.world.frame - self.world.episode + 1
 
     def spawn_points(self) -> list[Any]:
-        """Transforms on the map's lanes."""
+        """Return the transforms of the spawn points on the map's lanes."""
         if self._points is None:
             self._points = spawn_points(self.world.road_map)
         return self._points
@@ -230,7 +230,7 @@ def _release(waiting: list[asyncio.Future[None]]) -> None:
 
 
 def prepared(road_map: RoadMap) -> RoadMap:
-    """A map whose lanes are known, so that neither what they cost nor what is wrong with them comes with its load."""
+    """Return a map whose lanes are computed, so that loading it is fast and cannot fail."""
     try:
         if compiled.cache_info().currsize > REMEMBERED:
             compiled.cache_clear()
@@ -242,10 +242,10 @@ def prepared(road_map: RoadMap) -> RoadMap:
 
 
 def map_named(name: str, search: Sequence[Path]) -> RoadMap:
-    """A map by a generator's name, a file's path, or a file's name in one of the folders.
+    """Return a map by a generator's name, a file's path, or a file's name in one of the folders.
 
     Raises:
-        Refused: naming what is known.
+        Refused: for an unknown name, with the known ones.
     """
     short = name.rsplit("/", 1)[-1]
     try:
@@ -267,7 +267,7 @@ def map_named(name: str, search: Sequence[Path]) -> RoadMap:
 
 
 def warm_up(road_map: RoadMap) -> None:
-    """Tick a world that nobody sees, with a vehicle that carries every sensor, cameras also straight down.
+    """Tick a hidden world, with a vehicle that carries every sensor, cameras also straight down.
 
     Kernels that were never called on this machine are compiled at their first call, which takes longer than a client
     waits.
@@ -288,7 +288,7 @@ def run(
     road_map: RoadMap, name: str, host: str, port: int, search: Sequence[Path], ready: Callable[[Server], None],
     ended: Callable[[Server], None] = lambda server: None,
 ) -> bool:  # fmt: skip
-    """Serve until interrupted; False where a thread is still at work on a map that nobody waits for any longer.
+    """Serve until interrupted; returns False where a thread still works on a map that no client waits for any longer.
 
     Args:
         ready: called once the ports are open; ended: called when they are closed.

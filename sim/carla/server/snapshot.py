@@ -1,4 +1,4 @@
-"""What a snapshot says of bodies: where they are and how they move, and which light a vehicle stands before."""
+"""Snapshot kernels: pose and motion of bodies in CARLA's frame, and the traffic light ahead of a vehicle."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from sim.core.kernel import kernel
 from sim.road.graph.traffic_lights import GREEN
 
-BEFORE, BEHIND = 8.0, 1.0  # [m] of a lane before and behind the stop line in which a light is a vehicle's
+BEFORE, BEHIND = 8.0, 1.0  # [m] before and behind a stop line, the zone in which its light applies to a vehicle
 SAME_WAY = 0.7  # cosine of the angle between a vehicle and a lane that it drives
 MOVES = slice(5, 65)  # bytes of a record that `motion` writes, as 15 float32
 
 
 @kernel
 def motion(rows, x, y, yaw, speed, turning, middle, physical, dt, out):
-    """Location, rotation, velocity, angular velocity and acceleration of rows, in CARLA's frame.
+    """Write location, rotation, velocity, angular velocity and acceleration of rows, in CARLA's frame.
 
     Args:
         rows: (K,) of the fleet; x, y, yaw, speed, turning, middle, physical: (N,), see `Bodies`. dt: of the tick [s].
@@ -37,7 +37,7 @@ def motion(rows, x, y, yaw, speed, turning, middle, physical, dt, out):
 
 @kernel
 def lights_before(rows, x, y, yaw, ahead, gates, owners, closed, states, ids, shown, number):
-    """Which light each of some vehicles stands before, if it is closed: its state and its actor, else GREEN and 0.
+    """Write the closed light that each vehicle stands before: its state and its actor, else GREEN and 0.
 
     Args:
         rows: (K,) of the fleet; x, y, yaw: (N,) of rear axles; ahead: (N,) from there to the front [m].
@@ -63,7 +63,7 @@ def lights_before(rows, x, y, yaw, ahead, gates, owners, closed, states, ids, sh
 
 @kernel
 def turned(moving, before, yaw, dt, turning):
-    """Yaw rates [rad/s] of rows `moving` from their yaw `before` and after a tick of `dt` [s], into `turning`."""
+    """Write yaw rates [rad/s] of rows `moving` into `turning`, from their yaw `before` and after a tick of `dt` [s]."""
     for k in range(moving.shape[0]):
         i = moving[k]
         turn = yaw[i] - before[i]

@@ -1,4 +1,4 @@
-"""Where vehicles may begin: points on the lanes of a map, away from junctions and from one another."""
+"""Recommended spawn points of vehicles: on a map's lanes, away from junctions and from one another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JITTER = 0.05  # [m] to either side, so that no two lie exactly behind one anoth
 
 
 def spawn_points(road_map: RoadMap) -> list[Any]:
-    """Transforms as they travel, in CARLA's frame."""
+    """Return the spawn points as encoded transforms, in CARLA's frame."""
     graph = lane_graph(road_map.opendrive, road_map.name)
     found: list[Any] = []
     for lane in np.flatnonzero((graph.kind == LANE_KIND["driving"]) & (graph.junction < 0)):

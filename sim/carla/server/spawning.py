@@ -1,4 +1,4 @@
-"""What is asked of a newborn actor: its attributes are read, and the place where it may stand is found."""
+"""Validate spawn requests: read an actor's attributes, and compute its place."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sim.carla.server.rpc import Refused
 from sim.datatypes.episode import SignSpec
 from sim.render.assets.sign_art import design_of
 
-COLLISION = "Spawn failed because of collision at spawn position"  # in CARLA's words, which clients look for
+COLLISION = "Spawn failed because of collision at spawn position"  # CARLA's own words, which clients search for
 SIGN = "sign"  # the body of boards
 _TYPES = {BOOL: "true or false", INT: "a whole number", FLOAT: "a finite number", COLOUR: "a colour such as 255,0,0"}
 
 
 def attributes_of(blueprint: Blueprint, told: list[list[Any]]) -> list[list[Any]]:
-    """All attributes of an actor as they travel: those that it was told, the blueprint's for the rest.
+    """Return all attributes of an actor in their encoding: the requested values, else the blueprint's defaults.
 
     Raises:
         Refused: for an attribute that the blueprint does not have, or a value that is not of its type.
@@ -52,19 +52,19 @@ def _check(blueprint: Blueprint, attribute: Attribute, value: str) -> None:
         raise Refused(f"{attribute.id} of {blueprint.id} is {value!r}; wanted {_TYPES[attribute.type]}")
 
 
-FARTHEST = 1e6  # [m] from the origin that anybody may be put; float32 has steps of 6 cm there
+FARTHEST = 1e6  # [m] largest coordinate of a place; float32 has steps of 6 cm there
 
 
 def truth_of(value: str) -> bool:
-    """Whether a BOOL attribute is set."""
+    """Return whether a BOOL attribute is set."""
     return value.lower() in ("true", "1")
 
 
 def place_from(place: list[Any]) -> list[list[float]]:
-    """A transform in floats.
+    """Return a transform in floats.
 
     Raises:
-        Refused: for what is not six numbers, or beyond FARTHEST.
+        Refused: for anything but six numbers below FARTHEST.
     """
     numbers = [[float(v) for v in part] for part in place]
     if [len(part) for part in numbers] != [3, 3] or not all(abs(v) < FARTHEST for part in numbers for v in part):
@@ -73,7 +73,7 @@ def place_from(place: list[Any]) -> list[list[float]]:
 
 
 def sign_of(body: str, values: dict[str, str]) -> tuple[SignDesign, float] | None:
-    """What a board's attributes paint, and how worn it is; None for other bodies.
+    """Return the design of a board from its attributes, and its weathering; None for other bodies.
 
     Raises:
         Refused: for words that no sign has.
@@ -90,7 +90,7 @@ def sign_of(body: str, values: dict[str, str]) -> tuple[SignDesign, float] | Non
 
 
 def row_of(fleet: Bodies, body: str, values: dict[str, str], sign: tuple[SignDesign, float] | None) -> int:
-    """Row of a new body with a blueprint's attributes; `sign` as `sign_of` gives it."""
+    """Return the row of a new body with a blueprint's attributes; `sign` comes from `sign_of`."""
     if sign is None:
         return fleet.add(body, appearance_from(values["color"]))
     face, wear = sign
@@ -98,10 +98,10 @@ def row_of(fleet: Bodies, body: str, values: dict[str, str], sign: tuple[SignDes
 
 
 def appearance_from(colour: str) -> int:
-    """Packed 0xRRGGBB of a colour as CARLA writes it, such as "255,0,0".
+    """Return packed 0xRRGGBB of a colour in CARLA's notation, such as "255,0,0".
 
     Raises:
-        Refused: for what is no colour.
+        Refused: for an invalid colour.
     """
     try:
         red, green, blue = (int(v) for v in colour.split(","))
@@ -113,9 +113,9 @@ def appearance_from(colour: str) -> int:
 
 
 def nudged(place: list[Any], most: float, number: int) -> list[Any]:
-    """A place a little to one side, by chance that a number decides: which birth on its map this is.
+    """Return a place moved a little to one side, pseudo-randomly by `number`, the count of spawns on the map.
 
-    Agents that ask whether somebody is ahead at an angle of more than 0 degrees do not see who is exactly ahead.
+    Agents that search for actors ahead at an angle of more than 0 degrees miss one that is exactly ahead.
     """
     share = ((number * 2654435761) & 0xFFFF) / 0xFFFF  # Knuth's multiplicative hash
     offset = most * (share + 0.2) / 1.2 * (1.0 if number % 2 else -1.0)

@@ -1,4 +1,4 @@
-"""The speed limit wherever somebody drives, looked up on the lanes of a map."""
+"""Speed limits by position, looked up on the lanes of a map."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NEAR = 2  # cells from a lane where its limit still holds
 
 
 class SpeedLimits:
-    """Limits of a map's driving lanes by place.
+    """The speed limits of a map's driving lanes by position.
 
     Args:
         graph: the lanes.
@@ -23,7 +23,7 @@ class SpeedLimits:
         points, limits = graph.points[drives, :2], graph.speed_limit[drives]
         self._origin = points.min(0) - CELL if len(points) else np.zeros(2)
         shape = np.ceil(((points.max(0) if len(points) else self._origin) + CELL - self._origin) / CELL).astype(int) + 1
-        # the mean of a cell's lanes; beside them the same, and farther off what holds where a map says nothing
+        # the mean of a cell's lanes; near them the same, and farther off the default of maps without limits
         total, count = np.zeros(shape), np.zeros(shape)
         at = tuple(((points - self._origin) / CELL).astype(int).T)
         np.add.at(total, at, limits)
@@ -33,14 +33,14 @@ class SpeedLimits:
         self._limit = np.where(count > 0, total / np.maximum(count, 1.0), DEFAULT_LIMIT).astype(np.float32)
 
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """(K,) [m/s] at places of the world frame (K,) [m]."""
+        """Return (K,) [m/s] at positions in the world frame (K,) [m]."""
         i = np.clip(((x - self._origin[0]) / CELL).astype(int), 0, self._limit.shape[0] - 1)
         j = np.clip(((y - self._origin[1]) / CELL).astype(int), 0, self._limit.shape[1] - 1)
         return self._limit[i, j]
 
 
 def _spread(total: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums and counts of cells, where those without any have what the eight cells around them have together."""
+    """Return sums and counts of cells; a cell without any gets those of its eight neighbours together."""
     sums = []
     for values in (total, count):
         wide = np.pad(values, 1)

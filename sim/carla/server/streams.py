@@ -1,6 +1,6 @@
-"""The streaming port: whoever connects names a stream and is then sent its frames, each with its length before it.
+"""The streaming port: a reader names a stream, then receives its frames, each after its length.
 
-A reader that is too slow loses the oldest of the frames that wait for it, which is counted, and holds up nobody.
+A slow reader loses the oldest of its waiting frames, which are counted, and delays no other reader.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from typing import cast
 
 WAITING = 8  # frames that wait for a slow reader at most
 BUFFERED = 1 << 20  # [bytes] handed to the socket before a reader counts as slow
-STALL_TIMEOUT = 0.25  # [s] that a tick waits for whoever has just asked for a stream's token and has not subscribed yet
-MOST_EXPECTED = 256  # tokens of one stream that are waited for at once
-MOST_ALIASES = 65536  # so many clients may have come since one whose reader comes a second time
-CATCHING_UP = 20  # frames that a reader has had, of a sensor's, while it may be stopped at any moment
+STALL_TIMEOUT = 0.25  # [s] that a tick waits for clients that have a stream's token and have not subscribed yet
+MOST_EXPECTED = 256  # expected readers of one stream at once
+MOST_ALIASES = 65536  # other numbers that are remembered: so many clients may come before an earlier one's reader cannot reconnect
+CATCHING_UP = 20  # frames of a sensor during which a reader is young: it may be stopped at any moment
 GRACE = 0.0004  # [s] that a young reader has for a frame before its client goes on
 LINGER = 30.0  # [s] that readers of a stream that has ended stay connected
 _LENGTH = struct.Struct("<I")
 
 
 class Stream:
-    """The readers of one stream, and those who are on their way."""
+    """The readers of one stream, present and expected."""
 
     def __init__(self) -> None:
         self.sessions: set[Session] = set()
         self.promised: deque[float] = deque(
             maxlen=MOST_EXPECTED
-        )  # when tokens were given that nobody has come with yet
+        )  # when tokens were given whose readers have not come yet
 
     def forget(self, now: float) -> None:
-        """Whoever has not come in time has changed its mind."""
+        """Drop expected readers that have not come within STALL_TIMEOUT."""
         while self.promised and self.promised[0] + STALL_TIMEOUT <= now:
             self.promised.popleft()
 
@@ -41,7 +41,7 @@ class Streams:
     """All streams of a server.
 
     Attributes:
-        sent: frames that were given to readers; dropped: those of them that slow readers have lost.
+        sent: frames given to readers; dropped: those of them that slow readers lost.
     """
 
     def __init__(self) -> None:
@@ -49,21 +49,21 @@ class Streams:
         self._aliases: dict[int, int] = {}  # other numbers of streams -> their own
         self._next = 1
         self._arrived = asyncio.Event()
-        self._awaited: set[Stream] = set()  # those that have promised
+        self._awaited: set[Stream] = set()  # those that expect readers
         self.sent = self.dropped = 0
-        self.young = False  # whether a frame was sent to a young reader since this was last looked at
+        self.young = False  # whether a frame was sent to a young reader since `digest`
 
     def open(self) -> int:
-        """Id of a new stream."""
+        """Return the id of a new stream."""
         number, self._next = self._next, self._next + 1
         self._streams[number] = Stream()
         return number
 
     def alias(self, number: int) -> int:
-        """A new number by which a stream can be asked for, too; of those the latest MOST_ALIASES are known.
+        """Return another number for a stream; the latest MOST_ALIASES of these are valid.
 
-        A client keeps its readers by their numbers. One that gives up a reader of snapshots for another of the same
-        number may end the new one in place of the old one, and then crashes.
+        A client keeps its readers by their numbers. One that replaces a reader of snapshots by another of the same
+        number may end the new one instead of the old one, and then crashes.
         """
         other, self._next = self._next, self._next + 1
         self._aliases[other] = number
@@ -75,10 +75,10 @@ class Streams:
         return self._streams.get(self._aliases.get(number, number))
 
     def close(self, number: int) -> None:
-        """End a stream: its readers hear nothing more, and close by themselves what their clients have stopped.
+        """End a stream: its readers receive nothing more, and close by themselves when their clients stop them.
 
-        A client's reader whose socket is closed under it connects again, and crashes its process if it is stopped in
-        that moment; so sockets are closed here only once nobody can be stopping any longer.
+        A client's reader connects again when its socket closes, and crashes its process if it is stopped in that
+        moment; so the server closes sockets only after LINGER, when no client can be stopping them any longer.
         """
         stream = self._streams.pop(number, None)
         if stream is None:
@@ -105,7 +105,7 @@ class Streams:
         return len(self._streams)
 
     def listens(self, number: int) -> bool:
-        """Whether anybody reads the stream, or is about to."""
+        """Return whether a stream has a reader, or expects one."""
         stream = self._streams.get(number)
         if stream is None:
             return False
@@ -114,7 +114,7 @@ class Streams:
         return bool(stream.sessions or stream.promised)
 
     def promise(self, number: int) -> None:
-        """Somebody has been given the stream's token and will come."""
+        """Expect one more reader of a stream: a client was given its token."""
         if (stream := self._find(number)) is not None:
             now = asyncio.get_running_loop().time()
             stream.forget(now)
@@ -122,9 +122,9 @@ class Streams:
             self._awaited.add(stream)
 
     async def settle(self) -> None:
-        """Wait, PATIENCE at most, until whoever has a token by now reads: a client's `listen()` returns before that."""
+        """Wait, STALL_TIMEOUT at most, for the expected readers: a client's `listen()` returns before they come."""
         loop = asyncio.get_running_loop()
-        asked = loop.time()  # who is given a token later has to wait for the next tick
+        asked = loop.time()  # a reader whose token is newer has to wait for the next tick
         while True:
             now = loop.time()
             for stream in tuple(self._awaited):
@@ -146,7 +146,7 @@ class Streams:
         return bool(self._awaited)
 
     def send(self, number: int, frame: bytes) -> None:
-        """Give a frame to all readers of a stream."""
+        """Send a frame to all readers of a stream."""
         stream = self._streams.get(number)
         if stream is None or not stream.sessions:
             return
@@ -159,16 +159,16 @@ class Streams:
                 self.young = True
 
     async def digest(self) -> None:
-        """Give young readers time for their frames.
+        """Give young readers time to read their frames.
 
-        A client that stops a reader which is in the middle of a frame may take the half of it for a whole one, and end
-        over it; and who listens for a tick or two stops right after the answer to the tick.
+        A client that stops a reader in the middle of a frame may take the half frame for a whole one, and crash; and a
+        client that listens for a tick or two stops right after the answer to the tick.
         """
         self.young = False
         await asyncio.sleep(GRACE)
 
     def joined(self, number: int, session: Session) -> bool:
-        """A reader has come; False where there is no such stream."""
+        """Add a reader to a stream; returns False where there is no such stream."""
         stream = self._find(number)
         if stream is None:
             return False
@@ -181,29 +181,29 @@ class Streams:
         return True
 
     def left(self, number: int, session: Session) -> None:
-        """A reader has gone."""
+        """Remove a reader from a stream."""
         if (stream := self._find(number)) is not None:
             stream.sessions.discard(session)
 
 
 class Session(asyncio.Protocol):
-    """One reader's connection."""
+    """The connection of one reader."""
 
     def __init__(self, streams: Streams) -> None:
         self._streams, self._stream = streams, 0
-        self.sent = 0  # frames, up to YOUNG
+        self.sent = 0  # frames, up to CATCHING_UP
         self._begin = b""
         self._waiting: deque[bytes] = deque()
         self._slow = False
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A socket is there; which stream it wants comes next."""
+        """Accept a socket; the number of its stream comes next."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=BUFFERED)
 
     def data_received(self, data: bytes) -> None:
-        """Four bytes name the stream; a client says nothing after that."""
+        """Read the four bytes that name the stream; a client sends nothing after them."""
         if self._stream or self._transport is None:
             return
         self._begin += data
@@ -213,7 +213,7 @@ class Session(asyncio.Protocol):
                 self._streams.dismiss(self)
 
     def send(self, framed: bytes) -> None:
-        """Write a frame with its length, or let it wait where the reader is slow."""
+        """Write a frame with its length, or queue it where the reader is slow."""
         if self._transport is None or self._transport.is_closing():
             return
         if self._slow:
@@ -225,22 +225,22 @@ class Session(asyncio.Protocol):
             self._transport.write(framed)
 
     def pause_writing(self) -> None:
-        """The reader does not keep up."""
+        """Mark the reader as slow."""
         self._slow = True
 
     def resume_writing(self) -> None:
-        """The reader has caught up: whatever waits goes out."""
+        """Send the queued frames of a reader that has caught up."""
         self._slow = False
         while self._waiting and not self._slow:
             self.send(self._waiting.popleft())
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The reader has gone."""
+        """Remove the reader."""
         self._streams.left(self._stream, self)
         self._transport = None
         self._waiting.clear()
 
     def end(self) -> None:
-        """Let the reader go; what it has not read by now it never will."""
+        """Close the connection; unread frames are lost."""
         if self._transport is not None:
             self._transport.abort()

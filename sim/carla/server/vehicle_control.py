@@ -1,4 +1,4 @@
-"""Vehicle physics on a served world: masses, wheels, and the pedals for a wanted acceleration."""
+"""Vehicle physics of a served world: masses, wheels, and Ackermann control as pedals."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 from sim.carla.server.actors import Actor
 
 MASS = {"car": 1500.0, "van": 2400.0, "truck": 9000.0, "bicycle": 90.0, "walker": 75.0}  # [kg]
-RADIUS = {"bicycle": 0.34, "truck": 0.5}  # [m] of a wheel; 0.33 where nothing is said
+RADIUS = {"bicycle": 0.34, "truck": 0.5}  # [m] of a wheel; 0.33 for other bodies
 FINAL_RATIO = 4.0  # between the only gear and the wheels
 
 
 def mass_of(actor: Actor) -> float:
-    """What an actor weighs [kg]."""
+    """Return the mass of an actor [kg]."""
     return float(actor.facts.get("mass", MASS.get(actor.body, 20.0)))
 
 
 def pedals_for(fleet: Any, row: int, control: list[float], dt: float) -> None:
-    """Set pedals and wheel of a row to what Ackermann control asks for in a tick of `dt` [s]."""
+    """Set pedals and steer of a row to reach an Ackermann control in a tick of `dt` [s]."""
     steer, _, speed, acceleration, _ = control
     vehicle = fleet.bodies[row]
     now = float(fleet.world.speed[0, row])

@@ -1,4 +1,4 @@
-"""Walker control on a served world: speed and direction of a step."""
+"""Walker control of a served world: step walkers by their speed and direction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def walk(world: Any, delta: float) -> None:
-    """Move everybody on who walks, by `delta` [s]; nobody walks into anybody."""
+    """Step all walkers by `delta` [s]; a walker stops before it touches another body."""
     for number in world.walking:
         actor = world.table.by_id[number]
         (dx, dy, _), speed, _ = actor.facts["walk"]
@@ -19,7 +19,7 @@ def walk(world: Any, delta: float) -> None:
         before = float(arrays.x[0, row]), float(arrays.y[0, row])
         within = world.fleet.met(row) >= 0
         yaw, faced, middle = math.atan2(-dy, dx), float(arrays.yaw[0, row]), float(world.fleet.middle[row])
-        # it turns about its middle, not about what would be its rear axle
+        # it turns about its middle, not about its nominal rear axle
         arrays.x[0, row] += middle * (math.cos(faced) - math.cos(yaw))
         arrays.y[0, row] += middle * (math.sin(faced) - math.sin(yaw))
         arrays.yaw[0, row] = yaw

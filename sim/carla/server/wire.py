@@ -1,4 +1,4 @@
-"""CARLA's structs as msgpack has them, tokens of streams, and the records of a snapshot, byte for byte.
+"""CARLA's wire format: structs as msgpack arrays, stream tokens, and the binary records of a snapshot.
 
 Structs travel as arrays in the order of their fields, so here they are plain lists: a location is [x, y, z] and a
 transform [[x, y, z], [pitch, yaw, roll]], in CARLA's left-handed frame with degrees.
@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-VERSION = "0.9.16"  # of CARLA, whose numbers and structs these are
+VERSION = "0.9.16"  # of CARLA's protocol
 WORLD_STREAM = 1  # id of the stream of snapshots
 
-# What stands before the measurement in every frame of every stream.
+# The header before the measurement in every frame of every stream.
 _HEADER = struct.Struct("<QQd6f")
 _SNAPSHOT = struct.Struct("<QdfiiiI")
 MAP_CHANGED, LIGHTS_CHANGED = 1, 2  # bits of a snapshot's state
-# Numbers of the kinds of sensors in 0.9.16.
+# CARLA 0.9.16's numbers of sensor types.
 SENSOR_NUMBER: dict[str, int] = {
     "collision": 0, "depth": 1, "gnss": 4, "imu": 5, "obstacle": 7, "radar": 9, "semantic_lidar": 10, "lidar": 11,
     "rgb": 13, "semantic": 14, "instance": 15, "world": 17,
@@ -38,7 +38,7 @@ _COMMON = [
     ("id", "<u4"), ("state", "u1"), ("location", "<f4", 3), ("rotation", "<f4", 3), ("velocity", "<f4", 3),
     ("turning", "<f4", 3), ("acceleration", "<f4", 3),
 ]  # fmt: skip
-_UNION, _RECORD = 65, 119  # bytes before what depends on the kind of actor, and of a whole record
+_UNION, _RECORD = 65, 119  # bytes before the part that depends on the type of actor, and of a whole record
 
 
 def _record(union: list[Any]) -> np.dtype:
@@ -52,17 +52,17 @@ def _record(union: list[Any]) -> np.dtype:
     })  # fmt: skip
 
 
-# One actor in a snapshot: the same bytes, by the names of whichever kind of actor it is.
+# One actor in a snapshot: the same bytes, by the field names of each type of actor.
 VEHICLE_RECORD, LIGHT_RECORD, WALKER_RECORD = _record(_VEHICLE), _record(_LIGHT), _record(_WALKER)
 ACTIVE = 1
-FLOAT32 = 3e38  # greatest number that a client's floats hold, about
+FLOAT32 = 3e38  # largest number of a client's float32, about
 
 
 def alike(told: Any, usual: Any) -> bool:
-    """Whether what a client has told is of the type of what is usual there: a finite number for a number, a list alike.
+    """Return whether a client's value has the type of `usual`: a finite number for a number, a list of the same layout.
 
-    What one client tells is told to others, who end over a bool that should be a number.  Lists of lists within others
-    may be of any length (a curve, the wheels), if each is like the first one.
+    Other clients receive the values of one client, and crash over a bool that should be a number.  Lists of lists
+    within others may be of any length (a curve, the wheels), if each is like the first one.
     """
     if isinstance(usual, list):
         return isinstance(told, list) and len(told) == len(usual) and all(map(_alike_within, told, usual))
@@ -80,32 +80,32 @@ def _alike_within(told: Any, usual: Any) -> bool:
 
 
 def value(result: Any) -> list[Any]:
-    """A `Response<T>` that went well."""
+    """Return a `Response<T>` of success."""
     return [[1, result]]
 
 
 def refusal(why: str) -> list[Any]:
-    """A `Response<T>` that went wrong: the client raises RuntimeError(why)."""
+    """Return a `Response<T>` of failure: the client raises RuntimeError(why)."""
     return [[0, [why]]]
 
 
 def done() -> list[Any]:
-    """A `Response<void>` that went well."""
+    """Return a `Response<void>` of success."""
     return [[False]]
 
 
 def undone(why: str) -> list[Any]:
-    """A `Response<void>` that went wrong."""
+    """Return a `Response<void>` of failure."""
     return [[True, [why]]]
 
 
 def token(stream: int, port: int) -> bytes:
-    """What a client needs to subscribe to a stream, 24 bytes; the address is left open: the host it is connected to."""
+    """Return a stream's token for subscribing, 24 bytes; the address is left open: the host of the RPC connection."""
     return struct.pack("<IHBB16x", stream, port, 1, 0)
 
 
 def header(number: int, frame: int, elapsed: float, place: tuple[float, ...] = (0.0,) * 6) -> bytes:
-    """The 48 bytes before a measurement.
+    """Return the 48 bytes before a measurement.
 
     Args:
         number: see SENSOR_NUMBER. elapsed: simulated time [s].
@@ -117,10 +117,10 @@ def header(number: int, frame: int, elapsed: float, place: tuple[float, ...] = (
 def snapshot(
     frame: int, elapsed: float, episode: int, wall: float, delta: float, state: int, records: bytes
 ) -> bytes:  # fmt: skip
-    """A frame of the world's stream.
+    """Return a frame of the world's stream.
 
     Args:
-        elapsed, delta: simulated time, and how much of it the last tick took [s]; wall: seconds of a real clock.
+        elapsed, delta: simulated time, and the length of the last tick [s]; wall: seconds of a real clock.
         state: MAP_CHANGED and LIGHTS_CHANGED. records: of all actors, end to end.
     """
     about = _SNAPSHOT.pack(episode, wall, delta, 0, 0, 0, state)

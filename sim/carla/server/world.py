@@ -1,4 +1,4 @@
-"""A served world: one map, its actors and its weather, which a tick moves on and tells all readers about."""
+"""The served world: a map with its actors and weather; a tick steps it and sends all measurements."""
 
 from __future__ import annotations
 
@@ -33,22 +33,23 @@ from sim.road.graph.lane_graph import lane_graph
 from sim.road.map.map_batch import MapBatch
 from sim.road.opendrive.reader import text_for_carla
 
-REAL_TIME = 0.05  # [s] of a tick where the server ticks by itself and nobody has said how long one is
+REAL_TIME = 0.05  # [s] of a tick where no client has set its length
 SETTINGS: list[Any] = [False, False, [False], True, 0.01, 10, 0.0, False, 3000.0, 2000.0, True]
-SYNCHRONOUS, NO_RENDERING, DELTA, SUBSTEPPING = 0, 1, 2, 3  # places in the settings
-LOOKED_UP = 5  # ticks between two looks at a vehicle's speed limit
+SYNCHRONOUS, NO_RENDERING, DELTA, SUBSTEPPING = 0, 1, 2, 3  # indices into the settings
+LOOKED_UP = 5  # ticks between two look-ups of a vehicle's speed limit
 
 
 class ServedWorld:
-    """Everything that a server holds about its world.
+    """The state of a server's world.
 
     Args:
-        road_map: what it begins with.
+        road_map: the first map.
         streams: where measurements go; port: of those streams.
 
     Attributes:
-        contacts: of this tick: who, whom (NOBODY for scenery), the impulse upon who [N s] in CARLA's frame.
-        drawings: of clients, those whose time is not over.
+        contacts: of this tick: actor, other actor (NO_ACTOR for scenery), the impulse upon the first [N s] in CARLA's
+            frame.
+        drawings: of clients, unless expired.
         before_tick, after_tick: called in every tick with the world, before bodies move and once they have.
     """
 
@@ -67,7 +68,7 @@ class ServedWorld:
 
     # --------------------------------------------------------------------------------------------------- map
     def load(self, road_map: RoadMap) -> None:
-        """Begin anew on a map: nobody is left, the clock goes on."""
+        """Start a new episode on a map: all actors are destroyed, and frame numbers and ids go on."""
         text = text_for_carla(road_map.opendrive, road_map.name)
         if self.recording is not None:
             self.recording.close()
@@ -84,13 +85,13 @@ class ServedWorld:
         self.weather = [float(v) for v in Weather().array()]
         self._rows_of = -1
         self._limit_rows = np.zeros(0, np.int64)
-        self.ackermann: set[int] = set()  # ids of those who are driven so; who keeps a speed; who walks
+        self.ackermann: set[int] = set()  # ids of vehicles under Ackermann control; with constant speed; of walkers
         self.constant: set[int] = set()
         self.walking: set[int] = set()
         self.drawings: list[Drawing] = []
         self.contacts: list[tuple[int, int, list[float]]] = []
         self._news |= wire.MAP_CHANGED
-        self._first_id = self._next_id  # ids go on over all maps, and chance begins anew on each
+        self._first_id = self._next_id  # ids go on over all maps; spawn jitter begins anew on each
         self.spectator = self._admit("spectator", [], NO_ACTOR)
         graph = lane_graph(road_map.opendrive, road_map.name)
         self.lights = lights_of(graph, self.maps.arrays.scenery, self._admit, self.table)
@@ -98,14 +99,14 @@ class ServedWorld:
         self.set_weather(self.weather)
 
     def set_weather(self, weather: list[float]) -> None:
-        """CARLA's fourteen numbers, in the order of WEATHER_FIELDS."""
+        """Set CARLA's fourteen weather numbers, in the order of WEATHER_FIELDS."""
         if len(weather) != 14 or not all(math.isfinite(v) for v in weather):
             raise Refused(f"the weather is {weather}; wanted 14 finite numbers")
         self.weather = [float(v) for v in weather]
         self.fleet.world.weather[0] = self.weather
 
     def sketch(self, drawing: Drawing) -> None:
-        """Keep one more drawing, in place of the oldest one where there are too many."""
+        """Add a drawing, in place of the oldest one where there are too many."""
         self.drawings.append(drawing)
         del self.drawings[:-MOST]
         if self.recording is not None:
@@ -113,7 +114,7 @@ class ServedWorld:
 
     # ------------------------------------------------------------------------------------------------- actors
     def actor(self, number: Any) -> Actor:
-        """The actor of an id.
+        """Return the actor of an id.
 
         Raises:
             Refused: where there is none.
@@ -124,23 +125,27 @@ class ServedWorld:
         return found
 
     def was_born(self, number: Any) -> bool:
-        """Whether an id is or was somebody's."""
+        """Return whether an actor of this id exists or has existed."""
         return type(number) is int and 0 < number < self._next_id
 
     @property
     def births(self) -> int:
-        """How many there have been."""
+        """The number of actors spawned so far."""
         return self._next_id - 1
 
     def body(self, number: Any) -> Actor:
-        """The actor of an id, which has a body."""
+        """Return the actor of an id, which must have a body.
+
+        Raises:
+            Refused: where there is none, or it has no body.
+        """
         actor = self.actor(number)
         if actor.row == NO_ROW:
             raise Refused(f"actor {number} is a {actor.type}, which has no body")
         return actor
 
     def _admit(self, kind: str, attributes: list[list[Any]], parent: int, number: int = 0) -> Actor:
-        """A new actor without a body; `attributes` as they travel."""
+        """Add a new actor without a body; `attributes` in their encoding."""
         described = [number, kind, attributes]
         actor = Actor(self._next_id, kind, {a[0]: a[2] for a in attributes}, described, parent)
         self._next_id += 1
@@ -148,13 +153,13 @@ class ServedWorld:
         return actor
 
     def spawn(self, description: list[Any], place: list[Any], parent: int = NO_ACTOR, rigid: bool = True) -> Actor:
-        """A new actor of a blueprint.
+        """Spawn an actor of a blueprint.
 
         Args:
             description: ActorDescription; place: Transform, relative to the parent if there is one.
 
         Raises:
-            Refused: for an unknown blueprint or parent, or where something stands already.
+            Refused: for an unknown blueprint or parent, or where the place is occupied.
         """
         number, kind, attributes = description
         if not wire.alike([number, kind], [0, ""]):
@@ -187,10 +192,10 @@ class ServedWorld:
         return actor
 
     def _birthplace(self, blueprint: Blueprint, values: dict[str, str], place: list[Any], parent: int) -> list[Any]:
-        """Where in the world an actor will stand.
+        """Return the spawn place of an actor, in the world.
 
         Raises:
-            Refused: where a vehicle or a walker would stand within somebody else, or within scenery.
+            Refused: where a vehicle or a walker would overlap another body or scenery.
         """
         if parent != NO_ACTOR:
             return composed(self.place_of(self.actor(parent)), place)
@@ -211,12 +216,12 @@ class ServedWorld:
         world = self.fleet.world
         length, width, height = (float(a[0, actor.row]) for a in (world.length, world.width, world.height))
         actor.box = [[0.0, 0.0, height / 2], [length / 2, width / 2, height / 2], [0.0, 0.0, 0.0], actor.id]
-        if actor.parent != NO_ACTOR:  # whoever is carried is moved by its carrier, through whatever is in the way
+        if actor.parent != NO_ACTOR:  # an attached body follows its parent, through any obstacle
             self.fleet.set_physical(actor.row, False)
             self.fleet.solid[actor.row] = False
 
     def destroy(self, number: int) -> bool:
-        """Take an actor away; its children stay where they are then. False where there is no such actor."""
+        """Destroy an actor; its children stay where they are. Returns False where there is no such actor."""
         actor = self.table.by_id.get(number)
         if actor is None or actor is self.spectator or actor.type.startswith("traffic."):
             return False
@@ -238,7 +243,7 @@ class ServedWorld:
             self.streams.close(actor.stream)
 
     def place_of(self, actor: Actor) -> list[Any]:
-        """Where an actor is in the world, as it travels."""
+        """Return the transform of an actor in the world, in its encoding."""
         if actor.row != NO_ROW:
             at, yaw, _ = self.fleet.places(np.array([actor.row]))
             return [at[0].tolist(), [0.0, float(yaw[0]), 0.0]]
@@ -247,10 +252,10 @@ class ServedWorld:
         return actor.place
 
     def put(self, actor: Actor, place: list[Any]) -> None:
-        """Teleport an actor, whoever it is; whoever is carried keeps that place relative to its carrier.
+        """Teleport an actor; an attached one takes the place relative to its parent.
 
         Raises:
-            Refused: for what is no place.
+            Refused: for an invalid place.
         """
         actor.place = place_from(place)
         if actor.row != NO_ROW and actor.parent == NO_ACTOR:
@@ -261,22 +266,22 @@ class ServedWorld:
     # --------------------------------------------------------------------------------------------------- time
     @property
     def synchronous(self) -> bool:
-        """Whether time waits for a client."""
+        """Whether the world ticks on a client's request only."""
         return bool(self.settings[SYNCHRONOUS])
 
     @property
     def step_length(self) -> float:
-        """How long a tick is [s]."""
+        """The length of a tick [s]."""
         fixed = self.settings[DELTA]
         return float(fixed[1]) if fixed[0] and fixed[1] > 0.0 else REAL_TIME
 
     def _substeps(self) -> int:
-        """Steps of physics in a tick, as the settings have them."""
+        """Return the physics steps of a tick, from the settings."""
         substepping, longest, most = self.settings[SUBSTEPPING : SUBSTEPPING + 3]
         return max(1, min(int(most), math.ceil(self.delta / longest - 1e-6))) if substepping and longest > 0.0 else 1
 
     def tick(self, delta: float | None = None) -> int:
-        """Move on, and tell everybody; returns the number of the frame."""
+        """Step the world, and send all measurements; returns the number of the frame."""
         self.delta = self.step_length if delta is None else delta
         for call in self.before_tick:
             call(self)
@@ -316,7 +321,7 @@ class ServedWorld:
             self.fleet.world.speed[0, actor.row] = actor.facts["constant"]
 
     def _after_moving(self) -> None:
-        """Who has met whom, by their ids; and whoever is carried follows."""
+        """Move attached bodies along, and list the contacts of the tick by actor ids."""
         self._keep_constant()
         self._lists()
         for actor in self._riders:
@@ -327,7 +332,7 @@ class ServedWorld:
                 self._meet(owner[i], owner.get(j), speed)
 
     def _follow(self, actor: Actor) -> None:
-        """Put a body where its carrier has it."""
+        """Put an attached body to its place on its parent."""
         carrier = self.actor(actor.parent)
         self.fleet.put(actor.row, composed(self.place_of(carrier), actor.place))
         if carrier.row != NO_ROW:
@@ -358,14 +363,14 @@ class ServedWorld:
         return self._sensors
 
     def owners(self) -> np.ndarray:
-        """(N,) uint32, the actor in every row of the fleet; 0 for none."""
+        """Return (N,) uint32, the actor in every row of the fleet; 0 for none."""
         self._lists()
         out = np.zeros(self.fleet.world.kind.shape[1], np.uint32)
         out[self._body_rows] = self._body_ids
         return out
 
     def _lists(self) -> None:
-        """Who has a body and who measures: looked up again when somebody was born or died."""
+        """Cache the lists of bodies and sensors; refreshed after a spawn or a destroy."""
         if self._rows_of == self.table.changes:
             return
         actors = list(self.table.by_id.values())
@@ -380,7 +385,7 @@ class ServedWorld:
         self._riders = [a for a in bodies if a.parent != NO_ACTOR]
         self._carried = [(self.table.index[a.id], a) for a in actors if a.row == NO_ROW and a.parent != NO_ACTOR]
         for a in actors:
-            if a.row == NO_ROW and a.parent == NO_ACTOR:  # whoever stands by itself moves only when it is put somewhere
+            if a.row == NO_ROW and a.parent == NO_ACTOR:  # it moves only when `put` moves it
                 self._write_place(a)
         self._rows_of, self._told = self.table.changes, -1
 
@@ -411,7 +416,7 @@ class ServedWorld:
         self.table.vehicles["location"][n], self.table.vehicles["rotation"][n] = actor.place
 
     def _write_traffic(self, records: np.ndarray, rows: np.ndarray, here: np.ndarray) -> None:
-        """What the road tells vehicles: the limit, and the light that they stand before."""
+        """Write the speed limit of vehicles, and the traffic light that they stand before."""
         world = self.fleet.world
         if len(self._limit_rows) != len(rows) or self.frame % LOOKED_UP == 0 or (self._limit_rows != rows).any():
             self._limits, self._limit_rows = self.limits.at(world.x[0, rows], world.y[0, rows]) * 3.6, rows
@@ -424,5 +429,5 @@ class ServedWorld:
         records["light_state"][here], records["light_id"][here], records["has_light"][here] = shown, number, number > 0
 
     def new_records(self) -> None:
-        """Write the records of everybody as they are, without a tick."""
+        """Write the records of all actors as they are, without a tick."""
         self._write_records()

@@ -1,1 +1,1 @@
-"""Assets of the renderer: textures, figures, meshes, signs."""
+"""Assets of the renderer: textures, figures of pedestrians and cyclists, meshes, sign art."""

@@ -1,8 +1,9 @@
-"""Pens of the atlas: boxes, discs and grain on pictures of texels, and a picture's next coarser level.
+"""Drawing primitives for textures: boxes, polygons, discs, grain, and the next mip level of a picture.
 
 A texel is RGB and a class in its fourth byte: a hole, plain, painted in the object's own colour, a window that may be
-lit at night, a lamp that is.  Classes do not average, so a coarser level takes the most common class of its four texels
-and the mean colour of those that carry it.  Places in a picture are shares of its width and height, from the top left.
+lit at night, a lamp that is lit at night.  Classes cannot be averaged, so a coarser level takes the most common class
+of its four texels and the mean colour of those that have it.  Places in a picture are shares of its width and height,
+from the top left.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Texel = tuple[int, int, int, int]
 
 
 def blank(width: int, height: int, fill: Texel) -> Picture:
-    """A picture of one texel's colour and class."""
+    """A picture filled with the colour and class of one texel."""
     picture = np.empty((height, width, 4), np.uint8)
     picture[:] = fill
     return picture
@@ -37,14 +38,14 @@ def poly(p: Picture, points: list[tuple[float, float]], colour: Texel) -> None:
 
 
 def disc(p: Picture, x: float, y: float, rx: float, ry: float, colour: Texel) -> None:
-    """Fill an ellipse that stands upright."""
+    """Fill an axis-aligned ellipse."""
     h, w = p.shape[:2]
     axes = (max(1, round(rx * w)), max(1, round(ry * h)))
     cv2.ellipse(p, (round(x * w), round(y * h)), axes, 0, 0, 360, colour, -1)
 
 
 def grain(p: Picture, rng: np.random.Generator, amount: float, blur: int = 1) -> None:
-    """Vary the brightness of a picture."""
+    """Add noise to the brightness of a picture."""
     noise: np.ndarray = rng.standard_normal(p.shape[:2]).astype(np.float32)
     if blur > 1:
         noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), blur, borderType=cv2.BORDER_REFLECT))
@@ -59,21 +60,21 @@ def shade_rows(p: Picture, top: float, bottom: float) -> None:
 
 
 def coarser(p: Picture, thin: bool = False) -> Picture:
-    """The next coarser level: most common class of four texels, mean colour of those that have it.
+    """The next coarser mip level: most common class of four texels, mean colour of those that have it.
 
     Args:
-        thin: a hole needs three of the four, so that limbs and tubes do not vanish.
+        thin: a hole needs three of the four texels, so that limbs and tubes do not vanish.
     """
     four = np.stack([p[0::2, 0::2], p[0::2, 1::2], p[1::2, 0::2], p[1::2, 1::2]])
     classes = four[..., 3]
     votes = np.stack([(classes == c).sum(0, dtype=np.uint8) for c in range(5)])
-    # lamps and windows are small, and must outlive the distance
+    # lamps and windows are small and must stay visible in coarse levels
     votes[LAMP] += votes[LAMP] > 0
     votes[WINDOW] += votes[WINDOW] > 1
     if thin:
         votes[HOLE] -= votes[HOLE] == 2
     chosen, most = np.zeros(votes.shape[1:], np.uint8), votes[0]
-    for c in range(1, 5):  # the first of the largest, as argmax has it, in a fifth of its time
+    for c in range(1, 5):  # the first maximum, as argmax, in a fifth of its time
         chosen[votes[c] > most] = c
         most = np.maximum(most, votes[c])
     belongs = classes == chosen

@@ -1,7 +1,7 @@
-"""Walkers and cyclists: jointed figures of limbs, drawn from all sides for the atlas.
+"""Pictures of pedestrians and cyclists: jointed figures of limbs, drawn from all sides for the texture atlas.
 
-Cards that turn to the camera wear these pictures, and which one follows from the angle at which a figure is seen.  So a
-figure is drawn once per side, pose and outfit, without perspective, and turns in steps.  Limbs are tapered rods between
+Billboards that face the camera show these pictures; the angle at which a figure is seen selects one.  A figure is
+therefore drawn once per side, pose and outfit, without perspective, and turns in steps.  Limbs are tapered rods between
 two joints, drawn from the farthest to the nearest, darker at their edges.  A figure's frame: x forward, y left, z up
 from the ground [m]; its paint is that of the object (clothes, and the frame of a bicycle).
 """
@@ -20,10 +20,10 @@ from sim.render.assets.texel import HOLE, LAMP, PAINT, PLAIN
 from sim.render.assets.variants import OUTFITS, PEDALS, POSES, RIDER_SIDES, WALKER_SIDES
 
 WALKER_SIZE, RIDER_SIZE = (0.96, 1.75), (1.86, 1.70)  # metres that a picture covers, across and up
-_FINE = 1  # figures are drawn so many doublings larger
-_SHADES = ((1.0, 0.70), (0.74, 0.90), (0.40, 1.0))  # parts of a rod's thickness, and how bright each is
+_FINE = 1  # figures are drawn 2**_FINE times larger and averaged down
+_SHADES = ((1.0, 0.70), (0.74, 0.90), (0.40, 1.0))  # parts of a rod's thickness, and brightness of each
 _FLAT = ((1.0, 1.0),)
-_TUBE = 0.03  # rods no thicker are of one brightness [m]
+_TUBE = 0.03  # [m] thickness up to which a rod has a single brightness
 _SHOE: Texel = (44, 40, 38, PLAIN)
 _TYRE: Texel = (30, 30, 32, PLAIN)
 _STEEL: Texel = (150, 152, 156, PLAIN)
@@ -37,10 +37,10 @@ Place = tuple[float, float, float]
 
 
 class Limb(NamedTuple):
-    """A limb: from joint to joint [m], how thick it is at each (radius) [m], and its colour.
+    """A limb: its two joints [m], its radius at each [m], and its colour.
 
     Args:
-        sort: added to its distance when what hides what is decided: negative brings it forward [m].
+        sort: added to its distance in the drawing order: negative brings it forward [m].
     """
 
     begin: Place
@@ -52,7 +52,7 @@ class Limb(NamedTuple):
 
 
 def figure(rods: list[Limb], turn: float, width: int, height: int, size: tuple[float, float]) -> Picture:
-    """A picture (height, width, 4) of a figure whose heading is turned clockwise from the line of sight.
+    """Draw a figure, its heading turned clockwise from the line of sight; returns (height, width, 4).
 
     Args:
         turn: 0 shows the back, pi / 2 a figure that goes to the right, pi the front [rad].
@@ -80,7 +80,7 @@ def figure(rods: list[Limb], turn: float, width: int, height: int, size: tuple[f
 
 def _rod(p: Picture, begin: tuple[float, float], end: tuple[float, float], thick: float, thin: float,
          colour: Texel) -> None:  # fmt: skip
-    """Two discs and what lies between them, in pixels."""
+    """Draw a tapered rod: two discs and the area between them, in pixels."""
     (x0, y0), (x1, y1) = begin, end
     cv2.circle(p, (round(x0), round(y0)), max(1, round(thick)), colour, -1)
     cv2.circle(p, (round(x1), round(y1)), max(1, round(thin)), colour, -1)
@@ -95,7 +95,7 @@ def _rod(p: Picture, begin: tuple[float, float], end: tuple[float, float], thick
 # ------------------------------------------------------------------------------------------------------- walkers
 def _leg(side: float, knee: tuple[float, float], ankle: tuple[float, float], toe: float, colours: tuple[Texel, Texel],
          bare: bool) -> list[Limb]:  # fmt: skip
-    """A leg from hip to toes; knee and ankle are x and z, toe is how far the foot's tip is above the heel [m]."""
+    """A leg from hip to toes; knee and ankle: x and z; toe: height of the foot's tip above the heel [m]."""
     y = 0.095 * side
     hip, knee_at, ankle_at = (0.0, y, 0.92), (knee[0], y, knee[1]), (ankle[0], y * 0.9, ankle[1])
     thigh, shin = colours
@@ -109,7 +109,7 @@ def _leg(side: float, knee: tuple[float, float], ankle: tuple[float, float], toe
 
 
 def _arm(side: float, elbow: float, hand: float, sleeve: Texel, lower: Texel, skin: Texel) -> list[Limb]:
-    """An arm from the shoulder; elbow and hand are how far forward they are [m]."""
+    """An arm from the shoulder; elbow and hand: their forward positions [m]."""
     y = 0.225 * side
     shoulder, elbow_at = (0.0, y * 0.92, 1.40), (elbow, y * 1.12, 1.13)
     hand_at = (hand, y * 1.08, 0.90 + 0.3 * abs(hand))
@@ -120,7 +120,7 @@ def _arm(side: float, elbow: float, hand: float, sleeve: Texel, lower: Texel, sk
 
 
 def walker(outfit: int, pose: int) -> list[Limb]:
-    """Somebody 1.75 m tall.
+    """The limbs of a pedestrian 1.75 m tall.
 
     Args:
         outfit: 0 a jacket and jeans, 1 a long coat and long hair, 2 a shirt, shorts and a bag on the back.
@@ -166,7 +166,7 @@ def _bend(hip: Place, foot: Place, thigh: float, shin: float) -> Place:
 
 
 def _wheel(x: float) -> list[Limb]:
-    """A ring of short rods, and its spokes; the axle is 0.34 m up."""
+    """A wheel: a ring of short rods, and its spokes; the axle is 0.34 m up."""
     turn = np.linspace(0, 2 * math.pi, 33)
     rim = [(x + 0.32 * math.cos(t), 0.0, 0.34 + 0.32 * math.sin(t)) for t in turn]
     spokes = [Limb((x, 0.0, 0.34), rim[k], 0.004, 0.004, _STEEL) for k in range(0, 32, 4)]
@@ -174,7 +174,7 @@ def _wheel(x: float) -> list[Limb]:
 
 
 def _bicycle() -> list[Limb]:
-    """Wheels, frame and lamps, 1.8 m long."""
+    """A bicycle: wheels, frame and lamps, 1.8 m long."""
     crank, saddle, head = (-0.05, 0.0, 0.30), (-0.23, 0.0, 0.86), (0.36, 0.0, 0.82)
     rear, front, bar = (-0.55, 0.0, 0.34), (0.55, 0.0, 0.34), (0.36, 0.0, 0.98)
     frame = [(crank, saddle), (saddle, head), (crank, head), (crank, rear), (saddle, rear)]
@@ -189,7 +189,7 @@ def _bicycle() -> list[Limb]:
 
 
 def rider(phase: int) -> list[Limb]:
-    """A bicycle with somebody on it, 1.7 m up to the helmet; phase 1 has the other pedal ahead."""
+    """The limbs of a cyclist on a bicycle, 1.7 m up to the helmet; phase 1 has the other pedal ahead."""
     rods, skin = _bicycle(), _SKIN[0]
     for s in (-1, 1):
         hip, shoulder, hand = (-0.20, 0.085 * s, 0.97), (0.12, 0.16 * s, 1.38), (0.33, 0.26 * s, 1.01)
@@ -214,29 +214,29 @@ def rider(phase: int) -> list[Limb]:
 
 
 def side_of(turn: int, sides: int) -> tuple[int, bool]:
-    """The drawn side that shows turn `turn` of `sides`, and whether it is to be mirrored."""
+    """The drawn side for turn `turn` of `sides`, and whether it must be mirrored."""
     return (turn, False) if 2 * turn <= sides else (sides - turn, True)
 
 
 def walker_name(outfit: int, pose: int, turn: int) -> tuple[str, bool]:
-    """Name of a walker's picture, and whether it is to be mirrored: then the other leg is ahead."""
+    """Name of a walker's picture, and whether it must be mirrored; a mirrored one has the other leg ahead."""
     side, mirrored = side_of(turn, WALKER_SIDES)
     return f"walker_{outfit}_{(0, 3, 2, 1)[pose] if mirrored else pose}_{side}", mirrored
 
 
 def rider_name(phase: int, turn: int) -> tuple[str, bool]:
-    """As `walker_name`, of a cyclist."""
+    """As `walker_name`, for a cyclist."""
     side, mirrored = side_of(turn, RIDER_SIDES)
     return f"bicycle_{phase ^ 1 if mirrored else phase}_{side}", mirrored
 
 
 def draw_walker(outfit: int, pose: int, side: int) -> Picture:
-    """A walker's picture, 64 x 128."""
+    """Draw a walker's picture, 64 x 128."""
     return figure(walker(outfit, pose), 2 * math.pi * side / WALKER_SIDES, 64, 128, WALKER_SIZE)
 
 
 def draw_rider(phase: int, side: int) -> Picture:
-    """A cyclist's picture, 128 x 128."""
+    """Draw a cyclist's picture, 128 x 128."""
     return figure(rider(phase), 2 * math.pi * side / RIDER_SIDES, 128, 128, RIDER_SIZE)
 
 

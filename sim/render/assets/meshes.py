@@ -1,8 +1,8 @@
-"""What objects are made of: convex faces in a unit box that is scaled to each object's length, width and height.
+"""Meshes of actors and scenery: convex faces in a unit box, scaled to each object's length, width and height.
 
-Box frame: x forward and y left from -1/2 to 1/2, z up from 0 to 1.  A face has up to four corners and, apart from them,
-a frame for its texture: an origin and two edges, s to the right and t downwards as seen from outside.  Keeping the two
-apart lets a trapezoid or a triangle cut its outline from an unsheared texture.
+Box frame: x forward and y left from -1/2 to 1/2, z up from 0 to 1.  A face has up to four corners and, independent of
+them, a frame for its texture: an origin and two edges, s to the right and t downwards as seen from outside.  With
+separate frames a trapezoid or a triangle cuts its outline from an unsheared texture.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ Face = tuple[list[float], tuple[int, int]]  # a row of Meshes.shape and one of M
 
 
 class Meshes(NamedTuple):
-    """Every kind's faces as flat arrays.
+    """The faces of every kind of object as flat arrays.
 
     Args:
-        shape: (Q, 23) float32: four corners, the texture's origin and two edges (x, y, z each); then how many metres
+        shape: (Q, 23) float32: four corners, the texture's origin and two edges (x, y, z each); then the metres that
             one repeat of the texture covers along s and t, 0 where the texture is stretched once over its frame.
         what: (Q, 2) int32: texture, flags.
-        start: (kinds, most variants + 1) int32: faces of kind k in variant v (`objects.variant_of`) are start[k, v] ..
-            start[k, v + 1].
-        reach: (kinds,) float32: farther than this an object of the kind is not drawn [m].
+        start: (kinds, most variants + 1) int32: faces of kind k in variant v (`sim.render.objects.variant_of`) are
+            start[k, v] .. start[k, v + 1].
+        reach: (kinds,) float32: distance beyond which an object of the kind is not drawn [m].
     """
 
     shape: np.ndarray
@@ -56,7 +56,7 @@ def _face(texture: str, corners: list[Point], frame: tuple[Point, Point, Point] 
     """One face; corners run top left, top right, bottom right, bottom left as seen from outside.
 
     Args:
-        frame: the corners top left, top right and bottom left of the texture; those of the face when not given.
+        frame: the corners top left, top right and bottom left of the texture; default: those of the face.
     """
     a, b, d = frame or (corners[0], corners[1], corners[3])
     edges = [*a, *(q - p for p, q in zip(a, b)), *(q - p for p, q in zip(a, d))]
@@ -65,7 +65,7 @@ def _face(texture: str, corners: list[Point], frame: tuple[Point, Point, Point] 
 
 def _sides(texture: str, x0: float, x1: float, z0: float, z1: float, y: float = 0.5,
            metres: tuple[float, float] = (0.0, 0.0)) -> list[Face]:  # fmt: skip
-    """Upright faces on both sides between x0 (rear) and x1 (front); the right one wears the mirrored texture."""
+    """Upright faces on both sides between x0 (rear) and x1 (front); the right one has the mirrored texture."""
     left: list[Point] = [(x1, y, z1), (x0, y, z1), (x0, y, z0), (x1, y, z0)]
     right: list[Point] = [(x0, -y, z1), (x1, -y, z1), (x1, -y, z0), (x0, -y, z0)]
     mirror = (right[1], right[0], right[2])
@@ -141,7 +141,7 @@ def _building(style: int) -> list[Face]:
 
 
 def _house(style: int) -> list[Face]:
-    """Walls to 0.58 of the height, then a gable roof whose ridge runs along x and whose eaves stand out."""
+    """A house: walls to 0.58 of the height, then a gable roof with its ridge along x and overhanging eaves."""
     eave, roof, out = 0.58, f"roof_{style}", 0.55
     low = eave - 0.05
     gable_front: list[Point] = [(0.5, 0, 1), (0.5, 0, 1), (0.5, 0.5, eave), (0.5, -0.5, eave)]
@@ -158,13 +158,13 @@ def _house(style: int) -> list[Face]:
 
 
 def _tree(style: int) -> list[Face]:
-    """One picture that turns to the camera: a tree looks alike from everywhere."""
+    """A tree: one billboard that faces the camera; trees look alike from all sides."""
     corners: list[Point] = [(0, 0.5, 1), (0, -0.5, 1), (0, -0.5, 0), (0, 0.5, 0)]
     return [_face(f"tree_{style}", corners, flags=FACING | TWO_SIDED)]
 
 
 def _lamp() -> list[Face]:
-    """A pole at the centre and an arm ahead (the box's x) with the head at its end."""
+    """A street lamp: a pole at the centre and an arm ahead (the box's x) with the head at its end."""
     pole: list[Point] = [(0, 0.5, 1), (0, -0.5, 1), (0, -0.5, 0), (0, 0.5, 0)]
     arm: list[Point] = [(0, 0.0, 1), (0.5, 0.0, 1), (0.5, 0.0, 0.985), (0, 0.0, 0.985)]
     head: list[Point] = [(0.36, 0.0, 0.992), (0.62, 0.0, 0.992), (0.62, 0.0, 0.96), (0.36, 0.0, 0.96)]
@@ -183,7 +183,7 @@ def _fence() -> list[Face]:
 
 
 def _card(name: str, mirrored: bool, half: float) -> list[Face]:
-    """A picture that turns to the camera, `half` the object's width to each side."""
+    """A billboard that faces the camera; half: its half width over the object's width."""
     left, right = (0.0, half), (0.0, -half)
     corners: list[Point] = [(*left, 1), (*right, 1), (*right, 0), (*left, 0)]
     if not mirrored:
@@ -192,19 +192,21 @@ def _card(name: str, mirrored: bool, half: float) -> list[Face]:
 
 
 def _bicycle(variant: int) -> list[Face]:
-    """A cyclist from one of RIDER_SIDES sides, in one of PEDALS phases."""
+    """A cyclist seen from one of RIDER_SIDES sides, in one of PEDALS phases."""
     return _card(*rider_name(*divmod(variant, RIDER_SIDES)), RIDER_SIZE[0] / 2 / BODIES["bicycle"].width)
 
 
 def _walker(variant: int) -> list[Face]:
-    """A walker from one of WALKER_SIDES sides, in one of POSES and OUTFITS."""
+    """A pedestrian seen from one of WALKER_SIDES sides, in one of POSES and OUTFITS."""
     dressed, turn = divmod(variant, WALKER_SIDES)
     return _card(*walker_name(*divmod(dressed, POSES), turn), WALKER_SIZE[0] / 2 / BODIES["walker"].width)
 
 
 def _light() -> list[Face]:
-    """A traffic light: a pole at the centre, before it a plate with the housing; `sim.render.traffic_lights` lights
-    its lamps."""
+    """A traffic light: a pole at the centre, before it a plate with the housing.
+
+    `sim.render.traffic_lights` draws its lit lamps.
+    """
     pole: list[Point] = [(0, 0.07, 0.97), (0, -0.07, 0.97), (0, -0.07, 0), (0, 0.07, 0)]
     x0, x1, tip, z0, z1 = 0.1, LAMP_AHEAD, 0.5, HEAD_FROM + 0.02, 0.985
     below: list[Point] = [(x0, 0.28, z0), (x0, -0.28, z0), (x1, -0.28, z0), (x1, 0.28, z0)]
@@ -225,7 +227,7 @@ def _light() -> list[Face]:
 
 
 def _barrier() -> list[Face]:
-    """A boom across the lane, with a skirt of rods, on a housing at its right end."""
+    """A closed barrier: a boom across the lane, with a skirt of rods, on a housing at its right end."""
     low, high, x, inner = 0.68, 0.95, 0.1, -0.443
     skirt: list[Point] = [(0, inner, low), (0, 0.5, low), (0, 0.5, 0.2), (0, inner, 0.2)]
     return [
@@ -238,14 +240,14 @@ def _barrier() -> list[Face]:
 
 
 def _raised_barrier() -> list[Face]:
-    """The same housing with its boom upright."""
+    """An open barrier: the same housing with its boom upright."""
     foot, low, y = 0.262, 0.2, 0.75
     boom: list[Point] = [(0, y, 1), (0, -y, 1), (0, -y, low), (0, y, low)]
     return [_face("raised_boom", boom, flags=FACING | TWO_SIDED | THIN), *_post(-0.5, 0.5, foot)]
 
 
 def _post(right: float, left: float, top: float) -> list[Face]:
-    """A barrier's housing between two shares of its width, up to a share of its height."""
+    """The housing of a barrier, between two shares of its width and up to a share of its height."""
     faces = []
     for x, a, b in ((0.5, right, left), (-0.5, left, right)):
         faces.append(_face("boom_post", [(x, a, top), (x, b, top), (x, b, 0), (x, a, 0)]))
@@ -256,7 +258,7 @@ def _post(right: float, left: float, top: float) -> list[Face]:
 
 @functools.lru_cache(maxsize=1)
 def meshes() -> Meshes:
-    """The faces of every kind, in its VARIANTS or in STYLES of them."""
+    """Build the faces of every kind, in its VARIANTS or else in STYLES variants."""
     makers = {
         "car": lambda style: _car(), "van": lambda style: _van(), "truck": lambda style: _truck(),
         "building": _building, "house": _house, "tree": _tree,

@@ -1,6 +1,6 @@
-"""The pictures of signs: how they are painted and worn.
+"""Paint the pictures of signs: text boards, stop, yield and speed-limit signs, with weathering.
 
-A board holds any words, wrapped onto one to four lines at the largest size that fits; traffic signs have their own
+A board shows any text, wrapped onto one to four lines at the largest size that fits; traffic signs have their own
 shapes.  Letters are the DejaVu fonts that matplotlib ships.
 """
 
@@ -24,7 +24,7 @@ from sim.render.assets.texel import HOLE, PLAIN
 Colour = tuple[int, int, int]
 
 FONTS: tuple[str, ...] = ("plain", "narrow", "serif")
-# Ground and letters of a board.
+# Background and letter colour of a board.
 BOARD_COLOURS: dict[str, tuple[Colour, Colour]] = {
     "orange": ((240, 128, 28), (18, 16, 14)), "white": ((236, 237, 234), (16, 17, 20)),
     "yellow": ((246, 200, 24), (18, 17, 14)), "green": ((0, 104, 68), (240, 242, 240)),
@@ -32,15 +32,15 @@ BOARD_COLOURS: dict[str, tuple[Colour, Colour]] = {
 }  # fmt: skip
 LEAST_LETTER = 0.17  # [m] height of the smallest capital that is painted
 MARGIN = 0.11  # [m] from a board's edge to its letters
-PATTERNS = 16  # places where dirt and scratches may be
+PATTERNS = 16  # patterns of dirt and scratches
 
-_FINE, _BOARD_FINE = 400, 240  # [px/m] of the canvas that pictures are averaged down from: of traffic signs, of boards
-_EM = 100  # [px] at which letters are measured
+_FINE, _BOARD_FINE = 400, 240  # [px/m] of the canvas that is averaged down to the picture: traffic signs, boards
+_EM = 100  # [px] font size at which letters are measured
 _CAPITAL = 0.73  # height of a capital over the size of DejaVu's letters
-_PITCH = 1.12  # from line to line, in sizes
-_SIZES = {"stop": 0.43, "speed": 0.52}  # of the letters of traffic signs, over the panel's height
-_SQUEEZE = 0.70  # width of the narrow font over the plain one's
-_STRETCH = 1.30  # letters grow so much taller where a board has room
+_PITCH = 1.12  # distance between lines over the letter size
+_SIZES = {"stop": 0.43, "speed": 0.52}  # letter size of traffic signs over the panel's height
+_SQUEEZE = 0.70  # width of the narrow font over the width of the plain font
+_STRETCH = 1.30  # greatest vertical stretch of letters where a board has room
 _RED, _WHITE, _BLACK = (186, 24, 30), (238, 239, 236), (18, 18, 20)
 _DIRT = np.array([86, 74, 56], np.float32)
 _RUST = np.array([112, 62, 34], np.float32)
@@ -59,13 +59,13 @@ def _font(font: str, size: int) -> Any:
 
 
 def _width(text: str, font: str) -> float:
-    """Width of a line over the size of its letters."""
+    """Width of a line of text over its letter size."""
     return float(_font(font, _EM).getlength(text)) / _EM * (_SQUEEZE if font == "narrow" else 1.0)
 
 
 @functools.lru_cache(maxsize=512)
 def wrapped(text: str, font: str) -> tuple[tuple[str, ...], float]:
-    """The lines of a board's text and the size of its letters [m]: the largest that fits, at most LINES lines."""
+    """The lines of a board's text and the letter size [m]: the largest that fits, in at most LINES lines."""
     wide, tall, _ = PANELS["text"]
     words = text.split()
     best: tuple[tuple[str, ...], float] = ((text,), 0.0)
@@ -81,7 +81,7 @@ def wrapped(text: str, font: str) -> tuple[tuple[str, ...], float]:
 
 
 def letter_height(face: SignDesign) -> float:
-    """Height of the capitals on a sign [m]; a yield sign has none and is told by its shape, half as high as it is."""
+    """Height of the capitals on a sign [m]; half the panel's height for a yield sign, known by its shape alone."""
     kind = face.kind.partition("_")[0]
     if kind == "text":
         return _CAPITAL * wrapped(face.text, face.font)[1]
@@ -89,10 +89,10 @@ def letter_height(face: SignDesign) -> float:
 
 
 def check_text(text: Any, font: str = "plain") -> str:
-    """Return `text`, with single spaces, if a board can carry it in this font.
+    """Check that a board can carry `text` in this font; return it with single spaces.
 
     Raises:
-        ValueError: one sentence: it is no text, empty, has characters that the font lacks, or is too long.
+        ValueError: one sentence: the text is not a string, empty, has characters that the font lacks, or is too long.
     """
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f'{text!r} are no words for a board; wanted text in quotes, such as "ROAD WORK"')
@@ -114,7 +114,7 @@ def check_text(text: Any, font: str = "plain") -> str:
 
 def _letters(canvas: np.ndarray, lines: Sequence[str], font: str, size: float, colour: Colour,
              stretch: float = 1.0, centre: float = 0.5) -> None:  # fmt: skip
-    """Write centred lines; size [px] of the letters, `centre` of the whole as a fraction of the canvas's height."""
+    """Draw centred lines of text; size: of the letters [px]; centre: of the block, over the canvas's height."""
     from PIL import Image, ImageDraw
 
     height, width = canvas.shape[:2]
@@ -134,7 +134,7 @@ def _letters(canvas: np.ndarray, lines: Sequence[str], font: str, size: float, c
 
 # -------------------------------------------------------------------------------------------------------- painting
 def _shape(height: int, width: int, points: Sequence[tuple[float, float]], inset: float = 0.0) -> np.ndarray:
-    """(H, W) bool: inside a polygon of fractions of the canvas, drawn inwards by `inset` [px]."""
+    """(H, W) bool: inside a polygon given in fractions of the canvas, shrunk by `inset` [px]."""
     mask = np.zeros((height, width), np.uint8)
     cv2.fillPoly(mask, [np.array([(x * width, y * height) for x, y in points], np.float32).round().astype(np.int32)], 1)
     if inset <= 0:
@@ -194,7 +194,7 @@ def _speed(face: SignDesign, height: int, width: int) -> tuple[np.ndarray, np.nd
 
 @functools.lru_cache(maxsize=128)
 def paint_sign(face: SignDesign) -> Picture:
-    """A new sign: (H, W, 4) uint8, RGB and class, sides powers of two; the last 128 are remembered."""
+    """Paint a new sign: (H, W, 4) uint8, RGB and class, sides powers of two; the last 128 are cached."""
     wide, tall, _ = face.panel
     fine = _BOARD_FINE if face.kind == "text" else _FINE
     height, width = round(tall * fine), round(wide * fine)
@@ -209,16 +209,16 @@ def paint_sign(face: SignDesign) -> Picture:
 
 
 def _soft(rng: np.random.Generator, shape: tuple[int, int], across: float, down: float) -> np.ndarray:
-    """Noise in 0..1, smooth over so many texels."""
+    """Noise in 0..1, smooth over `across` and `down` texels."""
     noise = cv2.GaussianBlur(rng.standard_normal(shape).astype(np.float32), (0, 0), sigmaX=across, sigmaY=down)
     return np.asarray(np.clip(0.5 + 0.28 * noise / (noise.std() + 1e-6), 0.0, 1.0))
 
 
 def weathered(face: SignDesign, wear: float, pattern: int) -> Picture:
-    """A sign as painted, faded, dirty, scratched and rusty.
+    """Paint a sign with weathering: faded, dirty, scratched and rusty.
 
     Args:
-        weathering: 0 (new) to 1; pattern: where, 0 to PATTERNS - 1.
+        wear: 0 (new) to 1; pattern: of dirt and scratches, 0 to PATTERNS - 1.
     """
     new = paint_sign(face)
     if wear <= 0:
@@ -250,7 +250,7 @@ def weathered(face: SignDesign, wear: float, pattern: int) -> Picture:
 
 
 def design_of(spec: SignSpec) -> SignDesign:
-    """What is painted on a sign.
+    """The design of a sign spec: kind, text, colour and font, checked.
 
     Raises:
         ValueError: one sentence with the sign's name, what was found and the known words.

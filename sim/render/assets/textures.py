@@ -1,4 +1,4 @@
-"""The atlas: every picture that faces of objects wear, drawn once with OpenCV and laid out with its mip levels.
+"""Texture atlas: all textures of objects, drawn once with OpenCV and stored with their mip levels.
 
 All sides are powers of two, so that wrapping is a bit mask.
 """
@@ -36,7 +36,7 @@ class Atlas(NamedTuple):
 
 
 def _wheel(p: Picture, x: float, y: float, r: float, aspect: float) -> None:
-    """A wheel and its arch; r in fractions of the height, aspect = metres of width over metres of height."""
+    """A wheel and its arch; r: fraction of the height; aspect: metres of width over metres of height."""
     rx = r / aspect
     disc(p, x, y, rx * 1.22, r * 1.22, (14, 14, 15, PLAIN))
     disc(p, x, y, rx, r, (30, 30, 32, PLAIN))
@@ -207,7 +207,7 @@ def _truck_rear(rng: np.random.Generator) -> Picture:
 
 
 def _facade(rng: np.random.Generator, style: int) -> Picture:
-    """Four by four windows of a wall; the wall itself takes the building's colour."""
+    """A wall with four by four windows; the wall takes the building's colour."""
     p = blank(128, 128, (206, 206, 206, PAINT))
     if style == 0:  # brick
         for row in range(32):
@@ -261,7 +261,7 @@ def _house_wall(rng: np.random.Generator, door: bool) -> Picture:
 
 
 def _leaves(rng: np.random.Generator, p: Picture, blobs: np.ndarray, tone: float) -> None:
-    """Heap leafy discs, darker below and inside; rows of `blobs` are x, y, radius in fractions of the width."""
+    """Draw overlapping leafy discs, darker below and inside; `blobs`: rows of x, y, radius over the width."""
     h, w = p.shape[:2]
     for x, y, r in blobs[np.argsort(blobs[:, 1])[::-1]]:
         light = tone * (1.16 - 0.5 * y) + rng.normal(0, 0.05)
@@ -307,7 +307,7 @@ def _lamp_head(rng: np.random.Generator) -> Picture:
 
 
 def _fence(rng: np.random.Generator) -> Picture:
-    """Two metres of planks."""
+    """A fence: two metres of planks."""
     p = blank(64, 32, (70, 54, 40, HOLE))
     for y in (0.2, 0.68):
         box(p, 0, y, 1, y + 0.12, (126, 100, 74, PLAIN))
@@ -318,7 +318,7 @@ def _fence(rng: np.random.Generator) -> Picture:
 
 
 def _figure(draw: Callable[..., Picture], which: tuple[int, ...], rng: np.random.Generator) -> Picture:
-    """A walker or a cyclist: nothing about them is left to chance."""
+    """A walker or a cyclist; these pictures do not use the random generator."""
     return draw(*which)
 
 
@@ -341,7 +341,7 @@ def _cone(rng: np.random.Generator) -> Picture:
 
 
 def _light_front(rng: np.random.Generator) -> Picture:
-    """A traffic light's plate with a white edge, the housing upon it and three lamps that are out."""
+    """A traffic light's plate with a white edge, the housing on it and three unlit lamps."""
     p = blank(64, 128, (222, 224, 222, PLAIN))
     box(p, 0.055, 0.028, 0.945, 0.972, (22, 23, 25, PLAIN))
     box(p, 0.22, 0.07, 0.78, 0.93, (34, 36, 38, PLAIN))
@@ -360,7 +360,7 @@ def _dark_metal(rng: np.random.Generator) -> Picture:
 
 
 def _boom(rng: np.random.Generator) -> Picture:
-    """A barrier's boom: red and white by turns."""
+    """A barrier's boom with red and white stripes."""
     p = blank(128, 32, (236, 236, 230, PLAIN))
     for i in range(4):
         box(p, i / 4, 0, i / 4 + 1 / 8, 1, (206, 26, 24, PLAIN))
@@ -369,7 +369,7 @@ def _boom(rng: np.random.Generator) -> Picture:
 
 
 def _skirt(rng: np.random.Generator) -> Picture:
-    """What hangs from a boom: rods in the boom's colours, held by a rail."""
+    """The skirt that hangs from a boom: rods in the boom's colours on a rail."""
     p = blank(128, 32, (190, 110, 106, HOLE))
     for i in range(16):
         colour = (206, 26, 24, PLAIN) if i % 4 < 2 else (236, 236, 230, PLAIN)
@@ -379,12 +379,12 @@ def _skirt(rng: np.random.Generator) -> Picture:
 
 
 def _raised_boom(rng: np.random.Generator) -> Picture:
-    """A boom that stands upright."""
+    """An upright boom."""
     return np.ascontiguousarray(cv2.rotate(_boom(rng), cv2.ROTATE_90_CLOCKWISE))
 
 
 def _boom_post(rng: np.random.Generator) -> Picture:
-    """The housing that a boom turns in: pale, with a dark foot and a bolt."""
+    """The housing of a boom: pale, with a dark foot and a bolt."""
     p = blank(32, 64, (226, 196, 60, PLAIN))
     box(p, 0, 0, 1, 0.10, (60, 60, 62, PLAIN))
     box(p, 0, 0.86, 1, 1, (52, 52, 54, PLAIN))
@@ -417,19 +417,19 @@ _PICTURES: dict[str, Callable[[np.random.Generator], Picture]] = {
     "house_door": lambda rng: _house_wall(rng, True), "house_side": lambda rng: _house_wall(rng, False),
     "tree_0": lambda rng: _tree(rng, 0), "tree_1": lambda rng: _tree(rng, 1), "tree_2": lambda rng: _tree(rng, 2),
     "pole": _pole, "lamp_head": _lamp_head, "fence": _fence,
-    # what is new stands at the end: a picture's place seeds its grain
+    # add new pictures at the end: a picture's place seeds its grain
     "cone": _cone, "light_front": _light_front, "dark_metal": _dark_metal,
     **{f"walker_{o}_{p}_{s}": functools.partial(_figure, draw_walker, (o, p, s)) for o, p, s in WALKERS},
     **{f"bicycle_{p}_{s}": functools.partial(_figure, draw_rider, (p, s)) for p, s in RIDERS},
     "boom": _boom, "skirt": _skirt, "raised_boom": _raised_boom, "boom_post": _boom_post, "ball": _ball,
 }  # fmt: skip
-_THIN = ("walker", "bicycle", "cone", "skirt", "ball")  # what would vanish in the distance
+_THIN = ("walker", "bicycle", "cone", "skirt", "ball")  # pictures that would vanish in coarse levels
 TEXTURE: dict[str, int] = {name: i for i, name in enumerate(_PICTURES)}
 
 
 @functools.lru_cache(maxsize=1)
 def atlas() -> Atlas:
-    """Draw every picture and its coarser levels; the same bytes on every call."""
+    """Draw every picture and its mip levels; the same bytes on every call."""
     texels: list[np.ndarray] = []
     starts: list[list[int]] = []
     sizes: list[tuple[int, int]] = []

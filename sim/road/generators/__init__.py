@@ -1,1 +1,1 @@
-"""Map generators: each returns an OpenDRIVE text."""
+"""Map generators: functions that return OpenDRIVE text."""

@@ -1,4 +1,4 @@
-"""What map generators share: ranges of their parameters, the check against them, straight streets, lights and signs."""
+"""Shared parts of map generators: parameter ranges and their check, straight streets, lights and signs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from sim.road.opendrive.writer import GUTTER, JunctionArm, controller, link, network, road, section, signal, street
 
 Generator = Callable[..., str]
-# Generator -> parameter -> (least, most), so that a scenario can be checked before it is drawn.
+# Generator -> parameter -> (least, most), so that a scenario can be checked before an episode is drawn from it.
 _COMMON: dict[str, tuple[float, float]] = {"arm": (15.0, 200.0), "lane_width": (2.5, 5.0), "radius": (5.0, 25.0)}
 _WIDTH = (2.75, 4.0)
 EAST, NORTH, WEST, SOUTH = 0.0, 0.5 * math.pi, math.pi, -0.5 * math.pi  # headings of roads [rad]
-JUNCTIONS = 100_000  # ids of junctions begin here, those of connecting roads at a tenth
+JUNCTIONS = 100_000  # ids of junctions begin here, ids of connecting roads at a tenth of it
 MARGIN = 20.0  # [m] of world around the roads
 RANGES: dict[str, dict[str, tuple[float, float]]] = {
     "t_junction": {**_COMMON, "stem": (0.0, 400.0)},
@@ -52,7 +52,7 @@ WHOLE = frozenset({
 
 
 def checked(generator: Generator) -> Generator:
-    """The same generator, which refuses values out of its RANGES."""
+    """Wrap a generator so that it raises ValueError for values out of its RANGES."""
 
     @functools.wraps(generator)
     def refusing(**parameters: float) -> str:
@@ -63,13 +63,13 @@ def checked(generator: Generator) -> Generator:
 
 
 def check(name: str, parameters: dict[str, float] | Iterable[str]) -> None:
-    """Refuse an unknown generator, an unknown parameter or a value out of range.
+    """Raise for an unknown generator, an unknown parameter or a value out of range.
 
     Args:
         parameters: names alone, or names and values.
 
     Raises:
-        ValueError: with what is known.
+        ValueError: with the known names or the range.
     """
     if name not in RANGES:
         raise ValueError(f"unknown map generator {name!r}; known are {', '.join(sorted(RANGES))}")
@@ -101,7 +101,7 @@ def two_way_road(
     lane_width: float,
     joins: tuple[int | None, int | None],
 ) -> tuple[JunctionArm, JunctionArm]:
-    """A straight street with a lane each way between the junctions that it joins; the mouths at its two ends."""
+    """Add a straight street with a lane each way between the junctions that it joins; returns its two ends as arms."""
     element = road(root, road_id, start, [(length, 0.0)])
     for side, junction in zip(("predecessor", "successor"), joins):
         if junction is not None:
@@ -113,12 +113,12 @@ def two_way_road(
 
 
 def anticlockwise(around: list[JunctionArm]) -> list[JunctionArm]:
-    """The mouths of a T in the order in which `crossing_connections` wants them."""
+    """The arms of a T junction in the order that `crossing_connections` expects."""
     return sorted(around, key=lambda mouth: mouth.at[2] % (2.0 * math.pi))
 
 
 def add_lights(root: ET.Element, junction: int, around: list[JunctionArm]) -> None:
-    """A light at each of four mouths (anticlockwise); opposite ones have one controller."""
+    """Add a traffic light at each of four arms (anticlockwise); opposite arms share a controller."""
     made = add_signs(root, "1000001", around)
     first = 1 + len(root.findall("controller"))
     for k in (0, 1):
@@ -126,7 +126,7 @@ def add_lights(root: ET.Element, junction: int, around: list[JunctionArm]) -> No
 
 
 def add_signs(root: ET.Element, kind: str, around: list[JunctionArm]) -> list[int]:
-    """A sign or light of one type at the right-hand side of every mouth; its ids."""
+    """Add a sign or light of one type at the right-hand side of every arm; returns their ids."""
     roads = {element.get("id"): element for element in root.findall("road")}
     first = 1 + sum(1 for _ in root.iter("signal"))
     for signal_id, mouth in enumerate(around, first):

@@ -1,11 +1,14 @@
-"""Generates a main road with exits, one after another; `sim.road.graph.decision_points` reads the ways through it."""
+"""Generates a main road with several exits, one after another.
+
+`sim.road.graph.decision_points` builds the routes through it.
+"""
 
 from __future__ import annotations
 
 from sim.road.generators.base import EAST, JUNCTIONS, MARGIN, NORTH, anticlockwise, two_way_road
 from sim.road.opendrive.writer import JunctionArm, add_connections, crossing_connections, network, to_xml
 
-_CORNER = 6.0  # [m] radius of the turn into an exit along the middle of its lane: exits may be 20 m apart
+_CORNER = 6.0  # [m] radius of the turn into an exit along the middle of its lane: small, so that exits fit 20 m apart
 
 
 def exits(
@@ -19,9 +22,9 @@ def exits(
     """A straight main road from south to north with side roads on its right, one after the other.
 
     Args:
-        exits: how many side roads.
+        exits: number of side roads.
         spacing: from the middle of one to the middle of the next [m].
-        shift: by which the first gap is longer, the second shorter, the third longer again [m].
+        shift: length by which the first gap is longer, the second shorter, the third longer again [m].
         arm: length of the main road before the first side road and beyond the last [m].
         side: length of each side road [m].
         lane_width: [m].

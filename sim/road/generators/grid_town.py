@@ -35,10 +35,10 @@ def grid_town(
     lane_width: float = 3.5,
     seed: float = 0,
 ) -> str:
-    """A closed town of rectangular blocks: every lane goes on, every corner bends, crossroads have lights.
+    """A closed town of rectangular blocks: every lane continues, every corner bends, crossroads have lights.
 
-    The seed moves the streets by up to 15 % of a block and leaves some streets within the town out, never so many
-    that a crossing would have fewer than three arms.
+    The seed moves the streets by up to 15 % of a block and omits some streets within the town, but only where every
+    junction keeps at least three arms.
 
     Args:
         blocks_x, blocks_y: blocks from west to east and from south to north.
@@ -90,7 +90,7 @@ def _junction_id(node: Node) -> int:
 
 
 def _streets(nx: int, ny: int, chance: random.Random) -> list[tuple[Node, Node]]:
-    """Pairs of neighbouring corners that a street joins."""
+    """The pairs of neighbouring corners that a street joins."""
     kept = [((i, j), (i + 1, j)) for j in range(ny + 1) for i in range(nx)]
     kept += [((i, j), (i, j + 1)) for i in range(nx + 1) for j in range(ny)]
     within = [s for s in kept if 0 < s[0][1] < ny or s[0][0] != s[1][0]]
@@ -104,7 +104,7 @@ def _streets(nx: int, ny: int, chance: random.Random) -> list[tuple[Node, Node]]
 
 
 def _linked(n: int, width: float, sign: int, before: bool | None, after: bool | None) -> list[LaneStrip]:
-    """One side of a street; at a bend its lanes go on as those of equal (True) or of opposite sign (False)."""
+    """One side of a street; at a bend its lanes continue as those of equal (True) or of opposite sign (False)."""
     return [
         LaneStrip(
             s.kind, s.width, s.mark, s.change,
@@ -115,7 +115,7 @@ def _linked(n: int, width: float, sign: int, before: bool | None, after: bool | 
 
 
 def _bend(root: ET.Element, road_id: int, a: JunctionArm, b: JunctionArm) -> None:
-    """The two-way road round a corner from mouth a to mouth b."""
+    """Add the two-way road round a corner from arm a to arm b."""
     start, end = a.pose_in(1), b.pose_out(1)
     element = road(root, road_id, start, join(start, end))
     link(element, "predecessor", "road", a.road, a.contact)

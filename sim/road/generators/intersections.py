@@ -1,8 +1,8 @@
 """Generates single intersections: T junctions and crossroads.
 
-One junction in the middle of the world, with arms as straight roads that leave it, right-hand traffic, one lane each
-way with a gutter and a pavement on both sides.  Lines and arcs only: every turn is one arc whose reference line joins
-the centre lines of two arms, so connecting roads are one-way and lie to its right.
+The map has one junction in its middle, with straight roads as arms, right-hand traffic, and one lane each way with a
+gutter and a sidewalk on both sides.  It uses lines and arcs only: every turn is one arc whose reference line joins the
+centre lines of two arms, so connecting roads are one-way and lie to its right.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _T, _X = ("south", "west", "east"), ("south", "east", "north", "west")
 
 @checked
 def t_junction(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0, stem: float = 0.0) -> str:
-    """A T: a stem from the south meets a straight road from west to east.
+    """A T junction: a stem from the south meets a straight road from west to east.
 
     Args:
         arm: length of each road outside the junction [m].
         lane_width: [m].
         radius: of the right turn, along the middle of its lane [m]; left turns are a lane width wider.
-        stem: length of the stem, where it is not `arm` [m]; 0 where it is.
+        stem: length of the stem [m]; 0: it is as long as `arm`.
 
     Returns:
         OpenDRIVE text.
@@ -40,13 +40,13 @@ def t_junction(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0, 
 
 @checked
 def crossroads(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0) -> str:
-    """A crossing of four roads at right angles, without signs; parameters as for `t_junction`."""
+    """A junction of four roads at right angles, without signs; parameters as for `t_junction`."""
     return to_xml(_junction("crossroads", _X, arm, lane_width, radius)[0])
 
 
 @checked
 def crossroads_lights(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0) -> str:
-    """`crossroads` with a traffic light (1000001) on every arm; opposite arms have one controller."""
+    """`crossroads` with a traffic light (1000001) on every arm; opposite arms share a controller."""
     root, mouths = _junction("crossroads_lights", _X, arm, lane_width, radius)
     add_lights(root, _JUNCTION_ID, mouths)
     return to_xml(root)
@@ -54,7 +54,7 @@ def crossroads_lights(arm: float = 50.0, lane_width: float = 3.5, radius: float 
 
 @checked
 def crossroads_stop(arm: float = 50.0, lane_width: float = 3.5, radius: float = 9.0) -> str:
-    """`crossroads` at which everybody stops: a stop sign (206) on every arm."""
+    """`crossroads` as an all-way stop: a stop sign (206) on every arm."""
     root, mouths = _junction("crossroads_stop", _X, arm, lane_width, radius)
     add_signs(root, "206", mouths)
     return to_xml(root)
@@ -63,7 +63,10 @@ def crossroads_stop(arm: float = 50.0, lane_width: float = 3.5, radius: float = 
 def _junction(
     name: str, arms: tuple[str, ...], arm: float, lane_width: float, radius: float, stem: float = 0.0
 ) -> tuple[ET.Element, list[JunctionArm]]:
-    """One junction at the origin with the named arms, and where they meet it; `stem` is the first arm's own length."""
+    """One junction at the origin with the named arms; returns the network and the arms.
+
+    `stem` is the length of the first arm, where it is not 0.
+    """
     edge = radius + 0.5 * lane_width  # every turn's reference line is an arc of this radius
     reach = edge + arm
     root = network(name, (-reach, -max(reach, edge + stem), reach, reach))
@@ -86,7 +89,7 @@ def _junction(
 def _connecting_road(
     root: ET.Element, road_id: int, pair: tuple[int, int], arms: tuple[str, ...], edge: float, lane_width: float
 ) -> None:
-    """A one-way road from arm pair[0] to arm pair[1]; the outermost also carry the corner's gutter and pavement."""
+    """A one-way road from arm pair[0] to arm pair[1]; the outermost also have the corner's gutter and sidewalk."""
     origin, target = arms[pair[0]], arms[pair[1]]
     inwards = _HEADING[origin] + math.pi
     turn = math.remainder(_HEADING[target] - inwards, 2.0 * math.pi)
@@ -103,7 +106,7 @@ def _connecting_road(
         LaneStrip(s.kind, s.width, "none" if k == 1 else s.mark, "none", k, -k)
         for k, s in enumerate(street(1, lane_width), 1)
     ]
-    # The centre line of a road that nothing crosses from the other side goes on through the junction.
+    # The centre line of a road without an arm on its other side continues through the junction.
     section(element, strips if outermost else strips[:1], centre="broken" if straight and outermost else "none")
 
 

@@ -16,23 +16,23 @@ from sim.road.opendrive.writer import (
     to_xml,
 )
 
-_JUNCTIONS = 100_000  # ids of junctions begin here, those of connecting roads at a tenth
+_JUNCTIONS = 100_000  # ids of junctions begin here, ids of connecting roads at a tenth of it
 _RAMP = 0.25  # [rad] between a ramp and the main road
 
-_CHANGE = 35.0  # [m] over which the lane of a ramp runs into the next one
+_CHANGE = 35.0  # [m] length over which the lane of a ramp merges into the next one
 _HARD_SHOULDER = 2.0  # [m]
 
 
 def motorway_merge(lanes: float = 2, acceleration: float = 80.0, arm: float = 80.0, lane_width: float = 3.5) -> str:
-    """A one-way main road from west to east that a ramp joins from the right, 80 km/h.
+    """A one-way main road from west to east that a ramp joins from the right, with a speed limit of 80 km/h.
 
-    The ramp gets a lane of its own beside the others, over which lanes may be changed; where it ends it runs into the
-    outermost lane, so that no lane ends in nothing.
+    The ramp continues as an acceleration lane beside the others, along which lane changes are allowed. At its end that
+    lane merges into the outermost lane, so that every lane has a successor.
 
     Args:
         lanes: of the main road, 1 to 3.
-        acceleration: length of the ramp's own lane [m].
-        arm: length of the main road before and behind, and of the ramp [m].
+        acceleration: length of the acceleration lane [m].
+        arm: length of the main road before and after, and of the ramp [m].
         lane_width: [m].
     """
     n, radius = round(lanes), 80.0

@@ -18,23 +18,23 @@ def narrow_passage(
     lane_width: float = 3.5,
     signs: float = 1,
 ) -> str:
-    """A two-way street whose south side is built out, so that over a length only one car fits through.
+    """A two-way street with a narrow passage, built out from the south side, through which only one car fits.
 
-    Both lanes go on, squeezed to half the gap each.  Eastbound traffic gives way (sign 208), westbound has priority
-    (sign 308).
+    Both lanes continue, each half the gap wide.  Westbound traffic has the right of way (sign 308), eastbound traffic
+    gives way (sign 208).
 
     Args:
         passage: length of the narrow part [m].
         gap: width of the road there [m].
         arm: length of the street on either side, tapers included [m].
-        taper: length over which it narrows, and widens again [m].
+        taper: length over which the road narrows, and widens again [m].
         lane_width: elsewhere [m].
         signs: 0 leaves out the two signs.
     """
     root, element = straight_street("narrow_passage", 2.0 * arm + passage)
     stations = (arm - taper, arm, arm + passage, arm + passage + taper)
     lanes = ET.Element("lanes")
-    # The north kerb stays where it is: the middle moves north by what the northern lane loses.
+    # The north kerb stays where it is: the centre line moves north by the width that the northern lane loses.
     for record in _dip(stations, 0.0, lane_width - 0.5 * gap):
         ET.SubElement(lanes, "laneOffset", {k: f"{v:.9g}" for k, v in zip(("s", "a", "b", "c", "d"), record)})
     old = element.find("lanes")
@@ -53,7 +53,7 @@ def narrow_passage(
 
 
 def _dip(stations: tuple[float, float, float, float], usual: float, within: float) -> tuple[Width, ...]:
-    """Records of a value that goes smoothly from `usual` to `within` and back, between the four stations."""
+    """Records of a value that changes smoothly from `usual` to `within` and back, between the four stations."""
     a, b, c, d = stations
     step, length = within - usual, b - a
     down, up = 3.0 * step / length**2, -2.0 * step / length**3

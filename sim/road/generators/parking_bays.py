@@ -35,17 +35,17 @@ def parking_bays(
     short_3: float = 0,
     short_4: float = 0,
 ) -> str:
-    """A straight street whose south side has bays to park in along the kerb, cut into the pavement.
+    """A straight street whose south side has parking bays along the kerb, cut into the sidewalk.
 
     Args:
-        bays: how many, one behind the other.
+        bays: number of bays, one behind the other.
         bay: length of each, along the street [m].
         depth: width of the parking lane [m].
         arm: length of the street on either side of the bays [m].
         lane_width: [m].
-        shortest, longest: between which each bay's length is drawn [m]; 0 where that is `bay`.
+        shortest, longest: range from which each bay's length is drawn [m]; 0 stands for `bay`.
         seed: of the draw.
-        short_1, ...: 1 makes that bay too short to park in, SHORT.
+        short_1, ...: 1 gives that bay the length SHORT, too short to park in.
     """
     chance, ends = random.Random(round(seed)), sorted((shortest or bay, longest or bay))
     even = ends[0] == ends[1]
@@ -72,12 +72,12 @@ def parking_bays(
 
 
 def _other(k: int, parks: bool) -> int | None:
-    """Which lane goes on from the k-th southern one beyond the bays' ends; the parking lane has none."""
+    """The lane that continues the k-th southern one beyond the bays' ends; the parking lane has none."""
     return {1: -1, 2: None, 3: -2, 4: -3}[k] if parks else {1: -1, 2: -3, 3: -4}[k]
 
 
 def _goes_on(strip: LaneStrip, other: int | None, first: bool, last: bool) -> LaneStrip:
-    """A strip of one of three sections, linked to its neighbours."""
+    """A strip of one of three sections, linked to the lanes that it continues."""
     return LaneStrip(
         strip.kind, strip.width, strip.mark, strip.change, None if first else other, None if last else other
     )

@@ -1,7 +1,7 @@
-"""Generated road networks: functions from a few numbers to OpenDRIVE text that CARLA's parser loads unchanged.
+"""The registry of map generators: functions from a few parameters to OpenDRIVE text.
 
-This is the registry of them all.  `sim.road.opendrive.writer` says which of CARLA's traps are avoided; junction and
-road ids are apart.  OpenDRIVE 1.4, frame x east, y north.
+CARLA's parser loads the text unchanged; `sim.road.opendrive.writer` lists the traps of that parser that it avoids.
+Junction ids and road ids do not overlap.  OpenDRIVE 1.4, frame x east, y north.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from sim.road.generators.parking_bays import parking_bays
 from sim.road.generators.roundabout import roundabout
 from sim.road.generators.two_turns import two_turns
 
-# Kind of a place of decision beyond the single junction (`sim.road.graph.decision_points`) -> the generators whose
-# maps have one; of the first of them it is what a map is made for.
+# Kind of a decision point other than a single junction (`sim.road.graph.decision_points`) -> the generators whose maps
+# have one; the first of them makes maps for it.
 DECISION_POINTS: dict[str, tuple[str, ...]] = {
     "exits": ("exits",),
     "legs": ("two_turns",),
@@ -41,7 +41,7 @@ GENERATORS: dict[str, Generator] = {
 
 
 def generate(name: str, parameters: Iterable[tuple[str, float]] = ()) -> str:
-    """OpenDRIVE text of a named generator.
+    """The OpenDRIVE text of a named generator, cached.
 
     Raises:
         ValueError: for unknown names or values out of range.

@@ -1,4 +1,4 @@
-"""Generates a roundabout with four arms."""
+"""Generates a roundabout with three or four arms."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from sim.road.opendrive.writer import (
     to_xml,
 )
 
-_JUNCTIONS = 100_000  # ids of junctions begin here, those of connecting roads at a tenth
+_JUNCTIONS = 100_000  # ids of junctions begin here, ids of connecting roads at a tenth of it
 _SIGNALS = 1
 
 
 def roundabout(arms: float = 4, radius: float = 18.0, arm: float = 50.0, lane_width: float = 3.5) -> str:
-    """A one-lane ring, driven anticlockwise, that arms join and leave; who enters gives way (sign 205).
+    """A one-lane roundabout, driven anticlockwise; traffic on the ring has the right of way (sign 205 on the arms).
 
-    Every arm meets the ring in a junction of its own, with three ways: in, out, and along the ring.
+    Every arm meets the ring in a junction of its own, with three connecting roads: in, out, and along the ring.
 
     Args:
-        arms: 3 or 4.
+        arms: number of arms, 3 or 4.
         radius: of the ring along the middle of its lane [m].
         arm: length of each road outside [m].
         lane_width: [m].
@@ -64,7 +64,7 @@ def roundabout(arms: float = 4, radius: float = 18.0, arm: float = 50.0, lane_wi
 
 
 def _half_angle(inner: float, lane_width: float) -> float:
-    """Half the angle of the ring that a junction takes: as small as gives comfortable turns, at most 35 degrees."""
+    """Half the angle of the ring that a junction takes: the smallest with comfortable turns, at most 35 degrees."""
     wanted, low, high = 13.0 + lane_width, 0.05, math.radians(35.0)
     for _ in range(50):
         middle = 0.5 * (low + high)
@@ -80,7 +80,7 @@ def _on_ring(inner: float, angle: float) -> Pose:
 def _ring_junction(
     root: ET.Element, k: int, n: int, mouth: JunctionArm, where: tuple[float, float, float], lane_width: float
 ) -> None:
-    """The junction of arm k: into the ring, out of it, along it."""
+    """Add the junction of arm k: the roads into the ring, out of it and along it."""
     inner, heading, half = where
     before, after = (n + (k - 1) % n + 1, "end"), (n + k + 1, "start")
     arrives, leaves = _on_ring(inner, heading - half), _on_ring(inner, heading + half)

@@ -11,12 +11,12 @@ from sim.road.opendrive.writer import JunctionArm, add_connections, crossing_con
 def two_turns(
     arm: float = 50.0, leg: float = 50.0, side: float = 40.0, lane_width: float = 3.5, radius: float = 9.0
 ) -> str:
-    """A T whose left and right roads each lead to another T with a left and a right.
+    """A T junction whose left and right roads each lead to another T junction with a left and a right turn.
 
     Args:
         arm: length of the stem from the south [m].
         leg: length of the road between the first turn and the second, on either side [m].
-        side: length of the roads behind the second turn [m].
+        side: length of the roads after the second turn [m].
         lane_width: [m].
         radius: of every right turn along the middle of its lane [m].
     """

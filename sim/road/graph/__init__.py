@@ -1,1 +1,1 @@
-"""Road graphs: lanes, junctions, routes, sidewalks, placement."""
+"""Road graphs: lanes, junctions, routes, sidewalks, traffic light plans and the placement of actors."""

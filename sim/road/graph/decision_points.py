@@ -1,9 +1,8 @@
-"""Places of decision beyond the single junction: exits in a row, two turns, a passage, bays, a stretch of street.
+"""Decision points other than single junctions: exits in a row, two turns, a passage, bays, a stretch of street.
 
 Each is a `sim.datatypes.road_map.Junction` like any other: arms on which actors and signs stand, and routes from an
-arm, of which
-each shows a decision once its end is passed.  They are put together from the lane graph of a generated map when they
-are asked for, and no map is compiled anew for them.  World frame as in `sim.datatypes.world_state`.
+arm, each of which shows a decision once ego has passed its end.  They are built on demand from the lane graph of a
+generated map, without compiling the map again.  World frame as in `sim.datatypes.world_state`.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ from sim.road.graph.lane_graph import LaneGraph, lane_graph
 from sim.road.graph.shortest_path import LaneInterval, centreline, shortest_path
 from sim.road.opendrive.writer import Pose, advanced, shifted
 
-_ASIDE, _LINED_UP = 17.0, 2.0  # [m] before a gap at which a car leaves its lane, and is in the gap's middle
-_PLAIN = 4.0  # [m] of a street without a crosswalk that are taken for its middle
+_ASIDE, _LINED_UP = 17.0, 2.0  # [m] before a gap: there a car leaves its lane, and there it is in the gap's middle
+_PLAIN = 4.0  # [m] length of the stretch in the middle of a street without a crosswalk
 _HEADER = re.compile(r'<header [^>]*?\bname="([^"]*)"')
 _ROAD = re.compile(r'<road [^>]*?\blength="([^"]*)"')
 _ENDS = {"left then left": "southwest", "left then right": "northwest", "right then left": "northeast",
@@ -37,7 +36,7 @@ Point = tuple[float, float]
 
 
 def decision_points(road_map: RoadMap, kind: str) -> tuple[Junction, ...]:
-    """The places of a kind of PLACES that a map has: one, or none where no such generator made it."""
+    """The decision points of a kind on a map: one, or none where the map's generator makes no such kind."""
     if _generator(road_map.opendrive) not in DECISION_POINTS[kind]:
         return ()
     return (_built(road_map.opendrive, road_map.name, kind),)
@@ -45,7 +44,7 @@ def decision_points(road_map: RoadMap, kind: str) -> tuple[Junction, ...]:
 
 @functools.lru_cache(maxsize=256)
 def _generator(opendrive: str) -> str:
-    """Which generator made a map, as its header says; any word for the map of somebody else."""
+    """The name in a map's header: that of the generator that made it, or any other word for a map from elsewhere."""
     found = _HEADER.search(opendrive)
     return found[1] if found else ""
 
@@ -60,9 +59,9 @@ def _built(opendrive: str, name: str, kind: str) -> Junction:
     return _stretch(graph, opendrive, kind)
 
 
-# ----------------------------------------------------------------------------------------------- several turnings
+# ----------------------------------------------------------------------------------------------- several turns
 def _exits(graph: LaneGraph) -> Junction:
-    """The main road comes from the south; its side roads are counted from there."""
+    """A main road with exits: it starts in the south, and the side roads are numbered from there."""
     roads = _two_way_roads(graph)
     outer = {road: graph.points_of(into)[0] for road, (into, _) in roads.items() if not _before(graph, into)}
     beside = sorted((r for r in outer if math.cos(outer[r][2]) < -0.5), key=lambda r: outer[r][1])
@@ -77,13 +76,13 @@ def _exits(graph: LaneGraph) -> Junction:
 
 
 def _legs(graph: LaneGraph) -> Junction:
-    """The stem comes from the south to the origin; the roads between the turns lead away from it."""
+    """Two turns in a row: the stem leads from the south to the origin, the roads between the turns lead away."""
     roads = _two_way_roads(graph)
     names, arms = {}, {}
     for road, (into, out) in roads.items():
         x, y = graph.points_of(into)[0, :2]
         sideways = "west" if x < 0.0 else "east"
-        if _before(graph, into) and _before(graph, out):  # between two junctions: inbound is towards the second
+        if _before(graph, into) and _before(graph, out):  # between two junctions: inbound leads to the second
             lanes = sorted((into, out), key=lambda lane: -abs(graph.points_of(lane)[-1, 0]))
             arms[sideways] = _arm(graph, sideways, *lanes)
             continue
@@ -97,7 +96,7 @@ def _legs(graph: LaneGraph) -> Junction:
 
 
 def _two_way_roads(graph: LaneGraph) -> dict[int, tuple[int, int]]:
-    """Road outside junctions -> its lane from the map's edge inwards (or either, where it has no edge), its other."""
+    """Road outside junctions -> its lane from the map's edge inwards (either where it has none), the other lane."""
     found: dict[int, list[int]] = {}
     for lane in graph.lanes_of_kind("driving").tolist():
         if graph.junction[lane] < 0:
@@ -107,7 +106,7 @@ def _two_way_roads(graph: LaneGraph) -> dict[int, tuple[int, int]]:
 
 
 def _before(graph: LaneGraph, lane: int) -> bool:
-    """Whether another lane leads to this one: if none does, it begins at the map's edge."""
+    """Whether another lane leads to this one; if none does, it begins at the map's edge."""
     return len(graph.predecessors_of(lane)) > 0
 
 
@@ -138,7 +137,7 @@ def _route(line: np.ndarray, names: tuple[str, str], decision: str, begin: Point
 
 
 def _station(path: Path, point: Point) -> float:
-    """How far along a path the place nearest to a point is [m]."""
+    """The distance along a path of its place nearest to a point [m]."""
     x, y, yaw, _ = path.points.astype(np.float64).T
     k = int(np.argmin(np.hypot(x - point[0], y - point[1])))
     along = (point[0] - x[k]) * math.cos(yaw[k]) + (point[1] - y[k]) * math.sin(yaw[k])
@@ -146,7 +145,7 @@ def _station(path: Path, point: Point) -> float:
 
 
 def _place(kind: str, arms: dict[str, Arm], routes: Sequence[Route]) -> Junction:
-    """The place, its centre halfway between the first edge and the last."""
+    """The decision point, with its centre in the middle of all the places where its routes enter and leave it."""
     ends = [r.path.points[round(s / float(ROUTE_SPACING)), :2] for r in routes for s in (r.junction_in, r.junction_out)]
     middle = 0.5 * (np.min(ends, axis=0) + np.max(ends, axis=0))
     return Junction(0, kind, (float(middle[0]), float(middle[1])), arms, tuple(routes))
@@ -154,15 +153,15 @@ def _place(kind: str, arms: dict[str, Arm], routes: Sequence[Route]) -> Junction
 
 # ----------------------------------------------------------------------------------------------- a single street
 def _stretch(graph: LaneGraph, opendrive: str, kind: str) -> Junction:
-    """A stretch of a straight street from west to east: one route "straight" each way that is driven over it.
+    """A stretch of a straight street from west to east, with one route "straight" in each direction of travel over it.
 
-    A passage begins where who drives through it leaves his lane.
+    A passage begins where vehicles leave their lane to drive through it.
     """
     root = ET.fromstring(opendrive.encode())
     element = root.find("road")
     assert element is not None
     begin, end = _ends_of(element, kind)
-    around = _ASIDE if kind == "passage" else 0.0  # who waits for another to come out of a gap stands clear of his way
+    around = _ASIDE if kind == "passage" else 0.0  # a vehicle that waits at a gap stands clear of the oncoming one
     gap = [_on_road(element, s, 0.0)[:2] for s in (begin, end)]
     west, east = (_on_road(element, s, 0.0)[:2] for s in (begin - around, end + around))
     ways = {}
@@ -186,7 +185,7 @@ def _stretch(graph: LaneGraph, opendrive: str, kind: str) -> Junction:
 
 
 def _over(line: np.ndarray, origin: str, begin: Point, end: Point) -> Route:
-    """The route straight along a street, over the stretch between what lies abreast of two points."""
+    """The route straight along a street, whose junction is the stretch abreast of and between two points."""
     path, target = rounded_path(line), "east" if origin == "west" else "west"
     ahead = (line[-1] - line[0]) / np.hypot(*(line[-1] - line[0]))
     stations, along = np.arange(len(path.points)) * float(ROUTE_SPACING), (path.points[:, :2] - line[0]) @ ahead
@@ -195,15 +194,15 @@ def _over(line: np.ndarray, origin: str, begin: Point, end: Point) -> Route:
 
 
 def _halfway(route: Route) -> np.ndarray:
-    """(2,) the point in the middle of what a route is about."""
+    """(2,) the point in the middle of a route's junction."""
     return route.path.points[round(0.5 * (route.junction_in + route.junction_out) / float(ROUTE_SPACING)), :2]
 
 
 def _through(line: np.ndarray, begin: Point, end: Point, middle: np.ndarray) -> np.ndarray:
-    """The way along a straight street, on whose lane it begins and ends, through a gap that it takes in the middle.
+    """The line along a straight street that passes a gap in the gap's middle, and begins and ends in its lane.
 
-    Lanes squeezed to half a gap are too narrow for a car. It leaves its lane _ASIDE before the gap, and is back in it
-    as far behind.
+    The lanes in the gap are half the gap wide, too narrow for a car. The line leaves its lane _ASIDE before the gap,
+    and is back in it as far beyond.
     """
     ahead = (line[-1] - line[0]) / np.hypot(*(line[-1] - line[0]))
     left = np.array([-ahead[1], ahead[0]])
@@ -216,13 +215,13 @@ def _through(line: np.ndarray, begin: Point, end: Point, middle: np.ndarray) -> 
 
 
 def _parted(coming: Path, begin: float, going: Path, end: float) -> tuple[Path, Path]:
-    """What lies before `begin` of one path, so that it ends there, and what lies behind `end` of another."""
+    """The part of one path up to `begin`, resampled so that it ends there, and the part of another from `end` on."""
     inbound, outbound = coming.points[:, :2].astype(np.float64), going.points[:, :2].astype(np.float64)
     return _cut(inbound[::-1], (len(inbound) - 1) * float(ROUTE_SPACING) - begin, True), _cut(outbound, end, False)
 
 
 def _cut(line: np.ndarray, begin: float, backwards: bool) -> Path:
-    """The rest of a line (K, 2) of points ROUTE_SPACING apart from `begin` on [m]."""
+    """The part of a line (K, 2) of points ROUTE_SPACING apart from `begin` on [m]; `backwards` reverses it."""
     stations = np.arange(len(line)) * float(ROUTE_SPACING)
     kept = np.concatenate([[begin], stations[stations > begin + 1e-6]])
     part = np.column_stack([np.interp(kept, stations, line[:, k]) for k in (0, 1)])
@@ -234,7 +233,7 @@ def _cut(line: np.ndarray, begin: float, backwards: bool) -> Path:
 
 
 def _ends_of(element: ET.Element, kind: str) -> tuple[float, float]:
-    """Where along the road the stretch of a kind begins and ends [m]."""
+    """The distances along the road at which the stretch of a kind begins and ends [m]."""
     if kind == "passage":
         records = [record for lane in element.findall(".//right/lane[@id='-1']") for record in lane.findall("width")]
         least = min(range(len(records)), key=lambda i: float(records[i].get("a", "inf")))
@@ -263,15 +262,15 @@ def _on_road(element: ET.Element, s: float, t: float) -> Pose:
 
 
 def bays_of(road_map: RoadMap) -> np.ndarray:
-    """(K, 5) float64 x, y of the centre [m], yaw [rad], length, width [m] of the parking spaces, along ego's way.
+    """(K, 5) float64 x, y of the centre [m], yaw [rad], length, width [m] of the parking bays, in ego's direction.
 
-    Ego's way is that of the lane beside them. A map without parking spaces has none.
+    Ego's direction is that of the lane beside them. K is 0 for a map without parking bays.
     """
     return _bays(road_map.opendrive).copy()
 
 
 def parked_in(spec: ActorSpec, road_map: RoadMap) -> tuple[float, float, float]:
-    """Where an actor that is parked in a bay has its rear axle: x, y [m], yaw [rad].
+    """Pose of the rear axle of an actor that is parked in a bay: x, y [m], yaw [rad].
 
     Raises:
         ValueError: where the map has no such bay.
@@ -296,10 +295,10 @@ def _bays(opendrive: str) -> np.ndarray:
 
 # --------------------------------------------------------------------------------------------------- a long stem
 def extend_approach(road_map: RoadMap, junction: Junction) -> Junction:
-    """The junction of a `t_junction` whose stem is longer than its other arms, with all of the stem before it.
+    """Extend the routes of a `t_junction` with a long stem to the whole length of the stem.
 
-    Compiled junctions know REACH_IN of an arm; a sign that is to be remembered stands farther away. The stem is
-    straight, and what comes after it is as it was compiled. Any other junction is given back as it is.
+    Compiled junctions contain only REACH_IN of an arm; a sign that the driver must remember stands farther away. The
+    stem is straight, and the rest of each route stays as compiled. Any other junction is returned unchanged.
     """
     lengths = _lengths(road_map.opendrive)
     if not lengths or lengths[0] <= lengths[1]:
@@ -308,7 +307,7 @@ def extend_approach(road_map: RoadMap, junction: Junction) -> Junction:
 
 
 class _Junction:
-    """A junction as an argument that a cache does not compare: the map's digest tells it."""
+    """A junction as an argument that a cache does not compare: the map's digest identifies it."""
 
     def __init__(self, junction: Junction) -> None:
         self.junction = junction
@@ -322,7 +321,7 @@ class _Junction:
 
 @functools.lru_cache(maxsize=256)
 def _lengths(opendrive: str) -> tuple[float, ...]:
-    """The lengths of a `t_junction`'s stem and of its western arm [m], none of any other map."""
+    """The lengths of a `t_junction`'s stem and of its western arm [m]; empty for any other map."""
     if _generator(opendrive) != "t_junction":
         return ()
     return tuple(float(length) for length in _ROAD.findall(opendrive)[:2])
@@ -347,7 +346,7 @@ def _stretched(digest: str, stem: float, of: _Junction) -> Junction:
 
 
 def _prolonged(path: Path, more: int) -> Path:
-    """The path with so many points straight before its first."""
+    """The path with `more` points in a straight line before its first."""
     x, y, yaw, _ = (float(v) for v in path.points[0])
     back = -float(ROUTE_SPACING) * np.arange(more, 0, -1)
     straight = np.column_stack([x + back * math.cos(yaw), y + back * math.sin(yaw), np.full(more, yaw), 0.0 * back])

@@ -1,8 +1,8 @@
-"""From sampled lanes to junctions: arms, and routes resampled at ROUTE_SPACING.
+"""Builds junctions from sampled lanes: arms, and routes resampled at ROUTE_SPACING.
 
 A route is the inbound lane (up to REACH_IN before the junction), the connecting lanes and the outbound lane (up to
 REACH_OUT beyond it) as one line.  Its yaw and curvature come from the resampled positions, not from the file's
-headings, so that small gaps between a file's roads become small bends and never jumps.  World frame, SI.
+headings, so that small gaps between a file's roads become small bends and never jumps.  World frame, SI units.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from sim.datatypes.vocabulary import DECISION, ROUTE_SPACING
 from sim.road.opendrive.reader import Network
 
 REACH_IN = 70.0  # [m] of lane before a junction
-REACH_OUT = 50.0  # [m] of lane behind it
-_TURN = math.radians(45.0)  # a connector that turns by less goes straight on
+REACH_OUT = 50.0  # [m] of lane beyond it
+_TURN = math.radians(45.0)  # a connector that turns by less is "straight"
 _U_TURN = math.radians(150.0)
-_ROUNDINGS = (0.6, 1.0, 1.5, 2.2)  # [m] widths of the filter that rounds off kinks where roads meet, tried in turn
+_ROUNDINGS = (0.6, 1.0, 1.5, 2.2)  # [m] widths of the filter that rounds kinks where roads meet, tried in turn
 _STEEPEST = 0.14  # [rad] of yaw between neighbouring points (a radius of 3.6 m) that a car can still follow
-_FINE = 0.25  # [m] spacing at which it works
+_FINE = 0.25  # [m] point spacing of the filter
 
 
 @dataclass(frozen=True)
 class _Way:
-    """One way through a junction, before resampling: three lines (K, 2), the lanes and roads at its ends."""
+    """One way through a junction, before resampling: three lines (K, 2), the turn [rad] and the lanes at its ends."""
 
     before: np.ndarray
     inside: np.ndarray
@@ -38,7 +38,7 @@ class _Way:
 
 
 def path_from_points(points: np.ndarray) -> Path:
-    """A line (K, 2) resampled at ROUTE_SPACING from its first point on, with yaw and curvature.
+    """Resample a line (K, 2) at ROUTE_SPACING from its first point on, with yaw and curvature.
 
     The last point may be up to ROUTE_SPACING short of the line's end.
     """
@@ -54,14 +54,14 @@ def path_from_points(points: np.ndarray) -> Path:
 
 
 def _along(points: np.ndarray) -> np.ndarray:
-    """(K,) distance along a line of each of its points [m]."""
+    """(K,) distance of each point along a line [m]."""
     return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
 
 
 def _rounded(points: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """A line with its kinks rounded off, and the distance along the old line of each new point.
+    """Round the kinks of a line; returns the new line, and the distance along the old line of each new point.
 
-    A Gaussian of `width` [m] over the positions; it cuts a bend of radius R by width**2 / (2 R).
+    The filter is a Gaussian of `width` [m] over the positions; it cuts a bend of radius R by width**2 / (2 R).
     """
     along = _along(points)
     fine = np.append(np.arange(0.0, along[-1], _FINE), along[-1])
@@ -69,7 +69,7 @@ def _rounded(points: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
     reach = int(np.ceil(3.0 * width / _FINE))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) * _FINE / width) ** 2)
     weights /= weights.sum()
-    # Ends go on as they are (a point reflection), so that the first and last points stay where they were.
+    # The ends are extended by point reflection, so that the first and last points stay where they were.
     head, tail = 2.0 * line[0] - line[reach:0:-1], 2.0 * line[-1] - line[-2 : -reach - 2 : -1]
     padded = np.concatenate([head, line, tail])
     smooth = np.column_stack([np.convolve(padded[:, k], weights, "valid") for k in (0, 1)])
@@ -77,12 +77,12 @@ def _rounded(points: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rounded_path(points: np.ndarray) -> Path:
-    """A line (K, 2) as a path that a car can follow: its kinks rounded off, as on the routes of a junction."""
+    """Make a line (K, 2) a path that a car can follow: its kinks are rounded, as on the routes of a junction."""
     return _drivable(points)[0]
 
 
 def _drivable(points: np.ndarray) -> tuple[Path, np.ndarray, np.ndarray]:
-    """The path, the rounded line that it was made of, and the distance along `points` of each point of that line."""
+    """The path, the rounded line from which it was made, and the distance along `points` of each point of that line."""
     for width in _ROUNDINGS:
         line, fine = _rounded(points, width)
         path = path_from_points(line)
@@ -92,7 +92,7 @@ def _drivable(points: np.ndarray) -> tuple[Path, np.ndarray, np.ndarray]:
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    """Twice the binomial filter 1-2-1, ends held: about 1 m wide."""
+    """Apply the binomial filter 1-2-1 twice, with repeated end values: about 1 m wide."""
     for _ in range(2):
         padded = np.concatenate([values[:1], values, values[-1:]])
         values = 0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]
@@ -111,7 +111,7 @@ def build_junctions(network: Network) -> tuple[Junction, ...]:
 
 
 def _ways(network: Network, entry: int) -> list[_Way]:
-    """The ways through a junction that begin with the connecting lane `entry`, one per approaching lane."""
+    """The ways through a junction that begin with the connecting lane `entry`, one per inbound and outbound lane."""
     lanes = network.lanes
     chain = [entry]
     while len(lanes[chain[-1]].successors) == 1 and len(chain) < 16:
@@ -132,7 +132,7 @@ def _ways(network: Network, entry: int) -> list[_Way]:
 
 
 def _upstream(network: Network, lane: int) -> np.ndarray:
-    """(K, 2) line of up to REACH_IN that ends where `lane` ends, through earlier lanes while there is one choice."""
+    """(K, 2) line of up to REACH_IN that ends where `lane` ends, through earlier lanes while there is only one."""
     parts: list[np.ndarray] = []
     length, seen = 0.0, set()
     while lane not in seen:
@@ -148,7 +148,7 @@ def _upstream(network: Network, lane: int) -> np.ndarray:
 
 
 def _downstream(network: Network, lane: int) -> np.ndarray:
-    """(K, 2) line of up to REACH_OUT that begins where `lane` begins."""
+    """(K, 2) line of up to REACH_OUT that begins where `lane` begins, through later lanes while there is only one."""
     parts: list[np.ndarray] = []
     length, seen = 0.0, set()
     while lane not in seen:
@@ -205,7 +205,7 @@ def _junction(network: Network, junction_id: int, ways: list[_Way]) -> Junction 
 
 
 def _better(network: Network, way: _Way, other: _Way | None) -> bool:
-    """Whether `way` leaves from the more fitting lane: next to the centre for a left turn, outermost otherwise."""
+    """Whether `way` starts from the better lane: next to the centre for a left turn, the outermost otherwise."""
     if other is None:
         return True
     mine, theirs = abs(network.lanes[way.lane_in].lane), abs(network.lanes[other.lane_in].lane)
@@ -213,12 +213,12 @@ def _better(network: Network, way: _Way, other: _Way | None) -> bool:
 
 
 def turn_of(turn: float) -> int:
-    """Index into DECISIONS of a change of heading [rad]: left beyond +45 degrees, right beyond -45."""
+    """Index into DECISIONS of a change of heading [rad]: left above +45 degrees, right below -45, else straight."""
     return DECISION["left" if turn > _TURN else "right" if turn < -_TURN else "straight"]
 
 
 def _route(way: _Way, origin: str, target: str) -> Route:
-    """The resampled route, its kinks rounded off, and where on it the junction lies."""
+    """The resampled route with rounded kinks, and the stations at which its junction begins and ends."""
     parts = (way.before, way.inside, way.after)
     raw = np.concatenate(parts)
     begin, end = len(way.before), len(way.before) + len(way.inside) - 1
@@ -230,7 +230,7 @@ def _route(way: _Way, origin: str, target: str) -> Route:
 def _names(
     roads: list[int], ways: dict[tuple[int, int], _Way], edges: dict[int, np.ndarray], centre: np.ndarray
 ) -> tuple[str, dict[int, str]]:
-    """Kind of the junction and the name of every arm, with the stem (or the first arm) at the bottom of the page."""
+    """The kind of a junction and the name of every arm, with the stem (or the first arm) at the bottom of the page."""
     options = {r: {turn_of(w.turn): b for (a, b), w in ways.items() if a == r} for r in roads}
     left, right, straight = DECISION["left"], DECISION["right"], DECISION["straight"]
     stems = [r for r in roads if set(options[r]) == {left, right}]

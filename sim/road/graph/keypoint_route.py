@@ -1,8 +1,8 @@
-"""A route along keypoints: which lanes it takes over the map, and the one line to drive along.
+"""Plans a route along keypoints: its lanes on the map, and the line to drive along.
 
-Keypoints say roughly where to, such as those of a route file of the CARLA Leaderboard: each lies on a lane, the way
-between one and the next is the shortest.  Where lanes lie upon each other (within junctions) a keypoint does not tell
-which is meant; then it is the lane that makes the whole route shortest.  World frame as in `sim.road.graph.lane_graph`.
+Keypoints are sparse, such as those of a route file of the CARLA Leaderboard: each lies on a lane, and the route between
+two is the shortest.  Where lanes overlap (within junctions) a keypoint is ambiguous; then the route takes the lane that
+makes the whole route shortest.  World frame as in `sim.road.graph.lane_graph`.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from sim.road.graph.junctions import rounded_path
 from sim.road.graph.lane_graph import LANE_KIND, LaneGraph, lane_graph
 from sim.road.graph.shortest_path import LaneInterval, centreline, path_length, shortest_path
 
-ON_LANE = 3.0  # [m] from a lane's middle at which a keypoint still lies on the lane
-ARRIVAL = 2.0  # [m] before its end at which a route is driven: who stops there has come to the end, too
-DEVIATION = 30.0  # [m] from the route at which it is left for good: CARLA's InRouteTest(offroad_max=30)
-SHORTEST = 5.0  # [m] a shorter route is none
-_AMBIGUOUS = 1.0  # [m] farther away than the nearest lane another one may still be meant
-_SPARSE = 30.0  # [m] between neighbouring keypoints that are planned through: room for a lane change in each gap
-_BESIDE = 4.5  # [m] beside the way at which a keypoint that was not planned through is met all the same: a lane
+ON_LANE = 3.0  # [m] greatest distance from a lane's middle at which a keypoint lies on the lane
+ARRIVAL = 2.0  # [m] before the route's end at which ego has arrived, so that stopping at the end counts
+DEVIATION = 30.0  # [m] from the route at which ego has left it: CARLA's InRouteTest(offroad_max=30)
+SHORTEST = 5.0  # [m] least length of a route
+_AMBIGUOUS = 1.0  # [m] a keypoint may also mean a lane that is this much farther away than the nearest
+_SPARSE = 30.0  # [m] least distance between keypoints that are planned through: room for a lane change in each gap
+_BESIDE = 4.5  # [m] a route passes a keypoint that was not planned through if it comes this near: one lane
 
 Place = tuple[int, float]  # lane, metres along it
 Points = Sequence[tuple[float, float]]
 
 
 class KeypointError(ValueError):
-    """A keypoint that no route can go through.
+    """Raised for a keypoint that no route can go through.
 
     Args:
-        index: its place among the keypoints, from 0; found: what is wrong with it, without its name.
+        index: of the keypoint, from 0; found: what is wrong with it, without its name.
     """
 
     def __init__(self, index: int, point: tuple[float, float], found: str) -> None:
@@ -44,9 +44,9 @@ class KeypointError(ValueError):
 
 
 def route_through(road_map: RoadMap, keypoints: Points) -> Route:
-    """The route through keypoints; planned once for each map and keypoints.
+    """The route through keypoints, cached for each map and keypoints.
 
-    All of it is one path, "straight" from "start" to "end"; `junction_out` is where ego has arrived.
+    The whole route is one path, "straight" from "start" to "end"; `junction_out` is where ego has arrived.
 
     Args:
         keypoints: two or more, x, y [m].
@@ -70,10 +70,10 @@ def _planned(opendrive: str, name: str, keypoints: tuple[tuple[float, float], ..
 
 
 def plan_route(graph: LaneGraph, keypoints: Points) -> list[LaneInterval]:
-    """The shortest way over a map's lanes through keypoints (N, 2), in their order.
+    """The shortest path over a map's lanes through keypoints (N, 2), in their order.
 
-    Of keypoints closer than _SPARSE only some are planned through, so that lanes can be changed between two that lie
-    side by side; where the way then misses one of the others, it is planned through all of them.
+    Of keypoints closer than _SPARSE only some are planned through, so that there is room to change lanes between two
+    that lie side by side. Where the path then misses one of the others, it is planned again through all of them.
 
     Raises:
         KeypointError: for a keypoint on no lane, and one that cannot be reached from the one before.
@@ -94,7 +94,7 @@ def plan_route(graph: LaneGraph, keypoints: Points) -> list[LaneInterval]:
 
 
 def _places(graph: LaneGraph, index: int, point: tuple[float, float]) -> list[tuple[Place, float]]:
-    """The places on driving lanes that a keypoint may mean, and how far away each is [m]."""
+    """The places on driving lanes that a keypoint may mean, and the distance of each [m]."""
     lane_of = np.repeat(np.arange(len(graph)), np.diff(graph.start))
     away = np.hypot(graph.points[:, 0] - point[0], graph.points[:, 1] - point[1])
     away[graph.kind[lane_of] != LANE_KIND["driving"]] = np.inf
@@ -111,7 +111,7 @@ def _places(graph: LaneGraph, index: int, point: tuple[float, float]) -> list[tu
 
 
 def _projected(graph: LaneGraph, lane: int, point: tuple[float, float]) -> tuple[Place, float]:
-    """The place on a lane that is nearest to a point, between its points too, and how far away it is [m]."""
+    """The place on a lane that is nearest to a point, interpolated between the lane's points, and its distance [m]."""
     line = graph.points_of(lane)[:, :2].astype(np.float64)
     step, to = np.diff(line, axis=0), np.asarray(point) - line[:-1]
     share = np.clip((to * step).sum(1) / np.maximum((step * step).sum(1), 1e-12), 0.0, 1.0)
@@ -122,7 +122,7 @@ def _projected(graph: LaneGraph, lane: int, point: tuple[float, float]) -> tuple
 
 
 def _sparse(keypoints: Points) -> list[int]:
-    """The first keypoint, the last, and between them some that are _SPARSE or more apart from those before."""
+    """Indices of the first keypoint, the last, and keypoints between them that are at least _SPARSE apart."""
     kept = [0]
     for i in range(1, len(keypoints) - 1):
         if np.hypot(*np.subtract(keypoints[i], keypoints[kept[-1]])) >= _SPARSE:
@@ -133,7 +133,7 @@ def _sparse(keypoints: Points) -> list[int]:
 
 
 def _met(line: np.ndarray, keypoints: Points) -> bool:
-    """Whether a line (K, 2) comes by every keypoint, in whatever order."""
+    """Whether a line (K, 2) passes within _BESIDE of every keypoint, in any order."""
     start, step = line[:-1], np.diff(line, axis=0)
     for point in keypoints:
         to = np.asarray(point) - start
@@ -146,7 +146,7 @@ def _met(line: np.ndarray, keypoints: Points) -> bool:
 def _through(
     graph: LaneGraph, keypoints: Points, places: Sequence[list[tuple[Place, float]]], chosen: Sequence[int]
 ) -> list[LaneInterval]:
-    """The shortest way through the chosen keypoints, whichever of its places each means (Viterbi's recursion)."""
+    """The shortest path through the chosen keypoints, over all places that each may mean (Viterbi's recursion)."""
     ways: list[tuple[Place, float, list[LaneInterval]]] = [(place, away, []) for place, away in places[chosen[0]]]
     for before, index in pairwise(chosen):
         following: list[tuple[Place, float, list[LaneInterval]]] = []

@@ -1,7 +1,7 @@
-"""OpenDRIVE text -> LaneGraph: every lane as a line with its neighbours and successors, signals, crosswalks.
+"""Compiles OpenDRIVE text to a lane graph: lanes with neighbours and successors, signals, crosswalks.
 
-As with `sim.road.map.compiler`, the same text gives the same arrays and the result is kept on disk under the hash of
-the text. World frame right-handed: x east, y north, yaw anticlockwise, SI and radians.
+As with `sim.road.map.compiler`, the same text gives the same arrays, and the result is cached on disk under the hash of
+the text. The world frame is right-handed: x east, y north, yaw anticlockwise, SI units and radians.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sim.road.opendrive.reader import Lane, network_of, open_map
 LANES_VERSION = 1  # raise it whenever `compile_lanes` gives other arrays
 SPACING = 0.5  # [m] most between neighbouring points of a lane
 DEFAULT_LIMIT = 50.0 / 3.6  # [m/s] where a file states none
-_NARROWEST = 2.0  # [m] width of a lane that one may change to
+_NARROWEST = 2.0  # [m] least width of a lane that vehicles may change to
 LANE_KINDS: tuple[str, ...] = ("driving", "parking", "sidewalk", "shoulder", "biking", "other")
 LANE_KIND: dict[str, int] = {name: i for i, name in enumerate(LANE_KINDS)}
 _KIND_OF_TYPE = {
@@ -37,26 +37,27 @@ STOP, YIELD, LIMIT = "206", "205", "274"
 
 @dataclass(frozen=True)
 class LaneGraph:
-    """The lanes of a map, L of them with P points in all, in their directions of travel.
+    """The lanes of a map in their directions of travel: L lanes with P points in all.
 
-    A lane ends where its road or lane section ends.  Its points lie evenly, at most SPACING apart: those of lane i
-    are the rows start[i] to start[i + 1].  CSR: the successors of lane i are successors[successor_start[i] :
-    successor_start[i + 1]]; only driving lanes have some.
+    A lane ends where its road or lane section ends.  Its points are evenly spaced, at most SPACING apart: those of lane
+    i are the rows start[i] to start[i + 1].  CSR: the successors of lane i are successors[successor_start[i] :
+    successor_start[i + 1]]; only driving lanes have successors.
 
     Args:
-        name: for people; digest: SHA-256 of the text and the compiler's version.
+        name: for messages; digest: SHA-256 of the text and the compiler's version.
         start: (L + 1,) int64.
         points: (P, 3) float32: x, y [m], yaw [rad] of the centre; yaw is unwrapped along a lane.
         width: (P,) float32 [m]; speed_limit: (P,) float32 [m/s], DEFAULT_LIMIT where the file states none.
-        change: (P, 2) bool, whether one may change to the left, to the right; only to driving lanes of 2 m and more.
+        change: (P, 2) bool, whether lane changes to the left, to the right are allowed; only to driving lanes of 2 m
+            and more.
         kind: (L,) int32, indices into LANE_KINDS.
         length: (L,) float32 [m].
         road, section, lane: (L,) int32, OpenDRIVE's ids; junction: (L,) int32, -1 outside junctions.
-        neighbours: (L, 2) int32, the lanes of any kind beside it to the left and right that lead the same way; -1 none.
+        neighbours: (L, 2) int32, the adjacent lanes of any kind to the left and right with the same direction; -1 none.
         successor_start, successors, predecessor_start, predecessors: int32 CSR.
         signal_ids, signal_types, signal_texts: G words each; types as in OpenDRIVE (LIGHTS, STOP, YIELD, LIMIT, ...).
-        signal_pose: (G, 3) float32 x, y, yaw; it faces the traffic that it is for.
-        signal_value: (G,) float32 as the file has it, with signal_units.
+        signal_pose: (G, 3) float32 x, y, yaw; it faces the traffic that it applies to.
+        signal_value: (G,) float32 as in the file, with signal_units.
         signal_controller: (G,) int32 index into controllers (ids), -1 none.
         governs_start: (G + 1,) int32; governs: (R,) int32 lanes; governs_at: (R,) float32 distance along each [m].
         crosswalk_start: (C + 1,) int32; crosswalk_points: (Q, 2) float32 corners, not closed.
@@ -102,11 +103,11 @@ class LaneGraph:
         return self.points[self.start[lane] : self.start[lane + 1]]
 
     def successors_of(self, lane: int) -> np.ndarray:
-        """Lanes that follow a lane."""
+        """The lanes that follow a lane."""
         return self.successors[self.successor_start[lane] : self.successor_start[lane + 1]]
 
     def predecessors_of(self, lane: int) -> np.ndarray:
-        """Lanes that a lane follows."""
+        """The lanes that precede a lane."""
         return self.predecessors[self.predecessor_start[lane] : self.predecessor_start[lane + 1]]
 
     def lanes_of_kind(self, kind: str) -> np.ndarray:
@@ -114,7 +115,7 @@ class LaneGraph:
         return np.flatnonzero(self.kind == LANE_KIND[kind])
 
     def governed_by(self, signal: int) -> list[tuple[int, float]]:
-        """The lanes that a signal is for, with the distance along each at which it stands [m]."""
+        """The lanes that a signal applies to, with its distance along each [m]."""
         rows = slice(self.governs_start[signal], self.governs_start[signal + 1])
         return [(int(i), float(at)) for i, at in zip(self.governs[rows], self.governs_at[rows])]
 
@@ -123,7 +124,7 @@ class LaneGraph:
         return np.split(self.crosswalk_points, self.crosswalk_start[1:-1]) if len(self.crosswalk_start) > 1 else []
 
     def validate(self) -> LaneGraph:
-        """The graph itself, once shapes, ranges and indices are found right.
+        """Check shapes, ranges and indices, and return the graph itself.
 
         Raises:
             ValueError: naming the first field that is wrong.
@@ -164,12 +165,12 @@ class LaneGraph:
 
 # --------------------------------------------------------------------------------------------------- compile
 def lanes_digest(opendrive: str) -> str:
-    """SHA-256 of the text and of the compiler's version: the name of a compiled lane graph."""
+    """SHA-256 of the text and of the compiler's version: the cache key of a compiled lane graph."""
     return hashlib.sha256(f"lanes {LANES_VERSION}\0{opendrive}".encode()).hexdigest()
 
 
 def compile_lanes(opendrive: str, name: str) -> LaneGraph:
-    """The lane graph of an OpenDRIVE text.
+    """Compile the lane graph of an OpenDRIVE text.
 
     Raises:
         ValueError: one sentence naming the map and what is wrong with it.
@@ -216,7 +217,7 @@ def _tables(
     neighbours: np.ndarray,
     limits: dict[int, tuple[tuple[float, float], ...]],
 ) -> tuple[list[np.ndarray], list[float]]:
-    """What `_resampled` gives for every lane, changes only to driving lanes that are wide enough."""
+    """Tables and lengths of all lanes, as `_resampled` returns them, with changes only to wide enough driving lanes."""
     parts, lengths = [], []
     for lane in lanes:
         table, length = _resampled(lane, limits.get(lane.road, ()))
@@ -228,7 +229,7 @@ def _tables(
             if other < 0 or kind[i] != "driving" or kind[other] != "driving":
                 table[:, 5 + side] = 0.0
                 continue
-            there = parts[other][:, 3]  # a lane that only opens further on cannot be entered yet
+            there = parts[other][:, 3]  # a lane that only widens further on cannot be entered yet
             wide = np.interp(np.linspace(0.0, 1.0, len(table)), np.linspace(0.0, 1.0, len(there)), there)
             table[:, 5 + side] *= wide >= _NARROWEST
     return parts, lengths
@@ -239,7 +240,7 @@ def _kind(lane: Lane) -> str:
 
 
 def _neighbours(lanes: Sequence[Lane]) -> np.ndarray:
-    """(L, 2) int32 left and right neighbour of every lane, of those that lead the same way."""
+    """(L, 2) int32 left and right neighbour of every lane, where it has the same direction."""
     index = {(lane.road, lane.section, lane.lane): i for i, lane in enumerate(lanes)}
     found = np.full((len(lanes), 2), -1, np.int32)
     for i, lane in enumerate(lanes):
@@ -252,7 +253,7 @@ def _neighbours(lanes: Sequence[Lane]) -> np.ndarray:
 
 
 def _resampled(lane: Lane, limits: Sequence[tuple[float, float]]) -> tuple[np.ndarray, float]:
-    """A lane at even distances: (K, 7) x, y, yaw, width, limit, change to the left and right; and its length [m]."""
+    """Resample a lane evenly: (K, 7) x, y, yaw, width, limit, change to the left and right; and its length [m]."""
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(lane.points[:, :2], axis=0).T))])
     count = max(2, int(np.ceil(along[-1] / SPACING)) + 1)
     at = np.linspace(0.0, along[-1], count)
@@ -272,7 +273,7 @@ def _csr(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _signals(root: ET.Element, landmarks: Sequence[Landmark]) -> dict[str, Any]:
-    """The fields of a LaneGraph that tell of signals."""
+    """The fields of a LaneGraph about signals."""
     by_signal = controllers_of(root)
     controllers = tuple(dict.fromkeys(by_signal.values()))
     start, governs = _csr([[lane for lane, _ in m.governs] for m in landmarks])
@@ -296,7 +297,10 @@ def _signals(root: ET.Element, landmarks: Sequence[Landmark]) -> dict[str, Any]:
 # ----------------------------------------------------------------------------------------------------- cache
 @functools.lru_cache(maxsize=64)
 def lane_graph(opendrive: str, name: str) -> LaneGraph:
-    """`compile_lanes` behind the disk cache; a cache file that cannot be read is made again, with a warning."""
+    """The lane graph of an OpenDRIVE text, from the disk cache or from `compile_lanes`.
+
+    A cache file that cannot be read is rebuilt, with a warning.
+    """
     digest = lanes_digest(opendrive)
     place = cache_root() / "lanes" / f"{digest}.npz"
     return load_or_build(
@@ -317,10 +321,10 @@ def write_lanes(place: Path, graph: LaneGraph) -> None:
 
 
 def read_lanes(place: Path, digest: str, name: str) -> LaneGraph:
-    """Read what `write_lanes` stored.
+    """Read a lane graph that `write_lanes` stored.
 
     Raises:
-        ValueError: where the file belongs to another text, or holds no sound graph.
+        ValueError: where the file belongs to another text, or holds no valid graph.
     """
     with np.load(place, allow_pickle=False) as file:
         data: dict[str, Any] = {key: file[key] for key in file.files}

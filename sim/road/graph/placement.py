@@ -1,6 +1,6 @@
-"""Where an episode has its actors and signs: relative to the junction, so that any map can hold them.
+"""Places an episode's actors and signs relative to the junction, so that any map can hold them.
 
-Poses are x, y [m], yaw [rad] in the world frame; an actor's is that of its rear axle.
+Poses are x, y [m], yaw [rad] in the world frame; an actor's pose is that of its rear axle.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def pose_at(path: Path, s: float) -> tuple[float, float, float]:
 
 
 def actor_slots(episode: Episode) -> int:
-    """How many slots an episode takes: ego, actors, signs, and then the traffic."""
+    """The number of slots that an episode takes: ego, actors, signs and background traffic."""
     traffic = episode.traffic.slots if episode.traffic else 0
     return 1 + len(episode.actors) + len(episode.signs) + traffic
 
 
 def ways_of(episode: Episode, junction: Junction | Route) -> tuple[Route, ...]:
-    """The ways that ego may take: all from its arm, or the one that the episode names.
+    """The routes that ego may take: all from its arm, or the one that the episode names.
 
     Raises:
         ValueError: where there is none.
@@ -52,9 +52,9 @@ def ways_of(episode: Episode, junction: Junction | Route) -> tuple[Route, ...]:
 
 
 def actor_place(spec: ActorSpec, junction: Junction) -> tuple[Path, float, float, float, float]:
-    """The lane that an actor stands on or beside, how far along it [m], and its pose x, y, yaw.
+    """The lane that an actor starts on or beside, its distance along it [m], and its pose x, y, yaw.
 
-    A raised barrier's place is that of the same barrier with its boom down, and its pose that of the post.
+    A raised barrier has the place of the same barrier with its boom down, and the pose of its post.
     """
     arm = junction.arms[spec.arm]
     lane = arm.inbound if spec.lane == "inbound" else arm.outbound
@@ -66,16 +66,16 @@ def actor_place(spec: ActorSpec, junction: Junction) -> tuple[Path, float, float
 
 
 def sign_place(sign: SignSpec, junction: Junction) -> tuple[float, float, float]:
-    """Where a sign's post stands, and the heading of the lane beside it: x, y, yaw."""
+    """The position of a sign's post, and the heading of the lane beside it: x, y, yaw."""
     lane = junction.arms[sign.arm].inbound
     x, y, yaw = pose_at(lane, float(np.clip(lane.length - sign.distance, 0.0, lane.length)))
     return x + sign.side * np.sin(yaw), y - sign.side * np.cos(yaw), yaw
 
 
 def reserved_areas(episode: Episode, junction: Junction) -> list[tuple[float, float, float]]:
-    """Circles x, y, radius [m] that traffic leaves to the actors and signs of an episode.
+    """Circles x, y, radius [m] that traffic leaves free for the actors and signs of an episode.
 
-    They are the same whether or not somebody is present and of which kind he is: a twin has the same traffic.
+    They do not depend on whether an actor is present, nor on its kind: twins have the same traffic.
     """
     actors = [
         (*actor_place(spec, junction)[2:4], _LONGEST_BODY / 2)

@@ -1,7 +1,7 @@
-"""Ways over a lane graph: the shortest one between two places, random walks, and the line to drive along.
+"""Paths over a lane graph: shortest paths, random walks, and the centreline to drive along.
 
-A place is (lane, metres along it); a way is a list of legs.  Between a leg and the next one either the lane ends and
-its successor begins, or the lane is changed on a slant of CHANGE metres.  World frame as in
+A place is (lane, metres along it); a path is a list of legs (`LaneInterval`).  Between two legs either the lane ends
+and its successor begins, or the path changes lanes on a slant of CHANGE metres.  World frame as in
 `sim.road.graph.lane_graph`.
 """
 
@@ -16,10 +16,10 @@ import numpy as np
 
 from sim.road.graph.lane_graph import LANE_KIND, LaneGraph
 
-CHANGE = 25.0  # [m] along the road that a lane change takes, at most
-_SHORTEST_CHANGE = 10.0  # [m] with less left of a lane it is not changed
-_CHANGE_COST = 15.0  # [m] of detour that is taken rather than change lanes
-_MARGIN = 1.0  # [m] before a lane's end at which a change is over
+CHANGE = 25.0  # [m] greatest length of a lane change along the road
+_SHORTEST_CHANGE = 10.0  # [m] least length of a lane change
+_CHANGE_COST = 15.0  # [m] of detour that costs as much as a lane change
+_MARGIN = 1.0  # [m] before the lane's end by which a change is over
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,17 @@ class LaneInterval:
 
     @property
     def length(self) -> float:
-        """[m]."""
+        """Length of the interval [m]."""
         return self.end - self.begin
 
 
 def nearest_place(
     graph: LaneGraph, x: float, y: float, yaw: float | None = None, kind: str = "driving"
 ) -> tuple[tuple[int, float], float]:
-    """The place on a lane of a kind that is nearest, and how far away it is [m].
+    """The nearest place on a lane of a kind, and its distance [m].
 
     Args:
-        yaw: where given, lanes that lead elsewhere by more than 90 degrees are left out.
+        yaw: where given, lanes whose direction differs by more than 90 degrees are left out.
 
     Raises:
         ValueError: when the map has no such lane.
@@ -61,18 +61,18 @@ def nearest_place(
 
 
 def shortest_path(graph: LaneGraph, origin: tuple[int, float], goal: tuple[int, float]) -> list[LaneInterval]:
-    """The shortest way between two places (Dijkstra), lane changes where they are allowed.
+    """The shortest path between two places (Dijkstra), with lane changes where they are allowed.
 
     Args:
         origin, goal: (lane, metres along it).
 
     Raises:
-        ValueError: for a place that is on no lane, or when no way leads there.
+        ValueError: for a place that is on no lane, or when no path leads there.
     """
     for lane, at in (origin, goal):
         if not 0 <= lane < len(graph) or not 0.0 <= at <= graph.length[lane] + 1e-3:
             raise ValueError(f"lane graph {graph.name} has no place {at:.1f} m along lane {lane}")
-    order = itertools.count()  # so that equal costs are taken in the order they were found
+    order = itertools.count()  # so that equal costs are taken in the order in which they were found
     heap: list[tuple[float, int, int, float, tuple]] = [(0.0, next(order), origin[0], origin[1], ())]
     done: set[tuple[int, float]] = set()
     while heap:
@@ -94,7 +94,7 @@ def shortest_path(graph: LaneGraph, origin: tuple[int, float], goal: tuple[int, 
 
 
 def _unrolled(legs: tuple) -> list[LaneInterval]:
-    """A linked list, last leg first, as a list."""
+    """Convert a linked list, last leg first, to a list in order."""
     found = []
     while legs:
         leg, legs = legs
@@ -103,8 +103,11 @@ def _unrolled(legs: tuple) -> list[LaneInterval]:
 
 
 def _changes(graph: LaneGraph, lane: int, at: float) -> Iterator[tuple[LaneInterval, int, float, float]]:
-    """The earliest lane change to either side from `at` on: the leg before it, the other lane, where it is entered
-    [m], and the length of the slant."""
+    """The earliest lane change to either side from `at` on.
+
+    Yields the leg before it, the other lane, the distance along that lane at which it is entered [m], and the length of
+    the slant [m].
+    """
     length = float(graph.length[lane])
     rows = graph.change[graph.start[lane] : graph.start[lane + 1]]
     stations = np.linspace(0.0, length, len(rows))
@@ -126,8 +129,9 @@ def random_walk(
     """A random walk along driving lanes.
 
     Args:
-        distance: at which it stops [m]; it stops earlier only where the lanes end and none beside it goes on.
-        changes: chance of changing lanes on a lane where that is allowed; where a lane ends in nothing it is changed.
+        distance: at which it stops [m]; it stops earlier only where the lane ends and no lane beside it continues.
+        changes: probability of a lane change on a lane where it is allowed; on a lane without successors the walk
+            always changes lanes where that is possible.
     """
     legs: list[LaneInterval] = []
     (lane, at), left = origin, distance
@@ -151,7 +155,7 @@ def random_walk(
 
 
 def centreline(graph: LaneGraph, legs: Sequence[LaneInterval]) -> np.ndarray:
-    """(K, 2) line to drive along: the middle of every leg's lane, slants between lanes. No two points are the same."""
+    """(K, 2) line to drive along: the middle of every leg's lane, with slants between lanes and no repeated points."""
     parts = []
     for leg in legs:
         points, length = graph.points_of(leg.lane)[:, :2], float(graph.length[leg.lane])
@@ -165,5 +169,5 @@ def centreline(graph: LaneGraph, legs: Sequence[LaneInterval]) -> np.ndarray:
 
 
 def path_length(graph: LaneGraph, legs: Sequence[LaneInterval]) -> float:
-    """Length of the line along a way [m]."""
+    """Length of the centreline of a path [m]."""
     return float(np.hypot(*np.diff(centreline(graph, legs), axis=0).T).sum())

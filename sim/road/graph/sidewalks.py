@@ -1,7 +1,7 @@
-"""Footways: the pavements and crossings of a map as lines that walkers follow from one to the next.
+"""The sidewalk graph: sidewalks and crosswalks of a map as connected lines that pedestrians follow.
 
-A pavement is cut where a crossing meets it.  At each of its ends a footway leads on to whatever other ends lie there;
-where none does, walkers turn round.  World frame, SI.
+A sidewalk is cut where a crosswalk meets it.  Each end of a line is linked to all other ends that lie there; where
+there is none, pedestrians turn round.  World frame, SI units.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import numpy as np
 from sim.road.graph.lane_graph import LaneGraph
 
 SPACING = 0.5  # [m] most between points
-_TOUCH = 2.2  # [m] ends this near belong together
-_REACH = 8.0  # [m] a crossing is led to a pavement this near
-_EDGE = 0.45  # [m] walkers keep this far from the pavement's edges
-_SHORTEST = 1.0  # [m] what is left of a cut pavement, if it is less, belongs to the crossing's end
+_TOUCH = 2.2  # [m] ends this near are linked
+_REACH = 8.0  # [m] a crosswalk is extended to a sidewalk this near
+_EDGE = 0.45  # [m] distance of pedestrians from the sidewalk's edges
+_SHORTEST = 1.0  # [m] a sidewalk is not cut where a shorter piece would be left
 
 
 @dataclass(frozen=True)
 class SidewalkGraph:
-    """F footways with P points in all.
+    """F lines (sidewalks, then crosswalks) with P points in all.
 
     Args:
         start: (F + 1,) int64 rows of points.
-        points: (P, 4) float32: x, y [m], yaw [rad] from the first point to the last, room to either side [m].
-        crossing: (F,) uint8, 1 for a crossing of the carriageway.
-        link_start: (2 F + 1,) int32; the links of end e (0 first point, 1 last) of footway f are
+        points: (P, 4) float32: x, y [m], yaw [rad] from the first point to the last, free space to either side [m].
+        crossing: (F,) uint8, 1 for a crosswalk over the carriageway.
+        link_start: (2 F + 1,) int32; the links of end e (0 first point, 1 last) of line f are
             links[link_start[2 f + e] : link_start[2 f + e + 1]].
-        links: int32, 2 * footway + the end at which it is entered.
+        links: int32, 2 * line + the end at which it is entered.
     """
 
     start: np.ndarray
@@ -41,7 +41,7 @@ class SidewalkGraph:
 
 
 def sidewalk_graph(graph: LaneGraph) -> SidewalkGraph:
-    """The pavements and crossings of a map; there may be none."""
+    """The sidewalks and crosswalks of a map as a graph, which may be empty."""
     pavements = [
         (
             graph.points_of(i)[:, :2].astype(np.float64),
@@ -70,7 +70,7 @@ def sidewalk_graph(graph: LaneGraph) -> SidewalkGraph:
 
 
 def _across(graph: LaneGraph, corners: np.ndarray) -> tuple[np.ndarray, float]:
-    """(2, 2) the middle line of a crossing, from kerb to kerb, and the crossing's width [m]."""
+    """(2, 2) the middle line of a crosswalk, from kerb to kerb, and the crosswalk's width [m]."""
     if len(corners) > 4 and np.allclose(corners[0], corners[-1]):
         corners = corners[:-1]
     middle = corners.mean(0)
@@ -83,7 +83,7 @@ def _across(graph: LaneGraph, corners: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _led_to(line: np.ndarray, pavements: list[tuple[np.ndarray, float]]) -> np.ndarray:
-    """The line with its ends moved on to the nearest pavements, where there are some."""
+    """The line with its ends moved to the nearest sidewalks within _REACH."""
     found = line.copy()
     for end in (0, 1):
         outward = line[end] - line[1 - end]
@@ -99,7 +99,7 @@ def _led_to(line: np.ndarray, pavements: list[tuple[np.ndarray, float]]) -> np.n
 
 
 def _cut(line: np.ndarray, width: float, crossings: list[np.ndarray]) -> list[tuple[np.ndarray, float]]:
-    """A pavement in pieces that end where crossings meet it."""
+    """Cut a sidewalk into pieces that end where crosswalks meet it."""
     cuts = sorted(
         {
             int(np.argmin(np.hypot(*(line - end).T)))
@@ -115,7 +115,7 @@ def _cut(line: np.ndarray, width: float, crossings: list[np.ndarray]) -> list[tu
 
 
 def _even(line: np.ndarray) -> np.ndarray:
-    """The line at even distances of at most SPACING, at least two points."""
+    """Resample a line evenly, at most SPACING apart, with at least two points."""
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
     at = np.linspace(0.0, along[-1], max(2, int(np.ceil(along[-1] / SPACING)) + 1))
     return np.column_stack([np.interp(at, along, line[:, k]) for k in (0, 1)])
@@ -128,7 +128,7 @@ def _yaw(line: np.ndarray) -> np.ndarray:
 
 
 def _links(ends: np.ndarray, e: int) -> list[int]:
-    """Where one may go on from end `e`: entered ends of other footways that lie there, else back along its own."""
+    """The links of end `e`: the ends of other lines that lie there, else its own, which turns pedestrians round."""
     near = np.flatnonzero(np.hypot(*(ends - ends[e]).T) < _TOUCH)
     other = [int(k) for k in near if k // 2 != e // 2]
     return other or [e]

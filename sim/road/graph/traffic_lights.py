@@ -1,10 +1,10 @@
-"""Traffic lights: which colour each shows, as a pure function of its plan and of the lights' clock.
+"""Traffic lights: the colour of each light as a pure function of its signal plan and of the lights' clock.
 
-A plan is one number (24 bits, so that it fits the appearance of a piece of scenery): the cycle's length, when in it the
-light turns green, and for how long, in whole seconds.  After green comes YELLOW seconds of yellow, otherwise it is red.
- The lights of a junction share a cycle in which each phase is green once, followed by yellow and CLEARANCE seconds of
- red
-everywhere; a phase is the lights of one controller, or of one approach where the map names no controllers.
+A signal plan is one number (24 bits, so that it fits the appearance of a piece of scenery): the cycle's length, the
+time in the cycle at which the light turns green, and the length of green, in whole seconds.  After green the light is
+yellow for YELLOW_TIME seconds, otherwise it is red.  The lights of a junction share a cycle in which each phase is
+green once, followed by yellow and CLEARANCE seconds of red everywhere; a phase is the lights of one controller, or of
+one approach where the map names no controllers.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from sim.road.graph.lane_graph import LIGHTS, LaneGraph
 
 SIGNAL_STATES: tuple[str, ...] = ("red", "yellow", "green", "off")  # CARLA's TrafficLightState, in its order
 RED, YELLOW, GREEN, OFF = range(4)
-GREEN_TIME, YELLOW_TIME, CLEARANCE = 10, 3, 2  # [s], the first two as CARLA's own lights have them
-LIGHTS_OFF = -1  # the clock of a world whose lights are out of order
-_MOST = 127  # [s] what seven bits hold
-_APPROACH = np.pi / 3  # [rad] lights that face nearly the same way are for one approach
+GREEN_TIME, YELLOW_TIME, CLEARANCE = 10, 3, 2  # [s], the first two as in CARLA's own lights
+LIGHTS_OFF = -1  # the clock of a world whose lights do not work
+_MOST = 127  # [s] the greatest number of seven bits
+_APPROACH = np.pi / 3  # [rad] lights whose headings differ by less belong to one approach
 _SECOND = np.int32(1000)  # [ms]
 _YELLOW_TIME = np.int32(YELLOW_TIME)
 
 
 def pack_signal_plan(period: int, begin: int, green: int) -> int:
-    """A light's plan: turns green `begin` [s] into a cycle of `period` [s], for `green` [s].
+    """Pack a signal plan: green from `begin` [s] in a cycle of `period` [s], for `green` [s].
 
     Raises:
-        ValueError: for what seven bits cannot hold, or a green that does not fit.
+        ValueError: for a number of more than seven bits, or a green that does not fit into the cycle.
     """
     if not 0 < period <= _MOST or not 0 <= begin < period or not 0 < green or begin + green + YELLOW_TIME > period:
         raise ValueError(
@@ -40,7 +40,7 @@ def pack_signal_plan(period: int, begin: int, green: int) -> int:
 
 @kernel(inline=True)
 def light_state(plan, clock):  # type: ignore[no-untyped-def]
-    """RED, YELLOW, GREEN or OFF: what a light of this plan shows when the lights' clock is at `clock` [ms], int32."""
+    """The state of a light with this signal plan at `clock` [ms]: RED, YELLOW, GREEN or OFF, int32."""
     state = np.int32(OFF)
     period = (plan >> 14) & 127
     if clock >= 0 and period > 0:
@@ -54,7 +54,7 @@ def light_state(plan, clock):  # type: ignore[no-untyped-def]
 
 
 def signal_plans(graph: LaneGraph) -> np.ndarray:
-    """(G,) int32: the plan of every signal of a map that is a light, 0 for other signals.
+    """(G,) int32: the signal plan of every traffic light of a map, 0 for other signals.
 
     Raises:
         ValueError: for a junction with more phases than a cycle can hold.
@@ -81,7 +81,7 @@ def signal_plans(graph: LaneGraph) -> np.ndarray:
 
 
 def junction_of(graph: LaneGraph, signal: int) -> int:
-    """The junction that a signal guards: that of a lane it is for, or of what follows such a lane; -1 for none."""
+    """The junction that a signal controls: that of a lane it applies to, or of such a lane's successor; -1: none."""
     for lane, _ in graph.governed_by(signal):
         for other in (lane, *graph.successors_of(lane).tolist()):
             if graph.junction[other] >= 0:
@@ -90,10 +90,10 @@ def junction_of(graph: LaneGraph, signal: int) -> int:
 
 
 def _phases(graph: LaneGraph, members: list[int], alone: bool) -> list[list[int]]:
-    """The lights that are green together, in the order of their turns.
+    """The groups of lights that are green together, in the order of their phases.
 
     Args:
-        alone: the lights guard no junction, so that each has its own cycle, and all may run alike.
+        alone: the lights control no junction, so that each has its own cycle and all can have the same plan.
     """
     if alone:
         return [members]

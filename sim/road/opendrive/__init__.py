@@ -1,1 +1,1 @@
-"""OpenDRIVE: reading, repairing and writing; CARLA's coordinate frame."""
+"""OpenDRIVE files: reading, repair and writing; conversions from and to CARLA's coordinate frame."""

@@ -1,9 +1,9 @@
-"""The only left-handed, degrees code: conversions between CARLA's frame and ours.
+"""Conversions between CARLA's left-handed frame in degrees and the right-handed frame in radians used here.
 
-CARLA (Unreal) has x forward, y *right*, z up and yaw clockwise in degrees; ours has x east, y north and yaw
+CARLA (Unreal) has x forward, y *right*, z up and yaw clockwise in degrees; all other code has x east, y north and yaw
 anticlockwise in radians.  The two differ by the sign of y, so each conversion is its own inverse up to units.
-Pitch (nose up) keeps its sign; roll changes it, because mirroring y reverses rotations about x and z.  With
-OpenDRIVE's own frame (x, y north, heading anticlockwise) ours agrees exactly.
+Pitch (nose up) keeps its sign; roll changes it, because mirroring y reverses rotations about x and z.  The right-handed
+frame is the same as OpenDRIVE's own (x east, y north, heading anticlockwise).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ def wrap(angle: Any) -> np.ndarray:
 
 
 def ours_from_carla_location(location: Any) -> np.ndarray:
-    """World position from a CARLA one: (..., 3) or (..., 2) [m], y mirrored."""
+    """World position from a CARLA position: (..., 3) or (..., 2) [m], y mirrored."""
     location = np.asarray(location, np.float64)
     return location * _MIRROR[: location.shape[-1]]
 
 
 def carla_from_ours_location(location: Any) -> np.ndarray:
-    """CARLA position from ours: (..., 3) or (..., 2) [m], y mirrored."""
+    """CARLA position from a world position: (..., 3) or (..., 2) [m], y mirrored."""
     return ours_from_carla_location(location)
 
 
@@ -37,7 +37,7 @@ def ours_from_carla_yaw(yaw: Any) -> np.ndarray:
 
 
 def carla_from_ours_yaw(yaw: Any) -> np.ndarray:
-    """CARLA's yaw, clockwise [deg] in [-180, 180), from ours, anticlockwise [rad]."""
+    """CARLA's yaw, clockwise [deg] in [-180, 180), from a yaw anticlockwise [rad]."""
     return np.rad2deg(wrap(-np.asarray(yaw, np.float64)))
 
 
@@ -54,7 +54,7 @@ def ours_from_carla_transform(transform: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def carla_from_ours_transform(position: Any, rotation: Any) -> tuple[np.ndarray, np.ndarray]:
-    """CARLA's location and rotation numbers; the inverse of `ours_from_carla_transform`.
+    """The numbers of CARLA's location and rotation; the inverse of `ours_from_carla_transform`.
 
     Args:
         position: (3,) x, y, z [m]; rotation: (3,) roll, pitch, yaw [rad].

@@ -1,8 +1,8 @@
-"""Signs, lights and speed limits of an OpenDRIVE map: where they stand, and which lanes they are for.
+"""Signs, lights and speed limits of an OpenDRIVE map: their poses, and the lanes that they apply to.
 
-CARLA gives the places, OpenDRIVE the meaning: without a <validity> CARLA takes the orientation "+" for lanes with
-positive ids, which is the wrong way round on right-hand roads, so such signals are read as the standard says, and so
-are those that are valid for lanes of both directions.
+The poses come from CARLA, the lanes from the OpenDRIVE standard: without a <validity> CARLA applies the orientation "+"
+to lanes with positive ids, which is reversed on right-hand roads. So such signals are read according to the standard,
+and so are signals that are valid for lanes of both directions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from sim.road.opendrive.carla_frame import ours_from_carla_transform
 from sim.road.opendrive.reader import Lane
 
-_TURNED = math.radians(60.0)  # a sign that faces away from its traffic by more was placed without its orientation
+_TURNED = math.radians(60.0)  # a sign turned away from its traffic by more than this was placed without its orientation
 _UNITS = {"mph": 0.44704, "km/h": 1.0 / 3.6, "m/s": 1.0, "": 1.0}
 
 
@@ -27,9 +27,9 @@ class Landmark:
     """One sign or light.
 
     Args:
-        id, type, subtype, value, unit, text: as the file has them; type 1000001 is a light, 206 stop, 205 yield.
-        pose: x, y [m] and yaw [rad] of where it faces, which is towards the traffic that it is for.
-        governs: (index of a lane, distance along it [m]) for every lane that it is for, in order of the lanes.
+        id, type, subtype, value, unit, text: as in the file; type 1000001 is a light, 206 stop, 205 yield.
+        pose: x, y [m] and yaw [rad] of the direction it faces, which is towards the traffic that it applies to.
+        governs: (index of a lane, distance along it [m]) for every lane that it applies to, in order of the lanes.
     """
 
     id: str
@@ -43,7 +43,7 @@ class Landmark:
 
 
 def landmarks_of(root: ET.Element, carla_map: Any, lanes: Sequence[Lane]) -> tuple[Landmark, ...]:
-    """Every landmark of a map, each once however often roads refer to it, ordered as CARLA has them."""
+    """Every landmark of a map in CARLA's order, each once even if several roads refer to it."""
     said = {
         (int(str(road.get("id"))), element.get("id"))
         for road in root.iter("road")
@@ -65,7 +65,7 @@ def landmarks_of(root: ET.Element, carla_map: Any, lanes: Sequence[Lane]) -> tup
 
 
 def _lanes_for(mark: Any, lanes: Sequence[Lane], of_road: Sequence[int], everywhere: bool) -> list[int]:
-    """Which of the lanes of a road a landmark is for; `everywhere`: its validity is not restricted."""
+    """The lanes of a road that a landmark applies to; `everywhere`: its validity is not restricted."""
     ranges = [(min(v), max(v)) for v in mark.get_lane_validities()]
     found = []
     for i in of_road:
@@ -77,7 +77,7 @@ def _lanes_for(mark: Any, lanes: Sequence[Lane], of_road: Sequence[int], everywh
     with_s = [i for i in found if lanes[i].stations[0] < lanes[i].stations[1]]
     if orientation not in ("Positive", "Negative") or not with_s or (len(with_s) == len(found) and not everywhere):
         return found
-    # Where it could be for both directions, the orientation says for which; lanes of one direction need no word.
+    # Where it could apply to both directions, the orientation decides; lanes of one direction do not need it.
     return with_s if orientation == "Positive" else [i for i in found if i not in with_s]
 
 
@@ -86,7 +86,7 @@ def _landmark(mark: Any, lanes: Sequence[Lane], governs: tuple[tuple[int, float]
     yaw = float(turn[2])
     if governs:
         lane, along = lanes[governs[0][0]], governs[0][1]
-        inside = lane.junction != -1  # a light within a junction faces those who come to it
+        inside = lane.junction != -1  # a light within a junction faces the traffic that approaches it
         k = 0 if inside else int(along / max(abs(np.diff(lane.stations)[0]), 1e-6) * (len(lane.points) - 1))
         towards = math.remainder(float(lane.points[k, 2]) + math.pi, 2.0 * math.pi)
         if abs(math.remainder(yaw - towards, 2.0 * math.pi)) > _TURNED:
@@ -105,7 +105,7 @@ def _landmark(mark: Any, lanes: Sequence[Lane], governs: tuple[tuple[int, float]
 
 
 def controllers_of(root: ET.Element) -> dict[str, str]:
-    """Signal id -> id of the controller that switches it; the first one where there are several."""
+    """Signal id -> id of the controller that switches it; the first where there are several."""
     found: dict[str, str] = {}
     for controller in root.findall("controller"):
         for control in controller.findall("control"):
@@ -114,7 +114,7 @@ def controllers_of(root: ET.Element) -> dict[str, str]:
 
 
 def speed_limits(root: ET.Element) -> dict[int, tuple[tuple[float, float], ...]]:
-    """Road id -> (s from which it holds [m], limit [m/s]), ascending; roads that state none are left out."""
+    """Road id -> (s from which the limit applies [m], limit [m/s]), ascending; roads without a limit are left out."""
     found = {}
     for road in root.findall("road"):
         records = []

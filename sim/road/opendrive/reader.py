@@ -1,9 +1,9 @@
-"""An OpenDRIVE text read by CARLA's own parser and handed out as right-handed numpy arrays.
+"""Reads OpenDRIVE text with CARLA's parser into right-handed numpy arrays of lanes.
 
-`carla.Map` needs no server.  It flips y, forgives much and crashes on some things (a controller that names a
-missing signal kills the process), so the XML is checked first and what comes out is checked for NaN.  Lanes are
-enumerated from the XML (ids, types, sections) and sampled through `get_waypoint_xodr`, which serves lanes of
-every type; `generate_waypoints` would serve driving lanes only.
+`carla.Map` needs no server.  It flips y, accepts many errors and crashes on some (a controller that names a missing
+signal kills the process), so the reader checks the XML first and the parser's output for NaN.  Lanes are enumerated
+from the XML (ids, types, sections) and sampled with `get_waypoint_xodr`, which works for lanes of every type;
+`generate_waypoints` works for driving lanes only.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from sim.road.opendrive.repair import repair
 NO_JUNCTION = -1
 DRIVING_TYPES = ("driving", "bidirectional", "entry", "exit", "onRamp", "offRamp")
 _STEP, _STEP_JUNCTION = 1.0, 0.25  # [m] between samples; curves are tight in junctions
-_INSIDE = 1e-3  # [m] samples keep this far from a lane section's ends, where CARLA may answer with the neighbour
-_ACROSS = 0.05  # [m] past a lane's end, where its successors are looked for
+_INSIDE = 1e-3  # [m] distance of samples from a lane section's ends, where CARLA may return the neighbouring section
+_ACROSS = 0.05  # [m] past a lane's end, at which its successors are searched
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Lane:
         junction: id of the junction it lies in, NO_JUNCTION if none.
         points: (K, 3) float64 x, y [m], yaw [rad] of the lane's centre; width: (K,) [m].
         left, right: the marking at each of the K points.
-        open_start, open_end: whether the road ends there with nothing behind.
+        open_start, open_end: whether the road ends there without a link.
         stations: OpenDRIVE's s at the first and the last point [m].
-        change: (K, 2) bool, whether its marking lets one change to the left, to the right.
+        change: (K, 2) bool, whether its marking allows a lane change to the left, to the right.
         successors, predecessors: indices of driving lanes that follow or precede it (driving lanes only).
     """
 
@@ -67,7 +67,7 @@ class Lane:
 
     @property
     def drives(self) -> bool:
-        """Whether traffic may use the lane."""
+        """Whether vehicles may use the lane."""
         return self.type in DRIVING_TYPES
 
     def edge(self, side: float) -> np.ndarray:
@@ -106,7 +106,7 @@ def read_network(opendrive: str, name: str) -> Network:
 
 
 def open_map(opendrive: str, name: str) -> tuple[ET.Element, Any]:
-    """The checked and repaired XML of a text, and the `carla.Map` of it.
+    """Check and repair an OpenDRIVE text; returns its XML and its `carla.Map`.
 
     Raises:
         ValueError: one sentence naming the map and what is wrong with it.
@@ -121,10 +121,10 @@ def open_map(opendrive: str, name: str) -> tuple[ET.Element, Any]:
 
 
 def network_of(root: ET.Element, carla_map: Any, name: str) -> Network:
-    """Every lane of what `open_map` gave, sampled.
+    """Sample every lane of a map that `open_map` returned.
 
     Raises:
-        ValueError: for lanes without a finite position, or when there is nothing to drive on.
+        ValueError: for lanes without a finite position, or a map without driving lanes.
     """
     lanes: list[Lane] = []
     for road in root.iter("road"):
@@ -137,7 +137,7 @@ def network_of(root: ET.Element, carla_map: Any, name: str) -> Network:
 
 
 def text_for_carla(opendrive: str, name: str) -> str:
-    """The text as CARLA understands it (see `sim.road.opendrive.repair`); unchanged where there is nothing to do.
+    """The text repaired for CARLA (see `sim.road.opendrive.repair`); unchanged where no repair is needed.
 
     Raises:
         ValueError: as `read_network`, for a text that would crash CARLA's parser.
@@ -151,7 +151,7 @@ def _readable(opendrive: str, name: str) -> tuple[ET.Element, str]:
 
 
 def _checked_xml(opendrive: str, name: str) -> ET.Element:
-    """The parsed XML, once it is known not to crash CARLA's parser."""
+    """Parse the XML and check that it does not crash CARLA's parser."""
     try:
         root = ET.fromstring(opendrive.encode() if isinstance(opendrive, str) else opendrive)
     except (ET.ParseError, ValueError) as error:
@@ -179,7 +179,7 @@ def _checked_xml(opendrive: str, name: str) -> ET.Element:
 
 
 def _check_road(road: ET.Element, roads: set[str], junctions: set[str], name: str) -> None:
-    """Refuse a road whose links lead nowhere or whose plan view holds no finite numbers."""
+    """Raise for a road whose links name missing elements or whose plan view has numbers that are not finite."""
     who = f"road {road.get('id')}"
     if (road.get("junction") or "-1") != "-1":
         _must_exist(road.get("junction"), junctions, name, f"{who} names junction")
@@ -240,7 +240,7 @@ def _lanes_of_road(carla_map: Any, road: ET.Element, name: str) -> list[Lane]:
             points, width, left, right, change = sampled
             along = np.diff(points[:2, :2], axis=0)[0]
             forwards = along[0] * np.cos(points[0, 2]) + along[1] * np.sin(points[0, 2]) >= 0.0
-            if not forwards:  # a lane of the opposite direction: turn the samples round
+            if not forwards:  # a lane of the opposite direction: reverse the samples
                 points, width, left, right = points[::-1].copy(), width[::-1].copy(), left[::-1], right[::-1]
                 change = change[::-1].copy()
             ends = (open_low, open_high) if forwards else (open_high, open_low)
@@ -252,7 +252,7 @@ def _lanes_of_road(carla_map: Any, road: ET.Element, name: str) -> list[Lane]:
 def _sample(
     carla_map: Any, road: int, lane: int, stations: np.ndarray, name: str
 ) -> tuple[np.ndarray, np.ndarray, tuple[Marking, ...], tuple[Marking, ...], np.ndarray] | None:
-    """Centre, width, markings, changes at stations along the road; None where CARLA knows no such lane, or no width."""
+    """Centre, width, markings, changes at stations along the road; None where CARLA has no such lane, or no width."""
     waypoints = [carla_map.get_waypoint_xodr(road, lane, float(s)) for s in stations]
     if any(w is None for w in waypoints):
         return None
@@ -281,7 +281,7 @@ def _marking(mark: Any) -> Marking:
 
 
 def _linked(carla_map: Any, lanes: list[Lane]) -> tuple[Lane, ...]:
-    """The same lanes with successors and predecessors, asked of CARLA at the end of every driving lane."""
+    """The same lanes with successors and predecessors, which CARLA returns at the ends of every driving lane."""
     index = {(lane.road, lane.section, lane.lane): i for i, lane in enumerate(lanes) if lane.drives}
     after: dict[int, list[int]] = {i: [] for i in index.values()}
     before: dict[int, list[int]] = {i: [] for i in index.values()}
@@ -293,7 +293,7 @@ def _linked(carla_map: Any, lanes: list[Lane]) -> tuple[Lane, ...]:
     for i in index.values():
         lane = lanes[i]
         first, last = (carla_map.get_waypoint_xodr(lane.road, lane.lane, s) for s in lane.stations)
-        # Both ways: in some files CARLA knows a junction's connections from one side only.
+        # In both directions: in some files CARLA finds a junction's connections from one side only.
         pairs = [(i, j) for j in found(last.next(_ACROSS))] + [(j, i) for j in found(first.previous(_ACROSS))]
         for a, b in pairs:
             if a != b and b not in after[a]:
@@ -306,7 +306,7 @@ def _linked(carla_map: Any, lanes: list[Lane]) -> tuple[Lane, ...]:
 
 
 def _crosswalks(carla_map: Any) -> tuple[np.ndarray, ...]:
-    """Polygons of the crosswalks; CARLA gives a flat list in which a repeated first corner closes each polygon."""
+    """Polygons of the crosswalks; CARLA returns a flat list in which a repeated first corner closes each polygon."""
     polygons: list[np.ndarray] = []
     current: list[tuple[float, float]] = []
     for at in carla_map.get_crosswalks():

@@ -1,6 +1,6 @@
-"""What CARLA's parser would misread in an OpenDRIVE text, said so that it understands: edits of the XML in place.
+"""Repairs parts of OpenDRIVE XML in place that CARLA's parser would misread.
 
-Only what is wrong is touched; a text without such places stays as it is, byte for byte.
+Only such parts are changed; a text without them stays as it is, byte for byte.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import xml.etree.ElementTree as ET
 
 
 def repair(root: ET.Element) -> bool:
-    """Apply every repair to a checked network; whether there was anything to do."""
+    """Apply every repair to a checked network; returns whether anything was changed."""
     done = [_renumber_junctions(root), _round_spirals(root), _plain_outlines(root)]
     return any(done)
 
 
 def _renumber_junctions(root: ET.Element) -> bool:
-    """Give new ids to junctions that share one with a road: CARLA would follow links to the road instead."""
+    """Give new ids to junctions that share their id with a road: CARLA would follow links to the road instead."""
     roads = {int(str(r.get("id"))) for r in root.findall("road")}
     junctions = {int(str(j.get("id"))) for j in root.findall("junction")}
     free = max(roads | junctions, default=0) + 1
@@ -32,7 +32,7 @@ def _renumber_junctions(root: ET.Element) -> bool:
 
 
 def _round_spirals(root: ET.Element) -> bool:
-    """Write spirals of one curvature as the arcs or lines that they are: CARLA's positions on them are not numbers."""
+    """Replace spirals of constant curvature by arcs or lines: CARLA's positions on such spirals are NaN."""
     done = False
     for geometry in root.iter("geometry"):
         spiral = geometry.find("spiral")
@@ -55,8 +55,8 @@ def _round_spirals(root: ET.Element) -> bool:
 def _plain_outlines(root: ET.Element) -> bool:
     """Give crosswalks the outline that CARLA reads: directly below the object, in local corners, the first one twice.
 
-    Corners in road coordinates become local ones, which is exact where the road is straight.  What has fewer than
-    three corners is no area and goes.
+    Corners in road coordinates become local ones, which is exact where the road is straight.  An outline with fewer
+    than three corners has no area and is removed.
     """
     done = False
     for thing in root.iter("object"):

@@ -1,8 +1,8 @@
-"""Pieces of an OpenDRIVE text: roads of lines and arcs, lane sections, mouths at a junction, connecting roads, signals.
+"""Writes OpenDRIVE XML: roads of lines and arcs, lane sections, junctions, connecting roads, signals.
 
-What generators of maps are made of.  CARLA's traps are avoided here once for all of them: every connecting road is
-one-way and has exactly one <connection>, every mark says whether lanes may be changed over it (a missing word means
-"both" to CARLA), every signal says for which lanes it is valid.  OpenDRIVE 1.4, frame x east, y north.
+Map generators are built from these functions.  They avoid the traps of CARLA's parser: every connecting road is one-way
+and has exactly one <connection>, every mark states whether lane changes over it are allowed (CARLA reads a missing
+word as "both"), every signal states the lanes for which it is valid.  OpenDRIVE 1.4, frame x east, y north.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class LaneStrip:
     Args:
         kind: OpenDRIVE's lane type.
         width: [m], or the records of a width that varies.
-        mark: on its outer edge, or its records (sOffset, type).
+        mark: type of the mark on its outer edge, or its records (sOffset, type).
         change: OpenDRIVE's laneChange over that mark.
-        before, after: ids of the lanes that it continues, at the smaller and the larger s.
+        before, after: ids of the lanes that it is linked to at the smaller and the larger s.
     """
 
     kind: str
@@ -43,10 +43,10 @@ class LaneStrip:
 
 @dataclass(frozen=True)
 class JunctionArm:
-    """An end of a road at a junction, the same number of lanes in and out.
+    """The end of a road at a junction, with the same number of lanes in and out.
 
     Args:
-        road: its id; contact: "start" or "end", whichever end of the road this is.
+        road: its id; contact: "start" or "end", the end of the road that meets the junction.
         at: where its centre line ends, heading away from the junction.
         lanes: driving lanes per direction, each `width` wide [m].
     """
@@ -62,7 +62,7 @@ class JunctionArm:
         return k if self.contact == "start" else -k
 
     def lane_out(self, k: int) -> int:
-        """Id of the k-th lane from the centre that leads out of it."""
+        """Id of the k-th lane from the centre that leads out of the junction."""
         return -self.lane_in(k)
 
     def pose_in(self, k: int) -> Pose:
@@ -77,9 +77,9 @@ class JunctionArm:
 
 @dataclass(frozen=True)
 class Connection:
-    """A connecting road of one lane: from the k-th lane of one mouth to the k-th of another (counted from the centre).
+    """A connecting road of one lane: from lane `lane_in` of one arm to lane `lane_out` of another.
 
-    `kerbed` ones carry the corner's gutter and pavement.
+    Lanes are counted from the centre. A `kerbed` one has the corner's gutter and sidewalk.
     """
 
     origin: JunctionArm
@@ -106,7 +106,7 @@ def advanced(pose: Pose, piece: Piece) -> Pose:
 
 
 def join(start: Pose, end: Pose) -> list[Piece]:
-    """Lines and arcs from a pose to another: straight on, an S of two arcs, or one arc between straight ends.
+    """Lines and arcs from one pose to another: a line, an S of two arcs, or one arc between straight ends.
 
     Raises:
         ValueError: when one turn does not lead there.
@@ -151,7 +151,7 @@ def network(name: str, box: tuple[float, float, float, float]) -> ET.Element:
 
 
 def to_xml(root: ET.Element) -> str:
-    """The network as OpenDRIVE text; controllers are put where the schema wants them, before the junctions."""
+    """The network as OpenDRIVE text; controllers are moved before the junctions, as the schema requires."""
     for tag in ("controller", "junction"):
         for element in root.findall(tag):
             root.remove(element)
@@ -169,7 +169,7 @@ def road(
     kind: str = "town",
     speed: tuple[int, str] = (30, "mph"),
 ) -> ET.Element:
-    """A road without lanes: lines and arcs from `start` on, speed limit with its unit."""
+    """Add a road without lanes: lines and arcs from `start` on, and the speed limit with its unit."""
     length = f"{sum(piece[0] for piece in pieces):.9g}"
     element = ET.SubElement(
         root, "road", name=f"road {road_id}", length=length, id=str(road_id), junction=str(junction)
@@ -195,7 +195,7 @@ def road(
 
 
 def link(element: ET.Element, side: str, kind: str, to: int, contact: str | None = None) -> None:
-    """Say what a road continues: side "predecessor" or "successor", kind "road" (with the contact) or "junction"."""
+    """Link a road: side "predecessor" or "successor", kind "road" (with the contact) or "junction"."""
     made = ET.SubElement(_child(element, "link"), side, elementType=kind, elementId=str(to))
     if contact is not None:
         made.set("contactPoint", contact)
@@ -238,7 +238,7 @@ def _lane(side: ET.Element, lane: int, strip: LaneStrip) -> None:
 
 
 def street(lanes: int, width: float) -> list[LaneStrip]:
-    """One side of a street from the centre outwards: driving lanes, gutter, pavement; lanes may be changed between."""
+    """One side of a street from the centre outwards: driving lanes with lane changes allowed, gutter, sidewalk."""
     inner = [LaneStrip("driving", width, "broken", "both")] * (lanes - 1)
     return [
         *inner,
@@ -266,7 +266,7 @@ def connecting_road(
     left: Sequence[LaneStrip] = (),
     **said: object,
 ) -> None:
-    """A one-way road through a junction from pose to pose; `ends` are the roads that it joins, with their contacts."""
+    """Add a one-way road through a junction from pose to pose; `ends` are the roads that it joins, and their contacts."""
     element = road(root, road_id, poses[0], join(*poses), junction, **said)  # type: ignore[arg-type]
     link(element, "predecessor", "road", *ends[0])
     link(element, "successor", "road", *ends[1])
@@ -274,7 +274,7 @@ def connecting_road(
 
 
 def add_connections(root: ET.Element, junction: int, first: int, ways: Sequence[Connection]) -> int:
-    """Write the connecting roads of a junction, and the junction; `first` is the id of the first of them.
+    """Add the connecting roads of a junction, and the junction; `first` is the id of the first connecting road.
 
     Returns:
         The next free road id.
@@ -302,7 +302,7 @@ def add_connections(root: ET.Element, junction: int, first: int, ways: Sequence[
 def add_junction(
     root: ET.Element, junction: int, pairs: Sequence[tuple[int, int, list[tuple[int, int]]]], name: str = ""
 ) -> None:
-    """Write a junction: for each connecting road the road that it comes from, its id, and (from, to) of its lanes."""
+    """Add a junction; `pairs` are incoming road, connecting road, and (from, to) of the lanes that they link."""
     element = ET.SubElement(root, "junction", id=str(junction), name=name or f"junction {junction}")
     for k, (incoming, connecting, lanes) in enumerate(pairs):
         connection = ET.SubElement(
@@ -314,9 +314,9 @@ def add_junction(
 
 
 def crossing_connections(mouths: Sequence[JunctionArm]) -> list[Connection]:
-    """Every way between mouths given anticlockwise, U-turns left out.
+    """The connections between all arms, given anticlockwise, without U-turns.
 
-    With several lanes, left turns take the innermost, right turns the outermost, and straight on every lane goes on.
+    With several lanes, left turns use the innermost lane, right turns the outermost, and every lane continues straight.
     """
     ways = []
     for i, origin in enumerate(mouths):
@@ -338,14 +338,14 @@ def signal(
     lanes: tuple[int, int],
     value: tuple[float, str] | None = None,
 ) -> None:
-    """A sign or light beside a road.
+    """Add a sign or traffic light beside a road.
 
     Args:
         kind: CARLA's type, such as 1000001 for a light and 206 for a stop sign.
         at: s along and t to the left of the road [m].
-        lanes: the least and the greatest id of the lanes that it is for; their sign says which way it faces.
+        lanes: the least and the greatest id of the lanes that it applies to; their sign gives the direction it faces.
     """
-    against = lanes[1] > 0  # for traffic that drives towards smaller s, and facing it
+    against = lanes[1] > 0  # applies to traffic that drives towards smaller s, and faces it
     made = ET.SubElement(
         _child(element, "signals"), "signal", id=str(signal_id), name=f"signal {signal_id}", s=f"{at[0]:.9g}",
         t=f"{at[1]:.9g}", zOffset="2.2", hOffset="0" if against else f"{math.pi:.12g}", pitch="0", roll="0",
@@ -359,7 +359,7 @@ def signal(
 
 
 def controller(root: ET.Element, junction: int, controller_id: int, signals: Sequence[int]) -> None:
-    """Signals of a junction that change together."""
+    """Add a controller: signals of a junction that change together."""
     made = ET.SubElement(root, "controller", id=str(controller_id), name=f"controller {controller_id}", sequence="0")
     for signal_id in signals:
         ET.SubElement(made, "control", signalId=str(signal_id), type="")
@@ -371,7 +371,7 @@ def controller(root: ET.Element, junction: int, controller_id: int, signals: Seq
 def box_object(
     element: ET.Element, object_id: int, kind: str, at: tuple[float, float], size: tuple[float, float]
 ) -> None:
-    """A rectangle on the ground: centre s, t and size along and across the road [m], outlined as CARLA reads it."""
+    """Add a rectangle on the ground: centre s, t and size along and across the road [m], outlined as CARLA reads it."""
     made = ET.SubElement(
         _child(element, "objects"), "object", id=str(object_id), name=f"{kind} {object_id}", type=kind,
         s=f"{at[0]:.9g}", t=f"{at[1]:.9g}", zOffset="0", hdg="0", pitch="0", roll="0", orientation="none",
@@ -379,5 +379,5 @@ def box_object(
     )  # fmt: skip
     outline = ET.SubElement(made, "outline")
     u, v = 0.5 * size[0], 0.5 * size[1]
-    for a, b in ((-u, -v), (u, -v), (u, v), (-u, v), (-u, -v)):  # to CARLA the first corner again ends a polygon
+    for a, b in ((-u, -v), (u, -v), (u, v), (-u, v), (-u, -v)):  # CARLA ends a polygon where the first corner repeats
         ET.SubElement(outline, "cornerLocal", u=f"{a:.9g}", v=f"{b:.9g}", z="0")

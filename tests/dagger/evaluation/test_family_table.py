@@ -15,7 +15,7 @@ from dagger import cli
 from dagger.evaluation.family_table import FamilyRow, show
 from dagger.evaluation.plan import Wanted, baselines_of, plan
 from dagger.evaluation.summary import episode_result, twin_consistency
-from dagger.runs.results import ResultsLog
+from dagger.runs.jsonl import JsonlLog
 from scenarios.sampling.sample import balanced_batch, twin, unflippable
 from scenarios.scenario import from_text
 from scenarios.suite import load_suite
@@ -44,7 +44,7 @@ def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def _rows(driver: str) -> list[dict[str, Any]]:
-    return [r for r in ResultsLog(Path("out/results.jsonl")).rows() if r["driver"] == driver]
+    return [r for r in JsonlLog(Path("out/results.jsonl")).rows() if r["driver"] == driver]
 
 
 def _suite(*more: str) -> int:

@@ -14,7 +14,7 @@ import yaml
 
 from dagger import cli
 from dagger.evaluation.summary import episode_result, summary
-from dagger.runs.results import ResultsLog
+from dagger.runs.jsonl import JsonlLog
 from scenarios.scenario import load_scenario
 from sim.datatypes.action import Action
 from sim.world.rollout import PrivilegedInput
@@ -27,7 +27,7 @@ def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def _rows(folder: str) -> list[dict[str, Any]]:
-    return list(ResultsLog(Path(folder) / "results.jsonl").rows())
+    return list(JsonlLog(Path(folder) / "results.jsonl").rows())
 
 
 def _suite(*more: str) -> int:

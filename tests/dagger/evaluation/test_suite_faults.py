@@ -22,7 +22,7 @@ from dagger.commands.suite import Options, _pieces, _sheets
 from dagger.evaluation.plan import Wanted, plan
 from dagger.evaluation.tasks import Task
 from dagger.runs import results
-from dagger.runs.results import ResultsLog
+from dagger.runs.jsonl import JsonlLog
 from policies.expert.expert import Fixed
 from scenarios.scenario import load_scenario
 from sim.datatypes.action import Action
@@ -84,7 +84,7 @@ def _suite(*more: str) -> int:
 
 
 def _rows() -> list[dict[str, Any]]:
-    return list(ResultsLog(Path("out/results.jsonl")).rows())
+    return list(JsonlLog(Path("out/results.jsonl")).rows())
 
 
 def _outcomes() -> dict[int, str]:
@@ -161,7 +161,7 @@ def test_a_hung_worker_is_killed_and_its_episodes_are_recorded(capsys: pytest.Ca
     # Next time each goes to a worker by itself, so that the culprit takes nobody along.
     jobs, _ = plan(("rain-turn",), Wanted(seeds=4))
     versions = {k: _rows()[0][k] for k in ("driver", "driver_version", "code", "commit")}
-    sheets = _sheets(jobs, versions, ResultsLog(Path("out/results.jsonl")))
+    sheets = _sheets(jobs, versions, JsonlLog(Path("out/results.jsonl")))
     assert [p.tasks for p in _pieces(sheets, Options(worlds=2))] == [(Task(FIRST + 2),), (Task(FIRST + 3),)]
     BROKEN.unlink()
     assert _suite(*asked, "--no-isolate") == 0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dagger import cli
-from dagger.runs.results import ResultsLog
+from dagger.runs.jsonl import JsonlLog
 from policies.checkpoint import save_policy
 from policies.learner import LearnerSettings, build
 from sim.datatypes.camera import Camera
@@ -55,7 +55,7 @@ def _suite(*more: str) -> int:
 
 
 def _rows(folder: str = "out") -> list[dict[str, Any]]:
-    return list(ResultsLog(Path(folder) / "results.jsonl").rows())
+    return list(JsonlLog(Path(folder) / "results.jsonl").rows())
 
 
 def _summaries() -> list[dict[str, Any]]:
@@ -71,7 +71,7 @@ def test_the_expert_drives_every_route_and_each_has_its_row_and_scores(capsys: p
     ]  # fmt: skip
     assert all(r["outcome"] == "arrived" and r["success"] and r["scores"]["driving_score"] == 100.0 for r in rows)
     assert all(r["agrees"] and r["shown_decision"] is r["wanted"] is None for r in rows)
-    assert rows[0]["not_played"] == ["Parking_1"] and abs(rows[0]["route_length"] - 58.0) < 0.6
+    assert rows[0]["unsupported_scenarios"] == ["Parking_1"] and abs(rows[0]["route_length"] - 58.0) < 0.6
     first, _, both = _summaries()
     assert both["split"] == "all routes" and both["episodes"] == 2 and first["notes"] == ["not played: Parking_1"]
     records = json.loads(Path("out/leaderboard.json").read_text())["_checkpoint"]["records"]

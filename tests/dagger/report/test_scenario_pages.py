@@ -1,4 +1,4 @@
-"""docs/scenarios.md is what the files say; the command shows the same of one of them."""
+"""docs/reference/scenarios.md is what the files say; the command shows the same of one of them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from sim.datatypes.episode import DecisionSpec
 from sim.world.decision_detectors import DETECTORS
 from tests.support.source_tree import ROOT
 
-DOCS = ROOT / "docs"
-REDO = "write it anew: dagger scenarios --markdown docs/scenarios.md"
+DOCS = ROOT / "docs" / "reference"
+REDO = "write it anew: dagger scenarios --markdown docs/reference/scenarios.md"
 HIDDEN = """
 name: thick-rain
 description: One of two.
@@ -118,11 +118,12 @@ def test_own_motion_is_checked_only_where_something_has_changed(monkeypatch: pyt
 
 
 def test_a_section_says_what_the_file_says(hidden: Scenario) -> None:
-    Path("films").mkdir()
+    for name in ("films", "pages"):
+        Path(name).mkdir()
     Path("films/thick-rain.webp").touch()
-    said = page([hidden], {}, Path())
+    said = page([hidden], {}, Path("pages"))
     assert "| [thick-rain](#thick-rain) | `left if heavy else right` | a drizzle |" in said
-    assert "![a world of thick-rain beside its twin](films/thick-rain.webp)" in said
+    assert "![a world of thick-rain beside its twin](../films/thick-rain.webp)" in said
     assert "| `heavy` | `weather.precipitation > 60` | many streaks \\| long ones | in 2 of 3 combinations |" in said
     assert "| train | `not (raining and not heavy)` | raining, not heavy |" in said
     assert "| no | no | right | x | x |" in said and "| no | yes |" not in said, "what cannot happen is left out"

@@ -1,4 +1,4 @@
-"""docs/rules.md: every example in its tables is read, and prints as it is written."""
+"""docs/reference/rule-language.md: every example in its tables is read, and prints as it is written."""
 
 from __future__ import annotations
 

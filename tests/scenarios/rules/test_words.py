@@ -12,7 +12,6 @@ import pytest
 from policies.evaluate import evaluate
 from policies.expert.expert import Expert
 from scenarios.checks.leak_check import check_leaks, legitimate
-from scenarios.gym.registration import truth_of
 from scenarios.reading.errors import RuleError
 from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.propositions import parse_proposition
@@ -28,7 +27,7 @@ from scenarios.sampling.sample import (
     valuation,
     with_values,
 )
-from scenarios.scenario import from_text
+from scenarios.scenario import from_text, truth_of
 from sim.actors import signs
 from sim.actors.signs import WEARS, pack_sign, visible_text
 from sim.datatypes.episode import ActorSpec, Episode, SignSpec
@@ -101,7 +100,7 @@ def test_a_look_stands_for_its_face_and_wear() -> None:
 def test_a_sign_that_nobody_placed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = started([episode(signs=SIGNS)])
     monkeypatch.setattr(signs, "DESIGNS", {})
-    with pytest.raises(ValueError, match="which nobody placed here; reset a backend to its episode first"):
+    with pytest.raises(ValueError, match="which no backend placed here; reset a backend to its episode first"):
         value_on(backend.world, "signs.board.text", [], ["board"])
 
 

@@ -14,12 +14,11 @@ from dagger.training.collect import collect
 from dagger.training.demonstrations import DemonstrationStore
 from dagger.training.loader import RenderingLoader
 from policies.expert.expert import Expert
-from scenarios.gym.registration import truth_of
 from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.variables import value_in
 from scenarios.sampling.plan import plan
 from scenarios.sampling.sample import decision, sample, slots_needed, twin, valuation, with_values
-from scenarios.scenario import from_text, load_scenario
+from scenarios.scenario import from_text, load_scenario, truth_of
 from sim.actors.signs import SIGN
 from sim.datatypes.episode import Episode
 from sim.world.embedded import EmbeddedWorld

@@ -11,11 +11,11 @@ import pytest
 from policies.evaluate import evaluate
 from policies.expert.expert import Expert
 from scenarios.checks.leak_check import check_leaks, suspects
-from scenarios.gym.registration import make_vector, truth_of
+from scenarios.gym.environments import make_vector
 from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.variables import drawn_in, value_in
 from scenarios.sampling.sample import balanced_batch, sample, slots_needed, twin, valuation
-from scenarios.scenario import Scenario, from_text, load_scenario
+from scenarios.scenario import Scenario, from_text, load_scenario, truth_of
 from scenarios.schema.distributions import Choice, Constant, read_count
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode, Script, TrafficSpec

@@ -17,7 +17,6 @@ from dagger.training.loader import RenderingLoader
 from policies.evaluate import evaluate
 from policies.expert.expert import Expert
 from scenarios.checks.leak_check import check_leaks, legitimate, suspects
-from scenarios.gym.registration import truth_of
 from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.variables import drawn_in
 from scenarios.sampling.plan import plan
@@ -31,7 +30,7 @@ from scenarios.sampling.sample import (
     valuation,
     with_values,
 )
-from scenarios.scenario import from_text
+from scenarios.scenario import from_text, truth_of
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import WEATHER_INDEX

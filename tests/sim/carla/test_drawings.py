@@ -170,7 +170,7 @@ def test_a_recording_is_a_world_again(recording: tuple[Path, list[Any]]) -> None
     hero = followed(cast)
     assert hero is not None and (hero.type, hero.role) == ("vehicle.tesla.model3", "hero")
     assert followed(cast, str(cast[1].id)) == cast[1] and followed(cast, "none") is None and followed([]) is None
-    with pytest.raises(ValueError, match=f"nobody is 'bus'; known are {hero.id} vehicle.tesla.model3 hero"):
+    with pytest.raises(ValueError, match=f"no actor is 'bus'; known are {hero.id} vehicle.tesla.model3 hero"):
         followed(cast, "bus")
     places, shown = [], []
     for moment in Replay(lines_of(path)):

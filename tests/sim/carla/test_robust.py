@@ -344,7 +344,7 @@ def test_it_ends_when_it_is_told_to_and_lists_what_it_did_not_know(how: signal.S
         said = process.communicate(timeout=20)[0]
         assert process.returncode == 0
         assert "make_tea (2)" in said and said.rstrip().endswith("stopped") and "Traceback" not in said
-        assert "unknown method make_tea" in said and "a client has come from" in said
+        assert "unknown method make_tea" in said and "a client has connected from" in said
         assert re.search(r"\d+ ticks, \d+ frames sent, 0 of them lost by slow readers; 1 clients", said)
 
 

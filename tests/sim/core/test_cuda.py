@@ -1,6 +1,6 @@
 """The step's kernels stay clean for CUDA: compiled here to PTX, which wants a compiler (the extra `gpu`) but no GPU.
 
-PTX has virtual registers, so whether they spill is the assembler's to say (docs/log.md has its answer); `.local` shows
+PTX has virtual registers, so whether they spill is the assembler's to say (docs/explanation/log.md has its answer); `.local` shows
 arrays and addresses that cannot live in registers at all.
 """
 
@@ -58,17 +58,17 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
         "boxes_touch": (F,) * 12,
         "clamp": (F,) * 3,
         "clamp01": (F,),
-        "smooth01": (F,),
+        "smoothstep": (F,),
     },
     "traffic.car_following": {
         "idm": (F,) * 4,
-        "advance_along": (W, int64, int64, F, F, F),
-        "pursue": (W, int64, int64, F, F, F, F, F, F),
-        "gap_ahead": (int64, int64, int64, W, W, W, W, W, W, W, KINDS),
-        "follow": (int64, int64, int64, F, W, rows(int64, 1), *[W] * 10, KINDS, KINDS, W, W),
+        "project_onto_path": (W, int64, int64, F, F, F),
+        "pure_pursuit": (W, int64, int64, F, F, F, F, F, F),
+        "leader_gap": (int64, int64, int64, W, W, W, W, W, W, W, KINDS),
+        "step_path_follower": (int64, int64, int64, F, W, rows(int64, 1), *[W] * 10, KINDS, KINDS, W, W),
     },
     "dynamics.friction": {
-        "damp_of": (rows(F, 1),),
+        "surface_dampness": (rows(F, 1),),
         "wetness_of": (rows(F, 1),),
     },
     "road.graph.traffic_lights": {"light_state": (int32, int32)},
@@ -86,12 +86,12 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
         "nearest_row": (W, int64, int64, F, F),
     },
     "perception.visibility": {
-        "hides": (W, int64, F, F, F, F),
+        "occludes": (W, int64, F, F, F, F),
         "is_free": (W, int64, int64, F, F, F, F),
         "add_solids": (W, int64, W, *[F] * 7, int64),
-        "look_at": (W, int64, int64, *[F] * 6, W, F, F, F, rows(F, 1)),
+        "visible_from": (W, int64, int64, *[F] * 6, W, F, F, F, rows(F, 1)),
     },
-    "road.map.surface": {"surface_at": (F, F, int32, BANK), "wheels_off": (F, F, F, F, F, F, int32, BANK, WHEELS)},
+    "road.map.surface": {"surface_at": (F, F, int32, BANK), "wheels_off_road": (F, F, F, F, F, F, int32, BANK, WHEELS)},
 }
 # Parts of `sim.traffic.step.advance` and `sim.traffic.route_follower.step_followers`: they are compiled with these, as
 # one launch each, below.
@@ -107,7 +107,7 @@ PARTS = {
 }
 # Packages that draw or measure, row by row; for a GPU they want a driver of their own, by pixel or ray.
 DRAWING = {"carla", "render", "sensors"}
-BY_PIXEL = {"road.map.surface": {"floor_at"}}  # the same of a module that has others too
+BY_PIXEL = {"road.map.surface": {"raster_at"}}  # the same of a module that has others too
 
 
 def inline_kernels() -> dict[str, set[str]]:
@@ -225,7 +225,7 @@ def test_local_memory_and_foreign_calls_are_seen() -> None:
 # ---------------------------------------------------------------------------------------------- the launch itself
 DRIVEN = """
 import numpy as np
-from scenarios.sampling.sample import room_for
+from scenarios.sampling.sample import slots_needed
 from scenarios.sampling.sample import batch
 from scenarios.scenario import load_scenario
 from sim.core.cuda import per_world
@@ -235,7 +235,7 @@ from sim.world.step import EGO_LIMITS, WHOLE, step_worlds
 from sim.datatypes.action import Action
 
 scenario = load_scenario("rain-turn")
-here, there = (EmbeddedWorld(5, simulation=room_for(scenario)) for _ in range(2))
+here, there = (EmbeddedWorld(5, simulation=slots_needed(scenario)) for _ in range(2))
 for world in (here, there):
     world.reset(batch(scenario, range(5), "test"))
 start = here.world.x.copy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scenarios.gym.registration import make_drive
+from scenarios.gym.environments import make_drive
 from sim.actors.kinds import EGO
 from sim.datatypes.action import Action
 from sim.dynamics.bicycle import drive_batch

@@ -13,7 +13,8 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
-from scenarios.gym.registration import DRIVE, make_drive, make_vector
+from scenarios import DRIVE
+from scenarios.gym.environments import make_drive, make_vector
 from sim.actors.kinds import EGO
 from sim.datatypes.vocabulary import OUTCOME
 from sim.envs.driving_env import DrivingEnv, DrivingVectorEnv, to_action
@@ -50,19 +51,19 @@ def test_gymnasiums_own_checker_has_nothing_to_say() -> None:
 def test_the_name_is_found_with_the_module_in_front_and_nothing_imported() -> None:
     code = (
         "import gymnasium as gym;"
-        "env = gym.make('scenarios.gym.registration:homunculus/Drive-v0', scenario='rain-turn');"
+        "env = gym.make('scenarios:homunculus/Drive-v0', scenario='rain-turn');"
         "print(env.unwrapped.__class__.__name__, env.observation_space['camera'].shape)"
     )
-    assert run(code, "-W", "error") == "DriveEnv (64, 96, 3)"
+    assert run(code, "-W", "error") == "DrivingEnv (64, 96, 3)"
 
 
 def test_the_name_is_found_after_the_import() -> None:
     code = (
-        "import gymnasium as gym, scenarios.gym.registration;"
+        "import gymnasium as gym, scenarios;"
         "env = gym.make_vec('homunculus/Drive-v0', num_envs=3, vectorization_mode='vector_entry_point');"
         "print(env.__class__.__name__, env.num_envs)"
     )
-    assert run(code, "-W", "error") == "Fleet 3"
+    assert run(code, "-W", "error") == "DrivingVectorEnv 3"
 
 
 def test_an_unknown_scenario_is_refused_with_those_known() -> None:

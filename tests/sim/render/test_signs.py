@@ -282,7 +282,7 @@ def test_the_atlas_forgets_what_is_too_much_and_never_pulls_a_picture_from_under
 def test_a_sign_that_nobody_placed_is_told():
     backend = started([with_sign(BOARD)])
     backend.world.appearance[0, 1] = 7 << 4
-    with pytest.raises(ValueError, match="sign 7, which nobody placed here"):
+    with pytest.raises(ValueError, match="sign 7, which no backend placed here"):
         backend.observe()
 
 

@@ -14,7 +14,8 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from scenarios.gym.registration import DRIVE, make_drive, make_vector
+from scenarios import DRIVE
+from scenarios.gym.environments import make_drive, make_vector
 from scenarios.reading.yaml import ScenarioError
 from scenarios.scenario import Scenario, from_text, load_scenario
 from scenarios.schema.map import SensorModel
@@ -468,7 +469,7 @@ def scenario() -> Scenario:
 def test_the_observation_has_an_entry_a_sensor(scenario: Scenario, tmp_path: Path) -> None:
     file = tmp_path / "my.yaml"
     file.write_text(TEXT)
-    env = gym.make(f"scenarios.gym.registration:{DRIVE}", scenario=str(file))
+    env = gym.make(f"scenarios:{DRIVE}", scenario=str(file))
     shapes = {
         "camera": ((64, 96, 3), np.uint8), "speed": ((1,), np.float32), "front": ((36, 64, 3), np.uint8),
         "rear": ((20, 32, 3), np.uint8), "far": ((32, 48, 1), np.float32), "tags": ((32, 48, 1), np.uint8),

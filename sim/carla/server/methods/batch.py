@@ -1,4 +1,4 @@
-"""Commands of a batch: the methods of the same effect, by their numbers."""
+"""Batch commands: run the RPC method of the same effect by the command's number."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sim.carla.server.registry import METHODS
 from sim.carla.server.rpc import SHOWN, Refused
 
 SPAWN, DESTROY = 0, 1
-# By their numbers: which method does it; its arguments are the command's.
+# Command number -> RPC method; the arguments are the command's.
 COMMANDS: dict[int, str] = {
     1: "destroy_actor", 2: "apply_control_to_vehicle", 3: "apply_ackermann_control_to_vehicle",
     4: "apply_control_to_walker", 5: "apply_physics_control", 6: "set_actor_transform",
@@ -23,10 +23,10 @@ BY_THE_CLIENT = 16  # SetAutopilot: the client has registered the vehicle with i
 
 
 def apply(server: Any, command: list[Any], newborn: int = 0) -> list[Any]:
-    """Do one command; a Response<uint32> with the actor's id, or with what went wrong.
+    """Run one command; returns a Response<uint32> with the actor's id, or with the error.
 
     Args:
-        newborn: the actor just spawned, whom commands that follow a birth mean by 0.
+        newborn: the actor just spawned, which follow-up commands of a spawn address by 0.
     """
     try:
         ((number, body),) = command
@@ -38,7 +38,7 @@ def apply(server: Any, command: list[Any], newborn: int = 0) -> list[Any]:
             if method is None:
                 raise Refused(f"there is no command {number} in a batch")
             arguments = body[1:]
-            if number == 18:  # flags stand by themselves here
+            if number == 18:  # here the flags are no list
                 arguments = [[arguments[0]]]
             done = method.call(server, actor, *arguments)
             if number == DESTROY and not done:
@@ -46,7 +46,7 @@ def apply(server: Any, command: list[Any], newborn: int = 0) -> list[Any]:
         return wire.value(actor)
     except Refused as error:
         return wire.refusal(str(error))
-    except Exception as error:  # one command's: an error of the whole batch would end a client's Traffic Manager
+    except Exception as error:  # of one command: an error of the whole batch would crash a client's Traffic Manager
         return wire.refusal(f"command {command!r:.200} cannot be read: {error}"[:SHOWN])
 
 
@@ -54,7 +54,7 @@ def _spawn(server: Any, body: list[Any]) -> int:
     description, place, parent, attachment, _, after = body
     if parent[0]:
         actor = server.world.spawn(description, place, parent[1], attachment not in (1, 2))
-    else:  # the attachment is then whatever was in the client's memory
+    else:  # the attachment is then uninitialized memory of the client
         actor = server.world.spawn(description, place)
     for command in after:
         apply(server, command, actor.id)

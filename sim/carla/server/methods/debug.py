@@ -1,4 +1,4 @@
-"""Methods that concern neither actors nor time: drawings, and what only Unreal has."""
+"""RPC methods for debug drawings, gravity, and features that only Unreal has."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ GRAVITY = 9.81  # [m/s^2] as CARLA's inertial sensors have it
 
 @served("draw_debug_shape")
 def draw_debug_shape(server: Any, shape: list[Any]) -> None:
-    """Keep a drawing for its time, for ever at 0 and for a tick below; rgb cameras and films of recordings show it."""
+    """Show a drawing for its life time: for ever at 0, a tick below 0; rgb cameras and films of recordings show it."""
     server.world.sketch(drawing_of(shape, server.world.elapsed, server.world.step_length))
 
 
 @served("get_imui_gravity", "value")
 def get_imui_gravity(server: Any) -> float:
-    """Gravity as inertial sensors have it."""
+    """Return the gravity of inertial sensors."""
     return GRAVITY
 
 
-ignored("set_imui_gravity", "gravity is what it is")
+ignored("set_imui_gravity", "gravity is fixed")
 ignored("load_map_layer", "a map has one layer")
 ignored("unload_map_layer", "a map has one layer")
 ignored("update_lights_state", "there are no street lights to switch")
-ignored("update_day_night_cycle", "lamps follow the sun by themselves")
+ignored("update_day_night_cycle", "lamps follow the sun automatically")
 for _name, _why in (
-    ("request_file", "no file is asked for that was not listed"),
+    ("request_file", "the server lists no files to request"),
     ("get_navigation_mesh", "walkers have no navigation mesh"),
     ("apply_color_texture_to_objects", "pictures have textures of their own"),
     ("console_command", "there is no Unreal console"),

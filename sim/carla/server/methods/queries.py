@@ -1,6 +1,6 @@
-"""Methods about what stands around: rays through the world, and the scenery piece by piece.
+"""RPC methods about the environment: ray casts, and the scenery object by object.
 
-Scenery is all that a map's bank lists, its traffic lights among it. A piece has its tag, its box in the world, and an
+Scenery is all that the map arrays list, including traffic lights. An object has its tag, its box in the world, and an
 id that is the same whenever the map is.
 """
 
@@ -31,7 +31,7 @@ def _point(name: str, location: list[float]) -> np.ndarray:
 
 @served("cast_ray", "value")
 def cast_ray(server: Any, start: list[float], end: list[float]) -> list[list[Any]]:
-    """Labelled points where a ray enters whatever is on its way, in their order."""
+    """Return the labelled points where a ray enters obstacles, in their order."""
     a, b = _point("the start of a ray", start), _point("its end", end)
     world = server.world
     distances, tags = cast_through(world.maps, world.fleet.world, a * _MIRROR, b * _MIRROR)
@@ -41,7 +41,7 @@ def cast_ray(server: Any, start: list[float], end: list[float]) -> list[list[Any
 
 @served("project_point", "value")
 def project_point(server: Any, location: list[float], direction: list[float], distance: float) -> list[Any]:
-    """Whether something is in a direction from a place, and the labelled point where it is met."""
+    """Return whether a ray from a place hits something within a distance, and the labelled point."""
     at, way = _point("a location", location), _point("a direction", direction)
     length = float(np.linalg.norm(way))
     if not 0.0 < length or not 0.0 <= float(distance) < math.inf:
@@ -54,7 +54,7 @@ def project_point(server: Any, location: list[float], direction: list[float], di
 
 
 def _pieces(server: Any, tag: int) -> list[tuple[int, int, np.ndarray]]:
-    """Number, tag and row (SCENERY_COLUMNS) of the pieces of scenery that have a tag, or of all."""
+    """Return number, tag and row (SCENERY_COLUMNS) of the scenery objects of a tag, or of all."""
     out = []
     for i, row in enumerate(server.world.maps.arrays.scenery):
         its = int(TAG_OF_KIND[abs(int(row[0]))])
@@ -68,20 +68,20 @@ def _name(number: int, row: np.ndarray) -> str:
 
 
 def _box(row: np.ndarray) -> list[Any]:
-    """A BoundingBox in the world."""
+    """Return a BoundingBox in the world."""
     x, y, yaw, length, width, height = (float(v) for v in row[1:7])
     return [[x, -y, height / 2.0], [length / 2.0, width / 2.0, height / 2.0], [0.0, -math.degrees(yaw), 0.0], 0]
 
 
 @served("get_all_level_BBs", "value")
 def get_all_level_boxes(server: Any, tag: int) -> list[list[Any]]:
-    """Boxes of the scenery of a tag, in the world."""
+    """Return the bounding boxes of the scenery of a tag, in the world."""
     return [_box(row) for _, _, row in _pieces(server, tag)]
 
 
 @served("get_environment_objects", "value")
 def get_environment_objects(server: Any, tag: int) -> list[list[Any]]:
-    """The scenery of a tag, piece by piece."""
+    """Return the scenery objects of a tag."""
     out = []
     for i, its, row in _pieces(server, tag):
         box = _box(row)
@@ -92,13 +92,13 @@ def get_environment_objects(server: Any, tag: int) -> list[list[Any]]:
 
 @served("get_names_of_all_objects", "value")
 def get_names_of_all_objects(server: Any) -> list[str]:
-    """Names of all pieces of scenery."""
+    """Return the names of all scenery objects."""
     return [_name(i, row) for i, _, row in _pieces(server, ANY)]
 
 
 @served("enable_environment_objects")
 def enable_environment_objects(server: Any, ids: list[int], enable: bool) -> None:
-    """Show or hide pieces of scenery: sensors do not meet what is hidden, vehicles still do."""
+    """Show or hide scenery objects: sensors do not see hidden ones, but vehicles still collide with them."""
     scenery = server.world.maps.arrays.scenery
     for number in ids:
         i = int(number) - _FIRST

@@ -1,4 +1,4 @@
-"""Methods about traffic lights, and what Traffic Managers tell the server about themselves."""
+"""RPC methods about traffic lights, and the register of Traffic Managers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _light(server: Any, number: int) -> Light:
 
 @served("set_traffic_light_state")
 def set_traffic_light_state(server: Any, number: int, state: int) -> None:
-    """Show a state now; the light goes on from there by itself unless it is frozen."""
+    """Set a light's state; the light runs by itself from there unless it is frozen."""
     if state not in _STATES:
         raise Refused(f"traffic lights cannot show state {state}; known are {', '.join(SIGNAL_STATES)} as 0 to 3")
     _light(server, number).set(_STATES[state])
@@ -39,25 +39,25 @@ def _set_time(server: Any, number: int, state: int, seconds: float) -> None:
 
 @served("set_traffic_light_green_time")
 def set_traffic_light_green_time(server: Any, number: int, seconds: float) -> None:
-    """How long a light is green; it goes by itself from then on."""
+    """Set how long a light is green; it runs by itself from then on."""
     _set_time(server, number, GREEN, seconds)
 
 
 @served("set_traffic_light_yellow_time")
 def set_traffic_light_yellow_time(server: Any, number: int, seconds: float) -> None:
-    """How long a light is yellow; it goes by itself from then on."""
+    """Set how long a light is yellow; it runs by itself from then on."""
     _set_time(server, number, YELLOW, seconds)
 
 
 @served("set_traffic_light_red_time")
 def set_traffic_light_red_time(server: Any, number: int, seconds: float) -> None:
-    """How long a light is red; it goes by itself from then on."""
+    """Set how long a light is red; it runs by itself from then on."""
     _set_time(server, number, RED, seconds)
 
 
 @served("freeze_traffic_light")
 def freeze_traffic_light(server: Any, number: int, on: bool) -> None:
-    """Let one light stand still, or go on."""
+    """Freeze or unfreeze one light."""
     light = _light(server, number)
     light.frozen = bool(on)
     light.advance(server.world.lights.clock, 0.0)
@@ -65,13 +65,13 @@ def freeze_traffic_light(server: Any, number: int, on: bool) -> None:
 
 @served("freeze_all_traffic_lights")
 def freeze_all_traffic_lights(server: Any, on: bool) -> None:
-    """Let all lights stand still, or go on."""
+    """Freeze or unfreeze all lights."""
     server.world.lights.frozen = bool(on)
 
 
 @served("reset_traffic_light_group")
 def reset_traffic_light_group(server: Any, number: int) -> None:
-    """The lights of a junction follow their plans again."""
+    """Make the lights of a junction follow their plans again."""
     lights = server.world.lights
     for light in lights.group(_light(server, number)):
         light.reset()
@@ -81,19 +81,19 @@ def reset_traffic_light_group(server: Any, number: int) -> None:
 
 @served("reset_all_traffic_lights")
 def reset_all_traffic_lights(server: Any) -> None:
-    """All lights follow their plans again, from the beginning."""
+    """Make all lights follow their plans again, from the beginning."""
     server.world.lights.reset()
 
 
 @served("get_group_traffic_lights", "value")
 def get_group_traffic_lights(server: Any, number: int) -> list[int]:
-    """The lights of the same junction."""
+    """Return the lights of the same junction."""
     return [light.actor.id for light in server.world.lights.group(_light(server, number))]
 
 
 @served("get_light_boxes", "value")
 def get_light_boxes(server: Any, number: int) -> list[Any]:
-    """Boxes of a light's lamps: none are told apart."""
+    """Return the boxes of a light's lamps: none, as lamps are not distinguished."""
     _light(server, number)
     return []
 
@@ -101,13 +101,13 @@ def get_light_boxes(server: Any, number: int) -> list[Any]:
 # ---------------------------------------------------------------------------------------------- Traffic Managers
 @served("is_traffic_manager_running", "value")
 def is_traffic_manager_running(server: Any, port: int) -> bool:
-    """Whether some client runs a Traffic Manager of that port."""
+    """Return whether a client runs a Traffic Manager of that port."""
     return port in server.managers
 
 
 @served("get_traffic_manager_running", "value")
 def get_traffic_manager_running(server: Any, port: int) -> list[Any]:
-    """Where a Traffic Manager runs."""
+    """Return the host and port of a Traffic Manager."""
     if type(port) is not int:
         raise Refused(f"a Traffic Manager was asked for by {port!r:.80}; wanted a port")
     return [server.managers.get(port, ""), port]
@@ -115,7 +115,7 @@ def get_traffic_manager_running(server: Any, port: int) -> list[Any]:
 
 @served("add_traffic_manager_running", "value")
 def add_traffic_manager_running(server: Any, where: list[Any]) -> bool:
-    """A client runs a Traffic Manager."""
+    """Register the Traffic Manager of a client."""
     if not wire.alike(where, ["", 0]):
         raise Refused(f"a Traffic Manager is at {where!r:.80}; wanted a host and a port")
     server.managers[where[1]] = where[0]
@@ -124,5 +124,5 @@ def add_traffic_manager_running(server: Any, where: list[Any]) -> bool:
 
 @served("destroy_traffic_manager", "value")
 def destroy_traffic_manager(server: Any, port: int) -> bool:
-    """A client runs its Traffic Manager no longer."""
+    """Unregister the Traffic Manager of a client."""
     return server.managers.pop(port, None) is not None

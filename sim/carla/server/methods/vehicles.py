@@ -1,4 +1,4 @@
-"""Methods about vehicles beyond pedals and wheel: physics, lamps, doors, other controllers."""
+"""RPC methods about vehicles: physics, lamps, doors, Ackermann control, forces and constant velocity."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sim.carla.server.registry import ignored, refused, served
 from sim.carla.server.rpc import Refused
 from sim.carla.server.vehicle_control import FINAL_RATIO, MASS, RADIUS, mass_of
 
-# Places in a vehicle's physics, and in a wheel's.
+# Indices into a vehicle's physics, and into a wheel's.
 _CURVE, _FINAL, _GEARS, _MASS, _WHEELS = 0, 9, 10, 11, 15
 _STEER, _RADIUS, _BRAKE = 2, 3, 4
-_SAME = 1e-4  # by less than this share two limits differ only by what the wire has rounded
+_SAME = 1e-4  # relative difference of two limits up to which they differ only by rounding on the wire
 
 
 def _vehicle(server: Any, number: int) -> Actor:
@@ -30,7 +30,7 @@ def _vehicle(server: Any, number: int) -> Actor:
 
 
 def physics_of(server: Any, actor: Actor) -> list[Any]:
-    """A VehiclePhysicsControl that says what this world's vehicles can do."""
+    """Return a VehiclePhysicsControl that describes the limits of a vehicle of this world."""
     if "physics" in actor.facts:
         return list(actor.facts["physics"])
     vehicle: Vehicle = server.world.fleet.bodies[actor.row]
@@ -61,23 +61,23 @@ def _middle(vehicle: Vehicle) -> float:
 
 
 def _rear(server: Any, actor: Actor) -> tuple[float, float, float]:
-    """The rear axle in CARLA's frame: x, y [m], yaw [deg]."""
+    """Return the rear axle in CARLA's frame: x, y [m], yaw [deg]."""
     world = server.world.fleet.world
     return float(world.x[0, actor.row]), -float(world.y[0, actor.row]), -math.degrees(world.yaw[0, actor.row])
 
 
 @served("get_physics_control", "value")
 def get_physics_control(server: Any, number: int) -> list[Any]:
-    """What a vehicle weighs, how far its wheels turn, how hard it pulls and brakes."""
+    """Return a vehicle's mass, steering limit, and engine and brake torques."""
     return physics_of(server, _vehicle(server, number))
 
 
 @served("apply_physics_control")
 def apply_physics_control(server: Any, number: int, control: list[Any]) -> None:
-    """Set the mass, how far the wheels turn, and by the torques how hard a vehicle pulls and brakes.
+    """Set a vehicle's mass and steering limit, and its acceleration and braking by the torques.
 
-    The greatest torque, through the first gear, is what full throttle pulls with at any speed; the brakes of all wheels
-    together are full brake. Whatever else there is, is kept and means nothing here.
+    The greatest torque, through the first gear, is the pull of full throttle at any speed; the brakes of all wheels
+    together are full brake. All other values are stored without effect.
     """
     actor = _vehicle(server, number)
     if not wire.alike(control, physics_of(server, actor)):
@@ -88,10 +88,10 @@ def apply_physics_control(server: Any, number: int, control: list[Any]) -> None:
 
 
 def limits_from(number: int, control: list[Any], now: Vehicle) -> Vehicle:
-    """A vehicle with the limits that its physics say; those that are as good as they were stay as they were.
+    """Return a vehicle with the limits of a physics control; limits that differ only by rounding stay as they were.
 
     Raises:
-        Refused: for physics that no vehicle has.
+        Refused: for invalid physics.
     """
     if len(control) <= _WHEELS or not control[_WHEELS] or not control[_CURVE] or not control[_GEARS]:
         raise Refused(f"the physics of vehicle {number} lack wheels, gears or a torque curve; wanted at least one each")
@@ -116,19 +116,19 @@ def limits_from(number: int, control: list[Any], now: Vehicle) -> Vehicle:
 
 @served("get_vehicle_light_state", "value")
 def get_vehicle_light_state(server: Any, number: int) -> list[int]:
-    """Which of its lamps a vehicle says are on."""
+    """Return which lamps of a vehicle are on."""
     return [int(_vehicle(server, number).facts.get("lamps", 0))]
 
 
 @served("set_vehicle_light_state")
 def set_vehicle_light_state(server: Any, number: int, flags: list[int]) -> None:
-    """Switch a vehicle's lamps; they are kept, and pictures do not show them."""
+    """Switch a vehicle's lamps; the state is stored, and pictures do not show it."""
     _vehicle(server, number).facts["lamps"] = int(flags[0]) & 0xFFFFFFFF
 
 
 @served("get_vehicle_light_states", "value")
 def get_vehicle_light_states(server: Any) -> list[list[int]]:
-    """The lamps of all vehicles."""
+    """Return the lamps of all vehicles."""
     return [
         [a.id, int(a.facts.get("lamps", 0))] for a in server.world.table.by_id.values() if a.type.startswith("vehicle.")
     ]
@@ -136,14 +136,14 @@ def get_vehicle_light_states(server: Any) -> list[list[int]]:
 
 @served("get_wheel_steer_angle", "value")
 def get_wheel_steer_angle(server: Any, number: int, wheel: int) -> float:
-    """Angle of a front wheel [deg], positive to the right; 0 of a rear one."""
+    """Return the angle of a front wheel [deg], positive to the right; 0 of a rear one."""
     actor = _vehicle(server, number)
     return -math.degrees(float(server.world.fleet.world.steer[0, actor.row])) if wheel in (0, 1) else 0.0
 
 
 @served("get_telemetry_data", "value")
 def get_telemetry_data(server: Any, number: int) -> list[Any]:
-    """Speed, pedals and wheel; there is no engine and there are no tyres to tell about."""
+    """Return speed, pedals and steer; engine and tyre values are 0."""
     actor = _vehicle(server, number)
     fleet = server.world.fleet
     steer, throttle, brake = (float(fleet.controls[n][actor.row]) for n in ("steer", "throttle", "brake"))
@@ -157,7 +157,7 @@ _GAINS = [0.15, 0.0, 0.25, 0.01, 0.0, 0.01]
 
 @served("apply_ackermann_control_to_vehicle")
 def apply_ackermann_control_to_vehicle(server: Any, number: int, control: list[float]) -> None:
-    """Wheel angle, speed and acceleration to keep until pedals are pressed; jerk and the wheel's speed mean nothing."""
+    """Set wheel angle, speed and acceleration until pedals are pressed; jerk and the wheel's speed have no effect."""
     actor = _vehicle(server, number)
     if not wire.alike(control, [0.0] * 5) or not all(abs(v) < FASTEST for v in control):
         raise Refused(f"vehicle {number} was given the Ackermann control {control!r:.200}; wanted five finite numbers")
@@ -167,13 +167,13 @@ def apply_ackermann_control_to_vehicle(server: Any, number: int, control: list[f
 
 @served("get_ackermann_controller_settings", "value")
 def get_ackermann_controller_settings(server: Any, number: int) -> list[float]:
-    """Gains, as they were set."""
+    """Return the controller gains, as they were set."""
     return list(_vehicle(server, number).facts.get("gains", _GAINS))
 
 
 @served("apply_ackermann_controller_settings")
 def apply_ackermann_controller_settings(server: Any, number: int, gains: list[float]) -> None:
-    """Keep gains; what is asked for is reached without a controller."""
+    """Store controller gains without effect: Ackermann targets are reached without a controller."""
     actor = _vehicle(server, number)
     if not wire.alike(gains, _GAINS):
         raise Refused(f"vehicle {number} was given the gains {gains!r:.200}; wanted six finite numbers")
@@ -183,7 +183,7 @@ def apply_ackermann_controller_settings(server: Any, number: int, gains: list[fl
 # -------------------------------------------------------------------------------------------- forces, velocities
 @served("enable_actor_constant_velocity")
 def enable_actor_constant_velocity(server: Any, number: int, velocity: list[float]) -> None:
-    """Keep a vehicle at a speed along its own axis, whatever its pedals say."""
+    """Hold a vehicle at a speed along its own axis, whatever its pedals are."""
     actor = server.world.body(number)
     if not wire.alike(velocity, [0.0] * 3) or not abs(velocity[0]) < FASTEST:
         raise Refused(f"actor {number} is to keep {velocity!r:.200}; wanted three numbers below {FASTEST:g}")
@@ -193,13 +193,13 @@ def enable_actor_constant_velocity(server: Any, number: int, velocity: list[floa
 
 @served("disable_actor_constant_velocity")
 def disable_actor_constant_velocity(server: Any, number: int) -> None:
-    """Let the pedals speak again."""
+    """Give a vehicle back to its pedals."""
     server.world.constant.discard(number)
 
 
 @served("add_actor_impulse")
 def add_actor_impulse(server: Any, number: int, impulse: list[float]) -> None:
-    """Change a body's speed by an impulse [N s]; what pushes sideways the tyres take up."""
+    """Change a body's speed by an impulse [N s]; the tyres absorb its sideways part."""
     actor = server.world.body(number)
     fleet = server.world.fleet
     _, _, now = fleet.places(np.array([actor.row]))
@@ -208,18 +208,18 @@ def add_actor_impulse(server: Any, number: int, impulse: list[float]) -> None:
 
 @served("add_actor_force")
 def add_actor_force(server: Any, number: int, force: list[float]) -> None:
-    """Push a body for one tick [N]."""
+    """Apply a force to a body for one tick [N]."""
     add_actor_impulse(server, number, [float(f) * server.world.step_length for f in force])
 
 
 for _name in ("add_actor_impulse_at_location", "add_actor_force_at_location", "add_actor_angular_impulse",
               "add_actor_torque"):  # fmt: skip
-    ignored(_name, "bodies stand upright and turn only as their wheels say")
+    ignored(_name, "bodies stay upright and turn by steering only")
 for _name in ("set_actor_enable_gravity", "set_actor_dead"):
-    ignored(_name, "the world is flat, and nobody falls")
+    ignored(_name, "the world is flat: no actor falls")
 for _name in ("open_vehicle_door", "close_vehicle_door", "show_vehicle_debug_telemetry", "set_wheel_steer_direction",
               "set_wheel_pitch_angle"):  # fmt: skip
-    ignored(_name, "pictures would not show it")
+    ignored(_name, "pictures do not show it")
 ignored("get_wheel_pitch_angle", "wheels do not pitch", "value", 0.0)
 for _name in ("enable_carsim", "use_carsim_road", "enable_chrono_physics", "restore_physx_physics"):
     refused(_name, "there is one kind of physics, the kinematic bicycle")

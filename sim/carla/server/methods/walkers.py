@@ -1,4 +1,4 @@
-"""Methods about walkers, who go where they are told at the speed that they are told."""
+"""RPC methods about walkers, which move in a commanded direction at a commanded speed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def _walker(server: Any, number: int) -> Actor:
 
 @served("apply_control_to_walker")
 def apply_control_to_walker(server: Any, number: int, control: list[Any]) -> None:
-    """Direction and speed, kept until others come; nobody jumps."""
+    """Set direction and speed of a walker until the next control; walkers do not jump."""
     actor = _walker(server, number)
     if not wire.alike(control, [[0.0] * 3, 0.0, False]) or not abs(control[1]) < FASTEST:
-        raise Refused(f"walker {number} was told to go by {control!r:.200}; wanted a direction, a finite speed, a jump")
+        raise Refused(f"walker {number} was given {control!r:.200}; wanted a direction, a finite speed, a jump")
     direction, speed = [float(v) for v in control[0]], float(control[1])
     actor.facts["walk"] = direction, speed, bool(control[2])
     row = server.world.table.walkers[server.world.table.index[number]]
@@ -34,7 +34,7 @@ def apply_control_to_walker(server: Any, number: int, control: list[Any]) -> Non
 
 @served("set_walker_state")
 def set_walker_state(server: Any, number: int, place: list[Any], speed: float) -> None:
-    """Put a walker somewhere, with a speed that its legs show."""
+    """Teleport a walker, and set its speed, which its legs show."""
     actor = _walker(server, number)
     server.world.put(actor, place)
     yaw = math.radians(place[1][1])

@@ -1,4 +1,4 @@
-"""Methods about the world as a whole: connecting, settings, time, maps, weather."""
+"""RPC methods about the world: connection, settings, ticks, maps and weather."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ MOST_SUBSTEPS = 1000  # of a tick
 
 @served("version", "value")
 def version(server: Any) -> str:
-    """CARLA's version whose protocol is spoken."""
+    """Return the CARLA version of the protocol."""
     return wire.VERSION
 
 
 @served("get_episode_info", "value")
 def get_episode_info(server: Any) -> list[Any]:
-    """The episode and the token of the stream of snapshots, by a number of its own for whoever asks."""
+    """Return the episode, and a token of the snapshot stream with a number of its own for each client."""
     number = server.streams.alias(wire.WORLD_STREAM)
     return [server.world.episode, [wire.token(number, server.stream_port)]]
 
 
 @served("get_sensor_token", "value")
 def get_sensor_token(server: Any, stream: int) -> list[Any]:
-    """The token of a stream; whoever asks will subscribe."""
+    """Return the token of a stream; the next tick waits for the client to subscribe."""
     if stream not in server.streams:
         raise Refused(f"there is no stream {stream}; its sensor was destroyed")
     server.streams.promise(stream)
@@ -38,25 +38,25 @@ def get_sensor_token(server: Any, stream: int) -> list[Any]:
 
 @served("get_episode_settings", "value")
 def get_episode_settings(server: Any) -> list[Any]:
-    """Synchronous mode, length of a tick and the rest."""
+    """Return synchronous mode, the length of a tick and the other settings."""
     return list(server.world.settings)
 
 
 @served("set_episode_settings", "value")
 def set_episode_settings(server: Any, settings: list[Any]) -> int:
-    """Synchronous mode and the length of a tick; what concerns Unreal is kept and means nothing."""
+    """Set synchronous mode and the length of a tick; settings of Unreal are stored without effect."""
     server.world.settings = settings_from(settings)
     server.mode_changed()
     return int(server.world.frame)
 
 
 def settings_from(told: list[Any]) -> list[Any]:
-    """All settings, those that were told and CARLA's own for a missing tail.
+    """Return all settings: a client's, and CARLA's defaults for a missing tail.
 
-    Other clients are told them, and would end over what is of another type.
+    Other clients receive them, and would crash over a value of another type.
 
     Raises:
-        Refused: for a setting that cannot be.
+        Refused: for an invalid setting.
     """
     if not isinstance(told, list) or not DELTA < len(told) <= len(SETTINGS):
         raise Refused(f"the settings are {told!r:.200}; wanted {DELTA + 1} to {len(SETTINGS)} of them in a list")
@@ -74,7 +74,7 @@ def settings_from(told: list[Any]) -> list[Any]:
 
 @served("tick_cue", "value")
 def tick_cue(server: Any) -> Any:
-    """One tick, once all who have asked for a stream read it; answers the frame's number."""
+    """Tick once, as soon as all requested streams are subscribed; returns the frame's number."""
     if server.streams.unsettled:
         return _settled_tick(server)
     frame = server.world.tick()
@@ -94,25 +94,25 @@ async def _digested(server: Any, frame: int) -> int:
 
 @served("get_map_info", "value")
 def get_map_info(server: Any) -> list[Any]:
-    """The map's name and recommended spawn points."""
+    """Return the map's name and recommended spawn points."""
     return [server.map_name, server.spawn_points()]
 
 
 @served("get_map_data", "value")
 def get_map_data(server: Any) -> str:
-    """The map as OpenDRIVE text."""
+    """Return the map as OpenDRIVE text."""
     return str(server.world.opendrive)
 
 
 @served("get_available_maps", "value")
 def get_available_maps(server: Any) -> list[str]:
-    """Names of generators and of the files in the folder of maps."""
+    """Return the names of the map generators and of the files in the folder of maps."""
     return list(server.map_names())
 
 
 @served("load_new_episode")
 async def load_new_episode(server: Any, name: str, reset_settings: bool, layers: int = 0) -> None:
-    """Another map, or with an empty name the same one anew."""
+    """Load another map, or the present one again for an empty name."""
     if not isinstance(name, str):
         raise Refused(f"the map's name is {name!r:.80}; wanted a text")
     road_map, shown = await server.apart(server.find_map, name)
@@ -121,7 +121,7 @@ async def load_new_episode(server: Any, name: str, reset_settings: bool, layers:
 
 @served("copy_opendrive_to_file")
 async def copy_opendrive_to_file(server: Any, opendrive: str, parameters: list[Any]) -> None:
-    """Compile an OpenDRIVE text, which `load_new_episode` then loads; parameters of Unreal's mesh mean nothing."""
+    """Compile an OpenDRIVE text, which `load_new_episode` then loads; parameters of Unreal's mesh have no effect."""
     if not isinstance(opendrive, str):
         raise Refused(f"a map came as {type(opendrive).__name__}; wanted OpenDRIVE as a text")
     server.pending = await server.apart(server.compile, opendrive)
@@ -129,19 +129,19 @@ async def copy_opendrive_to_file(server: Any, opendrive: str, parameters: list[A
 
 @served("get_actor_definitions", "value")
 def get_actor_definitions(server: Any) -> list[list[Any]]:
-    """The blueprint library."""
+    """Return the blueprint library."""
     return definitions()
 
 
 @served("get_weather_parameters", "value")
 def get_weather_parameters(server: Any) -> list[float]:
-    """The weather."""
+    """Return the weather."""
     return list(server.world.weather)
 
 
 @served("set_weather_parameters")
 def set_weather_parameters(server: Any, weather: list[float]) -> None:
-    """Set the weather, which cameras show and tyres feel."""
+    """Set the weather, which changes the pictures and the grip of tyres."""
     server.world.set_weather(weather)
 
 

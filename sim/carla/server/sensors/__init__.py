@@ -1,8 +1,8 @@
-"""What measures in a served world: a class for every sensor blueprint, by its id.
+"""The sensors of a served world: a class for every sensor blueprint, by its id.
 
-A sensor is made of its blueprint's attributes and refuses those that cannot be. `number` is its number on the wire,
-None where the client works it out by itself; `frames(world, actor)` are the whole frames to send of a tick. Those that
-nothing here measures are in the library all the same: programs look up all of CARLA's sensors when they start.
+A sensor is made from its blueprint's attributes and refuses invalid ones. `number` is its number on the wire, None
+where the client computes it by itself; `frames(world, actor)` returns the complete frames of a tick. Sensors without a
+class here are in the blueprint library all the same: programs look up all of CARLA's sensors when they start.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ SENSORS: dict[str, Callable[[Mapping[str, str]], Any]] = {
 
 
 def sensor_of(name: str, attributes: Mapping[str, str]) -> Any:
-    """What measures for a blueprint of that id, None where it is no sensor.
+    """Return the sensor of a blueprint id, None for other blueprints.
 
     Raises:
-        Refused: for attributes that cannot be, and for a sensor that nothing here measures.
+        Refused: for invalid attributes, and for a sensor that has no class here.
     """
     if name in SENSORS:
         return SENSORS[name](attributes)

@@ -1,4 +1,4 @@
-"""What sensors of a served world share: attributes that are numbers, when one is due, noise, and who carries it."""
+"""The base of served sensors: numeric attributes, measurement period, noise, and the parent actor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sim.carla.server import wire
 from sim.carla.server.actors import NO_ACTOR, NO_ROW, Actor
 from sim.carla.server.rpc import Refused
 
-_SOON = 1e-6  # [s] by which a sum of ticks may miss the moment that is meant
+_SOON = 1e-6  # [s] tolerance for the rounding of a sum of ticks
 _UNKNOWN = "static.unknown"
 
 
@@ -24,10 +24,10 @@ class Sensor:
         attributes: of its blueprint, as text.
 
     Attributes:
-        number: on the wire, None where the client works it out by itself.
-        limits: attribute -> least and greatest value; what is not finite or lies beyond is refused.
-        period: seconds between two measurements, 0 for every tick; span: what this measurement covers [s].
-        random: what noise is drawn from, seeded by `noise_seed`.
+        number: on the wire, None where the client computes it by itself.
+        limits: attribute -> least and greatest value; other values are refused.
+        period: seconds between two measurements, 0 for every tick; span: the time that this measurement covers [s].
+        random: the source of noise, seeded by `noise_seed`.
     """
 
     number: int | None = None
@@ -41,21 +41,21 @@ class Sensor:
         self._due, self._last = 0.0, -1.0
 
     def frames(self, world: Any, actor: Actor) -> list[bytes]:
-        """What is to be sent of this tick, each with its header."""
+        """Return the frames of this tick, each with its header."""
         if not self.is_due(world):
             return []
         found = self.measure(world, actor)
         return [] if found is None else [self.head(world, actor) + found]
 
     def is_due(self, world: Any) -> bool:
-        """Whether it measures now; says so once a tick."""
+        """Return whether it measures now; call it once a tick."""
         now = world.elapsed
-        if now < self._last:  # a world begun anew
+        if now < self._last:  # a new episode
             self._due = 0.0
         if self.period > 0.0:
             if now + _SOON < self._due:
                 return False
-            missed = now - self._due > world.delta - _SOON  # nobody has listened for a while: it begins anew
+            missed = now - self._due > world.delta - _SOON  # no client has listened for a while: start again
             self._due = max(now, self._due + self.period) if not missed else now + self.period
             self.span = world.delta if self._last < 0.0 else now - self._last
         else:
@@ -64,16 +64,16 @@ class Sensor:
         return True
 
     def measure(self, world: Any, actor: Actor) -> bytes | None:
-        """The body of this tick's frame, or None for no news, as of who speaks by `frames` alone."""
+        """Return the body of this tick's frame, or None for no frame, as in sensors that override `frames`."""
         return None
 
     def head(self, world: Any, actor: Actor) -> bytes:
-        """The header of a frame of this tick."""
+        """Return the header of a frame of this tick."""
         place = world.place_of(actor)
         return wire.header(self.number or 0, world.frame, world.elapsed, (*place[0], *place[1]))
 
     def noise(self, names: tuple[str, ...]) -> np.ndarray:
-        """(K,) noise of so many standard deviations; draws nothing where all are 0."""
+        """Return (K,) normal noise with the standard deviations of the attributes `names`; draws nothing where all are 0."""
         deviation = np.array([self.values[n] for n in names])
         return self.random.normal(size=len(names)) * deviation if deviation.any() else deviation
 
@@ -89,10 +89,10 @@ def _number(name: str, text: str, low: float, high: float) -> float:
 
 
 def truth(name: str, text: str) -> bool:
-    """An attribute that is true or false.
+    """Parse a Boolean attribute.
 
     Raises:
-        Refused: for anything else.
+        Refused: for anything but true or false.
     """
     if text.lower() not in ("true", "false", "1", "0"):
         raise Refused(f"{name} is {text!r}; wanted true or false")
@@ -100,14 +100,14 @@ def truth(name: str, text: str) -> bool:
 
 
 def bearer(world: Any, actor: Actor) -> Actor | None:
-    """Who carries a sensor with a body of its own; None for one that stands by itself."""
+    """Return the parent of a sensor if it has a body, else None."""
     parent = world.table.by_id.get(actor.parent) if actor.parent != NO_ACTOR else None
     return parent if parent is not None and parent.row != NO_ROW else None
 
 
 @contextmanager
 def unseen(world: Any, row: int) -> Iterator[None]:
-    """A body that is not there for a while; NO_ROW for nobody."""
+    """Hide a body from rendering and rays within the block; NO_ROW hides none."""
     kinds = world.fleet.world.kind
     kind = kinds[0, row] if row != NO_ROW else 0
     if row != NO_ROW:
@@ -120,6 +120,6 @@ def unseen(world: Any, row: int) -> Iterator[None]:
 
 
 def scenery_as_actor(tag: int) -> list[Any]:
-    """What stands on a map, as the Actor that CARLA makes up for it: type `static.` and the name of its tag."""
+    """Return scenery of a tag as the Actor that CARLA makes up for it: type `static.` and the name of its tag."""
     name = f"static.{TAGS[tag].lower()}" if 0 < tag < len(TAGS) else _UNKNOWN
     return [0, NO_ACTOR, [0, name, []], [[0.0] * 3, [0.0] * 3, [0.0] * 3, 0], bytes([tag]), b""]

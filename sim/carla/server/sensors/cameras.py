@@ -1,7 +1,7 @@
-"""Cameras of a served world: the house's own renderers, from wherever a camera is mounted.
+"""Cameras of a served world: RGB, depth, semantic segmentation and instance segmentation at any mount.
 
-The renderer's camera stands on a body with yaw and pitch and sees a flat world from above it; pictures of one that has
-rolled are looked up in upright ones, see `rolled`. One that is mounted within its parent's box does not see its parent.
+The renderer's camera stands on a body, with yaw and pitch, and sees a flat world from above it; pictures with roll are
+resampled from upright ones, see `rolled`. A camera mounted within its parent's box does not see its parent.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from sim.sensors.instance import instance_image
 from sim.sensors.semantic import semantic_image
 
 _ABOUT = struct.Struct("<IIf")
-_EXACT = 5  # decimals [m, deg] of a mount: float32 on the wire gives back those that were meant
+_EXACT = 5  # decimals [m, deg] of a mount: rounding restores the client's values from float32 on the wire
 _EDGE = 0.05  # [m] beyond the box that still counts as within it: a camera on the roof
-LOWEST = 0.06  # [m] above the ground: what the renderer can do
+LOWEST = 0.06  # [m] above the ground: the renderer's limit
 
 
 class ImageSensor(Sensor, ABC):
-    """What all cameras share: the size of a picture, the mount, and the carrier that is put where the camera is.
+    """The base of all cameras: picture size, mount, and the row that carries the renderer's camera.
 
     Attributes:
-        smooth: whether pixels may be mixed where a picture is looked up in another.
+        smooth: whether resampling may mix pixels.
     """
 
     smooth: ClassVar[bool] = False
@@ -54,20 +54,20 @@ class ImageSensor(Sensor, ABC):
         self.fov, self.seed = self.values["fov"], 0
         self._first: int | None = None
         self._mount: tuple[Any, Camera, float] | None = None
-        self._level: tuple[float, Upright] | None = None  # of a roll: it is dear, and moves do not change it
+        self._level: tuple[float, Upright] | None = None  # of a roll: it is expensive, and moves do not change it
 
     def frames(self, world: Any, actor: Actor) -> list[bytes]:
-        """The picture of this tick, where it is due."""
+        """Return the picture of this tick, where it is due."""
         if self._first is None:
             self._first = world.frame
         return super().frames(world, actor)
 
     def measure(self, world: Any, actor: Actor) -> bytes:
-        """Size and pixels."""
+        """Return size and pixels."""
         return _ABOUT.pack(self.width, self.height, self.fov) + self.picture(world, actor).tobytes()
 
     def picture(self, world: Any, actor: Actor) -> np.ndarray:
-        """(H, W, 4) uint8, BGRA."""
+        """Return (H, W, 4) uint8, BGRA."""
         w = world.fleet.world
         camera, roll, parent = self.mounted(world, actor)
         if parent is not None:
@@ -88,17 +88,17 @@ class ImageSensor(Sensor, ABC):
 
     @abstractmethod
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
-        """(H, W, 4) uint8, BGRA, of what the carrier's camera sees."""
+        """Render (H, W, 4) uint8, BGRA, from the renderer's camera."""
 
     def mounted(self, world: Any, actor: Actor) -> tuple[Camera, float, Actor | None]:
-        """The renderer's camera, its roll [deg], and whose body carries it; None for one that stands by itself."""
+        """Return the renderer's camera, its roll [deg], and the parent with a body, None without one."""
         parent = bearer(world, actor)
         place = actor.place if parent is not None else world.place_of(actor)
         key = (tuple(map(tuple, place)), None if parent is None else parent.id)
         if self._mount is None or self._mount[0] != key:
             (x, y, z), rotation = place
             pitch, yaw, roll = attitude(rotation)
-            if parent is None:  # the carrier stands where the camera is, turned as far as its yaw says
+            if parent is None:  # row 0 stands where the camera is, at the camera's yaw
                 y, yaw, forward = 0.0, yaw - rotation[1], 0.0
             else:
                 forward = x + float(world.fleet.middle[parent.row])
@@ -112,7 +112,7 @@ class ImageSensor(Sensor, ABC):
 
 
 class RgbCamera(ImageSensor):
-    """Pictures as people know them."""
+    """RGB pictures."""
 
     number = wire.SENSOR_NUMBER["rgb"]
     smooth = True
@@ -123,7 +123,7 @@ class RgbCamera(ImageSensor):
         self.seed = int(self.values["rain_seed"])
 
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
-        """Colours; of what clients have drawn, all but words and what is on the HUD."""
+        """Render colours, and clients' debug drawings except words and HUD shapes."""
         arrays = world.fleet.world
         rgb = render(world.maps.arrays, arrays, camera)[0]
         if drawn := [d for d in world.drawings if not d.window]:
@@ -132,23 +132,23 @@ class RgbCamera(ImageSensor):
 
 
 class DepthCamera(ImageSensor):
-    """Metres along the view's axis, as CARLA's 24 bits."""
+    """Depth along the view's axis [m], in CARLA's 24-bit encoding."""
 
     number = wire.SENSOR_NUMBER["depth"]
 
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
-        """The lowest byte in red."""
+        """Render depth, its lowest byte in red."""
         metres = depth_image(world.maps, world.fleet.world, camera)[0, ..., 0]
         return cv2.cvtColor(to_carla_depth(metres), cv2.COLOR_RGB2BGRA)
 
 
 class SemanticCamera(ImageSensor):
-    """The CityObjectLabel of every pixel, in red."""
+    """Semantic segmentation: the CityObjectLabel of every pixel, in red."""
 
     number = wire.SENSOR_NUMBER["semantic"]
 
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
-        """Tags in red, nothing in green and blue."""
+        """Render tags in red, 0 in green and blue."""
         out = np.zeros((camera.height, camera.width, 4), np.uint8)
         out[..., 2] = semantic_image(world.maps, world.fleet.world, camera)[0, ..., 0]
         out[..., 3] = 255
@@ -156,12 +156,15 @@ class SemanticCamera(ImageSensor):
 
 
 class InstanceCamera(ImageSensor):
-    """Tags in red, and in green and blue the actor's id modulo 65536, its lower byte in green; 0 for scenery."""
+    """Instance segmentation: tags in red, and the actor index of every pixel in green and blue.
+
+    The index is the actor's id modulo 65536, its lower byte in green; 0 for scenery.
+    """
 
     number = wire.SENSOR_NUMBER["instance"]
 
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
-        """What, and who."""
+        """Render tag and actor id."""
         out = np.empty((camera.height, camera.width, 4), np.uint8)
         ids = world.owners()[instance_image(world.maps, world.fleet.world, camera)[0]]
         out[..., 0], out[..., 1] = ids >> 8 & 255, ids & 255
@@ -171,6 +174,6 @@ class InstanceCamera(ImageSensor):
 
 
 def _inside(parent: Actor, at: list[float]) -> bool:
-    """Whether a mount lies within its parent's box."""
+    """Return whether a mount lies within its parent's box."""
     centre, half = parent.box[0], parent.box[1]
     return all(abs(p - c) <= h + _EDGE for p, c, h in zip(at, centre, half))

@@ -1,4 +1,4 @@
-"""Sensors that speak only when something happens: collisions and obstacles ahead; lane invasions clients find."""
+"""Event sensors: collisions and obstacles ahead, and lane invasions, which clients detect themselves."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sim.sensors.raycast import cast_rays
 
 
 class Collision(Sensor):
-    """One frame for every contact of the carrier that began in this tick."""
+    """Collision sensor: one frame for every contact of the parent that began in this tick."""
 
     number = wire.SENSOR_NUMBER["collision"]
 
     def frames(self, world: Any, actor: Actor) -> list[bytes]:
-        """Who, whom, and the impulse upon who [N s] in the world."""
+        """Return actor, other actor, and the impulse upon the first [N s] in the world, of every contact."""
         parent = world.table.by_id.get(actor.parent)
         found = [] if parent is None else [c for c in world.contacts if c[0] == parent.id]
         if not found:
@@ -37,7 +37,7 @@ def _other(world: Any, parent: Actor, number: int) -> list[Any]:
 
 
 def nearest_scenery(world: Any, parent: Actor) -> int:
-    """Tag of the piece of scenery that is nearest to an actor's box."""
+    """Return the tag of the scenery that is nearest to an actor's box."""
     boxes, kinds = world.maps.arrays.boxes, world.maps.arrays.box_kind
     if not len(boxes):
         return 0
@@ -54,7 +54,7 @@ def nearest_scenery(world: Any, parent: Actor) -> int:
 
 
 class Obstacle(Sensor):
-    """What a ball meets that goes ahead of the sensor: one frame for a tick in which it meets something."""
+    """Obstacle sensor: a frame for every tick in which a sphere swept ahead of the sensor hits something."""
 
     number = wire.SENSOR_NUMBER["obstacle"]
     limits: ClassVar[dict[str, tuple[float, float]]] = {"distance": (0.0, 1000.0), "hit_radius": (0.0, 100.0)}
@@ -65,7 +65,7 @@ class Obstacle(Sensor):
         truth("debug_linetrace", attributes["debug_linetrace"])
 
     def measure(self, world: Any, actor: Actor) -> bytes | None:
-        """Carrier, whom, and how far away [m]; the ground is no obstacle."""
+        """Return the parent, the obstacle and its distance [m]; the ground is no obstacle."""
         at, rotation = world.place_of(actor)
         ahead = turned(rotation)[:, 0]
         parent = bearer(world, actor)
@@ -84,4 +84,4 @@ class Obstacle(Sensor):
 
 
 class LaneInvasion(Sensor):
-    """Nothing on the wire: the client compares its carrier's box with the map."""
+    """Lane invasion sensor: no frames, as the client compares its parent's box with the map."""

@@ -1,10 +1,10 @@
-"""Lidars of a served world: the rays of a tick go on from where the last tick's ended, clockwise as seen from above.
+"""Lidars of a served world: the rays of a tick continue the last tick's, clockwise as seen from above.
 
-A measurement lists points channel by channel from the highest to the lowest, within a channel in the order in which
-the head turns; rays that meet nothing within `range` are left out. With a horizontal field of 360 degrees the first
-ray after the start looks ahead. So `rotation_frequency` = 1 / (length of a tick) and `points_per_second` =
-channels * rays / (length of a tick) give in every tick the same full circle whose ray r has the azimuth r * 360 / rays
-degrees to the right, and the channel counts and azimuths say which rays have not come back. No lidar sees its carrier.
+A measurement lists points channel by channel from the highest to the lowest, within a channel in the order in which the
+head turns; rays without a hit within `range` are left out. With a horizontal field of 360 degrees the first ray after
+the start points ahead. So `rotation_frequency` = 1 / (length of a tick) and `points_per_second` = channels * rays /
+(length of a tick) give in every tick the same full circle whose ray r has the azimuth r * 360 / rays degrees to the
+right, and channel counts and azimuths show which rays have no hit. No lidar sees its parent.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from sim.carla.server.sensors.base import Sensor, bearer, unseen
 from sim.sensors.lidar import elevations, scan_sector
 from sim.sensors.raycast import cast_rays
 
-_LEVEL = 1e-3  # [deg] of pitch and roll up to which a lidar stands upright
-_EXACT = 5  # decimals [m, deg] of a mount, as cameras have it
+_LEVEL = 1e-3  # [deg] of pitch and roll up to which a lidar is upright
+_EXACT = 5  # decimals [m, deg] of a mount, as in `cameras`
 MOST = 2_000_000  # rays of a tick
 POINT = np.dtype([("xyz", "<f4", 3), ("cosine", "<f4"), ("actor", "<u4"), ("tag", "<u4")])  # of a semantic lidar
 
 
 class Sweeping(Sensor, ABC):
-    """What both lidars share: which rays a tick has, and what they meet."""
+    """The base of both lidars: the rays of a tick, and their hits."""
 
     limits: ClassVar[dict[str, tuple[float, float]]] = {
         "channels": (1, 1024), "range": (0.1, 1000.0), "points_per_second": (0, 1e8), "rotation_frequency": (0, 1e4),
@@ -48,14 +48,14 @@ class Sweeping(Sensor, ABC):
         self.angle = 0.0  # how far the head has turned in its field [deg]
 
     def measure(self, world: Any, actor: Actor) -> bytes:
-        """Angle, counts and points of what this tick's rays meet."""
+        """Return angle, counts and points of the hits of this tick's rays."""
         rays = min(round(self.values["points_per_second"] * self.span / self.channels), MOST // self.channels)
         turn = self.values["rotation_frequency"] * self.field * self.span
         start = self.angle - (0.0 if self.field == 360.0 else 0.5 * self.field)
         if self.field > 0.0:
             self.angle = round((self.angle + turn) % self.field, 6) % self.field
         right = np.radians(start + np.arange(rays) * (turn / rays if rays else 0.0))
-        if 0.0 < self.field < 360.0:  # a turn that goes over the edge of the field begins anew at its other edge
+        if 0.0 < self.field < 360.0:  # a turn across the edge of the field continues at its other edge
             half = math.radians(0.5 * self.field)
             right = (right + half) % (2.0 * half) - half
         up = elevations(self.channels, self.values["lower_fov"], self.values["upper_fov"])
@@ -72,13 +72,13 @@ class Sweeping(Sensor, ABC):
         return about + counts + self.points(world, way, hits[c, r], also[c, r])
 
     def _hits(self, world: Any, actor: Actor, right: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Distance and tag, and row and cosine: (C, R, 2) each."""
+        """Return distance and tag, and row and cosine: (C, R, 2) each."""
         w, parent = world.fleet.world, bearer(world, actor)
         place = actor.place if parent is not None else world.place_of(actor)
         row = NO_ROW if parent is None else parent.row
         (x, y, z), (pitch, yaw, roll) = place
         step = right[1] - right[0] if len(right) > 1 else 2.0 * math.pi
-        # rays that begin anew at the field's other edge, or do not turn, are no sweep
+        # rays that continue at the field's other edge, or do not turn, are no sweep
         steady = step > 0.0 and (len(right) < 3 or bool((np.diff(right) > 0.0).all()))
         with unseen(world, row):
             if abs(pitch) > _LEVEL or abs(roll) > _LEVEL or not steady:
@@ -98,7 +98,7 @@ class Sweeping(Sensor, ABC):
         return hits[0], also[0]
 
     def _apart(self, world: Any, actor: Actor, right: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As `_hits`, ray by ray, for whoever does not stand upright or does not turn steadily."""
+        """Return the same as `_hits`, ray by ray, for a lidar that is tilted or does not turn steadily."""
         at, rotation = world.place_of(actor)
         azimuth, height = np.meshgrid(right, up)
         local = np.stack([np.cos(height) * np.cos(azimuth), np.cos(height) * np.sin(azimuth), np.sin(height)], -1)
@@ -111,16 +111,16 @@ class Sweeping(Sensor, ABC):
         return hits.reshape(shape), also.reshape(shape)
 
     def kept(self, hits: np.ndarray) -> np.ndarray:
-        """(C, R) bool, which rays give a point."""
+        """Return (C, R) bool, which rays give a point."""
         return hits[..., 1] > 0.0
 
     @abstractmethod
     def points(self, world: Any, ways: np.ndarray, hits: np.ndarray, also: np.ndarray) -> bytes:
-        """The records of K points, whose ways (K, 3) are in the sensor's own frame."""
+        """Return the records of K points, whose directions (K, 3) are in the sensor's own frame."""
 
 
 class Lidar(Sweeping):
-    """Points with their intensity, less what drops out."""
+    """Lidar: points with their intensity, some of which drop out."""
 
     number = wire.SENSOR_NUMBER["lidar"]
     limits: ClassVar[dict[str, tuple[float, float]]] = {
@@ -129,11 +129,11 @@ class Lidar(Sweeping):
     }  # fmt: skip
 
     def intensity(self, distance: np.ndarray) -> np.ndarray:
-        """What is left of the light on a way of so many metres."""
+        """Return the intensity of light after a way of `distance` [m]."""
         return np.exp(-self.values["atmosphere_attenuation_rate"] * distance)
 
     def kept(self, hits: np.ndarray) -> np.ndarray:
-        """Those that come back, less a share of all of them and a share of the faint ones."""
+        """Return the rays with a hit, less a random share of all and a share of the faint ones."""
         keep = super().kept(hits)
         share, limit, none = (
             self.values[f"dropoff_{n}"] for n in ("general_rate", "intensity_limit", "zero_intensity")
@@ -146,7 +146,7 @@ class Lidar(Sweeping):
         return keep
 
     def points(self, world: Any, ways: np.ndarray, hits: np.ndarray, also: np.ndarray) -> bytes:
-        """x, y, z [m] and intensity."""
+        """Return x, y, z [m] and intensity."""
         distance = hits[:, 0]
         intensity = self.intensity(distance)
         if self.values["noise_stddev"] > 0.0:
@@ -155,12 +155,12 @@ class Lidar(Sweeping):
 
 
 class SemanticLidar(Sweeping):
-    """Points with the cosine at which they are met, the actor and the tag."""
+    """Semantic lidar: points with the cosine of the incident angle, the actor and the tag."""
 
     number = wire.SENSOR_NUMBER["semantic_lidar"]
 
     def points(self, world: Any, ways: np.ndarray, hits: np.ndarray, also: np.ndarray) -> bytes:
-        """Records of POINT; scenery and ground have the actor 0."""
+        """Return records of POINT; scenery and ground have the actor 0."""
         out = np.zeros(len(ways), POINT)
         out["xyz"], out["cosine"], out["tag"] = ways * hits[:, :1], also[:, 1], hits[:, 1]
         out["actor"] = world.owners()[also[:, 0].astype(np.int64)]

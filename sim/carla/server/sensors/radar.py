@@ -1,4 +1,4 @@
-"""The radar of a served world: rays at random within a cone, with how fast what they meet moves along them."""
+"""The radar of a served world: random rays within a cone, with the radial velocity of their hits."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MIRROR = np.array([1.0, -1.0, 1.0])
 
 
 class Radar(Sensor):
-    """Detections; ground and scenery count like everybody, the carrier does not.
+    """Radar: detections of ground, scenery and all actors but the parent.
 
-    The velocity is how fast the way to what is met grows [m/s]: negative for whatever comes nearer, as CARLA's server
-    has it, whatever its reference says.
+    The velocity is the rate at which the distance grows [m/s]: negative for an approaching target, as CARLA's server
+    has it, contrary to its reference.
     """
 
     number = wire.SENSOR_NUMBER["radar"]
@@ -30,10 +30,10 @@ class Radar(Sensor):
 
     def __init__(self, attributes: Any) -> None:
         super().__init__(attributes)
-        self._before: tuple[int, np.ndarray] | None = None  # frame, and where it was then
+        self._before: tuple[int, np.ndarray] | None = None  # frame, and the place then
 
     def measure(self, world: Any, actor: Actor) -> bytes:
-        """Records of velocity, azimuth [rad, to the right], altitude [rad] and depth [m], float32."""
+        """Return records of velocity, azimuth [rad, to the right], altitude [rad] and depth [m], float32."""
         place, rotation = world.place_of(actor)
         at, axes = np.array(place, np.float64), turned(rotation)
         own = self._velocity(world, actor, at)
@@ -55,7 +55,7 @@ class Radar(Sensor):
         return np.column_stack([rate, azimuth, altitude, met.distance])[back].astype("<f4").tobytes()
 
     def _velocity(self, world: Any, actor: Actor, at: np.ndarray) -> np.ndarray:
-        """Of the sensor, (3,) in CARLA's frame [m/s]: as its place has changed, or as its carrier moves."""
+        """Return the sensor's velocity, (3,) in CARLA's frame [m/s]: from its last place, or its parent's."""
         before, self._before = self._before, (world.frame, at)
         if before is not None and before[0] == world.frame - 1:
             return (at - before[1]) / world.delta
@@ -64,7 +64,7 @@ class Radar(Sensor):
 
 
 def _velocities(world: Any, met: Hits) -> np.ndarray:
-    """(R, 3) velocity of what is met, in CARLA's frame [m/s]; nothing else than actors moves."""
+    """Return (R, 3) velocities of hits, in CARLA's frame [m/s]; only actors move."""
     out = np.zeros((len(met.owner), 3))
     actors = met.owner > 0
     if actors.any():

@@ -1,7 +1,7 @@
-"""Cameras that roll: an upright picture from the same place, along the same axis, looked up ray by ray.
+"""Cameras with roll: resample an upright picture from the same place along the same axis.
 
 The renderer's cameras have yaw and pitch. A pinhole that has rolled about its axis sees along every ray what an upright
-one sees along it, at the same depth, so its picture is an upright one that is large enough, re-sampled. Directions are
+one sees along it, at the same depth, so its picture is a resampled upright picture that is large enough. Directions are
 those of `actors.turned`, in CARLA's frame: an upright picture's rays and a rolled one's differ by that matrix alone.
 """
 
@@ -21,11 +21,11 @@ _EXACT = 5  # decimals [deg] below which angles are noise
 
 
 class Upright(NamedTuple):
-    """The upright picture that a rolled one is looked up in.
+    """The upright picture from which a rolled one is resampled.
 
     Args:
         width, height: [px]. fov: [deg].
-        columns, rows: (H, W) float32, where every pixel of the rolled picture lies in it [px].
+        columns, rows: (H, W) float32, the position of every pixel of the rolled picture in it [px].
     """
 
     width: int
@@ -35,19 +35,19 @@ class Upright(NamedTuple):
     rows: np.ndarray
 
     def look_up(self, picture: np.ndarray, smooth: bool) -> np.ndarray:
-        """(H, W, C) uint8, the rolled picture.
+        """Return (H, W, C) uint8, the rolled picture.
 
         Args:
-            picture: (height, width, C) uint8, upright. smooth: mix neighbours; what are numbers must not be mixed.
+            picture: (height, width, C) uint8, upright. smooth: mix neighbours; pixels that are codes must not be mixed.
         """
         way = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
         return cv2.remap(picture, self.columns, self.rows, way, borderMode=cv2.BORDER_REPLICATE)
 
 
 def attitude(rotation: list[float]) -> tuple[float, float, float]:
-    """Pitch within 90 degrees, yaw and roll of a CARLA rotation, whose roll is 0 wherever it can be.
+    """Return pitch within 90 degrees, yaw and roll of a CARLA rotation, with roll 0 wherever possible.
 
-    Straight up and down a roll is a yaw, and a camera that has pitched over its head stands on it.
+    Straight up and down a roll is a yaw, and a camera that has pitched over its head is upside down.
 
     Args:
         rotation: pitch, yaw, roll [deg].
@@ -61,7 +61,7 @@ def attitude(rotation: list[float]) -> tuple[float, float, float]:
 
 
 def upright(width: int, height: int, fov: float, roll: float) -> Upright:
-    """What a camera that has rolled is looked up in.
+    """Return the upright picture from which a rolled camera's picture is resampled.
 
     Args:
         width, height: of the rolled picture [px]; fov: of it [deg]; roll: as CARLA has it, clockwise from behind [deg].

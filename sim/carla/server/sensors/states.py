@@ -1,4 +1,4 @@
-"""GNSS and IMU of a served world: where a sensor is and what it feels there, from how its carrier moves."""
+"""GNSS and IMU of a served world: a sensor's position and its inertial measurements."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from sim.core.constants import GRAVITY
 from sim.sensors.gnss import geolocation
 from sim.sensors.imu import imu
 
-MOST = 99.9  # [m/s^2, rad/s] within which CARLA's IMU holds every component
+MOST = 99.9  # [m/s^2, rad/s] CARLA's IMU clips every component to this
 _AXES = ("x", "y", "z")
 _STILL = 1e6  # bounds of biases and deviations
 
 
 class Gnss(Sensor):
-    """Latitude and longitude [deg] and altitude [m] of the sensor itself.
+    """GNSS: latitude and longitude [deg] and altitude [m] of the sensor itself.
 
-    They are what the client's own `Map.transform_to_geolocation` says of its location: in 0.9.16 that takes CARLA's y,
-    which points south, for north.
+    They equal the client's own `Map.transform_to_geolocation` of its location: in 0.9.16 that takes CARLA's y, which
+    points south, for north.
     """
 
     number = wire.SENSOR_NUMBER["gnss"]
@@ -32,7 +32,7 @@ class Gnss(Sensor):
               for a in ("lat", "lon", "alt") for n in ("bias", "stddev")}  # fmt: skip
 
     def measure(self, world: Any, actor: Actor) -> bytes:
-        """Three doubles."""
+        """Return three doubles."""
         (x, y, z), _ = world.place_of(actor)
         # CARLA 0.9.16 counts its own y northwards here, as its `Map.transform_to_geolocation` does
         place = np.array([*geolocation(world.road_map, x, y), z])
@@ -42,7 +42,7 @@ class Gnss(Sensor):
 
 
 class Imu(Sensor):
-    """Acceleration with gravity [m/s^2], turning [rad/s] and compass [rad] in the sensor's own frame."""
+    """IMU: acceleration with gravity [m/s^2], angular velocity [rad/s] and compass [rad], in the sensor's own frame."""
 
     number = wire.SENSOR_NUMBER["imu"]
     limits: ClassVar[dict[str, tuple[float, float]]] = {
@@ -52,25 +52,25 @@ class Imu(Sensor):
 
     def __init__(self, attributes: Any) -> None:
         super().__init__(attributes)
-        self._turn: tuple[int, float] | None = None  # frame, and yaw rate then
+        self._turn: tuple[int, float] | None = None  # frame, and the yaw rate then
 
     def measure(self, world: Any, actor: Actor) -> bytes:
-        """Two vectors and a number."""
+        """Return two vectors and a number."""
         felt, turn = self._felt(world, actor)
         axes = turned(world.place_of(actor)[1])
         acceleration = felt @ axes + self.noise(tuple(f"noise_accel_stddev_{a}" for a in _AXES))
         gyroscope = np.array([0.0, 0.0, turn]) @ axes + [self.values[f"noise_gyro_bias_{a}"] for a in _AXES]
         gyroscope += self.noise(tuple(f"noise_gyro_stddev_{a}" for a in _AXES))
         ahead = axes[:, 0]
-        compass = math.atan2(ahead[0], -ahead[1]) % (2.0 * math.pi)  # north is -y, and it goes round by the east
+        compass = math.atan2(ahead[0], -ahead[1]) % (2.0 * math.pi)  # north is -y, clockwise
         both = [np.clip(v, -MOST, MOST).tolist() for v in (acceleration, gyroscope)]
         return bytes(msgpack.packb([*both, compass]))
 
     def _felt(self, world: Any, actor: Actor) -> tuple[np.ndarray, float]:
-        """Acceleration with gravity at the sensor (3,) [m/s^2] and yaw rate [rad/s], in the world as CARLA has it.
+        """Return acceleration with gravity at the sensor (3,) [m/s^2] and yaw rate [rad/s], in CARLA's world frame.
 
-        Who is moved by physics feels what its rear axle does at this moment, as `sim.sensors.imu` has it; whoever is
-        put from place to place, how its velocity has changed. Away from that point the body's turning is felt besides.
+        Under physics it is the acceleration of the rear axle at this moment, as in `sim.sensors.imu`; without physics,
+        the change of velocity. Away from that point the rotation of the body adds to it.
         """
         parent = bearer(world, actor)
         if parent is None:

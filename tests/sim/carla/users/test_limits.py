@@ -1,4 +1,4 @@
-"""What a program has to do without here, as docs/carla.md tells it row by row."""
+"""What a program has to do without here, as docs/reference/carla-rpc.md tells it row by row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of JSON that are only ever added: the results of suites and benchmarks."""
+"""An append-only file of JSON lines that survives kills and full disks: metrics, results and the index of shards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DiskFull(Exception):
     """The disk stayed full.
 
     Args:
-        rows: how many whole rows are kept in memory and are not in the file.
+        rows: number of whole rows that are in memory and not in the file.
     """
 
     def __init__(self, rows: int, reason: str) -> None:
@@ -26,44 +26,54 @@ class DiskFull(Exception):
         self.rows = rows
 
 
-class ResultsLog:
-    """A file of JSON lines. A line that a kill tore is closed off and passed over, never rewritten.
+class JsonlLog:
+    """A file of JSON lines to which rows are only ever added.
 
-    What a full disk did not take is kept, and the next write goes on at the very byte: the file then holds what it
+    A line torn by a kill is terminated before the next row and skipped by `rows`; nothing is rewritten. Rows that a
+    full disk did not take stay in memory, and the next write continues at the same byte: the file then holds what it
     would have held without the interruption.
 
     Args:
-        path: made, with its folder, at the first row.
+        path: the file; it and its folder are created with the first row.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self._owed = b""
-        self._amid = False  # whether the file ends within a row of ours
+        self._amid = False  # whether the file ends within a row of this log
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """All whole rows, oldest first."""
+    def rows(self, strict: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield all whole rows, oldest first.
+
+        Args:
+            strict: whether a damaged line is an error; a last line without its end never is.
+
+        Raises:
+            ValueError: with `strict`, naming the file and the line.
+        """
         if not self.path.exists():
             return
         with self.path.open(encoding="utf-8", errors="replace") as stream:
-            for line in stream:
+            for number, line in enumerate(stream, 1):
                 try:
                     row = json.loads(line)
                 except json.JSONDecodeError:
+                    if strict and line.endswith("\n") and line.strip():
+                        raise ValueError(f"{self.path}:{number} is not JSON: {line[:60].rstrip()!r}") from None
                     continue
                 if isinstance(row, dict):
                     yield row
 
     @property
     def owed(self) -> int:
-        """How many rows are kept in memory because they could not be written."""
+        """Number of rows in memory that could not be written yet."""
         return self._owed.count(b"\n")
 
     def append(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Add rows, and see them to the disk.
+        """Add rows and flush them to the disk.
 
         Raises:
-            OSError: when not all could be written; what is missing is written before the next rows.
+            OSError: when not all could be written; the missing bytes are written before the next rows.
         """
         if not rows:
             return
@@ -74,7 +84,7 @@ class ResultsLog:
         """Add rows; while the disk is full, try again after ever longer waits.
 
         Raises:
-            DiskFull: when it is still full after the last wait. OSError: for anything else that is wrong.
+            DiskFull: when it is still full after the last wait. OSError: for any other failure.
         """
         try:
             return self.append(rows)
@@ -91,6 +101,21 @@ class ResultsLog:
                     raise
         raise DiskFull(self.owed, reason)
 
+    def cut_torn_line(self) -> None:
+        """Make the file end with the end of a line: remove a last line that is no JSON, terminate one that is."""
+        data = self.path.read_bytes() if self.path.exists() else b""
+        _, _, rest = data.rpartition(b"\n")
+        if not rest:
+            return
+        try:
+            json.loads(rest)
+        except ValueError:
+            with self.path.open("r+b") as stream:
+                stream.truncate(len(data) - len(rest))
+        else:
+            with self.path.open("ab") as stream:
+                stream.write(b"\n")
+
     def _flush(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
@@ -105,3 +130,16 @@ class ResultsLog:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+class KeyedLog(JsonlLog):
+    """A JSON-lines file whose rows have a `key`; a row whose key is already in the file is not written again."""
+
+    def has(self, key: str) -> bool:
+        """Return whether a row of this key was written."""
+        return any(row["key"] == key for row in self.rows())
+
+    def add(self, key: str, row: dict[str, Any]) -> None:
+        """Add a row unless its key is in the file."""
+        if not self.has(key):
+            self.append([{"key": key, **row}])

@@ -1,31 +1,16 @@
-"""Registers scenarios with Gymnasium: `gym.make("homunculus/Drive-v0", scenario="rain-turn")`.
-
-Gymnasium 1 loads no plugins, so the name is known once this module is imported. Without an import it can be given
-with the module in front, `gym.make("scenarios.gym.registration:homunculus/Drive-v0", scenario="rain-turn")`.
-"""
+"""Gymnasium environments of scenarios: the entry points of `scenarios:homunculus/Drive-v0`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
-import numpy as np
-
 from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
-from sim.datatypes.world_state import World
 from sim.envs.driving_env import DrivingEnv, DrivingVectorEnv
 from sim.world.decision_detectors import backs_up
 from sim.world.embedded import EmbeddedWorld
-
-DRIVE = "homunculus/Drive-v0"
-
-
-def truth_of(scenario: Scenario, world: World) -> dict[str, np.ndarray]:
-    """Every proposition's truth in the rows of `world` now: name -> (B,) bool."""
-    return {p.name: p.on_world(world) for p in scenario.propositions}
 
 
 def _parts(
@@ -58,16 +43,3 @@ def make_vector(
     """`num_envs` worlds of a scenario as a `gymnasium.vector.VectorEnv`."""
     backend, draw, can_reverse = _parts(scenario, split, num_envs, camera, threads)
     return DrivingVectorEnv(backend, draw, render_mode, can_reverse)
-
-
-def register() -> None:
-    """Make DRIVE known to Gymnasium; once is enough, and importing this module does it."""
-    if DRIVE not in gym.registry:
-        gym.register(
-            id=DRIVE,
-            entry_point="scenarios.gym.registration:make_drive",
-            vector_entry_point="scenarios.gym.registration:make_fleet",
-        )
-
-
-register()
