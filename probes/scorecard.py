@@ -1,13 +1,12 @@
-"""The scorecard: five levels of evidence about one policy, one vector, never one number.
+"""The scorecard: five levels of evidence about one policy, reported separately and never as one number.
 
-imitates     goes the rule's way in every cell of the training split
-generalises  in held-out combinations too, and decides otherwise on twins exactly where the rule does
-encodes      its latent explains the rule better than any other formula, and training made it so
-uses         swapping one premise inside changes what the car does
+imitates     decides as the rule in every cell of the training split
+generalises  also in held-out combinations, and flips on twins exactly where the rule does
+encodes      a latent predicts the rule better than any other formula, and better than without training
+uses         swapping one premise's latent changes the decision as the rule says
 recovered    interventions on the world give a complete truth table, equivalent to the rule
 
-What a scenario cannot be asked (`probes.applicability`) is neither passed nor failed: its level says why it was not
-asked.
+A level that does not apply to a scenario (`probes.applicability`) is neither passed nor failed: it reports the reason.
 """
 
 from __future__ import annotations
@@ -61,25 +60,25 @@ from sim.core.progress import NoProgress, Progress
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 
-# Where the scorecard's own draws begin; training's lie far below (dagger.training.trainer).
+# First seed of the scorecard's draws; those of training are far below (dagger.training.trainer).
 SEEDS = 2_000_000
-MOST_SET = 4  # propositions that a full factorial sets, unless the rule names more: 16 twins of every draw
-EARLY = tuple(s for s in STATIONS if s <= DECISION_STATION)  # where a decision that is no way out is asked for
+MOST_SET = 4  # propositions that a full factorial sets, unless the rule has more: 16 twins of every draw
+EARLY = tuple(s for s in STATIONS if s <= DECISION_STATION)  # stations at which decisions other than an exit are probed
 
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """How much evidence is gathered.
+    """Settings of the scorecard: the numbers of episodes, draws and pairs per level.
 
     Args:
         per_cell: closed-loop episodes in every truth-table cell, for `imitates` and `generalises`.
         baseline_per_cell: the same for each baseline.
         draws: base draws of the full factorial of twins.
-        traced: episodes whose latents are read.
-        fitted: draws from which subspaces are fitted.
+        traced: episodes whose latents are recorded.
+        fitted: draws for fitting subspaces.
         pairs: interchanges of each kind (flip, keep) for each premise.
-        remembered: frames that the nearest-neighbour baseline is shown.
-        worlds: at once.
+        remembered: frames of the nearest-neighbour baseline.
+        worlds: number of worlds at once.
     """
 
     per_cell: int = 160
@@ -93,10 +92,10 @@ class ProbeSettings:
 
     @classmethod
     def quick(cls, time_limit: float = QUICK_SECONDS) -> ProbeSettings:
-        """Just enough for every level to be able to pass; where episodes are long, fewer, for it to end in minutes.
+        """The least settings with which every level can pass; even less for long episodes, so that it ends in minutes.
 
         Args:
-            time_limit: of an episode [s]; up to QUICK_SECONDS nothing is taken away.
+            time_limit: of an episode [s]; the numbers are reduced only above QUICK_SECONDS.
         """
         few = cls(per_cell=36, baseline_per_cell=6, draws=12, traced=96, fitted=6, pairs=36, remembered=2000)
         share = quick_share(time_limit)
@@ -105,7 +104,7 @@ class ProbeSettings:
 
 
 class Shown(Protocol):
-    """A demonstration, as far as the memoriser needs it (`dagger.training.demonstrations.Demonstration`)."""
+    """The part of a demonstration that the baselines need (`dagger.training.demonstrations.Demonstration`)."""
 
     episode: Episode
     moving: dict[str, np.ndarray]
@@ -116,17 +115,17 @@ Draw = Callable[[Sequence[Shown], int], tuple[np.ndarray, ...]]
 
 
 class Scoring:
-    """Everything that the levels share while one policy is scored.
+    """The scoring of one policy: shared state of all levels.
 
     Args:
-        policy: with sites; a learner, or a planted mind.
-        scenario: whose rule is asked for.
-        settings: how much evidence.
+        policy: with sites; a learner, or a planted model.
+        scenario: the source of the rule.
+        settings: the amount of evidence.
         camera: of the policy.
-        untrained: the untrained twin; made from the policy's own settings when it is a learner.
-        frames: what the nearest-neighbour baseline remembers: camera, speed, steer, acceleration (n, ...), or None.
-        seed, threads, search: as everywhere.
-        progress: told about every stage.
+        untrained: the untrained twin; by default built from the policy's own settings if it is a learner.
+        frames: data of the nearest-neighbour baseline: camera, speed, steer, acceleration (n, ...), or None.
+        seed: of all draws; threads: of the worlds; search: folders of OpenDRIVE files.
+        progress: receives every stage.
     """
 
     def __init__(
@@ -157,7 +156,7 @@ class Scoring:
         self._first = seed * 10_000_000 + SEEDS
 
     def card(self, checkpoint: str) -> dict[str, Any]:
-        """The whole scorecard as plain data."""
+        """Compute the whole scorecard as plain data."""
         levels: dict[str, LevelResult] = {}
         levels["imitates"] = self._timed("imitates", self._imitates)
         levels["generalises"], found, levels["recovered"] = self._timed("generalises", self._generalises)
@@ -214,7 +213,7 @@ class Scoring:
 
     # ------------------------------------------------------------------------------------------- the levels
     def _baselines(self, split: str, first_seed: int) -> dict[str, dict[str, Any]]:
-        """Untrained net, memoriser and best single proposition in the worst cell of a split."""
+        """Untrained network, nearest neighbour and best single proposition in the worst cell of a split."""
         episodes = by_cells(self.scenario, split, self.settings.baseline_per_cell, first_seed)
         found: dict[str, dict[str, Any]] = {}
         others: dict[str, Policy] = {"untrained": self.untrained}
@@ -229,7 +228,7 @@ class Scoring:
         return found
 
     def _crossing(self) -> FactorialDesign:
-        """What interventions on the world set: the rule's propositions, and others up to MOST_SET."""
+        """The factorial design: the rule's propositions, and others up to MOST_SET."""
         return factorial_design(self.scenario, MOST_SET)
 
     def _question(self) -> str | None:
@@ -245,7 +244,7 @@ class Scoring:
         return imitates(self.scenario, tally, self._baselines(split, self._first + 100_000))
 
     def _generalises(self) -> tuple[LevelResult, Recovered | None, LevelResult]:
-        """The level, the rule that twins give back, and the level of that."""
+        """The level, the rule recovered from twins, and the level `recovered`."""
         try:
             crossing = self._crossing()
             groups = twin_episodes(crossing, self.settings.draws, self._first + 300_000)
@@ -270,7 +269,7 @@ class Scoring:
             return LevelResult.unasked(str(reason)), [], None, None
 
     def _encoded(self) -> tuple[LevelResult, list[dict[str, Any]], dict[str, float], Held]:
-        # Set by twins, not drawn: what a scenario lets go together always (a shortcut) must come apart here.
+        # Set by twins, not drawn: propositions that always coincide in a scenario (a shortcut) must be separated here.
         question(self.scenario)
         crossing = self._crossing()
         settings = crossing.settings
@@ -278,7 +277,7 @@ class Scoring:
             crossing.under(self._first + 500_000 + i, settings[i % len(settings)]) for i in range(self.settings.traced)
         ]
         truth = name_of_truth(self.scenario)
-        labels = tables(self.scenario, episodes)[truth]  # before anybody drives
+        labels = tables(self.scenario, episodes)[truth]  # raises before any rollout
         self.progress.stage("encodes: reading latents", len(episodes))
         read = trace(
             self.policy, self.scenario, episodes, self.camera, self.settings.worlds, self.threads, self.search,
@@ -311,7 +310,7 @@ class Scoring:
         return level, swaps, used
 
     def twins(self, path: Path) -> None:
-        """Write twins.npz after `card`, as `record_twins` does; nothing where the scenario has no such twins."""
+        """Write twins.npz after `card`, as `record_twins` does; nothing if the scenario has no such twins."""
         if self._studied:
             asked = Question.of(self.scenario, self.camera, self.threads, self.search)
             _record(self.policy, asked, self._studied, path, self._first + 950_000)
@@ -340,7 +339,7 @@ class Scoring:
 def frames_of(
     demonstrations: Sequence[Shown], images: Callable[[np.ndarray, np.ndarray], np.ndarray], most: int, seed: int
 ) -> tuple[np.ndarray, ...]:
-    """What a nearest neighbour remembers: at most `most` labelled frames, drawn at random without repetition.
+    """The data of the nearest-neighbour baseline: at most `most` labelled frames, drawn without repetition.
 
     Args:
         images: (episodes (n,), ticks (n,)) -> (n, H, W, 3): the rendering loader's `draw`.
@@ -373,12 +372,12 @@ def score(
     progress: Progress | None = None,
     twins: Path | None = None,
 ) -> dict[str, Any]:
-    """The scorecard of a policy as plain, JSON-able data.
+    """Compute the scorecard of a policy as plain, JSON-able data.
 
     Args:
-        checkpoint: what to call it.
+        checkpoint: its name in the scorecard.
         frames: see `frames_of`; without it there is no nearest-neighbour baseline.
-        twins: where to write a pair of twins for people to look at, see `record_twins`; None writes none.
+        twins: file for the recording of a pair of twins, see `record_twins`; None for no recording.
     """
     scoring = Scoring(policy, scenario, settings, camera, untrained, frames, seed, threads, search, progress)
     card = scoring.card(checkpoint)
@@ -397,10 +396,10 @@ def record_twins(
     search: tuple[Path, ...] = (),
     draws: int = 16,
 ) -> None:
-    """Write twins.npz: a draw, its twin in one premise, and the first with that premise swapped in inside.
+    """Write twins.npz: a draw, its twin in one premise, and the draw with that premise's latent swapped in.
 
     Raises:
-        NotApplicable: where the scenario has no such twins.
+        NotApplicable: if the scenario has no such twins.
     """
     asked = Question.of(scenario, camera, threads, search)
     first = seed * 10_000_000 + SEEDS + 900_000

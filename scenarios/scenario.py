@@ -429,7 +429,7 @@ def _check_presences(
         path: KeyPath = ("actors", actors.index(variable.split(".")[1]), "present")
         for name in names(formula):
             if odd := next((v for v in by_name[name].variables if v in presences), None):
-                raise lines.error(path, f"'{name}' reads {odd}, itself a formula; wanted what chance decides")
+                raise lines.error(path, f"'{name}' reads {odd}, itself a formula; wanted a drawn variable")
     for p in propositions:
         for variable in p.variables:
             if hidden := next((c for c in conditions_of(variable) if c in presences), None):

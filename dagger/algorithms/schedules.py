@@ -1,4 +1,4 @@
-"""beta: how much of the driving the expert still does in round i (Ross, Gordon, Bagnell 2011, section 3.3)."""
+"""DAgger's beta, the expert's share of control in round i (Ross, Gordon, Bagnell 2011, section 3.3)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ SHAPES = ("indicator", "exponential", "linear", "constant")
 
 @dataclass(frozen=True)
 class BetaSchedule:
-    """Share of control that the expert keeps, by round.
+    """The expert's share of control, by round.
 
     Args:
-        shape: "indicator": 1 in round 0, then 0, the paper's parameter-free choice; "exponential": decay**round;
-            "linear": falls to 0 in `rounds` rounds; "constant": `decay` for ever (1 is behaviour cloning).
-        decay: of "exponential", or the value of "constant".
-        rounds: of "linear".
-        per: "segment": who drives is drawn anew every `segment` seconds, so that a learner's slips have time to
-            show; "step": at every tick, as the paper has it.
-        segment: [s].
+        shape: how the share falls: "indicator" (1 in round 0, then 0, the paper's parameter-free choice), "exponential"
+            (decay**round), "linear" (reaches 0 after `rounds` rounds) or "constant" (always `decay`, where 1 is
+            behaviour cloning).
+        decay: base of "exponential", or the value of "constant", 0 to 1.
+        rounds: rounds after which "linear" reaches 0.
+        per: how often the driver is drawn: "segment" draws it every `segment` seconds, so that a learner's errors have
+            time to show; "step" draws it at every tick, as in the paper.
+        segment: duration of a segment [s].
     """
 
     shape: str = "exponential"
@@ -36,7 +37,7 @@ class BetaSchedule:
             raise ValueError(f"beta decay {self.decay}; a share between 0 and 1 is wanted")
 
     def beta(self, round_: int) -> float:
-        """The expert's share of control in round `round_` (0 is behaviour cloning: always 1)."""
+        """The expert's share of control in round `round_`; always 1 in round 0, which is behaviour cloning."""
         if round_ == 0:
             return 1.0
         if self.shape == "indicator":

@@ -1,15 +1,15 @@
-"""`uses`: does the car decide otherwise when only what a latent says of one premise is swapped?
+"""Level `uses`: whether interchange interventions on a premise's latent change the decision as the rule says.
 
-For a premise p, a base setting c and a source setting d, the policy should do what the rule says of c with p as in d.
-Where that differs from what the rule says of c itself the pair must *flip*, else it must *keep*.  A net that holds
-only the finished decision fails here for rules of two premises: swapping the decision follows d's decision, not the
-counterfactual one; it is then called *fused*.  A net that holds premises and conclusion must be left to draw the
-conclusion anew: so what hangs on two premises together is taken out of a premise's subspace.
+For a premise p, a base setting c and a source setting d, the policy should make the rule's decision for c with p as in
+d (the counterfactual).  Where that differs from the rule's decision for c itself the pair must *flip*, else it must
+*keep*.  A network that represents only the finished decision fails here for rules of two premises: swapping the
+decision gives d's decision, not the counterfactual one; it is then called *fused*.  A network that represents premises
+and conclusion must compute the conclusion anew: so the interaction of two premises is removed from the subspace.
 
-A net may also join its premises the moment it sees them and remember the conclusion alone.  Then they stand in a site
-before the memory, and only as long as they are seen.  So each premise is looked for at the memory first, and at every
-site before it: pairs that are used for nothing else choose the place, so that the test needs no further correction.
-Sites after the memory are not asked: what the controls are read from is a conclusion, whatever it is called.
+A network may also combine its premises as soon as they are visible and remember the conclusion alone.  Then a site
+before the memory represents them, and only while they are visible.  So each premise is tried at the memory first, and
+at every site before it: separate pairs, used for nothing else, choose the place, so that the test needs no further
+correction.  Sites after the memory are not tested: the controls are read from them, so they represent a conclusion.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISION
 from sim.world.backends import most_at_once
 
-INTERACTION = 0.2  # share of a premise's own effect from which on its interaction with another is taken out
+INTERACTION = 0.2  # share of a premise's own effect above which its interaction with another is removed
 
 
 @dataclass(frozen=True)
 class Question:
-    """What all interchanges of a policy share.
+    """The common inputs of all interchange interventions on a policy.
 
     Args:
         scenario: of the episodes.
-        crossing: the propositions that are set: the rule's, and one that it does not mention.
-        rule_names: those that the rule leans on.
+        crossing: the propositions that are set: the rule's, and one that it does not use.
+        rule_names: those that the rule depends on.
         camera, threads, search: of the worlds.
     """
 
@@ -69,14 +69,15 @@ class Question:
 
     @classmethod
     def of(cls, scenario: Scenario, camera: Camera, threads: int, search: tuple[Path, ...]) -> Question:
-        """The propositions to set for a scenario.
+        """Create the question for a scenario.
 
         Raises:
-            NotApplicable: where the rule leans on none, or one cannot be set, or there can be no two worlds side by side.
+            NotApplicable: if the rule depends on no proposition, or one cannot be set, or the backend is limited to one
+                world.
         """
         if bases_at_once(1) == 0:
-            raise NotApplicable(f"a car beside its twin wants two worlds at once, and there can be {most_at_once()}: "
-                           "one more --port names one more server")  # fmt: skip
+            raise NotApplicable(f"an interchange needs two worlds, and the backend is limited to {most_at_once()}; "
+                           "add a server with one more --port")  # fmt: skip
         return cls(scenario, asked_of(scenario), premises(scenario), camera, threads, search)
 
     @property
@@ -90,17 +91,17 @@ class Question:
         return list(self.crossing.settings)
 
     def decide(self, cell: Cell) -> int:
-        """What the rule says of a setting."""
+        """The rule's decision for a setting."""
         return int(evaluate(self.scenario.rule, valuation_of(self.names, [cell]))[0])
 
     def draw(self, seed: int) -> list[Episode]:
-        """A fresh draw under every setting."""
+        """Draw one episode under every setting."""
         return self.crossing.draw(seed)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A base, a source, and the decision that a swap of one variable from source to base should bring about."""
+    """A base, a source, and the decisions of the rule before and after swapping one variable from source to base."""
 
     base: Episode
     source: Episode
@@ -109,10 +110,10 @@ class Pair:
 
 
 def pairs_for(question: Question, premise: str | None, count: int, first_seed: int) -> tuple[list[Pair], list[Pair]]:
-    """`count` pairs that must flip (what the rule wants changes) and `count` that must keep, each from its own draw.
+    """Draw `count` pairs that must flip (the rule's decision changes) and `count` that must keep, one pair per draw.
 
     Args:
-        premise: which is swapped; None swaps the rule's decision as a whole.
+        premise: the variable that is swapped; None swaps the rule's decision as a whole.
     """
     flips: list[Pair] = []
     keeps: list[Pair] = []
@@ -129,7 +130,7 @@ def pairs_for(question: Question, premise: str | None, count: int, first_seed: i
     kinds: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
     for b, base in enumerate(cells):
         for s, source in enumerate(cells):
-            if s != b and mixed(base, source) in cells:  # a counterfactual that can happen
+            if s != b and mixed(base, source) in cells:  # the counterfactual is possible
                 kinds[expected(base, source) != question.decide(base)].append((b, s))
     for flip, found in ((True, flips), (False, keeps)):
         for i in range(count if kinds[flip] else 0):
@@ -141,7 +142,7 @@ def pairs_for(question: Question, premise: str | None, count: int, first_seed: i
 
 @dataclass(frozen=True)
 class Interchange:
-    """How one kind of swap did. flip, keep: the share of pairs that went where they should."""
+    """The result of one kind of swap. flip, keep: shares of pairs with the expected decision."""
 
     what: str
     flip: Proportion
@@ -149,12 +150,12 @@ class Interchange:
 
     @property
     def score(self) -> float:
-        """The weaker of the two: a swap that does nothing keeps everything, one that does everything flips it."""
+        """The smaller of the two shares: a swap without effect keeps all pairs, and a swap of everything flips all."""
         return min(self.flip.value, self.keep.value)
 
     @property
     def bound(self) -> float:
-        """The weaker lower bound."""
+        """The smaller lower bound."""
         return min(self.flip.interval[0], self.keep.interval[0])
 
     def to_dict(self) -> dict[str, Any]:
@@ -163,12 +164,12 @@ class Interchange:
 
 
 def sites_swapped(policy: IntervenablePolicy) -> tuple[str, ...]:
-    """All recurrent layers; the first site of a net that has none."""
+    """All recurrent sites, or the first site of a network without any."""
     return policy.recurrent_sites or (next(iter(policy.sites)),)
 
 
 def premise_subspace(latents: Factorial, question: Question, premise: str) -> Subspace:
-    """Where a site holds a premise: its main effect, without what hangs on other premises of the rule as well."""
+    """The subspace of a premise at a site: its main effect, without interactions with other premises of the rule."""
     column = question.names.index(premise)
     effect = latents.main_effect(column)
     others = [question.names.index(n) for n in question.rule_names if n != premise]
@@ -181,7 +182,7 @@ def run_pairs(
     policy: IntervenablePolicy, question: Question, flips: Sequence[Pair], keeps: Sequence[Pair],
     swaps: Mapping[str, Sequence[Subspace]],
 ) -> list[Interchange]:  # fmt: skip
-    """Drive all pairs under every swap (what it is called -> its subspaces) and count where the cars went."""
+    """Roll out all pairs under every swap (name -> subspaces) and count the decisions."""
     pairs = [*flips, *keeps]
     found = interchange(
         policy, question.scenario, [p.base for p in pairs], [p.source for p in pairs], list(swaps.values()),
@@ -199,7 +200,7 @@ def run_pairs(
 
 
 def study(policy: IntervenablePolicy, question: Question, draws: int, first_seed: int) -> dict[str, Factorial]:
-    """Latents of all sites under every setting, on `draws` fresh draws driven in settings that take turns."""
+    """Record latents of all sites under every setting, on `draws` new draws; the driven setting alternates."""
     episodes = [question.draw(first_seed + i) for i in range(draws)]
     settings = [[e[c] for e in episodes] for c in range(len(question.cells))]
     bases = [e[i % len(question.cells)] for i, e in enumerate(episodes)]
@@ -211,13 +212,13 @@ def study(policy: IntervenablePolicy, question: Question, draws: int, first_seed
 
 @dataclass(frozen=True)
 class Swaps:
-    """All interchanges that `uses` drove.
+    """All interchanges that `uses` ran.
 
     Args:
         places: premise -> the sites at which it was swapped.
-        premises, controls: of every premise at its place, and what each is held against.
-        others: ceilings, premises swapped only while they are held, the conclusion.
-        fused: whether the conclusion can be swapped and a premise cannot; None where that was not in question.
+        premises, controls: the results of every premise at its place, and of the control swaps.
+        others: ceilings, premises swapped only while they are represented, the conclusion.
+        fused: whether the conclusion can be swapped and a premise cannot; None if that was not tested.
     """
 
     places: dict[str, tuple[str, ...]]
@@ -228,12 +229,12 @@ class Swaps:
 
     @property
     def all(self) -> list[Interchange]:
-        """All of them, for the table."""
+        """All interchanges, for the table."""
         return [*self.premises, *self.controls, *self.others]
 
 
 def places_of(policy: IntervenablePolicy) -> list[tuple[str, ...]]:
-    """Where premises are looked for: all recurrent layers together, then each site before the first of them."""
+    """Candidate places of a premise: all recurrent sites together, then each site before the first of them."""
     first = sites_swapped(policy)
     sites = list(policy.sites)
     return [first, *((s,) for s in sites[: sites.index(first[0])])]
@@ -247,10 +248,10 @@ def choose_place(
     pairs: int,
     seed: int,
 ) -> tuple[str, ...]:
-    """The place at which swapping a premise does most; of equals the first, so the memory before what feeds it.
+    """Choose the place with the best swap score of a premise; ties go to the first, so to the memory.
 
     Args:
-        pairs: of each kind that choose; they must be used for nothing else.
+        pairs: of each kind, for the choice alone; they must be used for nothing else.
     """
     known = places_of(policy)
     if len(known) == 1:
@@ -278,16 +279,16 @@ def uses(
     on_done: Callable[[float], None] = lambda by: None,
     held: Held | None = None,
 ) -> tuple[LevelResult, Swaps, dict[str, Factorial]]:
-    """Interchange of every premise of the rule at the place where it is held, with its controls.
+    """Run interchange interventions on every premise of the rule at its place, with controls.
 
     Args:
         pairs: of each kind (flip, keep) for each premise.
-        draws: from which subspaces are fitted; none of them is driven again.
-        held: what is held where and when: where premises are chosen before the memory, they are also swapped only
-            while they are held.
+        draws: number of draws for fitting subspaces; none of them is driven again.
+        held: the localization map: a premise whose place is before the memory is also swapped only while it is
+            represented there.
 
     Returns:
-        The level, all interchanges, and the latents that subspaces were fitted to.
+        The level, all interchanges, and the latents that the subspaces were fitted to.
     """
     latents = study(policy, question, draws, seed)
     on_done(1.0)
@@ -312,7 +313,7 @@ def uses(
         on_done(2.0)
         there = place if set(place) <= set(untrained.sites) else sites_swapped(untrained)
         fresh = [premise_subspace(blank[s], question, premise) for s in there]
-        # An untrained net never arrives, so each of its pairs lasts as long as two others.
+        # An untrained network never arrives, so each of its pairs takes as long as two others.
         idle = run_pairs(untrained, question, flips[some], keeps[some], {f"untrained net ({premise})": fresh})
         found.premises.append(own)
         found.controls.extend([*(o for o in others if HELD not in o.what), *idle])
@@ -328,8 +329,8 @@ def _swaps_of(
     policy: IntervenablePolicy, question: Question, latents: Mapping[str, Factorial], premise: str,
     place: Sequence[str], rng: np.random.Generator,
 ) -> dict[str, list[Subspace]]:  # fmt: skip
-    """A premise at its place, the full swap there, and the controls."""
-    # With one premise a swap of everything is the ceiling; with more it brings the others along.
+    """The swaps of a premise at its place: its subspace, the full swap, and the controls."""
+    # With one premise a full swap is the ceiling; with more it also swaps the others.
     whole = f"full swap ({premise})" + (", the ceiling" if len(question.rule_names) == 1 else "")
     swaps = {
         premise: [premise_subspace(latents[s], question, premise) for s in place],
@@ -346,7 +347,7 @@ def _swaps_of(
 def _while_held(
     question: Question, latents: Mapping[str, Factorial], premise: str, place: Sequence[str], held: Held | None
 ) -> dict[str, list[Subspace]]:
-    """A premise at its place, but only along the stretch on which it is held there; nothing where none is known."""
+    """The swap of a premise only along the stretch where its place represents it; empty if no stretch is known."""
     window = held.window(premise, place) if held is not None else None
     if window is None or np.isinf(window).all():
         return {}
@@ -357,7 +358,7 @@ def _while_held(
 def _judged(
     policy: IntervenablePolicy, question: Question, latents: dict[str, Factorial], found: Swaps, pairs: int, seed: int
 ) -> tuple[LevelResult, Swaps]:
-    """The level, and the swaps with that of the conclusion beside them where that tells more."""
+    """The level, and the swaps, with that of the conclusion added where it distinguishes fused networks."""
     sites = sites_swapped(policy)
     worst = min(found.premises, key=lambda r: r.bound)
     best = max(c.score for c in found.controls)
@@ -396,7 +397,7 @@ def _decision_swap(
     seed: int,
 ) -> Interchange:
     words = describe(question.scenario)
-    if len(words) == 2:  # one difference says which of two
+    if len(words) == 2:  # one difference distinguishes two decisions
         words = (binary(question.scenario),)
     wanted = [np.array([question.decide(c) == DECISION[word] for c in question.cells]) for word in words]
     swap = [leading_directions(s, np.concatenate([latents[s].effect_of(w) for w in wanted]), "decision") for s in sites]

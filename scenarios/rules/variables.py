@@ -164,7 +164,7 @@ def shown(variable: str, drawn: Lookup) -> Any:
             raise ValueError(f"{variable} has a value during the approach, not at the decision; use the timeline")
         return text_variables(shown(f"signs.{name}.text", drawn), number_in)
     if variable in (JUNCTIONS, JUNCTION):
-        return 0.0 if variable == JUNCTIONS else False  # a scenario's decision falls at its first junction
+        return 0.0 if variable == JUNCTIONS else False  # a scenario's decision is made at its first junction
     value, attribute = drawn(variable), variable.rpartition(".")[2]
     if attribute == "weathering":
         value = np.round(value * WEARS) / WEARS

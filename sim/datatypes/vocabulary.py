@@ -35,7 +35,7 @@ DECISIONS: tuple[str, ...] = (
 )  # fmt: skip
 DECISION: dict[str, int] = {name: i for i, name in enumerate(DECISIONS)}
 UNDECIDED = -1
-ROUTE_SPACING = np.float32(0.5)  # [m] between neighbouring points of every path in a PathTable
+ROUTE_SPACING = np.float32(0.5)  # [m] between neighbouring points of every `sim.datatypes.road_map.Path`
 # The fields of a World that hold one integer per world.
 PER_WORLD: tuple[str, ...] = (
     "tick", "seed", "map", "outcome", "shown_decision", "time_limit", "clock", "collided_with", "red_lights",

@@ -150,7 +150,7 @@ class Server:
             waiting, self._expected = self._expected, []
             loop.call_later(HEARD, _release, waiting)
 
-    def born(self, actor: Actor) -> Any:
+    def spawned(self, actor: Actor) -> Any:
         """Return the answer about a spawned actor: in asynchronous mode after a snapshot with it, else at once.
 
         A Traffic Manager that learns of a vehicle before its snapshot has it drops the vehicle for ever.
@@ -158,7 +158,7 @@ class Server:
         return self.shown(actor.packed())
 
     def shown(self, answer: Any) -> Any:
-        """Return an answer that names spawned actors, delayed like `born`'s."""
+        """Return an answer that names spawned actors, delayed like `spawned`'s."""
         if self.world.synchronous:
             return answer
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -124,12 +124,12 @@ class ServedWorld:
             raise Refused(f"actor {number} does not exist (any longer)")
         return found
 
-    def was_born(self, number: Any) -> bool:
+    def was_spawned(self, number: Any) -> bool:
         """Return whether an actor of this id exists or has existed."""
         return type(number) is int and 0 < number < self._next_id
 
     @property
-    def births(self) -> int:
+    def spawned_count(self) -> int:
         """The number of actors spawned so far."""
         return self._next_id - 1
 

@@ -1,4 +1,4 @@
-"""What stands fast and can be run into: the scenery of a map, found through a grid of cells."""
+"""Static obstacles of a map (its scenery) in a grid of cells for collision checks."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from sim.datatypes.vocabulary import KIND
 
 CELL = 8.0  # [m]
-REACH = 3.2  # [m] from a cell's edge: half a car's diagonal, and what a tick moves it
-# What a car hits of a tree is its trunk, of a lamp or light its pole: length and width [m]; of the rest the whole box.
+REACH = 3.2  # [m] added around an obstacle: half a car's diagonal, and the distance that a car moves in a tick
+# The part that a car can hit, length and width [m]: a tree's trunk, a lamp's or light's pole; else the whole box.
 TRUNKS: dict[str, tuple[float, float]] = {"tree": (0.5, 0.5), "lamp": (0.3, 0.3), "light": (0.35, 0.35)}
 
 
 class ObstacleGrid(NamedTuple):
-    """The obstacles of one map, by cells; a cell lists what comes near it.
+    """The obstacles of one map by cells; a cell lists all obstacles that come near it.
 
     Args:
         origin: (2,) lower corner [m]; shape: rows and columns; start: (C + 1,) int32; items: int32 rows of `boxes`.
@@ -31,7 +31,7 @@ class ObstacleGrid(NamedTuple):
 
 
 def obstacle_grid(scenery: np.ndarray) -> ObstacleGrid:
-    """The grid of a map's scenery (K, 8), see `sim.datatypes.road_map.SCENERY_COLUMNS`."""
+    """Build the grid of a map's scenery (K, 8), see `sim.datatypes.road_map.SCENERY_COLUMNS`."""
     kind = scenery[:, 0].astype(np.int32)
     size = scenery[:, 4:6].copy()
     for name, trunk in TRUNKS.items():

@@ -249,7 +249,7 @@ BAD_FILES = {
                      ["'dusk' may begin at 2 s", "'front' changes wetness until 2.5 s", "follow each other"]),
     "an unknown name in a formula": ("max(precipitation, wetness)", "rain + 1", 10, ["unknown name 'rain'"]),
     "a proposition about what comes": ("raining: weather.precip", "raining: changes.front.precip", 16,
-                                       ["'changes.front.precipitation' is yet to come", "^^^", "no driver"]),
+                                       ["'changes.front.precipitation' is in the future", "^^^", "no driver"]),
 }  # fmt: skip
 
 
