@@ -1,4 +1,4 @@
-"""Draws the maps of docs/reference/maps.md: generators and files of $HOMUNCULUS_MAPS from above, with lane graphs.
+"""Draws the maps of docs/reference/maps.md (generators, files of $HOMUNCULUS_MAPS) with their lane graphs.
 
     python benchmarks/maps.py
     python benchmarks/maps.py --out /folder/for/a/look --only roundabout merge

@@ -29,7 +29,7 @@ class InteractionCollector:
         learner: may be None while beta is 1.
         backend: in which it drives (the learner needs its camera).
         beta: the expert's share of control.
-        hold: ticks between two draws of who drives.
+        hold: ticks between two draws of the driver.
         seeds: (B,) int, one per world: the draws use the world's own seed, so they do not depend on its neighbours.
         offsets: perturb what the expert executes, None for none; its labels are unperturbed.
     """
