@@ -128,11 +128,6 @@ class ServedWorld:
         """Return whether an actor of this id exists or has existed."""
         return type(number) is int and 0 < number < self._next_id
 
-    @property
-    def spawned_count(self) -> int:
-        """The number of actors spawned so far."""
-        return self._next_id - 1
-
     def body(self, number: Any) -> Actor:
         """Return the actor of an id, which must have a body.
 
