@@ -39,13 +39,13 @@ DECISION_READ: Mapping[str, str] = {
     "lane": "lane k: the lane in which ego is {end} m from the place, counted from its own to the left",
 }
 OWN_MOTION = (
-    "What own motion tells is checked beside it: trees guess the decision from ego's speed, turn, pedal and wheel up "
-    "to a time, in drives of the demonstrator that have not yet shown it. A demonstrator brakes for the bend that it "
-    "will take, so this fails nothing; but a network that is trained on such drives can read its own speed in place "
-    "of the scene. A way out shows where the ways part, with the turn of the wheel that leads there; a bay when ego "
-    "backs up; any other decision when it is read. The first drives to show it are the first 5 %. A drive is asked "
-    f"{AHEAD:g} to {2 * AHEAD:g} s before its own sign, unless it is one of the late ones. Evidence is given from when "
-    "the demonstrator knew it to when it was last in sight before the sign (medians)."
+    "Own motion is checked too. Decision trees predict the decision from ego's speed, turn rate, pedal and wheel up to "
+    "a time, in drives of the expert that have not yet shown it. An expert brakes for the bend that it will take, so "
+    "this fails nothing; but a network that is trained on such drives can read its own speed instead of the scene. A "
+    "way out shows where the ways part, by the turn of the wheel that leads there; a bay shows when ego reverses; any "
+    "other decision shows when its detector reads it. The first drives to show it are the first 5 %. Each drive is "
+    f"predicted {AHEAD:g} to {2 * AHEAD:g} s before it shows its decision, except late drives. Evidence is given from "
+    "the time at which the expert knew it to the time at which it was last visible before the decision (medians)."
 )
 Figures = dict[str, Any]  # of a leak check
 
@@ -245,8 +245,8 @@ def page(
         f"decision from everything that chance chose in {DRAWS} episodes, except the evidence of the rule's own "
         "propositions.",
         OWN_MOTION,
-        *([sheet] if motion and (folder / SHEET).exists() else []),
         _table(["scenario", "hidden rule", "what tells thinking from matching"], rows),
+        *([sheet] if motion and (folder / SHEET).exists() else []),
         *(_section(s, leaks.get(s.name), motion.get(s.name), folder) for s in scenarios),
     ]
     return "\n\n".join(parts) + "\n"
