@@ -26,7 +26,7 @@ from sim.road.graph.lane_graph import LIGHTS, lane_graph
 from sim.road.graph.traffic_lights import light_state, signal_plans
 from sim.road.opendrive.reader import text_for_carla
 from sim.sensors.gnss import geo_reference
-from sim.sensors.registry import Sensor
+from sim.sensors.base import Sensor
 
 ATTEMPTS = 4  # at connecting, and at setting an episode up again
 BACK_OFF = 0.5  # [s] before the second attempt; twice as long before each later one

@@ -24,7 +24,8 @@ from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISIONS, OUTCOME, OUTCOMES
 from sim.dynamics.signed_acceleration import STANDS, action_from_signed_acceleration
-from sim.sensors.registry import RESERVED, Sensor
+from sim.sensors.base import Sensor
+from sim.sensors.registry import RESERVED
 from sim.world.backend import Backend
 from sim.world.rollout import progress
 

@@ -24,10 +24,9 @@ from sim.road.graph.traffic_lights import GREEN, LIGHTS_OFF, OFF, RED, SIGNAL_ST
 from sim.road.map.light_poles import STANDING, light_rows
 from sim.road.map.loading import load_map
 from sim.road.map.map_batch import MapBatch
-from sim.sensors.birdseye import MASKS
+from sim.sensors.birdseye import MASKS, Birdseye
 from sim.sensors.depth import depth_image
 from sim.sensors.lidar import scan
-from sim.sensors.registry import Birdseye
 from sim.sensors.semantic import semantic_image
 from sim.world.embedded import EmbeddedWorld
 from tests.support.worlds import T, episode, row_bytes
