@@ -25,7 +25,7 @@ from scenarios.schema.distributions import (
     read_text,
     read_truth,
 )
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.actors.signs import SIGN_KINDS
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import Episode, MapSpec, SignSpec, Weather, WeatherChange

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.carla.blueprint_mapping import BlueprintMapping
 from sim.datatypes.camera import Camera
 from sim.sensors.base import Sensor

@@ -87,7 +87,7 @@ def _draw(first, stop, out, size, forward, floor, drives, world):
                 o[v, u, 2] = _ON if s == _JUNCTION else _OFF
                 o[v, u, 3] = o[v, u, 4] = _OFF
         for n in range(world.kind.shape[1]):
-            if world.kind[w, n] <= 0 or world.kind[w, n] >= SIGN:
+            if world.kind[w, n] <= 0 or world.kind[w, n] == SIGN:
                 continue
             co, so = math.cos(world.yaw[w, n]), math.sin(world.yaw[w, n])
             centre = _HALF * world.length[w, n] - world.overhang[w, n]  # a pose is that of the rear axle

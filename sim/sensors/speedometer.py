@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.datatypes.world_state import World
 from sim.road.map.map_batch import MapBatch
 from sim.sensors.base import Field, register

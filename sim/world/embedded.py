@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES
 from sim.actors.signs import POST, SIGN, pack_sign
 from sim.core.kernel import parallel_for
 from sim.datatypes.action import Action, Observation

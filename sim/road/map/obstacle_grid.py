@@ -6,12 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.datatypes.vocabulary import KIND
+from sim.actors.registry import ACTOR_KINDS
 
 CELL = 8.0  # [m]
 REACH = 3.2  # [m] from a cell's edge: half a car's diagonal, and what a tick moves it
-# What a car hits of a tree is its trunk, of a lamp or light its pole: length and width [m]; of the rest the whole box.
-TRUNKS: dict[str, tuple[float, float]] = {"tree": (0.5, 0.5), "lamp": (0.3, 0.3), "light": (0.35, 0.35)}
 
 
 class ObstacleGrid(NamedTuple):
@@ -34,8 +32,9 @@ def obstacle_grid(scenery: np.ndarray) -> ObstacleGrid:
     """The grid of a map's scenery (K, 8), see `sim.datatypes.road_map.SCENERY_COLUMNS`."""
     kind = scenery[:, 0].astype(np.int32)
     size = scenery[:, 4:6].copy()
-    for name, trunk in TRUNKS.items():
-        size[kind == KIND[name]] = trunk
+    for declared in ACTOR_KINDS.values():
+        if declared.trunk is not None:
+            size[kind == declared.number] = declared.trunk
     yaw = scenery[:, 3]
     boxes = np.column_stack([scenery[:, 1:3], np.cos(yaw), np.sin(yaw), size]).astype(np.float32)
     if not len(scenery):

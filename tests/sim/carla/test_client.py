@@ -16,12 +16,12 @@ import pytest
 
 from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import load_scenario
+from sim.actors.registry import KIND
 from sim.carla.blueprint_mapping import BlueprintMapping
 from sim.carla.client import CarlaWorld
 from sim.carla.session import ServerLost
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, SignSpec
-from sim.datatypes.vocabulary import KIND
 from sim.sensors.base import Sensor
 from sim.sensors.birdseye import Birdseye
 from sim.sensors.depth import Depth

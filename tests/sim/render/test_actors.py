@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.actors.kinds import BODIES
 from sim.actors.light_head import LAMP_COLOURS
+from sim.actors.registry import BODIES, KIND
 from sim.actors.tags import TAG
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, MapSpec, Weather
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import DRIVABLE, KIND
+from sim.datatypes.vocabulary import DRIVABLE
 from sim.render.assets.figures import rider_name, walker_name
 from sim.render.assets.textures import TEXTURE
 from sim.render.assets.variants import RIDER_SIDES, WALKER_SIDES

@@ -20,13 +20,14 @@ from scenarios.gym.environments import make_drive, make_vector
 from scenarios.reading.yaml import ScenarioError
 from scenarios.scenario import Scenario, from_text, load_scenario
 from scenarios.schema.map import SensorModel
+from sim.actors.registry import KIND, KINDS
 from sim.actors.tags import KERB, PAINT, PALETTE, TAG, TAG_OF_KIND, TAGS
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import MapSpec, SignSpec, Weather
 from sim.datatypes.road_map import SCENERY_COLUMNS
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import DRIVABLE, KIND, KINDS, SURFACE
+from sim.datatypes.vocabulary import DRIVABLE, SURFACE
 from sim.render.rgb import render
 from sim.sensors import geometry_pass as d
 from sim.sensors.base import register
