@@ -94,7 +94,7 @@ class SensorKind:
         return self.sensor(Camera(**camera), **own)  # type: ignore[arg-type]  # integers where the default is one
 
 
-KINDS: dict[str, SensorKind] = {}  # filled by `register`
+KINDS: dict[str, SensorKind] = {}  # filled by `register`, by name, whatever the order of imports
 _S = TypeVar("_S", bound=type)
 
 
@@ -128,7 +128,9 @@ def register(name: str, ranges: Mapping[str, tuple[float, float]] | None = None)
             if default is MISSING or not low <= default <= high:
                 raise ValueError(f"the sensor {name!r} has {key}={default} as its default; wanted {low:g} to {high:g}")
             settings[key] = Setting(default, low, high)
-        KINDS[name] = SensorKind(name, sensor, settings)
+        declared = sorted([*KINDS.items(), (name, SensorKind(name, sensor, settings))])
+        KINDS.clear()
+        KINDS.update(declared)
         return sensor
 
     return enter
