@@ -172,8 +172,8 @@ map: {generate: t_junction, arm: 40}
 weather: {precipitation: {choice: [0, 60]}}
 actors:
   - {name: rider, kind: scooter, colour: "#208040", arm: west, lane: inbound, distance: 10, speed: 6, turn: right}
-propositions: {raining: weather.precipitation > 20, near: actors.rider.kind == scooter}
-rule: left if raining and near else right
+propositions: {raining: weather.precipitation > 20}
+rule: left if raining else right
 """)
     drawn = sample(scenario, 0)
     assert drawn.actors[0].kind == "scooter"
