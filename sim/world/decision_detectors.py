@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.datatypes.episode import DecisionSpec, Episode
 from sim.datatypes.road_map import Junction, MapArrays, RoadMap, Route
 from sim.datatypes.vocabulary import DECISION, DECISIONS, OUTCOME, UNDECIDED

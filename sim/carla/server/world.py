@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES
 from sim.actors.tags import TAG_OF_KIND
 from sim.carla.blueprint_library import BLUEPRINTS
 from sim.carla.blueprints import Blueprint

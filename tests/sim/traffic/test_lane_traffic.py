@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES, KIND
 from sim.core.geometry import boxes_touch
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script, TrafficSpec
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import DRIVABLE, KIND, OUTCOME, UNDECIDED
+from sim.datatypes.vocabulary import DRIVABLE, OUTCOME, UNDECIDED
 from sim.datatypes.world_state import World
 from sim.road.generators.registry import GENERATORS
 from sim.road.graph.lane_graph import lane_graph
