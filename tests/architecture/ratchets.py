@@ -76,17 +76,18 @@ LISTS: dict[str, Callable[[ast.Module, str], Counts]] = {"signatures": long_sign
 
 
 @functools.lru_cache(maxsize=1)
-def _trees() -> dict[str, ast.Module]:
-    """Every module of the packages, parsed once, by its path from the root."""
-    return {p.relative_to(ROOT).as_posix(): ast.parse(p.read_text()) for p in modules().values()}
+def _everything() -> dict[str, Counts]:
+    found: dict[str, Counts] = {name: {} for name in LISTS}
+    for path in modules().values():
+        tree, file = ast.parse(path.read_text()), path.relative_to(ROOT).as_posix()
+        for name, count in LISTS.items():
+            found[name] |= count(tree, file)
+    return found
 
 
 def counted(name: str) -> Counts:
     """What the code has now, of one of LISTS."""
-    found: Counts = {}
-    for file, tree in _trees().items():
-        found |= LISTS[name](tree, file)
-    return found
+    return dict(_everything()[name])
 
 
 def listed(name: str) -> Counts:
