@@ -2,10 +2,11 @@
 
 Written from the rules of `sim.traffic` (see the docstrings there) and from the papers of the IDM and of MOBIL.
 It covers car following, the speed in bends and before them, lights, stop and yield signs, reservations and right of
-way, routes, lane changes, obstacles that stand in the way, and vehicles that come in again after a dead end.
+way, routes, lane changes, obstacles and ego in the way, ways that are kept free for ego, and vehicles that come in
+again after a dead end.
 
-It leaves out pedestrians, scripted actors and everything that drivers do for ego's routes: ego is far away here. The
-lane graph (lengths, paces, conflicts, gates) is taken from `LaneArrays` as it is.
+It leaves out pedestrians and scripted actors. The lane graph (lengths, paces, conflicts, gates) is taken from
+`LaneArrays` as it is, and ego's routes from `MapArrays`.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from sim.datatypes.road_map import MapArrays
 from sim.datatypes.vocabulary import KINDS
 from sim.datatypes.world_state import World
 from sim.road.map import lane_arrays as columns
 from sim.road.map.lane_arrays import GATES, LaneArrays
+from sim.road.map.map_batch import path_points
 from sim.traffic import right_of_way as fields
 from sim.traffic.state import CAP, DRIVER, FACTOR, KEEP, SHIFT, S, TrafficState
 
@@ -99,13 +102,31 @@ class Vehicle:
 
 @dataclass(frozen=True)
 class Obstacle:
-    """A box that follows no lane and stands."""
+    """A box that follows no lane: centre, size, and its speed along its yaw."""
 
     x: float
     y: float
     yaw: float
     length: float
     width: float
+    speed: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ego:
+    """Ego as drivers see it; x, y are of its rear axle, `nose` is how far its front is ahead of that [m].
+
+    routes: how far along each of its routes it is [m], and the route's points x, y, 0.5 m apart.
+    """
+
+    box: Obstacle
+    x: float
+    y: float
+    nose: float
+    routes: list[tuple[float, list[tuple[float, float]]]]
+    overhang: float
+    has_stopped: bool
+    stands_since: int | None
 
 
 def wrapped(angle: float) -> float:
@@ -160,6 +181,7 @@ class Traffic:
         self.seed, self.tick, self.clock = int(world.seed[w]), int(world.tick[w]), int(world.clock[w])
         self.vehicles: list[Vehicle] = []
         self.obstacles: list[Obstacle] = []
+        self.ego: Ego | None = None
         for i in range(1, world.x.shape[1]):
             x, y, yaw, speed, acceleration, length, width, wheelbase, overhang = (
                 float(getattr(world, name)[w, i])
@@ -179,6 +201,22 @@ class Traffic:
                 middle = length / 2 - overhang
                 centre = x + middle * math.cos(yaw), y + middle * math.sin(yaw)
                 self.obstacles.append(Obstacle(*centre, yaw, length, width))
+
+    def see_ego(self, world: World, w: int, paths: MapArrays) -> None:
+        """Take over where ego is and how fast, and the routes that it may be on."""
+        x, y, yaw, speed, length, width, overhang = (
+            float(getattr(world, name)[w, 0]) for name in ("x", "y", "yaw", "speed", "length", "width", "overhang")
+        )
+        middle = length / 2 - overhang
+        box = Obstacle(x + middle * math.cos(yaw), y + middle * math.sin(yaw), yaw, length, width, speed)
+        routes = [
+            (float(s), [(px, py) for px, py, _, _ in path_points(paths, int(q)).tolist()])
+            for q, s, off in zip(world.route[w], world.route_s[w], world.route_offset[w])
+            if q >= 0 and abs(off) <= 4.0
+        ]
+        since = self.ego.stands_since if self.ego else None
+        stood = None if speed > STANDS else max(self.tick, 1) if since is None else since
+        self.ego = Ego(box, x, y, length - overhang, routes, overhang, bool(world.stopped_at_line[w]), stood)
 
     def step(self, dt: float = 0.1) -> None:
         """One tick: every vehicle in the order of slots, which sees those before it where they are now."""
@@ -234,7 +272,7 @@ class Traffic:
         found = [(NOWHERE, 0.0)]
         nose = me.length - me.overhang
         look = min(2.5 * me.speed + 8.0, 35.0)
-        for box in self.obstacles:
+        for box in [*self.obstacles, *([self.ego.box] if self.ego else [])]:
             for k in range(math.ceil(look / 1.5)):
                 lane, row = me.place(me.s + nose + 1.5 * k)
                 x, y, yaw, _ = lane.points[row]
@@ -243,7 +281,7 @@ class Traffic:
                 lengthwise = box.length / 2 + 0.25 + me.width / 2 * abs(math.sin(turn))
                 sideways = box.width / 2 + me.width / 2 + 0.25
                 if abs(dx * c + dy * s) < lengthwise and abs(dy * c - dx * s) < sideways:
-                    found.append((1.5 * k, me.speed))
+                    found.append((1.5 * k, me.speed - box.speed * math.cos(turn)))
                     break
         return min(found)
 
@@ -268,10 +306,11 @@ class Traffic:
         first_at_line = gap > line
         if me.reserved is way:
             closed = line > 1.0 and not self.is_open(way, me, line)
-            if first_at_line and not closed:
+            for_ego = self.crosses_ego(me, way) and line > me.speed**2 / (2 * 4.0)  # else it cannot stop any more
+            if first_at_line and not closed and not for_ego:
                 return stop
             me.reserved = None
-        if first_at_line and self.may_enter(me, way, line):
+        if first_at_line and self.may_enter(me, way, line) and not self.crosses_ego(me, way):
             me.reserved = way
             return stop
         waited = self.waited(me)
@@ -306,6 +345,27 @@ class Traffic:
         if any(held in way.crossing for other in others for held in (other.reserved, other.inside)):
             return False
         return not any(self.must_let_pass(me, way, other) for other in others)
+
+    def crosses_ego(self, me: Vehicle, way: Lane) -> bool:
+        """Whether ego stands on a way, or comes there within 4.5 s; not where ego is the one that follows."""
+        ego = self.ego
+        if ego is None:
+            return False
+        dx, dy, c, s = ego.x - me.x, ego.y - me.y, math.cos(me.yaw), math.sin(me.yaw)
+        if dx * c + dy * s < 0.0 and abs(dy * c - dx * s) < 2.5 and math.cos(ego.box.yaw - me.yaw) > 0.7:
+            return False
+        stood = 0 if ego.stands_since is None else self.tick - ego.stands_since
+        mine = math.inf if me.stands_since is None else me.stands_since
+        its_turn = ego.has_stopped and 0 < stood < 60 and mine > (ego.stands_since or 0)
+        least = 14.0 if its_turn or ego.box.speed > 0.1 else 0.0
+        reach = ego.nose + max(4.5 * ego.box.speed, least)
+        if math.dist(way.points[0][:2], (ego.x, ego.y)) >= reach + 30.0:
+            return False
+        for along, points in ego.routes:  # looked at every 1.5 m, and the way at every fourth point
+            soon = points[max(int(2 * (along - ego.overhang)), 0) : int(2 * (along + reach)) + 1 : 3]
+            if any(math.dist(a, b[:2]) < 2.6 for a in soon for b in way.points[::4]):
+                return True
+        return False
 
     def has_room(self, me: Vehicle, lane: Lane) -> bool:
         """Whether the last vehicle on a lane leaves room for this one, as far on as it will be in two seconds."""

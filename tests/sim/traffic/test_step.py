@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.datatypes.episode import TrafficSpec
+from sim.datatypes.action import Action
+from sim.datatypes.episode import Episode, MapSpec, TrafficSpec
+from sim.datatypes.simulation import Simulation
+from sim.datatypes.vocabulary import OUTCOME
 from sim.road.map.lane_arrays import JUNCTION, LEFT, RIGHT
 from sim.traffic.right_of_way import LANE, OCCUPIED, RESERVED, STOPPED
 from sim.traffic.state import DRIVER_COLUMNS
+from sim.world.embedded import EmbeddedWorld
 from tests.reference.traffic import Lane, Traffic, Vehicle
 from tests.support.towns import Town
 
@@ -78,6 +82,36 @@ def test_vehicles_are_where_the_slow_twin_has_them_and_have_decided_the_same(
     town.run(1200, each)
     short = {event: counts[event] for event, least in wanted.items() if counts[event] < least}
     assert not short, f"too little has happened to compare: {counts}"
+
+
+@pytest.mark.parametrize("generator", ["crossroads", "crossroads_stop"])
+def test_vehicles_make_way_for_ego_as_the_twin_does(generator: str) -> None:
+    """Ego drives to the junction, stands at its edge for a while, and goes on through it."""
+    seeds = range(1, 7)
+    backend = EmbeddedWorld(len(seeds), simulation=Simulation(actors=1))
+    spec = MapSpec(generate=generator, kind="x")
+    backend.reset([Episode("t", s, spec, speed=5.0, time_limit=90.0, traffic=TrafficSpec(vehicles=8)) for s in seeds])
+    world = backend.world
+    twins = [Traffic(world, backend.crowd, backend.maps.roads, w) for w in range(len(seeds))]
+    for_ego = 0
+    for tick in range(600):
+        alive = np.flatnonzero(world.outcome == OUTCOME["running"]).tolist()
+        for w in alive:
+            twins[w].see_ego(world, w, backend.maps.arrays)
+            twins[w].step()
+            waiting = [v for v in twins[w].vehicles if v.speed < 0.3 and len(v.route) > 1]
+            for_ego += any(twins[w].crosses_ego(v, v.route[1]) for v in waiting)
+        left = np.array([30.0 - world.route_s[w, 0] for w in range(len(seeds))])
+        stops = (left > 2.0) & (world.speed[:, 0] ** 2 > 3.0 * (left - 2.0))
+        goes = (tick > 150) | ((left > 2.0) & ~stops & (world.speed[:, 0] < 5.0))
+        push = np.where(goes, 1.0, -3.0) * np.where(world.speed[:, 0] > 6.0, 0.0, 1.0)
+        backend.step(Action(np.zeros(len(seeds), np.float32), push.astype(np.float32)))
+        for w in alive:
+            for v in twins[w].vehicles:
+                away = np.hypot(world.x[w, v.slot] - v.x, world.y[w, v.slot] - v.y)
+                assert away < NEAR, f"tick {tick}, world {w}, slot {v.slot}: {away:.3f} m apart"
+                assert abs(world.speed[w, v.slot] - v.speed) < NEAR
+    assert for_ego > 100, "hardly any vehicle has waited for ego: this test looks at nothing"
 
 
 def test_a_vehicle_stops_behind_an_obstacle_in_its_lane_where_the_twin_does() -> None:
