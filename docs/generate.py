@@ -285,7 +285,7 @@ def weather_fields() -> str:
 
 def actor_kinds() -> str:
     """The kinds of actors with their sizes."""
-    from sim.actors.kinds import BODIES
+    from sim.actors.registry import BODIES
 
     rows = [(f"`{name}`", *(f"{getattr(b, n):g}" for n in ("length", "width", "height", "max_speed")))
             for name, b in BODIES.items()]  # fmt: skip
