@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.fit import OnStep, fit
 from dagger.training.futures import clustered
