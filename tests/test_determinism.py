@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration
 from dagger.training.loader import RenderingLoader

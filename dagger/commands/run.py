@@ -28,7 +28,7 @@ from dagger.training.transfer import transfer
 from policies.checkpoint import load_policy
 from policies.learner import Learner
 from probes.results import NEEDED, QUICK_SECONDS, quick_share
-from probes.scorecard import ProbeSettings, frames_of
+from probes.study import ProbeSettings, frames_of
 from scenarios.reading.yaml import Lines
 from scenarios.scenario import Scenario, load_scenario
 from sim.core.files import write_atomically

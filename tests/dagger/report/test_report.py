@@ -230,7 +230,8 @@ def test_a_driver_is_named_by_the_end_of_its_path() -> None:
 )
 def test_the_verdict_says_no_more_than_the_levels(passed: dict[str, bool], said: str) -> None:
     levels = {name: {"passed": value} for name, value in passed.items()}
-    sentence = verdict_sentence({"rule": "left if raining else right", "levels": levels})
+    expected = ["imitates", "generalises", "encodes", "uses", "recovered"]
+    sentence = verdict_sentence({"rule": "left if raining else right", "levels": levels, "expected_levels": expected})
     assert said in sentence and "all 5" not in sentence
 
 
@@ -326,7 +327,7 @@ def nulls(value: Any) -> Iterator[Any]:
 
 
 def test_any_entry_of_the_scorecard_may_be_null(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("league", "heat_map"):  # drawing is slow, and most figures stay the same
+    for name in ("ranking", "heat_map"):  # drawing is slow, and most figures stay the same
         monkeypatch.setattr(figures, name, remembered(getattr(figures, name)))
     for i, score in enumerate(nulls(scorecard(False))):
         checked(write_report(write_run(tmp_path / str(i), score, full=False)))
