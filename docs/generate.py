@@ -171,15 +171,16 @@ def rpc_methods() -> str:
 
 def sensor_settings() -> str:
     """Kind of sensor -> its settings with their defaults and ranges."""
-    from sim.sensors.registry import RANGES, SENSORS, settings_of
+    from sim.sensors.registry import SENSORS
 
-    kinds: dict[tuple[tuple[str, float], ...], list[str]] = {}
-    for kind in SENSORS:
-        kinds.setdefault(tuple(settings_of(kind).items()), []).append(f"`{kind}`")
+    kinds: dict[tuple[tuple[str, float, float, float], ...], list[str]] = {}
+    for kind in SENSORS.values():
+        settings = tuple((name, s.default, s.low, s.high) for name, s in kind.settings.items())
+        kinds.setdefault(settings, []).append(f"`{kind.name}`")
     rows = [
-        (", ".join(same), f"`{name}`", f"{default:g}", f"{RANGES[name][0]:g} to {RANGES[name][1]:g}")
+        (", ".join(same), f"`{name}`", f"{default:g}", f"{low:g} to {high:g}")
         for settings, same in kinds.items()
-        for name, default in settings
+        for name, default, low, high in settings
     ]
     return table(("kind", "setting", "default", "range"), rows)
 
