@@ -69,7 +69,7 @@ SHOTS: dict[str, Shot] = {
         "Two lanes a direction; white: may be changed.", "grid_town",
         (("block", 70.0), ("blocks_x", 2.0), ("blocks_y", 2.0), ("lanes", 2.0)),
     ),
-    "merge": Shot("A ramp gets a lane of its own, then runs into the next one.", "merge", (("arm", 60.0),)),
+    "merge": Shot("A ramp gets a lane of its own, then runs into the next one.", "motorway_merge", (("arm", 60.0),)),
     "narrow_passage": Shot("One car at a time; eastbound traffic gives way.", "narrow_passage", (("arm", 35.0),)),
     "parking_bays": Shot("Bays to park in along the south kerb.", "parking_bays", (("arm", 25.0),)),
     "exits": Shot("Side roads to be counted.", "exits", (("arm", 25.0), ("shift", 8.0), ("side", 60.0))),

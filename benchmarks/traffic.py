@@ -66,7 +66,7 @@ PEOPLED = {
     "crossroads_stop": TrafficSpec(vehicles=8, walkers=6),
     "t_junction": TrafficSpec(vehicles=6, walkers=6),
     "roundabout": TrafficSpec(vehicles=10, walkers=8),
-    "merge": TrafficSpec(vehicles=12),
+    "motorway_merge": TrafficSpec(vehicles=12),
     "crosswalk": TrafficSpec(vehicles=4, walkers=8),
     "parking_bays": TrafficSpec(vehicles=4, walkers=4, parked=3),
     "grid_town": TrafficSpec(vehicles=40, walkers=30),

@@ -26,7 +26,7 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
         "blocks_x": (1, 6), "blocks_y": (1, 6), "block": (60.0, 150.0), "lanes": (1, 2), "lane_width": _WIDTH,
         "seed": (0, 1_000_000),
     },
-    "merge": {"lanes": (1, 3), "acceleration": (30.0, 300.0), "arm": (30.0, 300.0), "lane_width": _WIDTH},
+    "motorway_merge": {"lanes": (1, 3), "acceleration": (30.0, 300.0), "arm": (30.0, 300.0), "lane_width": _WIDTH},
     "narrow_passage": {
         "passage": (5.0, 100.0), "gap": (2.6, 4.0), "arm": (30.0, 200.0), "taper": (5.0, 20.0), "lane_width": _WIDTH,
         "signs": (0, 1),

@@ -43,6 +43,12 @@ VARIANTS = [
 ]  # fmt: skip
 
 
+def test_every_generator_has_ranges_and_makes_a_map_under_its_registered_name():
+    assert sorted(maps.GENERATORS) == sorted(RANGES)
+    for name, generator in maps.GENERATORS.items():
+        assert generator.__name__ == name and generator() == maps.generate(name)
+
+
 def _name(variant):
     return variant if isinstance(variant, str) else ",".join(f"{p}={v:.4g}" for p, v in variant.items()) or "usual"
 
@@ -116,9 +122,10 @@ def test_only_a_mark_between_lanes_of_one_direction_invites_a_change(name):
     marks, inner = list(root.iter("roadMark")), []
     for side in [*root.iter("left"), *root.iter("right")]:
         drives = {abs(int(lane.get("id"))): lane for lane in side.findall("lane") if lane.get("type") == "driving"}
-        through = side.find("lane/link/predecessor") is not None and name == "merge"  # no change within junctions
+        # no change within junctions
+        through = side.find("lane/link/predecessor") is not None and name == "motorway_merge"
         inner += [] if through else [drives[k].find("roadMark") for k in drives if k + 1 in drives]
-    assert marks and bool(inner) == (name in ("merge", "two lanes"))
+    assert marks and bool(inner) == (name in ("motorway_merge", "two lanes"))
     # Lanes may be changed between lanes of one direction only, never over a centre or an edge line.
     assert all(mark.get("laneChange") == ("both" if mark in inner else "none") for mark in marks)
 
@@ -178,7 +185,7 @@ def _wanted_ways(name, parameters):
         return [3] * int(parameters.get("arms", 4))
     if name in ("exits", "two_turns"):
         return [6] * int(parameters.get("exits", 3))
-    if name == "merge":
+    if name == "motorway_merge":
         return [int(parameters.get("lanes", 2)) + 1] * 2
     return []
 
@@ -237,7 +244,7 @@ def test_every_arm_of_a_signed_crossing_has_its_sign_for_those_who_come(name, ki
 
 
 def test_a_ramp_gets_a_lane_of_its_own_that_may_be_left():
-    carla_map = _loaded(maps.generate("merge", [("lanes", 2), ("acceleration", 60.0)]))
+    carla_map = _loaded(maps.generate("motorway_merge", [("lanes", 2), ("acceleration", 60.0)]))
     ramp = carla_map.get_waypoint_xodr(4, -1, 10.0)
     passed = [ramp, *ramp.next_until_lane_end(0.99)]
     beside = passed[-1].next(40.0)[0]

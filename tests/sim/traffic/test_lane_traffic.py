@@ -106,7 +106,7 @@ def longest_wait(town: Town, minutes: int) -> float:
 # ------------------------------------------------------------------------------------------- nobody for ever
 @pytest.mark.parametrize(("name", "vehicles"), [
     ("grid_town", 16), ("grid_town", 64), ("roundabout", 10), ("crossroads", 8), ("crossroads_stop", 8),
-    ("crossroads_lights", 8), ("t_junction", 6), ("merge", 12), ("parking_bays", 4),
+    ("crossroads_lights", 8), ("t_junction", 6), ("motorway_merge", 12), ("parking_bays", 4),
 ])  # fmt: skip
 def test_nobody_waits_for_ever_in_ten_minutes(name: str, vehicles: int) -> None:
     # A cycle of lights is half a minute, so that a queue may take minutes; a deadlock would last to the end.
@@ -225,7 +225,7 @@ def test_ways_that_cross_are_never_driven_at_once() -> None:
 
 # ------------------------------------------------------------------------------------------------ lane changes
 def test_lanes_are_changed_and_lanes_that_end_are_left() -> None:
-    town = Town("merge", TrafficSpec(vehicles=10, bicycles=0.0))
+    town = Town("motorway_merge", TrafficSpec(vehicles=10, bicycles=0.0))
     link = town.roads.link
     changes = 0
     before = town.traffic.driver[..., LANE].copy()
@@ -428,7 +428,7 @@ def test_a_map_that_is_full_says_so() -> None:
     with pytest.raises(ValueError, match="has no room for another"):
         Town("t_junction", TrafficSpec(vehicles=64))
     with pytest.raises(ValueError, match="has no pavement"):
-        Town("merge", TrafficSpec(walkers=1))
+        Town("motorway_merge", TrafficSpec(walkers=1))
     with pytest.raises(ValueError, match="leaves room for one vehicle only"):
         Town("narrow_passage", TrafficSpec(vehicles=1))
 
