@@ -206,7 +206,7 @@ class MapSpec:
         file: path of an OpenDRIVE file as written in the scenario, or None.
         sha256: of that file's bytes, so that a demonstration is never replayed on another file of the same name.
         junction: index into the map's junctions of this kind.
-        kind: of the decision point: "t" or "x", or one of `sim.road.generators.registry.DECISION_POINTS`.
+        kind: of the decision point, one of `sim.road.generators.registry.DECISION_POINTS`.
     """
 
     generate: str | None = "t_junction"
@@ -214,7 +214,7 @@ class MapSpec:
     file: str | None = None
     sha256: str | None = None
     junction: int = 0
-    kind: str = "t"
+    kind: str = "t_junction"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from sim.world.decision_detectors import DETECTORS
 from sim.world.embedded import EmbeddedWorld
 from tests.support.worlds import SMALL, episode
 
-STREET = MapSpec("parking_bays", (("arm", 40.0), ("bay", 7.0), ("bays", 3.0)), kind="bays")
+STREET = MapSpec("parking_bays", (("arm", 40.0), ("bay", 7.0), ("bays", 3.0)), kind="parking_bays")
 
 
 def asked(decision_spec: DecisionSpec, **changes: object) -> Episode:
