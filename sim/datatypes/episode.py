@@ -219,14 +219,14 @@ class MapSpec:
 
 @dataclass(frozen=True)
 class DecisionSpec:
-    """How to detect a decision that is no turn at a junction; `sim.world.decision_detectors` detects it.
+    """How to detect a decision that is no turn at a junction; `sim.world.decisions` detects it.
 
     Args:
-        kind: one of `sim.world.decision_detectors.DETECTORS`.
-        actors: names of the actors that ego goes before or after; for kinds that detect an order.
+        kind: one of `sim.world.decisions.registry.KINDS`.
+        actors: names of the actors that ego goes before or after, or follows; for kinds that need them.
         begin, end: the stretch of ego's route that is examined, as distances beyond the edge of the decision point [m];
-            negative before it. For kinds that detect a speed.
-        below: the speed under which ego has slowed [m/s]; for the same kinds.
+            negative before it. For kinds that need it.
+        below: the speed under which ego has slowed [m/s]; for kinds that need it.
     """
 
     kind: str
