@@ -14,11 +14,10 @@ import cv2
 import numpy as np
 from sheets import draw_all
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES, KIND
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Weather
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import KIND
 from sim.render.rgb import render
 from sim.road.graph.traffic_lights import LIGHTS_OFF, SIGNAL_STATES, light_state
 from sim.viz.markers import boxes_of, lamps_of

@@ -15,7 +15,7 @@ from actors import MORNING, TURNS, page, seen
 from sheets import draw_all
 
 from policies.expert.expert import Fixed
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script

@@ -58,6 +58,8 @@ SHOTS = (
     Shot("exits", MapSpec("exits", (("arm", 25.0), ("exits", 4), ("shift", 8.0), ("side", 30.0), ("spacing", 35.0))),
          "south", "side roads on the right; black: here the place begins, coloured: here it is decided", 186.0, 60.0,
          math.pi, (12.0, 0.0)),
+    Shot("motorway_exit", MapSpec("motorway_exit", (("arm", 70.0), ("deceleration", 50.0))),
+         "west", "a deceleration lane that leaves as a ramp", 200.0, 48.0, shift=(0.0, -9.0)),
     Shot("two_turns", MapSpec("two_turns", (("arm", 25.0), ("leg", 35.0), ("side", 30.0))),
          "south", "two turns, one after the other; decided is who is past the second", 160.0, 92.0),
     Shot("narrow_passage", MapSpec("narrow_passage", (("arm", 40.0),)),

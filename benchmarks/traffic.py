@@ -25,13 +25,13 @@ from sheets import FOLDER, save
 from policies.expert.expert import Expert
 from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import load_scenario
-from sim.actors.kinds import BODIES, EGO
+from sim.actors.registry import BODIES, EGO, KINDS
 from sim.core.geometry import boxes_touch
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script, TrafficSpec, Weather
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import KINDS, OUTCOME
+from sim.datatypes.vocabulary import OUTCOME
 from sim.datatypes.world_state import World
 from sim.render.rgb import render
 from sim.road.generators.registry import GENERATORS

@@ -34,7 +34,7 @@ from scenarios.schema.where import definitions_of
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import DecisionSpec
 from sim.datatypes.world_state import World
-from sim.sensors.registry import Sensor
+from sim.sensors.base import Sensor
 
 __all__ = ["ALL_EPISODES", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
 

@@ -231,7 +231,7 @@ def gym_steps() -> Measure:
 # --------------------------------------------------------------------------------------------------- learner
 def demonstrated(threads: int, cache: int) -> RenderingLoader:
     """A loader over demonstrations that the expert drives now, with a cache of `cache` bytes."""
-    from dagger.algorithms.schedules import BetaSchedule
+    from dagger.algorithms.base import BetaSchedule
     from dagger.training.collect import collect
     from policies.expert.expert import Expert
 

@@ -9,7 +9,7 @@ exit of a junction behind it). `sign` is when an outside observer can first see 
 - exits and lanes: the routes that ego could take lie `APART` of each other where it is; or earlier, with the first tick
   of the turn of the wheel that led there;
 - bays: ego reverses, or the bay is read;
-- all else (who goes first, slowing, stopping, reacting): it is read. Braking for it comes before that, and counts as
+- all else (right of way, slowing, stopping, reacting): it is read. Braking for it comes before that, and counts as
   ego's own motion.
 """
 

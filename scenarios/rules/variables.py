@@ -44,12 +44,12 @@ from typing import Any
 import numpy as np
 
 from scenarios.rules.ast import JUNCTION, JUNCTIONS
-from sim.actors.kinds import VEHICLES
+from sim.actors.registry import KIND, KINDS, VEHICLES
 from sim.actors.signs import SIGN, WEARS, visible_text
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.road_map import MapArrays
-from sim.datatypes.vocabulary import DECISIONS, KIND, KINDS, TURNS, WEATHER_FIELDS, WEATHER_INDEX
+from sim.datatypes.vocabulary import DECISIONS, TURNS, WEATHER_FIELDS, WEATHER_INDEX
 from sim.datatypes.world_state import World
 from sim.world.weather_schedule import settled
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES
 from sim.actors.signs import POST, SIGN, pack_sign
 from sim.core.kernel import parallel_for
 from sim.datatypes.action import Action, Observation
@@ -33,7 +33,8 @@ from sim.road.graph.traffic_lights import LIGHTS_OFF
 from sim.road.map.loading import load_map, read_map
 from sim.road.map.map_batch import MapBatch, start_distance
 from sim.road.map.surface import DRIVES
-from sim.sensors.registry import Sensor, sense
+from sim.sensors.base import Sensor
+from sim.sensors.registry import sense
 from sim.traffic.arrival_timing import check_scripted_route, schedule_arrival
 from sim.traffic.route_follower import RouteFollowers, clear, empty_followers, grow_followers, step_followers
 from sim.traffic.spawning import set_script, spawn_traffic, write_actor

@@ -41,7 +41,11 @@ def _crosswalk(graph: LaneGraph, opendrive: str) -> Junction:
 
 # A place where pedestrians cross: parking_bays and narrow_passage have one as well, in the middle of their street.
 CROSSWALK = DecisionPoint(
-    "crosswalk", "a street", ("west", "east"), {"west": ("straight",), "east": ("straight",)}, build=_crosswalk
+    "crosswalk",
+    "a stretch of street",
+    ("west", "east"),
+    {"west": ("straight",), "east": ("straight",)},
+    build=_crosswalk,
 )
 register(
     MapGenerator(

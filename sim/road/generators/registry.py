@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 
-from sim.core.discovery import import_modules
+import sim.road.generators
+from sim.core.discovery import import_all
 from sim.road.generators.base import (  # re-exported: only here are they complete
     DECISION_POINTS,
     GENERATORS,
@@ -17,7 +18,7 @@ from sim.road.generators.base import (  # re-exported: only here are they comple
 
 __all__ = ["DECISION_POINTS", "GENERATORS", "DecisionPoint", "MapGenerator", "generate", "makers_of", "named"]
 
-import_modules("sim.road.generators")
+import_all(sim.road.generators)
 
 
 def generate(name: str, parameters: Iterable[tuple[str, float]] = ()) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES
 from sim.datatypes.episode import ActorSpec
 from sim.datatypes.road_map import Arm, Junction, Path, RoadMap, Route
 from sim.datatypes.vocabulary import DECISION, ROUTE_SPACING

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from sim.actors.registry import KIND
 from sim.datatypes.road_map import Ground, Junction
-from sim.datatypes.vocabulary import KIND, SURFACE
+from sim.datatypes.vocabulary import SURFACE
 from sim.road.map.markings import arc_length
 from sim.road.map.rasterize import Canvas, prolonged, surface_of
 from sim.road.opendrive.reader import NO_JUNCTION, Network

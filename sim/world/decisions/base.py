@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.core.errors import known_names
 from sim.datatypes.episode import DecisionSpec, Episode
 from sim.datatypes.road_map import Junction, MapArrays, RoadMap

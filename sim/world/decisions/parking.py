@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.datatypes.episode import DecisionSpec, Episode
 from sim.datatypes.road_map import Junction, MapArrays, RoadMap
 from sim.datatypes.vocabulary import DECISION, OUTCOME, UNDECIDED

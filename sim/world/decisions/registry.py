@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from sim.core.discovery import import_modules
+import sim.world.decisions
+from sim.core.discovery import import_all
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import DecisionSpec, Episode
 from sim.datatypes.road_map import Junction, RoadMap, Route
 from sim.world.decisions.base import KINDS, DecisionDetector, DecisionKind
 
-__all__ = ["KINDS", "DecisionDetector", "DecisionKind", "backs_up", "detector_for", "kind_named"]
+__all__ = ["KINDS", "DecisionDetector", "DecisionKind", "backs_up", "detector_for", "how_shown", "kind_named"]
 
-import_modules("sim.world.decisions")
+import_all(sim.world.decisions)
 
 
 def kind_named(name: str) -> DecisionKind:
@@ -24,6 +25,18 @@ def kind_named(name: str) -> DecisionKind:
             f"unknown kind of decision {name!r}; known are {known_names(KINDS)}{did_you_mean(name, KINDS)}"
         )
     return KINDS[name]
+
+
+def how_shown(spec: DecisionSpec | None) -> str:
+    """How a drive shows the decision of a spec; None is the way out that ego takes."""
+    if spec is None:
+        return kind_named("junction").read_when
+    ends = [f"{abs(x):g} m {'before' if x < 0 else 'behind'}" for x in (spec.begin, spec.end)]
+    span = f"from {ends[0]} to {ends[1]} the edge of the place"
+    actors = " and ".join(part for part in (", ".join(spec.actors[:-1]), *spec.actors[-1:]) if part)
+    return kind_named(spec.kind).read_when.format(
+        actors=actors, stretch=f"somewhere {span}", span=span, below=f"{spec.below:g}", end=f"{-spec.end:g}"
+    )
 
 
 def backs_up(spec: DecisionSpec | None) -> bool:

@@ -64,7 +64,7 @@ GAP = register(
         "gap",
         numbered("gap"),
         TimeGap,
-        "gap k: ego keeps k seconds (1: or less, 3: or more) to {actors} ahead, on average {span}",
+        "gap k: ego keeps k seconds (1: or less, 3: or more) behind {actors}, on average {span}",
         example="{actors: [leader], from: -45, to: -10}",
         needs=("actors", "stretch"),
     )

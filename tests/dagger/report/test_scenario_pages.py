@@ -9,6 +9,7 @@ import pytest
 from dagger import cli
 from dagger.diagnostics import self_motion
 from dagger.diagnostics.self_motion import drives_of, in_words
+from dagger.report import scenario_pages
 from dagger.report.scenario_pages import (
     DRAWS,
     SHEET,
@@ -98,6 +99,18 @@ def test_the_leak_check_is_run_only_where_something_has_changed(monkeypatch: pyt
     assert checked == ["rain-turn", "night-turn"]
     assert renewed([scenarios[0], scenarios[1].with_rule("left")], kept) != kept
     assert checked == ["rain-turn", "night-turn", "night-turn"]
+    assert renewed(scenarios, kept) == kept and len(checked) == 3
+
+
+def test_the_leak_check_is_run_again_when_its_number_of_draws_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def counted(scenario: Scenario) -> dict[str, object]:
+        return {"digest": scenario.digest(), "draws": scenario_pages.DRAWS}
+
+    monkeypatch.setattr(scenario_pages, "leaks_of", counted)
+    scenarios = [load_scenario("rain-turn")]
+    kept = renewed(scenarios, {})
+    monkeypatch.setattr(scenario_pages, "DRAWS", DRAWS + 1)
+    assert renewed(scenarios, kept)["rain-turn"]["draws"] == DRAWS + 1
 
 
 def test_own_motion_is_checked_only_where_something_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:

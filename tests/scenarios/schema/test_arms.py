@@ -75,8 +75,8 @@ def test_of_drawn_exits_those_that_all_maps_have_may_be_named():
          "names them, or junction: crosswalk"),
         ({"generate": "exits", "exits": 2}, {"actors": [{"name": "a", "arm": "exit3"}]}, "a road with exits has no arm "
          "'exit3'; known are south, north, exit1, exit2"),
-        ({"generate": "crosswalk"}, {"start": "west", "signs": [{"name": "s", "kind": "stop"}]}, "a street has no arm "
-         "'south'; known are west, east"),
+        ({"generate": "crosswalk"}, {"start": "west", "signs": [{"name": "s", "kind": "stop"}]}, "a stretch of "
+         "street has no arm 'south'; known are west, east"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_a_place_is_refused_with_what_does(place, more, told):

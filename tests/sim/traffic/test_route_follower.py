@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES
 from sim.core.geometry import boxes_touch
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script

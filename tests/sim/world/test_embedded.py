@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from policies.expert.expert import Fixed
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Weather
 from sim.datatypes.vocabulary import DECISION, OUTCOME, OUTCOMES, UNDECIDED

@@ -1,15 +1,15 @@
-"""Behavioural levels: agreement with the rule (imitates, generalises), twins, and the recovered truth table."""
+"""Behaviour in closed loop: agreement with the rule cell by cell, twins, and the recovered truth table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from policies.evaluate import Cell, EvaluationResult
-from probes.applicability import FactorialDesign, NotApplicable, columns, question, turns
-from probes.results import FALSE_FLIPS, NEEDED, LevelResult, Proportion, cell_name
+from probes.applicability import FactorialDesign, columns
+from probes.results import Proportion, cell_name
 from probes.rule_recovery import Recovered, recover
 from scenarios.rules.ast import names as names_in
 from scenarios.rules.compile import evaluate
@@ -73,21 +73,6 @@ def agreement(scenario: Scenario, tally: EvaluationResult) -> Agreement:
     return Agreement({cell_name(names, c): Proportion.of(tally.agrees[i]) for c, i in tally.by_cell(names).items()})
 
 
-def imitates(scenario: Scenario, tally: EvaluationResult, baselines: dict[str, dict[str, Any]]) -> LevelResult:
-    """Level `imitates`: agreement in the worst cell of the training split, on new episodes."""
-    found = agreement(scenario, tally)
-    name, share = found.worst
-    return LevelResult(
-        value=share.value,
-        interval=share.interval,
-        passed=share.interval[0] >= NEEDED,
-        what=f"share of fresh training-split episodes driven the rule's way in the worst cell ({name})",
-        threshold=NEEDED,
-        baselines=baselines,
-        details={"cells": {k: v.to_dict() for k, v in found.cells.items()}},
-    )
-
-
 # ------------------------------------------------------------------------------------------------ twins
 @dataclass(frozen=True)
 class Twins:
@@ -149,59 +134,7 @@ def held_out(scenario: Scenario) -> tuple[str, ...]:
     return tuple(c for c in test if c not in train)
 
 
-def generalises(
-    scenario: Scenario, tally: EvaluationResult, twins: Twins, baselines: dict[str, dict[str, Any]]
-) -> LevelResult:
-    """Level `generalises`: agreement in the worst test cell, and twins that flip exactly where the rule does.
-
-    If no combination is held out, the level does not apply; the results of the twins are reported all the same.
-
-    Raises:
-        NotApplicable: if the rule has a single decision, or no twins can be drawn on which its decisions differ.
-    """
-    question(scenario)
-    unseen = held_out(scenario)
-    act = "turn" if turns(scenario) else "decide otherwise"
-    found = agreement(scenario, tally)
-    name, share = found.worst
-    pairs = [twins.flips(p) for p in range(len(twins.names))]
-    flips = [f for f, _ in pairs if not np.isnan(f).all()]
-    holds = [h for _, h in pairs if not np.isnan(h).all()]
-    # A base draw is one episode, however many twins it has: its shares are averaged first.
-    flip = Proportion.of(_per_base(flips))
-    false = Proportion.of(_per_base(holds))
-    if not flip.n:
-        raise NotApplicable("no twins can be made in which one fact alone changes what the rule wants")
-    passed = share.interval[0] >= NEEDED and flip.value >= NEEDED and not false.value > FALSE_FLIPS
-    level = LevelResult(
-        value=share.value,
-        interval=share.interval,
-        passed=bool(passed),
-        what=f"share driven the rule's way in the test split's worst cell, held-out combinations included ({name})",
-        threshold=NEEDED,
-        baselines=baselines,
-        details={
-            f"twins that {act} where the rule flips": flip.to_dict(),
-            f"twins that {act} where the rule holds": false.to_dict(),
-            "held-out cells": [c for c in found.cells if c in unseen],
-            "cells": {k: v.to_dict() for k, v in found.cells.items()},
-            "twins by proposition": {
-                n: {
-                    "flips": Proportion.of(f[~np.isnan(f)]).to_dict(),
-                    "false flips": Proportion.of(h[~np.isnan(h)]).to_dict(),
-                }
-                for n, (f, h) in zip(twins.names, pairs)
-            },
-        },
-    )
-    if unseen:
-        return level
-    known = ", ".join(relevant(scenario))
-    reason = f"nothing is held out: training shows whatever can happen{f' of {known}' if known else ''}"
-    return replace(LevelResult.unasked(reason), details=level.details)
-
-
-def _per_base(columns: list[np.ndarray]) -> np.ndarray:
+def per_base(columns: list[np.ndarray]) -> np.ndarray:
     if not columns:
         return np.zeros(0)
     stacked = np.stack(columns, 1)
