@@ -204,10 +204,10 @@ def map_parameters() -> str:
 
 def decision_points() -> str:
     """Kind of decision point -> its name in words, and the generators whose maps have it."""
-    from sim.road.generators.registry import DECISION_POINTS, makers_of
+    from sim.road.generators.registry import DECISION_POINTS, generators_with
 
     rows = [
-        (f"`{kind}`", point.noun, ", ".join(f"`{name}`" for name in makers_of(kind)))
+        (f"`{kind}`", point.noun, ", ".join(f"`{name}`" for name in generators_with(kind)))
         for kind, point in DECISION_POINTS.items()
     ]
     return table(("kind", "decision point", "generators"), rows)
@@ -218,14 +218,14 @@ def decision_kinds() -> str:
     import yaml
 
     from scenarios.schema.decision import DecisionModel
-    from sim.world.decisions.registry import KINDS, how_shown
+    from sim.world.decisions.registry import KINDS, describe
 
     rows = []
     for kind in KINDS.values():
         given = {kind.name: yaml.safe_load(kind.example)} if kind.example else kind.name
         value = f"`{{{kind.name}: {kind.example}}}`" if kind.example else f"`{kind.name}`"
         words = ", ".join(f"`{word}`" for word in kind.words) or "the ways out of the decision point"
-        rows.append((value, words, how_shown(DecisionModel.model_validate(given).decision_spec)))
+        rows.append((value, words, describe(DecisionModel.model_validate(given).decision_spec)))
     return table(("value", "decisions of the rule", "what shows the decision"), rows)
 
 

@@ -20,7 +20,7 @@ from scenarios.sampling.plan import plan, satisfiable_cells
 from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.core.files import write_atomically
 from sim.datatypes.vocabulary import DECISIONS
-from sim.world.decisions.registry import how_shown
+from sim.world.decisions.registry import describe
 
 DRAWS = 600  # episodes of the leak check
 FEW = 8  # most rows of a truth table that is not folded
@@ -48,7 +48,7 @@ def decision_words(scenario: Scenario) -> list[str]:
 
 def decision_point(scenario: Scenario) -> str:
     """How a drive shows its decision."""
-    return how_shown(scenario.decision_spec)
+    return describe(scenario.decision_spec)
 
 
 def sub_rules(scenario: Scenario) -> dict[str, str]:

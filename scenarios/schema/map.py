@@ -31,7 +31,7 @@ from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import Episode, MapSpec, SignSpec, Weather, WeatherChange
 from sim.datatypes.vocabulary import DECISIONS, WEATHER_FIELDS
 from sim.render.assets.sign_art import BOARD_COLOURS, FONTS, check_text
-from sim.road.generators.registry import DECISION_POINTS, GENERATORS, DecisionPoint, makers_of
+from sim.road.generators.registry import DECISION_POINTS, GENERATORS, DecisionPoint, generators_with
 from sim.sensors import registry as sensors
 from sim.sensors.base import Sensor, Setting
 
@@ -118,7 +118,7 @@ class MapModel(Model):
 
     @model_validator(mode="after")
     def _check_place(self) -> MapModel:
-        makers = makers_of(self.kind)
+        makers = generators_with(self.kind)
         if self.generate is not None and self.point.build is not None and self.generate not in makers:
             raise ValueError(
                 f"a map of {self.generate} has no place of kind '{self.kind}'; wanted one of {known_names(makers)}"

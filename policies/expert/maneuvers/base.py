@@ -46,7 +46,7 @@ Made = TypeVar("Made", bound=Callable[[DecisionSpec], Maneuver])
 MANEUVERS: dict[str, Callable[[DecisionSpec], Maneuver]] = {}  # kind of decision -> what makes its maneuver
 
 
-def carries_out(*kinds: str) -> Callable[[Made], Made]:
+def register(*kinds: str) -> Callable[[Made], Made]:
     """Register a class, called with the `DecisionSpec`, as the maneuver of kinds of decision.
 
     Raises:

@@ -6,7 +6,7 @@ import numpy as np
 
 from policies.expert.approach import junction_of, place_of
 from policies.expert.driver_state import control_by
-from policies.expert.maneuvers.base import DrivingStyles, carries_out, first_way
+from policies.expert.maneuvers.base import DrivingStyles, first_way, register
 from policies.expert.reasoner import Belief
 from sim.datatypes.action import Action
 from sim.datatypes.episode import DecisionSpec
@@ -16,7 +16,7 @@ from sim.world.rollout import PrivilegedInput
 CHANGED = 0.8  # share of the stretch after which a lane change is complete
 
 
-@carries_out("lane")
+@register("lane")
 class ChangeLane:
     """Change to the lane of the decision along the decision_spec's stretch, and stay there."""
 
@@ -34,7 +34,7 @@ class ChangeLane:
         over = np.clip((front - decision_spec.begin) / (CHANGED * (decision_spec.end - decision_spec.begin)), 0.0, 1.0)
         aside = (lane - 1) * self._lane_widths(seen) * over * over * (3.0 - 2.0 * over)
         # Shift the whole world right by the offset wanted to the left: ego's route then lies on the target lane.
-        heading = seen.maps.arrays.points[self._row(seen), 2]
+        _, _, heading, _ = seen.maps.arrays.points[self._row(seen)].T
         dx, dy = (aside * np.sin(heading)).astype(np.float32), (aside * np.cos(heading)).astype(np.float32)
         moved = thought.world._replace(x=thought.world.x + dx[:, None], y=thought.world.y - dy[:, None])
         return control_by(seen.maps.arrays, moved, first_way(seen), styles), memory

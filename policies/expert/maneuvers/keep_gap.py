@@ -8,7 +8,7 @@ import numpy as np
 
 from policies.expert.approach import place_of
 from policies.expert.driver_state import control_by
-from policies.expert.maneuvers.base import HARDEST, DrivingStyles, carries_out, first_way
+from policies.expert.maneuvers.base import HARDEST, DrivingStyles, first_way, register
 from policies.expert.reasoner import Belief
 from sim.datatypes.action import Action
 from sim.datatypes.episode import DecisionSpec
@@ -22,7 +22,7 @@ LEAST = 3.0  # [m] between the bumpers, however slow ego is
 REACH = 60.0  # [m] beyond which a vehicle ahead is not followed
 
 
-@carries_out("gap")
+@register("gap")
 class KeepGap:
     """Follow the nearest of the decision_spec's actors at the decision's number of seconds; then follow the lane.
 

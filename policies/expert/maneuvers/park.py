@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.expert.driver_state import control_by
-from policies.expert.maneuvers.base import DrivingStyles, carries_out, first_way
+from policies.expert.maneuvers.base import DrivingStyles, first_way, register
 from policies.expert.reasoner import Belief
 from policies.planning.parking import WIDTH, Parker
 from sim.datatypes.action import Action
@@ -15,7 +15,7 @@ from sim.road.graph.decision_points import bays_of
 from sim.world.rollout import PrivilegedInput
 
 
-@carries_out("bay")
+@register("bay")
 class Park:
     """Park in the bay of the decision; drive past all bays if the decision is "go"."""
 

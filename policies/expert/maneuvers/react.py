@@ -8,7 +8,7 @@ import numpy as np
 
 from policies.controllers.path_follower import DrivingStyle
 from policies.expert.driver_state import HEED, control_by
-from policies.expert.maneuvers.base import DrivingStyles, carries_out, first_way
+from policies.expert.maneuvers.base import DrivingStyles, first_way, register
 from policies.expert.reasoner import Belief
 from sim.datatypes.action import Action
 from sim.datatypes.episode import DecisionSpec
@@ -18,7 +18,7 @@ from sim.world.rollout import PrivilegedInput
 EARLY = DrivingStyle.stop_line_lookahead  # [m] from a line at which an early reaction begins
 
 
-@carries_out("reaction")
+@register("reaction")
 class React:
     """Brake early or late for lines ahead, depending on the decision."""
 

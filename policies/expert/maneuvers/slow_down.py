@@ -6,7 +6,7 @@ import numpy as np
 
 from policies.expert.approach import place_of
 from policies.expert.driver_state import control_by
-from policies.expert.maneuvers.base import BEFORE, DrivingStyles, below, carries_out, coming_to, first_way
+from policies.expert.maneuvers.base import BEFORE, DrivingStyles, below, coming_to, first_way, register
 from policies.expert.reasoner import Belief
 from sim.datatypes.action import Action
 from sim.datatypes.episode import DecisionSpec
@@ -16,7 +16,7 @@ from sim.world.rollout import PrivilegedInput
 UNDER = 1.0  # [m/s] below the speed that counts as slow
 
 
-@carries_out("slow", "stop")
+@register("slow", "stop")
 class SlowDown:
     """Slow down or stop within the decision_spec's stretch if that is the decision; otherwise follow the lane.
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from policies.expert.approach import Place, place_of
 from policies.expert.driver_state import control_by
-from policies.expert.maneuvers.base import BEFORE, STANDS, DrivingStyles, carries_out, first_way, halting
+from policies.expert.maneuvers.base import BEFORE, STANDS, DrivingStyles, first_way, halting, register
 from policies.expert.reasoner import Belief
 from sim.datatypes.action import Action
 from sim.datatypes.episode import DecisionSpec
@@ -20,7 +20,7 @@ NOWHERE = np.float32(-1e6)  # [m] along a route: a line that is behind ego
 CLEAR = 1.0  # [m] by which another actor's rear must have left the decision point
 
 
-@carries_out("order", "yield", "place")
+@register("order", "yield", "place")
 class Turn:
     """Stop at the line, decide there on the order of right of way, and go when ego's turn has come.
 
@@ -44,11 +44,12 @@ class Turn:
         stage = self._stages(place, thought, seen, memory[:, 1:])
         room = place.left[:, 0]
         there = (room < AT_LINE) & (speed < STANDS) | (room < 0)
-        fresh = there & (memory[:, 0] == 0)
-        memory[fresh, 0] = 1 + thought.decision[fresh]
+        decided = memory[:, 0]  # a view, so that what is written is remembered
+        fresh = there & (decided == 0)
+        decided[fresh] = 1 + thought.decision[fresh]
         known = (stage > 0).sum(1)
-        before = np.minimum(self._before(memory[:, 0].astype(np.int64) - 1, known), known)
-        free = (memory[:, 0] > 0) & ((stage == 3).sum(1) >= before)
+        before = np.minimum(self._before(decided.astype(np.int64) - 1, known), known)
+        free = (decided > 0) & ((stage == 3).sum(1) >= before)
         held = ~free & (room > -PAST)
         return halting(action, speed, np.where(held, room - BEFORE, np.inf), styles), memory
 

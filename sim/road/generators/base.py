@@ -57,7 +57,7 @@ class DecisionPoint:
     def on(self, road_map: RoadMap) -> tuple[Junction, ...]:
         """The decision points of this kind on a map, in the file's order; empty where there is none."""
         if self.build is not None:
-            made = generator_of(road_map.opendrive) in makers_of(self.kind)
+            made = generator_of(road_map.opendrive) in generators_with(self.kind)
             return (_built(self.kind, road_map.opendrive, road_map.name),) if made else ()
         found = tuple(j for j in road_map.junctions if j.kind == self.kind)
         return found if self.refine is None else tuple(self.refine(road_map, j) for j in found)
@@ -155,7 +155,7 @@ def named(name: str) -> MapGenerator:
     return GENERATORS[name]
 
 
-def makers_of(kind: str) -> tuple[str, ...]:
+def generators_with(kind: str) -> tuple[str, ...]:
     """Names of the generators whose maps have a kind of decision point."""
     return tuple(g.name for g in GENERATORS.values() if any(p.kind == kind for p in g.decision_points))
 

@@ -12,7 +12,7 @@ from sim.road.graph.decision_points import (
     arm_of_lanes,
     has_predecessor,
     point_of_routes,
-    turning_route,
+    route_between,
     two_way_roads,
 )
 from sim.road.graph.lane_graph import LaneGraph
@@ -75,7 +75,7 @@ def _exits(graph: LaneGraph, opendrive: str) -> Junction:
     arms = {name: arm_of_lanes(graph, name, *roads[road]) for road, name in names.items()}
     decided = {r: f"exit {k}" for k, r in enumerate(beside, 1)} | {north: "straight"}
     routes = [
-        turning_route(graph, roads[south][0], roads[to][1], ("south", names[to]), word) for to, word in decided.items()
+        route_between(graph, roads[south][0], roads[to][1], ("south", names[to]), word) for to, word in decided.items()
     ]
     return point_of_routes("exits", arms, routes)
 

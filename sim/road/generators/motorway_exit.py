@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sim.datatypes.road_map import Arm, Junction
 from sim.road.generators.base import WIDTH, DecisionPoint, MapGenerator, register
 from sim.road.generators.roads import JUNCTIONS, MARGIN
-from sim.road.graph.decision_points import arm_of_lanes, has_predecessor, point_of_routes, turning_route
+from sim.road.graph.decision_points import arm_of_lanes, has_predecessor, point_of_routes, route_between
 from sim.road.graph.lane_graph import LaneGraph
 from sim.road.opendrive.writer import (
     LaneStrip,
@@ -117,13 +117,19 @@ def _exit(graph: LaneGraph, opendrive: str) -> Junction:
     begins = [lane for lane in outside if not has_predecessor(graph, lane)]
     ends = [lane for lane in outside if not len(graph.successors_of(lane))]
     rightmost = {"west": begins, "east": [i for i in ends if graph.road[i] == 3], "exit1": ends}
-    lanes = {name: min(found, key=lambda i: graph.points_of(i)[-1, 1]) for name, found in rightmost.items()}
+    lanes = {name: min(found, key=lambda i: _southing(graph, i)) for name, found in rightmost.items()}
     arms: dict[str, Arm] = {name: arm_of_lanes(graph, name, lane, lane) for name, lane in lanes.items()}
     routes = [
-        turning_route(graph, lanes["west"], lanes[to], ("west", to), word)
+        route_between(graph, lanes["west"], lanes[to], ("west", to), word)
         for to, word in (("east", "straight"), ("exit1", "exit 1"))
     ]
     return point_of_routes("motorway_exit", arms, routes)
+
+
+def _southing(graph: LaneGraph, lane: int) -> float:
+    """The y [m] of a lane's end."""
+    _, y, _ = graph.points_of(lane)[-1]
+    return float(y)
 
 
 MOTORWAY_EXIT = DecisionPoint(

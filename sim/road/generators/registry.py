@@ -12,11 +12,11 @@ from sim.road.generators.base import (  # re-exported: only here are they comple
     GENERATORS,
     DecisionPoint,
     MapGenerator,
-    makers_of,
+    generators_with,
     named,
 )
 
-__all__ = ["DECISION_POINTS", "GENERATORS", "DecisionPoint", "MapGenerator", "generate", "makers_of", "named"]
+__all__ = ["DECISION_POINTS", "GENERATORS", "DecisionPoint", "MapGenerator", "generate", "generators_with", "named"]
 
 import_all(sim.road.generators)
 

@@ -12,7 +12,7 @@ from sim.road.graph.decision_points import (
     arm_of_lanes,
     has_predecessor,
     point_of_routes,
-    turning_route,
+    route_between,
     two_way_roads,
 )
 from sim.road.graph.lane_graph import LaneGraph
@@ -62,18 +62,18 @@ def _two_turns(graph: LaneGraph, opendrive: str) -> Junction:
     roads = two_way_roads(graph)
     names, arms = {}, {}
     for road, (into, out) in roads.items():
-        x, y = graph.points_of(into)[0, :2]
+        x, y, heading = (float(v) for v in graph.points_of(into)[0])
         sideways = "west" if x < 0.0 else "east"
         if has_predecessor(graph, into) and has_predecessor(graph, out):  # between two junctions: inbound leads on
-            lanes = sorted((into, out), key=lambda lane: -abs(graph.points_of(lane)[-1, 0]))
-            arms[sideways] = arm_of_lanes(graph, sideways, *lanes)
+            inwards, outwards = (abs(x) for x, *_ in (graph.points_of(lane)[-1] for lane in (into, out)))
+            arms[sideways] = arm_of_lanes(graph, sideways, *((into, out) if inwards >= outwards else (out, into)))
             continue
-        stem = abs(math.remainder(float(graph.points_of(into)[0, 2]) - 0.5 * math.pi, 2.0 * math.pi)) < 0.1
+        stem = abs(math.remainder(heading - 0.5 * math.pi, 2.0 * math.pi)) < 0.1
         between = abs(x) < graph.width.max()
         names[road] = "south" if stem and between else f"{'south' if y < 0.0 else 'north'}{sideways}"
         arms[names[road]] = arm_of_lanes(graph, names[road], into, out)
     lane = {name: roads[road] for road, name in names.items()}
-    routes = [turning_route(graph, lane["south"][0], lane[to][1], ("south", to), word) for word, to in _ENDS.items()]
+    routes = [route_between(graph, lane["south"][0], lane[to][1], ("south", to), word) for word, to in _ENDS.items()]
     return point_of_routes("two_turns", arms, routes)
 
 

@@ -54,7 +54,7 @@ def _path(graph: LaneGraph, lane: int) -> Path:
     return path_from_points(graph.points_of(lane)[:, :2].astype(np.float64))
 
 
-def turning_route(graph: LaneGraph, origin: int, target: int, names: tuple[str, str], decision: str) -> Route:
+def route_between(graph: LaneGraph, origin: int, target: int, names: tuple[str, str], decision: str) -> Route:
     """The shortest route between two lanes; its junction is from the edge of the first one to the end of the last turn.
 
     Args:

@@ -9,7 +9,7 @@ from sim.datatypes.episode import DecisionSpec, Episode
 from sim.datatypes.road_map import Junction, RoadMap, Route
 from sim.world.decisions.base import KINDS, DecisionDetector, DecisionKind
 
-__all__ = ["KINDS", "DecisionDetector", "DecisionKind", "backs_up", "detector_for", "how_shown", "kind_named"]
+__all__ = ["KINDS", "DecisionDetector", "DecisionKind", "backs_up", "describe", "detector_for", "kind_named"]
 
 import_all(sim.world.decisions)
 
@@ -27,7 +27,7 @@ def kind_named(name: str) -> DecisionKind:
     return KINDS[name]
 
 
-def how_shown(spec: DecisionSpec | None) -> str:
+def describe(spec: DecisionSpec | None) -> str:
     """How a drive shows the decision of a spec; None is the way out that ego takes."""
     if spec is None:
         return kind_named("junction").read_when
