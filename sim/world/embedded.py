@@ -40,7 +40,7 @@ from sim.traffic.route_follower import RouteFollowers, clear, empty_followers, g
 from sim.traffic.spawning import set_script, spawn_traffic, write_actor
 from sim.traffic.state import empty_traffic, grow, with_scripts
 from sim.traffic.step import advance
-from sim.world.decision_detectors import DecisionDetector, detector_for
+from sim.world.decisions.registry import DecisionDetector, detector_for
 from sim.world.step import ANYWHERE, EGO_LIMITS, EVALUATE_TERMINATION, RUNNING, STEP_ACTORS, TIMEOUT, WHOLE, step_worlds
 from sim.world.weather_schedule import check_changes, weather_table
 
