@@ -14,9 +14,10 @@ from probes.mdl import FormulaScore, common_size, online_codelength, rank_formul
 from probes.ranking import Contest, contest, short_codes
 from probes.results import LevelResult
 from probes.trace import STATIONS, Trace
-from scenarios.rules.ast import Formula, Not
+from scenarios.rules.ast import Formula
 from scenarios.rules.compile import evaluate_formula
 from scenarios.rules.logic import equivalent, formulas_of_two
+from scenarios.rules.operators.negation import Not
 from scenarios.sampling.sample import valuation
 from scenarios.scenario import Scenario
 from sim.datatypes.episode import Episode

@@ -6,25 +6,18 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scenarios.rules.ast import (
-    And,
-    Comparison,
-    Constant,
-    Formula,
-    Historically,
-    Iff,
-    Implies,
-    Name,
-    Not,
-    Once,
-    Or,
-    Previous,
-    Since,
-    TextComparison,
-    Window,
-    Xor,
-)
+from scenarios.rules.ast import Comparison, Constant, Formula, Name, TextComparison, Window
 from scenarios.rules.numbers import Number
+from scenarios.rules.operators.conjunction import And
+from scenarios.rules.operators.disjunction import Or
+from scenarios.rules.operators.equivalence import Iff
+from scenarios.rules.operators.exclusive_or import Xor
+from scenarios.rules.operators.historically import Historically
+from scenarios.rules.operators.implication import Implies
+from scenarios.rules.operators.negation import Not
+from scenarios.rules.operators.once import Once
+from scenarios.rules.operators.previous import Previous
+from scenarios.rules.operators.since import Since
 
 Past = Mapping[str, Sequence[Any]]  # variable -> its values at ticks 0, 1, ...
 

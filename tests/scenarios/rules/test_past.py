@@ -8,26 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios.reading.errors import RuleError
-from scenarios.rules.ast import (
-    And,
-    Comparison,
-    Constant,
-    Historically,
-    Iff,
-    Implies,
-    Name,
-    Not,
-    Once,
-    Or,
-    Previous,
-    Since,
-    TextComparison,
-    Window,
-    Xor,
-)
+from scenarios.rules.ast import Comparison, Constant, Name, TextComparison, Window
 from scenarios.rules.conditions import Vocabulary, parse_condition
 from scenarios.rules.monitor import Monitor
 from scenarios.rules.numbers import Number
+from scenarios.rules.operators.conjunction import And
+from scenarios.rules.operators.disjunction import Or
+from scenarios.rules.operators.equivalence import Iff
+from scenarios.rules.operators.exclusive_or import Xor
+from scenarios.rules.operators.historically import Historically
+from scenarios.rules.operators.implication import Implies
+from scenarios.rules.operators.negation import Not
+from scenarios.rules.operators.once import Once
+from scenarios.rules.operators.previous import Previous
+from scenarios.rules.operators.since import Since
 from scenarios.rules.propositions import parse_proposition
 from scenarios.rules.trace import evaluate_trace
 from scenarios.rules.units import FAMILIES, converted
