@@ -20,6 +20,8 @@ from scenarios.rules.variables.base import (
     hide,
     variable,
 )
+from scenarios.rules.variables.words import text_variables
+from sim.actors.kinds import BODIES
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import KINDS, TURNS
 from sim.datatypes.world_state import World
@@ -84,6 +86,22 @@ _actor(
 _actor(
     "kind", 'what it is, such as "car" or "van"', "words", lambda world, slot: np.array(KINDS)[world.kind[:, slot]],
     absent="none",
+)  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------------------------- length
+def _length(world: World, slot: int) -> np.ndarray:
+    return np.where(world.kind[:, slot] != 0, world.length[:, slot], np.float32(0.0))
+
+
+def _length_in_draw(variable: str, drawn: Lookup) -> Any:
+    kind = drawn(f"{variable.removesuffix('length')}kind")
+    return text_variables(kind, lambda word: BODIES[word].length)
+
+
+_actor(
+    "length", "from bumper to bumper, as its kind has it", "number", _length, unit="length", absent=0.0,
+    in_draw=_length_in_draw, reads=lambda name, boards: (f"actors.{name}.kind",),
 )  # fmt: skip
 
 
