@@ -203,13 +203,12 @@ class Comparison(Formula):
 
     def monitor(self, build: Builder) -> Part:
         """Each number compared with the next."""
-        numbers = [build.number(n) for n in self.numbers]
+        numbers, compare = [build.number(n) for n in self.numbers], [COMPARE[s] for s in self.signs]
 
         def holds(tick: Any) -> Any:
             found = [n(tick) for n in numbers]
             return np.logical_and.reduce([
-                np.broadcast_to(COMPARE[s](x, y), len(tick.before))
-                for s, x, y in zip(self.signs, found[:-1], found[1:])
+                np.broadcast_to(sign(x, y), len(tick.before)) for sign, x, y in zip(compare, found[:-1], found[1:])
             ])  # fmt: skip
 
         return holds

@@ -13,7 +13,7 @@ from scenarios.rules.grammar import first_token, read, unknown_name
 from scenarios.rules.numbers import Number
 from scenarios.rules.transformer import Reader
 from scenarios.rules.variables import family_of, known_variables, text_equals, type_of
-from scenarios.rules.variables.base import Function
+from scenarios.rules.variables.base import Variable
 from sim.core.errors import did_you_mean, known_names
 
 
@@ -79,7 +79,7 @@ class _Condition(Reader):
     def family(self, variable: str) -> str | None:
         return family_of(variable)
 
-    def call(self, function: Function, token: lark.Token) -> str:
+    def call(self, function: Variable, token: lark.Token) -> str:
         if function.argument == "NAME":
             if not token.startswith("signs.") or token.removeprefix("signs.") not in self.of.signs:
                 raise unknown_name(self.text, token, "sign", tuple(f"signs.{s}" for s in self.of.signs))
@@ -148,7 +148,7 @@ class _Arithmetic(Reader):
     def family(self, variable: str) -> str | None:
         return None
 
-    def call(self, function: Function, token: lark.Token) -> str:
+    def call(self, function: Variable, token: lark.Token) -> str:
         told = f"{function.function}({token}) reads the world"
         raise self.error(f"{told}; wanted a number over {known_names(self.known)}", token)
 

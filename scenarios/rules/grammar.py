@@ -28,11 +28,9 @@ _TEMPLATE = r"""
     ?joined: leaf | leaf "then" leaf -> join
     ?leaf: NAME -> decide | NAME NUMBER -> decide | "(" rule ")"
 
-    ?formula: {loosest}
     {formulas}
     ?unary: comparison {before}
     ?comparison: number | number (COMPARE number)+
-    ?number: {sum}
     {numbers}
     ?factor: atom {signs}
     ?atom: NAME -> name | NUMBER -> literal | MEASURE -> measure | WORDS -> words | "(" formula ")"
@@ -61,21 +59,19 @@ def grammar() -> str:
     """The grammar as `lark` reads it, built from the declared operators and functions."""
     between = [o for o in OPERATORS.values() if issubclass(o, Binary)]
     before = [o for o in OPERATORS.values() if not issubclass(o, Binary)]
-    formulas, loosest = _levels("binds", sorted({o.binding for o in between}), "unary", [
+    formulas = _levels("formula", sorted({o.binding for o in between}), "unary", [
         (o.binding, o.right_associative, f'"{o.word}" {_window(o)}', f"{OPERATOR}{o.word}") for o in between
     ])  # fmt: skip
     infix = [o for o in number_operators() if o.style == "infix"]
-    numbers, lowest = _levels("term", sorted({o.binding for o in infix}), "factor", [
+    numbers = _levels("number", sorted({o.binding for o in infix}), "factor", [
         (o.binding, False, f'"{o.word}"', f"{OPERATION}{o.name}") for o in infix
     ])  # fmt: skip
     signs = [f'"{o.word}" factor -> {OPERATION}{o.name}' for o in number_operators() if o.style == "prefix"]
     calls = [_call(o) for o in number_operators() if o.style == "function"]
     calls += [f'"{f.function}" "(" {f.argument} ")" -> {FUNCTION}{f.function}' for f in functions().values()]
     parts = {
-        "loosest": loosest,
         "formulas": formulas,
         "before": "".join(f'| "{o.word}" {_window(o)} unary -> {OPERATOR}{o.word} ' for o in before),
-        "sum": lowest,
         "numbers": numbers,
         "signs": "".join(f"| {sign} " for sign in signs),
         "calls": "".join(f"| {call} " for call in calls),
@@ -88,16 +84,15 @@ def grammar() -> str:
     return text
 
 
-def _levels(
-    name: str, bindings: Sequence[int], tightest: str, operators: Sequence[tuple[int, bool, str, str]]
-) -> tuple[str, str]:
-    """A rule for each binding of operators between two operands, loosest first, and the name of the first.
+def _levels(name: str, bindings: Sequence[int], tightest: str, operators: Sequence[tuple[int, bool, str, str]]) -> str:
+    """A rule for each binding of operators between two operands, loosest first.
 
     Args:
+        name: of the first rule.
         tightest: the rule for what binds more tightly than all.
         operators: binding, whether to group to the right, word or sign, and name of the node.
     """
-    rules = [*(f"{name}_{binding}" for binding in bindings), tightest]
+    rules = [name, *(f"{name}_{binding}" for binding in bindings[1:]), tightest]
     lines = []
     for binding, rule, tighter in zip(bindings, rules, rules[1:]):
         choices = [tighter]
@@ -106,7 +101,7 @@ def _levels(
                 left_side, right_side = (tighter, rule) if right else (rule, tighter)
                 choices.append(f"{left_side} {word} {right_side} -> {node}")
         lines.append(f"?{rule}: {' | '.join(choices)}")
-    return "\n    ".join(lines), rules[0]
+    return "\n    ".join(lines)
 
 
 def _window(operator: type[OperatorNode]) -> str:

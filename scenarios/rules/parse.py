@@ -22,7 +22,7 @@ from scenarios.rules.ast import (
 )
 from scenarios.rules.grammar import has_word, keywords, pointed, read, unknown_name
 from scenarios.rules.transformer import Reader
-from scenarios.rules.variables.base import VARIABLES, Function
+from scenarios.rules.variables.base import VARIABLES, Variable
 from scenarios.rules.visitors import replaced
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.vocabulary import DECISIONS, TURNS
@@ -84,7 +84,7 @@ class _Propositions(Reader):
     def family(self, variable: str) -> str | None:
         return None
 
-    def call(self, function: Function, token: lark.Token) -> str:
+    def call(self, function: Variable, token: lark.Token) -> str:
         told = f"{function.function}({token}) reads the world, which only the text of a proposition may"
         raise self.error(f"{told}; wanted a proposition here", token)
 

@@ -19,7 +19,7 @@ from scenarios.rules.numbers import OPERATIONS, Number
 from scenarios.rules.operators.base import OPERATORS, NumberOperator, OperatorNode
 from scenarios.rules.units import FAMILIES, converted, own_unit, units_of
 from scenarios.rules.variables import functions
-from scenarios.rules.variables.base import Function
+from scenarios.rules.variables.base import Variable
 from sim.core.errors import did_you_mean, known_names
 
 
@@ -49,7 +49,7 @@ class Reader(ABC):
         """An example of a comparison for a name that is not a truth value, such as `weather.wetness > 0`."""
 
     @abstractmethod
-    def call(self, function: Function, token: lark.Token) -> str:
+    def call(self, function: Variable, token: lark.Token) -> str:
         """The variable for a function of words or of a sign, such as `sign("DETOUR")` and `number(signs.exit)`."""
 
     @abstractmethod
@@ -211,7 +211,7 @@ def _operation_of(tree: Any) -> NumberOperator | None:
     return found if isinstance(found, NumberOperator) else None
 
 
-def _function_of(tree: Any) -> Function | None:
+def _function_of(tree: Any) -> Variable | None:
     """The function of words or of a sign that a part of the parse tree calls."""
     name = str(tree.data)
     return functions()[name.removeprefix(FUNCTION)] if name.startswith(FUNCTION) else None

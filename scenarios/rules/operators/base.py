@@ -102,6 +102,11 @@ class Connective(OperatorNode):
     def to_sympy(*operands: Any) -> Any:
         """The same of sympy Booleans."""
 
+    @classmethod
+    def apply_to_arrays(cls) -> Callable[..., Any]:
+        """A function of bool arrays that is `apply`, for a connective that has a faster one."""
+        return cls.apply
+
     def compile(self, to: Compiler) -> Callable[[Any], Any]:
         """`apply` to the operands' values."""
         apply, operands = type(self).apply, [to.formula(part) for part in self.parts]
@@ -113,11 +118,11 @@ class Connective(OperatorNode):
 
     def trace(self, over: Trace) -> np.ndarray:
         """`apply` to the operands' traces."""
-        return type(self).apply(*(over.truth(part) for part in self.parts))  # type: ignore[no-any-return]
+        return self.apply_to_arrays()(*[part.trace(over) for part in self.parts])  # type: ignore[no-any-return]
 
     def monitor(self, build: Builder) -> Part:
         """`apply` to the operands' values at the tick."""
-        apply, operands = type(self).apply, [build.formula(part) for part in self.parts]
+        apply, operands = self.apply_to_arrays(), [build.formula(part) for part in self.parts]
         if len(operands) == 1:
             (f,) = operands
             return lambda tick: apply(np.asarray(f(tick)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator as operators
+from collections.abc import Callable
 from typing import Any
 
 from scenarios.rules.operators.base import Connective, Unary, operator
@@ -15,6 +17,11 @@ class Not(Unary, Connective):
     def apply(value: Any) -> Any:
         """`value ^ True`: ~ of a plain bool is an integer."""
         return value ^ True
+
+    @classmethod
+    def apply_to_arrays(cls) -> Callable[..., Any]:
+        """~, which is faster there."""
+        return operators.invert
 
     @staticmethod
     def to_sympy(value: Any) -> Any:

@@ -18,18 +18,16 @@ import numpy as np
 
 from scenarios.rules.variables.base import (
     FAMILIES,
-    HIDDEN,
     VARIABLES,
     Approach,
     Boards,
     Family,
-    Function,
     Layout,
     Lookup,
     Scene,
     Variable,
     find,
-    matched,
+    hidden,
 )
 from scenarios.rules.variables.words import number_in, text_equals
 from sim.core.discovery import import_modules
@@ -63,13 +61,9 @@ def known_variables(actors: Sequence[str], signs: Sequence[str] = (), traffic: b
     )
 
 
-def functions() -> dict[str, Function]:
+def functions() -> dict[str, Variable]:
     """The functions of words and of signs, such as `sign("DETOUR")`, by name."""
-    return {
-        v.function: Function(v.function, "WORDS" if "<words>" in v.pattern else "NAME", v.type)
-        for v in VARIABLES.values()
-        if v.function
-    }
+    return {v.function: v for v in VARIABLES.values() if v.function}
 
 
 def declared(variable: str) -> Variable | None:
@@ -133,11 +127,7 @@ def untold_variables(model: Any, drawn: Iterable[str]) -> dict[str, str]:
         model: the file, a `scenarios.schema.map.FileModel`.
         drawn: the file's drawn variables.
     """
-    found: dict[str, str] = {}
-    for variable in drawn:
-        for hidden in HIDDEN:
-            if (name := matched(hidden.pattern, variable)) is not None:
-                found[variable] = hidden.told.replace("{name}", name)
+    found = {variable: told for variable in drawn if (told := hidden(variable))}
     for v in VARIABLES.values():
         if v.untold is not None:
             for name, thing in v.family.things(model).items():

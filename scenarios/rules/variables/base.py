@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from scenarios.rules.units import FAMILIES as UNIT_FAMILIES
 from scenarios.rules.variables.words import text_equals
 from sim.datatypes.episode import Episode
 from sim.datatypes.road_map import MapArrays
@@ -180,42 +181,19 @@ class Variable:
     known_by: str = REMEMBERED
     untold: Callable[[Any, Any], str | None] | None = None
 
+    @property
+    def argument(self) -> str:
+        """The token of the grammar that a function takes: "WORDS" for words in double quotes, "NAME" for a sign."""
+        return "WORDS" if "<words>" in self.pattern else "NAME"
+
     def named(self, name: str) -> str:
         """The variable of a thing, such as "actors.van.speed"."""
         return _filled(self.pattern, name)
 
 
-@dataclass(frozen=True)
-class Hidden:
-    """A drawn variable that no proposition may read.
-
-    Args:
-        pattern: as for `Variable`.
-        told: why not and what is wanted, without the name in front; {name} stands for the thing's name.
-    """
-
-    pattern: str
-    told: str
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function of words or of a sign in the text of a proposition.
-
-    Args:
-        function: its name.
-        argument: the token of the grammar that it takes: "WORDS" for words in double quotes, "NAME" for a sign.
-        type: "truth" or "number".
-    """
-
-    function: str
-    argument: str
-    type: str
-
-
 FAMILIES: dict[str, Family] = {}
 VARIABLES: dict[str, Variable] = {}  # pattern -> declaration
-HIDDEN: list[Hidden] = []
+HIDDEN: dict[str, str] = {}  # pattern of a drawn variable that no proposition may read -> why not
 
 
 def family(declared: Family) -> Family:
@@ -235,12 +213,14 @@ def variable(family: Family, pattern: str, doc: str, type: str, in_worlds: Calla
     """Declare a variable; the arguments are those of `Variable`.
 
     Raises:
-        ValueError: for a pattern that is taken, and for an unknown type.
+        ValueError: for a pattern that is taken, and for an unknown type or unit.
     """
     if pattern in VARIABLES:
         raise ValueError(f"the variable '{pattern}' is declared already; wanted another name")
     if type not in TYPES:
         raise ValueError(f"the variable '{pattern}' has the type {type!r}; known are {', '.join(TYPES)}")
+    if (unit := more.get("unit")) is not None and unit not in UNIT_FAMILIES:
+        raise ValueError(f"the variable '{pattern}' has the unit {unit!r}; known are {', '.join(UNIT_FAMILIES)}")
     declared = VARIABLES[pattern] = Variable(family, pattern, doc, type, in_worlds, **more)
     _search.cache_clear()
     find.cache_clear()
@@ -248,8 +228,14 @@ def variable(family: Family, pattern: str, doc: str, type: str, in_worlds: Calla
 
 
 def hide(pattern: str, told: str) -> None:
-    """Declare that no proposition may read a drawn variable; the arguments are those of `Hidden`."""
-    HIDDEN.append(Hidden(pattern, told))
+    """Declare that no proposition may read a drawn variable.
+
+    Args:
+        pattern: as for `Variable`.
+        told: why not and what is wanted, without the variable's name in front; {name} stands for the thing's name.
+    """
+    HIDDEN[pattern] = told
+    hidden.cache_clear()
 
 
 # ------------------------------------------------------------------------------------------------------ looking up
@@ -292,17 +278,31 @@ def _search(variable: str) -> tuple[Variable | None, str]:
 
 
 def matched(pattern: str, variable: str) -> str | None:
-    """What stands for the placeholder of a pattern in a variable's name; None where it does not match."""
+    """What stands for the first placeholder of a pattern in a variable's name; None where it does not match."""
+    if "<" not in pattern:
+        return "" if variable == pattern else None
+    before, after = pattern[: pattern.index("<")], pattern[pattern.rindex(">") + 1 :]
+    if not (variable.startswith(before) and variable.endswith(after)):
+        return None  # without compiling the expression, which takes longer than many matches
     found = _regex(pattern).fullmatch(variable)
-    return None if found is None else "".join(found.groups()[:1])
+    return None if found is None else found[1]
 
 
 @functools.cache
 def _regex(pattern: str) -> re.Pattern[str]:
     text = re.escape(pattern)
     for place, characters in _PLACES.items():
-        text = text.replace(re.escape(place), f"({characters})", 1).replace(re.escape(place), characters)
+        text = text.replace(re.escape(place), f"({characters})")
     return re.compile(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def hidden(variable: str) -> str | None:
+    """Why no proposition may read a drawn variable, whatever the scenario; None where nothing hides it."""
+    for pattern, told in HIDDEN.items():
+        if (name := matched(pattern, variable)) is not None:
+            return told.replace("{name}", name)
+    return None
 
 
 def _filled(pattern: str, name: str) -> str:
