@@ -14,11 +14,10 @@ import cv2
 import numpy as np
 from sheets import draw_all
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES, KIND
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Weather
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import KIND
 from sim.render.rgb import render
 from sim.road.graph.traffic_lights import LIGHTS_OFF, SIGNAL_STATES, light_state
 from sim.viz.markers import boxes_of, lamps_of
@@ -87,7 +86,7 @@ def at_the_light(away: float) -> EmbeddedWorld:
 
 
 def mine(backend: EmbeddedWorld) -> np.ndarray:
-    """The row of scenery of the light that ego drives towards."""
+    """The scenery row of the light that ego drives towards."""
     bank, world = backend.maps.arrays, backend.world
     yaw = float(world.yaw[0, 0])
     lights = bank.scenery[bank.scenery[:, 0] == KIND["light"]]
@@ -95,7 +94,7 @@ def mine(backend: EmbeddedWorld) -> np.ndarray:
 
 
 def clock_for(plan: int, state: int) -> int:
-    """A time of the lights' clock at which a light shows a state [ms]; LIGHTS_OFF for none."""
+    """A time of the lights' clock at which a light shows a state [ms]; LIGHTS_OFF for "off"."""
     if SIGNAL_STATES[state] == "off":
         return LIGHTS_OFF
     return next(ms for ms in range(500, 127_000, 1000) if light_state(plan, np.int32(ms)) == state)
@@ -129,7 +128,7 @@ def page(title: str, note: str, columns: list[str], rows: list[tuple[str, list[n
 
 
 def kinds() -> np.ndarray:
-    """Everybody who may be on the road, from five sides."""
+    """Every kind of road user, and a cone, from five sides."""
     rows = []
     for name, kind, colour, away, speed in SHOWN:
         row = [seen(kind, colour, turn, away, speed, (168, 120)) for turn in TURNS.values()]
@@ -158,7 +157,7 @@ def states() -> np.ndarray:
 
 
 def above() -> np.ndarray:
-    """One crossing with everybody on it, through the camera and from above."""
+    """One crossing with road users of every kind, through the camera and from above."""
     actors = (
         ActorSpec("cyclist", "bicycle", 0x1F78B4, "south", distance=4.0, side=1.1),
         ActorSpec("crossing", "walker", 0xC83848, "south", "outbound", distance=1.0, side=-0.6),
@@ -173,7 +172,7 @@ def above() -> np.ndarray:
     backend.reset([Episode("above", 5, CROSSING, distance=14.0, weather=MORNING, actors=actors)])
     world = backend.world
     world.yaw[0, 2], world.speed[0, 2] = world.yaw[0, 0] + np.pi / 2, 1.4
-    world.clock[0] = 20_500  # red for ego, green for those who cross
+    world.clock[0] = 20_500  # red for ego, green for crossing traffic
     side = 380
     view = render(backend.maps.arrays, world, Camera(width=560, height=side, fov=84.0))[0]
     yaw = float(world.yaw[0, 0])

@@ -1,9 +1,9 @@
-"""Draws the places of decision beyond the single junction: what each offers from where ego starts, arm by arm.
+"""Draws the places of decision beyond the single junction, with the routes that each offers to ego.
 
     python benchmarks/places.py
     python benchmarks/places.py --out /folder/for/a/look
 
-Grounds are what `sim.road.map.compiler` compiles, lines are the routes of `sim.road.graph.decision_points`.
+Grounds are compiled by `sim.road.map.compiler`; lines are the routes of `sim.road.graph.decision_points`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ GREY: Colour = (96, 102, 112)
 
 @dataclass(frozen=True)
 class Shot:
-    """A place, the words beside its name, and how much of the world is shown.
+    """A place, its caption, and the part of the world that is shown.
 
     Args:
         span, tall: of the picture [m]; up: the yaw that points to the top of the page [rad].
@@ -70,7 +70,7 @@ SHOTS = (
 
 
 def draw(shot: Shot) -> np.ndarray:
-    """One place (H, W, 3), its name and words above it."""
+    """The picture of one place (H, W, 3), with its name and caption above it."""
     road_map, place = load_map(MapSpec(shot.spec.generate, shot.spec.parameters, kind=shot.kind))
     middle = (place.centre[0] + shot.shift[0], place.centre[1] + shot.shift[1])
     window = Viewport(middle, shot.span, WIDE, round(WIDE * shot.tall / shot.span), shot.up)
@@ -96,7 +96,7 @@ def draw(shot: Shot) -> np.ndarray:
 
 
 def _route(picture: np.ndarray, route: Route, aside: float, colour: Colour, window: Viewport) -> None:
-    """A route as a strand beside the others, with an arrow at its end and a bar where it has been decided."""
+    """Draw a route as a strand beside the others, with an arrow at its end and a bar where it is decided."""
     points = route.path.points[: round((min(route.junction_out + 9.0, route.path.length)) / 0.5) + 1].astype(float)
     strand = points[:, :2] + aside * np.column_stack([-np.sin(points[:, 2]), np.cos(points[:, 2])])
     _stroke(picture, window.pixels(strand), colour, 1.9 * SHARPNESS)
@@ -111,7 +111,7 @@ def _route(picture: np.ndarray, route: Route, aside: float, colour: Colour, wind
 def _bar(
     picture: np.ndarray, x: float, y: float, yaw: float, half: float, colour: Colour, window: Viewport
 ) -> None:  # fmt: skip
-    """A bar across a lane."""
+    """Draw a bar across a lane."""
     left = np.array([-math.sin(yaw), math.cos(yaw)]) * half
     _stroke(picture, window.pixels(np.array([x, y]) + np.array([left, -left])), colour, 2.6 * SHARPNESS)
 
@@ -125,7 +125,7 @@ def _bays(
     picture: np.ndarray, road_map: RoadMap, large: Viewport, texts: list[tuple[str, tuple[float, float], Colour]],
     window: Viewport,
 ) -> None:  # fmt: skip
-    """The outline and the number of every bay."""
+    """Draw the outline and the number of every bay."""
     for k, (x, y, yaw, length, width) in enumerate(bays_of(road_map), 1):
         ahead, left = np.array([math.cos(yaw), math.sin(yaw)]), np.array([-math.sin(yaw), math.cos(yaw)])
         corners = [(x, y) + 0.5 * (a * length * ahead + b * width * left)
@@ -142,7 +142,7 @@ def _at(route: Route, s: float, window: Viewport) -> tuple[float, float]:
 
 
 def _beside(place: Junction, name: str, window: Viewport) -> tuple[float, float]:
-    """Where an arm's name is put: to the right of its inbound lane, off the road."""
+    """The place of an arm's name: to the right of its inbound lane, off the road."""
     arm = place.arms[name]
     away = 23.0 if len(name) > len("south") or name.startswith("exit") else 14.0
     x, y, yaw = pose_at(arm.inbound, max(arm.inbound.length - away, 0.0))
@@ -152,7 +152,7 @@ def _beside(place: Junction, name: str, window: Viewport) -> tuple[float, float]
 
 
 def _labelled(page: np.ndarray, texts: list[tuple[str, tuple[float, float], Colour]]) -> np.ndarray:
-    """Words on white plates, kept within the page."""
+    """The page with words on white plates, which stay within it."""
     made = []
     for words, (x, y), colour in texts:
         wide = text_width(words, 12, True) + 10
@@ -176,7 +176,7 @@ def _head(picture: np.ndarray, shot: Shot) -> np.ndarray:
 
 
 def main() -> None:
-    """Draw them below each other."""
+    """Draw all places, one below the other."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=FOLDER, help="the folder that the picture is written to")
     options = parser.parse_args()

@@ -34,7 +34,7 @@ from scenarios.schema.where import definitions_of
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import DecisionSpec
 from sim.datatypes.world_state import World
-from sim.sensors.registry import Sensor
+from sim.sensors.base import Sensor
 
 __all__ = ["ALL_EPISODES", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
 
@@ -429,7 +429,7 @@ def _check_presences(
         path: KeyPath = ("actors", actors.index(variable.split(".")[1]), "present")
         for name in names(formula):
             if odd := next((v for v in by_name[name].variables if v in presences), None):
-                raise lines.error(path, f"'{name}' reads {odd}, itself a formula; wanted what chance decides")
+                raise lines.error(path, f"'{name}' reads {odd}, itself a formula; wanted a drawn variable")
     for p in propositions:
         for variable in p.variables:
             if hidden := next((c for c in conditions_of(variable) if c in presences), None):

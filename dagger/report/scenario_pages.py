@@ -1,7 +1,7 @@
-"""What a scenario is, for people: its facts in words, and the page of all scenarios that is generated from the files.
+"""Scenarios in words: their facts for tables, and the Markdown page of all of them, generated from the files.
 
-What the leak checks find takes a while, so their figures stand in files beside the page, under the digest of what they
-were found for.
+The leak checks take a while, so their figures are stored in files beside the page, under the digest of the scenario
+that they are of.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from sim.core.files import write_atomically
 from sim.datatypes.vocabulary import DECISIONS
 
 DRAWS = 600  # episodes of the leak check
-FEW = 8  # rows of a truth table that are shown unfolded
-LEAKS = 0.2  # share of the work on a scenario that the leak check is
-DESCRIPTIONS = 4  # combinations that are named one by one
+FEW = 8  # most rows of a truth table that is not folded
+LEAKS = 0.2  # share of the leak check in the work on a scenario
+DESCRIPTIONS = 4  # most combinations that are listed
 SHEET = "../images/self-motion.png"  # from the page's folder
 FILM = "../films/{}.webp"  # from the page's folder; `python benchmarks/families.py` makes them
 # How a decision is read, by the kind of `decision:` in a file.
@@ -39,20 +39,20 @@ DECISION_READ: Mapping[str, str] = {
     "lane": "lane k: the lane in which ego is {end} m from the place, counted from its own to the left",
 }
 OWN_MOTION = (
-    "What own motion tells is checked beside it: trees guess the decision from ego's speed, turn, pedal and wheel up "
-    "to a time, in drives of the demonstrator that have not yet shown it. A demonstrator brakes for the bend that it "
-    "will take, so this fails nothing; but a network that is trained on such drives can read its own speed in place "
-    "of the scene. A way out shows where the ways part, with the turn of the wheel that leads there; a bay when ego "
-    "backs up; any other decision when it is read. The first drives to show it are the first 5 %. A drive is asked "
-    f"{AHEAD:g} to {2 * AHEAD:g} s before its own sign, unless it is one of the late ones. Evidence is given from when "
-    "the demonstrator knew it to when it was last in sight before the sign (medians)."
+    "Own motion is checked too. Decision trees predict the decision from ego's speed, turn rate, pedal and wheel up to "
+    "a time, in drives of the expert that have not yet shown it. An expert brakes for the bend that it will take, so "
+    "this fails nothing; but a network that is trained on such drives can read its own speed instead of the scene. A "
+    "way out shows where the ways part, by the turn of the wheel that leads there; a bay shows when ego reverses; any "
+    "other decision shows when its detector reads it. The first drives to show it are the first 5 %. Each drive is "
+    f"predicted {AHEAD:g} to {2 * AHEAD:g} s before it shows its decision, except late drives. Evidence is given from "
+    "the time at which the expert knew it to the time at which it was last visible before the decision (medians)."
 )
 Figures = dict[str, Any]  # of a leak check
 
 
 # ------------------------------------------------------------------------------------------------- facts in words
 def decision_words(scenario: Scenario) -> list[str]:
-    """What the rule can come to, in the order of DECISIONS."""
+    """The decisions that the rule can come to, in the order of DECISIONS."""
     return [DECISIONS[d] for d in sorted(set(plan(scenario).decision.values()))]
 
 
@@ -75,7 +75,7 @@ def sub_rules(scenario: Scenario) -> dict[str, str]:
 
 
 def map_of(scenario: Scenario) -> str:
-    """t_junction, or Town02.xodr."""
+    """The map: t_junction, or Town02.xodr."""
     return str(scenario.map.generate or scenario.map.file)
 
 
@@ -85,7 +85,7 @@ def rule_of(scenario: Scenario) -> str:
 
 
 def rule_in_short(scenario: Scenario) -> str:
-    """The rule as the file has it; where that is but names of sub-rules, with what these are."""
+    """The rule as the file has it; a rule of nothing but sub-rule names is followed by their rules."""
     text = rule_of(scenario)
     said = [(name, str(tree)) for name, tree in scenario.definitions.items() if isinstance(tree, Rule)]
     named = [(name, tree) for name, tree in said if name in text.split()]
@@ -104,7 +104,7 @@ def deciding_share(scenario: Scenario) -> dict[str, str]:
 
 
 def evidence_of(scenario: Scenario, proposition: str) -> str:
-    """Where sensors show it, or a dash."""
+    """Where sensors show a proposition, or a dash."""
     return scenario.shown_by.get(proposition, "–")
 
 
@@ -118,7 +118,7 @@ def _plain(value: Any) -> str:
 
 # ----------------------------------------------------------------------------------------------- the leak check
 def leaks_of(scenario: Scenario) -> Figures | None:
-    """The unsplit leak check in figures; None where the map does not come with the package."""
+    """The figures of the unsplit leak check; None if the map does not come with the package."""
     if scenario.map.file is not None:
         return None
     found = check_leaks(scenario, DRAWS, splits=False).unsplit
@@ -132,7 +132,7 @@ def leaks_of(scenario: Scenario) -> Figures | None:
 def renewed(
     scenarios: Iterable[Scenario], kept: Mapping[str, Figures], on_done: Callable[[str], None] = lambda name: None
 ) -> dict[str, Figures]:
-    """Name -> figures of the leak check: those that are kept where nothing has changed, else found anew."""
+    """Name -> figures of the leak check: the stored ones if nothing has changed, else new ones."""
     found = {}
     for scenario in scenarios:
         old = kept.get(scenario.name)
@@ -145,7 +145,7 @@ def renewed(
 
 
 def motion_of(scenario: Scenario, on_done: Callable[[float], None] | None = None) -> Figures | None:
-    """What ego's own motion tells, in figures; None where the map does not come with the package."""
+    """The figures of the self-motion check; None if the map does not come with the package."""
     if scenario.map.file is not None:
         return None
     return {"digest": scenario.digest(), **check_self_motion(scenario, on_done=on_done).to_dict()}
@@ -154,7 +154,7 @@ def motion_of(scenario: Scenario, on_done: Callable[[float], None] | None = None
 def renewed_motion(
     scenarios: Iterable[Scenario], kept: Mapping[str, Figures], on_done: Callable[[float], None] = lambda share: None
 ) -> dict[str, Figures]:
-    """Name -> figures of own motion: those that are kept where nothing has changed, else found anew."""
+    """Name -> figures of the self-motion check: the stored ones if nothing has changed, else new ones."""
     found = {}
     for scenario in scenarios:
         old = kept.get(scenario.name)
@@ -169,7 +169,7 @@ def renewed_motion(
 
 
 def read_figures(path: Path) -> dict[str, Figures]:
-    """The figures that are kept; none where there is no file."""
+    """The stored figures; none if the file does not exist."""
     return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
 
 
@@ -194,10 +194,10 @@ def write_page(
     path: Path, scenarios: Sequence[Scenario], afresh: bool = False,
     on_done: Callable[[float, str], None] = lambda share, name: None,
 ) -> None:  # fmt: skip
-    """Write the page; beside it the figures of the two checks, leaks.json and self_motion.json, and the latter's sheet.
+    """Write the page; beside it the figures of the two checks, leaks.json and self_motion.json, and the latter's chart.
 
     Args:
-        afresh: whether to check what has not changed too.
+        afresh: whether to check unchanged scenarios too.
         on_done: called with the share of a scenario that is done, and its name.
     """
     leaks_file, motion_file = path.parent / "leaks.json", path.parent / "self_motion.json"
@@ -219,7 +219,7 @@ def write_page(
 
 
 def _rest_of(name: str, on_done: Callable[[float, str], None], share: float) -> None:
-    """Tell of a share of what comes after the leak check."""
+    """Report a share of the work that follows the leak check."""
     on_done((1.0 - LEAKS) * share, name)
 
 
@@ -232,8 +232,8 @@ def page(
     """The page of these scenarios.
 
     Args:
-        folder: where the page is to stand: films are looked for in films/ there.
-        motion: what ego's own motion tells, by name.
+        folder: folder of the page, relative to which films are looked for.
+        motion: name -> figures of the self-motion check.
     """
     motion = motion or {}
     rows = [[f"[{s.name}](#{s.name})", f"`{rule_of(s)}`", s.why_hard or "–"] for s in scenarios]
@@ -245,8 +245,8 @@ def page(
         f"decision from everything that chance chose in {DRAWS} episodes, except the evidence of the rule's own "
         "propositions.",
         OWN_MOTION,
-        *([sheet] if motion and (folder / SHEET).exists() else []),
         _table(["scenario", "hidden rule", "what tells thinking from matching"], rows),
+        *([sheet] if motion and (folder / SHEET).exists() else []),
         *(_section(s, leaks.get(s.name), motion.get(s.name), folder) for s in scenarios),
     ]
     return "\n\n".join(parts) + "\n"

@@ -1,4 +1,4 @@
-"""An append-only file of JSON lines that survives kills and full disks: metrics, results and the index of shards."""
+"""An append-only file of JSON lines that survives kills and full disks: metrics, results, index of shards."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class JsonlLog:
         self._flush()
 
     def append_patiently(self, rows: Sequence[dict[str, Any]], waits: Sequence[float] | None = None) -> None:
-        """Add rows; while the disk is full, try again after ever longer waits.
+        """Add rows; while the disk is full, retry after increasing waits.
 
         Raises:
             DiskFull: when it is still full after the last wait. OSError: for any other failure.

@@ -50,7 +50,7 @@ class Maneuver(Protocol):
     width: int
 
     def act(
-        self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
+        self, seen: PrivilegedInput, thought: Belief, styles: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
         """Return the action (S,) of the rows in their driving styles, and the next memory."""
 
@@ -82,14 +82,14 @@ def below(action: Action, speed: np.ndarray, limit: np.ndarray) -> Action:
     return replace(action, acceleration=np.minimum(action.acceleration, most))
 
 
-def halting(action: Action, speed: np.ndarray, room: np.ndarray, manners: DrivingStyles) -> Action:
+def halting(action: Action, speed: np.ndarray, room: np.ndarray, styles: DrivingStyles) -> Action:
     """Limit an action's acceleration so that ego stops within `room` (S,) [m] at its driving style's constant braking.
 
     The same formula as `sim.dynamics.bicycle.stopping_speed`.
     """
     braking = np.full(len(speed), BRAKING)
-    for rows, manner in manners:
-        braking[rows] = manner.braking
+    for rows, style in styles:
+        braking[rows] = style.braking
     half = 0.5 * braking * TICK
     least = np.sqrt(np.maximum(half**2 + 2.0 * (braking * np.maximum(room, 0.0) - half * speed), 0.0))
     then = np.maximum(least - half, 0.0)
@@ -115,12 +115,12 @@ class Turn:
         self.width = 1 + len(decision_spec.actors)
 
     def act(
-        self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
+        self, seen: PrivilegedInput, thought: Belief, styles: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
         """See `Maneuver.act`."""
         memory, bank = memory.copy(), seen.maps.arrays
         lights = np.where(bank.gate_kind == GATE["light"], bank.gate_s, NOWHERE)
-        action = control_by(bank._replace(gate_s=lights), thought.world, first_way(seen), manners)
+        action = control_by(bank._replace(gate_s=lights), thought.world, first_way(seen), styles)
         place, speed = place_of(seen), seen.world.speed[:, 0]
         stage = self._stages(place, thought, seen, memory[:, 1:])
         room = place.left[:, 0]
@@ -131,7 +131,7 @@ class Turn:
         before = np.minimum(self._before(memory[:, 0].astype(np.int64) - 1, known), known)
         free = (memory[:, 0] > 0) & ((stage == 3).sum(1) >= before)
         held = ~free & (room > -PAST)
-        return halting(action, speed, np.where(held, room - BEFORE, np.inf), manners), memory
+        return halting(action, speed, np.where(held, room - BEFORE, np.inf), styles), memory
 
     def _stages(self, place: Place, thought: Belief, seen: PrivilegedInput, memory: np.ndarray) -> np.ndarray:
         """(S, K) stages of the actors that the decision_spec names; also writes them into the memory (S, K)."""
@@ -170,11 +170,11 @@ class SlowDown:
         self.decision_spec = decision_spec
 
     def act(
-        self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
+        self, seen: PrivilegedInput, thought: Belief, styles: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
         """See `Maneuver.act`."""
         memory = memory.copy()
-        action = control_by(seen.maps.arrays, thought.world, first_way(seen), manners)
+        action = control_by(seen.maps.arrays, thought.world, first_way(seen), styles)
         front, speed = -place_of(seen).left[:, 0], seen.world.speed[:, 0]
         decision_spec = self.decision_spec
         slows = (thought.decision == DECISION["slow"]) | (thought.decision == DECISION["stop"])
@@ -193,12 +193,12 @@ class React:
     width = 0
 
     def act(
-        self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
+        self, seen: PrivilegedInput, thought: Belief, styles: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
         """See `Maneuver.act`."""
         late = thought.decision == DECISION["late"]
-        heeding = [(rows & (late == is_late), replace(manner, stop_line_lookahead=HEED if is_late else EARLY))
-                   for rows, manner in manners for is_late in (False, True)]  # fmt: skip
+        heeding = [(rows & (late == is_late), replace(style, stop_line_lookahead=HEED if is_late else EARLY))
+                   for rows, style in styles for is_late in (False, True)]  # fmt: skip
         return control_by(seen.maps.arrays, thought.world, first_way(seen), heeding), memory
 
 
@@ -211,7 +211,7 @@ class Park:
         self.parker = Parker()
 
     def act(
-        self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
+        self, seen: PrivilegedInput, thought: Belief, styles: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
         """See `Maneuver.act`."""
         words = [DECISIONS[d] for d in thought.decision]
@@ -220,7 +220,7 @@ class Park:
         for i, word in enumerate(words):
             there = bays_of(seen.maps.maps[seen.world.map[i]])
             bays[i] = there[min(int(word[4:]), len(there)) - 1 if parks[i] else 0]
-        passing = control_by(seen.maps.arrays, thought.world, first_way(seen), manners)
+        passing = control_by(seen.maps.arrays, thought.world, first_way(seen), styles)
         parking, after, _ = self.parker.act(seen.maps.arrays, thought.world, bays, memory)
         return parking.where(parks, passing), np.where(parks[:, None], after, memory)
 
@@ -234,7 +234,7 @@ class ChangeLane:
         self.decision_spec = decision_spec
 
     def act(
-        self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles, memory: np.ndarray
+        self, seen: PrivilegedInput, thought: Belief, styles: DrivingStyles, memory: np.ndarray
     ) -> tuple[Action, np.ndarray]:
         """See `Maneuver.act`."""
         front, decision_spec = -place_of(seen).left[:, 0], self.decision_spec
@@ -245,7 +245,7 @@ class ChangeLane:
         heading = seen.maps.arrays.points[self._row(seen), 2]
         dx, dy = (aside * np.sin(heading)).astype(np.float32), (aside * np.cos(heading)).astype(np.float32)
         moved = thought.world._replace(x=thought.world.x + dx[:, None], y=thought.world.y - dy[:, None])
-        return control_by(seen.maps.arrays, moved, first_way(seen), manners), memory
+        return control_by(seen.maps.arrays, moved, first_way(seen), styles), memory
 
     @staticmethod
     def _row(seen: PrivilegedInput) -> np.ndarray:

@@ -44,12 +44,12 @@ from typing import Any
 import numpy as np
 
 from scenarios.rules.ast import JUNCTION, JUNCTIONS
-from sim.actors.kinds import VEHICLES
+from sim.actors.registry import KIND, KINDS, VEHICLES
 from sim.actors.signs import SIGN, WEARS, visible_text
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.road_map import MapArrays
-from sim.datatypes.vocabulary import DECISIONS, KIND, KINDS, TURNS, WEATHER_FIELDS, WEATHER_INDEX
+from sim.datatypes.vocabulary import DECISIONS, TURNS, WEATHER_FIELDS, WEATHER_INDEX
 from sim.datatypes.world_state import World
 from sim.world.weather_schedule import settled
 
@@ -164,7 +164,7 @@ def shown(variable: str, drawn: Lookup) -> Any:
             raise ValueError(f"{variable} has a value during the approach, not at the decision; use the timeline")
         return text_variables(shown(f"signs.{name}.text", drawn), number_in)
     if variable in (JUNCTIONS, JUNCTION):
-        return 0.0 if variable == JUNCTIONS else False  # a scenario's decision falls at its first junction
+        return 0.0 if variable == JUNCTIONS else False  # a scenario's decision is made at its first junction
     value, attribute = drawn(variable), variable.rpartition(".")[2]
     if attribute == "weathering":
         value = np.round(value * WEARS) / WEARS

@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from scenarios.schema.base import Model
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import DecisionSpec
 from sim.world.decision_detectors import DETECTORS, ORDERS, SPEEDS, STRETCHES

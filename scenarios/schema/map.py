@@ -25,7 +25,7 @@ from scenarios.schema.distributions import (
     read_text,
     read_truth,
 )
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.actors.signs import SIGN_KINDS
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import Episode, MapSpec, SignSpec, Weather, WeatherChange
@@ -34,6 +34,7 @@ from sim.render.assets.sign_art import BOARD_COLOURS, FONTS, check_text
 from sim.road.generators import registry as maps
 from sim.road.generators.base import RANGES, WHOLE
 from sim.sensors import registry as sensors
+from sim.sensors.base import Sensor, Setting
 
 # Bounds of CARLA's weather [percent, degrees].
 WEATHER_BOUNDS: dict[str, tuple[float, float]] = {
@@ -287,23 +288,22 @@ class SensorModel(Model):
                 close = did_you_mean(str(key), defaults)
                 names = f"known are {known_names(defaults)}{close}" if defaults else "it has none"
                 raise ValueError(f"unknown setting '{key}' of a sensor of kind {kind}; {names}")
-        settings = {k: _setting(k, v, isinstance(defaults[k], int)) for k, v in found.items()}
+        settings = {k: _setting(k, v, known[kind].settings[k]) for k, v in found.items()}
         sensors.sensor_of(kind, settings)
         return {"kind": kind, "settings": settings}
 
-    def build(self) -> sensors.Sensor:
+    def build(self) -> Sensor:
         """Build the sensor."""
         return sensors.sensor_of(self.kind, self.settings)
 
 
-def _setting(name: str, value: Any, whole: bool) -> float | int:
-    """A sensor's setting, checked against `sim.sensors.registry.RANGES`."""
-    low, high = sensors.RANGES[name]
+def _setting(name: str, value: Any, setting: Setting) -> float | int:
+    """The value of a sensor's setting, checked against its range."""
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    if not numeric or (whole and value != int(value)) or not low <= value <= high:
-        noun = "a whole number" if whole else "a number"
-        raise ValueError(f"{name}: found {value!r}; wanted {noun} from {low:g} to {high:g}")
-    return int(value) if whole else float(value)
+    if not numeric or (setting.whole and value != int(value)) or not setting.low <= value <= setting.high:
+        noun = "a whole number" if setting.whole else "a number"
+        raise ValueError(f"{name}: found {value!r}; wanted {noun} from {setting.low:g} to {setting.high:g}")
+    return int(value) if setting.whole else float(value)
 
 
 class FileModel(Model):

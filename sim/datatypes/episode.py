@@ -121,7 +121,7 @@ class ActorSpec:
 
     Args:
         name: its name in the scenario.
-        kind: one of `sim.actors.kinds.BODIES`.
+        kind: one of `sim.actors.registry.BODIES`.
         colour: packed 0xRRGGBB: a pedestrian's clothes, a cyclist's shirt and frame; cones ignore it.
         arm: the arm of the junction, or of another decision point, that it is on.
         lane: "inbound" (towards the junction) or "outbound" (away from it).

@@ -1,4 +1,4 @@
-"""Vocabularies: the names of the integer codes in arrays, such as weather fields, kinds and decisions."""
+"""Vocabularies: the names of the integer codes in arrays, such as weather fields, outcomes and decisions."""
 
 from __future__ import annotations
 
@@ -15,12 +15,6 @@ WEATHER_INDEX: dict[str, int] = {name: i for i, name in enumerate(WEATHER_FIELDS
 SURFACES: tuple[str, ...] = ("offmap", "road", "junction", "shoulder", "parking", "pavement", "verge")
 SURFACE: dict[str, int] = {name: i for i, name in enumerate(SURFACES)}
 DRIVABLE: tuple[int, ...] = (SURFACE["road"], SURFACE["junction"], SURFACE["shoulder"], SURFACE["parking"])
-# Kinds of objects in a world: actors (they may move) and scenery (it belongs to the map).
-KINDS: tuple[str, ...] = (
-    "none", "car", "van", "truck", "building", "house", "tree", "lamp", "fence", "bicycle", "walker", "cone", "light",
-    "barrier", "raised_barrier", "ball",
-)  # fmt: skip
-KIND: dict[str, int] = {name: i for i, name in enumerate(KINDS)}
 OUTCOMES: tuple[str, ...] = ("running", "arrived", "collision", "off_road", "timeout", "deviated")
 OUTCOME: dict[str, int] = {name: i for i, name in enumerate(OUTCOMES)}
 # The decisions of a driver; `Route.decision` and `World.shown_decision` are indices into this.
@@ -35,7 +29,7 @@ DECISIONS: tuple[str, ...] = (
 )  # fmt: skip
 DECISION: dict[str, int] = {name: i for i, name in enumerate(DECISIONS)}
 UNDECIDED = -1
-ROUTE_SPACING = np.float32(0.5)  # [m] between neighbouring points of every path in a PathTable
+ROUTE_SPACING = np.float32(0.5)  # [m] between neighbouring points of every `sim.datatypes.road_map.Path`
 # The fields of a World that hold one integer per world.
 PER_WORLD: tuple[str, ...] = (
     "tick", "seed", "map", "outcome", "shown_decision", "time_limit", "clock", "collided_with", "red_lights",

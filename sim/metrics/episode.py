@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.actors.kinds import VEHICLES
-from sim.datatypes.vocabulary import KIND, OUTCOME
+from sim.actors.registry import KIND, VEHICLES
+from sim.datatypes.vocabulary import OUTCOME
 from sim.world.rollout import Trajectory
 
 

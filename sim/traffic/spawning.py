@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim.actors.kinds import BODIES, Vehicle
+from sim.actors.base import Vehicle
+from sim.actors.registry import ACTOR_KINDS, BODIES, KIND
 from sim.datatypes.episode import ActorSpec, Script, TrafficSpec
 from sim.datatypes.road_map import RoadMap
-from sim.datatypes.vocabulary import KIND
 from sim.datatypes.world_state import World
 from sim.road.graph.lane_graph import LaneGraph, lane_graph
 from sim.road.map.lane_arrays import JUNCTION, LENGTH, NEXT, NEXT_END, ROW, ROWS, STEP, LaneArrays
@@ -29,7 +29,6 @@ _COLOURS = (0xB8BCC0, 0x23262B, 0xE8E8E4, 0x8C1D20, 0x1F3E6E, 0x4D5A52, 0x9A8F7C
 _CLOTHES = (0x8A3B3B, 0x3B5C8A, 0x4A4A52, 0xC2A05A, 0x5B7F5B, 0x9C6B9C, 0xD0D0D0, 0x2E4A4A)
 # A truck short enough for the bends of towns: the 8.2 m truck of named actors swings far into the other lane there.
 _LORRY = Vehicle(length=6.4, width=2.2, height=3.0, wheelbase=3.6, overhang=1.4)
-_CAPS = {"car": 20.0, "van": 17.0, "truck": 13.0, "bicycle": 4.5}  # [m/s] highest desired speed of each kind
 
 
 class _Taken:
@@ -46,7 +45,7 @@ class _Taken:
 
 
 def spawn_traffic(
-    world: World, crowd: TrafficState, w: int, first: int, spec: TrafficSpec, road_map: RoadMap, roads: LaneArrays,
+    world: World, traffic: TrafficState, w: int, first: int, spec: TrafficSpec, road_map: RoadMap, roads: LaneArrays,
     kept: Sequence[tuple[float, float, float]] = (),
 ) -> None:  # fmt: skip
     """Spawn traffic into slots `first` and on of world `w`.
@@ -68,12 +67,12 @@ def spawn_traffic(
         slot += 1
     rooms: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for kind in rng.choice(list(spec.mix()), spec.vehicles, p=list(spec.mix().values())):
-        _place_driver(world, crowd, w, slot, str(kind), rng, taken, road_map, roads, rooms)
+        _place_driver(world, traffic, w, slot, str(kind), rng, taken, road_map, roads, rooms)
         slot += 1
     for _ in range(spec.walkers):
-        _place_walker(world, crowd, w, slot, rng, road_map, roads)
+        _place_walker(world, traffic, w, slot, rng, road_map, roads)
         slot += 1
-    crowd.busy[w] += spec.vehicles + spec.walkers
+    traffic.busy[w] += spec.vehicles + spec.walkers
 
 
 def write_actor(
@@ -88,11 +87,12 @@ def write_actor(
 
 
 def _place_driver(
-    world: World, crowd: TrafficState, w: int, i: int, kind: str, rng: np.random.Generator, taken: _Taken,
+    world: World, traffic: TrafficState, w: int, i: int, kind: str, rng: np.random.Generator, taken: _Taken,
     road_map: RoadMap, roads: LaneArrays, rooms: dict[str, tuple[np.ndarray, np.ndarray]],
 ) -> None:  # fmt: skip
     """Place a driver on a lane; rooms: results of `_room_for` by kind, computed at the first vehicle of the kind."""
-    body = _LORRY if kind == "truck" else BODIES[kind]
+    body, habits = _LORRY if kind == "truck" else BODIES[kind], ACTOR_KINDS[kind].lane_traffic
+    assert habits is not None, f"lane traffic has no {kind}"
     if kind not in rooms:
         rooms[kind] = _room_for(int(world.map[w]), kind, body.length, road_map, roads)
     lanes, ends = rooms[kind]
@@ -109,19 +109,19 @@ def _place_driver(
         raise ValueError(f"map {road_map.name} has no room for another {kind}; wanted fewer vehicles")
     taken.add(cx, cy, body.length / 2 + APART / 2)
     write_actor(world, w, i, kind, x, y, yaw, _one_of(rng, _COLOURS), body)
-    driver, kinematics = crowd.driver, crowd.kinematics
+    driver, kinematics = traffic.driver, traffic.kinematics
     driver[w, i, MODE], driver[w, i, LANE], driver[w, i, PICKS] = DRIVER, lane, 3
     driver[w, i, RESERVED] = driver[w, i, OCCUPIED] = driver[w, i, SINCE] = -1
     for column in (NEXT1, NEXT2, NEXT3):
         ways = roads.successors[roads.link[lane, NEXT] : roads.link[lane, NEXT_END]]
         lane = _one_of(rng, ways) if lane >= 0 and len(ways) else -1
         driver[w, i, column] = lane
-    kinematics[w, i, S], kinematics[w, i, FACTOR], kinematics[w, i, CAP] = s, rng.uniform(0.85, 1.08), _CAPS[kind]
-    if kind == "bicycle":  # bicycles ride on the right of the lane
-        kinematics[w, i, KEEP] = -0.8
-        world.x[w, i] += 0.8 * np.sin(yaw)
-        world.y[w, i] -= 0.8 * np.cos(yaw)
-    world.speed[w, i] = 0.6 * min(pace, _CAPS[kind])
+    kinematics[w, i, S], kinematics[w, i, FACTOR], kinematics[w, i, CAP] = s, rng.uniform(0.85, 1.08), habits.top_speed
+    if habits.offset != 0.0:  # bicycles ride on the right of the lane
+        kinematics[w, i, KEEP] = habits.offset
+        world.x[w, i] -= habits.offset * np.sin(yaw)
+        world.y[w, i] += habits.offset * np.cos(yaw)
+    world.speed[w, i] = 0.6 * min(pace, habits.top_speed)
 
 
 def _room_for(m: int, kind: str, length: float, road_map: RoadMap, roads: LaneArrays) -> tuple[np.ndarray, np.ndarray]:
@@ -144,7 +144,7 @@ def _row(roads: LaneArrays, lane: int, s: float) -> int:
 
 
 def _place_walker(
-    world: World, crowd: TrafficState, w: int, i: int, rng: np.random.Generator, road_map: RoadMap, roads: LaneArrays
+    world: World, traffic: TrafficState, w: int, i: int, rng: np.random.Generator, road_map: RoadMap, roads: LaneArrays
 ) -> None:
     m = int(world.map[w])
     feet = [f for f in range(roads.foot_of_map[m], roads.foot_of_map[m + 1]) if not roads.foot_crossing[f]]
@@ -162,7 +162,7 @@ def _place_walker(
     side = -keep * room * way
     write_actor(world, w, i, "walker", x - side * np.sin(yaw), y + side * np.cos(yaw), yaw + np.pi * back,
              _one_of(rng, _CLOTHES))  # fmt: skip
-    driver, kinematics = crowd.driver, crowd.kinematics
+    driver, kinematics = traffic.driver, traffic.kinematics
     driver[w, i, MODE], driver[w, i, LANE], driver[w, i, NEXT1], driver[w, i, PICKS] = WALKER, foot, back, 1
     driver[w, i, RESERVED] = driver[w, i, OCCUPIED] = -1
     kinematics[w, i, S], kinematics[w, i, KEEP], kinematics[w, i, CAP] = at * step, keep, rng.uniform(1.0, 1.7)
@@ -201,7 +201,7 @@ def _park(world: World, w: int, i: int, rng: np.random.Generator, taken: _Taken,
     write_actor(world, w, i, kind, x - middle * np.cos(yaw), y - middle * np.sin(yaw), yaw, _one_of(rng, _COLOURS))
 
 
-def set_script(world: World, crowd: TrafficState, w: int, i: int, spec: ActorSpec) -> None:
+def set_script(world: World, traffic: TrafficState, w: int, i: int, spec: ActorSpec) -> None:
     """Give the actor in slot i its script; the path starts at the actor, in its own frame.
 
     Raises:
@@ -217,20 +217,20 @@ def set_script(world: World, crowd: TrafficState, w: int, i: int, spec: ActorSpe
         raise ValueError(
             f"the script of {spec.name} has {len(script.speeds)} speeds for {len(script.path)} legs; wanted one each"
         )
-    crowd.path[w, i, : len(path), :2] = [(x + f * c - left * s, y + f * s + left * c) for f, left in path]
-    crowd.path[w, i, :, 2] = 0.0
-    crowd.path[w, i, : len(script.speeds), 2] = script.speeds
-    crowd.points[w, i] = len(path)
-    crowd.trigger[w, i, TRIGGER] = NEVER
+    traffic.path[w, i, : len(path), :2] = [(x + f * c - left * s, y + f * s + left * c) for f, left in path]
+    traffic.path[w, i, :, 2] = 0.0
+    traffic.path[w, i, : len(script.speeds), 2] = script.speeds
+    traffic.points[w, i] = len(path)
+    traffic.trigger[w, i, TRIGGER] = NEVER
     if script.after is not None:
-        crowd.trigger[w, i, TRIGGER], crowd.trigger[w, i, VALUE] = AFTER, script.after
+        traffic.trigger[w, i, TRIGGER], traffic.trigger[w, i, VALUE] = AFTER, script.after
     elif script.within is not None:
-        crowd.trigger[w, i, TRIGGER], crowd.trigger[w, i, VALUE] = WITHIN, script.within
+        traffic.trigger[w, i, TRIGGER], traffic.trigger[w, i, VALUE] = WITHIN, script.within
     elif script.near_junction is not None:
-        crowd.trigger[w, i, TRIGGER], crowd.trigger[w, i, VALUE] = ALONG, -script.near_junction
+        traffic.trigger[w, i, TRIGGER], traffic.trigger[w, i, VALUE] = ALONG, -script.near_junction
     elif script.past is not None:
-        crowd.trigger[w, i, TRIGGER], crowd.trigger[w, i, VALUE] = ALONG, script.past
-    crowd.trigger[w, i, PACE] = script.speed
-    crowd.driver[w, i, MODE] = SCRIPTED
-    crowd.driver[w, i, RESERVED] = crowd.driver[w, i, OCCUPIED] = -1
-    crowd.busy[w] += 1
+        traffic.trigger[w, i, TRIGGER], traffic.trigger[w, i, VALUE] = ALONG, script.past
+    traffic.trigger[w, i, PACE] = script.speed
+    traffic.driver[w, i, MODE] = SCRIPTED
+    traffic.driver[w, i, RESERVED] = traffic.driver[w, i, OCCUPIED] = -1
+    traffic.busy[w] += 1

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.datatypes.episode import DecisionSpec, Episode
 from sim.datatypes.road_map import Junction, MapArrays, RoadMap, Route
 from sim.datatypes.vocabulary import DECISION, DECISIONS, OUTCOME, UNDECIDED
@@ -59,7 +59,7 @@ def detector_for(episode: Episode, road_map: RoadMap, junction: Junction | Route
     spec = episode.decision_spec
     assert spec is not None
     if isinstance(junction, Route):
-        raise ValueError(f"a decision of kind {spec.kind!r} wants a place of decision, but the episode has a route")
+        raise ValueError(f"a decision of kind {spec.kind!r} wants a decision point, but the episode has a route")
     if spec.kind not in DETECTORS:
         raise ValueError(f"unknown kind of decision {spec.kind!r}; known are {', '.join(DETECTORS)}")
     if spec.kind in ORDERS:
@@ -69,7 +69,7 @@ def detector_for(episode: Episode, road_map: RoadMap, junction: Junction | Route
         return Slowdown(spec, edge)
     if spec.kind == "lane":
         return LaneChange(spec, edge, junction.arms[episode.arm].lane_width)
-    from sim.road.graph.decision_points import bays_of  # late: it asks for the whole of the lane graph
+    from sim.road.graph.decision_points import bays_of  # imported at use: it needs the whole lane graph
 
     bays = bays_of(road_map)
     if not len(bays):

@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from sim.actors.registry import KINDS
 from sim.datatypes.road_map import MapArrays
-from sim.datatypes.vocabulary import KINDS
 from sim.datatypes.world_state import World
 from sim.road.map import lane_arrays as columns
 from sim.road.map.lane_arrays import GATES, LaneArrays
@@ -175,7 +175,7 @@ def lanes_of(roads: LaneArrays) -> list[Lane]:
 class Traffic:
     """The drivers and obstacles of world `w`, with its tick and its clock of lights [ms]."""
 
-    def __init__(self, world: World, crowd: TrafficState, roads: LaneArrays, w: int) -> None:
+    def __init__(self, world: World, traffic: TrafficState, roads: LaneArrays, w: int) -> None:
         self.lanes = lanes_of(roads)
         self.sources = [self.lanes[k] for k in roads.sources]
         self.seed, self.tick, self.clock = int(world.seed[w]), int(world.tick[w]), int(world.clock[w])
@@ -187,7 +187,7 @@ class Traffic:
                 float(getattr(world, name)[w, i])
                 for name in ("x", "y", "yaw", "speed", "acceleration", "length", "width", "wheelbase", "overhang")
             )
-            mind, motion = crowd.driver[w, i].tolist(), crowd.kinematics[w, i].tolist()
+            mind, motion = traffic.driver[w, i].tolist(), traffic.kinematics[w, i].tolist()
             if mind[fields.MODE] == DRIVER:
                 numbers = mind[fields.LANE], mind[fields.NEXT1], mind[fields.NEXT2], mind[fields.NEXT3]
                 route = [self.lanes[k] for k in numbers if k >= 0]

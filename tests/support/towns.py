@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES
 from sim.core.geometry import boxes_touch
 from sim.datatypes.episode import TrafficSpec
 from sim.datatypes.vocabulary import OUTCOME
@@ -40,7 +40,7 @@ class Town:
         road_map = compiled(text, name)
         slots = 1 + spec.slots + more
         self.world: World = empty_world(seeds, slots)
-        self.crowd: TrafficState = empty_traffic(seeds, slots)
+        self.traffic: TrafficState = empty_traffic(seeds, slots)
         bank = MapBatch()
         bank.link_lanes(road_map)
         self.bank, self.roads = bank.arrays, bank.roads
@@ -50,11 +50,11 @@ class Town:
         self.world.seed[:] = np.arange(seeds)
         self.world.clock[:] = 0 if spec.lights else -1
         for w in range(seeds):
-            spawn_traffic(self.world, self.crowd, w, 1, spec, road_map, self.roads)
+            spawn_traffic(self.world, self.traffic, w, 1, spec, road_map, self.roads)
 
     def put(self, w: int, i: int, route: Sequence[int], s: float, speed: float, kind: str = "car") -> None:
         """Put a driver into slot i, `s` [m] along the first of up to four lanes, the ones that it will drive."""
-        lane, roads, driver, kinematics = route[0], self.roads, self.crowd.driver, self.crowd.kinematics
+        lane, roads, driver, kinematics = route[0], self.roads, self.traffic.driver, self.traffic.kinematics
         for here, after in pairwise(route):
             assert after in roads.successors[roads.link[here, NEXT] : roads.link[here, NEXT_END]], "no way goes there"
         x, y, yaw = roads.points[row_at(roads.link, roads.measure, lane, np.float32(s)), :3].tolist()
@@ -67,13 +67,13 @@ class Town:
         driver[w, i, [RESERVED, OCCUPIED, SINCE]] = -1
         kinematics[w, i] = 0.0
         kinematics[w, i, S], kinematics[w, i, FACTOR], kinematics[w, i, CAP] = s, 1.0, 20.0
-        self.crowd.busy[w] += 1
+        self.traffic.busy[w] += 1
 
     def run(self, ticks: int, each: Callable[[int], None] | None = None) -> None:
         for tick in range(ticks):
             advance(
-                self.world, self.crowd, self.roads, self.bank.points, self.bank.path_start, self.bank.junction_in, TICK,
-                0, len(self.world.x),
+                self.world, self.traffic, self.roads, self.bank.points, self.bank.path_start, self.bank.junction_in,
+                TICK, 0, len(self.world.x),
             )  # fmt: skip
             self.world.tick[:] += 1
             self.world.clock[self.world.clock >= 0] += 100
@@ -82,7 +82,7 @@ class Town:
 
     @property
     def drivers(self) -> np.ndarray:
-        return self.crowd.driver[..., MODE] == DRIVER
+        return self.traffic.driver[..., MODE] == DRIVER
 
     def touching(self, w: int) -> list[tuple[int, int]]:
         """Pairs of slots whose boxes overlap."""

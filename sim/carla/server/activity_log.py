@@ -27,7 +27,7 @@ class ActivityLog:
         self.clients = self.here = 0
         self._said: Counter[str] = Counter()
 
-    def asked_in_vain(self, name: Any) -> None:
+    def unanswered(self, name: Any) -> None:
         """Count a call of an unknown method."""
         shown = ascii(name).strip("'")[:LONGEST]
         shown = _count(self.unknown, shown)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.actors.kinds import BODIES, VEHICLES, Vehicle
+from sim.actors.base import Vehicle
+from sim.actors.registry import BODIES, KIND, VEHICLES
 from sim.actors.signs import SIGN
 from sim.carla.control import action_of
 from sim.carla.server.collisions import overlaps, resolve_collisions
@@ -22,7 +23,6 @@ from sim.core.geometry import wrap
 from sim.core.kernel import kernel
 from sim.datatypes.action import Action
 from sim.datatypes.road_map import MapArrays
-from sim.datatypes.vocabulary import KIND
 from sim.datatypes.world_state import World
 from sim.dynamics.bicycle import drive, grip_of, limits_of
 from sim.dynamics.friction import wetness_of

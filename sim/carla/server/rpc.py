@@ -148,7 +148,7 @@ class Connection(asyncio.Protocol):
             return
         method = self._methods.get(name) if isinstance(name, str) else None
         if method is None:
-            self._tally.asked_in_vain(name)
+            self._tally.unanswered(name)
             self._reply(number, f"unknown method {name!r:.200}", None)
             return
         if not (arguments and isinstance(arguments[0], list)):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES
 from sim.actors.tags import TAG_OF_KIND
 from sim.carla.blueprint_library import BLUEPRINTS
 from sim.carla.blueprints import Blueprint
@@ -124,14 +124,9 @@ class ServedWorld:
             raise Refused(f"actor {number} does not exist (any longer)")
         return found
 
-    def was_born(self, number: Any) -> bool:
+    def was_spawned(self, number: Any) -> bool:
         """Return whether an actor of this id exists or has existed."""
         return type(number) is int and 0 < number < self._next_id
-
-    @property
-    def births(self) -> int:
-        """The number of actors spawned so far."""
-        return self._next_id - 1
 
     def body(self, number: Any) -> Actor:
         """Return the actor of an id, which must have a body.

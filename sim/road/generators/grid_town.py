@@ -67,7 +67,7 @@ def grid_town(
         element = road(root, road_id, begin, [(math.dist(begin[:2], end[:2]), 0.0)])
         goes_on: list[bool | None] = []
         for side, node in (("predecessor", a), ("successor", b)):
-            starts = mouths[node][0].road == road_id  # a bend begins at the first of its two mouths
+            starts = mouths[node][0].road == road_id  # a bend begins at the first of its two arms
             if node in bends:
                 link(element, side, "road", bends[node], "start" if starts else "end")
             else:

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES
 from sim.datatypes.episode import ActorSpec
 from sim.datatypes.road_map import Arm, Junction, Path, RoadMap, Route
 from sim.datatypes.vocabulary import DECISION, ROUTE_SPACING
@@ -26,7 +26,7 @@ from sim.road.graph.lane_graph import LaneGraph, lane_graph
 from sim.road.graph.shortest_path import LaneInterval, centreline, shortest_path
 from sim.road.opendrive.writer import Pose, advanced, shifted
 
-_ASIDE, _LINED_UP = 17.0, 2.0  # [m] before a gap: there a car leaves its lane, and there it is in the gap's middle
+_ASIDE, _LINED_UP = 17.0, 2.0  # [m] before a gap at which a car leaves its lane, and at which it is in the gap's middle
 _PLAIN = 4.0  # [m] length of the stretch in the middle of a street without a crosswalk
 _HEADER = re.compile(r'<header [^>]*?\bname="([^"]*)"')
 _ROAD = re.compile(r'<road [^>]*?\blength="([^"]*)"')

@@ -1,4 +1,4 @@
-"""What stands fast and can be run into: the scenery of a map, found through a grid of cells."""
+"""Static obstacles of a map (its scenery) in a grid of cells for collision checks."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.datatypes.vocabulary import KIND
+from sim.actors.registry import ACTOR_KINDS
 
 CELL = 8.0  # [m]
-REACH = 3.2  # [m] from a cell's edge: half a car's diagonal, and what a tick moves it
-# What a car hits of a tree is its trunk, of a lamp or light its pole: length and width [m]; of the rest the whole box.
-TRUNKS: dict[str, tuple[float, float]] = {"tree": (0.5, 0.5), "lamp": (0.3, 0.3), "light": (0.35, 0.35)}
+REACH = 3.2  # [m] added around an obstacle: half a car's diagonal, and the distance that a car moves in a tick
 
 
 class ObstacleGrid(NamedTuple):
-    """The obstacles of one map, by cells; a cell lists what comes near it.
+    """The obstacles of one map by cells; a cell lists all obstacles that come near it.
 
     Args:
         origin: (2,) lower corner [m]; shape: rows and columns; start: (C + 1,) int32; items: int32 rows of `boxes`.
@@ -31,11 +29,12 @@ class ObstacleGrid(NamedTuple):
 
 
 def obstacle_grid(scenery: np.ndarray) -> ObstacleGrid:
-    """The grid of a map's scenery (K, 8), see `sim.datatypes.road_map.SCENERY_COLUMNS`."""
+    """Build the grid of a map's scenery (K, 8), see `sim.datatypes.road_map.SCENERY_COLUMNS`."""
     kind = scenery[:, 0].astype(np.int32)
     size = scenery[:, 4:6].copy()
-    for name, trunk in TRUNKS.items():
-        size[kind == KIND[name]] = trunk
+    for declared in ACTOR_KINDS.values():
+        if declared.trunk is not None:
+            size[kind == declared.number] = declared.trunk
     yaw = scenery[:, 3]
     boxes = np.column_stack([scenery[:, 1:3], np.cos(yaw), np.sin(yaw), size]).astype(np.float32)
     if not len(scenery):

@@ -214,7 +214,7 @@ def test_the_list_and_one_whole_show_what_is_for_people(hidden: Scenario, capsys
     said = capsys.readouterr().out
     for text in ("a drizzle", "many streaks", "in 2 of 3 combinations", "the way out that ego takes", "cannot happen"):
         assert text in said
-    assert "to be mended" not in said
+    assert "warning" not in said
 
 
 def test_a_file_with_several_mistakes_is_told_all_and_with_one_a_sentence(
@@ -234,4 +234,4 @@ def test_a_file_with_several_mistakes_is_told_all_and_with_one_a_sentence(
 def test_what_loads_and_will_not_do_is_told_below(hidden: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
     Path("dry.yaml").write_text(HIDDEN.replace("[0, 30, 80]", "[0, 30]"))
     assert cli.main(["scenarios", "dry.yaml"]) == 0
-    assert "to be mended: the rule never comes to 'left'" in " ".join(capsys.readouterr().out.split())
+    assert "warning: the rule never comes to 'left'" in " ".join(capsys.readouterr().out.split())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import dagger.training.loader as loader_module
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration, DemonstrationStore
 from dagger.training.loader import RenderingLoader, Windows

@@ -113,7 +113,7 @@ def test_a_monitor_of_a_driven_world_ends_as_the_draw_says():
         backend.step(Action(steer, gain))
     assert tuple(bool(t[0]) for t in truths) == on_the_way(e, trees) == (True, False, False, True)
     assert [p.on_episode(e) for p in propositions] == [True, False, False, True]
-    with pytest.raises(ValueError, match=r"asks of the past .* which one moment does not tell; ask a Monitor"):
+    with pytest.raises(ValueError, match=r"is about the past .* which one moment does not show; ask a Monitor"):
         propositions[0].on_world(backend.world)
 
 
@@ -139,7 +139,7 @@ def test_number_reads_a_board_that_is_there_and_no_junction_lies_before_the_firs
     assert value_on(backend.world, "ego.junctions", [], [], backend.maps.arrays).tolist() == [0, 0]
     beyond = backend.world._replace(route_s=backend.world.route_s + np.array([[0], [60]], np.float32))
     assert value_on(beyond, "ego.junctions", [], [], backend.maps.arrays).tolist() == [0, 1]
-    with pytest.raises(ValueError, match=r"ego.junctions hangs on the ways of the map; give the bank"):
+    with pytest.raises(ValueError, match=r"ego.junctions depends on the routes of the map; give the bank"):
         value_on(backend.world, "ego.junctions", [], [])
 
 

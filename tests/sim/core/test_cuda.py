@@ -1,7 +1,7 @@
 """The step's kernels stay clean for CUDA: compiled here to PTX, which wants a compiler (the extra `gpu`) but no GPU.
 
-PTX has virtual registers, so whether they spill is the assembler's to say (docs/explanation/log.md has its answer); `.local` shows
-arrays and addresses that cannot live in registers at all.
+PTX has virtual registers, so whether they spill is the assembler's to say (docs/explanation/log.md has its answer);
+`.local` shows arrays and addresses that cannot live in registers at all.
 """
 
 from __future__ import annotations

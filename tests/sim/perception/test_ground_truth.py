@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.actors.registry import KIND
 from sim.actors.signs import SIGN_KINDS
 from sim.actors.tags import TAG
 from sim.core.geometry import boxes_touch
@@ -17,7 +18,7 @@ from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, SignSpec, TrafficSpec
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import KIND, ROUTE_SPACING, SURFACE
+from sim.datatypes.vocabulary import ROUTE_SPACING, SURFACE
 from sim.datatypes.world_state import World
 from sim.perception.ego_relative import AHEAD, HORIZON, time_to_touch
 from sim.perception.ground_truth import COLUMNS, CURVE_AT, GroundTruth, ground_truth

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.actors.kinds import BODIES
 from sim.actors.light_head import LAMP_COLOURS
+from sim.actors.registry import BODIES, KIND
 from sim.actors.tags import TAG
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, MapSpec, Weather
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import DRIVABLE, KIND
+from sim.datatypes.vocabulary import DRIVABLE
 from sim.render.assets.figures import rider_name, walker_name
 from sim.render.assets.textures import TEXTURE
 from sim.render.assets.variants import RIDER_SIDES, WALKER_SIDES
@@ -24,10 +24,9 @@ from sim.road.graph.traffic_lights import GREEN, LIGHTS_OFF, OFF, RED, SIGNAL_ST
 from sim.road.map.light_poles import STANDING, light_rows
 from sim.road.map.loading import load_map
 from sim.road.map.map_batch import MapBatch
-from sim.sensors.birdseye import MASKS
+from sim.sensors.birdseye import MASKS, Birdseye
 from sim.sensors.depth import depth_image
 from sim.sensors.lidar import scan
-from sim.sensors.registry import Birdseye
 from sim.sensors.semantic import semantic_image
 from sim.world.embedded import EmbeddedWorld
 from tests.support.worlds import T, episode, row_bytes
@@ -300,10 +299,10 @@ def test_the_bank_appends_lights_after_the_scenery_of_their_own_map() -> None:
 
 def test_a_world_with_lights_and_people_is_the_same_alone_and_in_a_batch() -> None:
     people = tuple(ActorSpec(k, k, distance=6.0 + 3 * i, speed=1.0) for i, k in enumerate(TAGS))
-    crowd = [episode(seed=s, map=CROSSING, distance=20.0 + s, actors=people) for s in range(6)]
+    traffic = [episode(seed=s, map=CROSSING, distance=20.0 + s, actors=people) for s in range(6)]
     whole, alone = (EmbeddedWorld(n, EYE, Simulation(actors=4)) for n in (6, 1))
-    whole.reset(crowd)
-    alone.reset(crowd[4:5])
+    whole.reset(traffic)
+    alone.reset(traffic[4:5])
     whole.world.clock[4] = alone.world.clock[0] = 12_000
     np.testing.assert_array_equal(whole.observe().camera[4], alone.observe().camera[0])
     assert row_bytes(whole, 4) == row_bytes(alone, 0)

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sim.actors.registry import KIND
 from sim.datatypes.episode import MapSpec
-from sim.datatypes.vocabulary import DECISIONS, DRIVABLE, KIND, ROUTE_SPACING, SURFACE, SURFACES
+from sim.datatypes.vocabulary import DECISIONS, DRIVABLE, ROUTE_SPACING, SURFACE, SURFACES
 from sim.road.generators import registry as maps
 from sim.road.generators.intersections import crossroads, t_junction
 from sim.road.map import compiler as road

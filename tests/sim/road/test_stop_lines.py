@@ -7,17 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sim.actors.registry import KIND
 from sim.core.geometry import boxes_touch
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode, MapSpec, TrafficSpec
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import KIND, KINDS
 from sim.road.generators.registry import GENERATORS
 from sim.road.graph.traffic_lights import GREEN, RED, light_state
 from sim.road.map.compiler import compiled
 from sim.road.map.lane_arrays import GATES, drivable_lanes
 from sim.road.map.map_batch import MapBatch
-from sim.road.map.obstacle_grid import TRUNKS, obstacle_grid
+from sim.road.map.obstacle_grid import obstacle_grid
 from sim.road.map.stop_lines import stop_lines_along
 from sim.world.embedded import EmbeddedWorld
 from sim.world.step import struck_scenery
@@ -147,5 +147,4 @@ def test_the_grid_finds_what_a_look_at_everything_finds() -> None:
 def test_of_trees_and_poles_only_the_trunk_is_hit() -> None:
     row = np.array([[KIND["tree"], 10.0, 0.0, 0.0, 5.0, 5.0, 7.0, 0.0]])
     assert obstacle_grid(row).boxes[0, 4:].tolist() == [0.5, 0.5]
-    assert set(TRUNKS) <= set(KINDS)
     assert len(obstacle_grid(np.zeros((0, 8))).items) == 0

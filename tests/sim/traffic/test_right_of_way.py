@@ -38,7 +38,7 @@ def order_of_entry(town: Town) -> list[int]:
     order: list[int] = []
 
     def each(tick: int) -> None:
-        inside = town.roads.link[town.crowd.driver[0, 1:, LANE], JUNCTION] >= 0
+        inside = town.roads.link[town.traffic.driver[0, 1:, LANE], JUNCTION] >= 0
         order.extend(slot for slot in (np.flatnonzero(inside) + 1).tolist() if slot not in order)
 
     town.run(300, each)
@@ -78,7 +78,7 @@ def test_drivers_whose_ways_do_not_cross_enter_together() -> None:
 
     def each(tick: int) -> None:
         nonlocal together
-        together += bool((town.roads.link[town.crowd.driver[0, 1:, LANE], JUNCTION] >= 0).all())
+        together += bool((town.roads.link[town.traffic.driver[0, 1:, LANE], JUNCTION] >= 0).all())
 
     town.run(150, each)
     assert together > 5

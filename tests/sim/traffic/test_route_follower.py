@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES
 from sim.core.geometry import boxes_touch
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script
@@ -34,7 +34,7 @@ def sent(name: str, arm: str, **keys: object) -> ActorSpec:
 def at_stops(*actors: ActorSpec, **keys: object) -> Episode:
     """Ego far from the junction, where it is in nobody's way."""
     return replace(
-        Episode("errands", 3, STOPS, distance=45.0, speed=0.0, time_limit=60.0, actors=actors),
+        Episode("followers", 3, STOPS, distance=45.0, speed=0.0, time_limit=60.0, actors=actors),
         **keys,  # type: ignore[arg-type]
     )
 
@@ -69,8 +69,8 @@ def entries(backend: EmbeddedWorld, ticks: int) -> tuple[np.ndarray, np.ndarray]
     entered, out = np.full(shape, -1), np.full(shape, -1)
     for tick in range(ticks):
         backend.step(still(backend.worlds))
-        assert backend.errands is not None
-        phase = backend.errands.line[:, :, PHASE]
+        assert backend.followers is not None
+        phase = backend.followers.line[:, :, PHASE]
         entered[(phase >= GOING) & (entered < 0)] = tick
         out[(phase == LEFT) & (out < 0)] = tick
         for w in range(backend.worlds):
@@ -129,7 +129,7 @@ def test_an_ego_that_never_moves_does_not_block_the_others_for_ever() -> None:
     backend = world_of(ego)
     entered, _ = entries(backend, 400)
     first = entered[0, 1:4].min()
-    assert backend.errands is not None and backend.errands.line[0, 0, CAME] == 0
+    assert backend.followers is not None and backend.followers.line[0, 0, CAME] == 0
     assert (entered[0, 1:4] >= 0).all()
     assert first * TICK > PATIENCE, "ego had come first, and its turn was not waited for"
 
@@ -162,7 +162,7 @@ def test_an_actor_with_a_turn_takes_that_way_and_leaves(turn: str) -> None:
 
 
 def test_a_way_that_the_junction_lacks_is_refused_with_those_that_it_has() -> None:
-    episode = Episode("errands", 1, actors=(sent("it", "south"),))
+    episode = Episode("followers", 1, actors=(sent("it", "south"),))
     with pytest.raises(ValueError, match="the ways from arm 'south' are left, right"):
         EmbeddedWorld(1).reset([episode])
 
@@ -182,8 +182,8 @@ def test_two_hundred_leads_are_kept_to_less_than_a_third_of_a_second() -> None:
     came = np.full(200, np.nan)
     for tick in range(300):
         backend.step(Action(np.zeros(200, np.float32), np.full(200, -7.0, np.float32)))
-        assert backend.errands is not None
-        phase = backend.errands.line[:, 1, PHASE]
+        assert backend.followers is not None
+        phase = backend.followers.line[:, 1, PHASE]
         came[(phase > 0) & np.isnan(came)] = tick * TICK
     wanted = np.array([nominal_arrival(e, load_map(e.map)[1], TICK) - e.actors[0].arrival_offset for e in episodes])
     assert np.abs(came - wanted).max() < 0.3, np.abs(came - wanted).max()
@@ -203,8 +203,8 @@ def test_a_stream_keeps_the_gaps_that_it_was_sent_with() -> None:
         backend.step(still(1))
         assert not touching(backend, 0)
         for i in range(1, 5):
-            assert backend.errands is not None
-            if i not in at and backend.errands.line[0, i, PHASE] >= GOING:
+            assert backend.followers is not None
+            if i not in at and backend.followers.line[0, i, PHASE] >= GOING:
                 at[i] = tick * TICK
     assert np.diff([at[i] for i in range(1, 5)]) == pytest.approx(-np.diff(leads), abs=0.2)
 
@@ -354,8 +354,8 @@ def passing(backend: EmbeddedWorld, ticks: int = 200) -> tuple[int, float]:
     slowest = np.inf
     for tick in range(ticks):
         backend.step(still(1))
-        assert backend.errands is not None
-        if backend.errands.drive[0, 1, ALONG] >= backend.errands.drive[0, 1, EDGE]:
+        assert backend.followers is not None
+        if backend.followers.drive[0, 1, ALONG] >= backend.followers.drive[0, 1, EDGE]:
             return tick, slowest
         slowest = min(slowest, float(backend.world.speed[0, 1]))
     return -1, slowest
@@ -370,8 +370,8 @@ def test_who_is_patient_stops_for_ego_and_goes_when_that_has_stood_long_enough()
     backend = in_passage(6.0)
     tick, slowest = passing(backend)
     assert slowest < 0.1
-    assert backend.errands is not None
-    stood = TICK * (tick - backend.errands.line[0, 1, CAME])
+    assert backend.followers is not None
+    stood = TICK * (tick - backend.followers.line[0, 1, CAME])
     assert 2.0 < stood < 2.0 + 2.5  # and it has yet to roll a metre
     longer, _ = passing(in_passage(6.0, stop_duration=5.0))
     assert longer > tick + 20

@@ -44,9 +44,9 @@ def test_vehicles_are_where_the_slow_twin_has_them_and_have_decided_the_same(
 ) -> None:
     town = Town(name, spec, seeds=2)
     link = town.roads.link
-    twins = [Traffic(town.world, town.crowd, town.roads, w) for w in range(2)]
+    twins = [Traffic(town.world, town.traffic, town.roads, w) for w in range(2)]
     counts = dict.fromkeys(("entered", "came in again", "waited", "changed lanes", "stopped at a line"), 0)
-    before = town.crowd.driver.copy()
+    before = town.traffic.driver.copy()
     late: list[set[int]] = [set(), set()]  # at a lane's end a millimetre can be a tick
 
     def each(tick: int) -> None:
@@ -60,12 +60,12 @@ def test_vehicles_are_where_the_slow_twin_has_them_and_have_decided_the_same(
                 assert away < NEAR, f"tick {tick}, world {w}, slot {slot}: {away:.3f} m apart"
                 assert abs(world.speed[w, slot] - speed) < NEAR
                 assert np.cos(world.yaw[w, slot] - yaw) > 0.99995
-            mine = town.crowd.driver[w][:, [LANE, RESERVED, OCCUPIED, STOPPED]].tolist()
+            mine = town.traffic.driver[w][:, [LANE, RESERVED, OCCUPIED, STOPPED]].tolist()
             other = {v.slot for v in twin.vehicles if decisions(v) != tuple(mine[v.slot])}
             assert not other & late[w], f"tick {tick}, world {w}: slots {other & late[w]} have decided otherwise"
             late[w] = other
-        count(before, town.crowd.driver)
-        before = town.crowd.driver.copy()
+        count(before, town.traffic.driver)
+        before = town.traffic.driver.copy()
 
     def count(old: np.ndarray, new: np.ndarray) -> None:
         assert new.shape[-1] == DRIVER_COLUMNS
@@ -92,7 +92,7 @@ def test_vehicles_make_way_for_ego_as_the_twin_does(generator: str) -> None:
     spec = MapSpec(generate=generator, kind="x")
     backend.reset([Episode("t", s, spec, speed=5.0, time_limit=90.0, traffic=TrafficSpec(vehicles=8)) for s in seeds])
     world = backend.world
-    twins = [Traffic(world, backend.crowd, backend.maps.roads, w) for w in range(len(seeds))]
+    twins = [Traffic(world, backend.traffic, backend.maps.roads, w) for w in range(len(seeds))]
     for_ego = 0
     for tick in range(600):
         alive = np.flatnonzero(world.outcome == OUTCOME["running"]).tolist()
@@ -120,8 +120,8 @@ def test_a_vehicle_stops_behind_an_obstacle_in_its_lane_where_the_twin_does() ->
     after = int(town.roads.successors[town.roads.link[south, 6]])
     town.put(0, 1, [south, after], s=5.0, speed=10.0)
     town.put(0, 2, [south], s=40.0, speed=0.0)
-    town.crowd.driver[0, 2] = 0  # it follows no lane any more
-    twin = Traffic(town.world, town.crowd, town.roads, 0)
+    town.traffic.driver[0, 2] = 0  # it follows no lane any more
+    twin = Traffic(town.world, town.traffic, town.roads, 0)
     (me,), (box,) = twin.vehicles, twin.obstacles
 
     def each(tick: int) -> None:

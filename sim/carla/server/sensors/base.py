@@ -73,7 +73,7 @@ class Sensor:
         return wire.header(self.number or 0, world.frame, world.elapsed, (*place[0], *place[1]))
 
     def noise(self, names: tuple[str, ...]) -> np.ndarray:
-        """Return (K,) normal noise with the standard deviations of the attributes `names`; draws nothing where all are 0."""
+        """Return (K,) normal noise, with standard deviations from attributes `names`; draws nothing where all are 0."""
         deviation = np.array([self.values[n] for n in names])
         return self.random.normal(size=len(names)) * deviation if deviation.any() else deviation
 

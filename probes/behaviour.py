@@ -1,15 +1,15 @@
-"""The levels that are read from where the car goes: imitates, generalises, and the truth table of `recovered`."""
+"""Behaviour in closed loop: agreement with the rule cell by cell, twins, and the recovered truth table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from policies.evaluate import Cell, EvaluationResult
-from probes.applicability import FactorialDesign, NotApplicable, columns, question, turns
-from probes.results import FALSE_FLIPS, NEEDED, LevelResult, Proportion, cell_name
+from probes.applicability import FactorialDesign, columns
+from probes.results import Proportion, cell_name
 from probes.rule_recovery import Recovered, recover
 from scenarios.rules.ast import names as names_in
 from scenarios.rules.compile import evaluate
@@ -23,7 +23,7 @@ MOST_DRIVEN = 2560  # episodes of one split: 160 in each of 16 cells, and fewer 
 
 
 def relevant(scenario: Scenario) -> tuple[str, ...]:
-    """The propositions whose cells are told apart: those of the rule and of the splits, in the scenario's order."""
+    """The propositions that define cells: those of the rule and of the splits, in the scenario's order."""
     wanted = set(names_in(scenario.rule)).union(*(names_in(f) for f in scenario.splits.values()))
     return tuple(n for n in scenario.proposition_names if n in wanted)
 
@@ -34,15 +34,15 @@ def test_split(scenario: Scenario) -> str:
 
 
 def train_split(scenario: Scenario) -> str:
-    """The split that is trained on: "train" where the scenario has one."""
+    """The training split: "train" where the scenario has one."""
     return "train" if "train" in scenario.splits else ALL_EPISODES
 
 
-test_split.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever its name makes pytest think
+test_split.__test__ = False  # type: ignore[attr-defined]  # not a test, although pytest would collect it by its name
 
 
 def by_cells(scenario: Scenario, split: str, per_cell: int, first_seed: int) -> list[Episode]:
-    """Fresh episodes, `per_cell` (within MOST_DRIVEN) in every cell of the relevant propositions that the split has."""
+    """Draw episodes: `per_cell` (within MOST_DRIVEN) in every cell of the relevant propositions in the split."""
     places = [scenario.proposition_names.index(n) for n in relevant(scenario)]
     groups: dict[Cell, list[Cell]] = {}
     for cell in cells(scenario, split):
@@ -57,7 +57,7 @@ def by_cells(scenario: Scenario, split: str, per_cell: int, first_seed: int) -> 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How often a policy went the rule's way, cell by cell. `worst` is the cell with the lowest lower bound."""
+    """A policy's agreement with the rule, cell by cell. `worst` is the cell with the lowest lower bound."""
 
     cells: dict[str, Proportion]
 
@@ -68,34 +68,19 @@ class Agreement:
 
 
 def agreement(scenario: Scenario, tally: EvaluationResult) -> Agreement:
-    """Agreement with the rule in every cell of the relevant propositions."""
+    """Compute the agreement with the rule in every cell of the relevant propositions."""
     names = relevant(scenario)
     return Agreement({cell_name(names, c): Proportion.of(tally.agrees[i]) for c, i in tally.by_cell(names).items()})
-
-
-def imitates(scenario: Scenario, tally: EvaluationResult, baselines: dict[str, dict[str, Any]]) -> LevelResult:
-    """Agreement in the worst cell of the training split, on fresh episodes."""
-    found = agreement(scenario, tally)
-    name, share = found.worst
-    return LevelResult(
-        value=share.value,
-        interval=share.interval,
-        passed=share.interval[0] >= NEEDED,
-        what=f"share of fresh training-split episodes driven the rule's way in the worst cell ({name})",
-        threshold=NEEDED,
-        baselines=baselines,
-        details={"cells": {k: v.to_dict() for k, v in found.cells.items()}},
-    )
 
 
 # ------------------------------------------------------------------------------------------------ twins
 @dataclass(frozen=True)
 class Twins:
-    """A factorial: every base episode under every setting of the propositions that can happen.
+    """A factorial experiment: every base episode under every possible setting of the propositions.
 
     Args:
         crossing: the propositions that were set, and their C settings.
-        way: (n, C) the decision shown in one piece, -1 otherwise.
+        way: (n, C) the decision shown where ego arrived, -1 otherwise.
         wanted: (n, C) the rule's decision.
     """
 
@@ -109,8 +94,8 @@ class Twins:
         return self.crossing.names
 
     def flips(self, proposition: int) -> tuple[np.ndarray, np.ndarray]:
-        """For one proposition: per base episode, the share of its twin pairs that decided otherwise, where the rule
-        flips (n,) and where it holds (n,); nan where a base has no such pair."""
+        """For one proposition: per base episode, the share of twin pairs whose decisions differ, where the rule flips
+        (n,) and where it does not (n,); nan where a base has no such pair."""
         at = {setting: c for c, setting in enumerate(self.crossing.settings)}
         pairs = [(c, at[other]) for setting, c in at.items()
                  if not setting[proposition] and (other := self.crossing.partner(setting, proposition))]  # fmt: skip
@@ -118,7 +103,7 @@ class Twins:
         a, b = self.way[:, off], self.way[:, on]
         changes = self.wanted[:, off] != self.wanted[:, on]
         turned = (a != b) & (a >= 0) & (b >= 0)
-        unsteady = (a != b) | (a < 0)  # a twin that gets nowhere has not held its way either
+        unsteady = (a != b) | (a < 0)  # a twin that does not arrive counts as a change too
         return _mean_where(turned, changes), _mean_where(unsteady, ~changes)
 
 
@@ -128,80 +113,28 @@ def _mean_where(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def twin_episodes(crossing: FactorialDesign, count: int, first_seed: int) -> list[list[Episode]]:
-    """`count` base draws of all cells, each under every setting.
+    """Draw `count` base episodes of all cells, each under every setting.
 
     Raises:
-        NotApplicable: where a twin cannot be drawn.
+        NotApplicable: if a twin cannot be drawn.
     """
     return [crossing.draw(first_seed + i) for i in range(count)]
 
 
 def twins_of(crossing: FactorialDesign, tally: EvaluationResult, count: int) -> Twins:
-    """Shape the tally of `twin_episodes` (base by base) into a factorial."""
+    """Arrange the evaluation of `twin_episodes` (base by base) as a factorial."""
     shape = (count, len(crossing.settings))
     way = np.where(tally.outcome == OUTCOME["arrived"], tally.shown_decision, UNDECIDED)
     return Twins(crossing, way.reshape(shape), tally.wanted.reshape(shape))
 
 
 def held_out(scenario: Scenario) -> tuple[str, ...]:
-    """The cells of the relevant propositions that the test split admits and the training split does not."""
+    """The cells of the relevant propositions that are in the test split and not in the training split."""
     test, train = _split_cells(scenario, test_split(scenario)), set(_split_cells(scenario, train_split(scenario)))
     return tuple(c for c in test if c not in train)
 
 
-def generalises(
-    scenario: Scenario, tally: EvaluationResult, twins: Twins, baselines: dict[str, dict[str, Any]]
-) -> LevelResult:
-    """Agreement in the worst cell with held-out combinations, and twins that turn only where the rule does.
-
-    Where no combination is held out the level is not asked; what the twins did is noted all the same.
-
-    Raises:
-        NotApplicable: where the rule says one thing only, or no twins can be made that it tells apart.
-    """
-    question(scenario)
-    unseen = held_out(scenario)
-    act = "turn" if turns(scenario) else "decide otherwise"
-    found = agreement(scenario, tally)
-    name, share = found.worst
-    pairs = [twins.flips(p) for p in range(len(twins.names))]
-    flips = [f for f, _ in pairs if not np.isnan(f).all()]
-    holds = [h for _, h in pairs if not np.isnan(h).all()]
-    # A base draw is one episode, however many twins it has: its shares are averaged before anything is counted.
-    flip = Proportion.of(_per_base(flips))
-    false = Proportion.of(_per_base(holds))
-    if not flip.n:
-        raise NotApplicable("no twins can be made in which one fact alone changes what the rule wants")
-    passed = share.interval[0] >= NEEDED and flip.value >= NEEDED and not false.value > FALSE_FLIPS
-    level = LevelResult(
-        value=share.value,
-        interval=share.interval,
-        passed=bool(passed),
-        what=f"share driven the rule's way in the test split's worst cell, held-out combinations included ({name})",
-        threshold=NEEDED,
-        baselines=baselines,
-        details={
-            f"twins that {act} where the rule flips": flip.to_dict(),
-            f"twins that {act} where the rule holds": false.to_dict(),
-            "held-out cells": [c for c in found.cells if c in unseen],
-            "cells": {k: v.to_dict() for k, v in found.cells.items()},
-            "twins by proposition": {
-                n: {
-                    "flips": Proportion.of(f[~np.isnan(f)]).to_dict(),
-                    "false flips": Proportion.of(h[~np.isnan(h)]).to_dict(),
-                }
-                for n, (f, h) in zip(twins.names, pairs)
-            },
-        },
-    )
-    if unseen:
-        return level
-    known = ", ".join(relevant(scenario))
-    reason = f"nothing is held out: training shows whatever can happen{f' of {known}' if known else ''}"
-    return replace(LevelResult.unasked(reason), details=level.details)
-
-
-def _per_base(columns: list[np.ndarray]) -> np.ndarray:
+def per_base(columns: list[np.ndarray]) -> np.ndarray:
     if not columns:
         return np.zeros(0)
     stacked = np.stack(columns, 1)
@@ -217,13 +150,13 @@ def _split_cells(scenario: Scenario, split: str) -> tuple[str, ...]:
 
 # -------------------------------------------------------------------------------------------- the truth table
 def counted(twins: Twins) -> tuple[str, ...]:
-    """The decisions that a truth table counts: those of the rule, and any other that was shown."""
+    """The decisions that a truth table counts: those of the rule, and all others that were shown."""
     wanted = set(columns(twins.crossing.scenario)) | {DECISIONS[d] for d in np.unique(twins.way) if d != UNDECIDED}
     return tuple(d for d in DECISIONS if d in wanted)
 
 
 def truth_table_of(twins: Twins) -> Recovered:
-    """What the interventions on the world say of every cell."""
+    """Recover the rule from the twins' decisions in every cell."""
     known, crossing = counted(twins), twins.crossing
     indices = (*(DECISION[d] for d in known), UNDECIDED)
     counts = {s: tuple(int((twins.way[:, c] == d).sum()) for d in indices) for c, s in enumerate(crossing.settings)}
@@ -231,7 +164,7 @@ def truth_table_of(twins: Twins) -> Recovered:
 
 
 def table_rows(scenario: Scenario, found: Recovered) -> list[dict[str, Any]]:
-    """Decoded truth table beside the expert's, as plain data."""
+    """The recovered truth table beside the expert's, as plain data."""
     rows = []
     for verdict in found.cells:
         expert = int(evaluate(scenario.rule, valuation_of(found.propositions, [verdict.cell]))[0])
