@@ -37,7 +37,7 @@ from sim.viz.top_down import FAINT, INK, PAPER, Text, write
 from sim.world.embedded import EmbeddedWorld
 
 PLACE = Episode(
-    "gallery", 3, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=13.0, speed=6.0,
+    "gallery", 3, MapSpec("crossroads", (("arm", 60.0),), kind="crossroads"), distance=13.0, speed=6.0,
     weather=Weather(cloudiness=35.0, sun_altitude_angle=38.0, sun_azimuth_angle=-60.0),
     actors=(
         ActorSpec("oncoming", "car", 0xB03028, "north", "inbound", distance=4.0),

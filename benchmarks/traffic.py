@@ -308,7 +308,7 @@ def scene(spec: MapSpec, seed: int, distance: float, speed: float = 0.0, **more:
 def at_red() -> np.ndarray:
     """Ego waits at a red light while others cross."""
     spec = TrafficSpec(vehicles=10, walkers=6, vans=0.3, trucks=0.1)
-    backend = scene(MapSpec("crossroads_lights", kind="x"), 4, 11.0, traffic=spec)
+    backend = scene(MapSpec("crossroads_lights", kind="crossroads"), 4, 11.0, traffic=spec)
 
     def score(world: World) -> float:
         ahead, _, seen = before_camera(world)

@@ -187,19 +187,46 @@ def sensor_settings() -> str:
 
 def map_parameters() -> str:
     """Map generator -> its parameters with their ranges."""
-    from sim.road.generators.base import RANGES, WHOLE
+    from sim.road.generators.registry import GENERATORS
 
     rows = [
         (
-            f"`{name}`",
+            f"`{made.name}`",
             ", ".join(
-                f"`{parameter}` {low:g} to {high:g}{' (whole)' if parameter in WHOLE else ''}"
-                for parameter, (low, high) in ranges.items()
+                f"`{parameter}` {low:g} to {high:g}{' (whole)' if parameter in made.whole else ''}"
+                for parameter, (low, high) in made.ranges.items()
             ),
         )
-        for name, ranges in RANGES.items()
+        for made in GENERATORS.values()
     ]
     return table(("generator", "parameters and their ranges"), rows)
+
+
+def decision_points() -> str:
+    """Kind of decision point -> its name in words, and the generators whose maps have it."""
+    from sim.road.generators.registry import DECISION_POINTS, generators_with
+
+    rows = [
+        (f"`{kind}`", point.noun, ", ".join(f"`{name}`" for name in generators_with(kind)))
+        for kind, point in DECISION_POINTS.items()
+    ]
+    return table(("kind", "decision point", "generators"), rows)
+
+
+def decision_kinds() -> str:
+    """Kind of decision -> an example of it in a scenario file, its words, and how a drive shows them."""
+    import yaml
+
+    from scenarios.schema.decision import DecisionModel
+    from sim.world.decisions.registry import KINDS, describe
+
+    rows = []
+    for kind in KINDS.values():
+        given = {kind.name: yaml.safe_load(kind.example)} if kind.example else kind.name
+        value = f"`{{{kind.name}: {kind.example}}}`" if kind.example else f"`{kind.name}`"
+        words = ", ".join(f"`{word}`" for word in kind.words) or "the ways out of the decision point"
+        rows.append((value, words, describe(DecisionModel.model_validate(given).decision_spec)))
+    return table(("value", "decisions of the rule", "what shows the decision"), rows)
 
 
 def ground_truth_columns() -> str:
@@ -367,6 +394,8 @@ TABLES: Mapping[tuple[str, str], Callable[[], str]] = {
     ("reference/ground-truth.md", "columns"): ground_truth_columns,
     ("reference/weather.md", "fields"): weather_fields,
     ("reference/actors.md", "kinds"): actor_kinds,
+    ("reference/scenario-file.md", "decision_points"): decision_points,
+    ("reference/scenario-file.md", "decision_kinds"): decision_kinds,
     **{("reference/scenario-file.md", part): _keys(part) for part in (
         "actors", "script", "signs", "traffic", "driver_state")},
 }  # fmt: skip

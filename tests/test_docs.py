@@ -49,7 +49,7 @@ PROGRAMS = ("dagger", "make", "python")
 MADE = ("runs", "results", "demonstrations", "checkpoints", "training", "homunculus", "site")
 MADE_FILES = ("benchmarks/results/bench.json",)
 UNITS = ("m", "km")  # and so does a unit such as m/s
-PLACEHOLDER = re.compile(r"\[|\b[A-Z]{3,}\b")  # `dagger run [OPTIONS]`, `dagger scenarios export NAME`
+PLACEHOLDER = re.compile(r"[\[<]|\b[A-Z]{3,}\b")  # `dagger run [OPTIONS]`, `dagger scenarios export NAME`
 ROUTES, OPTIONS = "town.xml", "longer.yml"  # what pages call their route file and their file of options
 # What is added to a command line so that it is over soon. Commands that are not here are parsed and not run.
 SHORTER = {

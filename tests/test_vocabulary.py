@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 # Words that say nothing to a newcomer: riddles about persons, and private names of things.
 BANNED = (
-    "whoever", "nobody", "somebody", "births", "newborn", "sundries", "errand", "followers", "mended", "guessers",
+    "whoever", "nobody", "somebody", "births", "newborn", "sundries", "errand", "errands", "mended", "guessers",
     "graves", "riddle",
 )  # fmt: skip
 PAGES = [

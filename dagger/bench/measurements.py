@@ -138,8 +138,8 @@ def town() -> MapSpec:
     try:
         find_file("Town02.xodr")
     except FileNotFoundError:
-        return MapSpec(generate="grid_town", kind="t")
-    return MapSpec(generate=None, file="Town02.xodr", kind="t")
+        return MapSpec(generate="grid_town", kind="t_junction")
+    return MapSpec(generate=None, file="Town02.xodr", kind="t_junction")
 
 
 def busy(seed: int, speed: float) -> Episode:

@@ -44,7 +44,7 @@ from scenarios.scenario import Scenario
 from sim.core.progress import NoProgress, Progress
 from sim.datatypes.camera import Camera
 from sim.world.backends import max_at_once, most_at_once, new_worlds
-from sim.world.decision_detectors import backs_up
+from sim.world.decisions.registry import backs_up
 
 # First seeds of disjoint ranges: training, evaluation after a round, the pilot, and (in probes) the scorecard.
 TRAIN_SEEDS, EVALUATION_SEEDS, PILOT_SEEDS = 0, 1_000_000, 1_500_000

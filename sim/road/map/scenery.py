@@ -97,7 +97,7 @@ def place_scenery(network: Network, junctions: Sequence[Junction], ground: Groun
     rng = np.random.default_rng([int(digest[:16], 16), 1])
     site = _Site(canvas, clear, np.zeros(verge.shape, np.uint8), rng)
     for junction in junctions:
-        if junction.kind == "t":
+        if junction.kind == "t_junction":
             _close_the_view(site, junction)
     sides = list(_roadsides(network))
     for points, yaw in sides:

@@ -11,7 +11,6 @@ from dagger.diagnostics import self_motion
 from dagger.diagnostics.self_motion import drives_of, in_words
 from dagger.report import scenario_pages
 from dagger.report.scenario_pages import (
-    DECISION_READ,
     DRAWS,
     SHEET,
     decision_point,
@@ -25,7 +24,7 @@ from dagger.report.scenario_pages import (
 )
 from scenarios.scenario import Scenario, from_data, load_scenario, scenario_names
 from sim.datatypes.episode import DecisionSpec
-from sim.world.decision_detectors import DETECTORS
+from sim.world.decisions.registry import KINDS
 from tests.support.source_tree import ROOT
 
 DOCS = ROOT / "docs" / "reference"
@@ -159,7 +158,9 @@ def test_sub_rules_and_ways_of_reading_a_decision_are_shown(hidden: Scenario) ->
     assert "before west, north and east" in decision_point(
         replace(told, decision_spec=DecisionSpec("order", ("west", "north", "east")))
     )
-    assert set(DECISION_READ) == set(DETECTORS)
+    for kind in (name for name in KINDS if name != "junction"):
+        said = decision_point(replace(told, decision_spec=DecisionSpec(kind, ("leader",), -45.0, -10.0, 3.0)))
+        assert said.startswith(KINDS[kind].words[0].split(" ")[0]) and "{" not in said
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from tests.support.worlds import T, episode, row_bytes
 
 CAMERA = Camera(width=256, height=144, fov=60.0)
 EYE = Camera()
-CROSSING = MapSpec("crossroads_lights", (("arm", 60.0),), kind="x")
+CROSSING = MapSpec("crossroads_lights", (("arm", 60.0),), kind="crossroads")
 SKIES = {
     "day": Weather(), "dusk": Weather(sun_altitude_angle=1.0), "night": Weather(sun_altitude_angle=-20.0),
     "rain": Weather(precipitation=75.0, cloudiness=90.0, wetness=80.0),

@@ -43,7 +43,8 @@ def longest_wait(town: Town, minutes: int) -> float:
 # ------------------------------------------------------------------------------------------- nobody for ever
 @pytest.mark.parametrize(("name", "vehicles"), [
     ("grid_town", 16), ("grid_town", 64), ("roundabout", 10), ("crossroads", 8), ("crossroads_stop", 8),
-    ("crossroads_lights", 8), ("t_junction", 6), ("motorway_merge", 12), ("parking_bays", 4),
+    ("crossroads_lights", 8), ("t_junction", 6), ("motorway_merge", 12), ("motorway_exit", 10),
+    ("parking_bays", 4),
 ])  # fmt: skip
 def test_nobody_waits_for_ever_in_ten_minutes(name: str, vehicles: int) -> None:
     # A cycle of lights is half a minute, so that a queue may take minutes; a deadlock would last to the end.
@@ -182,7 +183,7 @@ def test_lanes_are_changed_and_lanes_that_end_are_left() -> None:
 
 # --------------------------------------------------------------------------------------------------------- ego
 def crossing_episode(seed: int = 3, **more: object) -> Episode:
-    spec = MapSpec(generate="crossroads", kind="x")
+    spec = MapSpec(generate="crossroads", kind="crossroads")
     return Episode("t", seed, spec, traffic=TrafficSpec(vehicles=8), time_limit=600.0, **more)  # type: ignore[arg-type]
 
 

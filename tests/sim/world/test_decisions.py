@@ -9,13 +9,14 @@ import pytest
 
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, DecisionSpec, DriverState, Episode, MapSpec
-from sim.datatypes.vocabulary import DECISION, DECISIONS, OUTCOME, UNDECIDED
+from sim.datatypes.vocabulary import DECISIONS, OUTCOME, UNDECIDED
 from sim.road.graph.decision_points import bays_of
-from sim.world.decision_detectors import DETECTORS
+from sim.world.decisions.base import DecisionKind, register
+from sim.world.decisions.registry import KINDS
 from sim.world.embedded import EmbeddedWorld
 from tests.support.worlds import SMALL, episode
 
-STREET = MapSpec("parking_bays", (("arm", 40.0), ("bay", 7.0), ("bays", 3.0)), kind="bays")
+STREET = MapSpec("parking_bays", (("arm", 40.0), ("bay", 7.0), ("bays", 3.0)), kind="parking_bays")
 
 
 def asked(decision_spec: DecisionSpec, **changes: object) -> Episode:
@@ -119,9 +120,10 @@ def test_standing_across_a_line_is_none() -> None:
 @pytest.mark.parametrize(
     ("decision_spec", "told"),
     [
-        (DecisionSpec("hope"), "unknown kind of decision_spec 'hope'; known are order, yield"),
-        (DecisionSpec("order", ("nobody",)), "the decision_spec names the actor 'nobody'; known are none"),
+        (DecisionSpec("hope"), "unknown kind of decision 'hope'; known are order, yield"),
+        (DecisionSpec("order", ("nobody",)), "the decision names the actor 'nobody'; known are none"),
         (DecisionSpec("bay"), "has no bays to park in"),
+        (DecisionSpec("junction"), "kind 'junction' is a way out, which needs no decision_spec"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_a_sentence(decision_spec: DecisionSpec, told: str) -> None:
@@ -134,8 +136,53 @@ def test_a_way_that_is_not_there_is_refused() -> None:
         started(replace(episode(1), way="straight"))
 
 
-def test_every_word_of_a_trial_is_a_decision() -> None:
-    assert {word for words in DETECTORS.values() for word in words} <= set(DECISION)
+# ---------------------------------------------------------------------------------------------------- declarations
+def test_numbers_of_decisions_never_change() -> None:
+    # Demonstrations hold these numbers: append words, and pin them here.
+    turns = ("left", "right", "straight")
+    assert DECISIONS == (
+        *turns, "go", "wait", "stop", "yield", "slow", "early", "late",
+        "exit 1", "exit 2", "exit 3", "exit 4", "bay 1", "bay 2", "bay 3", "bay 4", "bay 5", "bay 6",
+        "lane 1", "lane 2", "lane 3", "place 1", "place 2", "place 3", "place 4",
+        *(f"{first} then {second}" for first in turns for second in turns), "gap 1", "gap 2", "gap 3",
+    )  # fmt: skip
+
+
+def test_every_kind_has_words_a_sentence_and_an_example_of_what_it_needs() -> None:
+    assert len(KINDS) >= 10
+    for kind in KINDS.values():
+        assert (kind.detector is None) == (not kind.words) == (kind.name == "junction")
+        assert all(word.split(" ")[0] in kind.read_when for word in kind.words)
+        assert bool(kind.example) == bool(kind.needs)
+        assert ("{actors}" in kind.read_when) == ("actors" in kind.needs)
+
+
+def test_a_word_that_is_no_decision_and_a_name_that_is_taken_are_refused() -> None:
+    with pytest.raises(ValueError, match="kind 'mood' has the word 'sad', which is no decision; known are left, "):
+        DecisionKind("mood", ("sad",), None, "")
+    with pytest.raises(ValueError, match="there is a kind of decision 'bay' already"):
+        register(DecisionKind("bay", (), None, ""))
+
+
+# ------------------------------------------------------------------------------------------------------------- gaps
+def gap_shown(leader: ActorSpec, pace: float, ticks: int) -> list[str]:
+    """What a drive at a pace shows, read by the time gap from 33 to 28 m before the T, where no leader slows yet."""
+    decision_spec = DecisionSpec("gap", (leader.name,), -33.0, -28.0)
+    return drive(started(asked(decision_spec, actors=(leader,), distance=38.0, speed=pace)), pace, ticks)
+
+
+@pytest.mark.parametrize(("metres", "word"), [(6.0, "gap 1"), (12.0, "gap 2"), (18.0, "gap 3"), (30.0, "gap 3")])
+def test_a_time_gap_is_read_from_bumper_to_bumper(metres: float, word: str) -> None:
+    # Both drive 6 m/s. A car's rear axle is 3.55 m behind its front bumper and 0.85 m before its rear bumper.
+    leader = ActorSpec("leader", arm="south", distance=38.0 - 3.55 - metres - 0.85, speed=6.0, turn="right")
+    shown = gap_shown(leader, 6.0, 25)
+    assert shown[-1] == word and shown[0] == "nothing"
+    assert set(shown) == {"nothing", word}
+
+
+def test_without_a_leader_the_gap_is_the_largest() -> None:
+    absent = ActorSpec("leader", arm="south", distance=20.0, speed=6.0, turn="right", present=False)
+    assert gap_shown(absent, 6.0, 25)[-1] == "gap 3"
 
 
 def test_an_episode_with_a_trial_and_a_mood_survives_being_stored() -> None:
