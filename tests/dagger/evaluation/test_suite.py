@@ -146,12 +146,12 @@ def _told(folder: str) -> list[str]:
 
 def test_worlds_and_workers_change_no_byte() -> None:
     asked = ("rain-turn", "rain-and-night", "--seeds", "9", "--twins", "raining", "--threads", "1")
-    for worlds, workers in ((64, 1), (1, 1), (4, 2), (5, 3)):
+    for worlds, workers in ((64, 1), (1, 1), (5, 2)):
         more = ("--worlds", str(worlds), "--workers", str(workers), "--out", f"{worlds}-{workers}")
         assert cli.main(["suite", *asked, *more]) == 0
     first = _told("64-1")
     assert len(first) == 2 * 2 * 9 and len(set(first)) == len(first)
-    assert first == _told("1-1") == _told("4-2") == _told("5-3")
+    assert first == _told("1-1") == _told("5-2")
 
 
 def test_twins_are_driven_beside_their_episodes_and_say_whether_the_turn_flips() -> None:

@@ -80,6 +80,7 @@ def test_a_printed_rule_reads_back_as_itself(rule):
     assert parse_rule(str(rule), NAMES) == rule
 
 
+@settings(max_examples=25)  # an example is a table of all cells, three times
 @given(pairs)
 def test_a_printed_pair_of_turns_reads_back_as_itself_and_decides_both(pair):
     assert parse_rule(str(pair), NAMES) == pair
