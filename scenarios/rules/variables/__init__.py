@@ -38,7 +38,7 @@ from sim.world.weather_schedule import settled
 
 __all__ = [
     "conditions_of", "declared", "drawn_in", "event_of", "family_named", "family_of", "functions", "known_variables",
-    "number_in", "reads_of", "reads_on_approach", "shown", "text_equals", "type_of", "untold_variables", "value_in",
+    "number_in", "reads_of", "reads_on_approach", "shown", "text_equals", "type_of", "unobservable", "value_in",
     "value_on", "value_on_approach", "variables_of",
 ]  # fmt: skip
 
@@ -120,7 +120,7 @@ def reads_on_approach(variable: str, layout: Layout) -> tuple[str, ...]:
     return (*reads_of(variable, layout), *found.conditions)
 
 
-def untold_variables(model: Any, drawn: Iterable[str]) -> dict[str, str]:
+def unobservable(model: Any, drawn: Iterable[str]) -> dict[str, str]:
     """Variables that no proposition of a file may read, each with the reason and what is wanted.
 
     Args:
