@@ -116,13 +116,13 @@ def ours_states(worlds: int) -> Callable[[], object]:
     """State-only worlds with 16 other vehicles that follow each other, on one thread."""
     import numpy as np
 
-    from dagger.bench.measurements import OTHERS, crowded
+    from dagger.bench.measurements import OTHERS, busy_episode
     from sim.datatypes.action import Action
     from sim.datatypes.simulation import Simulation
     from sim.world.embedded import EmbeddedWorld
 
     backend = EmbeddedWorld(worlds, None, Simulation(actors=OTHERS + 1))
-    episodes = [crowded(w) for w in range(worlds)]
+    episodes = [busy_episode(w) for w in range(worlds)]
     backend.reset(episodes)
     still, ticks = Action(np.zeros(worlds, np.float32), np.full(worlds, -1.0, np.float32)), [0]
 

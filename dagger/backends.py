@@ -54,7 +54,7 @@ def named(options: Any) -> dict[str, Any]:
     return {"backend": {"name": options.backend, "host": options.host, "port": list(options.port)}}
 
 
-def begun_on(folder: Path) -> dict[str, Any]:
+def backend_of_run(folder: Path) -> dict[str, Any]:
     """The backend options in the manifest of a run folder; empty for the embedded backend."""
     manifest = folder / "manifest.json"
     found = json.loads(manifest.read_text()).get("backend") if manifest.is_file() else None

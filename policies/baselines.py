@@ -8,7 +8,7 @@ import numpy as np
 
 from policies.controllers.path_follower import DrivingStyle
 from policies.expert.expert import Expert
-from scenarios.checks.baselines import LeakGuess, best_single
+from scenarios.checks.baselines import ContextGuess, best_single
 from scenarios.rules.compile import evaluate
 from scenarios.sampling.sample import valuation
 from scenarios.scenario import ALL_EPISODES, Scenario
@@ -40,8 +40,8 @@ class ContextBaseline:
 
     @classmethod
     def leak_only(cls, scenario: Scenario, style: DrivingStyle | None = None) -> ContextBaseline:
-        """Guess from all drawn context except the evidence; see `scenarios.checks.baselines.LeakGuess`."""
-        return cls(LeakGuess(scenario), style, scenario.decision_spec)
+        """Guess from all drawn context except the evidence; see `scenarios.checks.baselines.ContextGuess`."""
+        return cls(ContextGuess(scenario), style, scenario.decision_spec)
 
     @classmethod
     def best_single(

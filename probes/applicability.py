@@ -221,7 +221,7 @@ def factorial_design(scenario: Scenario, most: int) -> FactorialDesign:
 
 
 @functools.lru_cache(maxsize=256)
-def asked_of(scenario: Scenario) -> FactorialDesign:
+def swap_design(scenario: Scenario) -> FactorialDesign:
     """The design of the rule's propositions, followed by one that the rule does not use, if one can be set freely.
 
     Raises:

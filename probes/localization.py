@@ -86,7 +86,7 @@ class Held:
         later = [s for s in self.stations if high < s <= self.until]
         return -np.inf if low == self.stations[0] else low, later[0] if later else np.inf
 
-    def said(self) -> dict[str, str]:
+    def summary(self) -> dict[str, str]:
         """Variable -> text of the sites and stations that represent it; if none, where it is readable."""
         words = {}
         for variable in self.variables:
@@ -114,7 +114,7 @@ def _metres(first: float, last: float) -> str:
     return f"at {first:+g} m" if first == last else f"{first:+g} to {last:+g} m"
 
 
-def window_said(low: float, high: float) -> str:
+def window_text(low: float, high: float) -> str:
     """A window as text."""
     if np.isinf(low) and np.isinf(high):
         return "all the way"

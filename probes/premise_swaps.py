@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from policies.sites import IntervenablePolicy
-from probes.applicability import FactorialDesign, NotApplicable, asked_of, describe, premises, turns
+from probes.applicability import FactorialDesign, NotApplicable, describe, premises, swap_design, turns
 from probes.applicability import question as binary
 from probes.interventions import (
     Factorial,
@@ -36,7 +36,7 @@ from probes.interventions import (
     observe_factorial,
     random_subspace,
 )
-from probes.localization import Held, window_said
+from probes.localization import Held, window_text
 from probes.results import MARGIN, NEEDED, LevelResult, Proportion
 from scenarios.rules.compile import evaluate
 from scenarios.rules.logic import Cell, valuation_of
@@ -78,7 +78,7 @@ class Question:
         if bases_at_once(1) == 0:
             raise NotApplicable(f"an interchange needs two worlds, and the backend is limited to {most_at_once()}; "
                            "add a server with one more --port")  # fmt: skip
-        return cls(scenario, asked_of(scenario), premises(scenario), camera, threads, search)
+        return cls(scenario, swap_design(scenario), premises(scenario), camera, threads, search)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -352,7 +352,7 @@ def _while_held(
     if window is None or np.isinf(window).all():
         return {}
     swap = [replace(premise_subspace(latents[s], question, premise), window=window) for s in place]
-    return {f"{premise}, {HELD} ({window_said(*window)})": swap}
+    return {f"{premise}, {HELD} ({window_text(*window)})": swap}
 
 
 def _judged(

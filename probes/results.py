@@ -71,7 +71,7 @@ class LevelResult:
     undecided: str = ""
 
     @classmethod
-    def unasked(cls, reason: str) -> LevelResult:
+    def without_answer(cls, reason: str) -> LevelResult:
         """Create the result of a level that does not apply: no value, and neither passed nor failed."""
         return cls(None, None, None, f"not asked: {reason}", not_applicable=reason)
 

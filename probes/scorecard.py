@@ -39,7 +39,7 @@ def measured(level: Level, of: Study) -> LevelResult:
     try:
         return level.measure(of)
     except NotApplicable as reason:
-        return LevelResult.unasked(str(reason))
+        return LevelResult.without_answer(str(reason))
 
 
 def card(of: Study, checkpoint: str) -> dict[str, Any]:

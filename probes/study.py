@@ -1,4 +1,4 @@
-"""The study of one policy: what all levels of the scorecard share, and what they find for each other and the report."""
+"""The study of one policy: what all levels of the scorecard share and find for each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Activation traces: records latents of a policy during rollouts at stations, in metres from the junction's edge.
+"""Activation traces: records a policy's latents during rollouts, at stations in metres from the junction.
 
 Everything said here of a junction holds for any decision point, which also begins and ends somewhere along the route.
 

@@ -379,7 +379,7 @@ def _presence(
 
 def _check_decision(model: FileModel, rule: Rule, lines: Lines) -> None:
     """Check that the rule uses only decisions that can show, and that the actors of the decision exist."""
-    decision, words = model.decision, model.decision.sayable
+    decision, words = model.decision, model.decision.rule_words
     if words is None:
         if model.ego.way:
             told = "the way out is the decision, so none can be given"

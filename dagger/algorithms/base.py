@@ -1,4 +1,4 @@
-"""DAgger's extension points: gates decide who drives at a tick, schedules set beta per round, algorithms combine them.
+"""DAgger's extension points: gates decide who drives at a tick, schedules set beta by round.
 
 A gate, a schedule or an algorithm is one file in `gates/`, `schedules/` or this folder; it registers itself when it is
 imported, and `dagger.algorithms.registry` imports all of them.

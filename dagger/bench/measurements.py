@@ -91,7 +91,7 @@ def cases(name: str, worlds: Sequence[int], threads: int) -> list[Case]:
 
 
 # ------------------------------------------------------------------------------------------------- simulator
-def crowded(seed: int) -> Episode:
+def busy_episode(seed: int) -> Episode:
     """An episode in which ego stands and 16 others follow the lanes of a T-junction, as the car ahead allows."""
     rng = np.random.default_rng(seed)
     places = [(arm, lane) for arm in ("south", "west", "east") for lane in ("inbound", "outbound")]
@@ -107,7 +107,7 @@ def crowded(seed: int) -> Episode:
 def steps(worlds: int, threads: int) -> Measure:
     """State-only steps of worlds with 16 other actors."""
     backend = EmbeddedWorld(worlds, None, Simulation(actors=OTHERS + 1), threads=threads)
-    episodes = [crowded(w) for w in range(worlds)]
+    episodes = [busy_episode(w) for w in range(worlds)]
     backend.reset(episodes)
     start = backend.world.copy()
     still = Action(np.zeros(worlds, np.float32), np.full(worlds, -1.0, np.float32))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tyro
 
-from dagger.backends import PORT, begun_on, check_backend
+from dagger.backends import PORT, backend_of_run, check_backend
 from dagger.console import Bars, output, scorecard
 from dagger.options import UsageError, check_seed, given, parse, read_config
 from probes.study import ProbeSettings
@@ -70,7 +70,7 @@ def starting(arguments: Sequence[str]) -> Options:
     asked = parse(Options, arguments, "dagger probe", read_config(Path(config), options) if config else options)
     try:
         _, run, trained_on = _place_of(asked.checkpoint)
-        options = options if run is None else replace(options, **begun_on(run))
+        options = options if run is None else replace(options, **backend_of_run(run))
         if not quick:
             return options
         limit = load_scenario(asked.scenario or str(trained_on)).time_limit

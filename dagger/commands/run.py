@@ -15,7 +15,7 @@ import numpy as np
 import tyro
 import yaml
 
-from dagger.backends import PORT, begun_on, check_backend, named
+from dagger.backends import PORT, backend_of_run, check_backend, named
 from dagger.console import Bars, output, scorecard
 from dagger.diagnostics.copying import copying
 from dagger.options import UsageError, check_seed, given, overlay, parse, read_config
@@ -91,7 +91,7 @@ def starting(arguments: Sequence[str]) -> Options:
     """The default options: reduced with --quick, those that the run was started with for --resume."""
     options = Options()
     if given("--quick", arguments) is not None or _quick_in(given("--config", arguments)):
-        options = quickened(options, _time_limit(arguments))
+        options = reduced(options, _time_limit(arguments))
     if given("--resume", arguments) is None or {"-h", "--help"} & set(arguments):
         return options
     config = given("--config", arguments)
@@ -103,10 +103,10 @@ def starting(arguments: Sequence[str]) -> Options:
     begun = yaml.safe_load(file.read_text())
     known = {k: begun[k] for k in ("seed", "quick", "train", "probe") if k in begun}
     known["rule"] = begun["scenario"]["rule"]  # as it was typed: a rule given with --rule is part of the run
-    return replace(overlay(options, known, Lines(str(file))), scenario=_source_of(folder), **begun_on(folder))
+    return replace(overlay(options, known, Lines(str(file))), scenario=_source_of(folder), **backend_of_run(folder))
 
 
-def quickened(options: Options, time_limit: float) -> Options:
+def reduced(options: Options, time_limit: float) -> Options:
     """The options of --quick for a scenario whose episodes last up to `time_limit` [s]."""
     train, probe = TrainSettings.quick(quick_share(time_limit)), ProbeSettings.quick(time_limit)
     return replace(options, quick=True, train=train, probe=probe)
@@ -246,7 +246,7 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
     search = (options.maps,) if options.maps is not None else ()
     board = TensorBoard(folder / "tensorboard")
     try:
-        with lasting(folder, "training"):
+        with timed_stage(folder, "training"):
             checkpoint = Trainer(run, scenario, options.seed, train, bars, board, search).train()
     finally:
         board.close()
@@ -254,7 +254,7 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
     kwargs: dict[str, Any] = {"seed": options.seed, "threads": train.threads, "search": search}
     card = folder / "scorecard.json"
     if not card.exists():
-        with lasting(folder, "probing"):
+        with timed_stage(folder, "probing"):
             part = folder / ".twins.part.npz"
             score = _score(run, learner, scenario, options, checkpoint, bars, part)
             if part.exists():
@@ -263,13 +263,13 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
     score = json.loads(card.read_text())
     if "transfer_note" not in score:
         count = TRANSFER_QUICK if options.quick else TRANSFER
-        with lasting(folder, "transfer"):
+        with timed_stage(folder, "transfer"):
             score |= transfer(
                 learner, scenario, train.camera, count, options.seed, train.threads, train.worlds, search, bars
             )
         write_atomically(card, json.dumps(score, indent=1, default=as_plain) + "\n")
     if "copying" not in score:
-        with lasting(folder, "copying"):
+        with timed_stage(folder, "copying"):
             score |= copying(
                 learner, scenario, train.camera, COPYING_QUICK if options.quick else COPYING, options.seed,
                 train.threads, train.worlds, search, bars,
@@ -280,7 +280,7 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
 
         bars.stage("twins: one world, one fact flipped", 1)
         part = folder / ".twins.part.npz"
-        with lasting(folder, "twins"):
+        with timed_stage(folder, "twins"):
             record_twins(learner, scenario, train.camera, part, **kwargs)
         part.replace(folder / "twins.npz")
         bars.advance(1)
@@ -363,7 +363,7 @@ def _conclude(folder: Path, report: Path) -> None:
 
 # -------------------------------------------------------------------------------------- time, and TensorBoard
 @contextmanager
-def lasting(folder: Path, stage: str) -> Iterator[None]:
+def timed_stage(folder: Path, stage: str) -> Iterator[None]:
     """Add the duration of a stage to durations.json, also if it is interrupted."""
     began = time.monotonic()
     try:

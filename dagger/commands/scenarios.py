@@ -23,7 +23,7 @@ from dagger.report.scenario_pages import (
     sub_rules,
     write_page,
 )
-from scenarios.checks.lint import errors_in_file, told, warnings
+from scenarios.checks.lint import errors_in_file, report, warnings
 from scenarios.reading.yaml import ScenarioError
 from scenarios.sampling.plan import plan, satisfiable_cells
 from scenarios.scenario import Scenario, load_scenario, scenario_names
@@ -110,7 +110,7 @@ def _read(name: str) -> Scenario | None:
         found = errors_in_file(Path(name)) if Path(name).is_file() else []
         if len(found) < 2:
             raise
-    print(f"dagger scenarios: {told(found, name)}", file=sys.stderr)
+    print(f"dagger scenarios: {report(found, name)}", file=sys.stderr)
     return None
 
 

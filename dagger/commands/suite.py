@@ -159,7 +159,7 @@ def main(options: Options) -> int:
     try:
         with Bars() as bars:
             _keep(options, folder / KEPT)
-            log.append_patiently([_bad_row(u) | versions for u in unreadable])
+            log.append_with_retries([_bad_row(u) | versions for u in unreadable])
             for u in unreadable:
                 bars.line(f"{u.name}: {u.error}")
             lost = _drive(_sheets(jobs, versions, log), driver, options, log, bars)
@@ -186,7 +186,7 @@ def _baselines(jobs: Sequence[Job]) -> Beside:
         UsageError: for an unknown driver.
     """
     names = dict.fromkeys(name for job in jobs for name in job.baselines)
-    return [(choose_driver(n), [job.untwinned() for job in jobs if n in job.baselines]) for n in names]
+    return [(choose_driver(n), [job.without_twins() for job in jobs if n in job.baselines]) for n in names]
 
 
 def _keep(options: Options, path: Path) -> None:
@@ -254,7 +254,7 @@ def _drive(sheets: Sequence[JobState], driver: DriverChoice, options: Options, l
             while left:
                 place, rows = next(stream)
                 assert place == i, f"rows of job {place} came while those of {i} were awaited"
-                log.append_patiently([sheet.same | row for row in rows])
+                log.append_with_retries([sheet.same | row for row in rows])
                 reasons |= {row["error"] for row in rows if row["outcome"] in FAILED}
                 left -= len(rows)
                 bars.advance(len(rows))

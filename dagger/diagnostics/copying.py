@@ -155,7 +155,7 @@ class _Arm:
         wanted: np.ndarray,
         known: np.ndarray,
     ) -> None:
-        self.said, self.known, self.wanted = said, known, wanted
+        self.answers, self.known, self.wanted = said, known, wanted
         self.taken = np.array([d.shown_decision for d in drives])
         self.arrived = np.array([d.outcome == OUTCOME["arrived"] for d in drives])
         self.sign = np.array([w.sign for w in seen])
@@ -165,7 +165,7 @@ class _Arm:
         """The drives (n,) that had begun `lead` (below 0) seconds from their first sign, and the predictions there."""
         tick = self.sign + round(lead / TICK)
         rows = np.flatnonzero((tick >= 0) & (tick < self.length) & (self.sign < self.length))
-        said = np.array([self.known[self.said[r][tick[r]].argmax()] for r in rows], int)
+        said = np.array([self.known[self.answers[r][tick[r]].argmax()] for r in rows], int)
         return rows, said
 
     def share(self, lead: float, decisions: np.ndarray) -> tuple[int, int]:

@@ -95,7 +95,7 @@ class Curve:
     @property
     def first(self) -> Moment | None:
         """The first moment that predicts better than chance (Bonferroni over all moments)."""
-        return first_telling(self.moments)
+        return first_informative(self.moments)
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ def curve_of(
     """
     n = len(answers)
     signs = np.minimum(signs, [len(m) for m in motions])
-    ticks = ticks_asked(signs)
+    ticks = probed_ticks(signs)
     moments: list[Moment] = []
     aside = np.full(n, -1)  # the moment at which each drive is tested AHEAD of its own sign
     hits, common = np.zeros((len(ticks), n), bool), np.zeros((len(ticks), n), bool)
@@ -261,7 +261,7 @@ def curve_of(
         if len(left) < max(FEW, LEFT * n) or len(values) < 2:
             break
         rows = np.stack([motions[int(i)][samples(int(tick))].ravel() for i in left])
-        hits[k, left] = guesses(rows, answers[left], seed) == answers[left]
+        hits[k, left] = predictions(rows, answers[left], seed) == answers[left]
         common[k, left] = answers[left] == values[counts.argmax()]
         moments.append(_moment(tick * TICK, hits[k, left], common[k, left]))
         to_sign = (signs - tick) * TICK
@@ -274,14 +274,14 @@ def curve_of(
         ks = aside[asked]
         ahead = _moment(float(np.median(ticks[ks])) * TICK, hits[ks, asked], common[ks, asked], answers[asked])
         ahead = ahead if ahead.chance <= ALIKE else None
-    first, lead = first_telling(moments), None
+    first, lead = first_informative(moments), None
     if first is not None:
         later = signs[signs * TICK > first.time] * TICK
         lead = float(np.median(later - first.time))
     return Curve(tuple(moments), ahead, lead)
 
 
-def ticks_asked(signs: np.ndarray) -> np.ndarray:
+def probed_ticks(signs: np.ndarray) -> np.ndarray:
     """The tested ticks, from 0 to where few drives are left.
 
     Every STEP; of long drives half of MOMENTS evenly and half of them where the most drives are AHEAD of their sign.
@@ -302,7 +302,7 @@ def samples(tick: int) -> np.ndarray:
     return np.unique(np.concatenate([spread, np.arange(tick, max(tick - _RECENT, -1), -_EVERY)]))
 
 
-def guesses(rows: np.ndarray, answers: np.ndarray, seed: int) -> np.ndarray:
+def predictions(rows: np.ndarray, answers: np.ndarray, seed: int) -> np.ndarray:
     """(n,) answers predicted from rows (n, k), each by trees that were trained on other folds."""
     from sklearn.ensemble import ExtraTreesClassifier  # late: slow to import
     from sklearn.model_selection import KFold
@@ -315,7 +315,7 @@ def guesses(rows: np.ndarray, answers: np.ndarray, seed: int) -> np.ndarray:
     return found
 
 
-def first_telling(moments: Sequence[Moment]) -> Moment | None:
+def first_informative(moments: Sequence[Moment]) -> Moment | None:
     """The first moment that predicts better than chance (Bonferroni over all of them); None if there is none."""
     return next((m for m in moments if m.p_value * len(moments) < ALPHA), None)
 

@@ -42,7 +42,7 @@ class Job:
     alone: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     baselines: tuple[str, ...] = ()
 
-    def untwinned(self) -> Job:
+    def without_twins(self) -> Job:
         """The same job without twins."""
         return Job(self.course, tuple(t for t in self.tasks if t.twin is None))
 

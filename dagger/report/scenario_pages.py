@@ -107,11 +107,11 @@ def leaks_of(scenario: Scenario) -> Figures | None:
     return {
         "digest": scenario.digest(), "draws": DRAWS, "chance": round(found.chance, 3),
         "accuracy": round(found.accuracy, 3), "p": float(f"{found.p_value:.2g}"), "passed": found.passed,
-        "telling": {c.variable: round(c.accuracy, 3) for c in found.telling}, "known": list(found.known),
+        "telling": {c.variable: round(c.accuracy, 3) for c in found.leaking_variables}, "known": list(found.known),
     }  # fmt: skip
 
 
-def renewed(
+def updated_leaks(
     scenarios: Iterable[Scenario], kept: Mapping[str, Figures], on_done: Callable[[str], None] = lambda name: None
 ) -> dict[str, Figures]:
     """Name -> figures of the leak check: the stored ones if nothing has changed, else new ones."""
@@ -133,7 +133,7 @@ def motion_of(scenario: Scenario, on_done: Callable[[float], None] | None = None
     return {"digest": scenario.digest(), **check_self_motion(scenario, on_done=on_done).to_dict()}
 
 
-def renewed_motion(
+def updated_motion(
     scenarios: Iterable[Scenario], kept: Mapping[str, Figures], on_done: Callable[[float], None] = lambda share: None
 ) -> dict[str, Figures]:
     """Name -> figures of the self-motion check: the stored ones if nothing has changed, else new ones."""
@@ -187,9 +187,9 @@ def write_page(
     leaks: dict[str, Figures] = {}
     motion: dict[str, Figures] = {}
     for scenario in scenarios:
-        leaks |= renewed([scenario], old_leaks)
+        leaks |= updated_leaks([scenario], old_leaks)
         on_done(LEAKS, scenario.name)
-        motion |= renewed_motion([scenario], old_motion, functools.partial(_rest_of, scenario.name, on_done))
+        motion |= updated_motion([scenario], old_motion, functools.partial(_rest_of, scenario.name, on_done))
     write_atomically(leaks_file, json.dumps(leaks, indent=1, sort_keys=True) + "\n")
     lines = [f" {json.dumps(name)}: {json.dumps(found, sort_keys=True)}" for name, found in sorted(motion.items())]
     write_atomically(motion_file, "{\n" + ",\n".join(lines) + "\n}\n")

@@ -65,7 +65,7 @@ class JsonlLog:
                     yield row
 
     @property
-    def owed(self) -> int:
+    def pending(self) -> int:
         """Number of rows in memory that could not be written yet."""
         return self._owed.count(b"\n")
 
@@ -80,7 +80,7 @@ class JsonlLog:
         self._owed += "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows).encode()
         self._flush()
 
-    def append_patiently(self, rows: Sequence[dict[str, Any]], waits: Sequence[float] | None = None) -> None:
+    def append_with_retries(self, rows: Sequence[dict[str, Any]], waits: Sequence[float] | None = None) -> None:
         """Add rows; while the disk is full, retry after increasing waits.
 
         Raises:
@@ -99,7 +99,7 @@ class JsonlLog:
             except OSError as error:
                 if error.errno not in FULL:
                     raise
-        raise DiskFull(self.owed, reason)
+        raise DiskFull(self.pending, reason)
 
     def cut_torn_line(self) -> None:
         """Make the file end with the end of a line: remove a last line that is no JSON, terminate one that is."""

@@ -97,13 +97,13 @@ class _View(NamedTuple):
 
     Args:
         now: with visible actors; there: with all actors seen so far, those not visible now with speed 0.
-        said: with the signs that were read; turned: (S, N), see `_Columns`; leads: (S, N) [s] by which the actor of a
+        as_read: with the signs that were read; turned: (S, N), see `_Columns`; leads: (S, N) [s] by which the actor of a
             slot reaches the decision point before ego, see NEVER.
     """
 
     now: World
     there: World
-    said: World
+    as_read: World
     turned: np.ndarray
     leads: np.ndarray | None
 
@@ -262,6 +262,6 @@ class RuleReasoner:
             return np.array([drawn_in(e, variable) for e in seen.episodes])
         function = call_of(variable)[0]
         said = function == "number" or (variable.startswith("signs.") and not variable.endswith(".present"))
-        world = view.said if said else view.now if function else view.there
+        world = view.as_read if said else view.now if function else view.there
         sight = seen.state.signs.readable if function in ("sign", "reading") else None
         return value_on(world, variable, self.actors, self.signs, seen.maps.arrays, sight)

@@ -1,4 +1,4 @@
-"""The extension point of the scorecard: a level asks one question about a policy; one file declares all about it."""
+"""The extension point of the scorecard: a level asks one question about a policy, and one file declares it."""
 
 from __future__ import annotations
 

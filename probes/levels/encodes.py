@@ -32,7 +32,7 @@ EARLY = tuple(s for s in STATIONS if s <= DECISION_STATION)  # stations at which
 MOST_NAMED = 10_000  # larger numbers of episodes are reported as "more than"
 
 
-def site_asked(policy: IntervenablePolicy) -> str:
+def probed_site(policy: IntervenablePolicy) -> str:
     """The first site that `encodes` probes: the last recurrent one, or the encoder of a network without memory."""
     return policy.recurrent_sites[-1] if policy.recurrent_sites else next(iter(policy.sites))
 
@@ -99,15 +99,15 @@ class AtSite:
             return False
         return True if self.contest.verdict == "first" else None
 
-    def said(self) -> str:
+    def summary(self) -> str:
         """The result as text for a table."""
         place = {"first": "first", "beaten": "not first", "undecided": "first or not: undecided"}[self.contest.verdict]
         return f"{place}; {self.saved:+.2f} bits over the best baseline, from {self.interval[0]:+.2f}"
 
 
-def sites_asked(policy: IntervenablePolicy) -> tuple[str, ...]:
-    """All sites in the order of the report: `site_asked` first, then the others from the last to the first."""
-    first = site_asked(policy)
+def probed_sites(policy: IntervenablePolicy) -> tuple[str, ...]:
+    """All sites in the order of the report: `probed_site` first, then the others from the last to the first."""
+    first = probed_site(policy)
     return (first, *(s for s in reversed(list(policy.sites)) if s != first))
 
 
@@ -139,7 +139,7 @@ def encodes(
         )
     formulas = tables(scenario, episodes)
     truth = name_of_truth(scenario)
-    sites = sites_asked(policy)
+    sites = probed_sites(policy)
     asked = _at_sites(sites, trace, station, formulas, truth, seed, passenger)
     best = next((a for wanted in (True, None) for a in asked if a.passed is wanted), asked[0])
     features = _features(trace, best.site, station, passenger)
@@ -165,7 +165,7 @@ def encodes(
             "pixels save": own["pixels"],
             "random labels save": random["mean"],
             "episodes coded": n,
-            "at each site": {a.site: a.said() for a in asked},
+            "at each site": {a.site: a.summary() for a in asked},
         },
         undecided="" if best.passed is not None else _undecided(best.contest, truth, len(episodes)),
     )
@@ -291,7 +291,7 @@ def measure(study: Study) -> LevelResult:
     held = held_map(study.policy, study.scenario, episodes, read, labels, truth, study.seed)
     study.progress.advance(1)
     study.findings.league, study.findings.random, study.findings.held = league, random, held
-    return replace(level, details=level.details | {"held": held.said()})
+    return replace(level, details=level.details | {"held": held.summary()})
 
 
 ENCODES = register(Level("encodes", 3, "the network encodes the rule’s facts", (

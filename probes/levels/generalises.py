@@ -65,7 +65,7 @@ def generalises(
         return level
     known = ", ".join(relevant(scenario))
     reason = f"nothing is held out: training shows whatever can happen{f' of {known}' if known else ''}"
-    return replace(LevelResult.unasked(reason), details=level.details)
+    return replace(LevelResult.without_answer(reason), details=level.details)
 
 
 def measure(study: Study) -> LevelResult:

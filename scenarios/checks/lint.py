@@ -198,6 +198,6 @@ def held_out(scenario: Scenario, split: str) -> list[str]:
     return [describe_cell(scenario.proposition_names, c) for c in plan(scenario).cells if c not in inside]
 
 
-def told(found: list[ScenarioError], where: str) -> str:
+def report(found: list[ScenarioError], where: str) -> str:
     """Format mistakes for people: their number, and one line each."""
     return "\n".join([f"{where} has {len(found)} mistakes", *(f"  {error}" for error in found)])

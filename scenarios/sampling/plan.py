@@ -119,7 +119,7 @@ class Plan:
         """Its own roots, and the variables that make these observable: an absent sign has no text."""
         return self.own_roots(proposition) | set(proposition.conditions)
 
-    def leans_on(self, proposition: Proposition) -> frozenset[str]:
+    def depends_on(self, proposition: Proposition) -> frozenset[str]:
         """All variables that its truth may depend on: its roots, and ego's approach where it is about the past."""
         return self.roots_of(proposition) | (set(CONTEXT) if proposition.timed else set())
 

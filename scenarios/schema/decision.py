@@ -96,7 +96,7 @@ class DecisionModel(Model):
         return DecisionSpec(self.kind, self.actors, self.stretch.begin, self.stretch.end, self.stretch.below)
 
     @property
-    def sayable(self) -> tuple[str, ...] | None:
+    def rule_words(self) -> tuple[str, ...] | None:
         """The decisions that this kind can show; None where they are the ways out of the decision point."""
         return KINDS[self.kind].words or None
 

@@ -88,7 +88,7 @@ def test_propositions_that_exclude_each_other_are_crossed_as_far_as_can_happen()
 def test_a_premise_that_another_one_excludes_is_flipped_in_draws_that_leave_it_free() -> None:
     scenario = asking.either_board()
     crossing = asked.FactorialDesign.of(scenario, ("to_left",))
-    assert crossing.full and crossing.bases and asked.asked_of(scenario).names == ("to_left", "to_right")
+    assert crossing.full and crossing.bases and asked.swap_design(scenario).names == ("to_left", "to_right")
     for seed in range(4):
         assert [DECISIONS[decision(scenario, e)] for e in crossing.draw(seed)] == ["right", "left"]
 

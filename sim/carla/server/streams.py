@@ -113,7 +113,7 @@ class Streams:
             stream.forget(asyncio.get_running_loop().time())
         return bool(stream.sessions or stream.promised)
 
-    def promise(self, number: int) -> None:
+    def expect(self, number: int) -> None:
         """Expect one more reader of a stream: a client was given its token."""
         if (stream := self._find(number)) is not None:
             now = asyncio.get_running_loop().time()

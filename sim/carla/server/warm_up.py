@@ -1,4 +1,4 @@
-"""Compiles the kernels of served sensors in background processes, so that a server answers before all are compiled.
+"""Compiles the kernels of served sensors in background processes while the server already answers.
 
 A kernel that was never called on this machine is compiled at its first call, which takes longer than a client waits.
 The kernels of a tick are compiled before the ports open. Those of each sensor are compiled in two background

@@ -1,4 +1,4 @@
-"""The registry of meshes: it imports every file of `sim/render/assets/actors`; which kinds are drawn in which way.
+"""The registry of meshes: it imports every file of `sim/render/assets/actors` and knows how each kind is drawn.
 
 Sets of kinds are bit masks, as in `sim.actors.registry`.
 """

@@ -18,9 +18,9 @@ from dagger.report.scenario_pages import (
     motion_of,
     page,
     read_figures,
-    renewed,
-    renewed_motion,
     rule_in_short,
+    updated_leaks,
+    updated_motion,
 )
 from scenarios.scenario import Scenario, from_data, load_scenario, scenario_names
 from sim.datatypes.episode import DecisionSpec
@@ -95,11 +95,11 @@ def test_the_leak_check_is_run_only_where_something_has_changed(monkeypatch: pyt
 
     monkeypatch.setattr("dagger.report.scenario_pages.leaks_of", counted)
     scenarios = [load_scenario("rain-turn"), load_scenario("night-turn")]
-    kept = renewed(scenarios, {})
+    kept = updated_leaks(scenarios, {})
     assert checked == ["rain-turn", "night-turn"]
-    assert renewed([scenarios[0], scenarios[1].with_rule("left")], kept) != kept
+    assert updated_leaks([scenarios[0], scenarios[1].with_rule("left")], kept) != kept
     assert checked == ["rain-turn", "night-turn", "night-turn"]
-    assert renewed(scenarios, kept) == kept and len(checked) == 3
+    assert updated_leaks(scenarios, kept) == kept and len(checked) == 3
 
 
 def test_the_leak_check_is_run_again_when_its_number_of_draws_changes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,9 +108,9 @@ def test_the_leak_check_is_run_again_when_its_number_of_draws_changes(monkeypatc
 
     monkeypatch.setattr(scenario_pages, "leaks_of", counted)
     scenarios = [load_scenario("rain-turn")]
-    kept = renewed(scenarios, {})
+    kept = updated_leaks(scenarios, {})
     monkeypatch.setattr(scenario_pages, "DRAWS", DRAWS + 1)
-    assert renewed(scenarios, kept)["rain-turn"]["draws"] == DRAWS + 1
+    assert updated_leaks(scenarios, kept)["rain-turn"]["draws"] == DRAWS + 1
 
 
 def test_own_motion_is_checked_only_where_something_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,11 +122,11 @@ def test_own_motion_is_checked_only_where_something_has_changed(monkeypatch: pyt
 
     monkeypatch.setattr("dagger.report.scenario_pages.motion_of", counted)
     scenarios = [load_scenario("rain-turn"), load_scenario("rain-turn-town01")]
-    kept = renewed_motion(scenarios, {})
-    assert renewed_motion(scenarios, kept) == kept and checked == ["rain-turn", "rain-turn-town01"][: len(checked)]
+    kept = updated_motion(scenarios, {})
+    assert updated_motion(scenarios, kept) == kept and checked == ["rain-turn", "rain-turn-town01"][: len(checked)]
     assert checked.count("rain-turn") == 1
     monkeypatch.setattr(self_motion, "DRIVES", 900)
-    assert renewed_motion(scenarios, kept) != kept
+    assert updated_motion(scenarios, kept) != kept
 
 
 def test_a_section_says_what_the_file_says(hidden: Scenario) -> None:

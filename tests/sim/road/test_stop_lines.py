@@ -20,7 +20,7 @@ from sim.road.map.map_batch import MapBatch
 from sim.road.map.obstacle_grid import obstacle_grid
 from sim.road.map.stop_lines import stop_lines_along
 from sim.world.embedded import EmbeddedWorld
-from sim.world.step import struck_scenery
+from sim.world.step import scenery_hit
 
 
 def ways(name: str) -> list[tuple[float, list[str], list[float]]]:
@@ -138,7 +138,7 @@ def test_the_grid_finds_what_a_look_at_everything_finds() -> None:
         cos, sin = np.cos(yaw), np.sin(yaw)
         touched = {int(kinds[i]) for i, b in enumerate(boxes)
                    if abs(b[0] - x) + abs(b[1] - y) < 60.0 and boxes_touch(x, y, cos, sin, 4.4, 1.8, *b)}  # fmt: skip
-        found = struck_scenery(x, y, cos, sin, np.float32(4.4), np.float32(1.8), 0, arrays)
+        found = scenery_hit(x, y, cos, sin, np.float32(4.4), np.float32(1.8), 0, arrays)
         assert (found in touched) if touched else found == 0
         collided_with += bool(touched)
     assert 500 < collided_with < 3900

@@ -99,7 +99,7 @@ def truth(name: str, text: str) -> bool:
     return text.lower() in ("true", "1")
 
 
-def bearer(world: Any, actor: Actor) -> Actor | None:
+def parent_with_body(world: Any, actor: Actor) -> Actor | None:
     """Return the parent of a sensor if it has a body, else None."""
     parent = world.table.by_id.get(actor.parent) if actor.parent != NO_ACTOR else None
     return parent if parent is not None and parent.row != NO_ROW else None
