@@ -199,6 +199,7 @@ def test_a_run_writes_everything_and_its_last_line_is_the_report(
     monkeypatch.delenv("HOMUNCULUS_MAPS", raising=False)
     for place, value in scoring.SMALLER.items():
         monkeypatch.setattr(place, value)
+    monkeypatch.setattr("dagger.commands.run.frames_of", scoring.frames_of)
     assert cli.main(["run", "--config", str(tiny), "--seed", "3", "--rule", "right if raining else left"]) == 0
     said = capsys.readouterr()
     folder = Path("runs/rain-turn-3")
