@@ -28,6 +28,8 @@ class Options:
         map: map to load: a generator such as grid_town, an OpenDRIVE file, or the name of one in the folder of --maps.
         host: address to listen on; 0.0.0.0 accepts other machines, and every client may do everything.
         maps: folder of OpenDRIVE files such as Town02.xodr; by default the environment variable HOMUNCULUS_MAPS.
+        precompile: compile the kernels of all sensors before the first client is accepted, a minute or two on a machine
+            with empty caches: for clients whose time-outs are shorter than that, as in CI.
         methods: print a table of all RPC methods and how each is handled, then exit.
         verbose: log clients that connect and disconnect, calls of unknown methods, and refused calls.
         config: YAML file with these options; flags on the command line override it.
@@ -37,6 +39,7 @@ class Options:
     map: str = "grid_town"
     host: str = "127.0.0.1"
     maps: Path | None = None
+    precompile: bool = False
     methods: bool = False
     verbose: bool = False
     config: Path | None = None
@@ -101,7 +104,7 @@ def main(options: Options) -> int:
             output().print(line)
 
     shown = f"Carla/Maps/{Path(options.map).stem}"
-    clean = run(road_map, shown, options.host, options.port, search, ready, ended)
+    clean = run(road_map, shown, options.host, options.port, search, ready, ended, options.precompile)
     output().print("stopped")
     if not clean:  # a C++ thread cannot be stopped, and must not be alive when the interpreter shuts down
         sys.stdout.flush()

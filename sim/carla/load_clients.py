@@ -22,6 +22,8 @@ LOADS: tuple[str, ...] = ("one vehicle", "one camera", "traffic")
 class Server:
     """A `dagger serve` process on any free ports, as a context manager that ends it.
 
+    It accepts clients once all kernels are compiled, so that no client's time-out depends on the caches.
+
     Args:
         options: of `dagger serve`.
 
@@ -34,7 +36,7 @@ class Server:
 
     def __init__(self, *options: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "dagger.cli", "serve", "--port", "0", *options],
+            [sys.executable, "-u", "-m", "dagger.cli", "serve", "--port", "0", "--precompile", *options],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         assert self.process.stdout is not None

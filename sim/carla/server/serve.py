@@ -60,8 +60,11 @@ class Server:
         self._points: list[Any] | None = None
         self._compiler = BackgroundCompiler()
 
-    async def start(self, host: str, port: int) -> None:
+    async def start(self, host: str, port: int, precompile: bool = False) -> None:
         """Open both ports, the second one above the first, or any free ones where `port` is 0.
+
+        Args:
+            precompile: whether the kernels of all sensors are compiled before clients are accepted.
 
         Raises:
             OSError: where a port is taken.
@@ -80,6 +83,8 @@ class Server:
         self.stream_port = stream.sockets[0].getsockname()[1]
         self._compiler.start()
         await self.apart(warm_up, self._first)
+        if precompile:
+            await self._compiler.all_ready()
         self.world = ServedWorld(self._first, self.streams, self.stream_port)
         gc.collect()
         gc.freeze()  # objects made so far stay for good: garbage collections would scan them again and again
@@ -273,12 +278,13 @@ def map_named(name: str, search: Sequence[Path]) -> RoadMap:
 
 def run(
     road_map: RoadMap, name: str, host: str, port: int, search: Sequence[Path], ready: Callable[[Server], None],
-    ended: Callable[[Server], None] = lambda server: None,
+    ended: Callable[[Server], None] = lambda server: None, precompile: bool = False,
 ) -> bool:  # fmt: skip
     """Serve until interrupted; returns False where a thread still works on a map that no client waits for any longer.
 
     Args:
         ready: called once the ports are open; ended: called when they are closed.
+        precompile: whether the kernels of all sensors are compiled before clients are accepted.
 
     Raises:
         OSError: where a port is taken.
@@ -290,7 +296,7 @@ def run(
         over = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, over.set)
-        begun, told = asyncio.ensure_future(server.start(host, port)), asyncio.ensure_future(over.wait())
+        begun, told = asyncio.ensure_future(server.start(host, port, precompile)), asyncio.ensure_future(over.wait())
         await asyncio.wait((begun, told), return_when=asyncio.FIRST_COMPLETED)
         try:
             if begun.done():

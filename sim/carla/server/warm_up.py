@@ -94,6 +94,10 @@ class BackgroundCompiler:
         if group in self._done:
             await self._done[group].wait()
 
+    async def all_ready(self) -> None:
+        """Wait until the kernels of all groups are compiled."""
+        await asyncio.gather(*(event.wait() for event in self._done.values()))
+
     def waits(self, group: str | None) -> bool:
         """Return whether the kernels of a group are still being compiled."""
         return group in self._done and not self._done[group].is_set()
