@@ -32,9 +32,9 @@ TURNS = {"from behind": 0.0, "": -45.0, "from the side": -90.0, " ": -135.0, "fr
 # Name, kind, colour, metres from the camera to its middle, speed: legs move where there is one.
 SHOWN = (
     ("car", "car", 0xB03028, 10.5, 0.0), ("van", "van", 0xE4E4E0, 12.5, 0.0), ("truck", "truck", 0x2F5F9A, 18.5, 0.0),
-    ("bicycle", "bicycle", 0x1F78B4, 5.4, 5.0), ("walker", "walker", 0x2E7D5B, 5.4, 1.4),
-    ("walker", "walker", 0xC83848, 5.4, 1.4), ("walker, standing", "walker", 0xE0B030, 5.4, 0.0),
-    ("cone", "cone", 0, 5.4, 0.0),
+    ("bicycle", "bicycle", 0x1F78B4, 5.4, 5.0), ("scooter", "scooter", 0xC2410C, 5.4, 6.0),
+    ("walker", "walker", 0x2E7D5B, 5.4, 1.4), ("walker", "walker", 0xC83848, 5.4, 1.4),
+    ("walker, standing", "walker", 0xE0B030, 5.4, 0.0), ("cone", "cone", 0, 5.4, 0.0),
 )  # fmt: skip
 WEATHERS = {
     "day": MORNING,
@@ -134,7 +134,7 @@ def kinds() -> np.ndarray:
         row = [seen(kind, colour, turn, away, speed, (168, 120)) for turn in TURNS.values()]
         rows.append((f"{name}\n{away:g} m away", row))
     note = "34° wide; walkers turn in steps of 45°, cyclists of 22.5°; outfits follow from the colour"
-    return page("Who is on the road", note, [name.strip() for name in TURNS], rows, 144)
+    return page("Road users", note, [name.strip() for name in TURNS], rows, 144)
 
 
 def states() -> np.ndarray:
