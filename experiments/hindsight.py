@@ -24,7 +24,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-ROWS, RUNS, PAGE = ROOT / "results" / "hindsight", ROOT / "runs" / "hindsight", ROOT / "docs" / "hindsight.md"
+ROWS, RUNS, PAGE = (
+    ROOT / "results" / "hindsight",
+    ROOT / "runs" / "hindsight",
+    ROOT / "docs" / "explanation" / "hindsight.md",
+)
 LEVELS = ("imitates", "generalises", "encodes", "uses", "recovered")
 NINE = (
     "logic-and", "logic-or", "logic-xor", "logic-implies", "logic-majority", "night-turn", "rain-and-night",
