@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dagger.algorithms
-import dagger.algorithms.gates
-import dagger.algorithms.schedules
 from dagger.algorithms.base import GATES, SCHEDULES, BetaSchedule, Gate
-from sim.core.discovery import import_all
+from sim.core.discovery import import_modules
 from sim.core.errors import did_you_mean, known_names
 
-import_all(dagger.algorithms)
-import_all(dagger.algorithms.gates)
-import_all(dagger.algorithms.schedules)
+import_modules("dagger.algorithms")
+import_modules("dagger.algorithms.gates")
+import_modules("dagger.algorithms.schedules")
 ARMS: tuple[str, ...] = ("dagger", "cloning")  # in the order in which they are trained and shown
 
 

@@ -24,7 +24,8 @@ import numpy as np
 
 from dagger.training.demonstrations import Demonstration
 from scenarios.rules.ast import names
-from scenarios.rules.variables import call_of
+from scenarios.rules.variables import declared, family_named
+from scenarios.rules.variables.base import READ
 from scenarios.sampling.sample import slots_needed
 from scenarios.scenario import Scenario
 from sim.datatypes.action import Action
@@ -104,16 +105,11 @@ def sights_of(scenario: Scenario, proposition: str) -> tuple[tuple[int, bool], .
     actors, signs = [a.name for a in scenario.actors], [s.name for s in scenario.signs]
     found: list[tuple[int, bool]] = []
     for variable in sorted(scenario.proposition(proposition).variables):
-        function, asked = call_of(variable)
-        if function:
-            found += [(len(actors) + k, True) for k, s in enumerate(signs) if function != "number" or s == asked]
-        elif variable.startswith(("actors.", "signs.")):
-            head, name, attribute = variable.split(".")
-            on_sign = head == "signs"
-            column = len(actors) + signs.index(name) if on_sign else actors.index(name)
-            found.append((column, on_sign and attribute != "present"))
-        else:
+        if not family_named(variable).visible:
             return None
+        head, name, _ = variable.split(".", 2)
+        column = len(actors) + signs.index(name) if head == "signs" else actors.index(name)
+        found.append((column, (of := declared(variable)) is not None and of.known_by == READ))
     return tuple(found)
 
 

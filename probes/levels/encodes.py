@@ -17,9 +17,10 @@ from probes.ranking import Contest, contest, short_codes
 from probes.results import LevelResult
 from probes.study import Study
 from probes.trace import DECISION_STATION, STATIONS, Trace, trace
-from scenarios.rules.ast import Formula, Not
+from scenarios.rules.ast import Formula
 from scenarios.rules.compile import evaluate_formula
 from scenarios.rules.logic import equivalent, formulas_of_two
+from scenarios.rules.operators.negation import Not
 from scenarios.sampling.sample import valuation
 from scenarios.scenario import Scenario
 from sim.datatypes.episode import Episode

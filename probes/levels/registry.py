@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import probes.levels
 from probes.levels.base import LEVELS, Level
-from sim.core.discovery import import_all
+from sim.core.discovery import import_modules
 
-import_all(probes.levels)
+import_modules("probes.levels")
 
 
 def levels() -> tuple[Level, ...]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import policies.expert.maneuvers
 from policies.expert.maneuvers.base import MANEUVERS, DrivingStyles, Maneuver
-from sim.core.discovery import import_all
+from sim.core.discovery import import_modules
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import DecisionSpec
 
 __all__ = ["MANEUVERS", "DrivingStyles", "Maneuver", "maneuver_for"]
 
-import_all(policies.expert.maneuvers)
+import_modules("policies.expert.maneuvers")
 
 
 def maneuver_for(decision_spec: DecisionSpec) -> Maneuver:

@@ -5,16 +5,13 @@ Sets of kinds are bit masks, as in `sim.actors.registry`.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 
-import sim.render.assets.actors
 from sim.actors.registry import KIND, kinds_with
+from sim.core.discovery import import_modules
 from sim.render.assets.mesh import DECLARED, ActorMesh
 
-for _module in sorted(m.name for m in pkgutil.iter_modules(sim.render.assets.actors.__path__)):
-    importlib.import_module(f"sim.render.assets.actors.{_module}")
+import_modules("sim.render.assets.actors")
 MESHES: Mapping[str, ActorMesh] = dict(sorted(DECLARED.items(), key=lambda item: KIND[item[0]]))
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 
-import sim.road.generators
-from sim.core.discovery import import_all
+from sim.core.discovery import import_modules
 from sim.road.generators.base import (  # re-exported: only here are they complete
     DECISION_POINTS,
     GENERATORS,
@@ -18,7 +17,7 @@ from sim.road.generators.base import (  # re-exported: only here are they comple
 
 __all__ = ["DECISION_POINTS", "GENERATORS", "DecisionPoint", "MapGenerator", "generate", "generators_with", "named"]
 
-import_all(sim.road.generators)
+import_modules("sim.road.generators")
 
 
 def generate(name: str, parameters: Iterable[tuple[str, float]] = ()) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sim.world.decisions
-from sim.core.discovery import import_all
+from sim.core.discovery import import_modules
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import DecisionSpec, Episode
 from sim.datatypes.road_map import Junction, RoadMap, Route
@@ -11,7 +10,7 @@ from sim.world.decisions.base import KINDS, DecisionDetector, DecisionKind
 
 __all__ = ["KINDS", "DecisionDetector", "DecisionKind", "backs_up", "describe", "detector_for", "kind_named"]
 
-import_all(sim.world.decisions)
+import_modules("sim.world.decisions")
 
 
 def kind_named(name: str) -> DecisionKind:

@@ -10,9 +10,9 @@ import pytest
 
 from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.monitor import Monitor
-from scenarios.rules.nominal_trace import CRUISE, _Course, drive, layout_of, on_the_way
+from scenarios.rules.nominal_trace import CRUISE, approach_of, drive, layout_of, on_the_way
 from scenarios.rules.propositions import parse_proposition
-from scenarios.rules.variables import drawn_in, number_in, text_equals, value_in, value_on
+from scenarios.rules.variables import drawn_in, number_in, text_equals, value_in, value_on, value_on_approach
 from scenarios.sampling.plan import plan
 from scenarios.sampling.sample import balanced_batch, decision, sample, twin, valuation
 from scenarios.scenario import from_text
@@ -76,10 +76,10 @@ def test_the_weather_on_the_way_is_the_forecasts():
         def __missing__(self, variable):
             return np.atleast_1d(np.asarray(drawn_in(e, variable)))[:, None]
 
-    course = _Course(Drawn(), left, speed, layout_of(e), 0.1)
+    approach = approach_of(Drawn(), left, speed, layout_of(e), 0.1)
     expected = weather_at(e, np.arange(left.shape[1]) * 0.1)
     for field in ("precipitation", "sun_azimuth_angle", "wetness"):
-        found = np.broadcast_to(course.weather(field), left.shape)[0]
+        found = np.broadcast_to(value_on_approach(f"weather.{field}", approach), left.shape)[0]
         assert np.allclose(found, expected[:, WEATHER_FIELDS.index(field)], atol=1e-4), field
 
 

@@ -12,24 +12,25 @@ from hypothesis import strategies as st
 from scenarios.reading.errors import RuleError
 from scenarios.rules import logic
 from scenarios.rules.ast import (
-    And,
     Comparison,
     Constant,
     Decision,
     IfElse,
-    Iff,
-    Implies,
     Name,
-    Not,
-    Or,
     RuleSequence,
-    Xor,
     decisions,
     names,
     without_joins,
 )
 from scenarios.rules.compile import evaluate, evaluate_formula
 from scenarios.rules.numbers import Number
+from scenarios.rules.operators.base import OPERATORS, Binary
+from scenarios.rules.operators.conjunction import And
+from scenarios.rules.operators.disjunction import Or
+from scenarios.rules.operators.equivalence import Iff
+from scenarios.rules.operators.exclusive_or import Xor
+from scenarios.rules.operators.implication import Implies
+from scenarios.rules.operators.negation import Not
 from scenarios.rules.parse import check_name, expanded, parse_formula, parse_rule
 from sim.datatypes.vocabulary import DECISIONS, TURNS
 from tests.reference.rules import truth, verdict
@@ -51,9 +52,8 @@ def countings(draw, inner):
 formulas = st.recursive(
     st.one_of(st.sampled_from(NAMES).map(Name), st.booleans().map(Constant)),
     lambda inner: st.one_of(
-        inner.map(Not),
         countings(inner),
-        st.tuples(st.sampled_from([And, Or, Xor, Implies, Iff]), inner, inner).map(lambda t: t[0](t[1], t[2])),
+        *(st.builds(o, *[inner] * (2 if issubclass(o, Binary) else 1)) for o in OPERATORS.values() if not o.temporal),
     ),
     max_leaves=8,
 )
