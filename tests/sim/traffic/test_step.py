@@ -89,7 +89,7 @@ def test_vehicles_make_way_for_ego_as_the_twin_does(generator: str) -> None:
     """Ego drives to the junction, stands at its edge for a while, and goes on through it."""
     seeds = range(1, 7)
     backend = EmbeddedWorld(len(seeds), simulation=Simulation(actors=1))
-    spec = MapSpec(generate=generator, kind="x")
+    spec = MapSpec(generate=generator, kind="crossroads")
     backend.reset([Episode("t", s, spec, speed=5.0, time_limit=90.0, traffic=TrafficSpec(vehicles=8)) for s in seeds])
     world = backend.world
     twins = [Traffic(world, backend.traffic, backend.maps.roads, w) for w in range(len(seeds))]
