@@ -247,7 +247,7 @@ WITHIN = {
     "where": 1e-8,
     "above": 0,
     "fast": 1e-4,
-    "flow": 1e-4,
+    "flow": 3e-4,
 }
 
 
