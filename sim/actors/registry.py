@@ -1,4 +1,4 @@
-"""The registry of kinds: it imports every file of `sim/actors/kinds`, and compiles what arrays and kernels read of them.
+"""The registry of kinds: it imports the files of `sim/actors/kinds` and compiles tables for arrays and kernels.
 
 A kind's number is its index in KINDS. Kernels hold a set of kinds as a bit mask, one bit a number:
 `DRIVES >> kind & 1` says whether a kind is a vehicle. Kind 0 is none of them all.

@@ -38,7 +38,8 @@ class Upright(NamedTuple):
         """Return (H, W, C), the rolled picture.
 
         Args:
-            picture: (height, width, C) uint8 or float32, upright. smooth: mix neighbours; pixels that are codes must not be mixed.
+            picture: (height, width, C) uint8 or float32, upright.
+            smooth: mix neighbours; pixels that are codes must not be mixed.
         """
         way = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
         return cv2.remap(picture, self.columns, self.rows, way, borderMode=cv2.BORDER_REPLICATE)
