@@ -26,7 +26,7 @@ from sim.viz.viewport import Viewport
 from sim.world.embedded import EmbeddedWorld
 
 STREET = MapSpec("t_junction", (("arm", 60.0),))
-CROSSING = MapSpec("crossroads_lights", (("arm", 60.0),), kind="x")
+CROSSING = MapSpec("crossroads_lights", (("arm", 60.0),), kind="crossroads")
 MORNING = Weather(cloudiness=30.0, sun_altitude_angle=38.0, sun_azimuth_angle=150.0)
 TURNS = {"from behind": 0.0, "": -45.0, "from the side": -90.0, " ": -135.0, "from ahead": 180.0}  # clockwise [deg]
 # Name, kind, colour, metres from the camera to its middle, speed: legs move where there is one.
@@ -86,7 +86,7 @@ def at_the_light(away: float) -> EmbeddedWorld:
 
 
 def mine(backend: EmbeddedWorld) -> np.ndarray:
-    """The row of scenery of the light that ego drives towards."""
+    """The scenery row of the light that ego drives towards."""
     bank, world = backend.maps.arrays, backend.world
     yaw = float(world.yaw[0, 0])
     lights = bank.scenery[bank.scenery[:, 0] == KIND["light"]]
@@ -94,7 +94,7 @@ def mine(backend: EmbeddedWorld) -> np.ndarray:
 
 
 def clock_for(plan: int, state: int) -> int:
-    """A time of the lights' clock at which a light shows a state [ms]; LIGHTS_OFF for none."""
+    """A time of the lights' clock at which a light shows a state [ms]; LIGHTS_OFF for "off"."""
     if SIGNAL_STATES[state] == "off":
         return LIGHTS_OFF
     return next(ms for ms in range(500, 127_000, 1000) if light_state(plan, np.int32(ms)) == state)
@@ -128,7 +128,7 @@ def page(title: str, note: str, columns: list[str], rows: list[tuple[str, list[n
 
 
 def kinds() -> np.ndarray:
-    """Everybody who may be on the road, from five sides."""
+    """Every kind of road user, and a cone, from five sides."""
     rows = []
     for name, kind, colour, away, speed in SHOWN:
         row = [seen(kind, colour, turn, away, speed, (168, 120)) for turn in TURNS.values()]
@@ -157,7 +157,7 @@ def states() -> np.ndarray:
 
 
 def above() -> np.ndarray:
-    """One crossing with everybody on it, through the camera and from above."""
+    """One crossing with road users of every kind, through the camera and from above."""
     actors = (
         ActorSpec("cyclist", "bicycle", 0x1F78B4, "south", distance=4.0, side=1.1),
         ActorSpec("crossing", "walker", 0xC83848, "south", "outbound", distance=1.0, side=-0.6),
@@ -172,7 +172,7 @@ def above() -> np.ndarray:
     backend.reset([Episode("above", 5, CROSSING, distance=14.0, weather=MORNING, actors=actors)])
     world = backend.world
     world.yaw[0, 2], world.speed[0, 2] = world.yaw[0, 0] + np.pi / 2, 1.4
-    world.clock[0] = 20_500  # red for ego, green for those who cross
+    world.clock[0] = 20_500  # red for ego, green for crossing traffic
     side = 380
     view = render(backend.maps.arrays, world, Camera(width=560, height=side, fov=84.0))[0]
     yaw = float(world.yaw[0, 0])

@@ -1,7 +1,9 @@
-"""What a client of `dagger serve` sees: `python benchmarks/carla_picture.py` writes docs/images/carla.jpg.
+"""Draws docs/images/carla.jpg: the sensors of a car in `dagger serve`, read through CARLA's own client.
 
-A Traffic Manager drives 30 cars through the town until the one with the cameras has company; then every sensor of that
-car is read once, through CARLA's own client.
+    python benchmarks/carla_picture.py
+
+A Traffic Manager drives 30 cars through the town until the one with the cameras has another one ahead; then every
+sensor of that car is read once.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ import numpy as np
 from sim.carla.load_clients import Server
 from sim.viz.top_down import PAPER, Text, write
 
-WIDE, HIGH, EDGE, TITLE = 480, 270, 10, 24  # [px] of a picture, between pictures, and for what stands above one
+WIDE, HIGH, EDGE, TITLE = 480, 270, 10, 24  # [px] of a picture, between pictures, and for the title above one
 SHOWN = Path(__file__).parent.parent / "docs" / "images" / "carla.jpg"
-CARS, LATEST = 30, 600  # cars; ticks within which somebody has come near
-NEAR = (7.0, 18.0)  # [m] ahead of the car that looks
+CARS, LATEST = 30, 600  # cars; ticks within which one must come near another
+NEAR = (7.0, 18.0)  # [m] ahead of the car with the cameras
 METRES = 30.0  # from the middle of the lidar's picture to its edge
 QUALITY = 88
 _LIDAR = (("channels", 48), ("points_per_second", 1_000_000), ("rotation_frequency", 20), ("range", 60),
@@ -103,7 +105,7 @@ def colours(image: Any) -> np.ndarray:
 
 
 def depth(image: Any) -> np.ndarray:
-    """Metres as colours: near is warm, and every tenfold distance is as many hues away."""
+    """Depth as colours on a logarithmic scale; near is warm."""
     raw = colours(image).astype(float)
     metres = 1000.0 * (raw @ [1.0, 256.0, 65536.0]) / (256**3 - 1)
     share = np.clip(np.log10(np.maximum(metres, 2.0) / 2.0) / np.log10(100.0), 0.0, 1.0)
@@ -119,7 +121,7 @@ def classes(image: Any) -> np.ndarray:
 
 
 def above(lidar: Any, radar: Any) -> np.ndarray:
-    """What lidar and radar meet, from above, the car in the middle heading to the right."""
+    """Lidar and radar returns from above, the car in the middle heading to the right."""
     from sim.actors.tags import PALETTE
 
     picture = np.full((HIGH, WIDE, 3), 24, np.uint8)
@@ -132,7 +134,7 @@ def above(lidar: Any, radar: Any) -> np.ndarray:
     points = np.frombuffer(lidar.raw_data, [("p", "<f4", 3), ("cos", "<f4"), ("id", "<u4"), ("tag", "<u4")])
     row, column, fits = at(points["p"][:, 0], points["p"][:, 1])
     tags = points["tag"]
-    for standing in (False, True):  # what stands is drawn over the ground
+    for standing in (False, True):  # obstacles are drawn over the ground
         chosen = fits & ((points["p"][:, 2] > -1.8) == standing)
         light = PALETTE[tags[chosen]] if standing else PALETTE[tags[chosen]] // 3 * 2
         picture[row[chosen], column[chosen]] = light
@@ -150,7 +152,7 @@ def above(lidar: Any, radar: Any) -> np.ndarray:
 
 
 def sheet(measured: dict[str, Any]) -> np.ndarray:
-    """The four pictures beside and below one another."""
+    """The four pictures side by side in two rows."""
     draw: list[tuple[str, Callable[[], np.ndarray]]] = [
         ("sensor.camera.rgb", lambda: colours(measured["camera.rgb"])),
         ("sensor.camera.depth, 2 m (red) to 200 m", lambda: depth(measured["camera.depth"])),
@@ -169,7 +171,7 @@ def sheet(measured: dict[str, Any]) -> np.ndarray:
 
 
 def main() -> None:
-    """Drive, look, write the sheet."""
+    """Drive, read the sensors, write the sheet."""
     import carla
 
     with Server() as server:

@@ -1,12 +1,12 @@
-"""Does a served world grow? Births and deaths by the thousand, an hour of ticks, and what the server holds meanwhile.
+"""Soak test of `dagger serve`: does its memory grow over thousands of spawns and an hour of ticks?
 
     python benchmarks/carla_soak.py
     python benchmarks/carla_soak.py --share 0.02 --most 20
 
-Takes some minutes and prints a row a phase: resident memory before it, after each fifth of it, and what was added since
-the first fifth, when caches that fill once are full; files open before it, and after it once
-whoever lingers has had the time to go; actors there before and after, and
-the highest id. The client is CARLA's own. Ends with 1 where a phase grew by more than --most.
+Takes some minutes and prints a row per phase: resident memory before it and after each fifth of it, and what was added
+since the first fifth, when caches that fill once are full; files open before it, and after it once lingering readers
+had time to leave; actors before and after, and the highest id. The client is CARLA's own. Exits with 1 if a phase grew
+by more than --most.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from sim.road.generators.registry import GENERATORS
 
 BIRTHS = 10_000
 HOUR = 72_000  # ticks of DELTA
-VISITS = 5_000  # of readers that are gone at once
+VISITS = 5_000  # connections that close at once
 MAPS = 100
-PARTS = 5  # of a phase, after each of which the server is looked at
-EVERY = 100  # ticks, a camera more is opened and closed
+PARTS = 5  # of a phase, after each of which the server is inspected
+EVERY = 100  # ticks between two cameras that are opened and closed
 CARS = 8
 SPARE = 2  # files that a phase may leave open
 HEADS = f"{'phase':<40} {'times':>7} {'MB before':>9} {'and after each fifth':^40} {'added':>6} {'files':>9} {'actors':>9} {'id':>6}"  # noqa: E501
 
 
 class Soak:
-    """A client that keeps a server busy and looks at what that holds.
+    """A client that keeps a server busy, and measures its memory, files and actors.
 
     Args:
-        server: to look at.
+        server: to measure.
 
     Attributes:
         added: the most that a phase has added to the server's memory [MB].
@@ -54,7 +54,7 @@ class Soak:
         self._enter()
 
     def _enter(self) -> None:
-        """The world that is there now, which ticks when it is told."""
+        """Get the current world, and make it synchronous."""
         self.world = self.client.get_world()
         settings = self.world.get_settings()
         settings.synchronous_mode, settings.fixed_delta_seconds = True, DELTA
@@ -66,7 +66,7 @@ class Soak:
         self._points = self.world.get_map().get_spawn_points()
 
     def watch(self, name: str, count: int, act: Callable[[int], None]) -> None:
-        """Do something `count` times and print what the server held on the way."""
+        """Do something `count` times, and print the server's memory, files and actors on the way."""
         folder = Path(f"/proc/{self._server.process.pid}")
         memory, files, actors = [], [], []
         for part in range(PARTS + 1):
@@ -87,7 +87,7 @@ class Soak:
               f"{len(actors[0]):>3} to {len(actors[-1]):>2} {max(actors[-1]):>6}", flush=True)  # fmt: skip
 
     def camera(self, car: Any) -> None:
-        """A camera of a car that is listened to for a tick: a stream of its own."""
+        """Attach a camera to a car and listen to it for one tick, which is a stream of its own."""
         eye = self.world.spawn_actor(
             self._eye, self._carla.Transform(self._carla.Location(x=0.5, z=1.4)), attach_to=car
         )
@@ -97,15 +97,15 @@ class Soak:
         eye.destroy()
 
     def birth(self, i: int) -> None:
-        """A car is born and dies, every tenth with a camera."""
+        """Spawn a car and destroy it, every tenth with a camera."""
         car = self.world.spawn_actor(self._car, self._points[i % len(self._points)])
-        self.world.tick()  # before that the client takes it for dead
+        self.world.tick()  # before that the client regards it as destroyed
         if i % 10 == 0:
             self.camera(car)
         car.destroy()
 
     def drive(self) -> Callable[[int], None]:
-        """Cars, and a camera that is read all the time, for ticks in which now and then another one comes and goes."""
+        """Spawn cars and a camera that is always read; returns a tick function that sometimes opens another camera."""
         self.world.tick()
         cars = [self.world.spawn_actor(self._car, point) for point in self._points[:CARS]]
         eye = self.world.spawn_actor(self._eye, self._carla.Transform(self._carla.Location(z=1.4)), attach_to=cars[0])
@@ -122,7 +122,7 @@ class Soak:
         return tick
 
     def visit(self, i: int) -> None:
-        """Somebody connects to both ports, asks for half a thing, and is gone."""
+        """Connect to both ports, send half a request, and disconnect."""
         with socket.create_connection(("127.0.0.1", self._server.port)) as call:
             call.sendall(b"\x94\x00\x01\xa7ver")
         with socket.create_connection(("127.0.0.1", self._server.streams)) as reader:
@@ -130,7 +130,7 @@ class Soak:
         self.client.get_server_version()
 
     def load(self, i: int) -> None:
-        """A map that nobody has seen."""
+        """Load a map that the server has not seen."""
         opendrive = GENERATORS["crossroads"]() + f"<!-- {i} -->"
         self.world = self.client.generate_opendrive_world(opendrive, self._carla.OpendriveGenerationParameters(), False)
 
@@ -138,22 +138,22 @@ class Soak:
 def main() -> int:
     """Run all phases against one server."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--share", type=float, default=1.0, help="of everything, for a first look")
+    parser.add_argument("--share", type=float, default=1.0, help="share of all counts, for a first look")
     parser.add_argument(
         "--most", type=float, default=float("inf"), help="MB that a phase may add after its first fifth"
     )
-    parser.add_argument("--maps", type=int, default=MAPS, help="that are loaded, of either kind")
+    parser.add_argument("--maps", type=int, default=MAPS, help="maps to load, of either kind")
     options = parser.parse_args()
-    births, ticks, visits = (max(PARTS, round(n * options.share)) for n in (BIRTHS, HOUR, VISITS))
+    spawns, ticks, visits = (max(PARTS, round(n * options.share)) for n in (BIRTHS, HOUR, VISITS))
     with Server() as server:
         soak = Soak(server)
         print(HEADS)
-        soak.watch("births and deaths, a camera in ten", births, soak.birth)
+        soak.watch("spawned and destroyed, a camera in ten", spawns, soak.birth)
         soak.watch(f"ticks, {CARS} cars, streams come and go", ticks, soak.drive())
-        soak.watch("readers and callers gone at once", visits, soak.visit)
+        soak.watch("connections closed at once", visits, soak.visit)
         if options.maps:
-            soak.watch("the map loaded anew", options.maps, lambda i: soak.client.reload_world(False) and None)
-            soak.watch("maps that nobody has seen", options.maps, soak.load)
+            soak.watch("the map loaded again", options.maps, lambda i: soak.client.reload_world(False) and None)
+            soak.watch("maps not seen before", options.maps, soak.load)
     print(f"the most that a phase added after its first fifth: {soak.added:+.1f} MB")
     return int(soak.added > options.most)
 

@@ -3,8 +3,8 @@
     python benchmarks/dynamics.py
     python benchmarks/dynamics.py --out /folder/for/a/look
 
-Every line is a car that was stepped: by `sim.dynamics.bicycle.drive_batch`, as every world moves its ego, and on the
-last panel by a world itself. Chosen here are only the controls.
+Every line is a simulated car: stepped by `sim.dynamics.bicycle.drive_batch`, as every world moves its ego, and in the
+last panel by a world itself. Only the controls are chosen here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from sim.world.embedded import EmbeddedWorld
 
 FOLDER = Path(__file__).parent.parent / "docs" / "images"
 TICK = Simulation().tick
-SHORT = 0.01  # [s] a tick that passes for continuous time
+SHORT = 0.01  # [s] a tick short enough to stand for continuous time
 Starts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 ROADS = {"dry": Weather(), "damp": Weather(wetness=75.0), "wet": Weather(wetness=100.0)}
@@ -49,10 +49,10 @@ BEND, BEND_SPEEDS = math.radians(10.0), (8.0, 12.0, 16.0)  # [rad], [m/s]
 # Six bays along the south kerb; x is east, and a pose is that of the rear axle.
 STREET = MapSpec("parking_bays")
 BAY, BAY_MIDDLE, LANE_MIDDLE = 6.0, -4.65, -1.75  # length; y of the bays and of ego's lane [m]
-PARKED = ((-3.0, 0x8C98A8), (9.0, 0x5B6E8C))  # x of the middles of two bays [m], and who stands there
+PARKED = ((-3.0, 0x8C98A8), (9.0, 0x5B6E8C))  # x of the middles of two bays [m], and colours of the cars there
 GOAL = 3.0 - EGO.length / 2 + EGO.overhang  # x at which ego stands in the middle of the bay between them [m]
 START, STOP_AT, WALKING = -4.0, 7.0, 1.2  # x where it begins and where it stops to go back [m]; speed then [m/s]
-TURNS = np.radians(np.linspace(35.0, 55.0, 81))  # by how much it turns into the bay: so many worlds try
+TURNS = np.radians(np.linspace(35.0, 55.0, 81))  # by how much it turns into the bay, a world each
 
 APART = 1.5  # [s] between two boxes of the drawing
 
@@ -67,7 +67,7 @@ STYLE = {
 
 # -------------------------------------------------------------------------------------------------------- measured
 def starts(cars: int, speed: float | np.ndarray, steer: float = 0.0) -> Starts:
-    """Cars at the origin that look along x: what `drive_batch` steps."""
+    """Cars at the origin with heading 0, as `drive_batch` takes them."""
     full = np.full(cars, speed, np.float32)
     return np.zeros((cars, 3), np.float32), full, np.full(cars, steer, np.float32), np.zeros(cars, np.float32)
 
@@ -78,7 +78,7 @@ def grips(weathers: list[Weather]) -> np.ndarray:
 
 
 def braking(grip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Full brakes from BRAKED_FROM to a stand: way [m] and speed [m/s] at every tick, (T + 1, n) each."""
+    """Full brakes from BRAKED_FROM to a stop: distance [m] and speed [m/s] at every tick, (T + 1, n) each."""
     n = len(grip)
     state = starts(n, BRAKED_FROM)
     ways, speeds = [state[0][:, 0]], [state[1]]
@@ -91,7 +91,7 @@ def braking(grip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was asked for and what came, (T + 1,) each: time at the ends of ticks [s], asked, given."""
+    """A step response, (T + 1,) each: time at the ends of ticks [s], requested value, actual value."""
 
     time: np.ndarray
     asked: np.ndarray
@@ -99,7 +99,7 @@ class Answer:
 
 
 def answer(what: str, tick: float) -> Answer:
-    """How the pedal [m/s^2] or the wheel [rad] follows two steps; of the pedal it is the mean over the tick before."""
+    """How the pedal [m/s^2] or the wheel [rad] follows two steps; the pedal's value is a mean over the tick before."""
     at, first, then, second, end = PEDALS if what == "pedal" else WHEELS
     state = starts(1, PEDALLED_AT if what == "pedal" else STEERED_AT)
     grip, zero = grips([ROADS["dry"]]), np.zeros(1)
@@ -115,10 +115,10 @@ def answer(what: str, tick: float) -> Answer:
 
 
 def bend(speed: float, grip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """With the wheel held at BEND until the quicker to turn has turned by a right angle, each to its own end.
+    """Drive with the wheel held at BEND until every car has turned by a right angle, each to its own end.
 
     Returns:
-        poses (T + 1, n, 3), rows after a car's own end repeat it; and radii (n,) [m]: way over turning.
+        poses (T + 1, n, 3), rows after a car's own end repeat it; and radii (n,) [m]: distance over heading change.
     """
     n = len(grip)
     state, done = starts(n, speed, BEND), np.zeros(n, bool)
@@ -136,8 +136,8 @@ class Parking:
     """One world in which ego parked.
 
     Args:
-        world: the backend with all the worlds that tried; row: the one.
-        poses: (T + 1, 3) of its rear axle; reverse: (T,) bool, its gear; least: to the cars beside it [m].
+        world: the backend with all worlds; row: this one.
+        poses: (T + 1, 3) of its rear axle; reverse: (T,) bool, its gear; least: distance to the cars beside it [m].
     """
 
     world: EmbeddedWorld
@@ -150,14 +150,14 @@ class Parking:
 
 
 def held(speed: np.ndarray, wanted: float) -> np.ndarray:
-    """The pedal that keeps a speed, whichever way [m/s^2]."""
+    """The pedal that holds a speed, in either direction [m/s^2]."""
     return np.clip(4.0 * (wanted - np.abs(speed)), -3.0, 1.0)
 
 
 def park() -> Parking:
-    """Ego drives past a bay, backs into it and straightens up; the world is kept that ends nearest to its middle.
+    """Drive past a bay, back into it and straighten up; returns the world that ends nearest to its middle.
 
-    Every world does the same but for one number, by how much ego turns before it turns the wheel over.
+    The worlds differ in one number, by how much ego turns before it turns the wheel over.
     """
     n = len(TURNS)
     backend = EmbeddedWorld(n, simulation=Simulation(actors=1 + len(PARKED)))
@@ -177,7 +177,7 @@ def park() -> Parking:
         arriving = np.minimum(3.0, np.sqrt(np.maximum(2.0 * 1.5 * (way - 0.15), 0.0)))
         forward = np.where(phase == 4, np.minimum(arriving, WALKING), arriving)
         wheel = np.select([phase == 1, phase == 2, phase == 4], [-EGO.max_steer, EGO.max_steer, -4.0 * yaw], 0.0)
-        settled = np.abs(world.steer[:, 0] - wheel) < 0.01  # the wheel is turned in the stand, where that is asked for
+        settled = np.abs(world.steer[:, 0] - wheel) < 0.01  # the wheel is turned at standstill if needed
         back = np.where((phase == 1) & (speed == 0.0) & ~settled, -3.0, held(speed, WALKING))
         reverse = (phase >= 1) & (phase <= 3)
         pedal = np.where(reverse, back, np.clip(4.0 * (forward - speed), -3.0, 1.5))
@@ -190,7 +190,7 @@ def park() -> Parking:
         after = [still, yaw >= TURNS, yaw <= 0.06, stands, still, np.zeros(n, bool)]
         phase = np.where(world.outcome != OUTCOME["running"], 5, phase + np.choose(phase, after))
     away = np.hypot(world.x[:, 0] - GOAL, world.y[:, 0] - BAY_MIDDLE) + 2.0 * np.abs(world.yaw[:, 0])
-    away[world.outcome != OUTCOME["running"]] = np.inf  # it has touched somebody, or left the road
+    away[world.outcome != OUTCOME["running"]] = np.inf  # it has collided, or left the road
     row = int(np.argmin(away))
     assert math.isfinite(away[row]), "no world has parked"
     found = np.array(poses)[:, row]
@@ -209,7 +209,7 @@ def outline(pose: np.ndarray, points: int = 60) -> np.ndarray:
 
 
 def room(poses: np.ndarray) -> float:
-    """The least distance [m] that ego's box ever has to one of the parked ones."""
+    """The least distance [m] between ego's box and the parked cars."""
     around = np.concatenate([outline(p) for p in poses])
     beyond = [np.abs(around - (x, BAY_MIDDLE)) - (EGO.length / 2, EGO.width / 2) for x, _ in PARKED]
     return min(float(np.hypot(*np.maximum(b, 0.0).T).min()) for b in beyond)
@@ -217,12 +217,12 @@ def room(poses: np.ndarray) -> float:
 
 # ----------------------------------------------------------------------------------------------------------- drawn
 def paint(colour: Colour) -> tuple[float, float, float]:
-    """A colour of the house as matplotlib takes it."""
+    """A colour as matplotlib takes it."""
     return colour[0] / 255, colour[1] / 255, colour[2] / 255
 
 
 def plain(axes: Axes, title: str, x: str, y: str) -> None:
-    """Title, names of the axes, and a faint grid."""
+    """Set title, names of the axes, and a faint grid."""
     axes.set_title(title, color=paint(INK))
     axes.set_xlabel(x, color=paint(INK))
     axes.set_ylabel(y, color=paint(INK))
@@ -233,7 +233,7 @@ def plain(axes: Axes, title: str, x: str, y: str) -> None:
 
 
 def draw_braking(axes: Axes) -> None:
-    """Speed over way on three roads, and the way over wetness."""
+    """Draw speed over distance on three roads, and the stopping distance over wetness."""
     plain(axes, f"a   Full brakes from {BRAKED_FROM:g} m/s", "metres since the pedal", "speed [m/s]")
     grip = grips(list(ROADS.values()))
     ways, speeds = braking(grip)
@@ -268,7 +268,7 @@ def draw_braking(axes: Axes) -> None:
 
 
 def draw_answers(upper: Axes, lower: Axes) -> None:
-    """Pedal and wheel after steps."""
+    """Draw pedal and wheel after steps."""
     plain(upper, "b   Pedal and wheel follow what is asked", "", "along [m/s²]")
     plain(lower, "", "seconds", "wheel [degrees]")
     for axes, what, scale in ((upper, "pedal", 1.0), (lower, "wheel", 180.0 / math.pi)):
@@ -298,7 +298,7 @@ def draw_answers(upper: Axes, lower: Axes) -> None:
 
 
 def draw_bends(axes: Axes) -> None:
-    """One wheel angle, three speeds, two roads, and the circle of the wheel."""
+    """Draw one wheel angle, three speeds, two roads, and the circle of the wheel."""
     plain(axes, f"c   The wheel held at {math.degrees(BEND):.0f}°, at three speeds", "metres", "metres")
     radius = EGO.wheelbase / math.tan(BEND)
     turn = np.linspace(0.0, math.radians(150.0), 200)
@@ -325,7 +325,7 @@ def draw_bends(axes: Axes) -> None:
 
 
 def draw_parking(axes: Axes, parked: Parking) -> None:
-    """From above: where ego was at equal intervals, and where it stands."""
+    """Draw ego from above at equal intervals, and where it stands."""
     plain(axes, "d   Backwards into a bay between two cars", "", "")
     window = Viewport((3.0, -3.0), 18.0, 1150, 840)
     picture = background(parked.world.maps.maps[0], window)
@@ -364,7 +364,7 @@ def draw_parking(axes: Axes, parked: Parking) -> None:
 
 
 def figure(parked: Parking) -> Image.Image:
-    """All four."""
+    """The picture with all four panels."""
     with matplotlib.rc_context(STYLE):
         page = Figure(figsize=(13.0, 10.6), dpi=100, layout="constrained", facecolor=paint(PAPER))
         page.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr]
@@ -386,7 +386,7 @@ def figure(parked: Parking) -> Image.Image:
 
 
 def table(parked: Parking) -> str:
-    """The same in figures."""
+    """The figures of the picture as text."""
     ways = braking(grips(list(ROADS.values())))[0][-1]
     lines = [f"from {BRAKED_FROM:g} m/s to a stand: " + ", ".join(f"{n} {w:.1f} m" for n, w in zip(ROADS, ways))]
     for tick in (TICK, SHORT):

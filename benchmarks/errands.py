@@ -30,8 +30,8 @@ from sim.viz.viewport import Viewport
 from sim.world.embedded import EmbeddedWorld
 from sim.world.rollout import observe_for
 
-STOPS = MapSpec("crossroads_stop", (("arm", 60.0),), kind="x")
-CROSSING = MapSpec("crossroads", (("arm", 60.0),), kind="x")
+STOPS = MapSpec("crossroads_stop", (("arm", 60.0),), kind="crossroads")
+CROSSING = MapSpec("crossroads", (("arm", 60.0),), kind="crossroads")
 # Name, kind, metres from the camera to its middle.
 BODIES_SHOWN = (
     ("barrier", "barrier", 10.0), ("barrier, raised", "raised_barrier", 12.5), ("ball", "ball", 4.0),
@@ -44,7 +44,7 @@ Drive = Callable[[EmbeddedWorld, int], Action]
 
 
 def kinds() -> np.ndarray:
-    """What may stand or roll on a road besides its users, from five sides."""
+    """Barriers and a ball, from five sides."""
     rows = [
         (f"{name}\n{away:g} m away", [seen(kind, 0x808080, turn, away, 0.0, (168, 120)) for turn in TURNS.values()])
         for name, kind, away in BODIES_SHOWN
@@ -56,12 +56,12 @@ def strip(
     title: str, note: str, episode: Episode, times: Sequence[float], texts: Sequence[str], drive: Drive,
     camera: Camera = ROAD, ahead: float = 0.0, metres: float = 46.0,
 ) -> np.ndarray:  # fmt: skip
-    """Moments of an episode from above, and below them through a camera of ego's.
+    """Moments of an episode from above, and below them the view of one of ego's cameras.
 
     Args:
-        times: of the moments [s]; texts: what is to be seen at each.
-        ahead: of ego's start, where the maps' middle is [m]; where it is 0, the maps follow ego.
-        metres: that a map shows.
+        times: of the moments [s]; texts: captions of the moments.
+        ahead: distance from ego's start to the middle of the maps [m]; with 0 the maps follow ego.
+        metres: width of a map.
     """
     backend = EmbeddedWorld(1, simulation=Simulation(actors=len(episode.actors) + 1))
     backend.reset([episode])
@@ -96,13 +96,13 @@ def _laid_out(
 
 
 def by(decision: str) -> Drive:
-    """Ego goes a way."""
+    """A drive in which ego takes the exit of a decision."""
     driver = Fixed(decision)
     return lambda backend, _: driver.act(observe_for(backend, driver.needs, np.arange(1)), driver.begin(1))[0]
 
 
 def queue() -> np.ndarray:
-    """Four at an all-way stop; ego comes third."""
+    """Four vehicles at an all-way stop; ego comes third."""
     actors = (
         ActorSpec("first", "car", 0x2F5F9A, "west", speed=7.0, turn="left", takes_turns=True, arrival_offset=2.0),
         ActorSpec("second", "van", 0xE4E4E0, "north", speed=7.0, turn="straight", takes_turns=True, arrival_offset=1.0),
@@ -114,9 +114,9 @@ def queue() -> np.ndarray:
 
     def drive(backend: EmbeddedWorld, tick: int) -> Action:
         action = waits(backend, tick)
-        assert backend.errands is not None
+        assert backend.followers is not None
         world, edge = backend.world, backend.maps.arrays.junction_in[backend.world.route[0, 0]]
-        if backend.errands.line[0, 0, SERVED] < 0:
+        if backend.followers.line[0, 0, SERVED] < 0:
             left = float(edge - world.route_s[0, 0]) - LINE - (EGO.length - EGO.overhang)
             speed = float(world.speed[0, 0])
             stop = float(stopping_speed(np.float32(speed), np.float32(max(left, 0.0)), EASE, np.float32(0.1)))
@@ -143,7 +143,7 @@ def cut_in() -> np.ndarray:
     episode = Episode(
         "cut-in",
         5,
-        MapSpec("crossroads", (("arm", 80.0),), kind="x"),
+        MapSpec("crossroads", (("arm", 80.0),), kind="crossroads"),
         distance=67.0,
         speed=7.0,
         weather=MORNING,
@@ -156,11 +156,11 @@ def cut_in() -> np.ndarray:
 
 
 def tail() -> np.ndarray:
-    """Somebody drives behind ego, through its turn as well."""
+    """A truck that tailgates ego, through its turn as well."""
     actors = (ActorSpec("behind", "truck", 0x2F5F9A, tailgates=3.0),)
     episode = Episode("tail", 5, CROSSING, distance=34.0, speed=7.0, weather=MORNING, actors=actors, time_limit=60.0,
                       finish=40.0)  # fmt: skip
-    texts = ("3 m behind ego", "ego brakes", "ego turns", "so does who follows", "and goes on")
+    texts = ("3 m behind ego", "ego brakes", "ego turns", "so does the truck", "and goes on")
     note = "tailgates: {gap: 3}; below: ego's view to the rear"
     return strip("A tailgater", note, episode, (1.0, 4.2, 6.0, 7.8, 10.5), texts, by("left"), BEHIND, metres=40.0)
 

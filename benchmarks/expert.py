@@ -1,10 +1,10 @@
-"""How reliable the demonstrator is: the share of episodes in which it arrives, and the way that its rule says, by map.
+"""Measures how reliable the expert is: the share of episodes in which it arrives as its rule decides, by map.
 
     python benchmarks/expert.py --episodes 2000
     HOMUNCULUS_MAPS=/folder/of/xodr python benchmarks/expert.py
 
-Each rate stands with its 95 % Wilson interval and with how gently the demonstrator drives. Scenarios whose map file is
-not found are left out by name.
+Each rate has its 95 % Wilson interval and the smoothness of the expert's driving beside it. Scenarios whose map file is
+not found are named and left out.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SCENARIOS = ("rain-turn", "night-turn", "rain-xor-night", "rain-and-night", "rai
 
 
 def run(name: str, count: int, first: int) -> None:
-    """Drive one scenario and print what came of it."""
+    """Drive one scenario and print the results."""
     scenario = load_scenario(name)
     try:
         episodes = balanced_batch(scenario, range(first, first + count), "test")
@@ -67,8 +67,8 @@ def run(name: str, count: int, first: int) -> None:
 def main() -> None:
     """Drive every scenario that can be driven here."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--episodes", type=int, default=2000, help="of each scenario")
-    parser.add_argument("--first", type=int, default=5_000_000, help="seed of the first")
+    parser.add_argument("--episodes", type=int, default=2000, help="number of episodes of each scenario")
+    parser.add_argument("--first", type=int, default=5_000_000, help="seed of the first episode")
     parser.add_argument("scenarios", nargs="*", default=list(SCENARIOS))
     options = parser.parse_args()
     for name in options.scenarios:

@@ -1,10 +1,10 @@
-"""Films every family of reasoning, a world beside its twin, and lays key moments of all of them on one sheet.
+"""Renders a film of every reasoning family, a world beside its twin, and a sheet of key moments of all.
 
     python benchmarks/families.py                        # all of the library: docs/films/, docs/images/families.jpg
     python benchmarks/families.py rain-turn --out /folder/for/a/look
 
 The expert drives both worlds, which differ in one proposition. A chip lights up when the expert knows that its
-proposition holds; the film runs faster where an episode is long, and is made smaller until it is small enough.
+proposition holds. Long episodes are played faster, and a film is made smaller until its file is small enough.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ SPAN = 46.0  # [m] of it, along ego's way
 LONGEST, FPS, HOLD = 10.0, 5, 1.5  # [s] of a film before it holds its last picture; pictures a second; [s]
 MOST = 400_000  # bytes of a film
 LINES = 9  # of text beside a family's moments
-SEEDS = 40  # among which a clear one is looked for
+SEEDS = 40  # among which the clearest is chosen
 BRIGHT, CLEAR = 6.0, 8.0  # [degrees] of the sun above, and [%] of fog below which a picture is easy to read
 # Which proposition is flipped where the first that flips the decision is not the clearest, and in which seed (-1: any).
 CHOSEN: dict[str, tuple[str, int]] = {"raging-driver": ("cut_in", -1), "gap-acceptance": ("wet", -1)}
@@ -77,7 +77,7 @@ class Moment:
 
 # ------------------------------------------------------------------------------------------------- which worlds
 def pair_of(scenario: Scenario) -> tuple[str, Episode, Episode]:
-    """A proposition, an episode and its twin in it, which the rule wants other things of; bright and clear if it can.
+    """A proposition, and an episode and its twin in it with other decisions of the rule; bright and clear if possible.
 
     Raises:
         ValueError: where no proposition of the rule changes the decision.
@@ -106,14 +106,14 @@ def pair_of(scenario: Scenario) -> tuple[str, Episode, Episode]:
 
 
 def _dim(episode: Episode) -> int:
-    """How many things make an episode hard to see."""
+    """The number of conditions that make an episode hard to see."""
     weather = episode.weather
     return (weather.sun_altitude_angle < BRIGHT) + (weather.fog_density > CLEAR) + (weather.precipitation > 0)
 
 
 # ----------------------------------------------------------------------------------------------------- pictures
 def with_ourselves(world: World) -> World:
-    """The world with a second ego in a slot of its own, so that a camera behind it has it in view."""
+    """The world with a copy of ego in a slot of its own, so that a camera behind it has it in view."""
     fields = world._asdict()
     slots = world.kind.shape
     for name, array in fields.items():
@@ -157,7 +157,7 @@ def column(moment: Moment, said: str, size: tuple[int, int]) -> np.ndarray:
     """One world: what differs in it, the road, the learner's view, the map, what is known, what is decided.
 
     Args:
-        said: what is so in this world; size: height and width of the page [px].
+        said: caption of this world; size: height and width of the page [px].
     """
     page = np.full((*size, 3), PAPER, np.uint8)
     texts = [
@@ -186,18 +186,18 @@ def column(moment: Moment, said: str, size: tuple[int, int]) -> np.ndarray:
 
 
 def said_of(proposition: str, holds: bool) -> str:
-    """What is so in a world of a pair."""
+    """The caption of one world of a pair."""
     name = proposition.replace("_", " ")
     return f"a world with {name}" if holds else f"its twin without {name}"
 
 
 def rows_of(count: int) -> int:
-    """Rows of chips that so many propositions take at most."""
+    """The most rows of chips that so many propositions take."""
     return 1 + (count > 4)
 
 
 def film(scenario: Scenario, proposition: str, pair: Sequence[Sequence[Moment]]) -> list[np.ndarray]:
-    """The pictures of a pair's film, FPS a second."""
+    """The frames of a pair's film, FPS a second."""
     width = 2 * COLUMN + 3 * EDGE
     definitions = scenario.data.get("where", {})
     lines = [f"rule: {' '.join(str(scenario.data['rule']).split())}"]
@@ -281,14 +281,14 @@ def sheet_row(scenario: Scenario, moments: Sequence[Moment]) -> np.ndarray:
 
 # --------------------------------------------------------------------------------------------------------- main
 def families(named: Sequence[str]) -> list[str]:
-    """The scenarios to film: those named, or all of the library that need no file of a town."""
+    """The scenarios to film: those named, or all of the library that need no map file."""
     if named:
         return list(named)
     return [name for name in scenario_names() if load_scenario(name).map.file is None]
 
 
 def main() -> None:
-    """Films and sheet."""
+    """Render the films and the sheet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("families", nargs="*", help="names or files; all of the library when none is given")
     parser.add_argument("--out", type=Path, default=DOCS, help="folder of films/ and images/")

@@ -1,10 +1,9 @@
-"""Draws the maps of docs/reference/maps.md: generators and files of $HOMUNCULUS_MAPS from above, with lane graphs.
+"""Draws the maps of docs/reference/maps.md (generators, files of $HOMUNCULUS_MAPS) with their lane graphs.
 
     python benchmarks/maps.py
-    python benchmarks/maps.py --out /folder/for/a/look --only roundabout merge
+    python benchmarks/maps.py --out /folder/for/a/look --only roundabout motorway_exit
 
-Ground and scenery are what `sim.road.map.compiler` compiles; the lines upon them are what `sim.road.graph.lane_graph`
-does.
+Ground and scenery are compiled by `sim.road.map.compiler`; the lines on them are those of `sim.road.graph.lane_graph`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from sim.viz.top_down import INK, SHARPNESS, Text, background, rounded_box, text
 from sim.viz.viewport import Viewport
 
 FOLDER = Path(__file__).parent.parent / "docs" / "images"
-TOWNS = ("Town01", "Town02")  # of the files, these are on the page
+TOWNS = ("Town01", "Town02")  # the files that are on the page
 WIDE, TALLEST, LEAST = 860, 640, 190  # [px]
 EDGE = 9.0  # [m] around the lanes
 LANE: Colour = (40, 110, 215)
@@ -70,13 +69,18 @@ SHOTS: dict[str, Shot] = {
         "Two lanes a direction; white: may be changed.", "grid_town",
         (("block", 70.0), ("blocks_x", 2.0), ("blocks_y", 2.0), ("lanes", 2.0)),
     ),
-    "merge": Shot("A ramp gets a lane of its own, then runs into the next one.", "merge", (("arm", 60.0),)),
+    "motorway_merge": Shot(
+        "A ramp gets a lane of its own, then runs into the next one.", "motorway_merge", (("arm", 60.0),)
+    ),
     "narrow_passage": Shot("One car at a time; eastbound traffic gives way.", "narrow_passage", (("arm", 35.0),)),
     "parking_bays": Shot("Bays to park in along the south kerb.", "parking_bays", (("arm", 25.0),)),
     "exits": Shot("Side roads to be counted.", "exits", (("arm", 25.0), ("shift", 8.0), ("side", 60.0))),
     "two_turns": Shot("A left or right, and then another one.", "two_turns", (("arm", 30.0), ("side", 25.0))),
     "crosswalk": Shot("A crosswalk from kerb to kerb.", "crosswalk", (("arm", 35.0),)),
+    "motorway_exit": Shot("A deceleration lane opens, then leaves as a ramp.", "motorway_exit", (("arm", 60.0),)),
 }  # fmt: skip
+for _name, _made in maps.GENERATORS.items():  # a new generator has a picture before it has a caption
+    SHOTS.setdefault(_name, Shot(_made.doc, _name))
 
 
 def draw(name: str, shot: Shot, file: Path | None = None) -> np.ndarray:
@@ -117,7 +121,7 @@ def _fill(picture: np.ndarray, points: np.ndarray, colour: Colour) -> None:
 
 
 def _lanes(picture: np.ndarray, graph: LaneGraph, window: Viewport) -> None:
-    """Lanes to drive, park or cycle on as lines with arrows; those within junctions in a colour of their own."""
+    """Draw driving, parking and cycling lanes as lines with arrows; those within junctions in a colour of their own."""
     scale = window.scale / SHARPNESS
     width = SHARPNESS * float(np.clip(scale * 0.22, 1.0, 2.0))
     for i in sorted(range(len(graph)), key=lambda i: graph.junction[i] < 0):
@@ -135,7 +139,7 @@ def _lanes(picture: np.ndarray, graph: LaneGraph, window: Viewport) -> None:
         if along[-1] < 14.0 * SHARPNESS:
             count = 0
         for k in range(count):
-            # Within a junction near the way out, where lines have parted.
+            # Within a junction near the exit, where lines have parted.
             at = (k + (0.5 if graph.junction[i] < 0 else 0.8)) / count * along[-1]
             size = np.clip(scale, 3.5, 6.0) * (1.0 if graph.junction[i] < 0 else 0.75)
             _arrow(picture, points, along, at, colour, SHARPNESS * float(size))
@@ -161,7 +165,7 @@ def _arrow(picture: np.ndarray, points: np.ndarray, along: np.ndarray, at: float
 
 
 def _changes(picture: np.ndarray, graph: LaneGraph, lane: int, window: Viewport) -> None:
-    """Short white strokes towards the lane beside it, where that may be changed to."""
+    """Draw short white strokes towards the neighbouring lane where a lane change is allowed."""
     other = int(graph.neighbours[lane, 0])
     if other < 0 or graph.kind[lane] != LANE_KIND["driving"]:
         return
@@ -179,7 +183,7 @@ def _crosswalks(picture: np.ndarray, graph: LaneGraph, window: Viewport) -> None
 
 
 def _signals(picture: np.ndarray, graph: LaneGraph, window: Viewport) -> None:
-    """Lights as lamps, stop as an octagon, yield as a triangle, others as dots; a stroke shows where they face."""
+    """Draw lights as lamps, stop as an octagon, yield as a triangle, others as dots; a stroke shows where they face."""
     for k, kind in enumerate(graph.signal_types):
         x, y, yaw = (float(v) for v in graph.signal_pose[k])
         at = window.pixels(np.array([[x, y]]))[0]
@@ -204,7 +208,7 @@ def _signals(picture: np.ndarray, graph: LaneGraph, window: Viewport) -> None:
 
 
 def _title(picture: np.ndarray, name: str, words: str, graph: LaneGraph) -> np.ndarray:
-    """The map's name, what it shows, and its figures, on a strip above the picture."""
+    """The picture below a strip with the map's name, what it shows, and its figures."""
     strip = np.full((44, picture.shape[1], 3), (251, 250, 247), np.uint8)
     driving = graph.lanes_of_kind("driving")
     inside = np.unique(graph.junction[driving][graph.junction[driving] >= 0])
@@ -220,7 +224,7 @@ def _title(picture: np.ndarray, name: str, words: str, graph: LaneGraph) -> np.n
 
 
 def _bar(page: np.ndarray, graph: LaneGraph) -> None:
-    """A scale in the lower left corner."""
+    """Draw a scale in the lower left corner."""
     window = _window(graph)
     length = next(n for n in (200, 100, 50, 20, 10, 5) if n * window.scale < 0.25 * WIDE)
     y, x = page.shape[0] - 18, 14
@@ -230,9 +234,9 @@ def _bar(page: np.ndarray, graph: LaneGraph) -> None:
 
 
 def save(picture: np.ndarray, path: Path) -> None:
-    """Write a PNG of few colours, which is a third of the bytes, and say how large it is.
+    """Write a PNG of few colours, which is a third of the bytes, and print its size.
 
-    The colours of lines and signs are kept as they are: chosen by area alone they would be greyed.
+    The colours of lines and signs are kept as they are: a palette chosen by area alone would turn them grey.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(picture)
@@ -250,7 +254,7 @@ def files() -> dict[str, Path]:
 
 
 def main() -> None:
-    """Draw them all, or those that are named."""
+    """Draw all maps, or the named ones."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=FOLDER, help="the folder that the pictures are written to")
     parser.add_argument("--only", nargs="*", default=(), help="names of the maps to draw")

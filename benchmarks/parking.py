@@ -1,11 +1,11 @@
-"""Lets ego park in bays that chance has drawn, counts how often it stands well, and draws two of them from above.
+"""Measures how often ego parks well in random bays, and draws three of them from above.
 
     python benchmarks/parking.py
     python benchmarks/parking.py --draws 1000 --out /folder/for/a/look
 
 Bays lie along the south kerb of the generated street `parking_bays`; cars and vans stand in others of them, not quite
-in their middles.  Success is to stand in the bay within the time limit, all corners within 0.15 m of its lines, turned
-by less than 5 degrees, for a second, with nothing touched and no two wheels off the road.
+in their middles. Success is to stand in the bay within the time limit, all corners within 0.15 m of its lines, turned
+by less than 5 degrees, for a second, without a collision and with at most one wheel off the road.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ from sim.world.embedded import EmbeddedWorld
 BAYS, DEPTH, ARM, LANE_WIDTH = 6, 2.3, 40.0, 3.5  # of `parking_bays`
 LANE, MIDDLE = -0.5 * LANE_WIDTH, -(LANE_WIDTH + 0.5 * DEPTH)  # y of ego's lane and of the bays [m]
 LENGTHS = (6.2, 8.0)  # [m] of a bay
-KINDS = ("", "car", "van")  # who may stand in another bay
-OFF, BESIDE = 0.2, 0.08  # [m] from the middle of its bay, along and across, somebody stands at most
+KINDS = ("", "car", "van")  # vehicle in another bay
+OFF, BESIDE = 0.2, 0.08  # [m] most offset of a vehicle from the middle of its bay, along and across
 STARTS, SPEEDS = (-38.0, -20.0), (2.0, 6.0)  # where ego begins, from the first bay [m], and how fast [m/s]
 TIME_LIMIT = 90.0  # [s]
 TICK = Simulation().tick
@@ -61,7 +61,7 @@ class Draw:
 
     Args:
         length: of every bay [m]; bay: which one ego is to stand in, from 0.
-        kinds: who stands in each of the bays, "" for nobody; along, across: how far from its middle [m].
+        kinds: vehicle in each of the bays, "" for none; along, across: its offset from the middle [m].
         start: of ego, from the first bay [m]; speed: of it there [m/s]; wetness: of the road [%].
     """
 
@@ -85,7 +85,7 @@ class Draw:
 
 
 def drawn(seed: int) -> Draw:
-    """One of the streets that are measured; their lengths are whole decimetres, so that few maps are compiled."""
+    """One of the measured streets; their lengths are whole decimetres, so that few maps are compiled."""
     rng = np.random.default_rng([seed, 0xBA1])
     bay = int(rng.integers(BAYS))
     kinds = tuple("" if k == bay else KINDS[int(rng.integers(len(KINDS)))] for k in range(BAYS))
@@ -115,12 +115,12 @@ def started(draws: Sequence[Draw]) -> EmbeddedWorld:
 
 @dataclass(frozen=True)
 class Run:
-    """What became of it.
+    """The result of parking in B worlds.
 
     Args:
-        backend: as it is in the end.
+        backend: at the end.
         memory: of the parker.
-        poses: (T + 1, B, 3) of ego's rear axle; ticks: (B,) until it stood well, 0 where it never did.
+        poses: (T + 1, B, 3) of ego's rear axle; ticks: (B,) until it stood well, 0 if it never did.
         seconds: that the parker took; acts: for how many worlds and ticks.
     """
 
@@ -158,7 +158,7 @@ def shortest(kinds: tuple[str, str], at_line: bool, changes: int) -> float:
     """The shortest bay [m], to 0.05, that a plan with so many changes of gear leads into, as all longer ones do.
 
     Args:
-        kinds: who stands in the bays behind and before it, "" for nobody; at_line: as near as can be, else midway.
+        kinds: vehicle in the bays behind and before it, "" for none; at_line: as near as possible, else midway.
     """
     best = math.nan
     for length in np.arange(8.5, 4.4, -0.05):
@@ -189,13 +189,13 @@ def plan_of(memory: np.ndarray) -> Curve:
 
 
 def table(draws: Sequence[Draw], run: Run) -> str:
-    """Successes by what the task was like, times, where it stands, costs."""
+    """Successes by kind of task, times, final positions and costs, as text."""
     good = run.ticks > 0
     groups = {
         "all": np.ones(len(draws), bool),
         "bays below 7 m": np.array([d.length < 7.0 for d in draws]),
         "between two vans": np.array([_beside(d) == ["van", "van"] for d in draws]),
-        "nobody beside": np.array([_beside(d) == [] for d in draws]),
+        "no neighbours": np.array([_beside(d) == [] for d in draws]),
         "wet road": np.array([d.wetness > 50.0 for d in draws]),
     }
     lines = [f"stands well: {name:18s} {good[chosen].sum():4d} of {chosen.sum()}" for name, chosen in groups.items()]
@@ -214,23 +214,23 @@ def table(draws: Sequence[Draw], run: Run) -> str:
 
 
 def _beside(d: Draw) -> list[str]:
-    """Who stands in the bays next to ego's."""
+    """The vehicles in the bays next to ego's."""
     return [d.kinds[k] for k in (d.bay - 1, d.bay + 1) if 0 <= k < BAYS and d.kinds[k]]
 
 
 def limits() -> str:
-    """The shortest bays."""
+    """The shortest bays, as text."""
     lines = ["shortest bay [m]                      one move   three moves"]
     for kinds in (("", ""), ("car", "car"), ("van", "van")):
         for at_line in (False, True) if kinds[0] else (False,):
-            who = f"{kinds[0]}s beside, {'at the lines' if at_line else 'midway'}" if kinds[0] else "nobody beside"
+            who = f"{kinds[0]}s beside, {'at the lines' if at_line else 'midway'}" if kinds[0] else "no neighbours"
             lines.append(f"  {who:34s}  {shortest(kinds, at_line, 0):6.2f}   {shortest(kinds, at_line, 2):6.2f}")
     return "\n".join(lines)
 
 
 # ------------------------------------------------------------------------------------------------------ what is drawn
 def flush(length: float, kind: str, bay: int = 2) -> Draw:
-    """A bay with somebody of a kind on either side, each as near as its own bay lets it."""
+    """A bay with a vehicle of a kind on either side, each as near as its own bay allows."""
     kinds, along = [""] * BAYS, [0.0] * BAYS
     for side in (-1, 1):
         kinds[bay + side] = kind
@@ -248,7 +248,7 @@ SHOWN = {
 
 
 def paint(colour: Colour) -> tuple[float, float, float]:
-    """For matplotlib."""
+    """A colour as matplotlib takes it."""
     return tuple(v / 255 for v in colour)  # type: ignore[return-value]
 
 
@@ -260,7 +260,7 @@ def outline(pose: np.ndarray) -> np.ndarray:
 
 
 def draw_one(axes: Axes, title: str, task: Draw, run: Run, w: int) -> None:
-    """One street from above: the bay, who stands about, the plan and where ego was."""
+    """Draw one street from above: the bay, the parked vehicles, the plan and where ego was."""
     window = Viewport((task.middle(task.bay) + 1.8, -2.9), 21.0, 1050, 430)
     ground = background(run.backend.maps.maps[int(run.backend.world.map[w])], window)
     for box in boxes_of(run.backend.world, w):
@@ -291,7 +291,7 @@ def draw_one(axes: Axes, title: str, task: Draw, run: Run, w: int) -> None:
 
 
 def draw_plan(axes: Axes, line: np.ndarray) -> None:
-    """The line of `sampled` in the colours of its gears, and a number wherever ego stands on it."""
+    """Draw the line of `sampled` in the colours of its gears, and a number where ego stands on it."""
     edges = [0, *(np.flatnonzero(np.diff(line[:, 4])) + 1), len(line)]
     for a, b in pairwise(edges):
         axes.plot(line[a:b, 0], line[a:b, 1], color="white", lw=4.2, zorder=5)
@@ -308,7 +308,7 @@ def draw_plan(axes: Axes, line: np.ndarray) -> None:
 
 
 def picture() -> np.ndarray:
-    """Those of SHOWN, one below the other: (H, W, 3) uint8."""
+    """The pictures of SHOWN, one below the other: (H, W, 3) uint8."""
     tasks = list(SHOWN.values())
     run = park(tasks)
     style = {

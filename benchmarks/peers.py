@@ -1,12 +1,12 @@
-"""How fast other people's driving worlds are on this machine, beside ours: one run, medians, ratios.
+"""Compares the speed of other driving simulators with this one on this machine: one run, medians, ratios.
 
     python benchmarks/peers.py --seconds 5
 
-HighwayEnv, MetaDrive and Gymnasium's CarRacing are measured when they can be imported (`pip install highway-env
-metadrive-simulator "gymnasium[box2d]"`); none is a dependency, and what is missing or does not start is said so.  Every
-world runs in a process of its own, one thread, with a fixed action, reset when an episode ends; resets count.  Steps
-last differently long, so what is compared is simulated seconds a second.  No two of these worlds do the same work: the
-physics, the traffic and the pictures differ, and the column "what" says how.
+HighwayEnv, MetaDrive and Gymnasium's CarRacing are measured if they can be imported (`pip install highway-env
+metadrive-simulator "gymnasium[box2d]"`); none is a dependency, and the table names those that are missing or do not
+start. Every world runs in a process of its own, one thread, with a fixed action, reset when an episode ends; resets
+count. The duration of a step differs, so simulated seconds per second are compared. No two of these worlds do the same
+work: the physics, the traffic and the pictures differ, and the last column says how.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class World:
-    """One contestant.
+    """One simulator to measure.
 
     Args:
         name, what: for the table.
-        picture: whether every step makes one; state-only worlds are compared with each other.
+        picture: whether every step renders one; state-only worlds are compared with each other.
         seconds: simulated by one step [s]; worlds: that one call steps.
         make: returns a function that steps once.
     """
@@ -116,13 +116,13 @@ def ours_states(worlds: int) -> Callable[[], object]:
     """State-only worlds with 16 other vehicles that follow each other, on one thread."""
     import numpy as np
 
-    from dagger.bench.measurements import OTHERS, crowded
+    from dagger.bench.measurements import OTHERS, busy_episode
     from sim.datatypes.action import Action
     from sim.datatypes.simulation import Simulation
     from sim.world.embedded import EmbeddedWorld
 
     backend = EmbeddedWorld(worlds, None, Simulation(actors=OTHERS + 1))
-    episodes = [crowded(w) for w in range(worlds)]
+    episodes = [busy_episode(w) for w in range(worlds)]
     backend.reset(episodes)
     still, ticks = Action(np.zeros(worlds, np.float32), np.full(worlds, -1.0, np.float32)), [0]
 
@@ -149,7 +149,7 @@ WORLDS = (
 
 
 def measure(world: World, seconds: float) -> dict[str, Any]:
-    """Steps a second of one world (all of a batch count), median of REPEATS."""
+    """Steps per second of one world (all worlds of a batch count), median of REPEATS."""
     once = world.make()
     for _ in range(5):
         once()
@@ -164,7 +164,7 @@ def measure(world: World, seconds: float) -> dict[str, Any]:
 
 
 def in_process_of_its_own(number: int, seconds: float) -> dict[str, Any]:
-    """What `measure` finds in a fresh interpreter, or {"error": its last line}."""
+    """The result of `measure` in a fresh interpreter, or {"error": its last line}."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     quiet = {"SDL_VIDEODRIVER": "dummy", "PYTHONPATH": os.pathsep.join([str(HERE.parent.parent), *sys.path[1:]])}
     done = subprocess.run(

@@ -1,9 +1,9 @@
-"""Redraws docs/images/twins.png and weathers.png: twins in a film strip, and weathers beside what the learner sees.
+"""Redraws docs/images/twins.png and weathers.png: a pair of twins, and weathers beside the learner's view.
 
     python benchmarks/pictures.py
     python benchmarks/pictures.py --out /folder/for/a/look
 
-Both are drawn from the rain-turn scenario by the camera kernel; the same code draws the same pixels.
+Both are rendered from the rain-turn scenario; the same code draws the same pixels.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ WEATHERS: dict[str, dict[str, float]] = {
 
 # ----------------------------------------------------------------------------------------------------- the twins
 def twins(scenario: Scenario) -> np.ndarray:
-    """The expert in one world, dry and in rain: frames by the way and the way itself from above, a row each."""
+    """The expert in one world, dry and in rain: frames along the route and the path from above, a row each."""
     names = scenario.proposition_names
     cell = tuple(name == "oncoming" for name in names)
     dry = sample(scenario, TWINS_SEED, "every", cell)
@@ -87,7 +87,7 @@ def twins(scenario: Scenario) -> np.ndarray:
 
 
 def _at(seen: Sequence[World], backend: EmbeddedWorld, w: int, place: float) -> World:
-    """The first of the worlds in which ego has come so far on the way that it takes."""
+    """The first of the worlds in which ego has come `place` [m] along the route that it takes."""
     bank, shown_decision = backend.maps.arrays, int(backend.world.shown_decision[w])
     for world in seen:
         for r, q in enumerate(world.route[w]):
@@ -102,7 +102,7 @@ def _row(world: World, w: int) -> World:
 
 
 def _above(backend: EmbeddedWorld, seen: Sequence[World], w: int, episode: Episode, ticks: int) -> np.ndarray:
-    """The way that ego went, and the vehicles where the second frame was taken."""
+    """The path that ego took, and the vehicles at the time of the second frame."""
     shown = _at(seen, backend, w, PLACES[1])
     path = np.array([[world.x[w, 0], world.y[w, 0]] for world in seen[:ticks]])
     window = viewport_of(backend.maps.arrays, seen[0], w, episode, (FRAME.height, FRAME.height))

@@ -1,9 +1,9 @@
-"""Draws the places of decision beyond the single junction: what each offers from where ego starts, arm by arm.
+"""Draws the places of decision beyond the single junction, with the routes that each offers to ego.
 
     python benchmarks/places.py
     python benchmarks/places.py --out /folder/for/a/look
 
-Grounds are what `sim.road.map.compiler` compiles, lines are the routes of `sim.road.graph.decision_points`.
+Grounds are compiled by `sim.road.map.compiler`; lines are the routes of `sim.road.graph.decision_points`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ GREY: Colour = (96, 102, 112)
 
 @dataclass(frozen=True)
 class Shot:
-    """A place, the words beside its name, and how much of the world is shown.
+    """A place, its caption, and the part of the world that is shown.
 
     Args:
         span, tall: of the picture [m]; up: the yaw that points to the top of the page [rad].
@@ -58,19 +58,21 @@ SHOTS = (
     Shot("exits", MapSpec("exits", (("arm", 25.0), ("exits", 4), ("shift", 8.0), ("side", 30.0), ("spacing", 35.0))),
          "south", "side roads on the right; black: here the place begins, coloured: here it is decided", 186.0, 60.0,
          math.pi, (12.0, 0.0)),
-    Shot("legs", MapSpec("two_turns", (("arm", 25.0), ("leg", 35.0), ("side", 30.0))),
+    Shot("motorway_exit", MapSpec("motorway_exit", (("arm", 70.0), ("deceleration", 50.0))),
+         "west", "a deceleration lane that leaves as a ramp", 200.0, 48.0, shift=(0.0, -9.0)),
+    Shot("two_turns", MapSpec("two_turns", (("arm", 25.0), ("leg", 35.0), ("side", 30.0))),
          "south", "two turns, one after the other; decided is who is past the second", 160.0, 92.0),
-    Shot("passage", MapSpec("narrow_passage", (("arm", 40.0),)),
+    Shot("narrow_passage", MapSpec("narrow_passage", (("arm", 40.0),)),
          "west", "one car at a time, in the middle of the gap", 116.0, 26.0, shift=(0.0, -1.0)),
-    Shot("bays", MapSpec("parking_bays", (("arm", 25.0), ("longest", 7.5), ("seed", 3), ("shortest", 4.5))),
+    Shot("parking_bays", MapSpec("parking_bays", (("arm", 25.0), ("longest", 7.5), ("seed", 3), ("shortest", 4.5))),
          "west", "the stretch with bays to park in; they are counted as ego comes by", 92.0, 22.0, shift=(0.0, -1.0)),
-    Shot("street", MapSpec("crosswalk", (("arm", 40.0),)),
+    Shot("crosswalk", MapSpec("crosswalk", (("arm", 40.0),)),
          "west", "the crosswalk, or else the middle, of a straight street", 92.0, 22.0, shift=(0.0, 0.0)),
 )  # fmt: skip
 
 
 def draw(shot: Shot) -> np.ndarray:
-    """One place (H, W, 3), its name and words above it."""
+    """The picture of one place (H, W, 3), with its name and caption above it."""
     road_map, place = load_map(MapSpec(shot.spec.generate, shot.spec.parameters, kind=shot.kind))
     middle = (place.centre[0] + shot.shift[0], place.centre[1] + shot.shift[1])
     window = Viewport(middle, shot.span, WIDE, round(WIDE * shot.tall / shot.span), shot.up)
@@ -78,11 +80,11 @@ def draw(shot: Shot) -> np.ndarray:
     base = cv2.addWeighted(base, 0.62, np.full_like(base, (238, 238, 233)), 0.38, 0.0)
     large = window.larger(SHARPNESS)
     texts: list[tuple[str, tuple[float, float], Colour]] = []
-    if shot.kind == "bays":
+    if shot.kind == "parking_bays":
         _bays(base, road_map, large, texts, window)
     # strands from right to left as the routes leave the lane, so that none crosses another
     routes = sorted(place.routes_from(shot.arm), key=lambda r: (r.decision == DECISION["straight"], r.decision))
-    if shot.kind == "legs":
+    if shot.kind == "two_turns":
         routes.reverse()
     for k, route in enumerate(routes):
         _route(base, route, (k - 0.5 * (len(routes) - 1)) * APART, COLOURS[k % len(COLOURS)], large)
@@ -96,7 +98,7 @@ def draw(shot: Shot) -> np.ndarray:
 
 
 def _route(picture: np.ndarray, route: Route, aside: float, colour: Colour, window: Viewport) -> None:
-    """A route as a strand beside the others, with an arrow at its end and a bar where it has been decided."""
+    """Draw a route as a strand beside the others, with an arrow at its end and a bar where it is decided."""
     points = route.path.points[: round((min(route.junction_out + 9.0, route.path.length)) / 0.5) + 1].astype(float)
     strand = points[:, :2] + aside * np.column_stack([-np.sin(points[:, 2]), np.cos(points[:, 2])])
     _stroke(picture, window.pixels(strand), colour, 1.9 * SHARPNESS)
@@ -111,7 +113,7 @@ def _route(picture: np.ndarray, route: Route, aside: float, colour: Colour, wind
 def _bar(
     picture: np.ndarray, x: float, y: float, yaw: float, half: float, colour: Colour, window: Viewport
 ) -> None:  # fmt: skip
-    """A bar across a lane."""
+    """Draw a bar across a lane."""
     left = np.array([-math.sin(yaw), math.cos(yaw)]) * half
     _stroke(picture, window.pixels(np.array([x, y]) + np.array([left, -left])), colour, 2.6 * SHARPNESS)
 
@@ -125,7 +127,7 @@ def _bays(
     picture: np.ndarray, road_map: RoadMap, large: Viewport, texts: list[tuple[str, tuple[float, float], Colour]],
     window: Viewport,
 ) -> None:  # fmt: skip
-    """The outline and the number of every bay."""
+    """Draw the outline and the number of every bay."""
     for k, (x, y, yaw, length, width) in enumerate(bays_of(road_map), 1):
         ahead, left = np.array([math.cos(yaw), math.sin(yaw)]), np.array([-math.sin(yaw), math.cos(yaw)])
         corners = [(x, y) + 0.5 * (a * length * ahead + b * width * left)
@@ -142,7 +144,7 @@ def _at(route: Route, s: float, window: Viewport) -> tuple[float, float]:
 
 
 def _beside(place: Junction, name: str, window: Viewport) -> tuple[float, float]:
-    """Where an arm's name is put: to the right of its inbound lane, off the road."""
+    """The place of an arm's name: to the right of its inbound lane, off the road."""
     arm = place.arms[name]
     away = 23.0 if len(name) > len("south") or name.startswith("exit") else 14.0
     x, y, yaw = pose_at(arm.inbound, max(arm.inbound.length - away, 0.0))
@@ -152,7 +154,7 @@ def _beside(place: Junction, name: str, window: Viewport) -> tuple[float, float]
 
 
 def _labelled(page: np.ndarray, texts: list[tuple[str, tuple[float, float], Colour]]) -> np.ndarray:
-    """Words on white plates, kept within the page."""
+    """The page with words on white plates, which stay within it."""
     made = []
     for words, (x, y), colour in texts:
         wide = text_width(words, 12, True) + 10
@@ -176,7 +178,7 @@ def _head(picture: np.ndarray, shot: Shot) -> np.ndarray:
 
 
 def main() -> None:
-    """Draw them below each other."""
+    """Draw all places, one below the other."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=FOLDER, help="the folder that the picture is written to")
     options = parser.parse_args()

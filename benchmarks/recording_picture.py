@@ -1,7 +1,9 @@
-"""A moment of a recording as a film has it: `python benchmarks/recording_picture.py` writes docs/images/recording.jpg.
+"""Draws docs/images/recording.jpg: a frame of the video that `dagger film recording` makes of a recording.
 
-A client of `dagger serve` lets a Traffic Manager drive four cars, draws their boxes, their speeds, the way ahead of its
-own and names of places, and records that; the picture is of the film that `dagger film recording` makes of it.
+    python benchmarks/recording_picture.py
+
+A client of `dagger serve` lets a Traffic Manager drive four cars, draws their boxes, their speeds, the lane ahead of
+its own car and names of places, and records that.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ from sim.carla.server.replay import Replay, actors_of, followed
 
 SHOWN = Path(__file__).parent.parent / "docs" / "images" / "recording.jpg"
 NAME = "recording_picture.log"
-TICKS = 142  # of the film; the last one is shown
+TICKS = 142  # of the recording; the last one is shown
 QUALITY = 88
 
 
 def record(client: Any, world: Any) -> Path:
-    """Drive and draw for TICKS; where the recording is."""
+    """Drive and draw for TICKS; returns the path of the recording."""
     import carla
 
     library, points, town = world.get_blueprint_library(), world.get_map().get_spawn_points(), world.get_map()
@@ -56,7 +58,7 @@ def record(client: Any, world: Any) -> Path:
 
 
 def draw(pen: Any, cars: list[Any], town: Any) -> None:
-    """Boxes, speeds, and the way ahead of the first car; for a tick."""
+    """Draw boxes, speeds, and the lane ahead of the first car, for one tick."""
     import carla
 
     for car in cars:
@@ -75,7 +77,7 @@ def draw(pen: Any, cars: list[Any], town: Any) -> None:
 
 
 def main() -> None:
-    """Record, film, and write the last picture."""
+    """Record, render the video, and write its last frame."""
     with Server() as server:
         path = record(*connect_load(server.port))
     shot = Shot(f"{path.name} · grid_town", followed(actors_of(lines_of(path))))

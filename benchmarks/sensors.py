@@ -37,7 +37,7 @@ from sim.viz.top_down import FAINT, INK, PAPER, Text, write
 from sim.world.embedded import EmbeddedWorld
 
 PLACE = Episode(
-    "gallery", 3, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=13.0, speed=6.0,
+    "gallery", 3, MapSpec("crossroads", (("arm", 60.0),), kind="crossroads"), distance=13.0, speed=6.0,
     weather=Weather(cloudiness=35.0, sun_altitude_angle=38.0, sun_azimuth_angle=-60.0),
     actors=(
         ActorSpec("oncoming", "car", 0xB03028, "north", "inbound", distance=4.0),
@@ -60,7 +60,7 @@ TIMED: dict[str, Sensor] = {
     "lidar 32 x 720": Lidar(rays=720, channels=32), "imu": Imu(), "gnss": Gnss(), "speedometer": Speedometer(),
 }  # fmt: skip
 MASK_COLOURS = ((176, 180, 186), (255, 255, 255), (222, 205, 160), (240, 84, 48), (31, 111, 178))  # by MASKS
-NEAR, WIDE = 1.5, 120.0  # ends of the depth picture's scale [m]
+NEAR, WIDE = 1.5, 120.0  # limits of the depth picture's scale [m]
 EDGE, HEAD = 14, 58  # around a page, and its words on top [px]
 
 
@@ -86,7 +86,7 @@ def speeds() -> None:
 
 # ------------------------------------------------------------------------------------------------------ pictures
 def page(title: str, words: str, body: np.ndarray, foot: int = 0) -> tuple[np.ndarray, list[Text]]:
-    """A sheet with a heading over `body` (H, W, 3) and `foot` rows of room beneath, and what is to be written."""
+    """A sheet with a heading over `body` (H, W, 3) and `foot` rows of room below it, and its texts."""
     high, wide = body.shape[:2]
     sheet = np.full((HEAD + high + EDGE + foot, wide + 2 * EDGE, 3), PAPER, np.uint8)
     sheet[HEAD : HEAD + high, EDGE : EDGE + wide] = body
@@ -94,13 +94,13 @@ def page(title: str, words: str, body: np.ndarray, foot: int = 0) -> tuple[np.nd
 
 
 def swatch(sheet: np.ndarray, x: int, y: int, colour: np.ndarray | tuple[int, ...]) -> None:
-    """A small filled square with an edge."""
+    """Draw a small filled square with an edge."""
     sheet[y - 11 : y + 1, x : x + 12] = INK
     sheet[y - 10 : y, x + 1 : x + 11] = colour
 
 
 def picture_of(camera: Camera, title: str) -> Callable[[EmbeddedWorld], np.ndarray]:
-    """A sheet with what a camera sees."""
+    """A function that draws a sheet with a camera's picture."""
 
     def draw(backend: EmbeddedWorld) -> np.ndarray:
         size = f"{camera.width} × {camera.height}, {camera.fov:g}° wide, {camera.up:g} m up"
@@ -111,7 +111,7 @@ def picture_of(camera: Camera, title: str) -> Callable[[EmbeddedWorld], np.ndarr
 
 
 def depth_sheet(backend: EmbeddedWorld) -> np.ndarray:
-    """Metres as colours, with their scale."""
+    """A sheet with depth as colours, and their scale."""
     depth = Depth(LARGE).sense(backend.maps, backend.world, 1)[0, ..., 0]
 
     def colours(metres: np.ndarray) -> np.ndarray:
@@ -134,7 +134,7 @@ def depth_sheet(backend: EmbeddedWorld) -> np.ndarray:
 
 
 def semantic_sheet(backend: EmbeddedWorld) -> np.ndarray:
-    """Tags in CARLA's colours, with the tags that are there."""
+    """A sheet with tags in CARLA's colours, and the tags that occur."""
     tags = Semantic(LARGE).sense(backend.maps, backend.world, 1)[0, ..., 0]
     words = "kind: semantic; CARLA 0.9.16's numbers and CityScapes colours"
     sheet, texts = page("semantic, ahead", words, PALETTE[tags], 48)
@@ -146,7 +146,7 @@ def semantic_sheet(backend: EmbeddedWorld) -> np.ndarray:
 
 
 def birdseye_sheet(backend: EmbeddedWorld) -> np.ndarray:
-    """The masks laid over each other, and each alone."""
+    """A sheet with the masks on top of each other, and each alone."""
     masks = VIEW.sense(backend.maps, backend.world, 1)[0] > 0
     colours = np.full((VIEW.height, VIEW.width, 3), (214, 226, 205), np.uint8)
     order = [MASKS.index(name) for name in ("drivable", "junction", "marking", "actors", "ego")]
@@ -170,7 +170,7 @@ def birdseye_sheet(backend: EmbeddedWorld) -> np.ndarray:
 
 
 def lidar_sheet(backend: EmbeddedWorld) -> np.ndarray:
-    """Every return from above, in its tag's colour."""
+    """A sheet with every lidar return from above, in its tag's colour."""
     found = SCANNER.sense(backend.maps, backend.world, 1)[0]
     elevation = elevations(SCANNER.channels, SCANNER.lower, SCANNER.upper)[:, None]
     flat = found[..., 0] * np.cos(elevation)

@@ -1,4 +1,4 @@
-"""What the scripts that draw pictures for docs/ share: where they go, and how they are written."""
+"""Shared by the scripts that draw pictures for docs/: the output folder and the PNG writer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent.parent / "docs" / "images"
 
 
 def save(picture: np.ndarray, path: Path, mask: int = 0xFC) -> None:
-    """Write a PNG and say how large it is.
+    """Write a PNG and print its size.
 
     Args:
         picture: (H, W, 3) uint8.
@@ -25,7 +25,7 @@ def save(picture: np.ndarray, path: Path, mask: int = 0xFC) -> None:
 
 
 def draw_all(pictures: Mapping[str, Callable[[], np.ndarray]], about: str, mask: int = 0xFC) -> None:
-    """The whole command line of a script that only draws: every picture into `--out`.
+    """The command line of a script that only draws: write every picture into `--out`.
 
     Args:
         pictures: file name -> what draws it; about: the script's docstring; mask: see `save`.

@@ -3,7 +3,7 @@
     python benchmarks/signs.py
     python benchmarks/signs.py --out /folder/for/a/look --measure
 
-Every view is that of a camera with 256 x 144 pixels and 60 degrees, if nothing else is said; boards stand 3.8 m to the
+Every view is that of a camera with 256 x 144 pixels and 60 degrees, unless stated otherwise; boards stand 3.8 m to the
 right of the lane's middle.
 """
 
@@ -32,7 +32,7 @@ FRONT = Camera(width=256, height=144, fov=60.0)
 EYE = Camera()
 BOARD = SignSpec("board", text="DETOUR IF WET", colour="orange", distance=12.0)
 DISTANCES = (5.0, 10.0, 15.0, 25.0)  # [m] from the camera to the board, along the road
-# Thirteen characters each: what differs is what they say.
+# Thirteen characters each, so that only the wording differs.
 TEXTS = ("DETOUR IF WET", "DETOUR IF DRY", "RETURN IF WET", "SCHOOL IS OFF", "BRIDGE IS OUT", "WATCH FOR ICE",
          "ROAD WORK END", "DETOUR AT SIX")  # fmt: skip
 DAY, NIGHT = Weather(), Weather(sun_altitude_angle=-20.0)
@@ -76,7 +76,7 @@ def corners(sign: SignSpec, away: float, camera: Camera = FRONT) -> np.ndarray:
 
 def told(picture: np.ndarray, sign: SignSpec, away: float, texts: Sequence[str] = TEXTS,
          camera: Camera = FRONT) -> dict[str, float]:  # fmt: skip
-    """How well a picture of a board goes with each text: the correlation with the text, newly painted and seen alike.
+    """The correlation of a board's picture with each text, newly painted and warped to the same view.
 
     The seen text is warped by OpenCV at eight times the size and averaged down: it shares nothing with the camera.
     """
@@ -102,7 +102,7 @@ def told(picture: np.ndarray, sign: SignSpec, away: float, texts: Sequence[str] 
 
 
 def share_told(away: float, camera: Camera, weather: Weather, wear: float = 0.5, seeds: int = 3) -> float:
-    """The share of boards (texts x fonts x seeds, black on orange) whose own text goes best with their picture."""
+    """The share of boards (texts x fonts x seeds, black on orange) whose own text correlates best with the picture."""
     right = []
     for font in FONTS:
         for text in TEXTS:
@@ -133,7 +133,7 @@ def _page(title: str, note: str, columns: Sequence[str], rows: Sequence[tuple[st
 
 
 def _turned(away: float) -> Camera:
-    """The front camera, turned towards a board that would be beside the picture."""
+    """The front camera, turned towards a board that would be outside the picture."""
     return replace(FRONT, yaw=-24.0) if away < 8.0 else FRONT
 
 
@@ -197,7 +197,7 @@ def kinds() -> np.ndarray:
 
 # ------------------------------------------------------------------------------------------------------ measurement
 def costs(camera: Camera, counts: Sequence[int] = (0, 1, 4), frames: int = 64) -> list[float]:
-    """Time of a frame with so many boards in view [us], one thread, least of twenty, taken in turn."""
+    """Time of a frame with so many boards in view [us]: one thread, least of twenty, measured in turn."""
     backends = []
     for count in counts:
         signs = tuple(replace(BOARD, name=f"b{i}", distance=14.0 - 2.0 * i, side=3.8 - 2.4 * i) for i in range(count))

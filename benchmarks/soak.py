@@ -1,10 +1,10 @@
-"""Whether a long suite grows: `dagger suite` over ten thousand episodes in one process, and its memory on the way.
+"""Soak test of `dagger suite`: does its memory grow over ten thousand episodes in one process?
 
     python benchmarks/soak.py
     python benchmarks/soak.py --episodes 2000 --driver runs/rain-turn-0
 
-Prints the resident memory after the first 500 episodes and after all of them; less than 5 % between the two is aimed
-at. The second figure holds the tally of all rows too.
+Prints the resident memory after the first 500 episodes and after all of them; the target is less than 5 % between the
+two. The second figure includes the summary of all rows.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ FIRST, MOST_GROWTH = 500, 0.05
 
 
 def resident() -> float:
-    """Memory of this process that is in RAM now [MB]; what /proc says, which Linux has."""
+    """Resident memory of this process [MB], from /proc, which Linux has."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def drive(scenario: str, driver: str, episodes: int, folder: Path) -> float:
-    """Bring a suite to so many episodes; returns the seconds that it took."""
+    """Run a suite up to so many episodes; returns the seconds that it took."""
     began = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         status = cli.main(["suite", scenario, "--driver", driver, "--seeds", str(episodes), "--out", str(folder)])

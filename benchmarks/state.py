@@ -1,4 +1,4 @@
-"""Draws what the privileged state says of who can be seen: docs/images/state-seen.png.
+"""Draws docs/images/state-seen.png: which actors are visible and which occluded, in the ground truth.
 
 python benchmarks/state.py
 """
@@ -27,7 +27,7 @@ PUSH = Action(np.zeros(1, np.float32), np.zeros(1, np.float32))
 
 
 def drawn() -> np.ndarray:
-    """Somebody behind a van, as the state tells it: from above, and in ego's picture."""
+    """A pedestrian occluded by a van, in the ground truth: from above, and in ego's picture."""
     actors = (
         ActorSpec("child", "walker", 0xD82C3C, distance=9.0, side=3.9, script=Script(((0.0, 8.0),), 2.2, within=21.0)),
         ActorSpec("van", "van", 0xE4E4E0, distance=14.5, side=2.9),

@@ -4,8 +4,8 @@
     python benchmarks/traffic.py --out /folder/for/a/look --seeds 0
     python benchmarks/traffic.py --seeds 4 --minutes 10 --only grid_town Town02
 
-The table is of worlds without ego, stepped by the kernel that moves everybody else. Worlds with a file of
-$HOMUNCULUS_MAPS are left out where that is not there.
+The table is of worlds without ego, stepped by the traffic kernel. Maps of $HOMUNCULUS_MAPS are left out if their file
+is missing.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from sim.world.embedded import EmbeddedWorld, empty_world
 from sim.world.rollout import rollout
 
 TICK = np.float32(0.1)
-EVERY = 5  # ticks between two looks for collisions
+EVERY = 5  # ticks between two checks for collisions
 GAP, EDGE = 6, 14  # between pictures, around the page [px]
 EYE = Camera(width=256, height=144, fov=84.0)
 MORNING = Weather(cloudiness=25.0, sun_altitude_angle=38.0, sun_azimuth_angle=150.0)
@@ -59,14 +59,14 @@ COLOURS = {
     "walker": (245, 178, 20),
 }  # fmt: skip
 NAMES = {"car": "cars", "van": "vans", "truck": "trucks", "bicycle": "cyclists", "walker": "walkers"}
-# Map -> who is there.
+# Map -> its traffic.
 PEOPLED = {
     "crossroads": TrafficSpec(vehicles=8, walkers=6),
     "crossroads_lights": TrafficSpec(vehicles=8, walkers=6),
     "crossroads_stop": TrafficSpec(vehicles=8, walkers=6),
     "t_junction": TrafficSpec(vehicles=6, walkers=6),
     "roundabout": TrafficSpec(vehicles=10, walkers=8),
-    "merge": TrafficSpec(vehicles=12),
+    "motorway_merge": TrafficSpec(vehicles=12),
     "crosswalk": TrafficSpec(vehicles=4, walkers=8),
     "parking_bays": TrafficSpec(vehicles=4, walkers=4, parked=3),
     "grid_town": TrafficSpec(vehicles=40, walkers=30),
@@ -77,39 +77,39 @@ PEOPLED = {
 
 # ---------------------------------------------------------------------------------------------------- without an ego
 class Town:
-    """`seeds` worlds of one map with traffic and without ego, stepped by the kernel alone.
+    """`seeds` worlds of one map with traffic and without ego, stepped by the traffic kernel alone.
 
     Raises:
-        FileNotFoundError: where the map is neither generated nor in $HOMUNCULUS_MAPS.
-        ValueError: where the traffic finds no room.
+        FileNotFoundError: if the map is neither generated nor in $HOMUNCULUS_MAPS.
+        ValueError: if there is no room for the traffic.
     """
 
     def __init__(self, name: str, spec: TrafficSpec, seeds: int) -> None:
         file = Path(os.environ.get("HOMUNCULUS_MAPS", ""), f"{name}.xodr")
         self.map = compiled(GENERATORS[name]() if name in GENERATORS else file.read_text("utf-8"), name)
-        self.world, self.crowd = empty_world(seeds, 1 + spec.slots), empty_traffic(seeds, 1 + spec.slots)
+        self.world, self.traffic = empty_world(seeds, 1 + spec.slots), empty_traffic(seeds, 1 + spec.slots)
         bank = MapBatch()
         bank.link_lanes(self.map)
         self.bank, self.roads = bank.arrays, bank.roads
         world = self.world
         world.outcome[:], world.path[:], world.route[:] = OUTCOME["running"], -1, -1
-        world.x[:, 0] = 1e5  # ego is nowhere
+        world.x[:, 0] = 1e5  # ego is far from the map
         world.seed[:] = np.arange(seeds)
         world.clock[:] = 0 if spec.lights else -1
         for w in range(seeds):
-            spawn_traffic(world, self.crowd, w, 1, spec, self.map, self.roads)
+            spawn_traffic(world, self.traffic, w, 1, spec, self.map, self.roads)
 
     def step(self) -> None:
         """One tick."""
         world = self.world
         bank = self.bank
-        advance(world, self.crowd, self.roads, bank.points, bank.path_start, bank.junction_in, TICK, 0, len(world.x))
+        advance(world, self.traffic, self.roads, bank.points, bank.path_start, bank.junction_in, TICK, 0, len(world.x))
         world.tick[:] += 1
         world.clock[world.clock >= 0] += round(float(TICK) * 1000)
 
     def touching(self, w: int) -> set[tuple[int, int]]:
-        """Pairs of slots whose boxes overlap, but for two walkers: they pass each other on the pavement."""
-        world, walks = self.world, self.crowd.driver[w, :, MODE] == WALKER
+        """Pairs of slots whose boxes overlap, except two pedestrians: they pass each other on the sidewalk."""
+        world, walks = self.world, self.traffic.driver[w, :, MODE] == WALKER
         cos, sin = np.cos(world.yaw[w]), np.sin(world.yaw[w])
         middle = world.length[w] / 2 - world.overhang[w]
         x, y = world.x[w] + middle * cos, world.y[w] + middle * sin
@@ -128,7 +128,7 @@ class Town:
 
 @dataclass(frozen=True)
 class Flow:
-    """What traffic came to: mean speed of the drivers [m/s], longest that one stood [s], collisions, cost of a tick."""
+    """Measured traffic: mean speed of the drivers [m/s], longest standstill of one [s], collisions, cost of a tick."""
 
     speed: float
     wait: float
@@ -137,9 +137,9 @@ class Flow:
 
 
 def measured(name: str, spec: TrafficSpec, seeds: int, minutes: float) -> Flow:
-    """Let a map's traffic go on for some minutes in each of `seeds` worlds."""
+    """Simulate the traffic of a map for some minutes in each of `seeds` worlds."""
     town = Town(name, spec, seeds)
-    drivers = town.crowd.driver[..., MODE] == DRIVER
+    drivers = town.traffic.driver[..., MODE] == DRIVER
     stood, worst, total, hits, spent = np.zeros(drivers.shape, int), 0, 0.0, 0, 0.0
     before: list[set[tuple[int, int]]] = [town.touching(w) for w in range(seeds)]
     ticks = round(minutes * 60 / float(TICK))
@@ -178,14 +178,14 @@ def table(names: list[str], seeds: int, minutes: float) -> None:
 
 # ------------------------------------------------------------------------------------------------------- from above
 SIDE, SPAN = 430, 140.0  # of a picture from above: [px], [m]
-LARGER = 1.5  # than life are the marks of road users
+LARGER = 1.5  # scale of the marks of road users
 MOMENTS = (1.0, 5.0, 9.0)  # [s] after the start
 TRAIL = 4.0  # [s] that a trail goes back
-PALE = 0.42  # how much of the ground's colour gives way to paper's
+PALE = 0.42  # share of the paper's colour in the ground
 
 
 def trails(history: list[World]) -> list[Line]:
-    """Where everybody went lately; who left the map and came in again elsewhere begins a new one."""
+    """The recent paths of all road users; one that left the map and entered it elsewhere begins a new path."""
     found, last = [], history[-1]
     for i in np.flatnonzero(last.kind[0]):
         points = np.array([(box.x, box.y) for box in (box_of(world, i) for world in history)])
@@ -197,7 +197,7 @@ def trails(history: list[World]) -> list[Line]:
 
 
 def box_of(world: World, i: int) -> Box:
-    """Slot i in the colour of its kind, and LARGER than life."""
+    """The mark of slot i, in the colour of its kind and scaled by LARGER."""
     kind, yaw = KINDS[world.kind[0, i]], float(world.yaw[0, i])
     length, width = float(world.length[0, i]), float(world.width[0, i])
     ahead = length / 2 - float(world.overhang[0, i])
@@ -207,7 +207,7 @@ def box_of(world: World, i: int) -> Box:
 
 
 def town(seed: int = 60) -> np.ndarray:
-    """Three moments of one episode of busy-turn from above, with the last seconds of everybody's way."""
+    """Three moments of one episode of busy-turn from above, with the paths of the last seconds."""
     scenario = load_scenario("busy-turn")
     episode = sample(scenario, seed, "every", (False, False, True))
     backend = EmbeddedWorld(1, EYE, slots_needed(scenario))
@@ -232,7 +232,7 @@ def town(seed: int = 60) -> np.ndarray:
 
 
 def in_rows(title: str, note: str, pictures: list[tuple[str, np.ndarray]], columns: int) -> np.ndarray:
-    """Pictures of one size in rows, the words of each above it."""
+    """Pictures of one size in rows, each with its caption above it."""
     head, label = 40, 24
     high, wide = pictures[0][1].shape[:2]
     rows = -(-len(pictures) // columns)
@@ -247,7 +247,7 @@ def in_rows(title: str, note: str, pictures: list[tuple[str, np.ndarray]], colum
 
 
 def legend(sheet: np.ndarray, met: set[str]) -> np.ndarray:
-    """The sheet with a line below it that says what the marks of all kinds are that are `met`."""
+    """The sheet with a legend below it, of the kinds that are in `met`."""
     tall, scale = 40, 4.0
     foot = np.full((tall * SHARPNESS, sheet.shape[1] * SHARPNESS, 3), PAPER, np.uint8)
     large = Viewport((sheet.shape[1] / 2 / scale, 0.0), sheet.shape[1] / scale, sheet.shape[1], tall).larger(SHARPNESS)
@@ -290,7 +290,7 @@ def best(backend: EmbeddedWorld, ticks: int, score: Callable[[World], float], ac
 
 
 def before_camera(world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Metres ahead of ego and to its left (N,) of everybody, and who is in view."""
+    """Metres ahead of ego and to its left (N,) of every slot, and whether it is in view."""
     dx, dy = world.x[0] - world.x[0, 0], world.y[0] - world.y[0, 0]
     c, s = np.cos(world.yaw[0, 0]), np.sin(world.yaw[0, 0])
     ahead, left = dx * c + dy * s, dy * c - dx * s
@@ -308,7 +308,7 @@ def scene(spec: MapSpec, seed: int, distance: float, speed: float = 0.0, **more:
 def at_red() -> np.ndarray:
     """Ego waits at a red light while others cross."""
     spec = TrafficSpec(vehicles=10, walkers=6, vans=0.3, trucks=0.1)
-    backend = scene(MapSpec("crossroads_lights", kind="x"), 4, 11.0, traffic=spec)
+    backend = scene(MapSpec("crossroads_lights", kind="crossroads"), 4, 11.0, traffic=spec)
 
     def score(world: World) -> float:
         ahead, _, seen = before_camera(world)
@@ -321,7 +321,7 @@ def at_red() -> np.ndarray:
 
 
 def at_crosswalk() -> np.ndarray:
-    """Walkers on a zebra crossing, and a driver who waits for them."""
+    """Pedestrians on a zebra crossing, and a driver that waits for them."""
     people = Town("crosswalk", TrafficSpec(vehicles=4, walkers=14), 1)
     roads, world = people.roads, people.world
     crossing = int(np.flatnonzero(roads.foot_crossing)[0])
@@ -330,9 +330,9 @@ def at_crosswalk() -> np.ndarray:
     world.weather[:] = MORNING.array()
     for _ in range(2400):
         people.step()
-        on = (people.crowd.driver[0, :, MODE] == WALKER) & (
+        on = (people.traffic.driver[0, :, MODE] == WALKER) & (
             np.hypot(world.x[0] - middle[0], world.y[0] - middle[1]) < 2.6)  # fmt: skip
-        cars = people.crowd.driver[0, :, MODE] == DRIVER
+        cars = people.traffic.driver[0, :, MODE] == DRIVER
         ahead, left = world.x[0] - middle[0], world.y[0] - middle[1]
         waits = cars & (np.abs(ahead - 7.0) < 4.0) & (left > 0)
         free = not (cars & (np.abs(ahead + 12.0) < 9.0) & (left < 0)).any()
@@ -346,7 +346,7 @@ def at_crosswalk() -> np.ndarray:
 
 
 def child() -> np.ndarray:
-    """Somebody who has run out from behind a parked van."""
+    """A child that has run out from behind a parked van."""
     actors = (
         ActorSpec("child", "walker", 0xD82C3C, distance=9.0, side=3.6,
                   script=Script(((0.0, 8.0),), 2.2, within=17.0)),
@@ -364,7 +364,7 @@ def child() -> np.ndarray:
 
 
 def cones() -> np.ndarray:
-    """A lane that is closed by cones, and who comes along the other one."""
+    """A lane that is closed by cones, and oncoming traffic in the other one."""
     actors = (
         *(ActorSpec(f"cone {k}", "cone", 0, distance=18.0 - 1.7 * k, side=1.7 - 0.62 * k) for k in range(6)),
         *(ActorSpec(f"cone {k}", "cone", 0, distance=18.0 - 1.7 * k, side=-1.5) for k in range(6, 9)),
@@ -383,7 +383,7 @@ def views() -> np.ndarray:
     """Four situations as ego's camera shows them."""
     shown = {
         "At a red light, while others cross": at_red, "A zebra crossing": at_crosswalk,
-        "A script: somebody runs out from behind a van": child, "Cones close the lane": cones,
+        "A script: a child runs out from behind a van": child, "Cones close the lane": cones,
     }  # fmt: skip
     pictures = [(words, draw().repeat(2, 0).repeat(2, 1)) for words, draw in shown.items()]
     note = f"{EYE.width} × {EYE.height} pixels, {EYE.fov:g}° wide, twice as large"
@@ -398,7 +398,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=FOLDER, help="the folder that the pictures are written to")
     parser.add_argument("--seeds", type=int, default=4, help="worlds of every map in the table; 0 for no table")
-    parser.add_argument("--minutes", type=float, default=10.0, help="that each of them is simulated")
+    parser.add_argument("--minutes", type=float, default=10.0, help="simulated minutes of each world")
     parser.add_argument("--only", nargs="*", default=list(PEOPLED), choices=list(PEOPLED), help="maps of the table")
     options = parser.parse_args()
     for name, draw in PICTURES.items():

@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/reference/weather.md: one place in many weathers, and one episode in which rain sets in.
+"""Draws the pictures of docs/reference/weather.md: one place in many weathers, and an episode that turns rainy.
 
     python benchmarks/weathers.py
     python benchmarks/weathers.py --out /folder/for/a/look
@@ -110,7 +110,7 @@ def _numbers(weather: dict[str, float]) -> str:
 
 
 def _page(title: str, note: str, pictures: list[np.ndarray], told: list[tuple[str, str]]) -> np.ndarray:
-    """Pictures in rows, a heading and its numbers above each."""
+    """Pictures in rows, each with a heading and its numbers above it."""
     head, label = 44, 42
     rows = -(-len(pictures) // COLUMNS)
     tall, wide = head + rows * (label + SHOWN[1] + GAP) - GAP + EDGE, 2 * EDGE + COLUMNS * (SHOWN[0] + GAP) - GAP

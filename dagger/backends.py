@@ -1,4 +1,4 @@
-"""Where a command's worlds run: in this process, or on CARLA servers that `--backend carla --host H --port P` names."""
+"""The backend of a command's worlds: this process, or CARLA servers (`--backend carla --host H --port P`)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dagger.options import UsageError
 from sim.core.errors import did_you_mean, known_names
 
 BACKENDS: tuple[str, ...] = ("embedded", "carla")
-PORT = 2000  # of a CARLA server that nobody has told otherwise
+PORT = 2000  # default RPC port of a CARLA server
 
 
 def check_backend(backend: str, port: tuple[int, ...]) -> None:
-    """Refuse a backend that there is not, and ports that cannot be.
+    """Refuse an unknown backend and invalid ports.
 
     Raises:
         UsageError: naming what is known.
@@ -30,7 +30,7 @@ def check_backend(backend: str, port: tuple[int, ...]) -> None:
 
 
 def chosen_worlds(options: Any) -> AbstractContextManager[Any]:
-    """The block in which worlds run where a command's options say; for options without `backend`, in this process."""
+    """A context in which worlds run on the backend that the options name; without such an option, in this process."""
     if getattr(options, "backend", "embedded") == "embedded":
         return nullcontext()
     from sim.carla.client import CarlaServers
@@ -48,14 +48,14 @@ def _counted(number: int, thing: str) -> str:
 
 
 def named(options: Any) -> dict[str, Any]:
-    """Where worlds run, for a run's manifest; nothing for those in this process."""
+    """The backend as an entry of a run's manifest; empty for the embedded backend."""
     if options.backend == "embedded":
         return {}
     return {"backend": {"name": options.backend, "host": options.host, "port": list(options.port)}}
 
 
-def begun_on(folder: Path) -> dict[str, Any]:
-    """Options that say where the worlds of a run in `folder` ran, as its manifest has them; none of an embedded run."""
+def backend_of_run(folder: Path) -> dict[str, Any]:
+    """The backend options in the manifest of a run folder; empty for the embedded backend."""
     manifest = folder / "manifest.json"
     found = json.loads(manifest.read_text()).get("backend") if manifest.is_file() else None
     return {} if found is None else {"backend": found["name"], "host": found["host"], "port": tuple(found["port"])}

@@ -1,8 +1,8 @@
-"""`dagger`: one console script, a module per command, each imported when it is called.
+"""The `dagger` console script: finds the module of a command, imports it and runs it.
 
-Every command's options are a frozen dataclass (see `dagger.options`). Bad input ends in one sentence on stderr (in
-a rule or a proposition with its line and carets under the word) and exit status 2, an interruption in 130;
-HOMUNCULUS_TRACEBACK=1 shows where a sentence came from.
+Every command's options are a frozen dataclass (see `dagger.options`). Bad input ends with one sentence on stderr (for
+a rule or a proposition with its line and carets under the word) and exit status 2, an interruption with 130;
+HOMUNCULUS_TRACEBACK=1 shows the traceback instead.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-# Before torch: the workers of OpenMP spin while they wait, and where the loader draws on the same cores that costs
-# a factor of ten.
+# Set before torch is imported: OpenMP workers spin while they wait, which costs a factor of ten when the loader
+# renders on the same cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _typed: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
@@ -27,13 +27,13 @@ PASS, BAD, INTERRUPTED = 0, 2, 130
 
 @dataclass(frozen=True)
 class Command:
-    """Where a command lives.
+    """A command of the console script: its module, and its line in `dagger --help`.
 
     Args:
-        module: has `Options`, a frozen dataclass; `main(options)`, which returns an exit status; and perhaps
-            `starting(arguments)`, the defaults where these depend on the command line.
-        says: what it does, in a line.
-        deeper: first argument -> module of a command of its own, such as `dagger scenarios export`.
+        module: has `Options`, a frozen dataclass; `main(options)`, which returns an exit status; and optionally
+            `starting(arguments)`, the defaults if these depend on the command line.
+        says: what the command does, in a line.
+        deeper: first argument -> module of a subcommand, such as `dagger scenarios export`.
     """
 
     module: str
@@ -42,17 +42,17 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {
-    "run": Command("dagger.commands.run", "ask the whole question: demonstrate, learn, probe, report"),
-    "suite": Command("dagger.commands.suite", "let a driver drive scenarios and tally what it did"),
-    "demos": Command("dagger.commands.demos", "store demonstrations of a scenario's expert"),
-    "probe": Command("dagger.commands.probe", "the scorecard of a saved checkpoint"),
-    "film": Command("dagger.commands.film", "film one episode, or a recording of `dagger serve`",
+    "run": Command("dagger.commands.run", "run the whole experiment: demonstrate, train, probe, write the report"),
+    "suite": Command("dagger.commands.suite", "evaluate a driver on scenarios: agreement, success, driving scores"),
+    "demos": Command("dagger.commands.demos", "record demonstrations of a scenario's expert"),
+    "probe": Command("dagger.commands.probe", "compute the scorecard of a saved checkpoint"),
+    "film": Command("dagger.commands.film", "render a video of one episode, or of a recording of `dagger serve`",
                     {"recording": "dagger.commands.recording"}),
-    "report": Command("dagger.commands.report", "write a run's report.html anew"),
-    "scenarios": Command("dagger.commands.scenarios", "list the scenarios, show one whole, or export an episode",
+    "report": Command("dagger.commands.report", "write the report.html of a run again"),
+    "scenarios": Command("dagger.commands.scenarios", "list the scenarios, show one in full, or export episodes",
                          {"export": "dagger.commands.export"}),
-    "serve": Command("dagger.commands.serve", "be a CARLA without Unreal: our world behind CARLA's ports"),
-    "bench": Command("dagger.commands.bench", "measure how fast everything is on this machine"),
+    "serve": Command("dagger.commands.serve", "run a CARLA 0.9.16 server without Unreal, for CARLA's own clients"),
+    "bench": Command("dagger.commands.bench", "measure the speed of simulator, camera, loader and training"),
 }  # fmt: skip
 
 
@@ -62,8 +62,8 @@ def overview() -> str:
     lines = [f"  {name:<{wide}}  {command.says}" for name, command in COMMANDS.items()]
     return "\n".join([
         "usage: dagger COMMAND [OPTIONS]", "",
-        "Can we imitate thinking from only observing behaviour? A driver obeys a hidden rule, a network learns to",
-        "imitate it from pictures alone, and probes ask how much of the rule it took over.", "",
+        "Can we imitate thinking from only observing behaviour? An expert obeys a hidden rule, a network learns to",
+        "imitate the expert from camera pictures, and probes measure how much of the rule it acquired.", "",
         "commands:", *lines, "",
         "Start with `dagger run --quick`. `dagger COMMAND --help` explains a command's options.",
     ])  # fmt: skip
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         return _say(str(stop) or "interrupted", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone: no more words
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of stdout has closed the pipe
         return 1
     except (ValueError, OSError, ArithmeticError) as error:
         if os.environ.get("HOMUNCULUS_TRACEBACK"):
@@ -107,7 +107,7 @@ def _call(name: str, arguments: list[str]) -> int:
     if (maps := getattr(options, "maps", None)) is not None:
         if not maps.is_dir():
             raise ValueError(f"--maps {maps} is no folder; wanted one with OpenDRIVE files such as Town02.xodr")
-        os.environ["HOMUNCULUS_MAPS"] = str(maps)  # one way to look up maps, for whatever draws or compiles them
+        os.environ["HOMUNCULUS_MAPS"] = str(maps)  # all code that loads maps reads this variable
     from dagger.backends import chosen_worlds
 
     with chosen_worlds(options):
@@ -130,7 +130,7 @@ def read(name: str, arguments: Sequence[str]) -> Any:
 
 
 def _place(name: str, arguments: Sequence[str]) -> tuple[str, str, Sequence[str]]:
-    """The module, the full name and the arguments of a command, which may be one within another."""
+    """The module, full name and arguments of a command or subcommand."""
     command = COMMANDS[name]
     if arguments and arguments[0] in command.deeper:
         return command.deeper[arguments[0]], f"{name} {arguments[0]}", arguments[1:]
@@ -138,12 +138,12 @@ def _place(name: str, arguments: Sequence[str]) -> tuple[str, str, Sequence[str]
 
 
 def command_line() -> str:
-    """What was typed, as it can be typed again."""
+    """The command line as it was typed, quoted for a shell."""
     return shlex.join(["dagger", *_typed.get()])
 
 
 def _sentence(error: BaseException) -> str:
-    """The first line of an error, and the line of a rule with carets under a word where these come next."""
+    """The first line of an error message, and the quoted rule with its carets if these follow."""
     text = str(error).strip() or type(error).__name__
     if isinstance(error, OSError) and error.strerror and error.filename and text.startswith("["):
         text = f"{error.filename}: {error.strerror}"

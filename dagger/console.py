@@ -1,6 +1,6 @@
-"""What a person sees while a command works: a bar with time on a terminal, plain lines where there is none.
+"""Terminal output of commands: a progress bar on a terminal, plain lines elsewhere, and tables of results.
 
-Progress goes to stderr, results to stdout, so that a result can be piped.
+Progress goes to stderr and results to stdout, so that a result can be piped.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-HEARTBEAT = 10.0  # [s] between two lines about the same stage where there is no terminal
-PLAIN_WIDTH = 160  # columns of tables where there is no terminal to ask
+HEARTBEAT = 10.0  # [s] between two lines about the same stage if stderr is no terminal
+PLAIN_WIDTH = 160  # width of tables if stdout is no terminal [columns]
 
 
 def output() -> Console:
-    """Where results go."""
+    """The console for results."""
     return Console(soft_wrap=False, highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def seconds(duration: float) -> str:
-    """4.2 s, 1 min 12 s."""
+    """A duration as text: 4.2 s, 1 min 12 s."""
     return f"{duration:.1f} s" if duration < 60 else f"{int(duration // 60)} min {duration % 60:.0f} s"
 
 
 class Bars(AbstractContextManager["Bars"]):
-    """A `sim.core.progress.Progress` that is seen; finished stages stay as one line each.
+    """A `sim.core.progress.Progress` on the terminal; each finished stage stays as one line.
 
     Args:
-        clock: seconds that only grow.
+        clock: returns seconds that only increase.
     """
 
     def __init__(self, clock: Any = time.monotonic) -> None:
@@ -66,7 +66,7 @@ class Bars(AbstractContextManager["Bars"]):
             self._live.stop()
 
     def stage(self, text: str, total: float) -> None:
-        """A new stage of `total` units begins; the one before it is over."""
+        """Begin a new stage of `total` units, which ends the one before."""
         self._close(whole=True)
         self._text, self._note, self._total, self._done = text, "", max(total, 1e-9), 0.0
         self._began = self._spoke = self._clock()
@@ -74,7 +74,7 @@ class Bars(AbstractContextManager["Bars"]):
             self._task = self._live.add_task(text, total=self._total, note="")
 
     def advance(self, by: float, note: str = "") -> None:
-        """So many units more are done."""
+        """Report that `by` more units are done."""
         self._done += by
         self._note = note or self._note
         if self._live is not None and self._task is not None:
@@ -84,7 +84,7 @@ class Bars(AbstractContextManager["Bars"]):
             self._say(f"{self._text} … {100 * min(self._done / self._total, 1):.0f} % {self._note}")
 
     def line(self, text: str) -> None:
-        """A line that stays, above the bar."""
+        """Print a line that stays above the bar."""
         self._say(text)
 
     def _say(self, text: str) -> None:
@@ -103,7 +103,7 @@ class Bars(AbstractContextManager["Bars"]):
 
 # ------------------------------------------------------------------------------------------------- tables
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", numbers: Sequence[int] = ()) -> Table:
-    """A table; columns whose places are in `numbers` are set to the right. Cells are text, never markup."""
+    """A table of plain-text cells; columns whose places are in `numbers` are right-aligned."""
     made = Table(title=Text(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(columns):
         made.add_column(Text(name), justify="right" if i in numbers else "left", overflow="fold")
@@ -113,17 +113,17 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = ""
 
 
 def figure(value: Any) -> str:
-    """0.93, or "–" for what was not measured."""
+    """A figure as text: 0.93, or "–" if it was not measured."""
     return "–" if value is None or value != value else f"{value:.2f}"
 
 
 def interval(bounds: Sequence[float | None] | None) -> str:
-    """[0.91, 0.97], or nothing."""
+    """An interval as text: [0.91, 0.97], or nothing."""
     return f"[{figure(bounds[0])}, {figure(bounds[1])}]" if bounds else ""
 
 
 def scorecard(score: Mapping[str, Any]) -> Table:
-    """The five levels of evidence of a scorecard, a row each."""
+    """The five levels of evidence of a scorecard as a table, a row each."""
     rows = []
     for name, level in (score.get("levels") or {}).items():
         passed = level.get("passed")

@@ -1,8 +1,8 @@
-"""Options of a command: a frozen dataclass is the flags, its docstring the help, a YAML file its other defaults.
+"""Command-line options from frozen dataclasses: fields are flags, docstrings the help, a YAML file defaults.
 
-`tyro` reads the flags. What it is given is a *mirror* of the dataclass, in which every field carries the sentence
-that the house's docstrings ("width, height: image size [px].") say about it. Precedence, weakest first: the
-dataclass's defaults, `--quick`, the `--config` file, flags.
+`tyro` reads the flags. It is given a *mirror* of the dataclass, in which every field carries the help text that the
+class's docstring ("width, height: image size [px].") has for it. Precedence, lowest first: the dataclass's defaults,
+`--quick`, the `--config` file, flags.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from sim.core.errors import did_you_mean, known_names
 
 T = TypeVar("T")
 MOST_SEEDS = 2**32 // 10_000_000
-WIDE = "400"  # columns that tyro may fill with an error, so that it does not break the sentence
+WIDE = "400"  # width of tyro's error messages [columns], so that it does not wrap them
 
 
 class UsageError(ValueError):
-    """What was asked for cannot be done; the text is one sentence."""
+    """A command cannot do what it was asked for; the message is one sentence."""
 
 
 def check_seed(seed: int) -> None:
-    """Refuse a seed from which no episodes can be numbered: ten million belong to each, below 2**32.
+    """Check that a seed is in range: each owns ten million episode numbers, all below 2**32.
 
     Raises:
         UsageError: with the range.
@@ -54,7 +54,7 @@ def bare(hint: Any) -> Any:
 
 
 def wanted(hint: Any) -> str:
-    """What a value of this type is, in words."""
+    """The values that a type allows, in words, for error messages."""
     hint = bare(hint)
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", Path: "a path"}
     if hint in names:
@@ -72,7 +72,7 @@ def wanted(hint: Any) -> str:
 
 
 def sentences(cls: type) -> dict[str, str]:
-    """Field name -> what the class's docstring says of it; "a, b: text; c: text" describes three."""
+    """Field name -> its help text in the class's docstring; "a, b: text; c: text" describes three fields."""
     known = {f.name for f in dataclasses.fields(cls)}
     text = inspect.getdoc(cls) or ""
     if "Args:" not in text:
@@ -90,7 +90,7 @@ def sentences(cls: type) -> dict[str, str]:
 
 @functools.cache
 def mirror(cls: Any) -> Any:
-    """A dataclass of the same fields in which each carries its help, and nothing is checked yet."""
+    """A dataclass with the same fields, each with its help text, that checks no value."""
     import tyro
 
     said, fields = sentences(cls), []
@@ -106,7 +106,7 @@ def mirror(cls: Any) -> Any:
 
 
 def _metavar(hint: Any) -> str | None:
-    """PATH for what may be a path or None; whatever tyro likes for the rest."""
+    """The placeholder of an optional value, such as PATH; None leaves it to tyro."""
     inside = [a for a in typing.get_args(bare(hint)) if a is not type(None)]
     optional = typing.get_origin(bare(hint)) in (typing.Union, types.UnionType) and len(inside) == 1
     return str(inside[0].__name__).upper() if optional and isinstance(inside[0], type) else None
@@ -135,7 +135,7 @@ def _from_mirror(cls: type[T], reflected: Any, path: str = "") -> T:
 
 
 def flags_of(cls: type, prefix: str = "--") -> dict[str, Any]:
-    """Every flag of a dataclass, with dots for what is inside -> its type."""
+    """Flag -> type of every field of a dataclass; fields of nested dataclasses have dotted flags."""
     found: dict[str, Any] = {}
     for name, hint in hints_of(cls).items():
         if is_positional(hint):
@@ -146,13 +146,13 @@ def flags_of(cls: type, prefix: str = "--") -> dict[str, Any]:
 
 
 def is_positional(hint: Any) -> bool:
-    """Whether an option is given by its place rather than by a flag."""
+    """Whether an option is positional, not a flag."""
     return typing.get_origin(hint) is Annotated and "Positional" in repr(hint)
 
 
 # ---------------------------------------------------------------------------------------------- YAML files
 def overlay(defaults: T, data: dict[str, Any], lines: Lines, path: KeyPath = ()) -> T:
-    """`defaults` with what a mapping says in place of it.
+    """`defaults` with the values of a mapping in place of its own.
 
     Raises:
         ScenarioError: for unknown keys and values of another kind, with file, line and key.
@@ -181,7 +181,7 @@ def overlay(defaults: T, data: dict[str, Any], lines: Lines, path: KeyPath = ())
 
 
 def _fitted(value: Any, hint: Any, lines: Lines, place: KeyPath) -> Any:
-    """The value as its field wants it."""
+    """The value as its field's type; a value of another kind is an error."""
     hint = bare(hint)
     inside = typing.get_args(hint)
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
@@ -204,7 +204,7 @@ def _fitted(value: Any, hint: Any, lines: Lines, place: KeyPath) -> Any:
 
 
 def read_config(path: Path, defaults: T) -> T:
-    """`defaults` with a YAML file over them.
+    """`defaults` with the values of a YAML file in place of its own.
 
     Raises:
         UsageError, ScenarioError: for a file that cannot be read, and for any mistake in it.
@@ -231,7 +231,7 @@ def given(flag: str, arguments: Sequence[str]) -> str | None:
 
 
 def parse(cls: Any, arguments: Sequence[str], command: str, defaults: T) -> T:
-    """Read a command's flags.
+    """Parse the flags of a command.
 
     Args:
         command: "dagger run", for help and messages.
@@ -245,7 +245,7 @@ def parse(cls: Any, arguments: Sequence[str], command: str, defaults: T) -> T:
     flags = flags_of(cls)
     for token in arguments:
         name = token.split("=")[0].replace("_", "-")
-        positive = "--" + name.removeprefix("--no-")  # `--no-quick` takes back what a file says
+        positive = "--" + name.removeprefix("--no-")  # `--no-quick` overrides a file
         known = name in flags or name == "--help" or bare(flags.get(positive)) is bool
         if name.startswith("--") and not known:
             raise UsageError(_unknown(name, flags))
@@ -277,7 +277,7 @@ def _columns(count: str | None) -> Iterator[None]:
 
 
 def _unknown(flag: str, flags: dict[str, Any]) -> str:
-    """The sentence about a flag that does not exist: names beside it, its groups in short."""
+    """The error message for an unknown flag: the flags beside it, and deeper groups in short."""
     group = flag.rpartition(".")[0]
     while group and not any(f.startswith(group + ".") for f in flags):
         group = group.rpartition(".")[0]
@@ -289,7 +289,7 @@ def _unknown(flag: str, flags: dict[str, Any]) -> str:
 
 
 def _sentence(said: str, arguments: Sequence[str], flags: dict[str, Any], command: str) -> str:
-    """tyro's box as one sentence that says value and what was wanted."""
+    """tyro's error message as one sentence with the value found and the value wanted."""
     lines = [line.strip("│ ").strip() for line in said.splitlines() if line.startswith("│")]
     text = lines[0] if lines else " ".join(said.split())
     for flag, hint in flags.items():

@@ -1,13 +1,14 @@
-"""What does a run acquire with hindsight, with perturbed demonstrations, and without: one row a run, and the tables.
+"""Compares runs with and without hindsight and perturbed demonstrations: a row per run, and the tables.
 
     python experiments/hindsight.py run --seeds 0 1                 # the nine logical families
     python experiments/hindsight.py run --set others                # one run of each of twelve more
     python experiments/hindsight.py run --set parts                 # each part alone, on three families
     python experiments/hindsight.py run --set rule                  # another rule in rain-turn's world
-    python experiments/hindsight.py table                           # the tables of docs/explanation/hindsight.md, from the rows
+    python experiments/hindsight.py table                           # the tables of docs/explanation/hindsight.md, from
+    the rows
 
-A run is `dagger run`, in a process of its own. Its row stands in results/hindsight/ and is never made twice; a run that
-was interrupted is resumed. The run folders may be removed once their rows are there.
+A run is `dagger run`, in a process of its own. Its row is a file in results/hindsight/ and is made only once; an
+interrupted run is resumed. The run folders may be removed once their rows exist.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Run:
     Args:
         family: a scenario's name; seed: of the run.
         part: one of PARTS.
-        rule: in place of the family's, or "".
+        rule: rule in place of the family's, or "".
     """
 
     family: str
@@ -62,12 +63,12 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Of its row's file."""
+        """The name of its row's file."""
         part = "" if self.part == "perturbed and hindsight" else "-" + self.part.replace(" ", "-")
         return f"{self.family}{'-rule' if self.rule else ''}-{self.seed}{part}"
 
     def command(self) -> list[str]:
-        """What makes it, but for the folder."""
+        """The arguments of `dagger` that make it, except the folder."""
         rule = ["--rule", self.rule] if self.rule else []
         return ["run", self.family, *rule, "--seed", str(self.seed), *PARTS[self.part]]
 
@@ -83,7 +84,7 @@ def chosen(which: str, seeds: list[int]) -> list[Run]:
 
 
 def make(run: Run) -> None:
-    """Drive a run to its end, unless its row is there, and write the row."""
+    """Complete a run, unless its row exists, and write the row."""
     row = ROWS / f"{run.name}.json"
     if row.exists():
         return
@@ -126,7 +127,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def cell(level: dict[str, Any]) -> str:
-    """A level: its value, in bold where it was passed."""
+    """The value of a level, in bold if it was passed."""
     if level["value"] is None:
         return "not asked"
     text = f"{level['value']:.2f}".replace("0.", ".", 1) if abs(level["value"]) < 1 else f"{level['value']:.2f}"
@@ -134,14 +135,14 @@ def cell(level: dict[str, Any]) -> str:
 
 
 def share(found: dict[str, Any] | None) -> str:
-    """A share of drives with its interval."""
+    """A share of drives."""
     if not found or found.get("value") is None:
         return "–"
     return f"{found['value']:.2f}"
 
 
 def families(wanted: tuple[str, ...], found: list[dict[str, Any]]) -> str:
-    """The table of runs with everything on."""
+    """The table of runs with all parts on."""
     heads = ["family", "seed", *LEVELS, "rule read back", "says it watching / driving", "minutes"]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for family in wanted:
@@ -174,7 +175,7 @@ def parts(found: list[dict[str, Any]]) -> str:
 
 
 def write_tables() -> None:
-    """Put the tables between their marks in the page."""
+    """Write the tables between their marks in the page."""
     found = rows()
     of_rule = [r for r in found if r["family"] == "rain-turn" and OTHER_RULE.split()[2] in r["rule"]]
     plain = [r for r in found if r not in of_rule]

@@ -8,7 +8,7 @@ import numpy as np
 
 from policies.controllers.path_follower import DrivingStyle
 from policies.expert.expert import Expert
-from scenarios.checks.baselines import LeakGuess, best_single
+from scenarios.checks.baselines import ContextGuess, best_single
 from scenarios.rules.compile import evaluate
 from scenarios.sampling.sample import valuation
 from scenarios.scenario import ALL_EPISODES, Scenario
@@ -24,7 +24,7 @@ class ContextBaseline:
 
     Args:
         guess: n episodes -> (n,) int, decisions.
-        manner: its driving style.
+        style: its driving style.
         decision_spec: how decisions show; None for exits of a junction.
     """
 
@@ -33,19 +33,19 @@ class ContextBaseline:
     def __init__(
         self,
         guess: Callable[[Sequence[Episode]], np.ndarray],
-        manner: DrivingStyle | None = None,
+        style: DrivingStyle | None = None,
         decision_spec: DecisionSpec | None = None,
     ) -> None:
-        self.guess, self.manner, self.decision_spec = guess, manner, decision_spec
+        self.guess, self.style, self.decision_spec = guess, style, decision_spec
 
     @classmethod
-    def leak_only(cls, scenario: Scenario, manner: DrivingStyle | None = None) -> ContextBaseline:
-        """Guess from all drawn context except the evidence; see `scenarios.checks.baselines.LeakGuess`."""
-        return cls(LeakGuess(scenario), manner, scenario.decision_spec)
+    def leak_only(cls, scenario: Scenario, style: DrivingStyle | None = None) -> ContextBaseline:
+        """Guess from all drawn context except the evidence; see `scenarios.checks.baselines.ContextGuess`."""
+        return cls(ContextGuess(scenario), style, scenario.decision_spec)
 
     @classmethod
     def best_single(
-        cls, scenario: Scenario, split: str = ALL_EPISODES, manner: DrivingStyle | None = None
+        cls, scenario: Scenario, split: str = ALL_EPISODES, style: DrivingStyle | None = None
     ) -> ContextBaseline:
         """Obey the best rule of at most one proposition other than the scenario's own rule."""
         rule, names = best_single(scenario, split), scenario.proposition_names
@@ -54,12 +54,12 @@ class ContextBaseline:
             held = [valuation(scenario, e) for e in episodes]
             return evaluate(rule, {n: np.array([v[n] for v in held], bool) for n in names})
 
-        return cls(guess, manner, scenario.decision_spec)
+        return cls(guess, style, scenario.decision_spec)
 
     def begin(self, worlds: int) -> np.ndarray:
         """(worlds, 1 + D) float32: the decision once it is guessed, then the maneuver's memory."""
-        hands = self._hands(np.zeros(worlds, int)).begin(worlds)
-        return np.concatenate([np.full((worlds, 1), _UNASKED, np.float32), hands], 1)
+        maneuver = self._maneuver(np.zeros(worlds, int)).begin(worlds)
+        return np.concatenate([np.full((worlds, 1), _UNASKED, np.float32), maneuver], 1)
 
     def act(self, seen: PrivilegedInput, memory: np.ndarray) -> tuple[Action, np.ndarray]:
         """Drive the guessed decision.
@@ -74,8 +74,8 @@ class ContextBaseline:
         decided = memory[:, 0].copy()
         if len(fresh := np.flatnonzero(decided == _UNASKED)):
             decided[fresh] = self.guess([seen.episodes[i] for i in fresh])
-        action, hands = self._hands(decided.astype(int)).act(seen, memory[:, 1:])
-        return action, np.concatenate([decided[:, None], hands], 1)
+        action, maneuver = self._maneuver(decided.astype(int)).act(seen, memory[:, 1:])
+        return action, np.concatenate([decided[:, None], maneuver], 1)
 
-    def _hands(self, decided: np.ndarray) -> Expert:
-        return Expert(lambda *_: decided, self.manner, self.decision_spec)
+    def _maneuver(self, decided: np.ndarray) -> Expert:
+        return Expert(lambda *_: decided, self.style, self.decision_spec)

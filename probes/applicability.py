@@ -1,7 +1,7 @@
-"""What a scenario can be asked: the words of its rule, the one yes-or-no question, the twins that can be made.
+"""Applicability of the probes to a scenario: its decisions, a binary question, and the twins that can be drawn.
 
-The instruments were built for a turn to the left or to the right; a rule may say more. Where an instrument needs two
-answers, `question` chooses them, in this one place. What a scenario cannot be asked is `NotApplicable`, with the
+The probes were built for a left or right turn; a rule may have more decisions. Where a probe needs a binary variable,
+`question` chooses it, in this one place. A probe that does not apply to a scenario raises `NotApplicable`, with the
 reason.
 """
 
@@ -22,63 +22,59 @@ from scenarios.sampling.sample import factorial, sample, with_values
 from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISIONS, TURNS
+from sim.world.decisions.registry import KINDS
 
-TRIED = 3  # draws of which twins are made before a proposition counts as one that can be set
+TRIED = 3  # draws for which twins must succeed before a proposition counts as one that can be set
 
 
 class NotApplicable(ValueError):
-    """A level that this scenario cannot be asked; the text says why, in words that go on after "not asked: "."""
+    """A level does not apply to the scenario; the message gives the reason, as a continuation of "not asked: "."""
 
 
-# ------------------------------------------------------------------------------------------------- the words
+# ---------------------------------------------------------------------------------------------- the decisions
 @functools.lru_cache(maxsize=256)
 def describe(scenario: Scenario) -> tuple[str, ...]:
-    """The decisions that the rule comes to in some cell, in the order in which it mentions them."""
+    """The decisions that the rule makes in some cell, in the order of its text."""
     found = {DECISIONS[d] for d in plan(scenario).decision.values()}
     mentioned = [d for d in decisions(scenario.rule) if d in found]
     return (*mentioned, *(d for d in DECISIONS if d in found and d not in mentioned))
 
 
 def turns(scenario: Scenario) -> bool:
-    """Whether everything that the rule says is a turn at a junction."""
+    """Whether all decisions of the rule are turns at a junction."""
     return set(describe(scenario)) <= set(TURNS)
 
 
 def columns(scenario: Scenario) -> tuple[str, ...]:
-    """The decisions that tables have a column for: what the rule says; where it says turns, every turn can be taken."""
+    """The decisions that tables have a column for: those of the rule, and all turns if the rule decides turns."""
     wanted = {*describe(scenario), *(TURNS if turns(scenario) else ())}
     return tuple(d for d in DECISIONS if d in wanted)
 
 
 def read_at_junction(scenario: Scenario) -> bool:
-    """Whether the decision is read from the way out of a junction; otherwise a detector reads it from how ego
-    drives.
-    """
-    return bool(scenario.data.get("decision", "junction") == "junction")
+    """Whether the decision is the exit of a junction; otherwise a detector reads it from ego's driving."""
+    return scenario.decision_spec is None
 
 
 def place(scenario: Scenario) -> str:
-    """What the place of decision is called in captions."""
+    """The name of the decision point in captions."""
     return "junction" if read_at_junction(scenario) and turns(scenario) else "place of decision"
 
 
 def control(scenario: Scenario) -> str:
-    """What twins of different decisions differ in: "acceleration" where the rule says how fast, else "steering"."""
-    return "acceleration" if all(d.split(" ")[0] in _PACE for d in describe(scenario)) else "steering"
-
-
-_PACE = ("go", "wait", "stop", "yield", "slow", "early", "late", "place")
+    """The control in which different decisions of the scenario's kind differ: "acceleration" or "steering"."""
+    return KINDS["junction" if scenario.decision_spec is None else scenario.decision_spec.kind].control
 
 
 @functools.lru_cache(maxsize=256)
 def question(scenario: Scenario) -> str:
-    """The decision that is asked for where an instrument needs yes or no: this one, or any of the others?
+    """The decision that probes of a binary variable ask for: this one, or any of the others?
 
-    It is the first decision, in the order of the rule's text, whose cells come closest to being half of all cells of
-    the rule's propositions: yes and no are then best balanced. Of two decisions it is the first.
+    It is the first decision, in the order of the rule's text, whose cells come closest to half of all cells of the
+    rule's propositions: yes and no are then best balanced. Of two decisions it is the first.
 
     Raises:
-        NotApplicable: where the rule says one thing only.
+        NotApplicable: if the rule has a single decision.
     """
     known = describe(scenario)
     if len(known) < 2:
@@ -88,10 +84,10 @@ def question(scenario: Scenario) -> str:
 
 
 def formula(scenario: Scenario) -> Formula:
-    """When the rule answers `question` with yes, as the shortest sum of products.
+    """The formula under which the rule makes the decision `question`, as the shortest sum of products.
 
     Raises:
-        NotApplicable: where the rule says one thing only.
+        NotApplicable: if the rule has a single decision.
     """
     word, table = question(scenario), _table(scenario)
     return minimal_sop(_premises(scenario), [cell for cell, d in table.items() if d == word])
@@ -111,7 +107,7 @@ def _table(scenario: Scenario) -> dict[Cell, str]:
 
 
 def premises(scenario: Scenario) -> tuple[str, ...]:
-    """The propositions that the rule leans on, in the scenario's order: flipping one alone changes some decision."""
+    """The propositions that the rule depends on, in the scenario's order: flipping one alone changes some decision."""
     names, table = _premises(scenario), _table(scenario)
     return tuple(
         n for i, n in enumerate(names) if any(table[c] != table[(*c[:i], not c[i], *c[i + 1 :])] for c in table)
@@ -121,13 +117,13 @@ def premises(scenario: Scenario) -> tuple[str, ...]:
 # -------------------------------------------------------------------------------------------------- the twins
 @dataclass(frozen=True)
 class FactorialDesign:
-    """Propositions that twins set, and the settings that can be made of one draw.
+    """A factorial design of twins: the propositions that are set, and the settings possible for one draw.
 
     Args:
         scenario: of the episodes.
         names: the propositions.
-        settings: what can be set, in the order of the truth table: all of it, unless propositions exclude each other.
-        bases: the cells (over all propositions) of draws that allow every setting; () where any draw does.
+        settings: the possible settings, in the order of the truth table: all, unless propositions exclude each other.
+        bases: the cells (over all propositions) of draws that allow every setting; () if all draws do.
     """
 
     scenario: Scenario
@@ -137,7 +133,7 @@ class FactorialDesign:
 
     @classmethod
     def of(cls, scenario: Scenario, names: Sequence[str]) -> FactorialDesign:
-        """Cross `names` as fully as the scenario allows."""
+        """Create the design that crosses `names` as fully as the scenario allows."""
         chosen = tuple(names)
         places = [scenario.proposition_names.index(n) for n in chosen]
         possible = plan(scenario).cells
@@ -153,19 +149,19 @@ class FactorialDesign:
 
     @property
     def full(self) -> bool:
-        """Whether every setting can be made."""
+        """Whether every setting is possible."""
         return len(self.settings) == 2 ** len(self.names)
 
     def partner(self, setting: Cell, column: int) -> Cell | None:
-        """The setting that differs in one proposition alone; None where that cannot be."""
+        """The setting that differs in one proposition alone; None if that is impossible."""
         other = (*setting[:column], not setting[column], *setting[column + 1 :])
         return other if other in self.settings else None
 
     def draw(self, seed: int) -> list[Episode]:
-        """A fresh draw under every setting.
+        """Draw one episode under every setting.
 
         Raises:
-            NotApplicable: where a setting cannot be drawn.
+            NotApplicable: if a setting cannot be drawn.
         """
         cell = self.bases[seed % len(self.bases)] if self.bases else None
         try:
@@ -177,10 +173,10 @@ class FactorialDesign:
             raise NotApplicable(f"a twin cannot be drawn: {error}") from error
 
     def under(self, seed: int, setting: Cell) -> Episode:
-        """A fresh draw under one setting.
+        """Draw one episode under one setting.
 
         Raises:
-            NotApplicable: where it cannot be drawn.
+            NotApplicable: if it cannot be drawn.
         """
         cell = self.bases[seed % len(self.bases)] if self.bases else None
         try:
@@ -203,7 +199,7 @@ def _filled(rest: Cell, places: Sequence[int], setting: Cell) -> Cell:
 
 @functools.lru_cache(maxsize=64)
 def _reachable(scenario: Scenario) -> frozenset[Cell]:
-    """The cells that twins can reach: those that can happen, and where an actor that follows a formula is set apart."""
+    """The cells that twins can reach: the possible ones, and those with a formula-driven actor set independently."""
     worked = plan(scenario)
     found = set()
     for cell in worked.cells:
@@ -216,20 +212,20 @@ def _reachable(scenario: Scenario) -> frozenset[Cell]:
 
 @functools.lru_cache(maxsize=256)
 def factorial_design(scenario: Scenario, most: int) -> FactorialDesign:
-    """The rule's propositions, and idle ones up to `most` in all as far as they can be set freely; in their own order.
+    """The design of the rule's propositions and unused ones that can be set freely, up to `most`, in scenario order.
 
     Raises:
-        NotApplicable: where the rule's propositions cannot be set.
+        NotApplicable: if the rule's propositions cannot be set.
     """
     return _crossed(scenario, most, False)
 
 
 @functools.lru_cache(maxsize=256)
-def asked_of(scenario: Scenario) -> FactorialDesign:
-    """The rule's propositions first, and after them one that the rule does not mention, if one can be set freely.
+def swap_design(scenario: Scenario) -> FactorialDesign:
+    """The design of the rule's propositions, followed by one that the rule does not use, if one can be set freely.
 
     Raises:
-        NotApplicable: where the rule's propositions cannot be set, or it leans on none.
+        NotApplicable: if the rule's propositions cannot be set, or it depends on none.
     """
     if not premises(scenario):
         raise NotApplicable(
@@ -251,7 +247,7 @@ def _crossed(scenario: Scenario, most: int, rule_first: bool) -> FactorialDesign
         order = (*found.names, name) if rule_first else tuple(n for n in scenario.proposition_names if n in wanted)
         larger = FactorialDesign.of(scenario, order)
         if len(larger.settings) > len(partial.settings) and _unsettable(larger) is None:
-            partial = larger  # better than none, where nothing can be set freely beside the rule's propositions
+            partial = larger  # fallback if no unused proposition can be set freely
             found = larger if len(larger.settings) == 2 * len(found.settings) else found
     if rule_first and found.names == used:
         found = partial
@@ -261,7 +257,7 @@ def _crossed(scenario: Scenario, most: int, rule_first: bool) -> FactorialDesign
 
 
 def _unsettable(crossing: FactorialDesign) -> str | None:
-    """Why these propositions cannot be set one by one, or None."""
+    """The reason why these propositions cannot be set one by one, or None."""
     leaning = premises(crossing.scenario)
     for i, name in enumerate(crossing.names):
         if name in leaning and not any(crossing.partner(s, i) for s in crossing.settings):

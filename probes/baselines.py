@@ -1,4 +1,4 @@
-"""What a policy is held against: a memoriser of pictures, and the best rule of one proposition."""
+"""Behavioural baselines of a policy: nearest-neighbour control, and the best rule of one proposition."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from scenarios.checks.baselines import agreement, single_rules
 from scenarios.scenario import Scenario
 from sim.datatypes.action import Action, Observation
 
-CELLS = (8, 12)  # a picture is averaged to so many rows and columns
-SPEED_WEIGHT = 0.1  # of 1 m/s against one cell's full brightness
+CELLS = (8, 12)  # rows and columns to which a picture is averaged
+SPEED_WEIGHT = 0.1  # of 1 m/s relative to one cell's full brightness
 
 
 class NearestNeighbour:
-    """A policy that does what was done in the most similar frame it was shown: memory without thought.
+    """A policy that repeats the action of the most similar training frame: memory without generalisation.
 
     Args:
-        camera: (n, H, W, 3) uint8 frames; speed: (n,) [m/s]; steer, acceleration: (n,) what was done.
+        camera: (n, H, W, 3) uint8 frames; speed: (n,) [m/s]; steer, acceleration: (n,) the actions.
     """
 
     needs = "camera"
@@ -41,25 +41,25 @@ class NearestNeighbour:
         return np.concatenate([small.reshape(n, -1), SPEED_WEIGHT * speed[:, None]], 1).astype(np.float32)
 
     def begin(self, worlds: int) -> np.ndarray:
-        """No memory of the episode: it knows other episodes only."""
+        """Return an empty memory."""
         return np.zeros((worlds, 0), np.float32)
 
     def act(self, seen: Observation, memory: np.ndarray) -> tuple[Action, np.ndarray]:
-        """The action of the nearest frame."""
+        """Return the action of the nearest frame."""
         now = torch.from_numpy(self._features(seen.camera, seen.speed))
         nearest = (self._square[None] - 2.0 * now @ self._shown.T).argmin(1).numpy()
         return Action(self._steer[nearest], self._acceleration[nearest]), memory
 
 
 def best_single_proposition(scenario: Scenario, cells: Sequence[tuple[bool, ...]]) -> dict[str, Any] | None:
-    """The rule of at most one proposition, other than the scenario's own, that does best in its worst cell.
+    """Find the rule of at most one proposition, other than the scenario's own, with the best worst-cell agreement.
 
     Args:
-        cells: the truth-table cells that count, over all propositions.
+        cells: the truth-table cells to compare in, over all propositions.
 
     Returns:
-        "value": share of agreement in the worst cell (0 or 1: rules are certain), ties broken by the mean over
-        cells; "rule": its text; "mean": over cells; "interval": None. None for a rule that says one thing only.
+        "value": share of agreement in the worst cell (0 or 1: rules are deterministic), ties broken by the mean over
+        cells; "rule": its text; "mean": over cells; "interval": None. None for a rule with a single decision.
     """
     judged = [(str(rule), agreement(scenario, rule, cells)) for rule in single_rules(scenario)]
     if not judged:

@@ -1,7 +1,7 @@
-"""What any claim about a latent must be held against: random labels, bare pixels, an untrained net.
+"""Probe controls for claims about a latent: random labels, pixels, and an untrained network.
 
 A probe that learns random labels as well as true ones measures itself (selectivity: Hewitt and Liang 2019); a
-formula that pixels or random weights give away as well was not learned.
+formula that can be read from pixels or random weights as well was not learned.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from sim.core.statistics import cluster_bootstrap
 
 
 def random_labels(n: int, k: int, rng: np.random.Generator) -> np.ndarray:
-    """(n, k) bool: k labellings of n episodes that mean nothing, each half true (n // 2), fixed within an episode."""
+    """(n, k) bool: k random labellings of n episodes, each half true (n // 2), constant within an episode."""
     base = np.arange(n) < n // 2
     labels: np.ndarray = rng.permuted(np.tile(base[:, None], (1, k)), axis=0)
     return labels
 
 
 def pixel_features(images: np.ndarray, components: int, cells: tuple[int, int] = (16, 24)) -> np.ndarray:
-    """Principal components of the shrunken pictures, fitted without labels: the baseline that needs no net.
+    """Principal components of the downscaled pictures, fitted without labels: the baseline without a network.
 
     Args:
         images: (n, H, W, 3) uint8 or float.
-        components: wanted (D); beyond what n pictures span they are zero.
-        cells: rows and columns to which a picture is averaged; H and W are cut to whole cells.
+        components: their number (D); those beyond the span of n pictures are zero.
+        cells: rows and columns to which a picture is averaged; H and W are cropped to whole cells.
 
     Returns:
         (n, components) float64.
@@ -42,7 +42,7 @@ def pixel_features(images: np.ndarray, components: int, cells: tuple[int, int] =
     flat = small.reshape(len(images), -1)
     left, scale, right = np.linalg.svd(flat - flat.mean(0), full_matrices=False)
     kept = min(components, len(scale))
-    # A component's sign is arbitrary; fixed, so that it does not depend on the linear algebra library.
+    # A component's sign is arbitrary; it is fixed here, independent of the linear algebra library.
     sign = np.sign(right[np.arange(kept), np.abs(right[:kept]).argmax(1)])
     features = np.zeros((len(images), components))
     features[:, :kept] = left[:, :kept] * scale[:kept] * sign
@@ -56,13 +56,13 @@ def gain(
     resamples: int = 2000,
     level: float = 0.95,
 ) -> tuple[float, tuple[float, float]]:
-    """Bits per episode that the trained net saves over the best baseline, with its episode-bootstrap interval.
+    """Bits per episode that the trained network saves over the best baseline, with an episode-bootstrap interval.
 
-    Which baseline is best is decided anew in every resample, or the choice would flatter neither side honestly.
+    The best baseline is chosen anew in every resample, or the choice would bias the comparison.
 
     Args:
         trained: (n,) bits per episode; baselines: (n,) each, of the same episodes and formula (`rank_formulas` takes
-            the same ones when it is given a generator of the same seed).
+            the same ones for a generator of the same seed).
 
     Returns:
         The saving (positive is good) and its lower and upper bound.

@@ -1,4 +1,4 @@
-"""Where along the way a premise is used: a swap at one site and one tick alone, and what it does to the controls."""
+"""Effect map: the effect on the controls of swapping a premise at one site and one tick, along the route."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ import numpy as np
 from policies.sites import IntervenablePolicy
 from probes.applicability import control
 from probes.interventions import Factorial, PairedWorlds, Subspace, bases_at_once
-from probes.levels.uses import Question, premise_subspace
+from probes.premise_swaps import Question, premise_subspace
 from probes.trace import STATIONS
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode
 from sim.world.rollout import in_chunks, observe_for
 
-# What twins must differ in by so much before there is anything to be carried: [rad], [m/s^2].
+# Least difference of the twins' controls for a meaningful effect: [rad], [m/s^2].
 NOTICEABLE = {"steering": 0.02, "acceleration": 0.2}
 
 
 def used_map(
     policy: IntervenablePolicy, question: Question, latents: dict[str, Factorial], draws: int, seed: int
 ) -> tuple[str, list[list[float | None]]]:
-    """Where along the way a swap at one site and one tick alone carries what twins do differently (`asked.control`).
+    """Map, per site and station, how much of the twins' difference in controls a swap at one site and tick reproduces.
+
+    The control compared is `applicability.control`.
 
     Returns:
         The premise, and (sites x stations) the regression of the swap's change in steering (or acceleration) on the
-        twin's; None where twins do alike, so that there is nothing to carry.
+        twin's; None where the twins' controls do not differ.
     """
     premise, controlled = question.rule_names[0], control(question.scenario)
     column, cells = question.names.index(premise), question.cells
@@ -43,7 +45,7 @@ def used_map(
         found.append((*_carried(policy, question, chunk, swaps, controlled), first))
         first += len(chunk)
     ticks, cars = (np.concatenate([part[k] + (part[4] if k else 0) for part in found]) for k in (0, 1))
-    order = np.lexsort((cars, ticks))  # sums are of floats: tick by tick, however the bases were parted
+    order = np.lexsort((cars, ticks))  # float sums need a fixed order: by tick, independent of the chunking of bases
     places, terms = np.concatenate([p[2] for p in found])[order], np.concatenate([p[3] for p in found], 1)[:, order]
     product = np.zeros((len(policy.sites), len(STATIONS)))
     square, count = np.zeros(len(STATIONS)), np.zeros(len(STATIONS))
@@ -60,11 +62,11 @@ def _carried(
     policy: IntervenablePolicy, question: Question, pairs: Sequence[tuple[Episode, Episode]],
     swaps: Mapping[str, Subspace], controlled: str,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """Drive bases beside their twins.
+    """Roll out bases beside their twins.
 
     Returns:
-        For each of R ticks of a car: which tick (R,), which car (R,), which station (R,), and (1 + sites, R) what the
-        twin does differently, and what the car does differently with a swap at each site.
+        For R ticks of all cars: the tick (R,), the car (R,), the station (R,), and (1 + sites, R) the differences in
+        control: of the twin, and of the car with a swap at each site.
     """
     bases, twins = zip(*pairs)
     memory, shadow_memory = policy.begin(len(bases)), policy.begin(len(bases))
@@ -96,7 +98,7 @@ def _carried(
 
 
 def _stations(worlds: PairedWorlds, slots: np.ndarray) -> np.ndarray:
-    """(S,) index of the last station that each ego has passed; the first one before any."""
+    """(S,) index of the last station that each ego has passed; 0 before the first."""
     return np.clip(np.searchsorted(np.array(STATIONS), worlds.away(slots), side="right") - 1, 0, len(STATIONS) - 1)
 
 

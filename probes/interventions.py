@@ -1,9 +1,9 @@
-"""Interchange interventions in closed loop: swap what a latent says of one variable, and see where the car goes.
+"""Interchange interventions in closed loop: swap a subspace of a latent between twin worlds.
 
-A *base* world is driven. Beside it runs its *shadow*: the twin world in which some propositions differ, with ego
-always exactly where the base's ego is. At every tick the policy looks at both; the component of the recurrent state
-that lies in a subspace of rank <= 2 is taken from the shadow's run (the source), the rest stays the base's.  If the
-subspace carries the proposition and nothing else, the car does what the rule says of the base with that one
+The policy drives a *base* world. Beside it runs its *shadow*: the twin world in which some propositions differ, with
+ego always exactly at the base ego's pose. At every tick the policy gets the inputs of both; the component of the
+recurrent state in a subspace of rank <= 2 is taken from the shadow's run (the source), the rest stays the base's.  If
+the subspace represents the proposition and nothing else, the car makes the rule's decision for the base with that one
 proposition changed.  (Geiger et al. 2021, Causal Abstractions of Neural Networks; Geiger et al. 2024, Finding
 Alignments Between Interpretable Causal Variables and Distributed Neural Representations; here without non-linear maps.)
 """
@@ -37,13 +37,13 @@ RANK = 2
 
 @dataclass(frozen=True)
 class Subspace:
-    """Where a variable is looked for.
+    """A linear subspace of a site's latent, as the hypothesis for a variable.
 
     Args:
         site: of the policy.
         basis: (D, r) orthonormal columns; r = D swaps everything.
-        what: what it was fitted to, for tables.
-        window: from where to where it is swapped [m] from the junction's edge; None is everywhere.
+        what: name of the variable it was fitted to, for tables.
+        window: stretch in which it is swapped [m] from the junction's edge; None for everywhere.
     """
 
     site: str
@@ -58,29 +58,29 @@ class Subspace:
 
 
 def full_swap(site: str, width: int) -> Subspace:
-    """The full swap: the ceiling of what an interchange at this site can do."""
+    """The subspace that is the whole latent: the ceiling for interchanges at this site."""
     return Subspace(site, np.eye(width, dtype=np.float32), "full swap")
 
 
 def no_swap(site: str, width: int) -> Subspace:
-    """No subspace at all: a swap that leaves the site as it is."""
+    """A zero subspace: a swap that leaves the latent unchanged."""
     return Subspace(site, np.zeros((width, 1), np.float32), "nothing")
 
 
 def random_subspace(site: str, width: int, rng: np.random.Generator) -> Subspace:
-    """A subspace of the same rank that has nothing to do with anything."""
+    """A random subspace of the same rank, as a control."""
     basis, _ = np.linalg.qr(rng.standard_normal((width, min(RANK, width))))
     return Subspace(site, basis.astype(np.float32), "random variable")
 
 
 def leading_directions(site: str, differences: np.ndarray, what: str) -> Subspace:
-    """The subspace of rank <= 2 that holds most of the differences (n, D), uncentred."""
+    """The subspace of rank <= 2 that explains most of the differences (n, D), uncentred."""
     _, _, rows = np.linalg.svd(differences.astype(np.float64), full_matrices=False)
     return Subspace(site, rows[:RANK].T.astype(np.float32).copy(), what)
 
 
 def ablate(differences: np.ndarray, other: np.ndarray, least: float) -> np.ndarray:
-    """`differences` (n, D) without their component along the leading directions of `other` (m, D), RANK at most.
+    """Remove from `differences` (n, D) their component along the leading directions of `other` (m, D), RANK at most.
 
     Args:
         least: a direction counts when its strength is this share of the strongest direction of `differences`.
@@ -93,19 +93,19 @@ def ablate(differences: np.ndarray, other: np.ndarray, least: float) -> np.ndarr
 
 @dataclass(frozen=True)
 class Swapped:
-    """Where the cars went. shown_decision, outcome: (n,)."""
+    """The results of n swapped rollouts. shown_decision, outcome: (n,)."""
 
     shown_decision: np.ndarray
     outcome: np.ndarray
 
     @property
     def way(self) -> np.ndarray:
-        """(n,) the shown_decision taken in one piece, -1 otherwise."""
+        """(n,) the shown decision where ego arrived, -1 otherwise."""
         return np.where(self.outcome == OUTCOME["arrived"], self.shown_decision, -1)
 
 
 def bases_at_once(wanted: int) -> int:
-    """How many bases can be driven with a shadow each, where `wanted` would be liked; 0 where not even one can."""
+    """The number of bases, up to `wanted`, that the backend can run with a shadow each; possibly 0."""
     most = most_at_once()
     return wanted if most is None else min(wanted, most // 2)
 
@@ -116,10 +116,10 @@ class PairedWorlds:
     Args:
         scenario: of all episodes.
         bases: B episodes that are driven, `bases_at_once` at most.
-        shadows: B episodes: row by row the same draw as the base, propositions apart.
+        shadows: B episodes: row by row the same draw as the base, except for propositions.
 
     Raises:
-        ValueError: where there can be no two worlds at once.
+        ValueError: if the backend cannot run so many worlds at once.
     """
 
     def __init__(
@@ -133,10 +133,10 @@ class PairedWorlds:
     ) -> None:
         if bases_at_once(len(bases)) < len(bases):
             raise ValueError(
-                f"{len(bases)} bases with a shadow each are {2 * len(bases)} worlds; {most_at_once()} can be"
+                f"{len(bases)} bases with a shadow each are {2 * len(bases)} worlds; {most_at_once()} allowed"
             )
         room = slots_needed(scenario)
-        with ExitStack() as stack:  # of two backends, the first is closed where the second cannot be made
+        with ExitStack() as stack:  # closes the first backend if creating the second fails
             self.base, self.shadow = (
                 stack.enter_context(new_worlds(len(episodes), camera, room, threads=threads, search=search))
                 for episodes in (bases, shadows)
@@ -152,17 +152,17 @@ class PairedWorlds:
         self._both.close()
 
     def running(self) -> np.ndarray:
-        """Slots whose base still runs."""
+        """The slots whose base world is still running."""
         return np.flatnonzero(self.base.world.outcome == OUTCOME["running"])
 
     def away(self, slots: np.ndarray) -> np.ndarray:
-        """(S,) [m] how far beyond the edge of the place of decision each ego is; negative before it."""
+        """(S,) [m] distance of each ego past the edge of the decision point; negative before it."""
         world, bank = self.base.world, self.base.maps.arrays
         found: np.ndarray = world.route_s[slots, 0] - bank.junction_in[world.route[slots, 0]]
         return found
 
     def step(self, slots: np.ndarray, action: Action) -> None:
-        """Base and shadow take the same action; each shadow's ego is then put where the base's is."""
+        """Step base and shadow with the same action; then copy the base's ego into the shadow."""
         whole = action.spread(slots, self.base.worlds)
         self.base.step(whole)
         self.shadow.step(whole)
@@ -180,17 +180,17 @@ def interchange(
     search: Sequence[Path] = (),
     on_tick: Callable[[Backend], None] | None = None,
 ) -> list[Swapped]:
-    """Drive every base with its source's component of every subspace swapped in, at every tick.
+    """Roll out every base with its source's component of every subspace swapped in, at every tick.
 
     Args:
         bases, sources: n episodes each, twins in some propositions.
-        swaps: what to swap, one result each: subspaces of the same sites, one per site, in all recurrent sites. All
-            swaps are driven side by side, since the last few cars on the road cost as much as many.
-        on_tick: given the bases' backend at the start and after every step, one backend after the other where not all
-            fit in one.
+        swaps: one result each: subspaces of the same sites, one per site, in all recurrent sites. All swaps run in
+            parallel, since the last few running worlds cost as much as many.
+        on_tick: called with the bases' backend at the start and after every step; if not all bases fit in one backend,
+            for one backend after the other.
 
     Raises:
-        ValueError: for swaps of different sites, and where there can be no two worlds at once.
+        ValueError: for swaps of different sites, or if the backend cannot run two worlds at once.
     """
     n, sites = len(bases), tuple(s.site for s in swaps[0])
     if any(tuple(s.site for s in subspaces) != sites for subspaces in swaps):
@@ -213,7 +213,7 @@ def _drive_swapped(
     swaps: Sequence[Sequence[Subspace]],
     on_tick: Callable[[Backend], None],
 ) -> None:
-    """Drive bases to their end, each with the swap that `groups` (B,) says."""
+    """Roll out bases to their end, each with the swap that `groups` (B,) selects."""
     sites = tuple(s.site for s in swaps[0])
     memory, shadow_memory = policy.begin(len(groups)), policy.begin(len(groups))
     on_tick(worlds.base)
@@ -237,7 +237,7 @@ def _drive_swapped(
 def _each(
     parts: Sequence[np.ndarray], subspaces: Sequence[Subspace], source: Tensor, away: np.ndarray
 ) -> Callable[[Tensor], Tensor]:
-    """An edit that swaps each part's rows in its own subspace, where the ego is within the subspace's window."""
+    """Create an edit that swaps each part's rows in its own subspace, while ego is within the subspace's window."""
 
     def edit(latent: Tensor) -> Tensor:
         changed = latent.clone()
@@ -252,12 +252,12 @@ def _each(
 
 @dataclass(frozen=True)
 class Factorial:
-    """Latents of one policy at the same places under every setting of some propositions.
+    """Latents of one policy at the same ego poses under every setting of some propositions.
 
     Args:
-        site: where.
+        site: of the policy.
         latents: (F, C, D) float32: F frames, C settings in the order of the truth table.
-        frame_episode: (F,) which episode a frame is of.
+        frame_episode: (F,) the episode of each frame.
         table: (C, k) bool, the settings.
     """
 
@@ -267,21 +267,21 @@ class Factorial:
     table: np.ndarray
 
     def main_effect(self, column: int) -> np.ndarray:
-        """(F, D): what proposition number `column` changes, averaged over the settings of the others."""
+        """(F, D): the main effect of proposition number `column`, averaged over the settings of the others."""
         on, paired = self.table[:, column], self._whole((column,))
         return self.latents[:, on & paired].mean(1) - self.latents[:, ~on & paired].mean(1)
 
     def interaction(self, one: int, other: int) -> np.ndarray:
-        """(F, D): how far what one proposition changes hangs on another, on the scale of `main_effect`."""
+        """(F, D): the interaction of two propositions, on the scale of `main_effect`."""
         paired = self._whole((one, other))
-        if not paired.any():  # they are never set apart: nothing is known of how they work together
+        if not paired.any():  # never set independently: the interaction is unknown
             return np.zeros_like(self.latents[:, 0])
         sign = np.where(self.table[:, one] == self.table[:, other], 1.0, -1.0) * paired
         effect: np.ndarray = 2.0 * (self.latents * sign[:, None]).mean(1) * (len(paired) / paired.sum())
         return effect
 
     def _whole(self, columns: tuple[int, ...]) -> np.ndarray:
-        """(C,) bool: settings of which all others exist that differ in these columns; all of a full table."""
+        """(C,) bool: settings for which all variants in these columns exist; all settings of a full table."""
         known = {tuple(row) for row in self.table.tolist()}
 
         def all_there(row: list[bool]) -> bool:
@@ -294,7 +294,7 @@ class Factorial:
         return np.array([all_there(row) for row in self.table.tolist()], bool)
 
     def effect_of(self, value: np.ndarray) -> np.ndarray:
-        """(F, D): mean latent where `value` (C,) bool holds minus where it does not: a formula's effect."""
+        """(F, D): a formula's effect: mean latent where `value` (C,) bool is True minus where it is False."""
         return self.latents[:, value].mean(1) - self.latents[:, ~value].mean(1)
 
 
@@ -310,20 +310,20 @@ def observe_factorial(
     search: Sequence[Path] = (),
     every: int = 2,
 ) -> dict[str, Factorial]:
-    """Drive `bases` untouched, and read the latents that each setting's shadow would have had at the same places.
+    """Roll out `bases` without interventions, and record the latents of each setting's shadow at the same ego poses.
 
-    The bases know nothing of their shadows, so these are driven after them, as many at once as there can be worlds.
+    The bases do not depend on their shadows, so the shadows run afterwards, as many at once as the backend allows.
 
     Args:
         settings: C lists of B episodes, one per row of `table` (C, k).
-        every: keep one tick in so many.
+        every: record one tick in so many.
     """
     ticks, cars, parts = [], [], []
     for first in range(0, len(bases), size := max_at_once(len(bases))):
         part = slice(first, first + size)
         with new_worlds(len(bases[part]), camera, slots_needed(scenario), threads=threads, search=search) as backend:
             drive = _Drive.of(policy, backend, bases[part])
-        found: list[dict[str, np.ndarray]] = []  # one a group of settings
+        found: list[dict[str, np.ndarray]] = []  # one per group of settings
         for group in in_chunks(settings, max(1, max_at_once(len(settings) * size) // size)):
             shadows = [e for episodes in group for e in episodes[part]]
             with new_worlds(len(shadows), camera, slots_needed(scenario), threads=threads, search=search) as backend:
@@ -333,17 +333,17 @@ def observe_factorial(
         ticks.append(np.concatenate([np.full(len(drive.slots[k]), k) for k in kept]))
         cars.append(np.concatenate([drive.slots[k] for k in kept]) + first)
     where = np.concatenate(cars)
-    order = np.lexsort((where, np.concatenate(ticks)))  # tick by tick, however the bases were parted
+    order = np.lexsort((where, np.concatenate(ticks)))  # sorted by tick, independent of the chunking of bases
     latents = {site: np.concatenate([part[site] for part in parts])[order] for site in sites}
     return {site: Factorial(site, latents[site], where[order], np.asarray(table, bool)) for site in sites}
 
 
 @dataclass(frozen=True)
 class _Drive:
-    """What B cars did in T ticks.
+    """A recorded rollout of B worlds over T ticks.
 
     Args:
-        slots: T times, who ran. actions: T times, of all. worlds: T times, the truth after the step.
+        slots: per tick, the running slots. actions: per tick, of all slots. worlds: per tick, the state after the step.
     """
 
     slots: list[np.ndarray]
@@ -352,7 +352,7 @@ class _Drive:
 
     @classmethod
     def of(cls, policy: IntervenablePolicy, backend: Backend, episodes: Sequence[Episode]) -> _Drive:
-        """Drive episodes to their end."""
+        """Roll out episodes to their end."""
         drive = cls([], [], [])
         backend.reset(episodes)
         memory = policy.begin(len(episodes))
@@ -373,7 +373,7 @@ class _Drive:
         sites: tuple[str, ...],
         every: int,
     ) -> dict[str, np.ndarray]:
-        """Site -> (F, K, D) latents of `policy` in K lists of B shadows, list after list, which follow this drive."""
+        """Site -> (F, K, D) latents of `policy` in K lists of B shadows, list after list, that replay this rollout."""
         lists = len(shadows) // len(self.worlds[0].tick)
         backend.reset(shadows)
         memory = policy.begin(len(shadows))

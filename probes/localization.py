@@ -1,12 +1,12 @@
-"""Which premise, and which conclusion, is held where and when: every site and station is asked for every variable.
+"""Localization map: the sites and stations at which the policy represents each premise and the conclusion.
 
-A variable counts as *readable* at a site and station when a code of it saves more bits than codes of labels shuffled
-across episodes save anywhere on the map: one threshold for all questions together. It counts as *held* when, besides,
-the code is shorter than that from the untrained network's same site there. That is tested too, paired over episodes,
-with one threshold for all questions together.
+A variable counts as *readable* at a site and station if its code saves more bits than codes of labels shuffled across
+episodes save anywhere on the map: one threshold for all tests together. It counts as *held* (represented) if the code
+is also shorter than that from the same site of the untrained network. This is tested too, paired over episodes, with
+one threshold for all tests together.
 
-A premise is *visible* at a station where it is readable from a site before the memory: what stands there was seen at
-that very tick. The untrained network's encoder serves as well, so this does not hang on what was learned.
+A premise is *visible* at a station if it is readable from a site before the memory, whose activations depend on that
+tick alone. The untrained network's encoder counts as well, so visibility does not depend on training.
 """
 
 from __future__ import annotations
@@ -25,28 +25,29 @@ from scenarios.sampling.sample import valuation
 from scenarios.scenario import Scenario
 from sim.datatypes.episode import Episode
 
-MAP_BLOCKS = (0.12, 0.25, 0.5, 1.0)  # coarser than the league's: a map is many codes of many labellings each
-LEVEL = 20  # one map of shuffled labels in so many may reach the threshold somewhere
-LEAST_LABELLINGS = 39  # shuffled labellings, at least
+MAP_BLOCKS = (0.12, 0.25, 0.5, 1.0)  # coarser than for ranking: a map is many codes of many labellings each
+LEVEL = 20  # one in this many maps of shuffled labels may reach the threshold somewhere
+LEAST_LABELLINGS = 39  # least number of shuffled labellings
 FLIPS = 1000  # sign flips of episodes, for the threshold of the gain over the untrained network
 CONCLUSION = "the conclusion"
 
 
 @dataclass(frozen=True)
 class Held:
-    """What is held where and when.
+    """The localization map: which variables are represented at which sites and stations.
 
     Args:
         variables: (V,) the premises, and last the conclusion; a rule of one premise has the conclusion only, since
             it is the premise or its negation.
-        sites: in the order in which they are passed; stations: [m] from the junction's edge.
-        saved: (V, sites, stations) share of the uniform code that is saved; 1 is free, below 0 worse than guessing.
+        sites: in order of computation; stations: [m] from the junction's edge.
+        saved: (V, sites, stations) share of the uniform code that is saved; 1 for a free code, below 0 for one worse
+            than guessing.
         untrained: the same from the untrained network; nan at sites that it does not have.
-        threshold: what shuffled labels save somewhere on such a map in 1 of LEVEL draws at most.
+        threshold: the saving that shuffled labels exceed somewhere on such a map in at most 1 of LEVEL draws.
         held: (V, sites, stations) bool: above the threshold, and better than untrained.
-        visible: (V, stations) bool; always false for the conclusion of several premises.
-        until: the last station [m] before drives show their decision; after it, the way taken tells the conclusion.
-        what: what the conclusion is, as a formula.
+        visible: (V, stations) bool; always False for the conclusion of several premises.
+        until: the last station [m] before drives show their decision; after it, ego's route reveals the conclusion.
+        what: the conclusion, as a formula.
     """
 
     variables: tuple[str, ...]
@@ -62,11 +63,11 @@ class Held:
 
     @property
     def conclusion(self) -> np.ndarray:
-        """(sites, stations) share saved of the conclusion."""
+        """(sites, stations) share of the uniform code saved for the conclusion."""
         return np.asarray(self.saved[-1])
 
     def stretch(self, variable: str, site: str) -> tuple[float, float] | None:
-        """First and last station [m], up to `until`, at which a site holds a variable; None where it never does."""
+        """First and last station [m], up to `until`, at which a site represents a variable; None if it never does."""
         return self._span(self.held, variable, site)
 
     def _span(self, table: np.ndarray, variable: str, site: str) -> tuple[float, float] | None:
@@ -77,7 +78,7 @@ class Held:
         return (found[0], found[-1]) if found else None
 
     def window(self, variable: str, sites: Sequence[str]) -> tuple[float, float] | None:
-        """From where to where [m] some of the sites hold a variable; open at the ends of the map. None: nowhere."""
+        """Stretch [m] in which any of the sites represents a variable, open at the map's ends, or None."""
         spans = [span for site in sites if (span := self.stretch(variable, site))]
         if not spans:
             return None
@@ -85,8 +86,8 @@ class Held:
         later = [s for s in self.stations if high < s <= self.until]
         return -np.inf if low == self.stations[0] else low, later[0] if later else np.inf
 
-    def said(self) -> dict[str, str]:
-        """Variable -> where and when it is held, in words; where it is not, whether it can be read all the same."""
+    def summary(self) -> dict[str, str]:
+        """Variable -> text of the sites and stations that represent it; if none, where it is readable."""
         words = {}
         for variable in self.variables:
             words[variable] = self._places(self.held, variable)
@@ -113,8 +114,8 @@ def _metres(first: float, last: float) -> str:
     return f"at {first:+g} m" if first == last else f"{first:+g} to {last:+g} m"
 
 
-def window_said(low: float, high: float) -> str:
-    """A window in words."""
+def window_text(low: float, high: float) -> str:
+    """A window as text."""
     if np.isinf(low) and np.isinf(high):
         return "all the way"
     return (
@@ -125,7 +126,7 @@ def window_said(low: float, high: float) -> str:
 def variables_of(
     scenario: Scenario, episodes: Sequence[Episode], truth: np.ndarray, name: str
 ) -> dict[str, np.ndarray]:
-    """Premises and conclusion with their truth in every episode (n,) bool; a sole premise is the conclusion.
+    """Premises and conclusion with their truth in every episode (n,) bool; a single premise is the conclusion.
 
     Args:
         truth: (n,) of the conclusion; name: its formula.
@@ -141,7 +142,7 @@ def held_map(
     policy: IntervenablePolicy, scenario: Scenario, episodes: Sequence[Episode], trace: Trace, truth: np.ndarray,
     name: str, seed: int, passenger: str = "untrained",
 ) -> Held:  # fmt: skip
-    """Code every variable at every site and station, beside shuffled labels and the untrained network.
+    """Compute the localization map: code every variable at every site and station, with both controls.
 
     Args:
         trace: of the same episodes, with the untrained network as passenger.
@@ -167,7 +168,7 @@ def held_map(
         chosen = rows[variable]
         for i, site in enumerate(sites):
             for k in range(len(stations)):
-                # Shuffled labels of all variables are drawn alike, so one set of them serves: on the last one's rows.
+                # Shuffled labels are alike for all variables: one set, on the last one's rows, suffices.
                 extra = shuffled if v == len(labels) - 1 else shuffled[:, :0]
                 code = _code(trace.latents[site][chosen, k], np.concatenate([y[chosen, None], extra], 1), order)
                 saved[v, i, k] = 1 - code[:, 0].mean()
@@ -186,12 +187,12 @@ def held_map(
 
 
 def _code(x: np.ndarray, y: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """(n, L) bits an episode."""
+    """(n, L) bits per episode."""
     return online_codelength(x, y, blocks=MAP_BLOCKS, order=order).per_episode
 
 
 def _threshold(chance: np.ndarray, variables: int) -> float:
-    """What the largest of `variables` maps exceeds in 1 of LEVEL draws at most, from the largest cells of one (L,).
+    """The value that the largest of `variables` maps exceeds in at most 1 of LEVEL draws, from map maxima (L,).
 
     Each variable gets its share of the error (Bonferroni): 1 in LEVEL * variables, or 1 in L + 1 where L is fewer.
     """
@@ -200,7 +201,7 @@ def _threshold(chance: np.ndarray, variables: int) -> float:
 
 
 def _significant(gains: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Whether gains (..., n) are above 0 on average, at 5 % for all of them together (max-statistic of sign flips)."""
+    """Test whether mean gains (..., n) are above 0, at 5 % for all together (max-statistic of sign flips)."""
     flat = gains.reshape(-1, gains.shape[-1])
     coded = (flat != 0).sum(1)
     mean = flat.sum(1) / np.maximum(coded, 1)
@@ -219,7 +220,7 @@ def _visible(
     policy: IntervenablePolicy, trace: Trace, labels: Mapping[str, np.ndarray], rows: Mapping[str, np.ndarray],
     order: np.ndarray, saved: np.ndarray, threshold: float, passenger: str,
 ) -> np.ndarray:  # fmt: skip
-    """(V, stations) where a premise is readable before any memory: from this tick's picture alone."""
+    """(V, stations) bool: whether a premise is readable before the memory, so from this tick's input alone."""
     sites = list(policy.sites)
     before = sites[: sites.index(policy.recurrent_sites[0])] if policy.recurrent_sites else sites[:1]
     found = np.zeros((saved.shape[0], saved.shape[2]), bool)
@@ -229,7 +230,7 @@ def _visible(
             continue
         for site in before:
             found[v] |= saved[v, sites.index(site)] > threshold
-        if blank is not None:  # the first site of an untrained network comes before its memory
+        if blank is not None:  # the first site of an untrained network is before its memory
             for k in range(saved.shape[2]):
                 bits = _code(trace.latents[blank][rows[variable], k], y[rows[variable], None], order)
                 found[v, k] |= bool(1 - bits.mean() > threshold)

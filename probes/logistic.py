@@ -1,11 +1,11 @@
-"""L2-regularised logistic regression of many labels on the same features, all at once.
+"""L2-regularised logistic regression of many labels on the same features, in one batch.
 
 All labels share X, so one Newton step for L labels is one batched (L, D+1, D+1) solve.  With fewer rows than
-features it is solved in the space of the rows (the representer theorem: weights are combinations of rows), which
-is exact and smaller.  Standardising is part of the fit, so that the penalty means the same for every feature.
+features the problem is solved in the space of the rows (the representer theorem: weights are combinations of rows),
+which is exact and smaller.  Standardising is part of the fit, so that the penalty is equal for all features.
 
-The minimised function is sum of log-losses [nat] + strength / 2 * |weights|^2, the offset going free: scikit-learn's
-with C = 1 / strength.
+The minimised function is sum of log-losses [nat] + strength / 2 * |weights|^2, without penalty on the offset:
+scikit-learn's with C = 1 / strength.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-OFFSET_PENALTY = 1e-6  # the offset goes free; this much keeps a label of one class finite
+OFFSET_PENALTY = 1e-6  # practically no penalty on the offset; it keeps a label of one class finite
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Logistic:
     """L linear classifiers over D features.
 
     Args:
-        weights: (D, L) on the features as given (the standardising is folded in).
+        weights: (D, L) on the features as given (the standardisation is folded in).
         offset: (L,).
     """
 
@@ -46,7 +46,7 @@ def sigmoid(logits: np.ndarray) -> np.ndarray:
 
 
 def code_bits(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Bits that each label costs under a prediction: -log2 p(y); shapes agree."""
+    """Code length in bits of each label under a prediction: -log2 p(y); shapes agree."""
     bits: np.ndarray = np.logaddexp(0.0, np.where(y, -logits, logits)) / np.log(2.0)
     return bits
 
@@ -54,7 +54,7 @@ def code_bits(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
 def standardiser(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and scale (D,) of features (n, D); a constant feature has scale inf, so it becomes zero.
 
-    A feature counts as constant when its spread is at rounding's level: such noise must not be blown up.
+    A feature counts as constant when its spread is at rounding level: such noise must not be scaled up.
     """
     mean, spread = x.mean(0), x.std(0)
     noise = 1e-6 * np.maximum(np.abs(mean), np.abs(x).max(initial=0.0) * 1e-3)
@@ -62,7 +62,7 @@ def standardiser(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _loss(scores: np.ndarray, y: np.ndarray, beta: np.ndarray, penalty: np.ndarray) -> np.ndarray:
-    """(L,) what is minimised; scores (n, L), beta (L, P), penalty (P,)."""
+    """(L,) the minimised function; scores (n, L), beta (L, P), penalty (P,)."""
     misfit = np.logaddexp(0.0, np.where(y, -scores, scores)).sum(0)
     loss: np.ndarray = misfit + 0.5 * (penalty * beta * beta).sum(1)
     return loss
@@ -83,7 +83,7 @@ def _newton(basis: np.ndarray, y: np.ndarray, penalty: np.ndarray, steps: int, t
         hessian[:, np.arange(size), np.arange(size)] += penalty
         step = np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
         before, scale = _loss(scores, y[:, active], beta[active], penalty), np.ones(len(active))
-        for _ in range(12):  # halve where a full step overshoots; separable labels do that
+        for _ in range(12):  # halve the step where it overshoots, as with separable labels
             after = _loss(basis @ (beta[active] - scale[:, None] * step).T, y[:, active], beta[active]
                           - scale[:, None] * step, penalty)  # fmt: skip
             worse = after > before + 1e-9 * np.abs(before)
@@ -91,7 +91,7 @@ def _newton(basis: np.ndarray, y: np.ndarray, penalty: np.ndarray, steps: int, t
                 break
             scale = np.where(worse, 0.5 * scale, scale)
         beta[active] -= scale[:, None] * step
-        # What is left to gain is about half the Newton decrement, in nats.
+        # The remaining gain is about half the Newton decrement, in nats.
         active = active[np.abs((gradient * step).sum(1)) > tolerance]
         if not len(active):
             break
@@ -107,7 +107,7 @@ def fit_logistic(
         x: (n, D) features of any scale; they are standardised with these rows' mean and deviation.
         y: (n, L) bool. A label with one class only is allowed (its weights are zero, its offset large).
         strength: of the penalty on standardised weights; 1 / C of scikit-learn.
-        steps: Newton's at most; tolerance: on what a step still gains [nat].
+        steps: most Newton steps; tolerance: on the gain of a step [nat].
 
     Raises:
         ValueError: for shapes that do not fit, or features that are not finite.

@@ -1,11 +1,11 @@
-"""How well does a latent explain a formula? The online code, and the ranking of formulas by it.
+"""Minimum description length probing: online codelength of formulas given latents, and their ranking.
 
-Send the labels block by block to someone who has the features: the first block costs one bit a label, every later
-block is coded by a linear probe trained on all blocks before (Voita and Titov 2020, section 2.2).  A probe that
-needs many examples pays for them, which accuracy hides: that is what tells AND from XOR in a net that knows both.
+The labels are coded block by block for a receiver that has the features: the first block costs one bit per label, every
+later block is coded by a linear probe trained on all blocks before (Voita and Titov 2020, section 2.2).  A probe that
+needs many examples pays for them, which accuracy hides: this distinguishes AND from XOR in a network that knows both.
 
-Formulas are compared on equal terms: the same episodes' order, equal balance of true and false, the same number
-of labels (`matched`), hence the same uniform code of n bits.
+Formulas are compared on equal terms: the same order of episodes, equal numbers of true and false, the same number of
+labels (`matched`), hence the same uniform code of n bits.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Code:
     """The online code of L labels over n episodes.
 
     Args:
-        bits: (L,) whole length; n bits is what no knowledge costs.
+        bits: (L,) total length; n bits is the length of the uniform code, without knowledge.
         per_episode: (n, L) bits by label, in the episodes' own order, not the coding order.
-        accuracy: (L,) share predicted right, over the episodes after the first block.
+        accuracy: (L,) share of correct predictions, over the episodes after the first block.
     """
 
     bits: np.ndarray
@@ -39,14 +39,14 @@ class Code:
 
 @dataclass(frozen=True)
 class FormulaScore:
-    """How well the latent explains one formula.
+    """The code length of one formula given the latent.
 
     Args:
         name: the formula.
-        bits: of its online code; compression: bits / n, 1 is no knowledge.
+        bits: of its online code; compression: bits / n, 1 for no knowledge.
         accuracy: of the online predictions after the first block.
         n: episodes coded, half of them true.
-        episodes: (n,) which ones they were; per_episode: (n,) bits of each.
+        episodes: (n,) their indices; per_episode: (n,) bits of each.
     """
 
     name: str
@@ -59,7 +59,7 @@ class FormulaScore:
 
 
 def _edges(n: int, blocks: Sequence[float]) -> np.ndarray:
-    """Where blocks end, as counts: strictly ascending, the last is n."""
+    """The ends of blocks, as counts: strictly ascending, the last is n."""
     if not blocks or list(blocks) != sorted(set(blocks)) or blocks[0] <= 0 or blocks[-1] != 1.0:
         raise ValueError(f"blocks are {tuple(blocks)}; wanted ascending shares that end in 1.0")
     return np.unique(np.maximum(1, np.round(np.asarray(blocks) * n).astype(int)))
@@ -73,7 +73,7 @@ def online_codelength(
     order: np.ndarray | None = None,
     strength: float = 1.0,
 ) -> Code:
-    """Online codelength of L labels given the same features.
+    """Compute the online codelength of L labels given the same features.
 
     Args:
         x: (n, D) one row per episode.
@@ -114,7 +114,7 @@ def common_size(tables: Mapping[str, np.ndarray]) -> int:
     """The greatest even n such that every formula has n / 2 episodes of either class.
 
     Raises:
-        ValueError: naming a formula that is (nearly) constant, or tables of different lengths.
+        ValueError: for a formula that is (nearly) constant, with its name, or tables of different lengths.
     """
     lengths = {len(table) for table in tables.values()}
     if len(lengths) != 1:
@@ -131,7 +131,7 @@ def matched(labels: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 
     Args:
         labels: (N,) bool.
-        n: even; see `common_size` for the greatest that serves all formulas.
+        n: even; see `common_size` for the greatest that fits all formulas.
 
     Raises:
         ValueError: if either class is too small.
@@ -152,10 +152,10 @@ def rank_formulas(
     blocks: Sequence[float] = BLOCKS,
     strength: float = 1.0,
 ) -> list[FormulaScore]:
-    """Formulas from the best to the worst explained, all on n bits of uniform code.
+    """Rank formulas by code length, shortest first, all on n bits of uniform code.
 
-    One key per episode is drawn for all formulas: each takes its first n / 2 true and false ones by that key, so
-    formulas share as many episodes as they can. A formula and its negation get the same code.
+    One key per episode is drawn for all formulas: each takes its first n / 2 true and false ones by that key, so that
+    formulas share as many episodes as possible. A formula and its negation get the same code.
 
     Args:
         x: (N, D) latents, one row per episode.

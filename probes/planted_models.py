@@ -1,19 +1,19 @@
-"""Minds whose inner working is known by construction: what the scorecard is calibrated on.
+"""Planted models: policies whose internal representations are known by construction, to calibrate the scorecard.
 
-    register    holds every premise, and the conclusion that it draws from them          -> every level
-    premises    holds every premise, and applies the rule only where it acts             -> all but `encodes` the rule
-    fused       works the decision out at once and holds only that                       -> all but `uses` its premises
-    shortcut    holds a distractor that went along with the premise in training          -> imitates, and nothing else
-    early       joins the premises where it sees them, and remembers the conclusion      -> every level, premises at
+    register    represents every premise, and the conclusion from them                   -> every level
+    premises    represents every premise, and applies the rule only when it acts         -> all but `encodes` the rule
+    fused       computes the decision at once and represents only that                   -> all but `uses` its premises
+    shortcut    represents a distractor correlated with the premise in training          -> imitates only
+    early       combines the visible premises, and remembers the conclusion              -> every level, premises at
                                                                                             `encoder`
     late        remembers the premises, and concludes near the junction, in `head`       -> every level, rule at `head`
-    idle        its encoder shows the premises, but decides nothing; else like fused     -> all but `uses` its premises
-    memoriser   knows the episodes it was shown by heart and guesses elsewhere           -> nothing on fresh episodes
-    untrained   a network with fresh weights                                             -> nothing
+    idle        its encoder shows the premises without effect; else like fused           -> all but `uses` its premises
+    memoriser   remembers its training episodes and guesses on others                    -> nothing on new episodes
+    untrained   a network with initial weights                                           -> nothing
 
-They sense propositions directly (perception is not what they are for) and drive with the expert's hands, so that a
-verdict about them is a verdict about the instrument.  Their recurrent state is a rotation of named registers and of
-nuisances, so nothing lies along an axis.
+They read propositions from the state (without perception) and drive with the expert's controller, so that a wrong
+verdict about them is an error of the probe.  Their recurrent state is a rotation of named registers and of nuisances,
+so no variable lies along an axis.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ from sim.datatypes.vocabulary import DECISION
 from sim.world.rollout import PrivilegedInput
 
 WIDTH = 24  # of the recurrent state
-NUISANCES = 6  # registers that hold speed, place and such, as any driver's state would
-HOLD = 0.5  # share of a register that is kept from tick to tick
-LOUD = 2.0  # strength of a conclusion beside its premises: what a mind acts upon, it holds clearly
-VISIBLE = -10.0  # [m] from the junction: farther away the evidence is visible, nearer it is not (EarlyFusion)
-NEAR = -6.0  # [m] from the junction: from here on the conclusion is drawn (LateFusion)
+NUISANCES = 6  # registers for speed, position and such, as in any driver's state
+HOLD = 0.5  # share of a register that persists from tick to tick
+LOUD = 2.0  # strength of a conclusion relative to its premises: the variable acted on has the clearest code
+VISIBLE = -10.0  # [m] from the junction: the evidence is visible only before this point (EarlyFusion)
+NEAR = -6.0  # [m] from the junction, from which on the conclusion is drawn (LateFusion)
 
 
 class PlantedModel(IntervenablePolicy):
-    """A recurrent state of rotated registers, and a decision read off them.
+    """A policy with a recurrent state of rotated registers, and a decision read from them.
 
     Args:
-        scenario: whose propositions are sensed.
+        scenario: the source of the propositions.
         registers: names of the registers besides the nuisances.
         seed: of the rotation.
     """
@@ -65,7 +65,7 @@ class PlantedModel(IntervenablePolicy):
 
     @property
     def sites(self) -> dict[str, int]:
-        """The recurrent state, and nothing else."""
+        """The recurrent state as the only site."""
         return {"memory": WIDTH}
 
     @property
@@ -74,29 +74,29 @@ class PlantedModel(IntervenablePolicy):
         return ("memory",)
 
     def begin(self, worlds: int) -> Tensor:
-        """An empty state."""
+        """Return a state of zeros."""
         return torch.zeros(worlds, WIDTH)
 
     def sense(self, seen: PrivilegedInput, held: dict[str, np.ndarray]) -> np.ndarray:
-        """(S, registers): what is written into the registers at this tick.
+        """(S, registers): the values written into the registers at this tick.
 
         Args:
-            held: what stands in them since the tick before, name -> (S,).
+            held: the registers' values from the last tick, name -> (S,).
         """
-        raise TypeError(f"{type(self).__name__} does not say what it senses")
+        raise TypeError(f"{type(self).__name__} does not implement sense")
 
     def choose(self, registers: dict[str, np.ndarray], seen: PrivilegedInput) -> np.ndarray:
-        """(S,) decisions read off the registers (name -> (S,) float)."""
-        raise TypeError(f"{type(self).__name__} does not say how it chooses")
+        """(S,) decisions from the registers (name -> (S,) float)."""
+        raise TypeError(f"{type(self).__name__} does not implement choose")
 
     def act(self, seen: PrivilegedInput, memory: Tensor) -> tuple[Action, Tensor]:
-        """Write the registers, rotate, pass the site, rotate back, choose, and drive there."""
+        """Write the registers, rotate, apply the site's edits, rotate back, choose, and drive the decision."""
         written = self._written(self.sense(seen, self._read(memory)), seen)
         state = self._at("memory", HOLD * memory + (1 - HOLD) * written)
         return self._driven(seen, self.choose(self._read(state), seen)), state
 
     def _written(self, registers: np.ndarray, seen: PrivilegedInput) -> Tensor:
-        """(S, WIDTH) a rotated state that holds registers (S, R) and the nuisances."""
+        """(S, WIDTH) the rotated state of registers (S, R) and nuisances."""
         world = seen.world
         rows = np.zeros((len(registers), WIDTH), np.float32)
         rows[:, : registers.shape[1]] = registers
@@ -106,17 +106,17 @@ class PlantedModel(IntervenablePolicy):
         return torch.from_numpy(rows) @ self._rotation.T
 
     def _driven(self, seen: PrivilegedInput, decision: np.ndarray) -> Action:
-        """What the expert's hands do towards a decision (S,)."""
+        """The expert's controls for a decision (S,)."""
         return Expert(lambda _: decision, DrivingStyle()).act(seen, np.zeros((len(seen.slots), 0)))[0]
 
     def _read(self, state: Tensor) -> dict[str, np.ndarray]:
-        """Register -> (S,) what stands in it."""
+        """Register -> (S,) its value."""
         values = (state @ self._rotation).numpy()
         return {name: values[:, i] for i, name in enumerate(self.registers)}
 
 
 def _away(seen: PrivilegedInput) -> np.ndarray:
-    """(S,) [m] how far beyond the junction's edge ego is; negative before it."""
+    """(S,) [m] distance of ego past the junction's edge; negative before it."""
     away: np.ndarray = seen.world.route_s[:, 0] - seen.maps.arrays.junction_in[seen.world.route[:, 0]]
     return away
 
@@ -126,25 +126,25 @@ def _signs(values: Any) -> np.ndarray:
 
 
 class RuleRegister(PlantedModel):
-    """Every premise has its register, and so has the conclusion from what stood there a tick ago: it is acted upon."""
+    """Represents every premise and, from their values a tick ago, the conclusion, which determines the action."""
 
     def __init__(self, scenario: Scenario, seed: int = 0) -> None:
         super().__init__(scenario, (*scenario.proposition_names, "conclusion"), seed)
 
     def sense(self, seen: PrivilegedInput, held: dict[str, np.ndarray]) -> np.ndarray:
-        """The propositions, and more loudly whether the rule, applied to the held ones, says left."""
+        """The propositions and, at greater strength, whether the rule decides left on the held ones."""
         values = truth_of(self.scenario, seen.world)
         names = self.registers[:-1]
         left = evaluate(self.scenario.rule, {name: held[name] > 0 for name in names}) == DECISION["left"]
         return np.stack([*(_signs(values[name]) for name in names), LOUD * _signs(left)], 1)
 
     def choose(self, registers: dict[str, np.ndarray], seen: PrivilegedInput) -> np.ndarray:
-        """Left or right, as the conclusion says."""
+        """Left or right, by the conclusion register."""
         return np.where(registers["conclusion"] > 0, DECISION["left"], DECISION["right"])
 
 
 class Premises(PlantedModel):
-    """Every premise has its register; the rule is applied to what stands there, and its verdict is held nowhere."""
+    """Represents every premise; the rule is applied to the registers, and its decision is not represented."""
 
     def __init__(self, scenario: Scenario, seed: int = 0) -> None:
         super().__init__(scenario, scenario.proposition_names, seed)
@@ -155,30 +155,30 @@ class Premises(PlantedModel):
         return np.stack([_signs(values[name]) for name in self.registers], 1)
 
     def choose(self, registers: dict[str, np.ndarray], seen: PrivilegedInput) -> np.ndarray:
-        """The rule, applied to the signs of the registers."""
+        """The rule's decision on the signs of the registers."""
         return evaluate(self.scenario.rule, {name: value > 0 for name, value in registers.items()})
 
 
 class FusedRule(PlantedModel):
-    """Works the decision out where it senses, and holds the decision alone."""
+    """Computes the decision directly from the propositions, and represents the decision alone."""
 
     def __init__(self, scenario: Scenario, seed: int = 0) -> None:
         super().__init__(scenario, ("decision",), seed)
 
     def sense(self, seen: PrivilegedInput, held: dict[str, np.ndarray]) -> np.ndarray:
-        """Whether the rule says left."""
+        """Whether the rule decides left."""
         decision = evaluate(self.scenario.rule, truth_of(self.scenario, seen.world))
         return _signs(decision == DECISION["left"])[:, None]
 
     def choose(self, registers: dict[str, np.ndarray], seen: PrivilegedInput) -> np.ndarray:
-        """Left or right, as the register says."""
+        """Left or right, by the decision register."""
         return np.where(registers["decision"] > 0, DECISION["left"], DECISION["right"])
 
 
 class EarlyFusion(PlantedModel):
-    """Its encoder shows the premises while they are visible; they are joined there, and the conclusion is remembered.
+    """Represents visible premises in its encoder, combines them there, and remembers the conclusion.
 
-    The memory never holds a premise. Once the evidence is out of sight it keeps its conclusion as it is.
+    The memory never represents a premise. Once the evidence is out of sight the conclusion stays unchanged.
     """
 
     def __init__(self, scenario: Scenario, seed: int = 0) -> None:
@@ -186,7 +186,7 @@ class EarlyFusion(PlantedModel):
 
     @property
     def sites(self) -> dict[str, int]:
-        """What is seen now, and what is remembered."""
+        """The encoder and the memory."""
         return {"encoder": WIDTH, "memory": WIDTH}
 
     def sense(self, seen: PrivilegedInput, held: dict[str, np.ndarray]) -> np.ndarray:
@@ -196,12 +196,12 @@ class EarlyFusion(PlantedModel):
         return np.stack([_signs(values[name]) * visible for name in self.registers], 1)
 
     def conclude(self, shown: dict[str, np.ndarray], seen: PrivilegedInput) -> tuple[np.ndarray, np.ndarray]:
-        """Whether the rule says left by what the encoder shows, and whether it shows enough to say so: (S,) bool."""
+        """Whether the rule decides left on the encoder's premises, and whether all premises are visible: (S,) bool."""
         left = evaluate(self.scenario.rule, {name: value > 0 for name, value in shown.items()}) == DECISION["left"]
         return left, np.min([np.abs(shown[n]) for n in names_in(self.scenario.rule)], 0) > 0.5
 
     def act(self, seen: PrivilegedInput, memory: Tensor) -> tuple[Action, Tensor]:
-        """Show, conclude where there is something to conclude from, remember, and drive there."""
+        """Encode the premises, conclude where they are visible, remember, and drive the conclusion."""
         encoded = self._at("encoder", self._written(self.sense(seen, {}), seen))
         left, knows = self.conclude(self._read(encoded), seen)
         before = self._conclusion(memory)
@@ -211,28 +211,28 @@ class EarlyFusion(PlantedModel):
         return self._driven(seen, decision), state
 
     def _conclusion(self, state: Tensor) -> np.ndarray:
-        """(S,) the memory's one register: it stands in the first place."""
+        """(S,) the memory's only register, which is the first."""
         return (state @ self._rotation).numpy()[:, 0]
 
 
 class IdleEncoder(EarlyFusion):
-    """Its encoder shows the premises, but the conclusion is drawn from the world and not from what is shown."""
+    """Represents the premises in its encoder, but draws the conclusion from the world and not from the encoder."""
 
     def conclude(self, shown: dict[str, np.ndarray], seen: PrivilegedInput) -> tuple[np.ndarray, np.ndarray]:
-        """Whether the rule says left, by the world, as long as the evidence is visible: (S,) bool each."""
+        """Whether the rule decides left on the true state, and whether the evidence is visible: (S,) bool each."""
         decision = evaluate(self.scenario.rule, truth_of(self.scenario, seen.world))
         return decision == DECISION["left"], _away(seen) < VISIBLE
 
 
 class LateFusion(PlantedModel):
-    """Its memory holds the premises; the conclusion is drawn near the junction only, in a later site."""
+    """Represents the premises in its memory; draws the conclusion only near the junction, in a later site."""
 
     def __init__(self, scenario: Scenario, seed: int = 0) -> None:
         super().__init__(scenario, scenario.proposition_names, seed)
 
     @property
     def sites(self) -> dict[str, int]:
-        """What is remembered, and what the controls are read from."""
+        """The memory, and the head from which the controls are read."""
         return {"memory": WIDTH, "head": WIDTH}
 
     def sense(self, seen: PrivilegedInput, held: dict[str, np.ndarray]) -> np.ndarray:
@@ -241,7 +241,7 @@ class LateFusion(PlantedModel):
         return np.stack([_signs(values[name]) for name in self.registers], 1)
 
     def act(self, seen: PrivilegedInput, memory: Tensor) -> tuple[Action, Tensor]:
-        """Remember, conclude when the junction is near, and drive by the conclusion."""
+        """Remember the premises, conclude near the junction, and drive the conclusion."""
         written = self._written(self.sense(seen, {}), seen)
         state = self._at("memory", HOLD * memory + (1 - HOLD) * written)
         held = {name: value > 0 for name, value in self._read(state).items()}
@@ -253,10 +253,10 @@ class LateFusion(PlantedModel):
 
 
 class Shortcut(PlantedModel):
-    """Goes by a distractor: left if it is there.
+    """Decides by a distractor: left if it is present.
 
     Args:
-        cue: the proposition that it goes by.
+        cue: the proposition that it decides by.
     """
 
     def __init__(self, scenario: Scenario, cue: str, seed: int = 0) -> None:
@@ -269,15 +269,15 @@ class Shortcut(PlantedModel):
         return _signs(truth_of(self.scenario, seen.world)[self.registers[0]])[:, None]
 
     def choose(self, registers: dict[str, np.ndarray], seen: PrivilegedInput) -> np.ndarray:
-        """Left if the distractor is there."""
+        """Left if the distractor is present."""
         return np.where(registers[self.registers[0]] > 0, DECISION["left"], DECISION["right"])
 
 
 class Memoriser(PlantedModel):
-    """Knows the way of every episode that it was shown; elsewhere it goes by the parity of the episode's number.
+    """Remembers the decision of every training episode; on others it decides by a hash of the episode's seed.
 
     Args:
-        shown: seed of an episode -> its decision.
+        shown: seed of a training episode -> its decision.
     """
 
     def __init__(self, scenario: Scenario, shown: dict[int, int], seed: int = 0) -> None:
@@ -285,7 +285,7 @@ class Memoriser(PlantedModel):
         self.shown = dict(shown)
 
     def sense(self, seen: PrivilegedInput, held: dict[str, np.ndarray]) -> np.ndarray:
-        """What it remembers of this episode, or what it makes up."""
+        """Whether the remembered or guessed decision of this episode is left."""
         guesses: Iterable[int] = (
             self.shown.get(int(s), DECISION["left"] if (int(s) * 2654435761 >> 16) & 1 else DECISION["right"])
             for s in seen.world.seed
@@ -293,10 +293,10 @@ class Memoriser(PlantedModel):
         return _signs([d == DECISION["left"] for d in guesses])[:, None]
 
     def choose(self, registers: dict[str, np.ndarray], seen: PrivilegedInput) -> np.ndarray:
-        """As remembered."""
+        """Left or right, by the register."""
         return np.where(registers["remembered"] > 0, DECISION["left"], DECISION["right"])
 
 
 def untrained(settings: LearnerSettings | None = None, seed: int = 0) -> IntervenablePolicy:
-    """A network with fresh weights."""
+    """Create a network with initial weights."""
     return build(settings or LearnerSettings(), seed)

@@ -1,15 +1,15 @@
-"""Does the true formula have the shortest code of all, or can that not be told apart? A test, paired over episodes.
+"""Rank test: whether the true formula has the shortest code of all, paired over episodes.
 
-A formula that is held more clearly than another is learned from fewer episodes.  Once both are learned, their codes are
-equally short; so a long code hardly tells them apart, however many episodes there are.  Hence many *short* codes, of
-random balanced subsets of the episodes, the same ones for all formulas as far as can be.  True and false episodes
-alternate in them: a beginning that happens to be all true would cost any formula dearly.
+A formula that is represented more clearly than another is learned from fewer episodes.  Once both are learned, their
+codes are equally short; so a long code hardly distinguishes them, however many episodes there are.  Hence many *short*
+codes, of random balanced subsets of the episodes, the same ones for all formulas as far as possible.  True and false
+episodes alternate in them: a beginning that happens to be all true would lengthen the code of any formula.
 
-A formula's code length is the mean over episodes, true ones and false ones weighing the same.  Two formulas are
-compared on the same episodes, and chance is what sign flips of whole episodes give (a multiplier bootstrap, Wu 1986).
-"The true formula is first" claims that it is shorter than *every* other one.  All of these must hold together, so each
-is tested at the full level (an intersection-union test, Berger 1982).  "Some other formula is shorter" claims *one* of
-many: its level is that of the largest difference (max-statistic).
+A formula's code length is the mean over episodes, with equal weight of true and false ones.  Two formulas are compared
+on the same episodes, and the null distribution comes from sign flips of whole episodes (a multiplier bootstrap, Wu
+1986).  "The true formula is first" claims that it is shorter than *every* other one.  All of these must hold together,
+so each is tested at the full level (an intersection-union test, Berger 1982).  "Some other formula is shorter" claims
+*one* of many: its level is that of the largest difference (max-statistic).
 """
 
 from __future__ import annotations
@@ -22,33 +22,34 @@ import numpy as np
 
 from probes.mdl import common_size, online_codelength
 
-SIZES = (24, 48, 96)  # episodes of a short code; the shortest that teaches a probe the true formula is taken
+SIZES = (24, 48, 96)  # episodes of a short code; the smallest from which a probe learns the true formula is used
 TEACHES = 0.1  # share of the uniform code that it must then save
 SHARES = (1 / 6, 0.25, 0.5, 1.0)  # of a code, at which its blocks end
-# Share of every prediction that is a coin's. A probe of few episodes may be sure and wrong: without it a single label
-# costs up to 100 bits, so that a formula is the harder to rule out the worse it is coded.
+# Weight of a uniform prediction mixed into every prediction. A probe trained on few episodes may be confident and
+# wrong: without it a single label costs up to 100 bits, so that the worse a formula is coded, the harder it is to
+# reject.
 HEDGE = 0.05
 COVERED = 8  # codes that each episode is part of, on average
-# An episode also teaches the probes that code the others, which sign flips of its own bits do not know. Measured on
-# two formulas that are held alike, 48 to 160 episodes: the spread over fresh draws is so many times that of the flips.
+# An episode also trains the probes that code the others, which sign flips of its own bits ignore. Measured on two
+# formulas that are represented alike, 48 to 160 episodes: the spread over new draws is this multiple of the flips'.
 SHARED = 1.5
-LEVEL = 0.025  # of a claim
-FLIPS = 2000  # sign flips that say what chance does
-POWER = 0.8  # chance with which so many episodes as are named would decide
+LEVEL = 0.025  # significance level of a claim
+FLIPS = 2000  # sign flips of the null distribution
+POWER = 0.8  # probability with which the reported number of episodes would decide
 
 
 @dataclass(frozen=True)
 class Contest:
-    """How the true formula stands among the others.
+    """The result of the rank test of the true formula among the others.
 
     Args:
-        verdict: "first", "beaten", or "undecided" where neither can be told.
-        rival: the other formula that comes closest, or that beats it by most.
-        ahead: bits an episode by which the true formula's code is shorter than the rival's; negative: longer.
+        verdict: "first", "beaten", or "undecided" if neither can be claimed.
+        rival: the other formula that comes closest, or that is ahead by most.
+        ahead: bits per episode by which the true formula's code is shorter than the rival's; negative: longer.
         interval: of `ahead`, at the contest's level.
         p_first, p_beaten: of the two claims, 1 / (FLIPS + 1) at least.
-        episodes: about how many would decide an undecided contest with a chance of POWER; None where it is decided.
-        bits: formula -> mean bits an episode over all codes.
+        episodes: about how many would decide an undecided contest with probability POWER; None if it is decided.
+        bits: formula -> mean bits per episode over all codes.
     """
 
     verdict: str
@@ -64,15 +65,15 @@ class Contest:
 def short_codes(
     x: np.ndarray, tables: Mapping[str, np.ndarray], truth: str, rng: np.random.Generator
 ) -> tuple[dict[str, np.ndarray], int]:
-    """Bits that each episode costs under each formula, as the mean over many short codes.
+    """Compute the bits per episode of each formula, as the mean over many short codes.
 
     Args:
         x: (N, D) latents, one row per episode.
         tables: (N,) bool truth of every formula in every episode.
-        truth: the formula that says how short the codes can be.
+        truth: the formula that determines how short the codes can be.
 
     Returns:
-        Formula -> (N,) bits, nan where an episode was in none of the codes; and the episodes of a code.
+        Formula -> (N,) bits, nan where an episode was in none of the codes; and the number of episodes of a code.
 
     Raises:
         ValueError: for a formula that is (nearly) constant.
@@ -106,7 +107,7 @@ def _coded(
 
 
 def _balanced(bits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
-    """Mean of bits (N,) with both classes weighing the same, and what each episode adds to its error (N,)."""
+    """Mean of bits (N,) with equal weight of both classes, and each episode's contribution to its error (N,)."""
     value, influence = 0.0, np.zeros(len(bits))
     for members in (labels, ~labels):
         coded = members & ~np.isnan(bits)
@@ -126,11 +127,11 @@ def contest(
     """Test whether `truth` has the shortest code.
 
     Args:
-        codes: formula -> (N,) bits an episode, see `short_codes`; tables: formula -> (N,) bool.
+        codes: formula -> (N,) bits per episode, see `short_codes`; tables: formula -> (N,) bool.
         level: of each of the two claims.
 
     Raises:
-        ValueError: without another formula, or where `truth` is none of them.
+        ValueError: without another formula, or if `truth` is not among them.
     """
     others = [name for name in codes if name != truth]
     if truth not in codes or not others:

@@ -1,4 +1,4 @@
-"""What every level of the scorecard is made of: a value, its interval, what it is held against."""
+"""Result types of the scorecard's levels: a value, its confidence interval, and its baselines."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import numpy as np
 
 from sim.core.statistics import wilson_interval
 
-LEVELS: tuple[str, ...] = ("imitates", "generalises", "encodes", "uses", "recovered")
-NEEDED = 0.90  # lower bound of what must agree
-FALSE_FLIPS = 0.05  # most twins that may turn where the rule holds
-MARGIN = 0.15  # how far above the best control an interchange must stand
-QUICK_SECONDS = 20.0  # time limit up to which a quick look takes all its episodes; of longer ones it takes fewer
+NEEDED = 0.90  # lower bound of agreement that a level must reach
+FALSE_FLIPS = 0.05  # largest share of twins that may flip where the rule does not
+MARGIN = 0.15  # by which an interchange must exceed the best control
+QUICK_SECONDS = 20.0  # time limit up to which a quick run takes all its episodes; of longer ones it takes fewer
 
 
 def quick_share(time_limit: float) -> float:
-    """The share of its usual episodes that a quick look takes of a scenario with this time limit [s]."""
+    """The share of its usual episodes that a quick run takes of a scenario with this time limit [s]."""
     return min(1.0, QUICK_SECONDS / time_limit)
 
 
@@ -25,8 +24,8 @@ def quick_share(time_limit: float) -> float:
 class Proportion:
     """A share of n independent episodes, with its Wilson 95 % interval.
 
-    The Wilson interval stands where the design has an episode bootstrap: where all of n episodes agree, the
-    bootstrap's interval has no width, whatever n is.
+    The Wilson interval replaces an episode bootstrap: if all n episodes agree, a bootstrap interval has width zero,
+    whatever n is.
     """
 
     value: float
@@ -35,7 +34,7 @@ class Proportion:
 
     @classmethod
     def of(cls, hits: np.ndarray) -> Proportion:
-        """The share of true entries of `hits` (n,) bool, or the mean of (n,) shares, one an episode."""
+        """The share of true entries of `hits` (n,) bool, or the mean of (n,) shares, one per episode."""
         n = len(hits)
         if not n:
             return cls(float("nan"), (0.0, 1.0), 0)
@@ -49,16 +48,16 @@ class Proportion:
 
 @dataclass(frozen=True)
 class LevelResult:
-    """One level of evidence.
+    """The result of one level of evidence.
 
     Args:
         value, interval: of the quantity that `what` describes.
-        passed: None where it was not measured, or is undecided.
-        threshold: that the lower bound must reach, if it is one number.
-        baselines: name -> {"value", "interval"} in the same quantity.
-        details: whatever else was measured.
-        not_applicable: why the scenario cannot be asked this; "" where it was asked.
-        undecided: what the evidence is too little to tell, and how much more would; "" where it tells.
+        passed: None if not measured or undecided.
+        threshold: the value that the lower bound must reach, if it is one number.
+        baselines: name -> {"value", "interval"} of the same quantity.
+        details: further measurements.
+        not_applicable: the reason why the level does not apply to the scenario; "" if it does.
+        undecided: what the evidence cannot decide, and how much evidence would; "" if decided.
     """
 
     value: float | None
@@ -72,12 +71,12 @@ class LevelResult:
     undecided: str = ""
 
     @classmethod
-    def unasked(cls, reason: str) -> LevelResult:
-        """A level that was not asked: no value, and neither passed nor failed."""
+    def without_answer(cls, reason: str) -> LevelResult:
+        """Create the result of a level that does not apply: no value, and neither passed nor failed."""
         return cls(None, None, None, f"not asked: {reason}", not_applicable=reason)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data; `not_applicable` and `undecided` only where they say something."""
+        """Plain data; `not_applicable` and `undecided` only if not empty."""
         data = asdict(self)
         return {k: v for k, v in data.items() if v or k not in ("not_applicable", "undecided")}
 

@@ -1,36 +1,36 @@
-"""From what was seen in every cell to a rule in words, and whether it is the driver's.
+"""Rule recovery: from decision counts in every truth-table cell to a minimal rule, compared with the expert's.
 
-A full factorial of interventions gives, per truth-table cell, how often each way was taken. A cell is *decided* only
-where the majority is beyond doubt (the Wilson score interval's lower end above a half, and four in five at least);
-anything else stays undecided and is never guessed. The minimal formula of a complete table is the recovered rule.
+A full factorial of interventions gives, per truth-table cell, the number of times each decision was shown. A cell is
+*decided* only if the majority is clear (lower end of the Wilson score interval above a half, and a share of at least
+four in five); other cells stay undecided and are never guessed. The minimal formula of a complete table is the
+recovered rule.
 
 The Wilson interval: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scenarios.rules.ast import IfElse, Rule, names
 from scenarios.rules.logic import Cell, all_cells, anf, describe_cell, equivalent, rule_from_table, truth_table, when
+from sim.core.statistics import wilson_interval
 from sim.datatypes.vocabulary import DECISION, TURNS
 
-Z = 1.959963984540054  # two-sided 95 %
 LEAST_SHARE = 0.8  # of the majority, for a cell to count as decided
-Outcomes = Mapping[Cell, Sequence[int]]  # cell -> how many runs came to each decision, and last to none
+Outcomes = Mapping[Cell, Sequence[int]]  # cell -> number of runs with each decision, and last with none
 
 
 @dataclass(frozen=True)
 class CellVerdict:
-    """What one cell's runs say.
+    """The decision of one cell, from its runs.
 
     Args:
         cell: the setting of the propositions.
-        counts: runs that came to each of the decisions that were counted, and last those that came to none.
-        decision: index into `sim.datatypes.vocabulary.DECISIONS`; None where undecided.
-        share: of the majority among all runs, those without a way included; 0 without runs.
+        counts: number of runs with each of the counted decisions, and last with none.
+        decision: index into `sim.datatypes.vocabulary.DECISIONS`; None if undecided.
+        share: of the majority among all runs, those without a decision included; 0 without runs.
         lower, upper: Wilson 95 % interval of that share; (0, 1) without runs.
     """
 
@@ -44,16 +44,16 @@ class CellVerdict:
 
 @dataclass(frozen=True)
 class Recovered:
-    """A rule read from behaviour.
+    """A rule recovered from behaviour.
 
     Args:
         propositions: names, in the order of a cell's entries.
-        cells: the verdict on every cell that can happen, false before true.
-        rule: the minimal rule; None while a cell is undecided. What cannot happen may be decided either way.
+        cells: the verdict on every possible cell, false before true.
+        rule: the minimal rule; None while a cell is undecided. It may decide impossible cells either way.
         sop: its conditions as sums of products, "decision: formula" joined by "; ".
         anf: the same as algebraic normal forms.
-        used: the propositions that the rule needs; the others had no say.
-        counted: the decisions that a cell's counts are of.
+        used: the propositions that the rule depends on.
+        counted: the decisions of a cell's counts, in order.
     """
 
     propositions: tuple[str, ...]
@@ -66,7 +66,7 @@ class Recovered:
 
     @property
     def undecided(self) -> tuple[str, ...]:
-        """The undecided cells in words."""
+        """The undecided cells as text."""
         return tuple(describe_cell(self.propositions, c.cell) for c in self.cells if c.decision is None)
 
     @property
@@ -77,7 +77,7 @@ class Recovered:
     def same_as(self, rule: Rule) -> bool:
         """Whether the recovered rule is SAT-equivalent to `rule`; False while a cell is undecided.
 
-        Where some cells cannot happen: whether it decides alike in all that can.
+        If some cells are impossible: whether it makes the same decisions in all possible cells.
         """
         if self.rule is None:
             return False
@@ -86,10 +86,10 @@ class Recovered:
         return equivalent(self.rule, rule)
 
     def disagreements(self, rule: Rule) -> tuple[str, ...]:
-        """The decided cells, in words, in which `rule` decides otherwise.
+        """The decided cells, as text, in which `rule` decides otherwise.
 
         Raises:
-            ValueError: where `rule` names a proposition that was not set.
+            ValueError: if `rule` names a proposition that was not set.
         """
         table = truth_table(rule, self.propositions)
         return tuple(
@@ -105,39 +105,23 @@ class Recovered:
         return str(self.rule)
 
 
-def wilson(hits: int, runs: int, z: float = Z) -> tuple[float, float]:
-    """The Wilson score interval of a share; (0, 1) without runs.
-
-    Raises:
-        ValueError: where hits are not between 0 and runs.
-    """
-    if not 0 <= hits <= runs:
-        raise ValueError(f"{hits} hits in {runs} runs; wanted 0 <= hits <= runs")
-    if runs == 0:
-        return 0.0, 1.0
-    share, spread = hits / runs, z * z / runs
-    middle = (share + spread / 2) / (1 + spread)
-    half = math.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def recover(
     propositions: Sequence[str],
     outcomes: Outcomes,
     counted: Sequence[str] = TURNS,
     possible: Sequence[Cell] | None = None,
 ) -> Recovered:
-    """Read a rule from how often each decision was taken in each cell.
+    """Recover a rule from the number of times each decision was shown in each cell.
 
     Args:
         propositions: names, in the order of a cell's entries.
-        outcomes: cell -> a count for each of `counted`, and last of the runs that came to none; a cell left out is
+        outcomes: cell -> a count for each of `counted`, and last of the runs without a decision; a missing cell is
             undecided.
-        counted: the decisions that runs were counted by, out of `sim.datatypes.vocabulary.DECISIONS`.
-        possible: the cells that can happen; None is all of them.
+        counted: the counted decisions, out of `sim.datatypes.vocabulary.DECISIONS`.
+        possible: the possible cells; None for all.
 
     Raises:
-        ValueError: for a cell of another length, or counts that are none.
+        ValueError: for a cell of another length, or invalid counts.
     """
     columns = tuple(propositions)
     cells = all_cells(len(columns)) if possible is None else list(possible)
@@ -160,7 +144,7 @@ def recover(
 def _verdict(cell: Cell, counts: tuple[int, ...], counted: Sequence[str]) -> CellVerdict:
     runs, ways = sum(counts), counts[:-1]
     majority = max(range(len(ways)), key=lambda d: ways[d])
-    lower, upper = wilson(ways[majority], runs)
+    lower, upper = wilson_interval(ways[majority], runs)
     share = ways[majority] / runs if runs else 0.0
     decided = lower > 0.5 and share >= LEAST_SHARE
     return CellVerdict(cell, counts, DECISION[counted[majority]] if decided else None, share, lower, upper)

@@ -1,8 +1,8 @@
-"""Reads latents while a policy drives, at stations along its way: so many metres before or after the junction begins.
+"""Activation traces: records a policy's latents during rollouts, at stations in metres from the junction.
 
-What is said here of a junction holds of any place of decision, which begins and ends somewhere along the way as well.
+Everything said here of a junction holds for any decision point, which also begins and ends somewhere along the route.
 
-Ticks are no common clock (a slow car is elsewhere at the same tick); places are.
+Stations rather than ticks align episodes: at the same tick, a slow car is at another place.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from sim.world.backend import Backend
 from sim.world.backends import max_at_once, new_worlds
 from sim.world.rollout import in_chunks, observe_for, rollout
 
-Labels = Callable[[GroundTruth], Mapping[str, np.ndarray]]  # from a state of B worlds: name -> (B, ...)
+Labels = Callable[[GroundTruth], Mapping[str, np.ndarray]]  # maps the ground truth of B worlds to name -> (B, ...)
 STATIONS: tuple[float, ...] = (-20.0, -15.0, -10.0, -6.0, -3.0, 0.0, 3.0, 6.0)  # [m] from the junction's edge
-DECISION_STATION = -3.0  # where the decision is taken but not yet seen: the latent that `encodes` is asked of
-BEFORE = 0.95  # share of the drives that must not have shown their decision where latents are asked for it
+DECISION_STATION = -3.0  # where the decision is made but not yet shown: the latent that `encodes` probes
+BEFORE = 0.95  # share of the episodes that must not have shown their decision where latents are probed for it
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What was inside a policy at S stations in n episodes.
+    """Recorded latents of a policy at S stations in n episodes.
 
     Args:
         stations: (S,) [m] from the junction's edge.
-        latents: site -> (n, S, D) float32; at a station that was never reached the last latent before it stands.
-            A passenger's sites are called "passenger:site".
+        latents: site -> (n, S, D) float32; a station that was never reached has the last latent before it. A
+            passenger's sites are called "passenger:site".
         reached: (n, S) bool.
-        pictures: station -> (n, H, W, 3) uint8, what the camera showed there: at the decision station, and before it
-            where that was asked for.
-        shown: (n, S) bool: the drive had shown its decision when it came by.
+        pictures: station -> (n, H, W, 3) uint8, the camera's picture there: at the decision station, and before it if
+            requested.
+        shown: (n, S) bool: whether the drive had shown its decision on passing the station.
         shown_decision, outcome: (n,).
-        labels: name -> (n, S, ...), what was true when those latents were computed, of what `trace` was asked to note.
+        labels: name -> (n, S, ...), the requested labels at the time of those latents.
     """
 
     stations: np.ndarray
@@ -59,12 +59,12 @@ class Trace:
 
     @property
     def images(self) -> np.ndarray:
-        """(n, H, W, 3) uint8, what the camera showed at the decision station."""
+        """(n, H, W, 3) uint8, the camera's pictures at the decision station."""
         return self.pictures[DECISION_STATION]
 
     @property
     def undecided_at(self) -> float | None:
-        """The last of the pictured stations that nearly every drive passes before it shows its decision; None: none."""
+        """The last pictured station that nearly all drives pass before they show their decision, or None."""
         decided = self.shown_decision != UNDECIDED
         for station in sorted(self.pictures, reverse=True):
             k = int(np.flatnonzero(self.stations == station)[0])
@@ -77,7 +77,7 @@ class Trace:
         """(n, D) latents of a site at one station.
 
         Raises:
-            ValueError: naming the known sites and stations.
+            ValueError: for an unknown site or station, with the known ones.
         """
         if site not in self.latents:
             raise ValueError(f"no site {site!r} in this trace; it has {sorted(self.latents)}")
@@ -99,13 +99,13 @@ def trace(
     labels: Labels | None = None,
     pictured: Sequence[float] = (DECISION_STATION,),
 ) -> Trace:
-    """Let `policy` drive `episodes` and read every site at every station.
+    """Roll out `policy` on `episodes` and record every site at every station.
 
     Args:
-        passengers: policies that see all that the driver sees and touch nothing: an untrained twin would never reach
-            the junction by itself, and has to be probed on the same views.
-        labels: what else to note at every station, such as whether a light is red: what a probe may be asked to read.
-        pictured: the stations of which pictures are kept, the decision station among them.
+        passengers: policies that get the driver's inputs without controlling ego: an untrained network would never
+            reach the junction by itself, and has to be probed on the same views.
+        labels: further labels to record at every station, such as whether a light is red, as targets of probes.
+        pictured: the stations whose pictures are recorded, the decision station among them.
     """
     parts: list[Trace] = []
     for chunk in in_chunks(episodes, max_at_once(worlds)):
@@ -126,7 +126,7 @@ def trace(
 
 
 class _Carrying:
-    """The driver with its passengers, as one driver; `now` and `true` hold the latest tick's latents and labels."""
+    """A driver together with its passengers; `now` and `true` hold the latest tick's latents and labels."""
 
     def __init__(
         self,
@@ -144,12 +144,12 @@ class _Carrying:
         self._memories: dict[str, Any] = {}
 
     def begin(self, worlds: int) -> Any:
-        """The driver's memory; the passengers keep their own."""
+        """Return the driver's initial memory; the passengers' memories are stored here."""
         self._memories = {who: p.begin(worlds) for who, p in self.passengers.items()}
         return self.driver.begin(worlds)
 
     def act(self, seen: Any, memory: Any) -> tuple[Action, Any]:
-        """The driver's action; everybody's latents are noted."""
+        """Return the driver's action and memory; record the latents of the driver and its passengers."""
         slots = np.flatnonzero(self.backend.world.outcome == OUTCOME["running"])
         if self.labels is not None:
             self.true = dict(self.labels(self.backend.state(slots)))
@@ -183,7 +183,7 @@ def _trace_chunk(
     }
 
     def on_tick(tick: int, slots: np.ndarray) -> None:
-        # The latents of this tick were computed where ego was before the step; half a metre at most.
+        # The latents of this tick were computed at ego's pose before the step, half a metre away at most.
         bank, world = backend.maps.arrays, backend.world
         away = world.route_s[slots, 0] - bank.junction_in[world.route[slots, 0]]
         for name, rows in car.true.items():
@@ -204,6 +204,6 @@ def _trace_chunk(
     trajectory = rollout(backend, car, chunk, on_tick)
     for station, images in pictures.items():
         missing = np.flatnonzero(~reached[:, STATIONS.index(station)])
-        if len(missing):  # it never came so far: what it saw last is what there is
+        if len(missing):  # station never reached: use the last picture
             images[missing] = backend.observe(missing).camera
     return Trace(stations, latents, reached, pictures, shown, trajectory.shown_decision, trajectory.outcome, true)

@@ -1,4 +1,4 @@
-"""Records a pair of twins for people to look at: a world, its twin in one premise, the first with swapped latents."""
+"""Twin recording for reports: a world, its twin in one premise, and the world with that latent swapped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from policies.sites import IntervenablePolicy
 from probes.applicability import NotApplicable, place
 from probes.interventions import Factorial, Subspace, interchange
-from probes.levels.uses import Question, premise_subspace, sites_swapped
+from probes.premise_swaps import Question, premise_subspace, sites_swapped
 from scenarios.rules.logic import Cell
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import DECISIONS, OUTCOME, OUTCOMES, UNDECIDED
@@ -22,13 +22,13 @@ from sim.viz.top_down import top_down
 from sim.viz.viewport import Viewport
 from sim.world.backend import Backend
 
-PLACES: tuple[float, ...] = (-18.0, -12.0, -6.0, 0.0, 6.0)  # [m] from the junction at which a frame is kept
+PLACES: tuple[float, ...] = (-18.0, -12.0, -6.0, 0.0, 6.0)  # [m] from the junction at which a frame is recorded
 SIZE = (320, 200)  # of the frames [px]
-SPAN, WIDEST = 60.0, 240.0  # of the map picture, as far as the ways make it no larger [m]
+SPAN, WIDEST = 60.0, 240.0  # smallest and largest width of the map picture [m]
 
 
 class _Recorder:
-    """Keeps what is needed of a one-world run: steering, path, a frame at every place."""
+    """Records a rollout of one world: steering, path, and the states for a frame at every place."""
 
     def __init__(self) -> None:
         self.steer: list[float] = []
@@ -46,29 +46,32 @@ class _Recorder:
 
     @property
     def near(self) -> list[tuple[float, float]]:
-        """The path from the first place on."""
+        """The path from the first of PLACES on."""
         return [xy for xy, (away, _) in zip(self.path, self.rows) if away >= PLACES[0]]
 
     @property
     def decided(self) -> str:
-        """The decision that the drive showed in one piece, or what became of it."""
+        """The decision shown if ego arrived, else the outcome."""
         world = self.rows[-1][1]
         if world.outcome[0] != OUTCOME["arrived"]:
             return OUTCOMES[int(world.outcome[0])].replace("_", " ")
         return "none" if world.shown_decision[0] == UNDECIDED else DECISIONS[int(world.shown_decision[0])]
 
     def frames(self, camera: Camera) -> np.ndarray:
-        """(K, h, w, 3): the first view at or beyond every place, the last one where a place was never reached."""
+        """(K, h, w, 3): the first view at or beyond every place, or the last view if a place was never reached."""
         assert self.backend is not None, "nothing was recorded"
         chosen = [next((w for away, w in self.rows if away >= spot), self.rows[-1][1]) for spot in PLACES]
         return np.concatenate([render(self.backend.maps.arrays, world, camera) for world in chosen])
 
 
 def pick_cells(question: Question) -> tuple[str, Cell, Cell]:
-    """A premise, a setting in which it is false, and the one with it true: the first where that changes the decision.
+    """Choose the first premise and setting where making the premise true changes the rule's decision.
+
+    Returns:
+        The premise, a setting in which it is false, and the same setting with it true.
 
     Raises:
-        NotApplicable: where no premise decides alone in any setting that can happen.
+        NotApplicable: if no premise alone changes the decision in any possible setting.
     """
     for premise in question.rule_names:
         column = question.names.index(premise)
@@ -82,10 +85,10 @@ def pick_cells(question: Question) -> tuple[str, Cell, Cell]:
 def record_twins(
     policy: IntervenablePolicy, question: Question, latents: dict[str, Factorial], path: Path, seed: int
 ) -> dict[str, str]:
-    """Drive the three runs and write them to `path` (.npz).
+    """Roll out the three runs and write them to `path` (.npz).
 
     Returns:
-        What each of the rows shows, for captions, and what the rule wanted of it.
+        Caption of each run -> the rule's decision for it.
     """
     premise, without, having = pick_cells(question)
     episodes = question.draw(seed)

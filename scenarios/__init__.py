@@ -1,4 +1,4 @@
-"""Scenarios: worlds, hidden rules and splits as YAML files. Importing this package registers them with Gymnasium.
+"""Scenarios: worlds, hidden rules and splits as YAML files. Importing it registers them with Gymnasium.
 
 `gym.make("scenarios:homunculus/Drive-v0", scenario="rain-turn")` needs no other import: Gymnasium imports this module
 for the part before the colon. The environments themselves are imported when one is made.

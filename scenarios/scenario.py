@@ -25,7 +25,7 @@ from scenarios.rules.parse import Definition, check_name, expanded, parse_formul
 from scenarios.rules.propositions import Proposition, parse_proposition
 from scenarios.rules.variables import conditions_of
 from scenarios.schema.actors import ActorModel, DriverStateModel, TrafficModel
-from scenarios.schema.arms import CALLED, arms_of, ways_of
+from scenarios.schema.arms import arms_of, ways_of
 from scenarios.schema.base import options_of
 from scenarios.schema.distributions import Distribution
 from scenarios.schema.map import ChangeBase, FileModel, MapModel, SignModel
@@ -154,7 +154,7 @@ class Scenario:
         return from_data({**self.data, "rule": text}, folder=self.folder)
 
     def with_map(self, data: Mapping[str, Any]) -> Scenario:
-        """The same scenario on another map, such as `with_map({"file": "Town02.xodr", "junction": "t"})`.
+        """The same scenario on another map, such as `with_map({"file": "Town02.xodr", "junction": "t_junction"})`.
 
         Raises:
             ScenarioError: where the map is unknown.
@@ -379,7 +379,7 @@ def _presence(
 
 def _check_decision(model: FileModel, rule: Rule, lines: Lines) -> None:
     """Check that the rule uses only decisions that can show, and that the actors of the decision exist."""
-    decision, words = model.decision, model.decision.sayable
+    decision, words = model.decision, model.decision.rule_words
     if words is None:
         if model.ego.way:
             told = "the way out is the decision, so none can be given"
@@ -397,7 +397,7 @@ def _check_decision(model: FileModel, rule: Rule, lines: Lines) -> None:
 
 def _check_ways(model: FileModel, rule: Rule, lines: Lines) -> None:
     """Check that the rule decides only for existing ways: an expert would notice only when it drives."""
-    place, ways = CALLED[model.map.kind], ways_of(model.map)
+    place, ways = model.map.point.noun, ways_of(model.map)
     for start in options_of(model.ego.start):
         if start not in ways:
             told = f"no way begins on the {start} of {place}; ego may start on {known_names(ways)}"
@@ -416,7 +416,7 @@ def _check_arms(model: FileModel, lines: Lines) -> None:
         for i, thing in enumerate(getattr(model, what)):
             if odd := next((arm for arm in options_of(thing.arm) if arm not in known), None):
                 hint = did_you_mean(odd, known)
-                told = f"{CALLED[model.map.kind]} has no arm '{odd}'; known are {known_names(known)}{hint}"
+                told = f"{model.map.point.noun} has no arm '{odd}'; known are {known_names(known)}{hint}"
                 raise lines.error((what, i, "arm") if "arm" in thing.model_fields_set else (what, i), told)
 
 
@@ -429,7 +429,7 @@ def _check_presences(
         path: KeyPath = ("actors", actors.index(variable.split(".")[1]), "present")
         for name in names(formula):
             if odd := next((v for v in by_name[name].variables if v in presences), None):
-                raise lines.error(path, f"'{name}' reads {odd}, itself a formula; wanted what chance decides")
+                raise lines.error(path, f"'{name}' reads {odd}, itself a formula; wanted a drawn variable")
     for p in propositions:
         for variable in p.variables:
             if hidden := next((c for c in conditions_of(variable) if c in presences), None):

@@ -1,1 +1,1 @@
-"""Algorithms of imitation: schedules of the expert's share."""
+"""Imitation-learning algorithms: schedules of the expert's share of control."""

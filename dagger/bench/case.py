@@ -1,4 +1,4 @@
-"""A benchmark case: what is measured, how often it is repeated, and what it is held against."""
+"""A benchmark case: a measurement, with its settings and its target."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Measure = Callable[[float], tuple[float, float]]  # seconds to spend -> (units d
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to measure.
+    """One measurement of a benchmark.
 
     Args:
         name: of the benchmark.
         unit: of its figure.
-        target: to reach per core, None for none; `less` when a smaller figure is better.
-        worlds: batch size, 0 where there is none.
-        threads: that it may use.
-        make: sets up and returns the measurement; late, so that one case's memory is gone before the next.
+        target: figure to reach per core, None for none; less: whether a smaller figure is better.
+        worlds: batch size, 0 if it has none.
+        threads: number of threads it may use.
+        make: sets up and returns the measurement; called late, so that one case's memory is freed before the next.
         note: what is and is not counted.
     """
 

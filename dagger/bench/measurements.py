@@ -1,4 +1,4 @@
-"""What `dagger bench` measures: named workloads with their aims (docs: the design's section 10)."""
+"""The workloads that `dagger bench` measures, and their targets."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from sim.world.embedded import EmbeddedWorld
 
 NAMES = ("step", "town", "camera", "gym", "loader", "training", "inference", "carla", "import", "compile")
 OTHERS = 16  # actors beside ego in the workload of state-only steps
-TICKS = 100  # of a state-only episode before all worlds start anew
+TICKS = 100  # of a state-only episode before all worlds are reset
 SCENE = "rain-turn"
 ATTEMPTS = 3  # at a measurement whose client hangs
 DEMONSTRATED = 64  # episodes behind loader, training and inference
 
 
 def cases(name: str, worlds: Sequence[int], threads: int) -> list[Case]:
-    """The cases of a benchmark: per batch size where it has one, with one thread and with `threads`."""
+    """The cases of a benchmark: per batch size if it has one, with one thread and with `threads`."""
     counts = sorted({1, threads})
     seen = "episodes drawn before; resets counted"
     if name == "step":
@@ -62,7 +62,7 @@ def cases(name: str, worlds: Sequence[int], threads: int) -> list[Case]:
     if name == "gym":
         return [Case("Gymnasium, one world", "steps/s", 2_000, 1, 1, gym_steps, note="gym.make; resets counted")]
     if name == "loader":
-        return [Case("rendering loader", "images/s", 15_000, 0, n, functools.partial(loading, n), note="nothing kept")
+        return [Case("rendering loader", "images/s", 15_000, 0, n, functools.partial(loading, n), note="without cache")
                 for n in counts]  # fmt: skip
     if name == "training":
         return [Case("training", "images/s", None, 0, n, functools.partial(training, n), note="with AdamW")
@@ -77,8 +77,8 @@ def cases(name: str, worlds: Sequence[int], threads: int) -> list[Case]:
                      note=f"synchronous, CARLA's client in a process of its own; {counted}")
                 for load, (aim, counted) in aims.items()] + [
                 Case("dagger serve, calls", "calls/s", None, 1, 1, functools.partial(served, "calls"),
-                     note="settings asked for while time goes on by itself, as Traffic Managers do"),
-                Case("dagger serve, births", "births/s", None, 1, 1, functools.partial(served, "births"),
+                     note="settings read in asynchronous mode, as Traffic Managers do"),
+                Case("dagger serve, spawns", "spawns/s", None, 1, 1, functools.partial(served, "spawns"),
                      note="synchronous; a car is spawned, seen in a tick, and destroyed"),
                 Case("dagger serve, map loaded", "s", None, 1, 1, functools.partial(served, "maps"), less=True,
                      note="crossroads and grid_town in turn, both known")]  # fmt: skip
@@ -91,8 +91,8 @@ def cases(name: str, worlds: Sequence[int], threads: int) -> list[Case]:
 
 
 # ------------------------------------------------------------------------------------------------- simulator
-def crowded(seed: int) -> Episode:
-    """Ego stands; 16 others follow the lanes of a T-junction, as fast as whoever is ahead allows."""
+def busy_episode(seed: int) -> Episode:
+    """An episode in which ego stands and 16 others follow the lanes of a T-junction, as the car ahead allows."""
     rng = np.random.default_rng(seed)
     places = [(arm, lane) for arm in ("south", "west", "east") for lane in ("inbound", "outbound")]
     actors = []
@@ -107,7 +107,7 @@ def crowded(seed: int) -> Episode:
 def steps(worlds: int, threads: int) -> Measure:
     """State-only steps of worlds with 16 other actors."""
     backend = EmbeddedWorld(worlds, None, Simulation(actors=OTHERS + 1), threads=threads)
-    episodes = [crowded(w) for w in range(worlds)]
+    episodes = [busy_episode(w) for w in range(worlds)]
     backend.reset(episodes)
     start = backend.world.copy()
     still = Action(np.zeros(worlds, np.float32), np.full(worlds, -1.0, np.float32))
@@ -134,16 +134,16 @@ def steps(worlds: int, threads: int) -> Measure:
 
 
 def town() -> MapSpec:
-    """Town02 where it is to be found, else the generated grid town."""
+    """Town02 if its file is found, else the generated grid town."""
     try:
         find_file("Town02.xodr")
     except FileNotFoundError:
-        return MapSpec(generate="grid_town", kind="t")
-    return MapSpec(generate=None, file="Town02.xodr", kind="t")
+        return MapSpec(generate="grid_town", kind="t_junction")
+    return MapSpec(generate=None, file="Town02.xodr", kind="t_junction")
 
 
 def busy(seed: int, speed: float) -> Episode:
-    """Rain at a T-junction of a town in which 16 drivers are about and lights run; every seed another junction."""
+    """An episode in rain at a T-junction of a town with 16 drivers and running lights; the seed picks the junction."""
     spec = replace(town(), junction=seed % 4)
     weather = Weather(cloudiness=90.0, precipitation=80.0, precipitation_deposits=60.0, wetness=80.0)
     traffic = TrafficSpec(vehicles=OTHERS)
@@ -154,11 +154,11 @@ def town_steps(worlds: int, threads: int) -> Measure:
     """State-only steps of a town with 16 drivers and lights; ego stands on its lane, and they wait behind it."""
     backend = EmbeddedWorld(worlds, None, Simulation(actors=1), threads=threads)
     backend.reset([busy(w, 0.0) for w in range(worlds)])
-    start = [array.copy() for array in (*backend.world, *backend.crowd)]
+    start = [array.copy() for array in (*backend.world, *backend.traffic)]
     still = Action(np.zeros(worlds, np.float32), np.full(worlds, -1.0, np.float32))
 
     def again() -> None:
-        for array, before in zip((*backend.world, *backend.crowd), start):
+        for array, before in zip((*backend.world, *backend.traffic), start):
             array[:] = before
 
     def once() -> int:
@@ -170,7 +170,7 @@ def town_steps(worlds: int, threads: int) -> Measure:
 
 
 def town_frames(worlds: int, threads: int) -> Measure:
-    """Environment steps with a picture each in a town: the expert turns left, whoever has ended starts anew."""
+    """Environment steps with a picture each in a town: the expert turns left; ended worlds are reset."""
     from policies.expert.expert import Fixed
 
     backend = EmbeddedWorld(worlds, Camera(), Simulation(actors=1), threads=threads)
@@ -179,7 +179,7 @@ def town_frames(worlds: int, threads: int) -> Measure:
 
 
 def camera_steps(worlds: int, threads: int) -> Measure:
-    """Environment steps with a picture each: the expert drives rain-turn, whoever has ended starts anew."""
+    """Environment steps with a picture each: the expert drives rain-turn; ended worlds are reset."""
     from policies.expert.expert import Expert
 
     scenario = load_scenario(SCENE)
@@ -188,7 +188,7 @@ def camera_steps(worlds: int, threads: int) -> Measure:
 
 
 def _driven(backend: EmbeddedWorld, expert: Any, episodes: Sequence[Episode]) -> Measure:
-    """See, act, step; whoever has ended starts the next of the episodes."""
+    """Observe, act and step; ended worlds are reset to the next of the episodes."""
     from sim.world.rollout import PrivilegedInput
 
     worlds = backend.worlds
@@ -230,8 +230,8 @@ def gym_steps() -> Measure:
 
 # --------------------------------------------------------------------------------------------------- learner
 def demonstrated(threads: int, cache: int) -> RenderingLoader:
-    """A loader over demonstrations that the expert drives now; `cache` bytes of drawn frames are kept."""
-    from dagger.algorithms.schedules import BetaSchedule
+    """A loader over demonstrations that the expert drives now, with a cache of `cache` bytes."""
+    from dagger.algorithms.base import BetaSchedule
     from dagger.training.collect import collect
     from policies.expert.expert import Expert
 
@@ -246,7 +246,7 @@ def demonstrated(threads: int, cache: int) -> RenderingLoader:
 
 
 def loading(threads: int) -> Measure:
-    """Training images drawn by the loader, with nothing kept."""
+    """Training images rendered by the loader, without a cache."""
     loader, settings, rng = demonstrated(threads, 0), FitSettings(), np.random.default_rng(0)
 
     def once() -> int:
@@ -257,7 +257,7 @@ def loading(threads: int) -> Measure:
 
 
 def training(threads: int) -> Measure:
-    """Images that go through a step of both optimisers, windows and single pictures, from the store of drawn frames."""
+    """Images that go through a training step, windows and single pictures, from cached frames."""
     import torch
 
     from policies.learner import LearnerSettings, build
@@ -302,10 +302,10 @@ def acting(worlds: int, threads: int) -> Measure:
 
 # ----------------------------------------------------------------------------------------------------- CARLA
 def served(work: str) -> Measure:
-    """What CARLA's own client asks of a served world, a server and a client for each measurement.
+    """Requests of CARLA's own client to a `dagger serve`, with a server and a client for each measurement.
 
-    CARLA's client can wait for itself for ever where its Traffic Manager is synchronous
-    (docs/explanation/log.md): one that hangs is replaced, with its server, and measured anew.
+    CARLA's client can deadlock if its Traffic Manager is synchronous (docs/explanation/log.md): a client that hangs is
+    replaced, with its server, and measured again.
     """
     at_work: list[Any] = []
 
@@ -339,7 +339,7 @@ def started(code: str) -> Measure:
 
 
 def compiled() -> Measure:
-    """Seconds from nothing to the first expert step with a picture, kernels compiled on the way."""
+    """Seconds from an empty cache to the first expert step with a picture, including the compilation of the kernels."""
     code = "from dagger.bench.measurements import camera_steps; camera_steps(1, 1)(0.0)"
 
     def measure(seconds: float) -> tuple[float, float]:

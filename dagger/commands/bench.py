@@ -1,7 +1,8 @@
-"""`dagger bench`: how fast everything is on this machine, beside what was aimed at.
+"""`dagger bench`: measures speed on this machine and compares it with the targets.
 
-A benchmark is a row: its name, a figure per batch size and thread count, and its target. Each is warmed up, then
-repeated; the median is kept. Rows are only ever added to the file, with the machine and the versions they ran on.
+A benchmark is a row: its name, a figure for every batch size and thread count, and its target. Each is warmed up and
+then repeated; the row has the median. Rows are only appended to the file, with the machine and the versions that they
+were measured on.
 """
 
 from __future__ import annotations
@@ -27,21 +28,21 @@ from sim.core.errors import did_you_mean, known_names
 
 @dataclass(frozen=True)
 class Options:
-    """Measure how fast everything is on this machine: simulator, camera, loader, learner, start.
+    """Measure speed on this machine: simulator, camera, loader, training, inference, start-up.
 
-    Prints a table with the aims beside the figures, and adds the figures to a file of JSON lines.
+    Prints a table with the targets beside the figures, and appends the figures to a file of JSON lines.
 
     Args:
-        benchmarks: which to run: step, town, camera, gym, loader, training, inference, carla, import, compile; all when
-            none is named, but for compile.
-        only: the same, as a flag.
-        seconds: spent on each repeat [s].
-        repeats: of each benchmark; the median counts.
-        worlds: batch sizes.
-        threads: measured beside one thread; 1 leaves that out.
-        cold: also compile all kernels anew, in a process of its own (a minute or so).
-        out: the file that the rows are added to.
-        config: YAML file of these options; flags given here win over it.
+        benchmarks: benchmarks to run: step, town, camera, gym, loader, training, inference, carla, import, compile;
+            without names all of them except compile.
+        only: the same list, as a flag.
+        seconds: time spent on each repeat [s].
+        repeats: repeats of each benchmark; the table shows their median.
+        worlds: batch sizes, in worlds that are stepped together.
+        threads: number of threads to measure beside one thread; 1 measures one thread alone.
+        cold: also measure how long all kernels take to compile from an empty cache (about a minute).
+        out: file of JSON lines that the rows are appended to.
+        config: YAML file with these options; flags on the command line override it.
     """
 
     benchmarks: tyro.conf.Positional[tuple[str, ...]] = ()
@@ -55,7 +56,7 @@ class Options:
     config: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be measured."""
+        """Refuse options that cannot be measured."""
         for name in ("repeats", "threads"):
             if (value := getattr(self, name)) < 1:
                 raise UsageError(f"--{name} was given {value}; wanted at least 1")
@@ -66,7 +67,7 @@ class Options:
 
 
 def main(options: Options) -> int:
-    """Measure, print, add to the file."""
+    """Measure, print the table, append the rows to the file."""
     from dagger.bench import measurements
 
     known, asked = measurements.NAMES, (*options.benchmarks, *options.only)
@@ -89,7 +90,7 @@ def main(options: Options) -> int:
 
 
 def run(case: Case, seconds: float, repeats: int, advance: Callable[[float], None] = lambda by: None) -> dict[str, Any]:
-    """Warm a case up, repeat it, and keep the median."""
+    """Warm up a case, repeat it, and return a row with the median."""
     measure = case.make()
     measure(0.0)  # compiles, fills caches
     figures = []
@@ -105,7 +106,7 @@ def run(case: Case, seconds: float, repeats: int, advance: Callable[[float], Non
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """The machine, the commit and the versions that figures are measured on."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cores": os.cpu_count(), "cpu": cpu_model(),
@@ -114,7 +115,7 @@ def machine() -> dict[str, Any]:
 
 
 def cpu_model() -> str:
-    """The processor's name, as far as the system tells."""
+    """The processor's name, if the system reports it."""
 
     def lines() -> Iterator[str]:
         if Path("/proc/cpuinfo").is_file():
@@ -125,7 +126,7 @@ def cpu_model() -> str:
 
 
 def as_table(rows: Sequence[dict[str, Any]]) -> Any:
-    """The rows as people read them."""
+    """The rows as a table for the terminal."""
     cells = []
     for row in rows:
         value, target = row["value"], row["target"]
@@ -133,10 +134,10 @@ def as_table(rows: Sequence[dict[str, Any]]) -> Any:
         reached = ""
         if target is not None:
             ratio = target / value if row["smaller_is_better"] else value / target
-            reached = f"{ratio:.2f} of it"
+            reached = f"{ratio:.2f} of target"
         aim = "–" if target is None else f"{'≤' if row['smaller_is_better'] else '≥'} {target:,g}"
         cells.append([row["name"], str(row["worlds"] or ""), str(row["threads"]), shown[0], f"{shown[1]} to {shown[2]}",
                       row["unit"], aim, reached, row["note"]])  # fmt: skip
-    heads = ["what", "worlds", "threads", "median", "range", "unit", "aim per core", "reached", "counted"]
+    heads = ["benchmark", "worlds", "threads", "median", "range", "unit", "target per core", "reached", "counted"]
     about = f"{rows[0]['cores']} cores of {rows[0]['cpu']}, load {rows[0]['load']}" if rows else ""
     return table(heads, cells, about, numbers=(1, 2, 3, 6))

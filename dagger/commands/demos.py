@@ -1,4 +1,4 @@
-"""`dagger demos`: demonstrations of a scenario's expert, as states on disk."""
+"""`dagger demos`: records demonstrations of a scenario's expert, as states on disk."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from dagger.backends import PORT, check_backend
 from dagger.console import Bars, output, table
 from dagger.options import UsageError, check_seed
 
-SHARD = 256  # episodes in a shard: what an interruption can cost
-SEEDS = 7_000_000  # apart from the seeds of training, evaluation and probes
+SHARD = 256  # episodes per shard: the most that an interruption can lose
+SEEDS = 7_000_000  # first seed; disjoint from the seeds of training, evaluation and probes
 
 
 @dataclass(frozen=True)
 class Options:
-    """Store demonstrations of a scenario's expert: states and actions, from which pictures are redrawn.
+    """Record demonstrations of a scenario's expert: states and actions, from which pictures are rendered later.
 
-    The same command goes on where it was interrupted; a larger --episodes adds to what is there.
+    The same command continues an interrupted recording; a larger --episodes adds episodes to the folder.
 
     Args:
-        scenario: a name out of `dagger scenarios`, or a path that ends in .yaml.
-        episodes: how many.
-        out: the folder; by default demonstrations/SCENARIO-SEED.
-        split: conditions to draw from: one of the scenario's splits, or "every".
-        seed: of the episodes.
-        worlds: how many drive at once.
-        threads: of the simulator.
-        rule: replaces the scenario's rule.
-        maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
-        backend: where worlds run: embedded, in this process, or carla, on CARLA servers, a world each.
-        host: of the CARLA servers.
-        port: of each CARLA server.
-        config: YAML file of these options; flags given here win over it.
+        scenario: name of a scenario (see `dagger scenarios`), or a path that ends in .yaml.
+        episodes: number of episodes in the folder.
+        out: folder to write to; by default demonstrations/SCENARIO-SEED.
+        split: conditions to draw the episodes from: one of the scenario's splits, or "every" for all conditions.
+        seed: seed of the episodes, 0 to 428.
+        worlds: number of worlds that are simulated at once.
+        threads: threads of the simulator.
+        rule: rule in place of the scenario's, as in "left if raining and not night else right".
+        maps: folder of OpenDRIVE files such as Town02.xodr; by default the environment variable HOMUNCULUS_MAPS.
+        backend: where the worlds run: embedded (in this process) or carla (on CARLA servers, one world per server).
+        host: host name or address of the CARLA servers, with --backend carla.
+        port: RPC port of each CARLA server, with --backend carla; several ports are several servers.
+        config: YAML file with these options; flags on the command line override it.
     """
 
     scenario: tyro.conf.Positional[str] = "rain-turn"
@@ -52,7 +52,7 @@ class Options:
     config: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be driven."""
+        """Refuse an unknown backend and numbers out of range."""
         check_backend(self.backend, self.port)
         check_seed(self.seed)
         for name in ("episodes", "worlds", "threads"):
@@ -61,8 +61,8 @@ class Options:
 
 
 def main(options: Options) -> int:
-    """Drive, store, and say what is there."""
-    from dagger.algorithms.schedules import BetaSchedule
+    """Drive the missing episodes, store them, and print the shards of the folder."""
+    from dagger.algorithms.base import BetaSchedule
     from dagger.runs.folder import versions
     from dagger.training.collect import collect
     from dagger.training.demonstrations import DemonstrationStore

@@ -1,4 +1,4 @@
-"""`dagger scenarios export`: episodes of scenarios in formats that other simulators read."""
+"""`dagger scenarios export`: writes episodes of scenarios in formats that other simulators read."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from sim.core.files import write_atomically
 
 @dataclass(frozen=True)
 class Options:
-    """Write episodes of scenarios for other simulators.
+    """Write episodes of scenarios as files for other simulators.
 
-    As ASAM OpenSCENARIO 1.0: one episode. The hidden rule, and all else that the format has no word for, are properties
-    of ego. As route XML of the CARLA Leaderboard 2.0: any number. Maps that a generator drew are written beside.
+    --openscenario writes one episode as ASAM OpenSCENARIO 1.0; the hidden rule, and everything else that the format
+    cannot express, become properties of ego. --routes writes any number of episodes as route XML of the CARLA
+    Leaderboard 2.0. Generated maps are written beside the file.
 
     Args:
-        scenarios: names out of `dagger scenarios`, or paths that end in .yaml.
-        openscenario: the file to write; a name that ends in .xosc.
-        routes: the file to write; a name that ends in .xml.
-        seeds: with --routes: episodes per scenario; they are those that `dagger suite` drives.
-        seed: of the first episode.
-        split: conditions to draw from: one of the scenario's splits, or "every".
-        maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
+        scenarios: names of scenarios (see `dagger scenarios`), or paths that end in .yaml.
+        openscenario: OpenSCENARIO file to write; a name that ends in .xosc.
+        routes: route file to write; a name that ends in .xml.
+        seeds: episodes per scenario in the route file, the same as those of `dagger suite` with this --seed.
+        seed: seed of the episode (--openscenario), or of the episodes as in `dagger suite` (--routes, 0 to 428).
+        split: conditions to draw the episodes from: one of the scenario's splits, or "every" for all conditions.
+        maps: folder of OpenDRIVE files such as Town02.xodr; by default the environment variable HOMUNCULUS_MAPS.
     """
 
     scenarios: tyro.conf.Positional[tuple[str, ...]] = ()
@@ -38,7 +39,7 @@ class Options:
     maps: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is no number of episodes."""
+        """Refuse a number of episodes below 1."""
         if self.seeds < 1:
             raise UsageError(f"--seeds was given {self.seeds}; wanted at least 1")
 
@@ -88,5 +89,5 @@ def _routes(options: Options, place: Path) -> None:
         write_atomically(place.with_name(name), text)
     write_atomically(place, made.text)
     left = sum(map(bool, made.left_out))
-    print(f"{place}: {len(drawn)} routes, {len(made.maps)} maps beside it; comments in it say what {left} of the "
-          "episodes have that a route cannot say")  # fmt: skip
+    print(f"{place}: {len(drawn)} routes, {len(made.maps)} maps beside it; comments in it list what a route cannot "
+          f"express, in {left} of the episodes")  # fmt: skip

@@ -1,4 +1,4 @@
-"""`dagger film`: one episode, seen from the road, through the learner's eye and from above."""
+"""`dagger film`: renders a video of one episode: the road, the learner's view, the map and the steering."""
 
 from __future__ import annotations
 
@@ -22,27 +22,28 @@ from scenarios.rules.visitors import is_timed
 from scenarios.scenario import Scenario
 from sim.core.errors import did_you_mean, known_names
 
-IN_TITLE = 72  # letters of a rule that still stand in the title
+IN_TITLE = 72  # longest rule that still fits in the title [characters]
 
 
 @dataclass(frozen=True)
 class Options:
-    """Film one episode: the road large, what the learner sees, the map from above, the steering.
+    """Render a video of one episode: the road, the learner's view, the map from above and the steering.
 
     Args:
-        scenario: a name out of `dagger scenarios`, or a path that ends in .yaml.
-        driver: expert, idle, a decision such as left or go, a checkpoint or run folder, or module:callable.
-        out: the film, in H.264; a name that ends in .mp4.
-        cell: which conditions, as in "raining=true,night=false"; what is not named is left to chance.
-        split: conditions to draw from: one of the scenario's splits, or "every".
-        seed: of the episode.
-        size: of the large picture [px], as in 640x360.
-        rule: replaces the scenario's rule.
-        maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
-        backend: where worlds run: embedded, in this process, or carla, on CARLA servers, a world each.
-        host: of the CARLA servers.
-        port: of each CARLA server.
-        config: YAML file of these options; flags given here win over it.
+        scenario: name of a scenario (see `dagger scenarios`), or a path that ends in .yaml.
+        driver: driver of the episode: expert, idle, leak-only, best-single, a decision such as left or go, a checkpoint
+            or run folder, or module:callable, where the callable takes no arguments and returns a policy.
+        out: video file to write, in H.264; a name that ends in .mp4.
+        cell: conditions of the episode, as in "raining=true,night=false"; the seed chooses those that are not named.
+        split: conditions to draw the episode from: one of the scenario's splits, or "every" for all conditions.
+        seed: seed of the episode.
+        size: width and height of the large picture [px], from 320x180 to 3840x2160.
+        rule: rule in place of the scenario's, as in "left if raining and not night else right".
+        maps: folder of OpenDRIVE files such as Town02.xodr; by default the environment variable HOMUNCULUS_MAPS.
+        backend: where the world runs: embedded (in this process) or carla (on a CARLA server).
+        host: host name or address of the CARLA server, with --backend carla.
+        port: RPC port of the CARLA server, with --backend carla.
+        config: YAML file with these options; flags on the command line override it.
     """
 
     scenario: tyro.conf.Positional[str] = "rain-turn"
@@ -60,12 +61,12 @@ class Options:
     config: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a backend that there is not."""
+        """Refuse an unknown backend and invalid ports."""
         check_backend(self.backend, self.port)
 
 
 def read_size(text: str) -> tuple[int, int]:
-    """Width and height out of "640x360".
+    """Parse a size such as "640x360" into width and height [px].
 
     Raises:
         UsageError: for anything else.
@@ -78,7 +79,7 @@ def read_size(text: str) -> tuple[int, int]:
 
 
 def choose_cell(scenario: Scenario, split: str, text: str, seed: int) -> Cell | None:
-    """The cell that "raining=true,night=false" asks for; of several that fit, `seed` chooses.
+    """The truth-table cell that "raining=true,night=false" selects; `seed` picks one of several that fit.
 
     Raises:
         UsageError: for another form, an unknown proposition, or conditions that the split does not have.
@@ -107,7 +108,7 @@ def choose_cell(scenario: Scenario, split: str, text: str, seed: int) -> Cell | 
 
 
 def titled(scenario: Scenario) -> tuple[str, tuple[str, ...]]:
-    """The film's title and the lines under it: a short rule stands in the title, a long one and its sub-rules below."""
+    """The video's title and the lines below it; a short rule is in the title, a long one and its sub-rules below."""
     definitions: Mapping[str, Any] = scenario.data.get("where", {})  # the named sub-rules, as the file has them
     rule = f"the rule: {scenario.rule_text}"
     if not definitions and len(rule) <= IN_TITLE:
@@ -116,7 +117,7 @@ def titled(scenario: Scenario) -> tuple[str, tuple[str, ...]]:
 
 
 def with_sub_rules(scenario: Scenario, truths: Mapping[str, bool]) -> dict[str, bool]:
-    """What is true of one world, for its chips: the propositions, and behind them the sub-rules that are formulas."""
+    """The truth of one world's propositions and then of its sub-rules that are formulas: the chips of a frame."""
     found = dict(truths)
     for name, tree in scenario.definitions.items():
         if isinstance(tree, Formula):
@@ -127,13 +128,13 @@ def with_sub_rules(scenario: Scenario, truths: Mapping[str, bool]) -> dict[str, 
 
 
 def short_name(driver: str) -> str:
-    """A driver's name for a caption: of a path only its end, which is what tells checkpoints apart."""
+    """A driver's name for a caption: of a path only its last three parts, which distinguish checkpoints."""
     parts = Path(driver).parts
     return driver if len(parts) < 2 or ":" in driver else "/".join(parts[-3:]).lstrip("/")
 
 
 def main(options: Options) -> int:
-    """Drive, film, and print the file's path."""
+    """Drive the episode, render the video, and print the file's path."""
     from dagger.evaluation.drivers import choose_driver
     from policies.expert.expert import Expert
     from policies.expert.monitor import RuleAnnotator
@@ -156,7 +157,7 @@ def main(options: Options) -> int:
     with new_worlds(1, driver.camera, slots_needed(scenario), search=search) as backend:
         onlooker = RuleAnnotator(Expert.of(scenario), backend)
         title, notes = titled(scenario)
-        told = "green: true, as far as an expert knows by now"
+        told = "green: true, as far as the expert knows so far"
         where = "" if options.backend == "embedded" else f" on {options.backend}"
         captions = Captions(
             title,
@@ -177,7 +178,7 @@ def main(options: Options) -> int:
 
 
 def counted(frames: Iterator[np.ndarray], advance: Callable[[float], None]) -> Iterator[np.ndarray]:
-    """The same frames; `advance` hears of each one that has been taken."""
+    """Yield the same frames, and call `advance(1)` after each one."""
     for frame in frames:
         yield frame
         advance(1)

@@ -1,4 +1,4 @@
-"""`dagger probe`: the scorecard of a checkpoint that was saved before."""
+"""`dagger probe`: computes the scorecard of a saved checkpoint."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from pathlib import Path
 
 import tyro
 
-from dagger.backends import PORT, begun_on, check_backend
+from dagger.backends import PORT, backend_of_run, check_backend
 from dagger.console import Bars, output, scorecard
 from dagger.options import UsageError, check_seed, given, parse, read_config
-from probes.scorecard import ProbeSettings
+from probes.study import ProbeSettings
 from scenarios.scenario import load_scenario
 
 
 @dataclass(frozen=True)
 class Options:
-    """Measure how much of the hidden rule a saved checkpoint has: the scorecard, as a table and as JSON.
+    """Compute the scorecard of a saved checkpoint: how much of the hidden rule it acquired, as a table and as JSON.
 
     Args:
-        checkpoint: a checkpoint folder, or a run folder, whose last DAgger round is taken.
-        scenario: what it is judged on; by default what it was trained on, as the checkpoint or its run says.
-        rule: replaces the scenario's rule.
-        out: the JSON file; by default scorecard-CHECKPOINT.json in the run folder, or beside the checkpoint.
-        seed: of episodes and statistics.
-        threads: of the simulator and of the network.
-        quick: fewer episodes, wider intervals; fewer still where the scenario's episodes may last longer than 20 s.
-        maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
-        backend: where worlds run: embedded, in this process, or carla, on CARLA servers, a world each; by default where
-            the checkpoint's run had them.
-        host: of the CARLA servers.
-        port: of each CARLA server; a car beside its twin wants two.
-        config: YAML file of these options; flags given here win over it.
-        probe: what the scorecard measures.
+        checkpoint: checkpoint folder, or run folder, of which the last DAgger round is probed.
+        scenario: scenario to probe it on; by default the one that it was trained on, as the checkpoint or its run says.
+        rule: rule in place of the scenario's, as in "left if raining and not night else right".
+        out: JSON file to write; by default scorecard-CHECKPOINT.json in the run folder, or beside the checkpoint.
+        seed: seed of the probing episodes and of the statistics, 0 to 428.
+        threads: threads of the simulator and of the network.
+        quick: drive fewer episodes, which widens the intervals; even fewer if the scenario's episodes may last longer
+            than 20 s.
+        maps: folder of OpenDRIVE files such as Town02.xodr; by default the environment variable HOMUNCULUS_MAPS.
+        backend: where the worlds run: embedded (in this process) or carla (on CARLA servers, one world per server); by
+            default as in the checkpoint's run.
+        host: host name or address of the CARLA servers, with --backend carla.
+        port: RPC port of each CARLA server, with --backend carla; driving a world beside its twin takes two servers.
+        config: YAML file with these options; flags on the command line override it.
+        probe: how much evidence the scorecard gathers.
     """
 
     checkpoint: tyro.conf.Positional[Path]
@@ -52,13 +53,13 @@ class Options:
     probe: ProbeSettings = field(default_factory=ProbeSettings)
 
     def __post_init__(self) -> None:
-        """Refuse a seed whose episodes would have no number, and a backend that there is not."""
+        """Refuse an unknown backend and a seed out of range."""
         check_backend(self.backend, self.port)
         check_seed(self.seed)
 
 
 def starting(arguments: Sequence[str]) -> Options:
-    """Defaults; the checkpoint has none. It says where worlds run, and of what scenario those of --quick are."""
+    """The default options: the backend of the checkpoint's run, and with --quick the counts that suit its scenario."""
     options = Options(checkpoint=tyro.MISSING)
     quick = given("--quick", arguments) is not None
     if quick:
@@ -69,17 +70,17 @@ def starting(arguments: Sequence[str]) -> Options:
     asked = parse(Options, arguments, "dagger probe", read_config(Path(config), options) if config else options)
     try:
         _, run, trained_on = _place_of(asked.checkpoint)
-        options = options if run is None else replace(options, **begun_on(run))
+        options = options if run is None else replace(options, **backend_of_run(run))
         if not quick:
             return options
         limit = load_scenario(asked.scenario or str(trained_on)).time_limit
-    except (ValueError, OSError):  # whoever reads them next says what is wrong with them
+    except (ValueError, OSError):  # `main` reads the same files and reports the error
         return options
     return replace(options, probe=ProbeSettings.quick(limit))
 
 
 def _place_of(checkpoint: Path) -> tuple[Path, Path | None, str | None]:
-    """The checkpoint's own folder, the run that it is of, and the scenario that it was trained on, as far as known."""
+    """The checkpoint's folder, the run that it belongs to, and the scenario that it was trained on; None if unknown."""
     from dagger.evaluation.drivers import find_checkpoint
 
     if not checkpoint.is_dir():
@@ -93,7 +94,7 @@ def _place_of(checkpoint: Path) -> tuple[Path, Path | None, str | None]:
 
 
 def main(options: Options) -> int:
-    """Score, print, write."""
+    """Compute the scorecard, print it, and write the JSON file."""
     import torch
 
     from dagger.commands.run import as_plain, learned_from, quick_note, remembered

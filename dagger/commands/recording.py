@@ -1,4 +1,4 @@
-"""`dagger film recording`: what a client of `dagger serve` recorded, seen from behind a car and from above."""
+"""`dagger film recording`: renders a recording of a `dagger serve` client, from behind a car and from above."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from dagger.commands.film import counted, read_size
 from dagger.console import Bars
 from dagger.options import UsageError
 
-LONGEST = 100.0  # frames a second of a film at most
+LONGEST = 100.0  # most frames per second of a video
 
 
 @dataclass(frozen=True)
 class Options:
-    """Film a recording that `client.start_recorder(name)` began on a `dagger serve`, with what clients drew into it.
+    """Render a video of a recording that `client.start_recorder(name)` made on `dagger serve`, with its debug drawings.
 
     Args:
-        recording: its name, or a path to it; without one, those that there are on this machine are listed.
-        out: the film, in H.264; a name that ends in .mp4. By default the recording's name, in this folder.
-        follow: an id, a role or a blueprint; by default a hero, else the first vehicle, else the first with a body.
-            With "none" the whole map is shown from above.
-        size: of the large picture [px], as in 640x360.
-        span: of the map beside it [m].
-        config: YAML file of these options; flags given here win over it.
+        recording: name of the recording, or a path to it; without one, the recordings on this machine are listed.
+        out: video file to write, in H.264; a name that ends in .mp4. By default the recording's name, in the current
+            folder.
+        follow: actor that the camera follows: an id, a role or a blueprint. By default a hero, else the first vehicle,
+            else the first actor with a body; "none" shows the whole map from above.
+        size: width and height of the large picture [px], from 320x180 to 3840x2160.
+        span: width of the map beside it [m], 5 to 5000.
+        config: YAML file with these options; flags on the command line override it.
     """
 
     recording: tyro.conf.Positional[str] = ""
@@ -36,13 +37,13 @@ class Options:
     config: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a span that shows nothing."""
+        """Refuse a span outside 5 to 5000 m."""
         if not 5.0 <= self.span <= 5000.0:
             raise UsageError(f"--span was given {self.span:g}; wanted 5 to 5000 metres")
 
 
 def main(options: Options) -> int:
-    """Film, and print the file's path."""
+    """Render the video, and print the file's path."""
     from sim.carla.server.recorder import folder, lines_of, recording_named
     from sim.carla.server.recording_video import Shot, film
     from sim.carla.server.replay import Replay, actors_of, followed

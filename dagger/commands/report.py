@@ -1,4 +1,4 @@
-"""`dagger report`: a run's page, from the run's files."""
+"""`dagger report`: writes the report.html of a run from the files of its folder."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import tyro
 
 @dataclass(frozen=True)
 class Options:
-    """Write a run's report.html anew, from the files of its folder alone.
+    """Write the report.html of a run again, from the files of its folder alone.
 
     Args:
-        run: the run folder, as in runs/rain-turn-0.
+        run: run folder, as in runs/rain-turn-0.
     """
 
     run: tyro.conf.Positional[Path]
 
 
 def starting(arguments: object) -> Options:
-    """The folder has no default."""
+    """The default options; the run folder has no default."""
     return Options(run=tyro.MISSING)
 
 
 def main(options: Options) -> int:
-    """Write it and print where it is."""
+    """Write the report, and print its path."""
     from dagger.report.record import write_report
 
     print(write_report(options.run))

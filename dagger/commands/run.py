@@ -1,4 +1,4 @@
-"""`dagger run`: demonstrate, learn, probe, drive elsewhere, report; every step is skipped when its result is there."""
+"""`dagger run`: demonstrate, train, probe, transfer, report; a step whose result exists is skipped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import tyro
 import yaml
 
-from dagger.backends import PORT, begun_on, check_backend, named
+from dagger.backends import PORT, backend_of_run, check_backend, named
 from dagger.console import Bars, output, scorecard
 from dagger.diagnostics.copying import copying
 from dagger.options import UsageError, check_seed, given, overlay, parse, read_config
@@ -28,13 +28,14 @@ from dagger.training.transfer import transfer
 from policies.checkpoint import load_policy
 from policies.learner import Learner
 from probes.results import NEEDED, QUICK_SECONDS, quick_share
-from probes.scorecard import ProbeSettings, frames_of
+from probes.study import ProbeSettings, frames_of
 from scenarios.reading.yaml import Lines
 from scenarios.scenario import Scenario, load_scenario
 from sim.core.files import write_atomically
 from sim.core.statistics import wilson_interval
 from sim.datatypes.camera import Camera
 from sim.world.backends import backend_log
+from sim.world.precompile import compiled_in_background
 
 RUNS = Path("runs")
 TRANSFER, TRANSFER_QUICK = 128, 48  # episodes
@@ -43,26 +44,27 @@ COPYING, COPYING_QUICK = 96, 24
 
 @dataclass(frozen=True)
 class Options:
-    """Ask the whole question: can the hidden rule be acquired by imitation alone?
+    """Run the whole experiment: can the hidden rule be acquired by imitation alone?
 
-    The expert demonstrates, a network learns by DAgger (behaviour cloning runs beside it), probes ask how much of
-    the rule it took over, and report.html says so. Everything goes into one run folder.
+    The expert demonstrates, a network learns by DAgger (behaviour cloning runs beside it), probes measure how much of
+    the rule it acquired, and report.html shows the results. Everything goes into one run folder.
 
     Args:
-        scenario: a name out of `dagger scenarios`, or a path that ends in .yaml.
-        rule: replaces the scenario's rule, as in "left if raining and not night else right".
-        backend: where worlds run: embedded, in this process, or carla, on CARLA servers, a world each.
-        host: of the CARLA servers.
-        port: of each CARLA server.
-        config: YAML file of these options, as in "train: {rounds: 4}"; flags given here win over it.
-        out: the run folder; by default runs/SCENARIO-SEED, with -2, -3, ... when that is taken.
-        seed: of episodes, weights and batches; the same command and seed give the same checkpoints, to the byte.
-        quick: less of everything, for a first look in about a minute; where the scenario's episodes may last longer
-            than 20 s, fewer of them, so that it still ends in minutes.
-        resume: go on with a run that was interrupted: that in --out, else the newest of this scenario and seed.
-        maps: folder of OpenDRIVE files such as Town02.xodr; otherwise HOMUNCULUS_MAPS names it.
-        train: what is demonstrated and learned.
-        probe: what the scorecard measures.
+        scenario: name of a scenario (see `dagger scenarios`), or a path that ends in .yaml.
+        rule: rule in place of the scenario's, as in "left if raining and not night else right".
+        backend: where the worlds run: embedded (in this process) or carla (on CARLA servers, one world per server).
+        host: host name or address of the CARLA servers, with --backend carla.
+        port: RPC port of each CARLA server, with --backend carla; several ports are several servers.
+        config: YAML file with these options, as in "train: {rounds: 4}"; flags on the command line override it.
+        out: run folder; by default runs/SCENARIO-SEED, with -2, -3, ... appended if that exists.
+        seed: seed of episodes, weights and batches, 0 to 428; the same command and seed give the same checkpoints, byte
+            by byte.
+        quick: less of everything, for a first look in about a minute. If the scenario's episodes may last longer than
+            20 s, fewer are driven, so that it still ends in minutes.
+        resume: continue an interrupted run: the one in --out, else the newest of this scenario and seed.
+        maps: folder of OpenDRIVE files such as Town02.xodr; by default the environment variable HOMUNCULUS_MAPS.
+        train: how much is demonstrated, and how the learner is trained.
+        probe: how much evidence the scorecard gathers.
     """
 
     scenario: tyro.conf.Positional[str] = "rain-turn"
@@ -80,16 +82,16 @@ class Options:
     probe: ProbeSettings = field(default_factory=ProbeSettings)
 
     def __post_init__(self) -> None:
-        """Refuse a seed whose episodes would have no number."""
+        """Refuse an unknown backend and a seed out of range."""
         check_backend(self.backend, self.port)
         check_seed(self.seed)
 
 
 def starting(arguments: Sequence[str]) -> Options:
-    """Defaults: those of --quick where it is asked for, those that a run was begun with where --resume names it."""
+    """The default options: reduced with --quick, those that the run was started with for --resume."""
     options = Options()
     if given("--quick", arguments) is not None or _quick_in(given("--config", arguments)):
-        options = quickened(options, _time_limit(arguments))
+        options = reduced(options, _time_limit(arguments))
     if given("--resume", arguments) is None or {"-h", "--help"} & set(arguments):
         return options
     config = given("--config", arguments)
@@ -100,18 +102,18 @@ def starting(arguments: Sequence[str]) -> Options:
         return options
     begun = yaml.safe_load(file.read_text())
     known = {k: begun[k] for k in ("seed", "quick", "train", "probe") if k in begun}
-    known["rule"] = begun["scenario"]["rule"]  # as it was typed, for a rule given with --rule is part of the run
-    return replace(overlay(options, known, Lines(str(file))), scenario=_source_of(folder), **begun_on(folder))
+    known["rule"] = begun["scenario"]["rule"]  # as it was typed: a rule given with --rule is part of the run
+    return replace(overlay(options, known, Lines(str(file))), scenario=_source_of(folder), **backend_of_run(folder))
 
 
-def quickened(options: Options, time_limit: float) -> Options:
-    """Options of a quick look at a scenario whose episodes last up to `time_limit` [s]."""
+def reduced(options: Options, time_limit: float) -> Options:
+    """The options of --quick for a scenario whose episodes last up to `time_limit` [s]."""
     train, probe = TrainSettings.quick(quick_share(time_limit)), ProbeSettings.quick(time_limit)
     return replace(options, quick=True, train=train, probe=probe)
 
 
 def _time_limit(arguments: Sequence[str]) -> float:
-    """That of the scenario which the command line names [s]; what is wrong with either is said where it is read."""
+    """The time limit of the scenario that the command line names [s]; its errors are reported where it is loaded."""
     if {"-h", "--help"} & set(arguments):
         return QUICK_SECONDS
     config = given("--config", arguments)
@@ -123,7 +125,7 @@ def _time_limit(arguments: Sequence[str]) -> float:
 
 
 def quick_note(scenario: Scenario, settings: ProbeSettings) -> str:
-    """What a quick look takes less of because the scenario's episodes are long; "" where it takes nothing less."""
+    """How many episodes --quick leaves out because they are long, as a sentence; "" if it leaves out none."""
     share = quick_share(scenario.time_limit)
     if share == 1.0:
         return ""
@@ -144,12 +146,12 @@ def _quick_in(config: str | None) -> bool:
     try:
         data = yaml.safe_load(Path(config).read_text())
     except (yaml.YAMLError, UnicodeDecodeError):
-        return False  # whoever reads the file next says what is wrong with it
+        return False  # the file is read again later, which reports the error
     return isinstance(data, dict) and data.get("quick") is True
 
 
 def _source_of(folder: Path) -> str:
-    """What a run was begun with: its scenario's name or file while that is there, else the copy in the folder."""
+    """The scenario that a run was started with: its name, its file if that exists, else the copy in the folder."""
     copy = folder / "scenario.yaml"
     manifest = folder / "manifest.json"
     source = json.loads(manifest.read_text()).get("source") if manifest.is_file() else None
@@ -180,7 +182,7 @@ def choose_folder(options: Options, name: str) -> Path:
 
 
 def main(options: Options) -> int:
-    """Run every step that has not been done."""
+    """Run every step whose result is missing."""
     scenario = load_scenario(options.scenario)
     if options.rule is not None:
         scenario = scenario.with_rule(options.rule)
@@ -199,7 +201,7 @@ def main(options: Options) -> int:
     if not (folder / "scenario.yaml").exists():
         write_atomically(folder / "scenario.yaml", yaml.safe_dump(dict(scenario.data), sort_keys=False))
     try:
-        with Bars() as bars:
+        with compiled_in_background(), Bars() as bars:
             report = _steps(run, scenario, options, bars)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; resume with: dagger run --resume --out {folder}") from None
@@ -210,7 +212,7 @@ def main(options: Options) -> int:
 
 
 def _note_origin(run: RunFolder, options: Options) -> None:
-    """Into the manifest: what was typed, and where the scenario came from."""
+    """Record the command line and the source of the scenario in the manifest."""
     from dagger.cli import command_line
 
     path = run.path / "manifest.json"
@@ -226,7 +228,7 @@ def _note_origin(run: RunFolder, options: Options) -> None:
 
 
 def _note_backend(folder: Path) -> None:
-    """Into the manifest: what was heard of the servers, beside what was heard in earlier sittings."""
+    """Add versions, substitutions and recovered errors of the servers to those in the manifest."""
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
     if (about := manifest.get("backend")) is not None:
@@ -244,7 +246,7 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
     search = (options.maps,) if options.maps is not None else ()
     board = TensorBoard(folder / "tensorboard")
     try:
-        with lasting(folder, "training"):
+        with timed_stage(folder, "training"):
             checkpoint = Trainer(run, scenario, options.seed, train, bars, board, search).train()
     finally:
         board.close()
@@ -252,7 +254,7 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
     kwargs: dict[str, Any] = {"seed": options.seed, "threads": train.threads, "search": search}
     card = folder / "scorecard.json"
     if not card.exists():
-        with lasting(folder, "probing"):
+        with timed_stage(folder, "probing"):
             part = folder / ".twins.part.npz"
             score = _score(run, learner, scenario, options, checkpoint, bars, part)
             if part.exists():
@@ -261,13 +263,13 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
     score = json.loads(card.read_text())
     if "transfer_note" not in score:
         count = TRANSFER_QUICK if options.quick else TRANSFER
-        with lasting(folder, "transfer"):
+        with timed_stage(folder, "transfer"):
             score |= transfer(
                 learner, scenario, train.camera, count, options.seed, train.threads, train.worlds, search, bars
             )
         write_atomically(card, json.dumps(score, indent=1, default=as_plain) + "\n")
     if "copying" not in score:
-        with lasting(folder, "copying"):
+        with timed_stage(folder, "copying"):
             score |= copying(
                 learner, scenario, train.camera, COPYING_QUICK if options.quick else COPYING, options.seed,
                 train.threads, train.worlds, search, bars,
@@ -278,7 +280,7 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
 
         bars.stage("twins: one world, one fact flipped", 1)
         part = folder / ".twins.part.npz"
-        with lasting(folder, "twins"):
+        with timed_stage(folder, "twins"):
             record_twins(learner, scenario, train.camera, part, **kwargs)
         part.replace(folder / "twins.npz")
         bars.advance(1)
@@ -307,7 +309,7 @@ def _score(
 
 
 def learned_from(folder: Path, checkpoint: str) -> list[Demonstration] | None:
-    """The demonstrations that a checkpoint of a run was fitted to; None where the run does not have them."""
+    """The demonstrations that a checkpoint of a run was fitted to; None if the run has none."""
     if not (folder / "demonstrations" / "index.jsonl").exists():
         return None
     store = DemonstrationStore(folder / "demonstrations")
@@ -320,10 +322,10 @@ def remembered(
     shown: list[Demonstration] | None, camera: Camera, settings: ProbeSettings, seed: int, threads: int,
     search: tuple[Path, ...], bars: Bars,
 ) -> tuple[np.ndarray, ...] | None:  # fmt: skip
-    """Frames for the nearest-neighbour baseline, drawn anew from the demonstrations; None without any."""
+    """Frames for the nearest-neighbour baseline, rendered from the demonstrations; None without demonstrations."""
     if not shown:
         return None
-    bars.stage("drawing what the learner was shown", 1)
+    bars.stage("rendering the pictures that the learner was trained on", 1)
     loader = RenderingLoader(shown, camera, threads, search=search)
     frames = frames_of(shown, loader.draw, settings.remembered, seed)  # type: ignore[arg-type]
     bars.advance(1)
@@ -331,7 +333,7 @@ def remembered(
 
 
 def as_plain(value: Any) -> Any:
-    """What JSON does not know by itself: numbers and arrays of NumPy, paths."""
+    """Convert NumPy numbers, arrays and paths for JSON."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
@@ -342,7 +344,7 @@ def as_plain(value: Any) -> Any:
 
 
 def _conclude(folder: Path, report: Path) -> None:
-    """Print the answer; its last line is the report's path."""
+    """Print the results; the last line is the path of the report."""
     from dagger.report.record import verdict_sentence
 
     score = json.loads((folder / "scorecard.json").read_text())
@@ -361,8 +363,8 @@ def _conclude(folder: Path, report: Path) -> None:
 
 # -------------------------------------------------------------------------------------- time, and TensorBoard
 @contextmanager
-def lasting(folder: Path, stage: str) -> Iterator[None]:
-    """Add what a stage takes to durations.json, also when it is interrupted."""
+def timed_stage(folder: Path, stage: str) -> Iterator[None]:
+    """Add the duration of a stage to durations.json, also if it is interrupted."""
     began = time.monotonic()
     try:
         yield
@@ -373,15 +375,15 @@ def lasting(folder: Path, stage: str) -> Iterator[None]:
 
 
 def durations(folder: Path) -> dict[str, float]:
-    """Stage -> seconds, over all sittings that were not killed."""
+    """Stage -> seconds, over all sessions that were not killed."""
     path = folder / "durations.json"
     return json.loads(path.read_text()) if path.exists() else {}
 
 
 class TensorBoard:
-    """Scalars for TensorBoard: a folder per arm and kind, opened at the first scalar.
+    """Writes scalars for TensorBoard, a folder per arm and kind, which is opened at the first scalar.
 
-    What a killed run had logged from that step on is purged there, so a curve never runs backwards.
+    What a killed run logged from that step on is purged there, so a curve never runs backwards.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -393,7 +395,7 @@ class TensorBoard:
         kind = "fit" if name in ("loss", "hindsight") else "drive"
         place = f"{kind}/{arm}"
         if place not in self._writers:
-            from torch.utils.tensorboard import SummaryWriter  # at use: it takes a second
+            from torch.utils.tensorboard import SummaryWriter  # imported here because it takes a second
 
             make: Callable[..., Any] = SummaryWriter
             self._writers[place] = make(str(self.folder / place), purge_step=step)

@@ -1,4 +1,4 @@
-"""`dagger scenarios`: what there is, one of them whole or all that is wrong with it, and the page of all of them."""
+"""`dagger scenarios`: lists the scenarios, shows or checks some in full, or writes a page of them."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from dagger.report.scenario_pages import (
     sub_rules,
     write_page,
 )
-from scenarios.checks.lint import errors_in_file, told, warnings
+from scenarios.checks.lint import errors_in_file, report, warnings
 from scenarios.reading.yaml import ScenarioError
 from scenarios.sampling.plan import plan, satisfiable_cells
 from scenarios.scenario import Scenario, load_scenario, scenario_names
-from scenarios.schema.arms import CALLED, ways_of
+from scenarios.schema.arms import ways_of
 from scenarios.schema.base import options_of
 from sim.datatypes.vocabulary import DECISIONS
 
 
 @dataclass(frozen=True)
 class Options:
-    """List the scenarios that come with the program, or show some whole: rule, propositions, truth table.
+    """List the scenarios of the library, or show some in full: rule, propositions, truth table, splits.
 
-    Of a file, everything that is wrong with it is told in one go. `dagger scenarios export NAME` writes one of its
-    episodes for other simulators.
+    All mistakes in a scenario file are reported at once. `dagger scenarios export NAME` writes episodes for other
+    simulators.
 
     Args:
-        names: scenarios, or paths that end in .yaml, to show whole; none lists all.
-        leaks: also check that the answer cannot be told without the evidence, and from when ego's own motion tells it
-            (10 to 20 s each).
-        markdown: write them as a page for people instead, with the figures of both checks as leaks.json and
-            self_motion.json beside it, and a picture of the latter.
-        maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
+        names: scenarios to show in full: names, or paths that end in .yaml; without names all are listed.
+        leaks: also check whether the decision can be guessed without the evidence, and from when on ego's own motion
+            predicts it (10 to 20 s per scenario).
+        markdown: Markdown page of the scenarios to write instead, a name that ends in .md; leaks.json, self_motion.json
+            and a chart of the latter are written beside it.
+        maps: folder of OpenDRIVE files such as Town02.xodr; by default the environment variable HOMUNCULUS_MAPS.
     """
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
@@ -54,13 +54,13 @@ class Options:
     maps: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a page by another name."""
+        """Refuse a page whose name does not end in .md."""
         if self.markdown is not None and self.markdown.suffix != ".md":
             raise UsageError(f"--markdown was given '{self.markdown}'; wanted a name that ends in .md")
 
 
 def main(options: Options) -> int:
-    """Print them, or write the page; returns 2 for files that cannot be used."""
+    """Print the scenarios or write the page; returns 2 if a file cannot be used."""
     chosen = [s for name in options.names or scenario_names() if (s := _read(name)) is not None]
     if len(chosen) < len(options.names):
         return 2
@@ -94,15 +94,15 @@ def main(options: Options) -> int:
         for s in chosen
     ]  # fmt: skip
     console.print(table(heads, rows))
-    console.print("`dagger scenarios NAME` shows one whole.", markup=False)
+    console.print("`dagger scenarios NAME` shows one in full.", markup=False)
     return 0
 
 
 def _read(name: str) -> Scenario | None:
-    """The scenario; None after telling several mistakes.
+    """Load a scenario; if it has several mistakes, print them all and return None.
 
     Raises:
-        ScenarioError: where there is but one mistake.
+        ScenarioError: if there is only one mistake.
     """
     try:
         return load_scenario(name)
@@ -110,12 +110,12 @@ def _read(name: str) -> Scenario | None:
         found = errors_in_file(Path(name)) if Path(name).is_file() else []
         if len(found) < 2:
             raise
-    print(f"dagger scenarios: {told(found, name)}", file=sys.stderr)
+    print(f"dagger scenarios: {report(found, name)}", file=sys.stderr)
     return None
 
 
 def _ways(scenario: Scenario) -> str:
-    """From each arm that ego may start on: the ways out of the place."""
+    """The exits of the decision point, for each arm that ego may start on."""
     known = ways_of(scenario.map)
     return "; ".join(
         f"from the {arm}: {', '.join(known[arm])}" for arm in dict.fromkeys(options_of(scenario.draws["ego.start"]))
@@ -138,7 +138,7 @@ def _leaks(scenario: Scenario) -> tuple[str, str]:
 
 
 def _motion(scenario: Scenario, bars: Bars) -> tuple[str, str]:
-    """What ego's own motion tells, in a few words and in full; brings the bar to the end of the scenario."""
+    """The self-motion check in a few words and in full; advances the bar to the end of the scenario."""
     from dagger.diagnostics.self_motion import check_self_motion, in_short, in_words
 
     try:
@@ -150,7 +150,7 @@ def _motion(scenario: Scenario, bars: Bars) -> tuple[str, str]:
 
 
 def _whole(console: Console, scenario: Scenario, leaks: str, motion: str) -> None:
-    """Everything about one scenario."""
+    """Print everything about one scenario."""
     names = scenario.proposition_names
     facts = [
         ("rule", rule_of(scenario)),
@@ -159,7 +159,7 @@ def _whole(console: Console, scenario: Scenario, leaks: str, motion: str) -> Non
         ("shown by", decision_point(scenario)),
         *([("why hard", scenario.why_hard)] if scenario.why_hard else []),
         ("map", map_of(scenario)),
-        ("place", f"{CALLED[scenario.map.kind]}; {_ways(scenario)}"),
+        ("place", f"{scenario.map.point.noun}; {_ways(scenario)}"),
     ]
     wide = max(len(head) for head, _ in facts) + 2
     console.print(f"{scenario.name}", style="bold", markup=False)
@@ -174,7 +174,7 @@ def _whole(console: Console, scenario: Scenario, leaks: str, motion: str) -> Non
     for split in (s for s in scenario.splits if s != "every"):
         try:
             cells[split] = set(satisfiable_cells(scenario, split))
-        except ValueError:  # it admits nothing, which is told below
+        except ValueError:  # it admits no episode, which the warnings below report
             cells[split] = set()
     rows = [
         ["yes" if v else "no" for v in cell] + [DECISIONS[decision] if cell in worked.cells else "cannot happen"]
@@ -189,4 +189,4 @@ def _whole(console: Console, scenario: Scenario, leaks: str, motion: str) -> Non
         console.print(f"leak check: {leaks}", markup=False)
         console.print(f"own motion: {motion}", markup=False)
     for doubt in warnings(scenario):
-        console.print(f"to be mended: {doubt}", markup=False)
+        console.print(f"warning: {doubt}", markup=False)

@@ -1,4 +1,4 @@
-"""`dagger serve`: be a CARLA 0.9.16 for whoever has its Python package: our world behind its two ports."""
+"""`dagger serve`: a CARLA 0.9.16 server without Unreal, with the embedded world behind CARLA's two ports."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """Serve the embedded world to clients of CARLA 0.9.16, without Unreal and without a GPU.
+    """Run a server for clients of CARLA 0.9.16, without Unreal and without a GPU.
 
-    `carla.Client(host, port)` connects as it would to CARLA. Pictures and physics are this house's own.
+    `carla.Client(host, port)` connects as it would to CARLA. Pictures and physics are those of the embedded world.
 
     Args:
-        port: of the RPC; streams have the next one. 0 takes whichever are free.
-        map: a generator, an OpenDRIVE file, or the name of one in the folder of --maps.
-        host: address to listen on; 0.0.0.0 lets in other machines, and whoever comes may do everything.
-        maps: folder of OpenDRIVE files such as Town02.xodr.
-        methods: print the table of all RPC methods, what is done about each, and end.
-        verbose: say who comes and goes, which methods clients ask for that are unknown, and which calls are refused.
-        config: YAML file of these options; flags given here win over it.
+        port: RPC port; streams use the next one. 0 picks free ports.
+        map: map to load: a generator such as grid_town, an OpenDRIVE file, or the name of one in the folder of --maps.
+        host: address to listen on; 0.0.0.0 accepts other machines, and every client may do everything.
+        maps: folder of OpenDRIVE files such as Town02.xodr; by default the environment variable HOMUNCULUS_MAPS.
+        methods: print a table of all RPC methods and how each is handled, then exit.
+        verbose: log clients that connect and disconnect, calls of unknown methods, and refused calls.
+        config: YAML file with these options; flags on the command line override it.
     """
 
     port: int = 2000
@@ -42,7 +42,7 @@ class Options:
     config: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse ports that cannot be."""
+        """Refuse ports out of range."""
         if not 0 <= self.port <= 65534:
             raise UsageError(f"--port was given {self.port}; wanted 0 to 65534")
 
@@ -62,7 +62,7 @@ def table_of_methods() -> str:
 
 
 def names_of_methods() -> str:
-    """All RPC methods by what is done about them, as a Markdown table of three rows."""
+    """All RPC methods by how they are handled, as a Markdown table of three rows."""
     from sim.carla.server.registry import METHODS
     from sim.carla.server.serve import Server  # noqa: F401  (with it all methods are registered)
 
@@ -103,7 +103,7 @@ def main(options: Options) -> int:
     shown = f"Carla/Maps/{Path(options.map).stem}"
     clean = run(road_map, shown, options.host, options.port, search, ready, ended)
     output().print("stopped")
-    if not clean:  # a thread of C++ that cannot be told to end, and must not be met by the interpreter's own end
+    if not clean:  # a C++ thread cannot be stopped, and must not be alive when the interpreter shuts down
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
@@ -111,12 +111,12 @@ def main(options: Options) -> int:
 
 
 def summary(server: Server) -> list[str]:
-    """What a server has done, a sentence each."""
+    """What a server has done, as one sentence per item."""
     tally, streams = server.tally, server.streams
     lines = [f"{server.ticks:,} ticks, {streams.sent:,} frames sent, {streams.dropped:,} of them lost by slow readers; "
              f"{tally.clients:,} clients"]  # fmt: skip
     if tally.unknown:
-        lines.append(f"methods that were asked for and are unknown: {_counted(tally.unknown)}")
+        lines.append(f"unknown methods that were called: {_counted(tally.unknown)}")
     if tally.wrong:
         lines.append(f"methods that were refused or failed: {_counted(tally.wrong)}")
     return lines

@@ -1,8 +1,8 @@
-"""`dagger suite`: let a driver drive, write down every episode, tally them.
+"""`dagger suite`: evaluates a driver on scenarios or routes, a row per episode, and summarises the rows.
 
-An episode that fails, a worker that dies, a map or a file that is not right is a row like any other: it is counted and
-the suite goes on. Rows are keyed by scenario, split, seed, driver and code and only ever added, so the same command
-goes on where it was interrupted.
+An episode that fails, a worker that dies, and a map or file that cannot be read each give a row as well: it is counted,
+and the suite continues. Rows are keyed by scenario, split, seed, driver and code and are only appended, so the same
+command continues an interrupted suite.
 """
 
 from __future__ import annotations
@@ -36,41 +36,42 @@ from sim.core.files import write_atomically
 __all__ = ["Options", "entries_of", "main", "starting"]
 
 CHUNK = 4  # batches of worlds that share a backend
-Beside = list[tuple[DriverChoice, list[Job]]]  # who is driven beside the driver, and what they drive
-# What a summary says of a baseline.
+Beside = list[tuple[DriverChoice, list[Job]]]  # baseline drivers, and the jobs that each of them drives
+# Fields of the summary that are reported of a baseline.
 AGAINST = ("episodes", "agreement", "interval", "success", "success_interval", "errors", "skipped", "killed", "hung")
-KEPT = "suite.yaml"  # in the folder: what was asked for, for --resume
+KEPT = "suite.yaml"  # in the results folder: the options, for --resume
 
 
 @dataclass(frozen=True)
 class Options:
-    """Let a driver drive suites, scenarios or routes, and tally how it went: agreement with the rule, scores, comfort.
+    """Evaluate a driver on suites, scenarios or routes: agreement with the rule, driving scores, comfort.
 
-    One row per episode goes to results.jsonl, which is only ever added to; summary.json has the table, leaderboard.json
-    the same in the CARLA Leaderboard's layout. What fails is a row, and the same command drives what is missing.
+    results.jsonl gets one row per episode and is only appended to; summary.json has the table, leaderboard.json the
+    same in the layout of the CARLA Leaderboard. A failure is a row too, and the same command drives what is missing.
 
     Args:
-        targets: suites, scenarios, paths of their files (.yaml), or route files of the CARLA Leaderboard (.xml).
-        driver: expert, idle, leak-only, best-single, a decision such as left, a checkpoint or run folder, or
-            module:callable, where the callable takes nothing and returns a policy.
-        seeds: episodes per scenario; by default what the suite says, 100 for a scenario by itself, 1 for a route.
-        seed: of the first episode.
-        repetitions: how often every episode is driven, for drivers that leave something to chance.
-        split: conditions to draw from; by default what the suite says, "every" for a scenario by itself.
-        twins: a proposition, or all; every episode is driven again with it flipped: does the turn flip where the rule
-            does?
-        worlds: how many drive at once.
-        workers: processes that drive; one drives within the command's own process.
-        isolate: one worker too is a process of its own, so that it may die or hang.
-        timeout: seconds without progress after which a worker is killed.
-        threads: of the simulator within the command's own process; workers have one each, and so has the network.
-        out: the folder; by default results/TARGET-DRIVER, with the backend behind it where that is not embedded.
-        resume: drive what is missing in the folder that --out names, with the options that it was begun with.
-        maps: folder of OpenDRIVE files; otherwise HOMUNCULUS_MAPS names it.
-        backend: where worlds run: embedded, in this process, or carla, on CARLA servers, a world each.
-        host: of the CARLA servers.
-        port: of each CARLA server.
-        config: YAML file of these options; flags given here win over it.
+        targets: what to drive: suites, scenarios, paths of their files (.yaml), or route files of the CARLA Leaderboard
+            (.xml).
+        driver: driver to evaluate: expert, idle, leak-only, best-single, a decision such as left, a checkpoint or run
+            folder, or module:callable, where the callable takes no arguments and returns a policy.
+        seeds: episodes per scenario; by default as the suite says, 100 for a scenario by itself, 1 for a route.
+        seed: seed of the episodes, 0 to 428; every seed gives other episodes.
+        repetitions: number of times that every episode is driven, for drivers that act at random.
+        split: conditions to draw the episodes from; by default as the suite says, "every" for a scenario by itself.
+        twins: proposition to flip, or all. Every episode is driven again with it flipped, which shows whether the
+            decision flips where the rule's does.
+        worlds: number of worlds that are simulated at once.
+        workers: number of processes that drive; 1 drives in the command's own process.
+        isolate: run a single worker in a process of its own too, so that it may crash or hang.
+        timeout: time without progress after which a worker is killed [s].
+        threads: threads of the simulator in the command's own process; each worker, and the driver's network, uses one.
+        out: results folder; by default results/TARGET-DRIVER, followed by the backend if that is not embedded.
+        resume: drive what is missing in the folder of --out, with the options that are stored there.
+        maps: folder of OpenDRIVE files such as Town02.xodr; by default the environment variable HOMUNCULUS_MAPS.
+        backend: where the worlds run: embedded (in this process) or carla (on CARLA servers, one world per server).
+        host: host name or address of the CARLA servers, with --backend carla.
+        port: RPC port of each CARLA server, with --backend carla; several ports are several servers.
+        config: YAML file with these options; flags on the command line override it.
     """
 
     targets: tyro.conf.Positional[tuple[str, ...]] = ("first",)
@@ -94,7 +95,7 @@ class Options:
     config: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be driven."""
+        """Refuse an unknown backend, numbers out of range, and options that exclude each other."""
         check_backend(self.backend, self.port)
         if self.backend == "carla" and (self.workers > 1 or self.isolate):
             raise UsageError(
@@ -113,14 +114,14 @@ class Options:
 
     @property
     def folder(self) -> Path:
-        """Where results go."""
+        """The results folder."""
         name = "-".join(Path(t).stem for t in self.targets)
         where = "" if self.backend == "embedded" else f"-{self.backend}"
         return self.out or Path("results") / f"{name}-{Path(self.driver.replace(':', '-')).name}{where}"
 
 
 def starting(arguments: Sequence[str]) -> Options:
-    """Defaults: those that the folder was begun with where --resume names one."""
+    """The default options; with --resume those that are stored in the folder."""
     folder = given("--out", arguments)
     if given("--resume", arguments) is not None and folder and (kept := Path(folder) / KEPT).is_file():
         return read_config(kept, Options())
@@ -129,10 +130,10 @@ def starting(arguments: Sequence[str]) -> Options:
 
 @dataclass(frozen=True)
 class JobState:
-    """A job with what all its rows share, and which of its tasks are still to be driven.
+    """A job, the fields that all its rows share, and its tasks that are still to be driven.
 
     Args:
-        alone: those of `missing` that killed a worker or hung before: each becomes a piece of its own.
+        alone: tasks of `missing` that killed a worker or hung before; each becomes a chunk of its own.
     """
 
     job: Job
@@ -142,7 +143,7 @@ class JobState:
 
 
 def main(options: Options) -> int:
-    """Drive everything; returns 1 when something could not be driven or written."""
+    """Drive everything; returns 1 if something could not be driven or written."""
     jobs, unreadable = plan(
         options.targets, Wanted(options.seed, options.seeds, options.split, options.twins, options.repetitions)
     )
@@ -152,13 +153,13 @@ def main(options: Options) -> int:
     folder = options.folder
     log = JsonlLog(folder / "results.jsonl")
     code = {"code": code_version(), "commit": commit()}
-    if options.backend != "embedded":  # whose rows are kept apart
+    if options.backend != "embedded":  # another key, so that rows of different backends are not mixed
         code["backend"] = options.backend
     versions = _named(driver) | code
     try:
         with Bars() as bars:
             _keep(options, folder / KEPT)
-            log.append_patiently([_bad_row(u) | versions for u in unreadable])
+            log.append_with_retries([_bad_row(u) | versions for u in unreadable])
             for u in unreadable:
                 bars.line(f"{u.name}: {u.error}")
             lost = _drive(_sheets(jobs, versions, log), driver, options, log, bars)
@@ -169,8 +170,8 @@ def main(options: Options) -> int:
     try:
         return _finish(jobs, unreadable, (driver, beside), options, code, log, lost)
     except OSError as error:
-        print(f"dagger suite: the tally could not be written to {folder}: {error.strerror or error}; "
-              f"{log.path} is whole, and --resume tallies it", file=sys.stderr)  # fmt: skip
+        print(f"dagger suite: the summary could not be written to {folder}: {error.strerror or error}; "
+              f"{log.path} is complete, and --resume summarises it", file=sys.stderr)  # fmt: skip
         return 1
 
 
@@ -179,17 +180,17 @@ def _named(driver: DriverChoice) -> dict[str, Any]:
 
 
 def _baselines(jobs: Sequence[Job]) -> Beside:
-    """Every baseline that a suite names, with the jobs that it is to drive: without twins.
+    """Every baseline driver that the suites name, with the jobs that it drives, without twins.
 
     Raises:
         UsageError: for an unknown driver.
     """
     names = dict.fromkeys(name for job in jobs for name in job.baselines)
-    return [(choose_driver(n), [job.untwinned() for job in jobs if n in job.baselines]) for n in names]
+    return [(choose_driver(n), [job.without_twins() for job in jobs if n in job.baselines]) for n in names]
 
 
 def _keep(options: Options, path: Path) -> None:
-    """Write down what was asked for, so that --resume needs no more than the folder."""
+    """Store the options in the folder, so that --resume needs nothing else."""
     asked = {k: v for k, v in asdict(options).items() if v is not None and k not in ("out", "resume", "config")}
     try:
         write_atomically(path, yaml.safe_dump(json.loads(json.dumps(asked, default=str)), sort_keys=False))
@@ -214,7 +215,7 @@ def _bad_row(bad: Unreadable) -> Row:
 
 # ------------------------------------------------------------------------------------------------- what is missing
 def _sheets(jobs: Sequence[Job], versions: dict[str, Any], log: JsonlLog) -> list[JobState]:
-    """What is to be driven: no row, or one that says that it could not be. The same episode is driven once."""
+    """The state of every job: its tasks without a row, or with a row of a failure. An episode is listed once."""
     outcomes = {key_of(row): row.get("outcome") for row in log.rows() if row.get("outcome") in FAILED}
     done = {key_of(row) for row in log.rows() if row.get("outcome") not in FAILED}
     sheets = []
@@ -229,14 +230,14 @@ def _sheets(jobs: Sequence[Job], versions: dict[str, Any], log: JsonlLog) -> lis
 
 
 def _same(job: Job, versions: dict[str, Any]) -> dict[str, Any]:
-    """What all rows of a job share."""
+    """The fields that all rows of a job share."""
     course = job.course
     return {"scenario": course.name, "digest": course.digest()[:16], "split": course.split, **versions}
 
 
 # ----------------------------------------------------------------------------------------------------- the driving
 def _drive(sheets: Sequence[JobState], driver: DriverChoice, options: Options, log: JsonlLog, bars: Bars) -> int:
-    """Drive what is missing and append it; returns how many workers were lost."""
+    """Drive the missing tasks and append their rows; returns the number of workers that were lost."""
     apart = options.workers > 1 or options.isolate
     search = (options.maps,) if options.maps else ()
     errand = Assignment(driver.name, tuple(s.job.course for s in sheets), options.worlds, search)
@@ -253,7 +254,7 @@ def _drive(sheets: Sequence[JobState], driver: DriverChoice, options: Options, l
             while left:
                 place, rows = next(stream)
                 assert place == i, f"rows of job {place} came while those of {i} were awaited"
-                log.append_patiently([sheet.same | row for row in rows])
+                log.append_with_retries([sheet.same | row for row in rows])
                 reasons |= {row["error"] for row in rows if row["outcome"] in FAILED}
                 left -= len(rows)
                 bars.advance(len(rows))
@@ -264,7 +265,7 @@ def _drive(sheets: Sequence[JobState], driver: DriverChoice, options: Options, l
 
 
 def _here(sheets: Sequence[JobState], driver: DriverChoice, settings: Settings) -> Iterator[tuple[int, list[Row]]]:
-    """(job, rows) of all that is missing, driven in this process."""
+    """Drive the missing tasks in this process; yields (job, rows)."""
     for i, sheet in enumerate(sheets):
         size = settings.worlds * CHUNK
         for start in range(0, len(sheet.missing), size):
@@ -274,7 +275,7 @@ def _here(sheets: Sequence[JobState], driver: DriverChoice, settings: Settings) 
 
 
 def _pieces(sheets: Sequence[JobState], options: Options) -> list[Chunk]:
-    """Pieces for workers: as many episodes as drive at once, and fewer where all workers would not have one."""
+    """Chunks of the missing tasks for workers: --worlds episodes each, fewer if some workers would get none."""
     pieces: list[Chunk] = []
     first = 0
     for i, sheet in enumerate(sheets):
@@ -287,12 +288,12 @@ def _pieces(sheets: Sequence[JobState], options: Options) -> list[Chunk]:
     return pieces
 
 
-# ------------------------------------------------------------------------------------------------------- the tally
+# ----------------------------------------------------------------------------------------------------- the summary
 def _finish(
     jobs: Sequence[Job], unreadable: Sequence[Unreadable], drivers: tuple[DriverChoice, Beside], options: Options,
     code: dict[str, Any], log: JsonlLog, lost: int,
 ) -> int:  # fmt: skip
-    """Tally the rows of the file, write summary.json and leaderboard.json, show the tables."""
+    """Summarise the rows of the file, write summary.json and leaderboard.json, and print the tables."""
     driver, beside = drivers
     versions = _named(driver) | code
     found = _collect(jobs, versions, log)
@@ -320,14 +321,14 @@ def _finish(
     leaderboard.write(options.folder / "leaderboard.json", routes, camera)
     _show(jobs, summaries, driver.name + (f" on {code['backend']}" if "backend" in code else ""))
     if failed:
-        print(f"{_counted(failed, 'episode')} could not be driven; rows in {log.path} say why, count as disagreement, "
-              "and are driven again by the same command")  # fmt: skip
+        print(f"{_counted(failed, 'episode')} could not be driven; the rows in {log.path} give the reasons and count "
+              "as disagreement, and the same command drives them again")  # fmt: skip
     print(options.folder / "summary.json")
     return 1 if failed else 0
 
 
 def _show(jobs: Sequence[Job], summaries: Sequence[Row], driver: str) -> None:
-    """The table of thinking for what a suite holds against baselines, the two usual ones for the rest."""
+    """Print the family table of jobs with baselines, and the two usual tables of the others."""
     held = {id(s): j for s, j in zip(summaries, jobs) if j.baselines and isinstance(j.course, ScenarioTask)}
     thinking = [(j, s) for s in summaries if (j := held.get(id(s))) is not None]
     if thinking:
@@ -339,7 +340,7 @@ def _show(jobs: Sequence[Job], summaries: Sequence[Row], driver: str) -> None:
 
 
 def _collect(jobs: Sequence[Job], versions: dict[str, Any], log: JsonlLog) -> list[list[EpisodeResult]]:
-    """Per job the row of each of its tasks; where there are several, the last that was driven."""
+    """For each job, the row of each of its tasks; of several rows, the last that was driven."""
     wanted: dict[tuple[Any, ...], EpisodeResult | None] = {}
     keys = []
     for job in jobs:
@@ -358,7 +359,7 @@ def _collect(jobs: Sequence[Job], versions: dict[str, Any], log: JsonlLog) -> li
 def _needs_camera(course: EvaluationTask, driver: DriverChoice) -> bool:
     try:
         return course.policy(driver).needs == "camera"
-    except UsageError:  # it cannot drive here, and the rows say so
+    except UsageError:  # the driver cannot drive this, and its rows say so
         return False
 
 
@@ -370,9 +371,9 @@ def _summary(job: Job, rows: Sequence[EpisodeResult]) -> dict[str, Any]:
 
 
 def _totals(jobs: Sequence[Job], found: Sequence[list[EpisodeResult]], unreadable: Sequence[Unreadable]) -> list[Row]:
-    """A summary over all routes of each route file that has several; what could not be read scores nothing there.
+    """Summaries over all routes of each route file with several routes; an unreadable route scores 0 there.
 
-    For intervals a route is an episode whatever its seed, so each gets seeds of its own.
+    For intervals every route is an episode of its own, so each gets its own range of seeds.
     """
     files = dict.fromkeys(j.course.name for j in jobs if j.course.route is not None)
     made = []

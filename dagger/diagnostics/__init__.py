@@ -1,1 +1,1 @@
-"""Diagnostics of learning: self-motion leaks and copying."""
+"""Diagnostics of learning: self-motion leaks, and copying."""

@@ -1,12 +1,12 @@
-"""Copying: does a policy read the scene, or its own motion? Told by what its memory says of the future, tick by tick.
+"""Copying: whether a policy's memory follows the scene, or only ego's own motion (causal confusion).
 
-A network may be right while it watches the demonstrator and wrong while it drives itself: then what it says follows the
-car's own drift, which in demonstrations always goes the demonstrator's way (de Haan, Jayaraman, Levine 2019: causal
-confusion). So the hindsight head of the memory is read in two kinds of drives of the same episodes: the expert's, which
-the policy watches, and the policy's own. The head chooses among typical futures; which decision a future belongs to is
-learned from other drives of the expert. Clocks count back from the first sign of the decision in each drive.
+A network may be right while it watches the expert and wrong while it drives itself: its memory then follows the car's
+own drift, which in demonstrations always goes the expert's way (de Haan, Jayaraman, Levine 2019: causal confusion). So
+the hindsight head of the memory is read in two kinds of drives of the same episodes: the expert's, which the policy
+watches, and the policy's own. The head chooses among typical futures; the decision that a future belongs to is learned
+from other drives of the expert. Times count back from the first sign of the decision in each drive.
 
-A diagnosis: it reads decisions, and training never does.
+This is a diagnosis: it reads decisions, and training never does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.diagnostics.replay import Watched, watch
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration
@@ -35,10 +35,10 @@ from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import DECISIONS, OUTCOME
 from sim.world.backends import max_at_once, new_worlds
 
-SEEDS = 6_000_000  # apart from the seeds of training, evaluation, probes and transfer
-BEFORE = 1.0  # [s] before the first sign of the decision, at which the two numbers are told
-LEADS = np.round(np.arange(-8.0, 0.01, 0.5), 1)  # [s] at which the curves are told
-FEWEST = 8  # drives without which a point of a curve is left out
+SEEDS = 6_000_000  # first seed; disjoint from the seeds of training, evaluation, probes and transfer
+BEFORE = 1.0  # [s] before the first sign of the decision, at which the two numbers are measured
+LEADS = np.round(np.arange(-8.0, 0.01, 0.5), 1)  # [s] of the points of the curves
+FEWEST = 8  # fewest drives for a point of a curve
 TICK = 0.1  # [s]
 
 
@@ -53,16 +53,16 @@ def copying(
     search: Sequence[Path],
     progress: Progress,
 ) -> dict[str, Any]:
-    """What the memory says of the future while it watches the expert, and while it drives.
+    """What the memory predicts of the decision while the policy watches the expert, and while it drives.
 
     Args:
-        episodes: driven by each; three times as many tell which decision a future belongs to.
+        episodes: driven by each; three times as many are used to learn which decision a future belongs to.
         search: folders of OpenDRIVE files.
 
     Returns:
         {"copying": {...}}: the two numbers `watching` and `driving`, each {"value", "interval", "n"}, the share of
-        drives in which the memory says the wanted decision BEFORE the first sign of one; `own_way`, the same share for
-        the decision that the policy then took; and the curves. Where it cannot be asked {"copying": {"note": why}}.
+        drives in which the memory predicts the wanted decision BEFORE the first sign of one; `own_way`, the same share
+        for the decision that the policy then took; and the curves. If it cannot be measured {"copying": {"note": why}}.
     """
     if learner.hindsight is None:
         return {"copying": {"note": "Not asked: the policy was trained without hindsight."}}
@@ -72,13 +72,13 @@ def copying(
     known = sorted(set(wanted.tolist()))
     if len(known) < 2:
         return {"copying": {"note": f"Not asked: the expert always decides '{DECISIONS[known[0]]}'."}}
-    progress.stage("copying: what is said while watching, and while driving", 5 * episodes)
+    progress.stage("copying: what the memory predicts while watching, and while driving", 5 * episodes)
     expert = Expert.of(scenario)
     with new_worlds(
         max_at_once(min(worlds, episodes)), camera, slots_needed(scenario), threads=threads, search=search
     ) as backend:
         if not backend.can_rerender:
-            return {"copying": {"note": "Not asked: what this backend shows cannot be shown a second time."}}
+            return {"copying": {"note": "Not asked: the pictures of this backend cannot be rendered again."}}
         shown = collect(backend, expert, None, drawn, BetaSchedule(), 0, "expert", on_done=progress.advance)
         own = collect(
             backend, expert, learner, drawn[:episodes], BetaSchedule("indicator"), 1, "dagger",
@@ -94,9 +94,9 @@ def copying(
 
 
 def _belongs(hindsight: Hindsight, drives: Sequence[Demonstration], wanted: np.ndarray, known: list[int]) -> np.ndarray:
-    """(K, K, decisions) how often a future of this path and this progress was that of a drive with each decision.
+    """(K, K, decisions) the share of each decision among futures with this path and this progress.
 
-    Pairs of path and progress that were hardly ever met fall back on what each of the two says alone.
+    Rare pairs of path and progress fall back on what each of the two predicts alone.
     """
     futures = gathered(drives)
     episode = np.repeat(np.arange(len(drives)), [len(d) for d in drives])
@@ -119,7 +119,7 @@ def _belongs(hindsight: Hindsight, drives: Sequence[Demonstration], wanted: np.n
 
 
 def _nearest(values: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """(n,) the anchor (K, d) that is nearest to each of the values (n, d)."""
+    """(n,) the index of the anchor (K, d) that is nearest to each of the values (n, d)."""
     return np.concatenate(
         [
             np.square(part[:, None] - anchors).sum(-1).argmin(1)
@@ -129,7 +129,7 @@ def _nearest(values: np.ndarray, anchors: np.ndarray) -> np.ndarray:
 
 
 def _said(learner: Learner, loader: RenderingLoader, table: np.ndarray) -> list[np.ndarray]:
-    """(T, decisions) for every drive: the probability that the memory gives each decision, at every tick."""
+    """(T, decisions) for every drive: the probability of each decision at every tick, from the hindsight head."""
     assert learner.hindsight is not None
     found = []
     with torch.no_grad():
@@ -145,7 +145,7 @@ def _said(learner: Learner, loader: RenderingLoader, table: np.ndarray) -> list[
 
 
 class _Arm:
-    """Drives of one kind: what was said in them, when they showed their decision, and what they came to."""
+    """Drives of one kind: what was predicted in them, when they showed their decision, and how they ended."""
 
     def __init__(
         self,
@@ -155,21 +155,21 @@ class _Arm:
         wanted: np.ndarray,
         known: np.ndarray,
     ) -> None:
-        self.said, self.known, self.wanted = said, known, wanted
+        self.answers, self.known, self.wanted = said, known, wanted
         self.taken = np.array([d.shown_decision for d in drives])
         self.arrived = np.array([d.outcome == OUTCOME["arrived"] for d in drives])
         self.sign = np.array([w.sign for w in seen])
         self.length = np.array([len(d) for d in drives])
 
     def at(self, lead: float) -> tuple[np.ndarray, np.ndarray]:
-        """The drives (n,) that had begun `lead` seconds before (below 0) their first sign, and what was said there."""
+        """The drives (n,) that had begun `lead` (below 0) seconds from their first sign, and the predictions there."""
         tick = self.sign + round(lead / TICK)
         rows = np.flatnonzero((tick >= 0) & (tick < self.length) & (self.sign < self.length))
-        said = np.array([self.known[self.said[r][tick[r]].argmax()] for r in rows], int)
+        said = np.array([self.known[self.answers[r][tick[r]].argmax()] for r in rows], int)
         return rows, said
 
     def share(self, lead: float, decisions: np.ndarray) -> tuple[int, int]:
-        """How many say `decisions` (one a drive) at this time, of how many."""
+        """The number of drives that predict `decisions` (one per drive) at this time, and the number of drives."""
         rows, said = self.at(lead)
         return int((said == decisions[rows]).sum()), len(rows)
 

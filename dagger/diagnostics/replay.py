@@ -1,15 +1,15 @@
-"""Drives demonstrations again, action for action, and notes when each showed its decision and what could be seen when.
+"""Replays demonstrations, and records when each showed its decision and when the evidence was in sight.
 
-Demonstrations hold neither: the world's reading of the decision and the lines of sight are worked out while a world
-runs. Embedded worlds repeat exactly, so the executed actions lead through the same states once more.
+Demonstrations hold neither: the world's reading of the decision and the lines of sight are computed while a world runs.
+Embedded worlds repeat exactly, so the executed actions lead through the same states again.
 
-Two ticks are kept of every decision. `read` is when the world has read it (`sim.world.decision_detectors`, or a way
-out of a junction behind it). `sign` is when a watcher outside could first tell:
+Two ticks of every decision are recorded. `read` is when the world has read it (`sim.world.decisions`, or an
+exit of a junction behind it). `sign` is when an outside observer can first see it:
 
-- ways out and lanes: the ways that ego could take lie `APART` of each other where it is, or earlier, with the first
-  tick of the turn of the wheel that led there;
-- bays: ego backs up, or the bay is read;
-- all else (who goes first, slowing, stopping, reacting): it is read. Braking for it comes before that, and counts as
+- exits and lanes: the routes that ego could take lie `APART` of each other where it is; or earlier, with the first tick
+  of the turn of the wheel that led there;
+- bays: ego reverses, or the bay is read;
+- all else (right of way, slowing, stopping, reacting): it is read. Braking for it comes before that, and counts as
   ego's own motion.
 """
 
@@ -24,7 +24,8 @@ import numpy as np
 
 from dagger.training.demonstrations import Demonstration
 from scenarios.rules.ast import names
-from scenarios.rules.variables import call_of
+from scenarios.rules.variables import declared, family_named
+from scenarios.rules.variables.base import READ
 from scenarios.sampling.sample import slots_needed
 from scenarios.scenario import Scenario
 from sim.datatypes.action import Action
@@ -33,21 +34,21 @@ from sim.world.backend import Backend
 from sim.world.backends import max_at_once, new_worlds
 from sim.world.rollout import PrivilegedInput, in_chunks, rollout
 
-APART = 0.5  # [m] between the ways, from where on it shows which of them ego takes
+APART = 0.5  # [m] between the routes, from where on it shows which of them ego takes
 TURNED = 0.05  # [rad] of the front wheels at which they count as turned
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What there was to see of one drive of T ticks.
+    """When the decision and its evidence were visible in one drive of T ticks.
 
     Args:
-        sign: tick of the first sign of the decision; T where none was given.
-        read: tick at which the world had read the decision; T where it had only at the end, or never.
-        known: proposition of the rule -> tick from which the demonstrator knew its truth for good, as it was at the
-            sign; -1 where nothing that it hangs on was in sight before the sign.
-        last: proposition of the rule -> last tick before the sign at which it could be seen, -1 likewise.
-        truth: proposition of the rule -> what the demonstrator took for true at the sign.
+        sign: tick of the first sign of the decision; T if there was none.
+        read: tick at which the world had read the decision; T if it had only at the end, or never.
+        known: proposition of the rule -> tick from which the expert knew its truth for good, as it was at the sign; -1
+            if nothing that it depends on was in sight before the sign.
+        last: proposition of the rule -> last tick before the sign at which it was in sight, -1 likewise.
+        truth: proposition of the rule -> what the expert took for true at the sign.
     """
 
     sign: int
@@ -64,15 +65,15 @@ def watch(
     search: Sequence[Path] = (),
     on_done: Callable[[float], None] | None = None,
 ) -> list[Watched]:
-    """Drive the demonstrations again and watch them.
+    """Drive the demonstrations again, and record what was visible when.
 
     Args:
-        worlds: how many at once.
+        worlds: number simulated at once.
         search: folders of map files.
-        on_done: called with the number of demonstrations that a finished batch held.
+        on_done: called with the number of demonstrations in a finished batch.
 
     Raises:
-        ValueError: where a drive does not repeat: it was driven elsewhere, or by another version.
+        ValueError: if a drive does not repeat: it was driven on another backend, or by another version.
     """
     sights = {name: sights_of(scenario, name) for name in sorted(names(scenario.rule))}
     found: list[Watched] = []
@@ -95,31 +96,26 @@ def watch(
 
 
 def sights_of(scenario: Scenario, proposition: str) -> tuple[tuple[int, bool], ...] | None:
-    """What has to be in sight for a proposition to be seen.
+    """The actors and signs that must be in sight for a proposition to be seen.
 
     Returns:
         (column of the masks of `sim.perception.ground_truth`, whether letters have to be read) of each actor and sign,
-        any of which will do; None where it can always be seen, as weather and the ground can.
+        any of which will do; None if it can always be seen, as weather and the ground can.
     """
     actors, signs = [a.name for a in scenario.actors], [s.name for s in scenario.signs]
     found: list[tuple[int, bool]] = []
     for variable in sorted(scenario.proposition(proposition).variables):
-        function, asked = call_of(variable)
-        if function:
-            found += [(len(actors) + k, True) for k, s in enumerate(signs) if function != "number" or s == asked]
-        elif variable.startswith(("actors.", "signs.")):
-            head, name, attribute = variable.split(".")
-            on_sign = head == "signs"
-            column = len(actors) + signs.index(name) if on_sign else actors.index(name)
-            found.append((column, on_sign and attribute != "present"))
-        else:
+        if not family_named(variable).visible:
             return None
+        head, name, _ = variable.split(".", 2)
+        column = len(actors) + signs.index(name) if head == "signs" else actors.index(name)
+        found.append((column, (of := declared(variable)) is not None and of.known_by == READ))
     return tuple(found)
 
 
 @dataclass(frozen=True)
 class _Noted:
-    """What was noted of one world: shown_decision (T,), offsets (T, R) [m], visible and readable (T, N - 1) bool."""
+    """What was recorded of one world: shown_decision (T,), offsets (T, R) [m], visible and readable (T, N - 1) bool."""
 
     shown_decision: np.ndarray
     offsets: np.ndarray
@@ -129,7 +125,7 @@ class _Noted:
 
 @dataclass
 class _Again:
-    """A driver that does what was done, and takes notes."""
+    """A policy that repeats the executed actions, and records what is visible."""
 
     backend: Backend
     demonstrations: Sequence[Demonstration]
@@ -138,11 +134,11 @@ class _Again:
     log: list[tuple[np.ndarray, ...]] = field(default_factory=list)
 
     def begin(self, worlds: int) -> Any:
-        """Nothing to remember."""
+        """An empty memory."""
         return np.zeros((worlds, 0), np.float32)
 
     def act(self, seen: PrivilegedInput, memory: Any) -> tuple[Action, Any]:
-        """The action of this tick; past its end a drive is let roll, which `watch` then refuses."""
+        """The action of this tick; past its end a drive rolls on, which `watch` then refuses."""
         world, tick = seen.world, len(self.log)
         none = np.zeros((len(seen.slots), world.kind.shape[1] - 1), bool)
         state = seen.state if self.looks else None
@@ -159,7 +155,7 @@ class _Again:
         return Action(steer, acceleration, gears if gears.any() else None), memory
 
     def of(self, w: int, ticks: int) -> _Noted:
-        """The notes of world w, of its first `ticks` ticks."""
+        """The record of world w, of its first `ticks` ticks."""
         rows = [(entry, int(np.searchsorted(entry[0], w))) for entry in self.log[:ticks]]
         return _Noted(*(np.stack([entry[k][i] for entry, i in rows]) for k in range(1, 5)))
 
@@ -168,7 +164,7 @@ def _watched(
     scenario: Scenario, d: Demonstration, noted: _Noted, ways: np.ndarray,
     sights: dict[str, tuple[tuple[int, bool], ...] | None],
 ) -> Watched:  # fmt: skip
-    """What there was to see of one drive; `ways` (R,) are the decisions of its routes."""
+    """When the decision and the evidence of one drive were visible; `ways` (R,) are the decisions of its routes."""
     shown = noted.shown_decision == d.shown_decision
     read = _first(shown) if d.shown_decision != UNDECIDED else len(d)
     sign = _sign(scenario, d, noted, ways, read)
@@ -211,5 +207,5 @@ def _sign(scenario: Scenario, d: Demonstration, noted: _Noted, ways: np.ndarray,
 
 
 def _first(mask: np.ndarray) -> int:
-    """Where (T,) is first true; T where it never is."""
+    """The index at which (T,) is first true; T if it never is."""
     return int(mask.argmax()) if mask.any() else len(mask)

@@ -1,16 +1,15 @@
-"""How well ego's own motion up to each moment tells the coming decision: what a learner could read in place of it.
+"""Self-motion check: how well ego's own motion up to each moment predicts the coming decision.
 
-A demonstrator tells by its own motion: it brakes for the bend that it will take before it turns the wheel. A network
-that is trained on such drives may read its own speed instead of the scene (copycat, causal confusion: de Haan,
-Jayaraman, Levine 2019), which is right while the demonstrator drives and wrong once the network does. This is a
-diagnosis and fails nothing: every sane driver brakes for a bend.
+An expert's own motion reveals its decision: it brakes for the bend that it will take before it turns the wheel. A
+network that is trained on such drives may read its own speed instead of the scene (copycat, causal confusion: de Haan,
+Jayaraman, Levine 2019), which is right while the expert drives and wrong once the network does. This is a diagnosis and
+fails nothing: every sane driver brakes for a bend.
 
-From ego's speed, turn since the start, and executed pedal and steering up to a time, trees guess the rule's decision
-of drives that they were not grown on. Where ego stands and what surrounds it are not told. All drives are compared at
-one time after their start, and only those that have not yet shown their decision (`dagger.diagnostics.replay`): then
-all have
-motion of the same length, and neither padding nor length tells. Chance is the share of the commonest decision among
-those that are left.
+From ego's speed, turn since the start, and executed pedal and steering up to a time, trees predict the rule's decision
+of drives that they were not trained on. Ego's position and surroundings are no inputs. All drives are compared at one
+time after their start, and only those that have not yet shown their decision (`dagger.diagnostics.replay`): then all
+have motion of the same length, and neither padding nor length reveals anything. Chance is the share of the commonest
+decision among those that are left.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.diagnostics.replay import Watched, watch
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration
@@ -35,15 +34,15 @@ from sim.core.statistics import wilson_interval
 from sim.datatypes.simulation import Simulation
 from sim.world.backends import max_at_once, new_worlds
 
-DRIVES = 800  # episodes of a scenario whose time limit is up to
-SHORT = 20.0  # [s]; of longer ones it is as many fewer as they are longer, and no fewer than
+DRIVES = 800  # episodes of a scenario whose time limit is at most SHORT
+SHORT = 20.0  # [s]; a longer time limit lowers the number of episodes in proportion, down to LEAST
 LEAST = 200  # episodes
-STEP = 0.5  # [s] between the times that are asked about, where that makes no more than
-MOMENTS = 16  # times
-AHEAD = 1.0  # [s] before its sign, or up to twice that, every drive is asked about once
-ALIKE = 0.95  # share of one decision at which there is nothing left to guess
-FEW = 60  # drives left below which nothing is asked, and
-LEFT = 0.2  # the share left below which nothing is
+STEP = 0.5  # [s] between the tested times, if these are at most MOMENTS
+MOMENTS = 16  # most tested times
+AHEAD = 1.0  # [s] before its own sign, or up to twice that, at which every drive is tested once
+ALIKE = 0.95  # share of one decision above which there is nothing to predict
+FEW = 60  # fewest drives left for a test
+LEFT = 0.2  # smallest share of drives left for a test
 TICK = Simulation().tick  # [s]
 _SPREAD, _RECENT, _EVERY = 12, 20, 4  # samples over the whole past; ticks of the near past, and one in how many of them
 FOLDS, TREES, LEAF = 5, 50, 3
@@ -54,14 +53,14 @@ Range = tuple[float, float, float]  # 5th, 50th, 95th percentile [s]
 
 @dataclass(frozen=True)
 class Moment:
-    """What own motion tells by one time.
+    """How well own motion predicts the decision at one time.
 
     Args:
         time: after the start [s].
-        drives: how many have not shown their decision yet.
+        drives: number that have not shown their decision yet.
         chance: share of the commonest decision among them.
-        accuracy: share of right guesses, each by trees that were grown on other drives.
-        p_value: of that many right guesses by chance (one-sided binomial).
+        accuracy: share of right predictions, each by trees that were trained on other drives.
+        p_value: of that many right predictions by chance (one-sided binomial).
     """
 
     time: float
@@ -78,14 +77,15 @@ class Moment:
 
 @dataclass(frozen=True)
 class Curve:
-    """What own motion tells over time.
+    """How well own motion predicts the decision over time.
 
     Args:
-        moments: times that were asked about, the earliest first; it ends where few drives are left.
+        moments: tested times, the earliest first; it ends where few drives are left.
         ahead: every drive at the last of these times that lies AHEAD before its own sign, and no longer before it than
-            twice that; its `time` is the median of these. None where no drive has such a time, or nearly all that
-            have one decide alike (ALIKE).
-        lead: median over the drives of the time from the first telling moment to their sign [s]; None where none tells.
+            twice that; its `time` is the median of these. None if no drive has such a time, or nearly all that have one
+            decide alike (ALIKE).
+        lead: median over the drives of the time from the first predictive moment to their sign [s]; None if there is
+            none.
     """
 
     moments: tuple[Moment, ...]
@@ -94,18 +94,18 @@ class Curve:
 
     @property
     def first(self) -> Moment | None:
-        """The first moment that tells more than chance (Bonferroni over all moments)."""
-        return first_telling(self.moments)
+        """The first moment that predicts better than chance (Bonferroni over all moments)."""
+        return first_informative(self.moments)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """When one proposition of the rule could be seen, over the drives that gave it to see before their sign.
+    """When one proposition of the rule was in sight, over the drives in which it was before their sign.
 
     Args:
-        share: of the drives that did.
-        known: from when the demonstrator knew its truth for good [s]; of drives in which it came out true, as what was
-            not seen counts as false.
+        share: of the drives in which it was.
+        known: from when the expert knew its truth for good [s]; of drives in which it came out true, as what was not
+            seen counts as false.
         last: when it was last in sight before the sign [s].
     """
 
@@ -116,15 +116,16 @@ class Evidence:
 
 @dataclass(frozen=True)
 class SelfMotion:
-    """The check of one scenario's demonstrations.
+    """The self-motion check of one scenario's demonstrations.
 
     Args:
         scenario: its name.
-        drives: how many demonstrations.
-        curve: what own motion tells.
+        drives: number of demonstrations.
+        curve: how well own motion predicts the decision.
         sign, read: when the decision first shows, and when the world has read it; see `dagger.diagnostics.replay`.
-        evidence: proposition of the rule -> when it could be seen; without those that never were.
-        own: propositions of the rule that show in ego's own motion and nowhere else, as a mood does: there it may tell.
+        evidence: proposition of the rule -> when it was in sight; without those that never were.
+        own: propositions of the rule that show in ego's own motion alone, as a driver state does: these own motion may
+            predict.
     """
 
     scenario: str
@@ -137,7 +138,7 @@ class SelfMotion:
 
     @property
     def early(self) -> Moment | None:
-        """The last moment that lies AHEAD before the first drives (5 %) show their decision; None where none does."""
+        """The last moment that lies AHEAD before the first drives (5 %) show their decision; None if there is none."""
         return next((m for m in reversed(self.curve.moments) if m.time <= self.sign[0] - AHEAD + 1e-6), None)
 
     def to_dict(self) -> dict[str, Any]:
@@ -168,20 +169,20 @@ def check_self_motion(
     search: Sequence[Path] = (),
     on_done: Callable[[float], None] | None = None,
 ) -> SelfMotion:
-    """How well own motion tells the decision in a scenario's demonstrations.
+    """Measure how well own motion predicts the decision in a scenario's demonstrations.
 
     Args:
-        demonstrations: of the scenario, by the expert, as a run has them (perturbed or not); by default fresh ones are
+        demonstrations: of the scenario, by the expert, as a run has them (perturbed or not); by default new ones are
             driven.
-        drives: how many fresh ones; `drives_of` by default.
-        seed: of the first fresh episode, and of the trees.
-        split: of fresh episodes.
+        drives: number of new ones; `drives_of` by default.
+        seed: of the first new episode, and of the trees.
+        split: of new episodes.
         search: folders of map files.
         on_done: called with shares of the work that are done; they sum to one.
 
     Raises:
         ValueError: for fewer demonstrations than FEW, and for those of another scenario.
-        FileNotFoundError: where the scenario's map is missing.
+        FileNotFoundError: if the scenario's map is missing.
     """
     say = on_done or (lambda share: None)
     if demonstrations is None:
@@ -209,18 +210,18 @@ def check_self_motion(
 
 
 def own_to(scenario: Scenario) -> tuple[str, ...]:
-    """The propositions of the rule that show in ego's own motion and nowhere else: of the demonstrator's mood alone."""
+    """The propositions of the rule that show in ego's own motion alone: those about the driver state."""
     asked = (scenario.proposition(name) for name in sorted(names(scenario.rule)))
     return tuple(p.name for p in asked if all(v.startswith("driver_state.") for v in p.variables))
 
 
 def drives_of(scenario: Scenario) -> int:
-    """How many drives the check takes of a scenario."""
+    """The number of drives that the check takes of a scenario."""
     return max(LEAST, round(DRIVES * min(1.0, SHORT / scenario.time_limit)))
 
 
 def motion_of(d: Demonstration) -> np.ndarray:
-    """Ego's own motion as it can know it at every tick.
+    """Ego's own motion, as ego can know it at every tick.
 
     Returns:
         (T, 4) float32: speed [m/s] and turn since the start [rad] at the tick, acceleration [m/s^2] and wheel angle
@@ -239,20 +240,20 @@ def curve_of(
     seed: int = 0,
     on_done: Callable[[float], None] = lambda share: None,
 ) -> Curve:
-    """What motions tell of the answers over time.
+    """How well motions predict the answers over time.
 
     Args:
-        motions: n arrays (T, K), T of their own.
+        motions: n arrays (T, K), each of its own T.
         answers: (n,) int.
-        signs: (n,) int, the tick at which each drive shows its answer: of it no motion is used from there on.
+        signs: (n,) int, the tick at which each drive shows its answer: its motion from there on is not used.
         seed: of folds and trees.
         on_done: called with shares of the work.
     """
     n = len(answers)
     signs = np.minimum(signs, [len(m) for m in motions])
-    ticks = ticks_asked(signs)
+    ticks = probed_ticks(signs)
     moments: list[Moment] = []
-    aside = np.full(n, -1)  # the moment at which each drive is asked about once more
+    aside = np.full(n, -1)  # the moment at which each drive is tested AHEAD of its own sign
     hits, common = np.zeros((len(ticks), n), bool), np.zeros((len(ticks), n), bool)
     for k, tick in enumerate(ticks):
         left = np.flatnonzero(signs > tick)
@@ -260,7 +261,7 @@ def curve_of(
         if len(left) < max(FEW, LEFT * n) or len(values) < 2:
             break
         rows = np.stack([motions[int(i)][samples(int(tick))].ravel() for i in left])
-        hits[k, left] = guesses(rows, answers[left], seed) == answers[left]
+        hits[k, left] = predictions(rows, answers[left], seed) == answers[left]
         common[k, left] = answers[left] == values[counts.argmax()]
         moments.append(_moment(tick * TICK, hits[k, left], common[k, left]))
         to_sign = (signs - tick) * TICK
@@ -273,18 +274,18 @@ def curve_of(
         ks = aside[asked]
         ahead = _moment(float(np.median(ticks[ks])) * TICK, hits[ks, asked], common[ks, asked], answers[asked])
         ahead = ahead if ahead.chance <= ALIKE else None
-    first, lead = first_telling(moments), None
+    first, lead = first_informative(moments), None
     if first is not None:
         later = signs[signs * TICK > first.time] * TICK
         lead = float(np.median(later - first.time))
     return Curve(tuple(moments), ahead, lead)
 
 
-def ticks_asked(signs: np.ndarray) -> np.ndarray:
-    """The ticks that are asked about, from 0 to where few drives are left.
+def probed_ticks(signs: np.ndarray) -> np.ndarray:
+    """The tested ticks, from 0 to where few drives are left.
 
     Every STEP; of long drives half of MOMENTS evenly and half of them where the most drives are AHEAD of their sign.
-    That hangs on all signs (n,) together and tells nothing of a single drive.
+    That depends on all signs (n,) together and reveals nothing of a single drive.
     """
     horizon, step = max(float(np.quantile(signs, 1.0 - LEFT)), 1.0), round(STEP / TICK)
     if horizon <= step * MOMENTS:
@@ -296,13 +297,13 @@ def ticks_asked(signs: np.ndarray) -> np.ndarray:
 
 
 def samples(tick: int) -> np.ndarray:
-    """The ticks up to and with `tick` whose motion is told: spread over all of the past, and denser in the near."""
+    """The ticks up to and with `tick` whose motion is an input: spread over the past, and denser close to `tick`."""
     spread = np.linspace(0, tick, min(_SPREAD, tick + 1)).round().astype(int)
     return np.unique(np.concatenate([spread, np.arange(tick, max(tick - _RECENT, -1), -_EVERY)]))
 
 
-def guesses(rows: np.ndarray, answers: np.ndarray, seed: int) -> np.ndarray:
-    """(n,) answers guessed from rows (n, k), each by trees that were grown on other folds."""
+def predictions(rows: np.ndarray, answers: np.ndarray, seed: int) -> np.ndarray:
+    """(n,) answers predicted from rows (n, k), each by trees that were trained on other folds."""
     from sklearn.ensemble import ExtraTreesClassifier  # late: slow to import
     from sklearn.model_selection import KFold
 
@@ -314,22 +315,26 @@ def guesses(rows: np.ndarray, answers: np.ndarray, seed: int) -> np.ndarray:
     return found
 
 
-def first_telling(moments: Sequence[Moment]) -> Moment | None:
-    """The first moment that tells more than chance (Bonferroni over all of them); None where none does."""
+def first_informative(moments: Sequence[Moment]) -> Moment | None:
+    """The first moment that predicts better than chance (Bonferroni over all of them); None if there is none."""
     return next((m for m in moments if m.p_value * len(moments) < ALPHA), None)
 
 
 def _moment(time: float, hits: np.ndarray, common: np.ndarray, answers: np.ndarray | None = None) -> Moment:
-    """Of hits (n,), and of what naming the commonest answer hits: of all at that time (n,), or of `answers` (n,)."""
+    """A moment from hits (n,) of the trees and `common` (n,), the hits of always naming the commonest answer.
+
+    Args:
+        answers: (n,) int; if given, chance is at least the share of the commonest of these.
+    """
     from scipy.stats import binom
 
     n, chance = len(hits), float(common.mean())
-    if answers is not None:  # some answers show later than others, so that the commonest of a time may not be asked
+    if answers is not None:  # some answers show later than others, so the commonest of a time may not be tested
         chance = max(chance, float(np.unique(answers, return_counts=True)[1].max() / n))
     return Moment(float(time), n, chance, float(hits.mean()), float(binom.sf(int(hits.sum()) - 1, n, chance)))
 
 
-# ------------------------------------------------------------------------------------------- what was to be seen
+# --------------------------------------------------------------------------------------------------- the evidence
 def _evidence(watched: Sequence[Watched]) -> dict[str, Evidence]:
     found = {}
     for name in watched[0].known:
@@ -359,7 +364,7 @@ def _rounded(seconds: Range) -> list[float]:
 
 # ------------------------------------------------------------------------------------------------------ in words
 def in_short(found: Mapping[str, Any]) -> str:
-    """From when own motion tells, and how long before the decision shows; of what `SelfMotion.to_dict` gives."""
+    """From when own motion predicts the decision, and how long before it shows; `found`: `SelfMotion.to_dict`."""
     if found["first"] is None:
         return "tells nothing before the decision shows"
     since = f"tells from {found['first']:.1f} s" if found["first"] else "tells from the start"
@@ -367,7 +372,7 @@ def in_short(found: Mapping[str, Any]) -> str:
 
 
 def in_words(found: Mapping[str, Any]) -> str:
-    """The whole finding in a sentence or two; of what `SelfMotion.to_dict` gives."""
+    """The whole finding in a sentence or two; `found`: `SelfMotion.to_dict`."""
     early, middle, late = found["sign"]
     shows = f"{in_short(found)}, at {middle:.1f} s ({early:.1f} to {late:.1f} s)"
     right = []

@@ -1,8 +1,8 @@
-"""Drives episodes and writes down each of them, whatever happens: a failure is halved until only its episode is lost.
+"""Drives episodes, a result row each; a failing batch is halved until one episode fails alone.
 
-A row follows from its own episode and driver alone: what is measured is measured on one episode at a time, so that
-batches, workers and neighbours change no digit of it, as long as what the driver does in one world does not hang on how
-many it drives (a network's arithmetic may round by the size of its batch; figures are kept to six places).
+A row depends on its own episode and driver alone: every figure is measured on one episode at a time, so batches,
+workers and neighbours change no digit of it, as long as the driver's actions in one world do not depend on the number
+of worlds (a network's arithmetic may round by the size of its batch; figures are rounded to six places).
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Settings:
-    """How to drive; nothing here changes a row.
+    """Execution settings; none of them changes a row.
 
     Args:
-        worlds: how many at once; threads: of the simulator; search: folders with OpenDRIVE files.
+        worlds: number simulated at once; threads: of the simulator; search: folders of OpenDRIVE files.
     """
 
     worlds: int = 64
@@ -47,7 +47,7 @@ class Settings:
 
 
 class NoMap(Exception):
-    """A course's map file is not there: none of its episodes can be driven."""
+    """The map file of an evaluation task is missing, so none of its episodes can be driven."""
 
 
 def failure(task: Task, outcome: str, error: str) -> Row:
@@ -56,7 +56,7 @@ def failure(task: Task, outcome: str, error: str) -> Row:
 
 
 def sentence(error: BaseException) -> str:
-    """What was raised, in one line."""
+    """An exception in one line."""
     return f"{type(error).__name__}: {error}".split("\n")[0]
 
 
@@ -64,12 +64,13 @@ def drive_all(
     course: EvaluationTask, tasks: Sequence[Task], driver: DriverChoice, settings: Settings,
     on_tick: Callable[[], None] = lambda: None,
 ) -> Iterator[list[Row]]:  # fmt: skip
-    """The rows of all tasks in their order, as they come.
+    """Drive all tasks; yields their rows in order, batch by batch.
 
-    Whatever raises (the driver, the map, the draw) is halved and tried again, until what raises is one episode alone.
+    If anything raises (the driver, the map, the draw), the remaining tasks are halved and tried again, until one
+    episode fails alone.
 
     Args:
-        on_tick: called after every tick, for who watches that there is progress.
+        on_tick: called after every tick, as a sign of progress.
     """
     left = list(tasks)
     try:
@@ -94,7 +95,7 @@ def _batches(
 ) -> Iterator[list[Row]]:  # fmt: skip
     for batch in in_chunks(tasks, max_at_once(settings.worlds)):
         began = time.perf_counter()
-        try:  # before a driver is asked: a file that the driver misses is its own affair
+        try:  # before the driver runs: a file that is missing for the driver is no missing map
             episodes = [course.episode(task, settings.search) for task in batch]
             ways = [course.way(episode, settings.search) for episode in episodes]
         except FileNotFoundError as error:
@@ -109,7 +110,7 @@ def _batches(
 
 
 def alone(trajectory: Trajectory, w: int) -> Trajectory:
-    """World w of a trajectory, without the ticks that it did not live."""
+    """World w of a trajectory, cut off after its last tick."""
     ticks, one = int(trajectory.ticks[w]), slice(w, w + 1)
     return Trajectory(
         moving={name: array[one, : ticks + 1] for name, array in trajectory.moving.items()},
@@ -152,7 +153,7 @@ def _row(course: EvaluationTask, task: Task, trajectory: Trajectory, way: RouteL
 def _scores(
     counts: Mapping[str, int], arrived: bool, deviated: bool, progress: float, before: float, whole: float
 ) -> Mapping[str, Any]:
-    # Arrival ends an episode a little before or behind the last centimetre of its way.
+    # Arrival ends an episode a little before or after the last centimetre of its route.
     completion = route_completion(1.0 if arrived else progress, deviated, before, whole)
     penalties = penalty_2_0(counts), penalty_2_1(counts)
     scores = {

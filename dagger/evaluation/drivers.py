@@ -1,4 +1,4 @@
-"""Whoever a command line can name to drive: an expert, a constant decision, a checkpoint, somebody's callable."""
+"""Drivers by name: the expert, constant decisions, baselines, checkpoints, and callables of the user."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ WANTED = f"{known_names(RULED)}, a checkpoint or run folder, or module:callable"
 
 @dataclass(frozen=True)
 class DriverChoice:
-    """A driver that was named.
+    """A driver that the command line names.
 
     Args:
-        name: as it was given.
+        name: as given.
         version: digest of a checkpoint's weights, else the name.
-        camera: that it was trained with, else the default.
-        about: what its checkpoint says of itself.
-        of: scenario and split -> the policy; the expert's rule is the scenario's, and with None it follows a route. A
-            baseline is fitted to the split that it will drive.
+        camera: camera that it was trained with, else the default.
+        about: metadata of its checkpoint.
+        of: scenario and split -> the policy. An expert follows the scenario's rule, and without a scenario a route. A
+            baseline is fitted to the split that it drives.
     """
 
     name: str
@@ -69,7 +69,7 @@ def camera_of(about: dict[str, Any]) -> Camera:
     """The camera that a checkpoint was trained with.
 
     Raises:
-        UsageError: when it does not say so, or says what no camera has.
+        UsageError: if the checkpoint has no camera, or one with other fields.
     """
     try:
         return Camera(**about["camera"])
@@ -80,10 +80,10 @@ def camera_of(about: dict[str, Any]) -> Camera:
 
 
 def find_checkpoint(path: Path) -> Path:
-    """A checkpoint folder: the path itself, or the last DAgger round of the run folder that it is.
+    """The checkpoint folder of a path: the path itself, or the last DAgger round of a run folder.
 
     Raises:
-        UsageError: when it is neither, naming the checkpoints that are there.
+        UsageError: when it is neither.
     """
     if (path / "policy.json").is_file():
         return path
@@ -98,13 +98,13 @@ def find_checkpoint(path: Path) -> Path:
 
 
 def one_thread() -> None:
-    """Give networks one thread, if the driver has any: their arithmetic must not hang on how many drive."""
+    """Give networks one thread, if torch is loaded: their arithmetic must not depend on the number of workers."""
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(1)
 
 
 def code_version() -> str:
-    """Digest of the sources that a drive depends on: right inside and outside a checkout, clean or not."""
+    """Digest of the source files that a drive depends on; it needs no git checkout and sees uncommitted changes."""
     digest, root = hashlib.sha256(), Path(__file__).parents[2]
     for package in ("sim", "scenarios", "policies"):
         for path in sorted((root / package).rglob("*.py")):
@@ -130,7 +130,7 @@ def _ruled(name: str, scenario: Scenario | None, split: str) -> Policy:
 
 
 def _called(name: str) -> Policy:
-    """What module:callable returns. This runs the module's code: whoever names it has asked for that."""
+    """The policy that module:callable returns; this runs the code of the module that the user named."""
     module, _, attribute = name.partition(":")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())

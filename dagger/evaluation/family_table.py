@@ -1,4 +1,4 @@
-"""The table of a suite of thinking: a family of reasoning a row, its driver beside two that do not think."""
+"""The table of a suite with baselines: a family per row, its driver beside drivers that ignore the rule."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from dagger.evaluation.summary import failures
 from dagger.report.scenario_pages import rule_in_short
 from scenarios.scenario import Scenario
 
-WIDE = 140  # columns from which the words of a family stand in columns of their own
+WIDE = 140  # width of the console from which a family's texts have columns of their own [columns]
 
 
 @dataclass(frozen=True)
 class FamilyRow:
-    """A row.
+    """A family's row of the table.
 
     Args:
-        family, rule, why_hard: for people.
-        made: what `dagger.evaluation.summary.summary` made of it, with its baselines.
-        alone: proposition that cannot flip alone -> in how many episodes, and why.
+        family, rule, why_hard: texts to print.
+        made: its summary from `dagger.evaluation.summary.summary`, with its baselines.
+        alone: proposition that cannot flip alone -> number of episodes, and the reason.
     """
 
     family: str
@@ -35,7 +35,7 @@ class FamilyRow:
 
     @classmethod
     def of(cls, scenario: Scenario, made: Mapping[str, Any], alone: Mapping[str, tuple[int, str]]) -> FamilyRow:
-        """A scenario's row."""
+        """The row of a scenario."""
         return cls(scenario.name, rule_in_short(scenario), scenario.why_hard, made, alone)
 
     def figures(self, baselines: Sequence[str]) -> list[str]:
@@ -56,7 +56,7 @@ def _of(pair: Sequence[int]) -> str:
 
 
 def show(console: Console, thoughts: Sequence[FamilyRow], driver: str) -> None:
-    """Print the table, as wide as the console; where that is narrow, a family's words stand below its name."""
+    """Print the table at the console's width; on a narrow console a family's texts are below its name."""
     baselines = list(dict.fromkeys(b for t in thoughts for b in t.made.get("baselines", {})))
     words, rows = (_apart if console.width >= WIDE else _together)(thoughts)
     heads = [*words, "n", "success", "rule accuracy [95 %]", "twins flip", "twins hold",
@@ -70,8 +70,8 @@ def show(console: Console, thoughts: Sequence[FamilyRow], driver: str) -> None:
     console.print(
         "n: episodes without twins. Success: arrived without an infraction. Rule accuracy: decided as the rule does "
         "and arrived. Twins: flips where the rule flips, holds where it holds. "
-        + ("Beside them: rule accuracy of those that do not think; best-single has the best rule of one proposition "
-           "other than the hidden one." if baselines else ""), markup=False,
+        + ("Beside them: rule accuracy of baselines that ignore the rule; best-single obeys the best rule of one "
+           "proposition other than the hidden one." if baselines else ""), markup=False,
     )  # fmt: skip
     for thought in thoughts:
         if failed := failures(thought.made):
@@ -82,7 +82,7 @@ def show(console: Console, thoughts: Sequence[FamilyRow], driver: str) -> None:
 
 
 def _widths(heads: Sequence[str], cells: Sequence[Sequence[Any]], words: int, width: int) -> list[int]:
-    """Columns of each column: figures are as wide as their longest word, and what people read shares the rest."""
+    """The width of each column: figures are as wide as their longest word, and texts share the rest."""
 
     def longest(i: int) -> int:
         return max(len(word) for text in (heads[i], *(row[i] for row in cells)) for word in str(text).split())

@@ -1,8 +1,8 @@
-"""leaderboard.json: a suite's rows in the results layout of the CARLA Leaderboard 2.0, for tools that read that.
+"""leaderboard.json: a suite's rows in the results layout of the CARLA Leaderboard 2.0, for tools that read it.
 
-Scores are those of 2.0. An episode is a route; its twin, which is an experiment and no route, is left out. Statuses are
+Scores are those of 2.0. An episode is a route; twins, which are experiments and not routes, are left out. Statuses are
 the leaderboard's where it has one ("Completed" never occurs: every infraction here ends its route, so an arrival is
-"Perfect"); a collision and leaving the road end a route here and have words of their own.
+"Perfect"); a collision and leaving the road end a route here and have statuses of their own.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ SCORE_NAMES = {"score_route": "route_completion", "score_penalty": "penalty", "s
 
 @dataclass(frozen=True)
 class Routes:
-    """One course's episodes. town: of its map, as the leaderboard calls it; route: its id, where all are one route."""
+    """The episodes of one evaluation task.
+
+    town: the leaderboard's name of its map; route: its id, if all episodes are one route.
+    """
 
     scenario: str
     split: str
@@ -64,7 +67,7 @@ def status_of(row: EpisodeResult) -> str:
 
 
 def records(routes: Iterable[Routes]) -> Iterator[dict[str, Any]]:
-    """A record per episode, in order; repetitions of an episode bear the same route number."""
+    """Yield a record per episode, in order; repetitions of an episode share a route number."""
     index, before = 0, 0
     for part in routes:
         seeds = {seed: before + i for i, seed in enumerate(dict.fromkeys(r.seed for r in part.rows if r.twin is None))}
@@ -93,7 +96,7 @@ def _duration(row: EpisodeResult) -> float:
 
 
 def global_record(all_records: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Means, standard deviations (of n - 1) and infractions a kilometre, as `compute_global_statistics` has them."""
+    """Means, standard deviations (of n - 1) and infractions per km, as `compute_global_statistics` has them."""
     sums = {name: [0.0, 0.0] for name in ("score_composed", "score_route", "score_penalty")}
     counts: dict[str, float] = dict.fromkeys(INFRACTIONS, 0)
     exceptions, length, game, system, covered, n = [], 0.0, 0.0, 0.0, 0.0, 0
@@ -110,7 +113,7 @@ def global_record(all_records: Iterable[dict[str, Any]]) -> dict[str, Any]:
         covered += meta["route_length"] * record["scores"]["score_route"] / 100.0
         if record["status"].startswith("Failed"):
             exceptions.append([record["route_id"], record["index"], record["status"]])
-    counts["outside_route_lanes"] = 0.0  # kilometres there, not events; who leaves the road here drives none
+    counts["outside_route_lanes"] = 0.0  # kilometres off the road, not events; leaving it ends a route here
     means = {name: s / n if n else 0.0 for name, (s, _) in sums.items()}
     return {
         "index": -1, "route_id": -1, "status": "Failed" if exceptions else "Perfect",
@@ -126,10 +129,10 @@ def global_record(all_records: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def write(path: Path, routes: Sequence[Routes], camera: bool) -> None:
-    """Write leaderboard.json, whole or not at all; records go out one by one, for there may be very many.
+    """Write leaderboard.json atomically; records are streamed, as there may be very many.
 
     Args:
-        camera: whether the driver is shown pictures.
+        camera: whether the driver gets pictures.
     """
     total = sum(1 for _ in records(routes))
     overall = global_record(records(routes))

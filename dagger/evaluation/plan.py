@@ -1,4 +1,4 @@
-"""What a suite is to drive: targets -> jobs of single episodes, and targets that cannot be read."""
+"""The plan of a suite: targets become jobs of single episodes, or targets that cannot be read."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from scenarios.scenario import ALL_EPISODES, Scenario, load_scenario, scenario_n
 from scenarios.suite import ALL, Entry, flipped_by, read_suite, scenario_of, suite_names
 from sim.core.errors import did_you_mean, known_names
 
-SEEDS = 6_000_000  # apart from the seeds of training, evaluation and probes
-ROUTES = "routes"  # what stands for the split of a route file as a whole
-FAILED = ("error", "skipped", "killed", "hung", "unreadable")  # outcomes that are counted and driven again next time
-# What names a row, and what rows that were written without it had.
+SEEDS = 6_000_000  # first seed; disjoint from the seeds of training, evaluation and probes
+ROUTES = "routes"  # split of a route file as a whole
+FAILED = ("error", "skipped", "killed", "hung", "unreadable")  # outcomes that the next run drives again
+# The fields that identify a row, and their values in rows that were written without them.
 KEY: Mapping[str, Any] = {
     "scenario": None, "digest": None, "split": None, "seed": None, "repetition": 0, "twin": None,
     "driver_version": None, "code": None, "backend": "embedded",
@@ -28,12 +28,12 @@ KEY: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Job:
-    """The episodes of one course, in the order of their rows.
+    """The episodes of one evaluation task, in the order of their rows.
 
     Args:
-        twins: the propositions of the twins, if any: each episode is followed by its twins.
-        alone: proposition that cannot flip alone in some episodes -> in how many, and why.
-        baselines: drivers that the suite wants driven too, without twins.
+        twins: propositions of the twins, if any; each episode is followed by its twins.
+        alone: proposition that cannot flip alone in some episodes -> their number, and the reason.
+        baselines: drivers that the suite evaluates as well, without twins.
     """
 
     course: EvaluationTask
@@ -42,17 +42,17 @@ class Job:
     alone: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     baselines: tuple[str, ...] = ()
 
-    def untwinned(self) -> Job:
-        """The same without twins."""
+    def without_twins(self) -> Job:
+        """The same job without twins."""
         return Job(self.course, tuple(t for t in self.tasks if t.twin is None))
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A target, or an entry of a suite, that cannot be read: it gets one row.
+    """A target, or an entry of a suite, that cannot be read; it gets one row.
 
     Args:
-        name: as it was given; split: as it was asked for; error: one sentence.
+        name: as given; split: as requested; error: one sentence.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the command line says over what suites say; None leaves it to them."""
+    """Settings of the command line that override those of suites; None keeps the suite's."""
 
     seed: int = 0
     seeds: int | None = None
@@ -72,15 +72,15 @@ class Wanted:
 
 
 def key_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What names a row: two rows with the same key are about the same episode, driver and code."""
+    """The key of a row; rows with the same key are of the same episode, driver and code."""
     return tuple(row.get(name, absent) for name, absent in KEY.items())
 
 
 def entries_of(target: str) -> list[Entry]:
-    """What a name or file stands for: a suite's entries, or one for a scenario.
+    """The entries of a target: those of a suite, or one for a scenario.
 
     Raises:
-        UsageError: for what is not there, naming the known suites and scenarios.
+        UsageError: for an unknown name, listing the known suites and scenarios.
         ScenarioError: for a file that cannot be read.
     """
     if target.endswith((".yaml", ".yml")):
@@ -99,14 +99,14 @@ def entries_of(target: str) -> list[Entry]:
 
 
 def baselines_of(target: str) -> tuple[str, ...]:
-    """The drivers that a suite, by name or file, is held against; none for anything else."""
+    """The baseline drivers of a suite, by name or file; none for any other target."""
     if target in suite_names() or (target.endswith((".yaml", ".yml")) and "entries" in _data(target)):
         return tuple(read_suite(target)[0].baselines)
     return ()
 
 
 def _data(target: str) -> Mapping[str, Any]:
-    """A file's plain data; text that cannot be read is an error of one sentence.
+    """The data of a YAML file.
 
     Raises:
         UsageError, ScenarioError: see `entries_of`.
@@ -123,7 +123,7 @@ def _data(target: str) -> Mapping[str, Any]:
 
 
 def plan(targets: Sequence[str], wanted: Wanted) -> tuple[list[Job], list[Unreadable]]:
-    """All that is to be driven, and what of it cannot be read.
+    """The jobs to drive, and the targets that cannot be read.
 
     Raises:
         UsageError: for unknown names, and for a split or twins of the command line that a scenario does not have.
@@ -172,7 +172,7 @@ def _job(scenario: Scenario, entry: Entry, wanted: Wanted) -> Job:
 
 
 def _missing(scenario: Scenario, split: str, seeds: range, names: Sequence[str]) -> dict[str, dict[int, str]]:
-    """Twins that there are not: proposition -> place of the episode -> why."""
+    """Twins that do not exist: proposition -> place of the episode -> reason."""
     try:
         return unflippable(scenario, (sample(scenario, s, split) for s in seeds), names)
     except FileNotFoundError:  # no episode can be drawn without its map, and the rows will say so
@@ -180,7 +180,7 @@ def _missing(scenario: Scenario, split: str, seeds: range, names: Sequence[str])
 
 
 def first_seed(seed: int) -> int:
-    """The draw of the first episode that a suite with --seed drives."""
+    """The seed of the first episode of a suite with --seed."""
     return seed * 10_000_000 + SEEDS
 
 
@@ -190,10 +190,10 @@ def _seeds(wanted: Wanted, episodes: int) -> range:
 
 
 def _routes(target: str, wanted: Wanted) -> tuple[list[Job], list[Unreadable]]:
-    """A job for every route of a file, and what of the file cannot be read.
+    """A job for every route of a file, and the routes that cannot be read.
 
     Raises:
-        UsageError: for a file that is not there, and for a split or twins, which routes have not.
+        UsageError: for a file that does not exist, and for a split or twins, which routes do not have.
     """
     if not Path(target).is_file():
         raise UsageError(f"there is no file {target}; wanted a route file of the CARLA Leaderboard or of Bench2Drive")

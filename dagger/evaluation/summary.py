@@ -1,4 +1,4 @@
-"""What a suite's rows come to: shares and means with intervals over episodes, twins, the table that people read."""
+"""The summary of a suite's rows: shares and means with intervals, twin consistency, and the printed tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class EpisodeResult:
-    """What the tally keeps of a row: few numbers, so that ten thousand of them are little."""
+    """The figures of a row that a summary needs; few, so that ten thousand rows take little memory."""
 
     __slots__ = (
         "agrees",
@@ -57,7 +57,7 @@ class EpisodeResult:
 
 
 def episode_result(row: Mapping[str, Any]) -> EpisodeResult:
-    """A row's figures; what it lacks is 0 among the scores and nan among the metrics."""
+    """The figures of a row; a missing score is 0, a missing metric nan."""
     scores, metrics = row.get("scores", {}), row.get("metrics", {})
     return EpisodeResult(
         row.get("seed"), row.get("repetition", 0), row.get("twin"), row["outcome"], bool(row.get("agrees")),
@@ -69,15 +69,15 @@ def episode_result(row: Mapping[str, Any]) -> EpisodeResult:
 
 
 def score(row: EpisodeResult, name: str) -> float:
-    """One of SCORES."""
+    """The score of this name, out of SCORES."""
     return row.scores[SCORES.index(name)]
 
 
 def summary(scenario: str, split: str, rows: Sequence[EpisodeResult], twins: Sequence[str] = ()) -> dict[str, Any]:
-    """Shares and means over all episodes; one that could not be driven agrees with nothing and scores nothing.
+    """Shares and means over all episodes; an episode that could not be driven disagrees and scores 0.
 
-    Twins stand beside the episodes: they count in `twins` alone. Intervals are of 95 %, with the episode as the unit:
-    Wilson's of shares, else a bootstrap over seeds, of which one brings all its repetitions.
+    Twins count in `twins` alone. Intervals are of 95 %, with the episode as the unit: Wilson's of shares, else a
+    bootstrap over seeds, which draws a seed with all its repetitions.
     """
     own = [r for r in rows if r.twin is None]
     covered = sum(r.route_length * score(r, "route_completion") / 100.0 for r in own)
@@ -107,16 +107,16 @@ def summary(scenario: str, split: str, rows: Sequence[EpisodeResult], twins: Seq
 
 
 def failures(made: Mapping[str, Any]) -> int:
-    """How many episodes of a summary, twins included, could not be driven."""
+    """The number of episodes of a summary, twins included, that could not be driven."""
     return sum(made[name] for name in ("errors", "skipped", "killed", "hung"))
 
 
 def twin_consistency(rows: Iterable[EpisodeResult], propositions: Sequence[str]) -> dict[str, Any]:
     """Whether the decision flips between an episode and its twins exactly where the rule's does.
 
-    A pair is consistent when both cars showed a decision and differ in it as their rule's decisions do; a pair of which
-    one was not driven, or showed nothing, is not consistent. Where there are several propositions, an episode without a
-    twin in one of them makes no pair: it cannot flip alone there.
+    A pair is consistent if both drives show a decision and these differ exactly if the rule's decisions do; a pair of
+    which one was not driven, or shows none, is not consistent. With several propositions, an episode without a twin in
+    one of them makes no pair, as it cannot flip alone there.
 
     Returns:
         Pairs, the share that is consistent with its interval; how many flipped and how many held, of those that should
@@ -139,7 +139,7 @@ def twin_consistency(rows: Iterable[EpisodeResult], propositions: Sequence[str])
 
 
 class _Pairs:
-    """Episodes and their twins, counted."""
+    """Counts over pairs of an episode and its twin."""
 
     def __init__(self) -> None:
         self.consistent: list[bool] = []
@@ -148,7 +148,7 @@ class _Pairs:
         self.held = [0, 0]
 
     def add(self, a: EpisodeResult | None, b: EpisodeResult | None, first: EpisodeResult) -> None:
-        """Count a pair, of which one may be missing."""
+        """Count a pair, of which one episode may be missing."""
         good = False
         if a is not None and b is not None and a.wanted is not None and b.wanted is not None:
             should, did = a.wanted != b.wanted, a.shown_decision != b.shown_decision
@@ -163,7 +163,7 @@ class _Pairs:
         self.first.append(first)
 
     def figures(self) -> dict[str, Any]:
-        """What they come to."""
+        """The counts and shares as plain data."""
         return {
             "pairs": len(self.consistent), "consistent": _share(self.consistent),
             "interval": _interval(self.consistent, self.first),
@@ -181,7 +181,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _interval(values: Sequence[bool] | Sequence[float], rows: Sequence[EpisodeResult]) -> list[float] | None:
-    """95 % interval of a mean over episodes; None where there are too few to say."""
+    """The 95 % interval of a mean over episodes; None if there are too few."""
     if not values:
         return None
     seeds = np.array([-1 if r.seed is None else r.seed for r in rows])
@@ -198,12 +198,12 @@ def _interval(values: Sequence[bool] | Sequence[float], rows: Sequence[EpisodeRe
 
 # ------------------------------------------------------------------------------------------------- the table
 def as_table(summaries: Sequence[Mapping[str, Any]], driver: str) -> Any:
-    """What the episodes came to, as people read it."""
+    """The printed table of agreement, outcomes and twins."""
     heads = ["scenario", "split", "episodes", "agrees with the rule [95 %]", "arrived", "collision", "off road",
              "timeout", "failed", "twins flip with the rule [95 %]"]  # fmt: skip
     rows = []
     for s in summaries:
-        shares = [f"{s[k]:.2f}" for k in OUTCOMES if k != "deviated"]  # that is in the other table, with wrong turns
+        shares = [f"{s[k]:.2f}" for k in OUTCOMES if k != "deviated"]  # it is in the other table, with wrong turns
         twins = "–" if s["twins"] is None else _with(s["twins"]["consistent"], s["twins"]["interval"], 3)
         agreement = _with(s["agreement"], s["interval"], 3)
         rows.append([s["scenario"], s["split"], str(s["episodes"]), agreement, *shares, str(failures(s)), twins])
@@ -211,7 +211,7 @@ def as_table(summaries: Sequence[Mapping[str, Any]], driver: str) -> Any:
 
 
 def score_table(summaries: Sequence[Mapping[str, Any]]) -> Any:
-    """The scores of others' benchmarks, as people read them."""
+    """The printed table of driving scores, comfort and infractions, as other benchmarks define them."""
     heads = ["scenario", "split", "driving score 2.0 [95 %]", "2.1", "route [%]", "success", "comfort",
              "efficiency [%]", "crashes/km", "deviations/km", "progress", "lateral [m/s²]"]  # fmt: skip
     rows = []

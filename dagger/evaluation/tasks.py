@@ -1,5 +1,6 @@
-"""What a suite can drive: a scenario under a split, or a route of a file. A course says what its episodes are, who may
-drive them, and what a drive of one came to.
+"""Evaluation tasks: a scenario under a split, or a route of a file, as a suite drives it.
+
+An evaluation task has its episodes, the policies that may drive them, and the outcome of a drive.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Task(NamedTuple):
     """One episode to drive.
 
     Args:
-        seed: of the draw; repetition: how many times it was driven before in the same suite.
+        seed: of the draw; repetition: number of times that it was driven before in the same suite.
         twin: the proposition that is flipped in it, if any.
     """
 
@@ -37,10 +38,10 @@ class Task(NamedTuple):
 
 
 class RouteLength(NamedTuple):
-    """The way that an episode should take.
+    """The length of the route that an episode should take.
 
     Args:
-        before: metres from the start to where ways part; whole: metres from the start to the finish.
+        before: metres from the start to where the routes part; whole: metres from the start to the finish.
     """
 
     before: float
@@ -48,11 +49,11 @@ class RouteLength(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a drive of an episode came to.
+    """The outcome of a drive of an episode.
 
     Args:
-        row: what the course adds to the episode's row, "agrees" among it.
-        deviated: whether another way was taken than the one that was wanted.
+        row: fields that the task adds to the episode's row, among them "agrees".
+        deviated: whether ego took another route than the wanted one.
     """
 
     row: Mapping[str, Any]
@@ -60,10 +61,10 @@ class Outcome(NamedTuple):
 
 
 class EvaluationTask(Protocol):
-    """What a suite drives; it travels to workers, so it can be pickled.
+    """Something that a suite drives; it is sent to worker processes, so it can be pickled.
 
-    name, split: what its rows are filed under; town: of its map, as the leaderboard calls it; route: the id of the one
-    route that it is, None where every seed is another; notes: what people should know of it, in sentences.
+    name, split: fields of its rows; town: the leaderboard's name of its map; route: the id of its route, None if every
+    seed is another route; notes: remarks for the user, in sentences.
     """
 
     @property
@@ -78,27 +79,27 @@ class EvaluationTask(Protocol):
     def notes(self) -> tuple[str, ...]: ...
 
     def digest(self) -> str:
-        """SHA-256 of what is driven."""
+        """SHA-256 of the scenario or route."""
 
     def room(self) -> Simulation:
-        """Settings with just enough room for its actors."""
+        """Simulation settings with just enough slots for its actors."""
 
     def policy(self, driver: DriverChoice) -> Policy:
-        """The driver, as it drives here."""
+        """The policy with which a driver drives it."""
 
     def episode(self, task: Task, search: Sequence[Path]) -> Episode:
         """The episode of a task. Raises FileNotFoundError where a map is missing."""
 
     def way(self, episode: Episode, search: Sequence[Path]) -> RouteLength:
-        """The way that an episode should take."""
+        """The length of the route that an episode should take."""
 
     def verdict(self, episode: Episode, shown_decision: int, outcome: str) -> Outcome:
-        """What a drive came to that left by `shown_decision` (UNDECIDED: by none)."""
+        """The outcome of a drive that showed `shown_decision` (UNDECIDED: none)."""
 
 
 @dataclass(frozen=True)
 class ScenarioTask:
-    """A scenario under one of its splits: each seed draws an episode, and its rule says the way."""
+    """A scenario under one of its splits: each seed draws an episode, and the rule gives the wanted decision."""
 
     scenario: Scenario
     split: str
@@ -108,7 +109,7 @@ class ScenarioTask:
 
     @property
     def name(self) -> str:
-        """The scenario's."""
+        """The scenario's name."""
         return self.scenario.name
 
     @property
@@ -120,24 +121,24 @@ class ScenarioTask:
     route, notes = None, ()
 
     def digest(self) -> str:
-        """The scenario's."""
+        """The scenario's digest."""
         return self.scenario.digest()
 
     def room(self) -> Simulation:
-        """Room for its actors."""
+        """Simulation settings with just enough slots for its actors."""
         return slots_needed(self.scenario)
 
     def policy(self, driver: DriverChoice) -> Policy:
-        """An expert thinks the scenario's rule."""
+        """The driver's policy; an expert follows the scenario's rule."""
         return driver.of(self.scenario, self.split)
 
     def episode(self, task: Task, search: Sequence[Path]) -> Episode:
-        """The seed's draw, or its twin."""
+        """The episode that the seed draws, or its twin."""
         episode = sample(self.scenario, task.seed, self.split)
         return episode if task.twin is None else twin(self.scenario, episode, task.twin)
 
     def way(self, episode: Episode, search: Sequence[Path]) -> RouteLength:
-        """To the place, and on to the finish along the way that the rule decides for, or the only one."""
+        """The lengths to the decision point and to the finish, on the route of the rule's decision, or the only one."""
         decided = decision(self.scenario, episode)
         _, junction = load_map(episode.map, search)
         routes = ways_of(episode, junction)
@@ -149,7 +150,7 @@ class ScenarioTask:
         raise ValueError(f"the rule says {DECISIONS[decided]!r}, but the junction only offers {ways}")
 
     def verdict(self, episode: Episode, shown_decision: int, outcome: str) -> Outcome:
-        """Whether the way that was taken is the rule's."""
+        """Whether ego decided as the rule does and arrived."""
         wanted = decision(self.scenario, episode)
         row = {
             "shown_decision": None if shown_decision == UNDECIDED else DECISIONS[shown_decision],
@@ -166,7 +167,7 @@ def _scenario_course(data: Mapping[str, Any], folder: Path | None, split: str) -
 
 @dataclass(frozen=True)
 class RouteTask:
-    """A route of a file. There is no rule: to agree is to arrive. Seeds differ in the world's own chance alone."""
+    """A route of a file. There is no rule: to agree is to arrive. Seeds differ only in the world's random events."""
 
     spec: RouteSpec
 
@@ -182,7 +183,7 @@ class RouteTask:
 
     @property
     def town(self) -> str:
-        """As the file has it."""
+        """The town's name in the file."""
         return self.spec.town
 
     @property
@@ -192,33 +193,33 @@ class RouteTask:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the file says and this world does not do."""
+        """What the file asks for and this world does not support."""
         played = self.spec.unsupported_scenarios
         return ((f"not played: {', '.join(played)}",) if played else ()) + self.spec.notes
 
     def digest(self) -> str:
-        """Of town, keypoints and weather."""
+        """Digest of town, keypoints and weather."""
         return self.spec.digest()
 
     def room(self) -> Simulation:
-        """Ego is alone."""
+        """Simulation settings for ego alone."""
         return Simulation(actors=1)
 
     def policy(self, driver: DriverChoice) -> Policy:
-        """An expert follows the route; whoever drives by camera is told nothing of it."""
+        """The driver's policy; an expert follows the route, a policy with a camera gets no route."""
         return driver.of(None, self.split)
 
     def episode(self, task: Task, search: Sequence[Path]) -> Episode:
-        """The route."""
+        """The episode on the route."""
         return self.spec.episode(task.seed, search)
 
     def way(self, episode: Episode, search: Sequence[Path]) -> RouteLength:
-        """All of it, up to where one has arrived."""
+        """The length of the whole route, up to the point of arrival."""
         whole = route_through(read_map(episode.map, search), episode.route).junction_out
         return RouteLength(whole, whole)
 
     def verdict(self, episode: Episode, shown_decision: int, outcome: str) -> Outcome:
-        """Whether ego has arrived. Who has left the route has the outcome "deviated"."""
+        """Whether ego arrived. An episode in which ego left the route has the outcome "deviated"."""
         row = {
             "shown_decision": None, "wanted": None, "agrees": outcome == "arrived", "route": self.spec.id,
             "town": self.spec.town, "unsupported_scenarios": list(self.spec.unsupported_scenarios),

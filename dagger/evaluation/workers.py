@@ -1,8 +1,8 @@
-"""Drives a suite's episodes in processes of their own, so that one that dies or hangs costs its episodes alone.
+"""Worker processes of a suite: a process that dies or hangs costs its own episodes alone.
 
-Pieces of consecutive episodes go to whoever is idle; rows come back in the order of the episodes. A worker that dies
-leaves its unfinished episodes to the next, in halves, until what kills is one episode alone. One that hangs costs all
-that it was at: halving would wait as long each time.
+Chunks of consecutive episodes go to idle workers; rows are returned in the order of the episodes. The unfinished
+episodes of a worker that dies go to the next one, in halves, until the episode that kills is alone. A worker that hangs
+loses all its unfinished episodes: halving would wait as long each time.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from typing import Any
 from dagger.evaluation.tasks import EvaluationTask, Task
 from dagger.options import UsageError
 
-AHEAD = 8  # pieces for each worker that may be driven before the first unfinished one: rows in memory are few
-SLOW_START = 120.0  # [s] that a worker may take to begin, whatever the timeout: a checkpoint is read, torch is loaded
-STARTS = 3  # workers in a row that end before they are ready: then none will ever be
-BEAT = 0.5  # [s] between two signs of life
+AHEAD = 8  # chunks per worker that may be driven ahead of the first unfinished one, which bounds the rows in memory
+SLOW_START = 120.0  # [s] that a worker may take to start, even with a shorter timeout: it loads torch and a checkpoint
+STARTS = 3  # workers in a row that end before they are ready, after which no more are started
+BEAT = 0.5  # [s] between two heartbeats
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive episodes of one course.
+    """Consecutive episodes of one job.
 
     Args:
-        job: which course; first: place of the first task among all that are to be driven.
+        job: number of the job; first: place of the first task among all that are to be driven.
     """
 
     job: int
@@ -41,22 +41,22 @@ class Chunk:
     tasks: tuple[Task, ...]
 
     def rest(self, done: int) -> Chunk:
-        """What is left after so many tasks."""
+        """The chunk without its first `done` tasks."""
         return Chunk(self.job, self.first + done, self.tasks[done:])
 
     def halves(self) -> tuple[Chunk, Chunk]:
-        """Two pieces that make it up."""
+        """The chunk in two halves."""
         middle = (len(self.tasks) + 1) // 2
         return Chunk(self.job, self.first, self.tasks[:middle]), self.rest(middle)
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a worker is told when it starts; plain data.
+    """What a worker needs to start; plain data.
 
     Args:
-        driver: its name; courses: per job what is driven.
-        worlds: at once; search: folders with OpenDRIVE files.
+        driver: its name; courses: the evaluation task of every job.
+        worlds: number simulated at once; search: folders of OpenDRIVE files.
     """
 
     driver: str
@@ -66,10 +66,10 @@ class Assignment:
 
 
 def work(connection: Connection, errand: Assignment) -> None:
-    """The life of a worker: pieces in, rows and signs of life out, until the connection ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the suite interrupts its parent, which ends us
+    """The main loop of a worker: it receives chunks and sends rows and heartbeats, until the connection ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends the workers
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    os.environ["OMP_NUM_THREADS"] = "1"  # before torch, should the driver need it
+    os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, if the driver needs it
     from dagger.evaluation.drive import Settings, drive_all, sentence
     from dagger.evaluation.drivers import choose_driver, one_thread
 
@@ -99,12 +99,12 @@ def work(connection: Connection, errand: Assignment) -> None:
             for rows in drive_all(course, piece.tasks, driver, settings, beat):
                 connection.send(("rows", rows))
             connection.send(("done", None))
-        except ConnectionError:  # nobody is left to hear it
+        except ConnectionError:  # the parent is gone
             return
 
 
 def _end_with_the_parent() -> None:
-    """Ends this process when its parent is gone, even where it hangs: nobody else would."""
+    """End this process when its parent is gone, even if the main loop hangs."""
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
         os._exit(1)
@@ -112,7 +112,7 @@ def _end_with_the_parent() -> None:
 
 @dataclass
 class _Worker:
-    """A process, what it is at, and when it was last heard of."""
+    """A worker process, its chunk, and the time of its last message."""
 
     process: Any
     connection: Connection
@@ -123,17 +123,17 @@ class _Worker:
 
 
 class Workers:
-    """Processes that drive; to be used in a `with` block, at whose end they are gone.
+    """A pool of worker processes; use it in a `with` block, at whose end they are gone.
 
     Args:
-        count: how many. timeout: seconds without a sign of life after which one is killed.
-        say: told in a sentence when a worker was lost.
+        count: number of processes. timeout: seconds without a heartbeat after which one is killed.
+        say: called with a sentence when a worker is lost.
     """
 
     def __init__(self, count: int, errand: Assignment, timeout: float, say: Callable[[str], None]) -> None:
         self.lost = 0
         self._count, self._errand, self._timeout, self._say = count, errand, timeout, say
-        self._context = multiprocessing.get_context("spawn")  # a fork would copy threads' locks as they happen to be
+        self._context = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
         self._workers: list[_Worker] = []
         self._queue: collections.deque[Chunk] = collections.deque()
         self._rows: dict[int, dict[str, Any]] = {}
@@ -151,7 +151,7 @@ class Workers:
         self._workers.clear()
 
     def drive(self, pieces: Sequence[Chunk]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-        """(job, rows) in the order of the pieces, as soon as all before them are there.
+        """Drive the chunks; yields (job, rows) in their order, as soon as all earlier rows exist.
 
         Raises:
             UsageError: when workers cannot begin at all.
@@ -182,13 +182,13 @@ class Workers:
                 piece = self._queue.popleft()
                 try:
                     worker.connection.send(piece)
-                except OSError:  # it has just died, and that is noticed next
+                except OSError:  # the worker has just died, and `_listen` notices next
                     self._queue.appendleft(piece)
                     continue
                 worker.piece, worker.done, worker.heard = piece, 0, time.monotonic()
 
     def _listen(self) -> None:
-        """Take what comes, for a moment; see to the dead and the silent."""
+        """Receive messages for a moment, and handle the workers that are dead or silent."""
         speaking = set(wait([w.connection for w in self._workers], timeout=min(self._timeout / 4, 1.0)))
         for worker in list(self._workers):
             if worker.connection in speaking:
@@ -200,7 +200,7 @@ class Workers:
                 self._kill(worker)
 
     def _heard(self, worker: _Worker) -> bool:
-        """Whether the worker still lives, after what it had to say."""
+        """Receive a worker's messages; returns whether it is alive."""
         try:
             while worker.connection.poll():
                 word, content = worker.connection.recv()
@@ -220,7 +220,7 @@ class Workers:
         return True
 
     def _remove(self, worker: _Worker) -> Chunk | None:
-        """Its end; returns what it leaves behind."""
+        """Remove a worker that has ended; returns its unfinished tasks."""
         self._workers.remove(worker)
         worker.process.join()
         worker.connection.close()
@@ -235,7 +235,7 @@ class Workers:
         return rest if rest is not None and rest.tasks else None
 
     def _bury(self, worker: _Worker) -> None:
-        """A worker has died: its unfinished episodes are driven again, in halves."""
+        """Handle a worker that died: its unfinished episodes are driven again, in halves."""
         rest = self._remove(worker)
         if rest is None:
             return
@@ -248,7 +248,7 @@ class Workers:
             self._queue.extendleft(reversed(rest.halves()))
 
     def _kill(self, worker: _Worker) -> None:
-        """A worker is silent: it is killed, and so are its episodes."""
+        """Kill a worker that hangs; its unfinished episodes fail as "hung"."""
         worker.process.kill()
         rest = self._remove(worker)
         if rest is not None:

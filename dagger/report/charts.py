@@ -1,8 +1,8 @@
-"""The report's charts: matplotlib -> one SVG string each, to stand inside the page.
+"""The report's charts: matplotlib figures as SVG strings, to embed in the page.
 
-No figure knows where its numbers come from; all come in as arguments.  Letters stay letters (they can be searched,
-read aloud and printed) in the page's own font: matplotlib lays them out with DejaVu's metrics, which are among the
-widest, so no other font overflows.  `$` is an ordinary character here: names come from files.
+All numbers come in as arguments. Text stays text (searchable, readable aloud, printable) in the page's own font:
+matplotlib lays it out with DejaVu's metrics, which are among the widest, so no other font overflows. `$` is an ordinary
+character here, as names come from files.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _STYLE: Any = {
 
 
 def number(value: Any) -> str:
-    """A number as the whole report writes it: three decimals below 10, fewer above, whole numbers as they are."""
+    """A number as the whole report writes it: three decimals below 10, fewer above, whole numbers without."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -59,7 +59,7 @@ def number(value: Any) -> str:
 
 
 def _svg(figure: Figure, what: str) -> str:
-    """The figure as an SVG element that scales with the page; `what` is read aloud in its stead."""
+    """The figure as an SVG element that scales with the page; `what` is its label for screen readers."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
@@ -87,11 +87,11 @@ def _axes(width: float, height: float, columns: int = 1, **options: Any) -> tupl
 
 # ---------------------------------------------------------------------------------------------- learning curves
 def learning_curves(arms: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapping[str, str]) -> str:
-    """Agreement over labels, an arm a line; panels: what was trained on, what was held out.
+    """Agreement over labels, a line per arm; panels: training conditions, all conditions.
 
     Args:
         arms: arm -> rows of `labels`, `train` and `test`, each of these with `agreement` and `episodes`.
-        names: arm -> what the legend calls it.
+        names: arm -> its name in the legend.
     """
     with matplotlib.rc_context(_STYLE):
         figure, panels = _axes(WIDTH, 3.0, 2, sharey=True)
@@ -127,7 +127,7 @@ def learning_curves(arms: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapp
 
 # ------------------------------------------------------------------------------------------------------- copying
 def copying_curves(told: Mapping[str, Any]) -> str:
-    """What the memory says of the decision before it shows, while watching the expert and while driving.
+    """What the memory predicts of the decision before it shows, while watching the expert and while driving.
 
     Args:
         told: `leads` [s], `curves` (name -> one point a lead, `value` and `interval`, or None), `chance`.
@@ -156,17 +156,17 @@ def copying_curves(told: Mapping[str, Any]) -> str:
         axes.xaxis.set_major_formatter(lambda v, _: f"{abs(v):g}")
         axes.set_ylabel("share of drives")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.26), ncols=2, fontsize=WORDS - 0.5)
-        return _svg(figure, "what the memory says of the coming decision, over time, watching and driving")
+        return _svg(figure, "what the memory predicts of the coming decision, over time, watching and driving")
 
 
-# ---------------------------------------------------------------------------------------------------- the league
+# --------------------------------------------------------------------------------------------------- the ranking
 def _standing(row: Mapping[str, Any]) -> float:
     value = row.get("compression")
     return -math.inf if value is None else float(value)
 
 
 def ranking(rows: Sequence[Mapping[str, Any]], random: Mapping[str, Any] | None) -> str:
-    """Horizontal bars of compression, a formula each, best on top, with the baselines as marks.
+    """Horizontal bars of compression, one per formula, the best on top, with the baselines as marks.
 
     Args:
         rows: scorecard rows with `formula`, `compression`, `true`, `untrained`, `pixels`.
@@ -210,10 +210,10 @@ def ranking(rows: Sequence[Mapping[str, Any]], random: Mapping[str, Any] | None)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("share of bits saved by knowing the latent (1: free to read, 0: no better than a coin)")
-        return _svg(figure, "formula league: compression per formula")
+        return _svg(figure, "formula ranking: compression per formula")
 
 
-# What else is marked in the league: key of a row, marker, colour, name in the legend.
+# What else is marked in the ranking: key of a row, marker, colour, name in the legend.
 _MARKS = (("untrained", "D", ORANGE, "untrained network"), ("pixels", "s", "#6e54aa", "bare pixels"))
 
 
@@ -264,7 +264,7 @@ def held_maps(
     held: Mapping[str, Any], sites: Sequence[str], stations: Sequence[float], titles: Sequence[str],
     place: str = "junction",
 ) -> str:  # fmt: skip
-    """A map of sites x stations for every variable, one under the other; the row below each: where it is in view.
+    """A map of sites x stations for every variable, one below the other; the row below each marks evidence in view.
 
     Args:
         held: `saved`, `held` (variables, sites, stations), `visible` (variables, stations), `threshold` and, where
@@ -310,11 +310,11 @@ def held_maps(
         words = ["held (more than untrained)", "readable", "not readable", "evidence in view"]
         figure.legend(keys, words, loc="outside upper left", ncols=4, handlelength=1.4, handletextpad=0.5,
                       columnspacing=1.5, fontsize=WORDS - 0.5)  # fmt: skip
-        return _svg(figure, "what is held where and when: " + "; ".join(titles))
+        return _svg(figure, "what is encoded where and when: " + "; ".join(titles))
 
 
 def _veiled(axes: Axes, stations: Sequence[float], until: float | None, height: float, said: bool) -> None:
-    """Pale columns where the drive has shown its decision: what is read there may have been read off the way taken."""
+    """Fade the columns where the drive has shown its decision: there, a latent may reflect the path taken."""
     shown = [j for j, station in enumerate(stations) if until is not None and station > until]
     if shown:
         axes.add_patch(Rectangle((shown[0] - 0.5, -0.5), len(shown), height + 0.5, facecolor="white", alpha=0.6,
@@ -336,7 +336,7 @@ def _along(axes: Axes, stations: Sequence[float], rows: tuple[float, float]) -> 
 
 
 def _edge(stations: Sequence[float]) -> float | None:
-    """Between which columns the place of decision begins; None where the map ends before."""
+    """The position between columns at which the place of decision begins; None if the map ends before."""
     if len(stations) < 2 or not min(stations) < 0 < max(stations):
         return None
     edge = float(np.interp(0.0, stations, range(len(stations))))
@@ -361,7 +361,7 @@ def contrast(one: Any, other: Any) -> float:
 
 
 def readable_on(face: Any) -> str:
-    """White or ink, whichever has the higher contrast on a colour."""
+    """White or ink: the one with the higher contrast on a colour."""
     return max(("white", INK), key=lambda ink: contrast(face, ink))
 
 
@@ -370,7 +370,7 @@ def twins(
     labels: Sequence[str], steers: Sequence[np.ndarray], paths: Sequence[np.ndarray], tick: float,
     ground: np.ndarray | None, extent: Sequence[float] | None,
 ) -> str:  # fmt: skip
-    """Steering over time, and the ways taken from above.
+    """Steering over time, and the paths from above.
 
     Args:
         labels: (R,); steers: (T_i,) each [rad]; paths: (T_i, 2) each [m]; tick: [s].
@@ -380,7 +380,7 @@ def twins(
         figure = Figure(figsize=(WIDTH, 3.5), layout="constrained")
         time, above = figure.subplots(1, 2, width_ratios=[1.55, 1])
         time.set_title("angle of the front wheels")
-        above.set_title("ways taken, from above")
+        above.set_title("paths taken, from above")
         if ground is not None and extent is not None:
             above.imshow(ground, extent=tuple(float(v) for v in extent), origin="upper", interpolation="bilinear")
         for i, (label, steer, path) in enumerate(zip(labels, steers, paths)):
@@ -403,4 +403,4 @@ def twins(
             above.set_ylim(float(extent[2]), float(extent[3]))
         above.set_xticks([])
         above.set_yticks([])
-        return _svg(figure, "twins: steering over time and the ways taken, seen from above")
+        return _svg(figure, "twins: steering over time and the paths taken, seen from above")

@@ -1,6 +1,6 @@
-"""Pieces of an HTML page: escaping, tables, the evidence strip, pictures as data, and the style sheet.
+"""Building blocks of the report's HTML: escaping, tables, the evidence strip, pictures as data, the style sheet.
 
-A page asks the network for nothing: no scripts, no fonts, no addresses. Every piece of text that comes from a file
+A page loads nothing from the network: no scripts, no fonts, no addresses. Every piece of text that comes from a file
 passes through `text`.
 """
 
@@ -109,12 +109,12 @@ td.yes { color:var(--teal); font-weight:600; } td.no { color:#8a909b; }
 
 
 def text(value: Any) -> str:
-    """Anything as text that cannot be read as HTML; numbers as `number` writes them."""
+    """A value as escaped HTML text; numbers are written by `number`."""
     return html.escape(number(value) if isinstance(value, (int, float)) or value is None else str(value), quote=True)
 
 
 def missing(sentence: str) -> str:
-    """A box that says what is not there; `sentence` is plain text."""
+    """A box that names what is absent; `sentence` is plain text."""
     return f'<p class="missing">{text(sentence)}</p>'
 
 
@@ -124,12 +124,12 @@ def section(title: str, intro: str, *parts: str) -> str:
 
 
 def anchor(title: str) -> str:
-    """What a link within the page calls the section of this title."""
+    """The id of the section of this title, for links within the page."""
     return "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split())
 
 
 def folded(summary: str, inner: str) -> str:
-    """HTML that is shown at a click (and on paper); `summary` is plain text."""
+    """HTML that unfolds at a click (and in print); `summary` is plain text."""
     return f"<details><summary>{text(summary)}</summary>{inner}</details>"
 
 
@@ -153,13 +153,13 @@ def table(
     groups: Sequence[tuple[str, int]] = (),
     marked: Sequence[int] = (),
 ) -> str:
-    """A table; cells are HTML already, heads are plain text. One that is too wide scrolls by itself, not the page.
+    """A table; cells are HTML already, heads are plain text. A table that is too wide scrolls by itself, not the page.
 
     Args:
-        numeric: columns that are set flush right.
+        numeric: columns that are right-aligned.
         look: class of the table in the style sheet.
         groups: heads over the heads, as (plain text, columns).
-        marked: rows that stand out.
+        marked: rows that are highlighted.
     """
     kind = ['class="n"' if i in numeric else "" for i in range(len(heads))]
     over = "".join(f'<th colspan="{n}" {_GROUP if title else ""}>{text(title)}</th>' for title, n in groups)
@@ -232,7 +232,7 @@ def picture(pixels: np.ndarray, alt: str) -> str:
 
 
 def details(data: Mapping[str, Any]) -> str:
-    """What else a level measured: shares as tables (a row each, a table a group), everything else as facts."""
+    """The other figures of a level: shares as tables (a row each, a table a group), everything else as facts."""
     loose = {k: v for k, v in data.items() if not _tabular(v)}
     shares = {k: v for k, v in data.items() if _share(v)}
     out = [_shares("", shares)] if shares else []
@@ -266,10 +266,10 @@ def _shares(title: str, data: Mapping[str, Any], before: str = "") -> str:
 def strip(level: Mapping[str, Any], colour: str) -> str:
     """The learner and its baselines on one axis: dots, 95 % intervals, the threshold as a line.
 
-    A table whose middle column is drawn in percent of its width: letters keep their size on any screen.
+    A table whose middle column is drawn in percent of its width, so that letters keep their size on any screen.
 
     Args:
-        level: as the scorecard has it; rows without a value say so. A baseline may name its `rule`.
+        level: as the scorecard has it; rows without a value are marked as not measured. A baseline may name its `rule`.
         colour: of the learner's row.
     """
     rows: list[tuple[str, Any, Any, Any]] = [("this learner", level.get("value"), level.get("interval"), None)]

@@ -1,7 +1,7 @@
-"""A run folder -> report.html: one file that says what was asked, what was found, and how far it may be believed.
+"""Writes report.html of a run folder: what was asked, what was found, and how far it can be trusted.
 
-Every number on the page is read from the folder's files; what a file does not hold is said to be missing, never
-filled in.  The page stands alone: inline style, inline SVG, pictures as data, no scripts, no network.
+Every number on the page is read from the folder's files; the page names what a file does not hold, and fills in
+nothing. The page is self-contained: inline style, inline SVG, pictures as data, no scripts, no network.
 """
 
 from __future__ import annotations
@@ -36,52 +36,26 @@ from dagger.runs.folder import training_parts
 from dagger.runs.jsonl import KeyedLog
 from sim.core.files import write_atomically
 
-# What each level asks, in a breath and in a sentence, for a reader who meets it for the first time; the figures stand
-# in the scorecard.
-BRIEFLY = {
-    "imitates": "drives as the rule says",
-    "generalises": "also in conditions it was never shown",
-    "encodes": "the rule’s facts lie in the network",
-    "uses": "and they decide what the car does",
-    "recovered": "so that the rule can be read back",
-}
-MEANING = {
-    "imitates": "Does the car do what the rule says, in every combination of conditions (a cell)? The worst cell "
-    "counts, so that a rare one cannot hide behind the common ones.",
-    "generalises": "When one fact of the world is flipped and nothing else changes, does the decision change exactly "
-    "when the rule says so, under conditions never demonstrated too? The share is the worst cell’s; the twins must "
-    "also change where the rule does (flips), and hardly ever where it does not (false flips).",
-    "encodes": "Of all formulas about the world, is the expert's the one that the network's latents describe in the "
-    "fewest bits, and better than an untrained network or the bare pixels allow? First place is tested over episodes; "
-    "what cannot be told apart is undecided. (Latents are the numbers that the network passes on from one layer, or "
-    "one tick, to the next.)",
-    "uses": "If only the piece of the latent that says this fact is swapped with that of a twin world, does the car "
-    "really decide otherwise, and does it keep to its decision when the rule says that nothing should change? The swap "
-    "must also do clearly better than swaps that should do nothing. A fact is swapped in the memory, or before it, "
-    "where it is seen; pairs of worlds that are used for nothing else choose the place.",
-    "recovered": "Is the rule that is read back from twin worlds logically the same as the expert's, in every "
-    "combination of facts (a cell of the truth table)?",
-}
-# What a baseline is, by how its name begins; only those that a scorecard has are explained.
+# What a baseline is, by the beginning of its name; only those that a scorecard has are explained.
 BASELINES = {
     "untrained": "the same network before any training",
-    "nearest neighbour": "does what the expert did in the most similar of the pictures that it remembers",
-    "memoriser": "does what the expert did in the most similar of the pictures that it remembers",
-    "best other single proposition": "a driver that obeys one fact, and another one than the expert does",
-    "best single proposition": "a driver that obeys one fact only",
-    "random variable": "a direction of the latent drawn at random is swapped",
-    "wrong formula": "the piece of the latent that says another fact is swapped",
+    "nearest neighbour": "repeats what the expert did in the most similar of its stored pictures",
+    "memoriser": "repeats what the expert did in the most similar of its stored pictures",
+    "best other single proposition": "a driver that obeys a single fact, which is not the expert's",
+    "best single proposition": "a driver that obeys a single fact",
+    "random variable": "a random direction of the latent is swapped",
+    "wrong formula": "the part of the latent that encodes another fact is swapped",
     "full swap": "the whole latent is swapped; the most that a swap can do",
-    "random labels": "labels that mean nothing",
+    "random labels": "labels drawn at random",
     "pixels": "read from the bare picture, without a network",
 }
 LIMITS = (
     "Even “recovered” says only that the policy implements the rule on the conditions tried: not that it reasons, "
     "understands, or would hold elsewhere.",
-    "Reading a proposition from a latent is cheap: untrained networks and bare pixels allow it too. Hence their values "
-    "stand beside every figure, and a level is passed on the difference.",
-    "Swaps are linear and of low rank by choice. A network that carries a fact in a twisted form counts as not using "
-    "it; a net that fuses its premises early can fail the swap and still be right.",
+    "Reading a proposition from a latent is cheap: untrained networks and bare pixels allow it too. Their values are "
+    "therefore given beside every figure, and a level is passed on the difference.",
+    "Swaps are linear and of low rank by choice. A network that encodes a fact in a nonlinear form counts as not using "
+    "it; a network that fuses its premises early can fail the swap and still be right.",
     "The episode is the unit of every interval. One training seed says nothing about the next seed; run several.",
     "The world is simple: one place, one decision, facts that a small camera can show.",
 )
@@ -89,7 +63,7 @@ LIMITS = (
 
 @dataclass(frozen=True)
 class Record:
-    """What a run folder holds.
+    """The contents of a run folder.
 
     Args:
         name: of the folder.
@@ -112,8 +86,8 @@ def read_record(folder: Path) -> Record:
     """Read the files of a run folder; absent ones are left empty.
 
     Raises:
-        FileNotFoundError: when there is no such folder, or nothing of a run is in it.
-        ValueError: naming a file that cannot be read as what it should be.
+        FileNotFoundError: when the folder does not exist, or holds no file of a run.
+        ValueError: naming a file that cannot be parsed.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -155,7 +129,7 @@ def write_report(run_folder: Path) -> Path:
     """Write report.html into a run folder, from the folder's files alone.
 
     Returns:
-        Where it was written.
+        The path of the report.
 
     Raises:
         FileNotFoundError, ValueError: as `read_record`.
@@ -176,11 +150,11 @@ def write_report(run_folder: Path) -> Path:
 
 # ------------------------------------------------------------------------------------------------- the verdict
 def verdict_sentence(score: Mapping[str, Any]) -> str:
-    """The whole result in one plain sentence."""
+    """The result of a run in one sentence."""
     levels = score.get("levels") or {}
     if not levels:
         return "This run has no scorecard yet, so nothing can be said about what the learner acquired."
-    names = list(dict.fromkeys([*MEANING, *levels]))
+    names = _names(score)
     passed = [name for name in names if (levels.get(name) or {}).get("passed")]
     unasked = [name for name in names if (levels.get(name) or {}).get("not_applicable")]
     undecided = [name for name in names if (levels.get(name) or {}).get("undecided")]
@@ -200,6 +174,17 @@ def verdict_sentence(score: Mapping[str, Any]) -> str:
     if passed == ["imitates"]:
         return f"The learner behaves as {rule} asks, but that it thinks so was not shown: {', '.join(rest)}."
     return f"For {rule} the evidence reaches part of the way: {_listed(passed)} passed; {', '.join(rest)}."
+
+
+def _names(score: Mapping[str, Any]) -> list[str]:
+    """The levels that a scorecard should have, and any others that it has."""
+    return list(dict.fromkeys([*(score.get("expected_levels") or ()), *(score.get("levels") or {})]))
+
+
+def _count(number: int) -> str:
+    """A small number as a word that begins a sentence."""
+    words = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+    return words[number] if number < len(words) else str(number)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -232,18 +217,20 @@ def _verdict(record: Record) -> str:
         words = f"the scorecard contradicts itself: its verdict is {claimed}, its levels say {passed}"
         out.append(f'<p class="warning">{text(words)}</p>')
     out.append(
-        "<p>A driver (the expert) obeyed a rule that the learner was never told: it saw only pictures, and what the "
-        "driver did. Five questions, each harder than the one before, ask how much of the rule it took over:</p>"
+        "<p>The expert obeyed a rule that the learner was never given: it saw only pictures and the expert’s actions. "
+        f"{_count(len(levels))} questions, each harder than the one before, ask how much of the rule it acquired:</p>"
     )
-    steps = [_step(name, levels.get(name) or {}) for name in dict.fromkeys([*MEANING, *levels])]
+    steps = [
+        _step(name, levels.get(name) or {}) for name in dict.fromkeys([*(score.get("expected_levels") or ()), *levels])
+    ]
     out.append(f'<ol class="ladder">{"".join(steps)}</ol>')
     out.append(_contents())
     out.extend(_card(name, level or {}) for name, level in levels.items())
     out.append(
         '<p class="caption">Dots are measured values, bars their 95 % intervals over episodes. A level is passed when '
-        "the lower end of the learner’s bar (its dot, where there is no bar) reaches the dashed line, and what its "
-        "text asks besides holds. Grey rows are baselines, measured in the same way: they show how much the task gives "
-        "away for nothing.</p>"
+        "the lower end of the learner’s bar (its dot, if there is no bar) reaches the dashed line, and the other "
+        "conditions in its text hold. Grey rows are baselines, measured in the same way: they show how much can be "
+        "reached without learning the rule.</p>"
     )
     if said := _baselines_said(levels):
         out.append(f"<h3>What the baselines are</h3>{facts(said)}")
@@ -251,7 +238,7 @@ def _verdict(record: Record) -> str:
 
 
 def _in_brief(record: Record) -> str:
-    """Which run this is and what it took, in a line."""
+    """The run's name, seed, checkpoint, backend and duration, in a line."""
     score = record.score
     durations = [v for v in (score.get("durations") or {}).values() if v is not None]
     cores = record.manifest.get("cores")
@@ -267,20 +254,20 @@ def _in_brief(record: Record) -> str:
 
 
 def _spell(seconds: float) -> str:
-    """A duration: seconds, and minutes beside them where there are many."""
+    """A duration in seconds, with minutes beside them if it is long."""
     exact = f"{round(seconds, 2):g} s" if seconds < 1000 else f"{seconds:.0f} s"
     return exact if seconds < 120 else f"{exact} ({seconds / 60:.1f} min)"
 
 
 def _step(name: str, level: Mapping[str, Any]) -> str:
-    """A level in the ladder: its question in a breath, its verdict, its value and interval."""
+    """A level in the ladder: its question in a few words, its verdict, its value and interval."""
     kind, words = _state(level)
     sign = {"pass": "✓ ", "fail": "✗ "}.get(kind, "")
     interval = interval_text(level.get("interval"))
     value = "" if level.get("value") is None else f"<br>{text(level['value'])}"
     around = "" if interval == "–" else f" {text(interval)}"
     return (
-        f'<li class="{kind}"><b>{text(name)}</b><em>{text(BRIEFLY.get(name, ""))}</em>'
+        f'<li class="{kind}"><b>{text(name)}</b><em>{text(level.get("brief", ""))}</em>'
         f"<span><i>{sign}{words}</i>{value}{around}</span></li>"
     )
 
@@ -291,7 +278,7 @@ def _contents() -> str:
 
 
 def _baselines_said(levels: Mapping[str, Any]) -> dict[str, str]:
-    """What the baselines are that this scorecard has."""
+    """The explanations of the baselines that this scorecard has."""
     names = [str(n).replace("_", " ") for level in levels.values() for n in (level or {}).get("baselines") or {}]
     return {k: v for k, v in BASELINES.items() if any(n.startswith(k) for n in names)}
 
@@ -307,7 +294,7 @@ def _card(name: str, level: Mapping[str, Any]) -> str:
         f'<div class="card"><div class="title"><h3>{text(name)}</h3><span class="chip {kind}">{words}</span>',
         "" if level.get("not_applicable") else f'<span class="big">{text(level.get("value"))}</span>',
         f'<span class="interval">{text(around)}</span></div>',
-        f'<p class="caption">{text(MEANING.get(name, ""))}</p>',
+        f'<p class="caption">{text(level.get("question", ""))}</p>',
     ]
     if level.get("not_applicable"):
         out.append(missing(f"This scenario cannot be asked: {str(level['not_applicable']).rstrip('.')}."))
@@ -324,7 +311,7 @@ def _card(name: str, level: Mapping[str, Any]) -> str:
 
 # ----------------------------------------------------------------------------------------------- what was asked
 def _scenario(record: Record) -> Mapping[str, Any]:
-    """What the folder says of the scenario: its own file, else the settings."""
+    """The scenario's data: from its own file in the folder, else from the settings."""
     if record.scenario:
         try:
             data = yaml.safe_load(record.scenario)
@@ -337,7 +324,7 @@ def _scenario(record: Record) -> Mapping[str, Any]:
 
 
 def _camera(record: Record) -> tuple[int, int] | None:
-    """Width and height of what the learner sees, where the settings say so."""
+    """Width and height of the learner's pictures, if the settings have them."""
     train = record.config.get("train")
     camera = train.get("camera") if isinstance(train, dict) else None
     if not isinstance(camera, dict) or not {"width", "height"} <= set(camera):
@@ -351,15 +338,15 @@ def _asked(record: Record) -> str:
     out = []
     if scenario.get("description"):
         out.append(f"<p>{text(scenario['description'])}</p>")
-    out.append(f'<p>The rule in the driver’s head:</p><p class="rule">{text(rule)}</p>' if rule
+    out.append(f'<p>The expert’s hidden rule:</p><p class="rule">{text(rule)}</p>' if rule
                else missing("The expert's rule was not recorded."))  # fmt: skip
     propositions = scenario.get("propositions")
     if isinstance(propositions, dict) and propositions:
         rows = [[f"<b>{text(k)}</b>", f"<code>{text(v)}</code>"] for k, v in propositions.items()]
-        out.append("<h3>What the driver knows</h3>" + table(["proposition", "is true when"], rows))
+        out.append("<h3>Propositions</h3>" + table(["proposition", "is true when"], rows))
         if isinstance(sub_rules := scenario.get("where"), dict) and sub_rules:
             rows = [[f"<b>{text(k)}</b>", f"<code>{text(v)}</code>"] for k, v in sub_rules.items()]
-            out.append("<h3>What it concludes on the way</h3>" + table(["sub-rule", "is true when"], rows))
+            out.append("<h3>Sub-rules</h3>" + table(["sub-rule", "is true when"], rows))
     elif names := (score.get("truth_table") or {}).get("names"):
         out.append(
             f"<p>Propositions: {text(', '.join(str(n) for n in names))}. How each is computed was not recorded.</p>"
@@ -373,20 +360,20 @@ def _asked(record: Record) -> str:
             [f"<b>{text(k)}</b>", said_of[v] if isinstance(v, bool) else f"<code>{text(v)}</code>"]
             for k, v in splits.items()
         ]
-        out.append("<h3>What was shown, what was held out</h3>" + table(["split", "episodes where"], rows))
-        out.append('<p class="caption">The learner is trained on the split “train” alone; what another split admits '
-                   "and “train” does not is held out.</p>")  # fmt: skip
+        out.append("<h3>Training and held-out conditions</h3>" + table(["split", "episodes where"], rows))
+        out.append('<p class="caption">The learner is trained on the split “train” alone; conditions that another '
+                   "split admits and “train” does not are held out.</p>")  # fmt: skip
         if isinstance(shares := scenario.get("balance"), dict) and shares:
             said = ", ".join(f"{text(k)} in {text(v)}" for k, v in shares.items())
             out.append('<p class="caption">Decisions are drawn equally often, and so are the conditions within one, '
-                       "except that these hold in a share of its episodes, where the split leaves a choice: "
+                       "except that these hold in a given share of its episodes, where the split leaves a choice: "
                        f"{said}.</p>")  # fmt: skip
     else:
         out.append(missing("The splits (which conditions were trained on, which held out) were not recorded."))
     if "map" in scenario:
         out.append(f"<h3>Where</h3>{facts({'map': scenario['map']})}")
         out.append('<p class="caption">Two numbers in brackets are a range from which every episode draws.</p>')
-    intro = "The scenario, as its file says it. The learner is given none of these words."
+    intro = "The scenario, as its file says it. The learner is given none of it."
     return section(findings.TITLES[0], intro, *out)
 
 
@@ -423,7 +410,7 @@ def _made(record: Record) -> str:
         if settings
         else missing("config.yaml is absent.")
     )
-    return section(findings.TITLES[-2], "What somebody else needs to repeat it.", *out)
+    return section(findings.TITLES[-2], "Everything that is needed to repeat the run.", *out)
 
 
 def _limits() -> str:

@@ -1,7 +1,7 @@
-"""What a scenario is, for people: its facts in words, and the page of all scenarios that is generated from the files.
+"""Scenarios in words: their facts for tables, and the Markdown page of all of them, generated from the files.
 
-What the leak checks find takes a while, so their figures stand in files beside the page, under the digest of what they
-were found for.
+The leak checks take a while, so their figures are stored in files beside the page, under the digest of the scenario
+that they are of.
 """
 
 from __future__ import annotations
@@ -20,53 +20,35 @@ from scenarios.sampling.plan import plan, satisfiable_cells
 from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.core.files import write_atomically
 from sim.datatypes.vocabulary import DECISIONS
+from sim.world.decisions.registry import describe
 
 DRAWS = 600  # episodes of the leak check
-FEW = 8  # rows of a truth table that are shown unfolded
-LEAKS = 0.2  # share of the work on a scenario that the leak check is
-DESCRIPTIONS = 4  # combinations that are named one by one
+FEW = 8  # most rows of a truth table that is not folded
+LEAKS = 0.2  # share of the leak check in the work on a scenario
+DESCRIPTIONS = 4  # most combinations that are listed
 SHEET = "../images/self-motion.png"  # from the page's folder
 FILM = "../films/{}.webp"  # from the page's folder; `python benchmarks/families.py` makes them
-# How a decision is read, by the kind of `decision:` in a file.
-DECISION_READ: Mapping[str, str] = {
-    "order": "go: ego enters the place before {actors}; else wait",
-    "yield": "go: ego enters the place before {actors}; else yield",
-    "place": "place k: k - 1 of {actors} enter the place before ego",
-    "slow": "slow: ego is slower than {below} m/s {stretch}; else go",
-    "stop": "stop: ego stands still {stretch}; else go",
-    "reaction": "early: ego is slower than {below} m/s {stretch}; else late",
-    "bay": "bay k: ego comes to stand in the k-th bay; go: it drives past them all",
-    "lane": "lane k: the lane in which ego is {end} m from the place, counted from its own to the left",
-}
 OWN_MOTION = (
-    "What own motion tells is checked beside it: trees guess the decision from ego's speed, turn, pedal and wheel up "
-    "to a time, in drives of the demonstrator that have not yet shown it. A demonstrator brakes for the bend that it "
-    "will take, so this fails nothing; but a network that is trained on such drives can read its own speed in place "
-    "of the scene. A way out shows where the ways part, with the turn of the wheel that leads there; a bay when ego "
-    "backs up; any other decision when it is read. The first drives to show it are the first 5 %. A drive is asked "
-    f"{AHEAD:g} to {2 * AHEAD:g} s before its own sign, unless it is one of the late ones. Evidence is given from when "
-    "the demonstrator knew it to when it was last in sight before the sign (medians)."
+    "Own motion is checked too. Decision trees predict the decision from ego's speed, turn rate, pedal and wheel up to "
+    "a time, in drives of the expert that have not yet shown it. An expert brakes for the bend that it will take, so "
+    "this fails nothing; but a network that is trained on such drives can read its own speed instead of the scene. A "
+    "way out shows where the ways part, by the turn of the wheel that leads there; a bay shows when ego reverses; any "
+    "other decision shows when its detector reads it. The first drives to show it are the first 5 %. Each drive is "
+    f"predicted {AHEAD:g} to {2 * AHEAD:g} s before it shows its decision, except late drives. Evidence is given from "
+    "the time at which the expert knew it to the time at which it was last visible before the decision (medians)."
 )
 Figures = dict[str, Any]  # of a leak check
 
 
 # ------------------------------------------------------------------------------------------------- facts in words
 def decision_words(scenario: Scenario) -> list[str]:
-    """What the rule can come to, in the order of DECISIONS."""
+    """The decisions that the rule can come to, in the order of DECISIONS."""
     return [DECISIONS[d] for d in sorted(set(plan(scenario).decision.values()))]
 
 
 def decision_point(scenario: Scenario) -> str:
     """How a drive shows its decision."""
-    decision_spec = scenario.decision_spec
-    if decision_spec is None:
-        return "the way out that ego takes"
-    ends = [f"{abs(x):g} m {'before' if x < 0 else 'behind'}" for x in (decision_spec.begin, decision_spec.end)]
-    stretch = f"somewhere from {ends[0]} to {ends[1]} the edge of the place"
-    actors = " and ".join(part for part in (", ".join(decision_spec.actors[:-1]), *decision_spec.actors[-1:]) if part)
-    return DECISION_READ[decision_spec.kind].format(
-        actors=actors, stretch=stretch, below=f"{decision_spec.below:g}", end=f"{-decision_spec.end:g}"
-    )
+    return describe(scenario.decision_spec)
 
 
 def sub_rules(scenario: Scenario) -> dict[str, str]:
@@ -75,7 +57,7 @@ def sub_rules(scenario: Scenario) -> dict[str, str]:
 
 
 def map_of(scenario: Scenario) -> str:
-    """t_junction, or Town02.xodr."""
+    """The map: t_junction, or Town02.xodr."""
     return str(scenario.map.generate or scenario.map.file)
 
 
@@ -85,7 +67,7 @@ def rule_of(scenario: Scenario) -> str:
 
 
 def rule_in_short(scenario: Scenario) -> str:
-    """The rule as the file has it; where that is but names of sub-rules, with what these are."""
+    """The rule as the file has it; a rule of nothing but sub-rule names is followed by their rules."""
     text = rule_of(scenario)
     said = [(name, str(tree)) for name, tree in scenario.definitions.items() if isinstance(tree, Rule)]
     named = [(name, tree) for name, tree in said if name in text.split()]
@@ -104,7 +86,7 @@ def deciding_share(scenario: Scenario) -> dict[str, str]:
 
 
 def evidence_of(scenario: Scenario, proposition: str) -> str:
-    """Where sensors show it, or a dash."""
+    """Where sensors show a proposition, or a dash."""
     return scenario.shown_by.get(proposition, "–")
 
 
@@ -118,21 +100,21 @@ def _plain(value: Any) -> str:
 
 # ----------------------------------------------------------------------------------------------- the leak check
 def leaks_of(scenario: Scenario) -> Figures | None:
-    """The unsplit leak check in figures; None where the map does not come with the package."""
+    """The figures of the unsplit leak check; None if the map does not come with the package."""
     if scenario.map.file is not None:
         return None
     found = check_leaks(scenario, DRAWS, splits=False).unsplit
     return {
         "digest": scenario.digest(), "draws": DRAWS, "chance": round(found.chance, 3),
         "accuracy": round(found.accuracy, 3), "p": float(f"{found.p_value:.2g}"), "passed": found.passed,
-        "telling": {c.variable: round(c.accuracy, 3) for c in found.telling}, "known": list(found.known),
+        "telling": {c.variable: round(c.accuracy, 3) for c in found.leaking_variables}, "known": list(found.known),
     }  # fmt: skip
 
 
-def renewed(
+def updated_leaks(
     scenarios: Iterable[Scenario], kept: Mapping[str, Figures], on_done: Callable[[str], None] = lambda name: None
 ) -> dict[str, Figures]:
-    """Name -> figures of the leak check: those that are kept where nothing has changed, else found anew."""
+    """Name -> figures of the leak check: the stored ones if nothing has changed, else new ones."""
     found = {}
     for scenario in scenarios:
         old = kept.get(scenario.name)
@@ -145,16 +127,16 @@ def renewed(
 
 
 def motion_of(scenario: Scenario, on_done: Callable[[float], None] | None = None) -> Figures | None:
-    """What ego's own motion tells, in figures; None where the map does not come with the package."""
+    """The figures of the self-motion check; None if the map does not come with the package."""
     if scenario.map.file is not None:
         return None
     return {"digest": scenario.digest(), **check_self_motion(scenario, on_done=on_done).to_dict()}
 
 
-def renewed_motion(
+def updated_motion(
     scenarios: Iterable[Scenario], kept: Mapping[str, Figures], on_done: Callable[[float], None] = lambda share: None
 ) -> dict[str, Figures]:
-    """Name -> figures of own motion: those that are kept where nothing has changed, else found anew."""
+    """Name -> figures of the self-motion check: the stored ones if nothing has changed, else new ones."""
     found = {}
     for scenario in scenarios:
         old = kept.get(scenario.name)
@@ -169,7 +151,7 @@ def renewed_motion(
 
 
 def read_figures(path: Path) -> dict[str, Figures]:
-    """The figures that are kept; none where there is no file."""
+    """The stored figures; none if the file does not exist."""
     return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
 
 
@@ -194,10 +176,10 @@ def write_page(
     path: Path, scenarios: Sequence[Scenario], afresh: bool = False,
     on_done: Callable[[float, str], None] = lambda share, name: None,
 ) -> None:  # fmt: skip
-    """Write the page; beside it the figures of the two checks, leaks.json and self_motion.json, and the latter's sheet.
+    """Write the page; beside it the figures of the two checks, leaks.json and self_motion.json, and the latter's chart.
 
     Args:
-        afresh: whether to check what has not changed too.
+        afresh: whether to check unchanged scenarios too.
         on_done: called with the share of a scenario that is done, and its name.
     """
     leaks_file, motion_file = path.parent / "leaks.json", path.parent / "self_motion.json"
@@ -205,9 +187,9 @@ def write_page(
     leaks: dict[str, Figures] = {}
     motion: dict[str, Figures] = {}
     for scenario in scenarios:
-        leaks |= renewed([scenario], old_leaks)
+        leaks |= updated_leaks([scenario], old_leaks)
         on_done(LEAKS, scenario.name)
-        motion |= renewed_motion([scenario], old_motion, functools.partial(_rest_of, scenario.name, on_done))
+        motion |= updated_motion([scenario], old_motion, functools.partial(_rest_of, scenario.name, on_done))
     write_atomically(leaks_file, json.dumps(leaks, indent=1, sort_keys=True) + "\n")
     lines = [f" {json.dumps(name)}: {json.dumps(found, sort_keys=True)}" for name, found in sorted(motion.items())]
     write_atomically(motion_file, "{\n" + ",\n".join(lines) + "\n}\n")
@@ -219,7 +201,7 @@ def write_page(
 
 
 def _rest_of(name: str, on_done: Callable[[float, str], None], share: float) -> None:
-    """Tell of a share of what comes after the leak check."""
+    """Report a share of the work that follows the leak check."""
     on_done((1.0 - LEAKS) * share, name)
 
 
@@ -232,8 +214,8 @@ def page(
     """The page of these scenarios.
 
     Args:
-        folder: where the page is to stand: films are looked for in films/ there.
-        motion: what ego's own motion tells, by name.
+        folder: folder of the page, relative to which films are looked for.
+        motion: name -> figures of the self-motion check.
     """
     motion = motion or {}
     rows = [[f"[{s.name}](#{s.name})", f"`{rule_of(s)}`", s.why_hard or "–"] for s in scenarios]
@@ -245,8 +227,8 @@ def page(
         f"decision from everything that chance chose in {DRAWS} episodes, except the evidence of the rule's own "
         "propositions.",
         OWN_MOTION,
-        *([sheet] if motion and (folder / SHEET).exists() else []),
         _table(["scenario", "hidden rule", "what tells thinking from matching"], rows),
+        *([sheet] if motion and (folder / SHEET).exists() else []),
         *(_section(s, leaks.get(s.name), motion.get(s.name), folder) for s in scenarios),
     ]
     return "\n\n".join(parts) + "\n"

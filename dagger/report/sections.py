@@ -1,6 +1,6 @@
-"""The findings of a run as sections of its report: what it learned, which rule was read back, where it sits.
+"""Sections of the report: learning curves, the recovered rule, formula ranking, interventions, twins, transfer.
 
-Every function takes plain data out of the run's files and gives HTML; what is absent is said to be missing.
+Every function takes plain data from the run's files and returns HTML; it names what is absent.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from dagger.algorithms.base import ALGORITHMS
+from dagger.algorithms.registry import ARMS
 from dagger.report import charts as figures
 from dagger.report.charts import number
 from dagger.report.html import figure, flat, folded, interval_text, missing, picture, section, table, text
 
 TITLES = (
-    "What was asked", "A pair of twins", "Learning", "The rule, read back", "Formula league", "Where and when",
-    "Swapping thoughts", "Reading the scene, or its own motion", "Elsewhere", "How it was made",
-    "What this does not say",
+    "What was asked", "A pair of twins", "Learning", "The recovered rule", "Formula ranking",
+    "Where and when facts are encoded", "Interchange interventions", "Copying: the scene, or its own motion",
+    "Transfer to other maps", "How it was made", "Limits",
 )  # fmt: skip
-ARM_LEGENDS = {"dagger": "DAgger", "cloning": "behaviour cloning"}
-_ARM_WORDS = {"round": "both", "dagger": "DAgger", "cloning": "cloning"}
+ARM_LEGENDS = {name: ALGORITHMS[name].legend for name in ARMS}
+_ARM_WORDS = {"round": "both", **ARM_LEGENDS}
 
 
 # ------------------------------------------------------------------------------------------------- the training
@@ -48,14 +50,14 @@ def learning(metrics: Sequence[Mapping[str, Any]]) -> str:
     groups = [("", 4), ("conditions it was trained on", 4), ("all conditions", 4)]
     caption = (
         "Share of closed-loop episodes (the learner alone drives) in which the car did what the rule asks for "
-        "and arrived in one piece, over the number of labels seen. Bands: 95 % (Wilson). Both arms start from the "
-        "same round 0 and meet the same episodes after it. In behaviour cloning the expert drives them; in DAgger the "
-        "learner drives more of them from round to round, and the expert labels whatever it ran into."
+        "and arrived, over the number of labels seen. Bands: 95 % (Wilson). Both arms start from the same round 0 and "
+        "use the same episodes after it. In behaviour cloning the expert drives them; in DAgger the learner drives "
+        "more of them from round to round, and the expert labels every state that it reaches."
     )
     under = (
-        "Labels: ticks for which the expert said what it would do. Last loss: negative log-likelihood of these, which "
-        "falls below 0 where the learner is sure. Obeys: did as the rule says and arrived. Arrives: whatever it "
-        "decided. Progress: share of the way covered, on average. n: episodes driven."
+        "Labels: ticks with an action of the expert to imitate. Last loss: negative log-likelihood of these, which "
+        "falls below 0 where the learner is certain. Obeys: did as the rule says and arrived. Arrives: with any "
+        "decision. Progress: share of the route covered, on average. n: episodes driven."
     )
     return section(
         "Learning",
@@ -82,7 +84,7 @@ _NO_WAY = "#c3c7ce"  # of episodes that showed no decision
 
 
 def _ways(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The decisions that the expert took or that occurred, and their colours; a turn has its own, "none" is last."""
+    """The decisions that the expert took or that occurred -> colour; a turn has a fixed colour, "none" is last."""
     found = list(dict.fromkeys(way for row in rows for way in (row.get("counts") or {})))
     wanted = {row.get("expert") for row in rows}
     used = [w for w in found if w == "none" or w in wanted or any((row.get("counts") or {}).get(w) for row in rows)]
@@ -131,20 +133,20 @@ def _colour_key(inks: Mapping[str, str]) -> str:
 
 
 def why_not(score: Mapping[str, Any], level: str, otherwise: str = "the level was not measured.") -> str:
-    """Why a level was not asked, as the end of a sentence; `otherwise` where it was."""
+    """The reason why a level was not asked, as the end of a sentence; `otherwise` if it was."""
     reason = ((score.get("levels") or {}).get(level) or {}).get("not_applicable")
     return f"this scenario cannot be asked, for {str(reason).rstrip('.')}." if reason else otherwise
 
 
 def recovered(score: Mapping[str, Any]) -> str:
-    """The recovered rule, its forms and the truth table beside the expert's."""
+    """The section of the recovered rule: the rule, its forms, and the truth table beside the expert's."""
     truth = score.get("truth_table") or {}
     out = []
     rows = truth.get("rows") or []
     undecided = sum(row.get("decided") is None for row in rows)
     if score.get("recovered_rule"):
         rule = text(score["recovered_rule"])
-        out.append(f'<p>The rule that the learner’s decisions give back:</p><p class="rule">{rule}</p>')
+        out.append(f'<p>The rule, as recovered from the learner’s decisions:</p><p class="rule">{rule}</p>')
     else:
         out.append(missing("No rule was recovered: " + (
             f"{undecided} of {len(rows)} cells stayed undecided." if undecided else why_not(score, "recovered")
@@ -153,7 +155,7 @@ def recovered(score: Mapping[str, Any]) -> str:
     if any(forms.values()):
         names = {"sop": "sum of products (either of these cases …)", "anf": "algebraic normal form (exclusive or of …)"}
         lines = [[text(names.get(k, k)), f"<code>{text(v)}</code>"] for k, v in forms.items() if v]
-        out.append(table(["when it decides what, as a", "formula"], lines, look="narrow"))
+        out.append(table(["form of the rule", "formula"], lines, look="narrow"))
     same = score.get("equivalent")
     if same is None and why_not(score, "recovered", "") == "":
         out.append(missing("Whether it is equivalent to the expert's rule was not decided."))
@@ -168,7 +170,7 @@ def recovered(score: Mapping[str, Any]) -> str:
             "Fused: the premises are joined so early that they cannot be swapped one by one. The decision may "
             "still be right."
             if score["fused"]
-            else "Not fused either: swapping the decision as a whole does not decide what the car does."
+            else "Not fused either: swapping the decision as a whole does not change what the car does."
         )
         out.append(f"<p>{words}</p>")
     if rows:
@@ -176,7 +178,7 @@ def recovered(score: Mapping[str, Any]) -> str:
         caption = (
             "One row per combination of facts (a cell). The same draws of the world are set to every combination in "
             "turn, the learner drives each, and the counts say what it decided. A cell with too little evidence "
-            "stays undecided rather than being guessed; “none” means that no decision was shown in one piece."
+            "stays undecided rather than being guessed; “none” means that an episode showed no decision, or failed."
         )
         if len(rows) < 2 ** len(truth.get("names") or []):
             caption += " Combinations that cannot happen have no row."
@@ -184,27 +186,29 @@ def recovered(score: Mapping[str, Any]) -> str:
     elif not why_not(score, "recovered", ""):
         out.append(missing("The truth table was not recorded."))
     return section(
-        "The rule, read back", "What the learner does in every combination of facts, beside the expert.", *out
+        "The recovered rule", "What the learner does in every combination of facts, beside the expert.", *out
     )
 
 
 # --------------------------------------------------------------------------------------------- inside the network
 def ranking(score: Mapping[str, Any]) -> str:
-    """The formulas by what an online code saves on them."""
+    """The section of the formula ranking: the share of bits that an online code saves on each formula."""
     rows = score.get("league") or []
-    intro = "Which thought do the latents describe best? Every formula of the same kind competes with the expert’s."
+    intro = "Which formula do the latents encode best? Every formula of the same kind is compared with the expert’s."
     asked = score.get("question")
     if asked is not None:
-        intro += f" The expert’s formula tells whether the rule decides “{asked}”: yes and no cost the same to say."
+        intro += (
+            f" The expert’s formula says whether the rule decides “{asked}”; its negation has the same code length."
+        )
     if not rows:
         why = why_not(score, "encodes", "")
-        absent = f"No formulas competed: {why}" if why else "The formula league was not recorded."
-        return section("Formula league", intro, missing(absent))
+        absent = f"No formulas were compared: {why}" if why else "The formula ranking was not recorded."
+        return section("Formula ranking", intro, missing(absent))
     random = score.get("random_compression") or None
     caption = (
         "Minimum description length: an online code predicts, episode by episode, whether a formula is true, knowing "
         "only the latent. The bar is the share of bits that this saves: 1 means free, 0 no better than a coin, below 0 "
-        "worse than a coin. A thought that the network holds is cheap to read, and cheaper than from an untrained "
+        "worse than a coin. A formula that the network encodes is cheap to read, and cheaper than from an untrained "
         "network (diamonds) or from the bare pixels (squares). "
     )
     caption += (
@@ -227,23 +231,23 @@ def ranking(score: Mapping[str, Any]) -> str:
         heads, groups = [*heads, "bits an episode"], [*groups, ("short codes", 1)]
         body = [[*line, text(r["short"])] for line, r in zip(body, ordered)]
         caption += (
-            " Whether the expert’s formula is first is tested with many short codes, since a thought that is held "
+            " Whether the expert’s formula is first is tested with many short codes, since a formula that is encoded "
             "more clearly is learned from fewer episodes; the table has them."
         )
     marked = [i for i, r in enumerate(ordered) if r.get("true")]
     numbers = table(heads, body, range(1, len(heads)), "tight", groups, marked)
     drawing = figure(figures.ranking(rows, random), caption)
-    return section("Formula league", intro, drawing, folded("The same as a table", numbers))
+    return section("Formula ranking", intro, drawing, folded("The same as a table", numbers))
 
 
 def interchange(score: Mapping[str, Any]) -> str:
-    """Swaps and their controls, flip and keep apart."""
+    """The section of the interchange interventions and their controls, with flips and keeps apart."""
     rows = score.get("interchange") or []
     intro = "The latents of two twin worlds are exchanged, fact by fact, while the car drives."
     if not rows:
         why = why_not(score, "uses", "")
         absent = f"Nothing was swapped: {why}" if why else "Interchange interventions were not recorded."
-        return section("Swapping thoughts", intro, missing(absent))
+        return section("Interchange interventions", intro, missing(absent))
 
     def cells(row: Mapping[str, Any], which: str) -> list[str]:
         part = row.get(which) or {}
@@ -253,7 +257,7 @@ def interchange(score: Mapping[str, Any]) -> str:
     heads = ["what is swapped", "share", "95 % interval", "pairs", "share", "95 % interval", "pairs"]
     groups = [("", 1), ("changes when it should (flip)", 3), ("stays when it should (keep)", 3)]
     caption = (
-        "Two numbers, never their mean: a swap that does nothing keeps every decision, and one that breaks everything "
+        "Two numbers, never their mean: a swap without effect keeps every decision, and one that breaks the policy "
         "may flip them all. Rows that name a random variable, a wrong formula or an untrained net are controls, which "
         "should change nothing; the full swap exchanges the whole latent and is the most that a swap can do. In "
         "brackets: the fact in which the two worlds differ."
@@ -261,27 +265,27 @@ def interchange(score: Mapping[str, Any]) -> str:
     where = "; ".join(f"“{p}” at the {', '.join(sites)}" for p, sites in (score.get("swapped_at") or {}).items())
     if where:
         caption += (
-            f" Swapped here: {where}. A fact that is swapped at the encoder is joined with others where it is seen; at "
-            "the memory, it is remembered by itself."
+            f" Swapped here: {where}. A fact that is swapped at the encoder is combined with others when it is seen; "
+            "one that is swapped at the memory is remembered separately."
         )
     numbers = table(heads, body, range(1, 7), "tight", groups)
-    return section("Swapping thoughts", intro, numbers, f'<p class="caption">{text(caption)}</p>')
+    return section("Interchange interventions", intro, numbers, f'<p class="caption">{text(caption)}</p>')
 
 
 # ------------------------------------------------------------------------------------------------------- twins
 def twins(
     record: Mapping[str, np.ndarray] | None, camera: tuple[int, int] | None = None, unasked: str = ""
 ) -> str:  # fmt: skip
-    """The film strip of a twin pair, its steering and its ways.
+    """The film strip of a pair of twins, its steering and its paths.
 
     Args:
-        record: what twins.npz holds.
-        camera: width and height of what the learner sees [px], where that is known.
-        unasked: why the scenario has no such twins, where it has none.
+        record: contents of twins.npz.
+        camera: width and height of the learner's pictures [px], if known.
+        unasked: why the scenario has no such twins, if it has none.
     """
     intro = (
         "Two worlds that differ in one fact and in nothing else; and then the first world again, while the part of the "
-        "latent that says this fact is taken from the other one, tick by tick."
+        "latent that encodes this fact is taken from the other one, tick by tick."
     )
     if record is None and unasked:
         return section("A pair of twins", intro, missing(f"None were recorded: {unasked}."))
@@ -317,9 +321,9 @@ def twins(
         extent = [float(v) for v in record["map_extent"]] if "map_extent" in record else None
         drawing = figures.twins(labels, steers, paths, float(record["tick"]), record.get("map_picture"), extent)
         caption = (
-            "Left: the angle of the front wheels. Right: the ways taken, drawn on the map; the dot is where the drive "
-            "ended. Where the swap carries the thought, the third line follows the second one although the camera "
-            "shows the first world."
+            "Left: the angle of the front wheels. Right: the paths taken, drawn on the map; the dot is where the drive "
+            "ended. If the swap transfers the fact, the third line follows the second one although the camera shows "
+            "the first world."
         )
         out.append(figure(drawing, caption))
     else:
@@ -328,7 +332,7 @@ def twins(
 
 
 def _twins_said(record: Mapping[str, np.ndarray], labels: Sequence[str]) -> str:
-    """What holds in all rows, and what the rule wants of each beside what the car did, where that was recorded."""
+    """A table of the rule's and the car's decision in each world, with what holds in all; "" if not recorded."""
     if "wanted" not in record or "decided" not in record:
         return ""
     given = ", ".join(str(v) for v in record.get("given", ()))
@@ -343,18 +347,20 @@ def _twins_said(record: Mapping[str, np.ndarray], labels: Sequence[str]) -> str:
 
 
 def _sharper(shape: Sequence[int], camera: tuple[int, int] | None) -> str:
-    """That the frames (R, K, H, W, 3) are drawn with other pixels than the learner's, if so."""
+    """A remark that frames (R, K, H, W, 3) have another size than the learner's pictures; "" if they do not."""
     if camera is None or (shape[3], shape[2]) == camera:
         return ""
     return f", drawn at {shape[3]} × {shape[2]} pixels (the learner sees {camera[0]} × {camera[1]})"
 
 
 def transfer(score: Mapping[str, Any]) -> str:
-    """The same learner on other maps."""
+    """The section of the same learner on other maps."""
     rows, note = score.get("transfer") or [], score.get("transfer_note")
     intro = "The same learner, without further training, on maps that it has never seen."
     if not rows:
-        return section("Elsewhere", intro, missing(str(note or "Transfer to other maps was not recorded.")))
+        return section(
+            "Transfer to other maps", intro, missing(str(note or "Transfer to other maps was not recorded."))
+        )
     body = [
         [f"<b>{text(r.get('where'))}</b>", text(r.get("value")), text(interval_text(r.get("interval"))),
          text(r.get("arrived")), text(r.get("episodes"))]
@@ -368,4 +374,4 @@ def transfer(score: Mapping[str, Any]) -> str:
             out.append(table([f"{r.get('where')}, by conditions", "obeys the rule"], lines, (1,), "tight narrow"))
     if note:
         out.append(f"<p>{text(note)}</p>")
-    return section("Elsewhere", intro, *out)
+    return section("Transfer to other maps", intro, *out)

@@ -1,4 +1,4 @@
-"""One picture of what ego's own motion tells in every scenario, a panel each: docs/images/self-motion.png.
+"""A chart of the self-motion check with a panel per scenario: docs/images/self-motion.png.
 
 `dagger scenarios --markdown docs/reference/scenarios.md` draws it from the figures in self_motion.json beside the page.
 """
@@ -20,10 +20,10 @@ from dagger.diagnostics.self_motion import in_short
 from sim.core.files import atomic_path
 from sim.core.statistics import wilson_interval
 
-COLUMNS, WIDTH, HEIGHT = 3, 13.0, 2.9  # panels in a row; [inches] of the sheet and of a row
+COLUMNS, WIDTH, HEIGHT = 3, 13.0, 2.9  # panels in a row; [inches] of the chart and of a row
 TOP = 0.95  # [inches] of the title and the legend
 MOTION, CHANCE, SIGN, SEEN = "#0f766e", "#5a606a", "#e8871e", "#3b76c4"
-BAR = 0.13  # of an evidence's line, where guesses take 1
+BAR = 0.13  # height of a bar of evidence, where the accuracy axis is 1
 _STYLE: Any = {
     "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 10.5, "axes.titleweight": "bold",
     "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#c6cad0",
@@ -32,13 +32,13 @@ _STYLE: Any = {
 
 
 def draw_sheet(figures: Mapping[str, Mapping[str, Any]], path: Path) -> None:
-    """Draw a panel per scenario into a PNG; a file that is there is replaced whole.
+    """Draw a panel per scenario into a PNG; an existing file is replaced atomically.
 
     Args:
-        figures: name -> what `dagger.diagnostics.self_motion.SelfMotion.to_dict` gives.
+        figures: name -> what `dagger.diagnostics.self_motion.SelfMotion.to_dict` returns.
 
     Raises:
-        ValueError: where there is nothing to draw.
+        ValueError: if there is nothing to draw.
     """
     if not figures:
         raise ValueError("no figures to draw; wanted those of one scenario or more")
@@ -60,7 +60,7 @@ def draw_sheet(figures: Mapping[str, Mapping[str, Any]], path: Path) -> None:
 
 
 def _head(figure: Figure, height: float) -> None:
-    """What the sheet shows, and what its colours mean."""
+    """Draw the title and the legend."""
     figure.text(
         0.012, 1 - 0.1 / height, "How well the demonstrator's own motion tells its coming decision",
         fontsize=14, fontweight="bold", va="top",
@@ -78,7 +78,7 @@ def _head(figure: Figure, height: float) -> None:
 
 
 def _panel(axes: Axes, name: str, found: Mapping[str, Any]) -> None:
-    """One scenario: guesses over time above the line, when each proposition could be seen below it."""
+    """Draw one scenario: accuracy over time above the line, when each proposition was in sight below it."""
     time, right, chance = (np.array(found[k], float) for k in ("time", "accuracy", "chance"))
     early, middle, late = found["sign"]
     end = 1.05 * min(late, 1.2 * max(middle, *time)) + 0.1  # few drives take very long
@@ -104,7 +104,7 @@ def _panel(axes: Axes, name: str, found: Mapping[str, Any]) -> None:
 
 
 def _evidence(axes: Axes, evidence: Mapping[str, Any], end: float) -> None:
-    """A bar per proposition; its name stands behind the bar where there is room, else on it."""
+    """Draw a bar per proposition; its name is behind the bar if there is room, else on it."""
     for k, (what, seen) in enumerate(evidence.items()):
         y = -BAR * (k + 1) + 0.15 * BAR
         begin, stop = seen["known"][1], min(seen["last"][1], end)

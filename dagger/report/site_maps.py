@@ -1,6 +1,6 @@
-"""Where and when: what is held, readable and used at every layer of the network along the way, as maps.
+"""Heat maps of the network along the route: what is encoded, readable and used at every layer and place.
 
-Every function takes plain data out of the run's files and gives HTML; what is absent is said to be missing.
+Every function takes plain data from the run's files and returns HTML; it names what is absent.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from dagger.report.html import figure, missing, section
 from dagger.report.sections import why_not
 
 _SITES = {
-    "encoder": "what the picture becomes",
-    "memory": "what is carried from tick to tick",
-    "head": "what the controls are read from",
+    "encoder": "the embedding of the picture",
+    "memory": "the state carried from tick to tick",
+    "head": "the layer that the controls are computed from",
 }
 
 
 def maps(score: Mapping[str, Any]) -> str:
-    """What can be read where, and what is used where."""
+    """The section of the maps: what can be read, and what is used, at every layer and place."""
     found = score.get("maps") or {}
     title, intro = (
-        "Where and when",
-        "The layers of the network, from the eye (below) to the hand (above), along the way.",
+        "Where and when facts are encoded",
+        "The layers of the network, from the picture (below) to the controls (above), along the route.",
     )
     sites, stations = found.get("sites"), found.get("stations")
     if not sites or not stations:
@@ -42,7 +42,7 @@ def maps(score: Mapping[str, Any]) -> str:
     elif found.get("readable"):
         chance = (
             f"Grey cells stay under {number(limit)}, which labels shuffled across episodes hardly ever reach anywhere "
-            "on the map: there, nothing can be said to be readable."
+            "on the map: there, nothing counts as readable."
             if limit is not None
             else "What shuffled labels would reach was not recorded, so no cell can be called significant."
         )
@@ -60,7 +60,7 @@ def maps(score: Mapping[str, Any]) -> str:
             f"Share of the difference in {controlled} between two twin worlds that is carried over when the latent of "
             "this layer is swapped at this place alone: 1 means all of it, 0 none, above 1 more than all. Hatched: not "
             f"defined there, because the twins {alike} or the place was not reached. Readable but not used means: "
-            "known, but no part of the decision.",
+            "encoded, but no part of the decision.",
         ))  # fmt: skip
     else:
         why = why_not(score, "uses", "")
@@ -69,7 +69,7 @@ def maps(score: Mapping[str, Any]) -> str:
 
 
 def _sites_said(sites: Sequence[str]) -> str:
-    """What the known sites are, as a sentence."""
+    """What the known sites are, in a sentence."""
     known = "; ".join(f"{site}: {_SITES[site]}" for site in sites if site in _SITES)
     return f"{known[0].upper()}{known[1:]}. " if known else ""
 
@@ -77,24 +77,24 @@ def _sites_said(sites: Sequence[str]) -> str:
 def _held(
     score: Mapping[str, Any], held: Mapping[str, Any], sites: Sequence[str], stations: Sequence[float], place: str
 ) -> str:
-    """A map for every premise and for the conclusion."""
+    """The maps of every premise and of the conclusion."""
     formula, names = str(held.get("conclusion")), [str(v) for v in held["variables"]]
     if len(names) > 1:  # a sole premise is the conclusion
         titles = [f"premise: {n}" for n in names[:-1]] + [f"conclusion: {formula}"]
     else:
         titles = [f"premise and conclusion: {formula}"]
     caption = (
-        "What the network holds where and when. Numbers: share of bits that a code of this fact saves, knowing the "
+        "What the network encodes where and when. Numbers: share of bits that a code of this fact saves, knowing the "
         "latent of this layer at this place; 1 is free to read, 0 no better than a coin. "
         + _sites_said(sites)
         + f"Coloured: it saves more than {number(held.get('threshold'))}, which labels shuffled across episodes reach "
         "on all these maps together in one case of twenty at most. Outlined: it saves clearly more than from the same "
         "layer of an untrained network, too; that is tested for all cells together, over episodes. Orange: the "
-        "evidence is in view, for the fact can be read from the picture of this very moment alone. "
+        "evidence is in view, as the fact can be read from the picture of this moment alone. "
     )
     until = held.get("until")
     if until is not None and until < stations[-1]:
-        caption += f"Pale: beyond {until:g} m the way that is driven gives the conclusion away by itself.".replace(
+        caption += f"Pale: beyond {until:g} m the path that is driven reveals the conclusion by itself.".replace(
             "-", "−"
         )
     return figure(figures.held_maps(held, sites, stations, titles, place), caption)

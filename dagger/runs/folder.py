@@ -1,4 +1,4 @@
-"""A run folder: settings, manifest, metrics, checkpoints, demonstrations; each file is written whole or not at all."""
+"""A run folder: settings, manifest, metrics, checkpoints, demonstrations; each file is written atomically."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PACKAGES = ("homunculus", "numba", "numpy", "torch", "carla", "gymnasium", "open
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
+    """Versions of Python and of the packages that a result depends on."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -48,9 +48,9 @@ class RunFolder:
     """A run's folder.
 
     Args:
-        path: the folder; made when absent.
+        path: the folder; created if absent.
         settings: everything that the results depend on; plain data.
-        resume: go on with what the folder holds.
+        resume: continue the run that the folder holds.
 
     Raises:
         FileExistsError: when the folder holds a run and `resume` is off.
@@ -94,17 +94,17 @@ class RunFolder:
         return KeyedLog(self.path / "metrics.jsonl")
 
     def checkpoint(self, name: str) -> Path:
-        """Where the checkpoint of this name lives."""
+        """The folder of the checkpoint of this name."""
         return self.path / "checkpoints" / name
 
 
 def plain(settings: Any) -> dict[str, Any]:
-    """A dataclass as plain YAML-able data."""
+    """A dataclass as plain data for YAML."""
     return json.loads(json.dumps(asdict(settings), default=str))
 
 
 def training_parts(train: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """What a run's learner was taught with, in words: which parts of training were on.
+    """The parts of training that a run used (hindsight, takeovers, perturbation), in words.
 
     Args:
         train: the run's settings of training; rows: of its metrics.
@@ -123,6 +123,6 @@ def training_parts(train: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) 
     tried = next((r for r in rows if r.get("key") == "perturb"), None)
     asked = train.get("perturb")
     used = asked if tried is None else tried["strength"]
-    less = "" if used == asked else f" (of {asked:g}, at which the expert no longer did in .98)"
+    less = "" if used == asked else f" (of {asked:g}, with which the expert succeeded in fewer than .98 of drives)"
     found["demonstrations perturbed"] = f"at strength {used:g}{less}" if used else f"no{less}"
     return found

@@ -1,4 +1,4 @@
-"""An append-only file of JSON lines that survives kills and full disks: metrics, results and the index of shards."""
+"""An append-only file of JSON lines that survives kills and full disks: metrics, results, index of shards."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class JsonlLog:
                     yield row
 
     @property
-    def owed(self) -> int:
+    def pending(self) -> int:
         """Number of rows in memory that could not be written yet."""
         return self._owed.count(b"\n")
 
@@ -80,8 +80,8 @@ class JsonlLog:
         self._owed += "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows).encode()
         self._flush()
 
-    def append_patiently(self, rows: Sequence[dict[str, Any]], waits: Sequence[float] | None = None) -> None:
-        """Add rows; while the disk is full, try again after ever longer waits.
+    def append_with_retries(self, rows: Sequence[dict[str, Any]], waits: Sequence[float] | None = None) -> None:
+        """Add rows; while the disk is full, retry after increasing waits.
 
         Raises:
             DiskFull: when it is still full after the last wait. OSError: for any other failure.
@@ -99,7 +99,7 @@ class JsonlLog:
             except OSError as error:
                 if error.errno not in FULL:
                     raise
-        raise DiskFull(self.owed, reason)
+        raise DiskFull(self.pending, reason)
 
     def cut_torn_line(self) -> None:
         """Make the file end with the end of a line: remove a last line that is no JSON, terminate one that is."""

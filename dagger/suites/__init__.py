@@ -1,1 +1,1 @@
-"""Suites: what is to be driven, driving it whatever happens, and what it came to. `dagger suite` puts them together."""
+"""Empty: `dagger.evaluation` has the code of suites."""

@@ -1,8 +1,8 @@
-"""Demonstrations on disk: states, not pixels. Append-only Arrow shards, an index with checksums, nothing pickled.
+"""Demonstrations on disk: states instead of pixels, in append-only Arrow shards with checksums in an index.
 
-A shard holds whole episodes, one row each; the lists in a row run over ticks.  The index is a JSON line per shard,
-written after the shard itself: a run killed in between leaves a file that nobody counts and the next append
-replaces.  A shard whose bytes differ from its checksum is named and left out; the others stay usable.
+A shard holds whole episodes, one row each; the lists in a row run over ticks. Nothing is pickled. The index is a JSON
+line per shard, written after the shard itself: a run killed in between leaves a file that is not in the index, and the
+next append replaces it. A shard whose bytes differ from its checksum is named and left out; the others stay usable.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ TICK_FIELDS: dict[str, type] = {
     "expert_used": np.bool_, "valid": np.bool_, "beta": np.float32, "decision": np.int8,
 }  # fmt: skip
 TAKEOVERS = ("takeover_tick", "takeover_length", "takeover_motion")  # columns of drives with takeovers
-FRAMES, CAMERA = "frames", "camera"  # columns of stored pictures and of who took them; others have neither
+FRAMES, CAMERA = "frames", "camera"  # columns of stored pictures and their camera, only in shards that have them
 JPEG_QUALITY = 95
-# Of scenarios that have them: the expert's mood, which no learner is shown, and the gears where somebody backs up.
+# Fields of some scenarios: the expert's driver state, which no learner sees, and the gears where ego may reverse.
 # A shard without them has no such columns.
 MORE_FIELDS: dict[str, type] = {"driver_state": np.float32, "executed_reverse": np.bool_, "expert_reverse": np.bool_}
 
 
 @dataclass(frozen=True)
 class Takeover:
-    """What the expert would have done from one tick on: another try of the episode in which it took over there.
+    """The expert's future from one tick on, in another rollout of the episode in which it took over there.
 
     Args:
         tick: at which it took over.
@@ -57,18 +57,18 @@ class Demonstration:
 
     Args:
         episode: what was driven.
-        driver: who drove ("expert", "dagger", ...).
+        driver: "expert", "dagger", ...
         round: DAgger round; 0 is behaviour cloning.
-        policy_version: digest of the learner's weights that took part, "" for none.
+        policy_version: digest of the weights of the learner that took part, "" for none.
         map_sha256: digest of the compiled map.
         moving: DYNAMIC_FIELDS name -> (T, N) float32, the state in which each action was taken.
         weather: (T, 14) float32.
         ticks: TICK_FIELDS name -> (T,), and those of MORE_FIELDS that the scenario has.
         propositions: name -> (T,) bool.
         outcome, shown_decision: at the end.
-        frames: T pictures as JPEG, from a backend whose pictures cannot be redrawn; none where they can.
-        camera: that took these, None where there are none.
-        takeovers: the expert's own futures from some of the ticks, where somebody else drove on.
+        frames: T pictures as JPEG, from a backend whose pictures cannot be redrawn; else empty.
+        camera: camera of these pictures, None without any.
+        takeovers: the expert's own futures from some of the ticks at which the learner drove on.
     """
 
     episode: Episode
@@ -92,7 +92,7 @@ class Demonstration:
 
     @property
     def labels(self) -> int:
-        """How many ticks carry a label that may be learned from."""
+        """The number of ticks with a label that may be learned from."""
         return int(self.ticks["valid"].sum())
 
 
@@ -168,7 +168,7 @@ def _demonstration(row: dict[str, pa.Scalar]) -> Demonstration:
 
 
 def packed(picture: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 RGB as JPEG."""
+    """An (H, W, 3) uint8 RGB picture as JPEG."""
     good, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not good:
         raise ValueError(f"a picture of shape {picture.shape} cannot be stored as JPEG")
@@ -176,10 +176,10 @@ def packed(picture: np.ndarray) -> bytes:
 
 
 def unpacked(data: bytes) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of a stored picture.
+    """A stored picture as (H, W, 3) uint8 RGB.
 
     Raises:
-        ValueError: for what is no picture.
+        ValueError: for data that is no picture.
     """
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
@@ -198,10 +198,10 @@ def sha256_of(path: Path) -> str:
 
 
 class DemonstrationStore:
-    """A folder of shards.
+    """A folder of demonstration shards.
 
     Args:
-        folder: made when absent.
+        folder: created if absent.
 
     Attributes:
         damaged: shard name -> what is wrong with it; filled by reading.
@@ -225,10 +225,10 @@ class DemonstrationStore:
         return list(self._index.rows(strict=True))
 
     def append(self, demonstrations: Sequence[Demonstration], tag: str) -> str:
-        """Write one shard and count it.
+        """Write one shard and add it to the index.
 
         Args:
-            tag: says what the shard is, "round-1"; a tag that the index already has is an error.
+            tag: name of the shard, such as "round-1"; a tag that the index already has is an error.
 
         Returns:
             The shard's file name.
@@ -254,7 +254,7 @@ class DemonstrationStore:
         return name
 
     def tags(self) -> list[str]:
-        """Tags of the shards that the index counts."""
+        """Tags of the shards in the index."""
         return [str(e["tag"]) for e in self.entries()]
 
     def read(self, tags: Iterable[str] | None = None) -> list[Demonstration]:

@@ -1,17 +1,17 @@
-"""Fits a learner to demonstrations in three stages: what it sees, what it remembers, and what it does with both.
+"""Fits a learner to demonstrations in three stages: encoder, memory, and both jointly.
 
-    encoder   many single pictures of as many drives a step: hindsight asked of the encoder
-    memory    whole drives of embeddings, computed once: hindsight and controls asked of the memory
-    joint     pieces of a few drives, end to end: controls, and hindsight of both beside them
+    encoder   single pictures of as many drives per step: the encoder's hindsight loss
+    memory    whole drives of embeddings, computed once: the memory's hindsight loss and the control loss
+    joint     windows of a few drives, end to end: the control loss and both hindsight losses
 
-Without hindsight there is the joint stage alone. Three questions have three optimisers: of the controls, of the
-encoder's hindsight and of the memory's. A sharp Gaussian's likelihood in the same moments starves a choice
-(docs/explanation/log.md). A few windows hold a few independent decisions; many pictures, or many drives of
-embeddings, hold many.
+Without hindsight there is only the joint stage. Three losses have three optimisers: that of the controls, of the
+encoder's hindsight and of the memory's. A sharp Gaussian's likelihood in the same optimiser moments starves a
+classification (docs/explanation/log.md). A few windows hold a few independent decisions; many pictures, or many drives
+of embeddings, hold many.
 
-The gradients of a step are computed at the same weights, in two parts that may run side by side. The bytes do not hang
+The gradients of a step are computed at the same weights, in two parts that may run in parallel; the bytes do not depend
 on whether they do. A pass is the unit that is saved: after each one weights, optimisers and position are on disk, and
-everything random in a pass is drawn from its own number. So a killed fit goes on to the same bytes.
+all random numbers of a pass come from its own seed. So a fit that was killed continues to the same bytes.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from dagger.training.steps import FitSettings, Fitter
 from policies.checkpoint import load_training, save_training
 from policies.learner import Learner
 
-ENCODER_PASS = 400  # steps of the encoder's stage that are a pass
-SORTED = 8  # batches of whole drives within which drives are put together by length
+ENCODER_PASS = 400  # steps per pass of the encoder stage
+SORTED = 8  # batches of whole drives within which drives are sorted by length
 EMBEDDED = 2048  # pictures that are embedded at once
 
 
 @dataclass(frozen=True)
 class _Pass:
-    """One pass: its stage, and its number of so many in the stage."""
+    """One pass: its stage, its number within it, and the number of passes of the stage."""
 
     stage: str
     number: int
@@ -46,12 +46,12 @@ class _Pass:
 
 @dataclass
 class _Place:
-    """What a fit has done, as far as it is saved.
+    """The saved position of a fit.
 
     Args:
-        losses: mean loss of the controls in every pass that asked for them.
-        looked: mean hindsight loss of the encoder in every pass of its stage.
-        passes: how many are done, or left out.
+        losses: mean control loss of every pass that has one.
+        looked: mean hindsight loss of every pass of the encoder stage.
+        passes: number of passes that are done or left out.
     """
 
     losses: list[float] = field(default_factory=list)
@@ -59,7 +59,7 @@ class _Place:
     passes: int = 0
 
     def add(self, one: _Pass, loss: float, gain: float) -> None:
-        """Note a pass. An encoder that gained too little in one has no more of them."""
+        """Record a pass; if the encoder gained too little in it, the rest of its stage is left out."""
         self.passes += 1
         if one.stage != "encoder":
             self.losses.append(loss)
@@ -70,16 +70,16 @@ class _Place:
 
 
 OnStep = Callable[[str, float, float, float], None]
-Tell = Callable[[float, float, float], None]  # share of the pass, loss of the controls, loss of the hindsight
+Tell = Callable[[float, float, float], None]  # share of the pass, control loss, hindsight loss
 
 
 def passes_of(settings: FitSettings, epochs: int, asks: bool, first: bool) -> list[_Pass]:
     """The passes of a fit.
 
     Args:
-        epochs: of the joint stage.
-        asks: whether there is hindsight.
-        first: whether the learner knows nothing yet; later fits have no stage of the encoder.
+        epochs: passes of the joint stage.
+        asks: whether the learner has hindsight heads.
+        first: whether the learner is untrained; later fits have no encoder stage.
     """
     looks = -(-settings.encoder_steps // ENCODER_PASS) if asks and first else 0
     recalls = (settings.memory_epochs if first else settings.memory_again) if asks else 0
@@ -104,15 +104,15 @@ def fit(
     Args:
         epochs: passes of the joint stage.
         seed: of everything random in this fit.
-        state: folder in which the fit keeps its place; when it holds one, the fit goes on from there.
-        on_step: called with (stage, share of the fit that is done, loss of the controls, loss of the encoder's
-            hindsight); what a stage does not ask for is nan.
-        choose: the episodes of a pass, drawn from the pass's generator; all when None.
-        abreast: whether the two parts of a step are computed side by side.
-        first: whether the learner knows nothing yet.
+        state: folder of the fit's saved position; if it holds one, the fit continues from there.
+        on_step: called with (stage, share of the fit that is done, control loss, hindsight loss of the encoder); a loss
+            that the stage does not have is nan.
+        choose: draws the episodes of a pass from the pass's generator; None takes all.
+        abreast: whether the two parts of a step are computed in parallel.
+        first: whether the learner is untrained.
 
     Returns:
-        The mean loss of the controls in every pass that asks for them.
+        The mean control loss of every pass that has one.
 
     Raises:
         FloatingPointError: when a loss is no longer finite.
@@ -160,7 +160,7 @@ class _Work:
         self._embedded: tuple[np.ndarray, np.ndarray] | None = None  # episodes, and all of their embeddings
 
     def run(self, one: _Pass, number: int, of: int) -> float:
-        """One pass; returns its mean loss: of the encoder's hindsight in its stage, of the controls in the others."""
+        """Run one pass; returns its mean loss: of hindsight in the encoder stage, of the controls in the others."""
         rng = np.random.default_rng([*self.seed, number])
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
 
@@ -174,7 +174,7 @@ class _Work:
         return self._joint(one, rng, generator, tell)
 
     def _episodes(self, rng: np.random.Generator) -> np.ndarray:
-        """Those of a pass: the chosen ones, or a random part of them where they have more frames than a pass takes."""
+        """The episodes of a pass: the chosen ones, or a random part of them if they have too many frames."""
         found = np.arange(len(self.loader.lengths)) if self.choose is None else self.choose(rng)
         lengths = self.loader.lengths[found]
         if lengths.sum() <= self.settings.most_frames:
@@ -205,7 +205,7 @@ class _Work:
 
     def _memory(self, one: _Pass, rng: np.random.Generator, tell: Tell) -> float:
         if self._embedded is None:
-            # Drawn from a number of its own: a fit that is resumed in the middle of this stage embeds the same drives.
+            # Drawn from a generator of its own, so that a fit resumed within this stage embeds the same drives.
             mine = np.random.default_rng([*self.seed, 1_000_000])
             episodes = self._episodes(mine)
             self._embedded = episodes, embed(self.fitter, self.loader, episodes)
@@ -255,7 +255,7 @@ class _Work:
 def _frames(
     loader: RenderingLoader, fitter: Fitter, count: int, rng: np.random.Generator, episodes: np.ndarray | None
 ) -> Iterator[Frames | None]:
-    """Single pictures for one step after the other; the next ones are drawn while these are used."""
+    """Yield single pictures for each step; the next ones are rendered while these are used."""
     with ThreadPoolExecutor(1, thread_name_prefix="pictures") as pool:
         pending = pool.submit(loader.sample, count, rng, fitter.hard.copy(), episodes)
         while True:
@@ -265,7 +265,7 @@ def _frames(
 
 
 def _together(lengths: np.ndarray, batch: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """All episodes once, in batches of drives of about the same length, in random order."""
+    """All episodes once, in batches of drives of similar length, in random order."""
     order = rng.permutation(len(lengths))
     batches = []
     for start in range(0, len(order), batch * SORTED):
@@ -276,7 +276,7 @@ def _together(lengths: np.ndarray, batch: int, rng: np.random.Generator) -> list
 
 
 def embed(fitter: Fitter, loader: RenderingLoader, episodes: np.ndarray) -> np.ndarray:
-    """Embeddings of all ticks of some episodes, one after the other: (ticks, width) float32."""
+    """Embed all ticks of some episodes; returns (ticks, width) float32."""
     lengths = loader.lengths[episodes]
     episode = np.repeat(episodes, lengths)
     tick = np.concatenate([np.arange(n) for n in lengths])

@@ -1,12 +1,13 @@
-"""Futures of a demonstrated drive, and the anchors that they are sorted by: what hindsight asks of a learner.
+"""Futures of demonstrated drives, and the anchors that they are clustered into: the targets of hindsight.
 
-From every tick of a drive its future is known afterwards: the path that it took, by distance, and how far it came, by
-time. Both are behaviour alone: positions, headings and speeds of the car that was driven. Futures of the demonstrations
-are clustered into a few anchors, and the learner says which anchor a drive is on (`policies.hindsight`). A choice among
-anchors keeps "left" and "right" apart where a regression would answer with the mean of both.
+The future from every tick of a drive is known afterwards: the path that it took, by distance, and the distance that it
+covered, by time. Both are behaviour alone: positions, headings and speeds of the driven car. The futures of the
+demonstrations are clustered into a few anchors, and the learner classifies which anchor a drive is on
+(`policies.hindsight`). A classification keeps "left" and "right" apart where a regression would predict the mean of
+both.
 
-Ego's frame at the tick: x forward, y left [m]. Where a drive has ended it is thought to go on straight ahead at its
-last speed, so that every future has the same length.
+The frame is ego's at the tick: x forward, y left [m]. After its end a drive is extended straight ahead at its last
+speed, so that every future has the same length.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ class Futures:
     """The futures of n ticks.
 
     Args:
-        path: (n, len(DISTANCES), 2) float32 [m], where ego is after each distance, in its frame at the tick.
-        progress: (n, len(TIMES)) float32 [m], the way covered after each time; less where ego backs up.
-        known: (n,) bool: the demonstrator drove on from there. Elsewhere the rows are zero.
+        path: (n, len(DISTANCES), 2) float32 [m], position of ego after each distance, in its frame at the tick.
+        progress: (n, len(TIMES)) float32 [m], distance covered after each time; it falls where ego reverses.
+        known: (n,) bool: whether the expert's future from there is known. Elsewhere the rows are zero.
     """
 
     path: np.ndarray
@@ -52,7 +53,7 @@ def futures_of_motion(
     x, y, yaw, speed = (np.asarray(a, np.float64) for a in (x, y, yaw, speed))
     way = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
     beyond = DISTANCES[-1] + 1.0
-    # The ends of both tables are one straight piece more than any future asks for.
+    # Both tables end with a straight piece that is longer than any future.
     places = way[:, None] + DISTANCES
     table = np.append(way, way[-1] + beyond)
     dx = np.interp(places, table, np.append(x, x[-1] + beyond * np.cos(yaw[-1]))) - x[:, None]
@@ -73,10 +74,10 @@ def _of_takeover(t: Takeover) -> tuple[np.ndarray, np.ndarray]:
 
 
 def futures_of(d: Demonstration) -> Futures:
-    """The demonstrator's futures from every tick of a demonstration, as far as they are known.
+    """The expert's futures from every tick of a demonstration, where they are known.
 
-    They are known from the tick on after which the expert alone drove, if the drive arrived; and at ticks from which
-    it was let take over in another try of the same episode (`dagger.training.takeover`).
+    They are known from the tick after which the expert alone drove, if the drive arrived; and at ticks from which the
+    expert took over in another rollout of the same episode (`dagger.training.takeover`).
     """
     ticks = len(d)
     path = np.zeros((ticks, len(DISTANCES), 2), np.float32)
@@ -94,14 +95,14 @@ def futures_of(d: Demonstration) -> Futures:
 
 
 def gathered(demonstrations: Sequence[Demonstration]) -> Futures:
-    """The futures of all ticks of all demonstrations, one after the other."""
+    """The futures of all ticks of all demonstrations, concatenated."""
     parts = [futures_of(d) for d in demonstrations]
     return Futures(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("path", "progress", "known")))
 
 
 @dataclass(frozen=True)
 class Anchors:
-    """Typical futures, K of paths and K of progress.
+    """Typical futures: K paths, and K courses of progress.
 
     Args:
         path: (K, len(DISTANCES), 2) float32 [m]; progress: (K, len(TIMES)) float32 [m].
@@ -112,12 +113,12 @@ class Anchors:
 
 
 def clustered(futures: Futures, count: int, seed: int) -> Anchors:
-    """Cluster futures into anchors by k-means; in metres, so that what lies far ahead counts most.
+    """Cluster futures into anchors by k-means; in metres, so that distant points weigh most.
 
     Raises:
-        ValueError: where fewer futures than anchors are known.
+        ValueError: if fewer futures than anchors are known.
     """
-    from scipy.cluster.vq import kmeans2  # one thread, so it repeats to the bit; scikit-learn's sums in any order
+    from scipy.cluster.vq import kmeans2  # one thread, so it repeats to the bit; scikit-learn's sums do not
 
     rows = np.flatnonzero(futures.known)
     if len(rows) < count:
@@ -128,7 +129,7 @@ def clustered(futures: Futures, count: int, seed: int) -> Anchors:
     def centres(values: np.ndarray) -> np.ndarray:
         flat = values[rows].reshape(len(rows), -1).astype(np.float64)
         distinct = np.unique(flat.round(3), axis=0)
-        if len(distinct) < count:  # drives on rails: every future is an anchor of its own, some of them twice
+        if len(distinct) < count:  # few distinct futures: each is an anchor, some of them twice
             found = np.resize(distinct, (count, flat.shape[1]))
         else:
             found, _ = kmeans2(flat, count, iter=PASSES, minit="++", missing="warn", seed=rng)

@@ -1,8 +1,8 @@
-"""The rendering loader: demonstrations hold states, training wants pictures, the camera kernel draws them.
+"""The rendering loader: renders training pictures from the states that demonstrations hold.
 
-A frame is drawn from the very arrays that the rollout's frame was drawn from, so it is the same frame, bit for bit.
-Drawn frames are kept while they fit in `cache_bytes`, and a loader of more demonstrations goes on with those of a
-loader of fewer; the next batch is drawn while the current one trains.
+A frame is rendered from the same arrays as the rollout's frame, so it is the same frame, bit for bit. Rendered frames
+are cached while they fit in `cache_bytes`, and a loader of more demonstrations uses the cache of a loader of fewer; the
+next batch is rendered while the current one trains.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Batch:
 
     Args:
         camera: (S, L, H, W, 3) uint8; speed, steer, acceleration: (S, L) float32; the last as in
-            `sim.dynamics.signed_acceleration` where somebody backs up.
-        valid: (S, L) bool: the tick exists and its label may be learned from.
-        path, progress, known: (S, L, ...) the demonstrator's futures (`dagger.training.futures`).
-        lane: (S,) int, which lane of an epoch each window continues; fresh: (S,) bool, it begins an episode.
+            `sim.dynamics.signed_acceleration` where ego may reverse.
+        valid: (S, L) bool: whether the tick exists and its label may be learned from.
+        path, progress, known: (S, L, ...) the expert's futures (`dagger.training.futures`).
+        lane: (S,) int, lane of the epoch that each window continues; fresh: (S,) bool, whether it begins an episode.
     """
 
     camera: np.ndarray
@@ -66,7 +66,7 @@ class Drives:
 
 @dataclass(frozen=True)
 class Frames:
-    """N single pictures and the futures behind them.
+    """N single pictures and the futures from their ticks.
 
     Args:
         camera: (N, H, W, 3) uint8; speed: (N,) float32 [m/s].
@@ -84,7 +84,7 @@ class Frames:
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows of one step, (S,) int each: lane, episode, first tick and the tick behind the last."""
+    """The windows of one step, (S,) int each: lane, episode, first tick and the tick after the last."""
 
     lane: np.ndarray
     episode: np.ndarray
@@ -96,13 +96,13 @@ PHASES = 10  # parts of a drive that single pictures are drawn from
 
 
 class DrawnFrames:
-    """Pictures of the ticks [0, count), in pieces: a longer store holds the pieces of a shorter one and one more.
+    """A cache of the pictures of ticks [0, count), in pieces; a longer cache shares the pieces of a shorter one.
 
-    Two threads may draw the same picture into a shared piece: both write the same bytes.
+    Two threads may render the same picture into a shared piece: both write the same bytes.
 
     Args:
         count: of ticks; shape: of a picture.
-        before: the shorter store.
+        before: the shorter cache.
     """
 
     def __init__(self, count: int, shape: tuple[int, ...], before: DrawnFrames | None = None) -> None:
@@ -113,26 +113,26 @@ class DrawnFrames:
         self._shape = shape
 
     def _among(self, ticks: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-        """Per piece: pictures, drawn or not, which of `ticks` (n,) are in it, and where."""
+        """Yield per piece: pictures, whether each is rendered, which of `ticks` (n,) are in it, and where."""
         for start, pictures, drawn in self._pieces:
             inside = np.flatnonzero((ticks >= start) & (ticks < start + len(drawn)))
             yield pictures, drawn, inside, ticks[inside] - start
 
     def missing(self, ticks: np.ndarray) -> np.ndarray:
-        """Which of `ticks` (n,) were not drawn yet, as positions in it."""
+        """The positions in `ticks` (n,) of those that are not rendered yet."""
         new = np.zeros(len(ticks), bool)
         for _, drawn, inside, places in self._among(ticks):
             new[inside] = ~drawn[places]
         return np.flatnonzero(new)
 
     def put(self, ticks: np.ndarray, found: np.ndarray) -> None:
-        """Keep the pictures `found` (n, ...) of `ticks` (n,)."""
+        """Store the pictures `found` (n, ...) of `ticks` (n,)."""
         for pictures, drawn, inside, places in self._among(ticks):
             pictures[places] = found[inside]
             drawn[places] = True
 
     def get(self, ticks: np.ndarray) -> np.ndarray:
-        """(n, ...) uint8: the pictures of `ticks` (n,), which were put before."""
+        """(n, ...) uint8: the pictures of `ticks` (n,), which must be in the cache."""
         found = np.empty((len(ticks), *self._shape), np.uint8)
         for pictures, _, inside, places in self._among(ticks):
             found[inside] = pictures[places]
@@ -140,10 +140,10 @@ class DrawnFrames:
 
 
 def _all_stored(demonstrations: Sequence[Demonstration], camera: Camera) -> bool:
-    """Whether the pictures are stored ones; they are what they are.
+    """Whether the demonstrations hold stored pictures, which cannot be rendered by another camera.
 
     Raises:
-        ValueError: when only some have them, or another camera took them.
+        ValueError: if only some have them, or another camera took them.
     """
     having = sum(bool(d.frames) for d in demonstrations)
     if 0 < having < len(demonstrations):
@@ -163,16 +163,16 @@ class RenderingLoader:
     """Serves windows of demonstrations as batches.
 
     Args:
-        demonstrations: what to learn from.
-        camera: need not be the one that was driven with, unless pictures were stored.
-        threads: for drawing.
-        cache_bytes: keep drawn frames in memory up to this; the ticks behind are drawn every time.
+        demonstrations: training data.
+        camera: of the pictures; need not be that of the rollout, unless pictures are stored.
+        threads: of the renderer.
+        cache_bytes: memory for rendered frames; ticks beyond it are rendered at every use.
         search: folders of OpenDRIVE files.
-        before: a loader of the first of these demonstrations, whose drawn frames are used on.
+        before: a loader of the first of these demonstrations, whose rendered frames are used as well.
 
     Raises:
-        ValueError: when `before` had others, a demonstration was recorded on a map that is now compiled differently, or
-            stored pictures are of another camera.
+        ValueError: if `before` has other demonstrations, a demonstration's map now compiles differently, or stored
+            pictures are of another camera.
     """
 
     def __init__(
@@ -222,7 +222,7 @@ class RenderingLoader:
 
     @functools.cached_property
     def futures(self) -> Futures:
-        """The demonstrators' futures at every tick."""
+        """The expert's futures at every tick."""
         return gathered(self.demonstrations)
 
     def _goes_on_from(self, before: RenderingLoader) -> bool:
@@ -235,8 +235,7 @@ class RenderingLoader:
         )
 
     def _along_heading(self) -> np.ndarray:
-        """(ticks,) the expert's pedal where it backs up: as the learner is to say it
-        (`sim.dynamics.signed_acceleration`)."""
+        """(ticks,) the expert's acceleration where ego may reverse, signed as in `sim.dynamics.signed_acceleration`."""
         none = [np.zeros(len(d), bool) for d in self.demonstrations]
         gears = np.concatenate([d.ticks.get("expert_reverse", n) for d, n in zip(self.demonstrations, none)])
         asked = Action(self._ticks["expert_steer"], self._ticks["expert_acceleration"], gears)
@@ -249,11 +248,11 @@ class RenderingLoader:
 
     @property
     def frames(self) -> int:
-        """How many ticks there are in all."""
+        """The number of ticks of all demonstrations."""
         return int(self._starts[-1])
 
     def world(self, episode: np.ndarray, tick: np.ndarray) -> World:
-        """The rows of the true state at tick `tick` of demonstration `episode`, both (n,)."""
+        """The ground-truth state at tick `tick` of demonstration `episode`, both (n,)."""
         flat = self._starts[episode] + tick
         rows = {name: array[episode] for name, array in self._backend.world._asdict().items()}
         rows |= {name: values[flat] for name, values in self._moving.items()}
@@ -280,13 +279,13 @@ class RenderingLoader:
         return self._cache.get(flat)
 
     def _pictures(self, episode: np.ndarray, tick: np.ndarray) -> np.ndarray:
-        """(n, H, W, 3) uint8: redrawn from the state, or as they were stored where that cannot be."""
+        """(n, H, W, 3) uint8: rendered from the state, or the stored pictures if there are any."""
         if not self._stored:
             return render(self._backend.maps.arrays, self.world(episode, tick), self.camera, threads=self.threads)
         return np.stack([unpacked(self.demonstrations[e].frames[t]) for e, t in zip(episode, tick)])
 
     def batch(self, windows: Windows) -> Batch:
-        """Some windows as a batch, padded to the longest and masked."""
+        """A batch of windows, padded to the longest and masked."""
         length = int((windows.stop - windows.start).max())
         ticks = windows.start[:, None] + np.arange(length)
         exists = ticks < windows.stop[:, None]
@@ -307,7 +306,7 @@ class RenderingLoader:
         )
 
     def drives(self, episodes: np.ndarray) -> Drives:
-        """Labels and futures of whole drives, padded to the longest and masked; no picture is drawn."""
+        """Labels and futures of whole drives, padded to the longest and masked, without pictures."""
         length = int(self.lengths[episodes].max())
         ticks = np.arange(length)[None]
         exists = ticks < self.lengths[episodes][:, None]
@@ -328,10 +327,10 @@ class RenderingLoader:
     def plan(
         self, length: int, lanes: int, rng: np.random.Generator, episodes: np.ndarray | None = None
     ) -> list[Windows]:
-        """Steps of one pass: each of `lanes` lanes goes through one episode after the other, a window a step.
+        """The steps of one pass: each of `lanes` lanes goes through one episode after the other, a window per step.
 
-        Every tick is met once. The first window of a long episode is of random length, at least half of `length`, so
-        that the cuts between windows lie elsewhere in every pass.
+        Every tick is used once. The first window of a long episode has a random length of at least half of `length`, so
+        that the cuts between windows differ in every pass.
 
         Args:
             length: of the longest window, in ticks.
@@ -358,7 +357,7 @@ class RenderingLoader:
         return steps
 
     def epoch(self, plan: Sequence[Windows]) -> Iterator[Batch]:
-        """The batches of a plan; the next one is drawn while this one is used."""
+        """Yield the batches of a plan; the next one is rendered while this one is used."""
         with ThreadPoolExecutor(1, thread_name_prefix="loader") as pool:
             pending = pool.submit(self.batch, plan[0])
             for step in plan[1:]:
@@ -370,10 +369,10 @@ class RenderingLoader:
     def sample(
         self, count: int, rng: np.random.Generator, weights: np.ndarray, episodes: np.ndarray | None = None
     ) -> Frames | None:
-        """Single pictures of as many episodes, from ticks whose future is known; None where no future is.
+        """Sample single pictures of as many episodes, at ticks whose future is known; None if no future is known.
 
-        A picture's place is drawn as a share of its drive, and never by what happens in the drive: places chosen
-        relative to a manoeuvre would tell the manoeuvre by the distance to it.
+        The tick is drawn as a share of its drive, and never by what happens in the drive: ticks chosen relative to a
+        manoeuvre would reveal the manoeuvre by the distance to it.
 
         Args:
             count: N.
@@ -404,7 +403,7 @@ class RenderingLoader:
 
     @functools.cached_property
     def _known_starts(self) -> np.ndarray:
-        """Where each episode's begin in `_known_at`, and the end."""
+        """The start of each episode in `_known_at`, and the end."""
         return np.searchsorted(self._known_at, self._starts)
 
     @functools.cached_property

@@ -1,11 +1,11 @@
-"""Perturbed demonstrations: small offsets of steering and pedal while the expert labels (DART; Laskey et al. 2017).
+"""Perturbed demonstrations: steering and pedal offsets while the expert labels (DART; Laskey et al. 2017).
 
-A demonstrator who drives cleanly tells by his own motion: he slows for the bend that he will take, and what drift
-there is points the way. A network that learns from such drives may read its own motion instead of the scene. Offsets
-that the scene does not explain make one's own motion no evidence, and show how the expert comes back.
+The motion of an unperturbed expert reveals its decision: it slows for the bend that it will take, and any drift points
+that way. A network that learns from such drives may read its own motion instead of the scene. Offsets that the scene
+does not explain make ego's motion uninformative, and show how the expert recovers.
 
-An offset is drawn anew for every world every `hold` seconds, from the world's own seed, and held in between. The labels
-stay what the expert would do; what is executed is the label plus the offset.
+An offset is drawn for every world every `hold` seconds, from the world's own seed, and held in between. The label is
+what the expert would do; what is executed is the label plus the offset.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import numpy as np
 from sim.datatypes.action import Action
 
 STANDS = 0.5  # [m/s] below which the pedal is left alone: a stopped car must not creep over its line
-CHANCES = 11  # names the generator of a world's offsets beside its seed
+CHANCES = 11  # with the world's seed, the seed of the generator of its offsets
 
 
 @dataclass(frozen=True)
 class Offsets:
-    """How large the offsets are.
+    """Sizes and frequencies of the offsets.
 
     Args:
         steer: standard deviation of the steering offset [rad].
         acceleration: standard deviation of the pedal offset [m/s^2].
-        hold: for how long an offset stays [s].
-        steered, pushed: share of the holds that have an offset of steering and of the pedal; the rest are clean.
-        far: share of the steering offsets that are `times` as large: a learner's own errors add up over seconds, and
-            it must have seen the way back from there.
+        hold: duration of an offset [s].
+        steered, pushed: share of the holds with a steering offset, and with a pedal offset; the others have none.
+        far: share of the steering offsets that are `times` as large: a learner's own errors add up over seconds, and it
+            must have seen the recovery from them.
     """
 
     steer: float = 0.03
@@ -42,17 +42,17 @@ class Offsets:
     times: float = 4.0
 
     def scaled(self, strength: float) -> Offsets:
-        """Offsets of `strength` times the size."""
+        """The offsets at `strength` times their size."""
         return replace(self, steer=self.steer * strength, acceleration=self.acceleration * strength)
 
 
 class Perturbation:
-    """The offsets of B worlds through their episodes.
+    """The offsets of B worlds during their episodes.
 
     Args:
-        offsets: how large.
+        offsets: their sizes and frequencies.
         seeds: (B,) int, of the worlds' episodes.
-        tick: length of a tick [s].
+        tick: duration of a tick [s].
     """
 
     def __init__(self, offsets: Offsets, seeds: np.ndarray, tick: float) -> None:
@@ -63,7 +63,7 @@ class Perturbation:
         self._push = np.zeros(len(seeds), np.float32)
 
     def apply(self, action: Action, slots: np.ndarray, speed: np.ndarray, tick: int) -> Action:
-        """What is executed in place of `action`.
+        """The perturbed action, which is executed in place of `action`.
 
         Args:
             action: (S,) of the worlds `slots` (S,).

@@ -1,4 +1,4 @@
-"""How far demonstrations of a scenario may be perturbed: tried in a few drives before the first collection."""
+"""The pilot: test drives that find the strongest perturbation with which a scenario's expert succeeds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.perturbation import Offsets
 from policies.expert.expert import Expert
@@ -21,7 +21,7 @@ from sim.datatypes.vocabulary import OUTCOME
 from sim.world.backends import max_at_once, new_worlds
 
 LEAST = 0.98  # share of perturbed drives that must arrive, and decide as the rule does
-WEAKER = (1.0, 0.5, 0.25, 0.0)  # strengths that are tried, as shares of the one asked for
+WEAKER = (1.0, 0.5, 0.25, 0.0)  # strengths that are tried, as shares of the requested one
 
 
 def bounded(
@@ -30,16 +30,16 @@ def bounded(
 ) -> dict[str, Any]:  # fmt: skip
     """The greatest strength at which the expert still arrives and decides as the rule does in LEAST of `episodes`.
 
-    What the expert reads hangs on the camera. A perturbation that pushed a sign out of sight before it was read would
-    show as a wrong decision.
+    The expert's knowledge depends on the camera. A perturbation that pushes a sign out of sight before it is read shows
+    as a wrong decision.
 
     Returns:
-        {"asked", "strength", "tried": [{"strength", "right", "episodes"}]}; the strength is 0 where none will do.
+        {"asked", "strength", "tried": [{"strength", "right", "episodes"}]}; the strength is 0 if none suffices.
     """
     tried: list[dict[str, Any]] = []
     wanted = np.array([decision(scenario, e) for e in episodes])
     for share in WEAKER[:-1]:
-        progress.stage(f"how far demonstrations may be perturbed: strength {strength * share:g}", len(episodes))
+        progress.stage(f"testing the expert at perturbation strength {strength * share:g}", len(episodes))
         with new_worlds(
             max_at_once(min(worlds, len(episodes))), camera, slots_needed(scenario), threads=threads, search=search
         ) as backend:

@@ -1,4 +1,4 @@
-"""Steps of a fit: gradients of each question, and the optimiser that each has to itself."""
+"""Optimisation steps of a fit: the gradients of each loss, and the optimiser of each."""
 
 from __future__ import annotations
 
@@ -18,28 +18,33 @@ from policies.encoders.convnet import jitter
 from policies.hindsight import Target
 from policies.learner import Learner
 
-SLOW = 0.98  # share of the running loss of a part of the drive that a step keeps
+SLOW = 0.98  # decay per step of the running loss of a part of the drive
 Gradients = tuple[Tensor | None, ...]
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How a learner is fitted.
+    """Hyperparameters of a fit.
 
     Args:
-        learning_rate: of the joint stage, at its start; every rate falls along a cosine to `last_rate` of it.
-        again_rate: the same in later rounds, which begin with a learner that drives.
-        encoder_rate: of the encoder's hindsight; memory_rate: of the memory's stage.
-        last_rate: share of the rates that is left at the end of a stage.
-        weight_decay: AdamW's.
-        encoder_steps: of the encoder's stage at most; encoder_batch: single pictures in each.
-        encoder_gain: share by which 400 steps must lower the encoder's hindsight loss, or its stage ends.
-        memory_epochs: passes of the memory's stage; memory_again: the same in later rounds.
-        memory_batch: whole drives in a step of it.
-        most_frames: that a pass of the memory's or the joint stage goes through; of more, a random part of the drives.
-        window: ticks that gradients flow through in the joint stage; the state is carried on to the next window.
-        sequences: windows in a batch of it; frames: single pictures beside them.
-        clip: greatest gradient norm.
+        learning_rate: learning rate of the joint stage of the first fit; every rate starts at its value and falls along
+            a cosine to the share `last_rate` of it.
+        again_rate: learning rate of the joint stage in later rounds, which begin with a trained learner.
+        encoder_rate: learning rate of the encoder stage.
+        memory_rate: learning rate of the memory stage.
+        last_rate: share of a rate that is left at the end of its stage.
+        weight_decay: weight decay of AdamW.
+        encoder_steps: most steps of the encoder stage.
+        encoder_batch: single pictures per step of the encoder stage.
+        encoder_gain: share by which 400 steps must lower the encoder's hindsight loss; otherwise its stage ends.
+        memory_epochs: passes of the memory stage in the first fit.
+        memory_again: passes of the memory stage in later rounds.
+        memory_batch: whole drives per step of the memory stage.
+        most_frames: most frames in a pass of the memory or joint stage; of more, a random part of the drives is used.
+        window: ticks that gradients flow through in the joint stage; the memory's state goes on to the next window.
+        sequences: windows per step of the joint stage.
+        frames: single pictures per step of the joint stage, beside the windows.
+        clip: largest norm of a gradient.
         jitter: strength of the random brightness, contrast and gamma of a window; 0 is off.
     """
 
@@ -64,10 +69,10 @@ class FitSettings:
 
 
 class Optimisers:
-    """Three optimisers: of the controls, of the encoder's hindsight, and of the memory's.
+    """Three optimisers: of the control loss, of the encoder's hindsight loss, and of the memory's.
 
     Attributes:
-        parameters: name -> what each of them changes.
+        parameters: optimiser name -> the parameters that it changes.
     """
 
     def __init__(self, learner: Learner, settings: FitSettings) -> None:
@@ -86,17 +91,17 @@ class Optimisers:
         }
 
     def step(self, name: str, gradients: Gradients, rate: float, done: float) -> None:
-        """Apply one question's gradients, clipped by themselves.
+        """Apply the gradients of one loss, clipped by their own norm.
 
         Args:
-            rate: at the start of the stage; done: share of the stage that is.
+            rate: at the start of the stage; done: share of the stage that is over.
         """
         last = self.settings.last_rate
         parameters, optimiser = self.parameters[name], self._optimisers[name]
         for group in optimiser.param_groups:
             group["lr"] = rate * (last + (1 - last) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
         for parameter, gradient in zip(parameters, gradients):
-            # The fused optimiser goes through both in memory order: a gradient laid out otherwise would be scrambled.
+            # The fused optimiser reads both in memory order: a gradient with another layout would be scrambled.
             if gradient is not None and gradient.stride() != parameter.stride():
                 gradient = torch.empty_like(parameter).copy_(gradient)
             parameter.grad = gradient
@@ -106,37 +111,37 @@ class Optimisers:
             parameter.grad = None
 
     def tensors(self) -> dict[str, Tensor]:
-        """All states as flat tensors."""
+        """All optimiser states as flat tensors."""
         return {f"{name}.{k}": v for name, o in self._optimisers.items() for k, v in optimiser_tensors(o).items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Put back what `tensors` gave."""
+        """Restore the states that `tensors` returned."""
         for name, optimiser in self._optimisers.items():
             head = f"{name}."
             restore_optimiser(optimiser, {k.removeprefix(head): v for k, v in tensors.items() if k.startswith(head)})
 
 
 class Fitter:
-    """Makes steps, in a `with` block.
+    """Takes optimisation steps of a learner, in a `with` block.
 
     Args:
         learner: fitted in place.
-        settings: how.
-        abreast: whether the two parts of a step are computed side by side.
-        first: whether the learner knows nothing yet.
+        settings: hyperparameters.
+        abreast: whether the two parts of a step are computed in parallel.
+        first: whether the learner is untrained.
 
     Attributes:
         hard: (PHASES,) running hindsight loss of single pictures by part of the drive: where it is high, more are
-            drawn. What is wrong is asked more often, and no rule is read for it.
+            drawn. Errors are sampled more often, and no rule is read for it.
     """
 
     def __init__(self, learner: Learner, settings: FitSettings, abreast: bool = False, first: bool = True) -> None:
         self.learner, self.settings = learner, settings
         name = "learning_rate" if first else "again_rate"
-        self._joint_rate = name, float(getattr(settings, name))  # the joint stage's, and what it is called
+        self._joint_rate = name, float(getattr(settings, name))  # name and value of the joint stage's rate
         self.optimisers = Optimisers(learner, settings)
         self.hard = np.ones(PHASES)
-        self._states: dict[int, Tensor] = {}  # lane -> what its memory carries to the next window
+        self._states: dict[int, Tensor] = {}  # lane -> state of the memory for the next window
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="fit") if abreast else None
 
     def __enter__(self) -> Fitter:
@@ -147,7 +152,7 @@ class Fitter:
             self._pool.shutdown(cancel_futures=True)
 
     def each(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-        """`work` of every item, side by side where that is asked for."""
+        """`work` of every item, in parallel if `abreast`."""
         return list(map(work, items) if self._pool is None else self._pool.map(work, items))
 
     def forget(self) -> None:
@@ -156,7 +161,7 @@ class Fitter:
 
     # ---------------------------------------------------------------------------------------------- stages
     def look(self, frames: Frames, generator: torch.Generator, done: float) -> float:
-        """A step of the encoder's stage; returns the hindsight loss of the pictures [nat]."""
+        """A step of the encoder stage; returns the hindsight loss of the pictures [nat]."""
         camera = jittered(frames.camera[:, None], self.settings.jitter, generator)[:, 0]
         parts = _halves(len(camera))
         found = self.each(lambda part: self._by_frames(camera[part], frames, part), parts)
@@ -165,7 +170,7 @@ class Fitter:
         return self._note(losses, frames)
 
     def remember(self, latents: np.ndarray, drives: Drives, done: float) -> float:
-        """A step of the memory's stage; returns the loss of the controls [nat].
+        """A step of the memory stage; returns the control loss [nat].
 
         Args:
             latents: (S, T, D) float32 embeddings of whole drives, padded.
@@ -179,12 +184,12 @@ class Fitter:
         return float(np.mean([loss for _, _, loss in found]))
 
     def _own_step(self, name: str, gradients: Gradients, rate: float, done: float) -> None:
-        """A step in which parameters without a gradient stay as they are: the encoder, in the memory's stage."""
+        """A step that leaves parameters without a gradient as they are: the encoder, in the memory stage."""
         if any(g is not None for g in gradients):
             self.optimisers.step(name, gradients, rate, done)
 
     def step(self, batch: Batch, frames: Frames | None, generator: torch.Generator, done: float) -> tuple[float, float]:
-        """A step of the joint stage; returns the losses of the controls and of single pictures, nan without any."""
+        """A step of the joint stage; returns the control loss and the loss of single pictures, nan without any."""
         camera = jittered(batch.camera, self.settings.jitter, generator)
         if frames is None:
             windows, single = self._by_windows(camera, batch), None
@@ -233,7 +238,7 @@ class Fitter:
         return self._apart(loss, behind, *self._joint_rate)
 
     def _apart(self, loss: Tensor, behind: Tensor, name: str, rate: float) -> tuple[Gradients, Gradients, float]:
-        """Gradients of the controls, and of the memory's hindsight, which ends at the memory and costs little."""
+        """Gradients of the control loss, and of the memory's hindsight loss, which stops at the memory and is cheap."""
         _check(loss + behind, "loss", name, rate)
         controls, memory = (self.optimisers.parameters[n] for n in ("controls", "memory"))
         asked: Gradients = (None,) * len(memory)
@@ -242,14 +247,14 @@ class Fitter:
         return torch.autograd.grad(loss, controls, allow_unused=True), asked, float(loss.detach())
 
     def _note(self, losses: np.ndarray, frames: Frames) -> float:
-        """Take the losses (N,) of single pictures into `hard`; returns their mean."""
+        """Update `hard` with the losses (N,) of single pictures; returns their mean."""
         for phase in np.unique(frames.phase):
             self.hard[phase] = SLOW * self.hard[phase] + (1 - SLOW) * float(losses[frames.phase == phase].mean())
         return float(losses.mean())
 
 
 def _halves(count: int) -> list[slice]:
-    """The rows of a step in two parts; few are one."""
+    """The rows of a step in two parts; a single row is one part."""
     middle = count // 2
     return [slice(0, middle), slice(middle, count)] if middle else [slice(0, count)]
 
@@ -272,6 +277,6 @@ def _tensor(array: np.ndarray) -> Tensor:
 
 
 def jittered(camera: np.ndarray, strength: float, generator: torch.Generator) -> Tensor:
-    """Pictures (B, T, H, W, 3) with random brightness and contrast a sequence; as they are at strength 0."""
+    """Pictures (B, T, H, W, 3) with random brightness and contrast per sequence; unchanged at strength 0."""
     pictures = _tensor(camera)
     return jitter(pictures, strength, generator) if strength > 0 else pictures

@@ -1,8 +1,8 @@
-"""The expert's own future from states that a learner has led to: it is let take over there, in another try.
+"""Takeovers: the expert's own future from states that a learner led to, in another rollout of the episode.
 
 A world's bytes depend on its seed and its actions alone, so an episode can be driven again with the same actions up to
-any tick, and from there by the expert. What ego then does is what the expert intended at that tick, told as it tells
-everything else: by driving.
+any tick, and from there by the expert. What ego then does is what the expert intended at that tick, expressed as
+driving, like all else that it demonstrates.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from sim.datatypes.vocabulary import OUTCOME
 from sim.world.backend import Backend
 from sim.world.rollout import PrivilegedInput, Trajectory, rollout
 
-CHANCES = 13  # names the generator of an episode's takeovers beside its seed
+CHANCES = 13  # with the episode's seed, the seed of the generator of its takeovers
 
 
 class _Resumed:
-    """Repeats the actions of a trajectory up to a tick of every world, and drives as the expert from there.
+    """A policy that repeats a trajectory's actions up to a tick of every world, and is the expert from there.
 
     Args:
         trajectory: of B worlds; ticks: (B,) int, when the expert takes over.
@@ -35,7 +35,7 @@ class _Resumed:
         self._now = 0
 
     def begin(self, worlds: int) -> Any:
-        """The expert's memory: it thinks from the start, whoever drives."""
+        """The expert's memory; the expert is evaluated from the start."""
         return self.expert.begin(worlds)
 
     def act(self, seen: PrivilegedInput, memory: Any) -> tuple[Action, Any]:
@@ -56,15 +56,15 @@ class _Resumed:
 def takeovers(
     backend: Backend, expert: Expert, trajectory: Trajectory, labelled: np.ndarray, each: int
 ) -> list[tuple[Takeover, ...]]:
-    """From `each` ticks of every world the expert's own drive to the end, one list a world, by tick.
+    """The expert's own drives from `each` ticks of every world to the end, a tuple per world, by tick.
 
-    The ticks are drawn from the world's own seed, one from each of `each` equal parts of its drive. Left out are ticks
-    at which the expert's label is void, and tries that do not arrive.
+    The ticks are drawn from the world's own seed, one from each of `each` equal parts of its drive. Ticks at which the
+    expert's label is invalid, and rollouts that do not arrive, are left out.
 
     Args:
         backend: in which the trajectory was driven; its worlds are reset.
         trajectory: B worlds, T ticks.
-        labelled: (B, T) bool, the expert knew what to do.
+        labelled: (B, T) bool, whether the expert's label is valid.
     """
     lengths = trajectory.ticks
     chances = [np.random.default_rng([e.seed, CHANCES]) for e in trajectory.episodes]

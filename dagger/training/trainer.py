@@ -4,12 +4,11 @@
     round i        learner and expert share N1 more  fit on all new, some old   -> checkpoints/dagger-i
     beside it      the expert alone drives N1 more   fit on all new, some old   -> checkpoints/cloning-i
 
-Where the expert drives alone its driving is perturbed (`dagger.training.perturbation`), and besides its controls a
-learner is asked
-for its future (`policies.hindsight`). The second arm is behaviour cloning with the same number of episodes, epochs and
-windows. The arms run side by side, each on its share of the threads: one fit hardly gains from a second core, two fits
-do. Every step leaves its result on disk in one piece and is skipped when the result is there: that is all there is to
-resuming.
+Where the expert drives alone, its driving is perturbed (`dagger.training.perturbation`). The learner predicts controls
+and the expert's future (`policies.hindsight`). The second arm is behaviour cloning with the same number of episodes,
+epochs and windows. The arms run in parallel, each on its share of the threads: one fit hardly gains from a second core,
+two fits do. Every step writes its result to disk atomically and is skipped if the result exists; a run resumes by this
+alone.
 """
 
 from __future__ import annotations
@@ -25,7 +24,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import ALGORITHMS, BetaSchedule
+from dagger.algorithms.registry import ARMS, beta, gate_named
 from dagger.runs.folder import RunFolder, versions
 from dagger.training.collect import collect
 from dagger.training.demonstrations import DemonstrationStore
@@ -44,34 +44,40 @@ from scenarios.scenario import Scenario
 from sim.core.progress import NoProgress, Progress
 from sim.datatypes.camera import Camera
 from sim.world.backends import max_at_once, most_at_once, new_worlds
-from sim.world.decision_detectors import backs_up
+from sim.world.decisions.registry import backs_up
 
-ARMS = ("dagger", "cloning")
-# Seeds of episodes live in ranges that never meet: training, evaluation after a round, and (in probes) the scorecard.
+# First seeds of disjoint ranges: training, evaluation after a round, the pilot, and (in probes) the scorecard.
 TRAIN_SEEDS, EVALUATION_SEEDS, PILOT_SEEDS = 0, 1_000_000, 1_500_000
-PILOT = 128  # episodes in which the size of perturbations is tried
+PILOT = 128  # episodes of the pilot, which tests the strength of perturbations
 
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How much is demonstrated and learned.
+    """How much is demonstrated, and how the learner is trained.
 
     Args:
         episodes: expert episodes before the first fit.
-        rounds: DAgger rounds after it.
-        per_round: episodes of each round.
-        epochs: passes of the joint stage of the first fit; round_epochs: of every later one.
+        rounds: DAgger rounds after the first fit.
+        per_round: episodes collected in each round.
+        epochs: passes of the joint stage in the first fit.
+        round_epochs: passes of the joint stage in every later fit.
         evaluation: episodes driven after each round for the learning curve, per split.
-        worlds: how many worlds run at once.
-        threads: of kernels and of torch; part of what makes a run repeat to the byte.
-        replay: episodes of earlier rounds that a pass of a later fit goes through, for each new one.
-        hindsight: "on" asks the learner for the demonstrator's future as well, "off" for controls alone.
-        futures: typical futures that hindsight is a choice among, of paths and of progress each.
-        takeovers: from how many ticks of every drive of a DAgger round the expert's own future is made known.
-        perturb: strength of the offsets of steering and pedal while the expert demonstrates; 0 is none.
-        perturb_rounds: whether the expert's share of driving in DAgger rounds is perturbed as well.
-        cache_mb: drawn frames are kept in memory up to this [MiB].
-        learner, fit, beta, camera: see there.
+        worlds: number of worlds that are simulated at once.
+        threads: threads of the simulator and of torch; a run repeats byte by byte only with the same number.
+        replay: episodes of earlier rounds in a pass of a later fit, for each new one.
+        hindsight: "on" trains the learner to predict the expert's future as well, "off" to predict controls alone.
+        futures: number of typical futures that hindsight classifies, of paths and of progress each.
+        takeovers: ticks of every drive of a DAgger round from which the expert's own future is made known.
+        perturb: strength of the steering and pedal offsets while the expert demonstrates; 0 is none, and a pilot lowers
+            it if the expert fails.
+        perturb_rounds: also perturb the expert's share of driving in DAgger rounds.
+        cache_mb: memory for rendered frames [MiB]; the others are rendered again at every use.
+        learner: architecture of the learner.
+        fit: hyperparameters of a fit.
+        gate: decides who drives in DAgger rounds: "mixture" (the expert with probability beta), "disagreement" (the
+            expert where the actions differ) or "always_expert".
+        beta: the expert's share of control in DAgger rounds.
+        camera: the learner's camera.
     """
 
     episodes: int = 4000
@@ -91,24 +97,27 @@ class TrainSettings:
     cache_mb: int = 6000
     learner: LearnerSettings = field(default_factory=LearnerSettings)
     fit: FitSettings = field(default_factory=FitSettings)
+    gate: str = "mixture"
     beta: BetaSchedule = field(default_factory=BetaSchedule)
     camera: Camera = field(default_factory=Camera)
 
     def __post_init__(self) -> None:
-        """Refuse a learner's setting that the run sets itself.
+        """Refuse unknown names, and `learner.futures`, which a run sets from `futures`.
 
         Raises:
-            ValueError: naming the setting that is meant.
+            ValueError: naming the known ones, or the setting to use.
         """
+        gate_named(self.gate)
+        beta(self.beta, 1)
         if self.learner.futures:
             raise ValueError(f"learner.futures is {self.learner.futures}; a run sets it, from --train.futures")
 
     @classmethod
     def quick(cls, share: float = 1.0) -> TrainSettings:
-        """Less of everything, for a first look.
+        """The reduced settings of --quick.
 
         Args:
-            share: of the episodes, where these are long (`probes.scorecard.quick_share`).
+            share: of the episodes, where these are long (`probes.results.quick_share`).
         """
         usual = {"episodes": (360, 120), "per_round": (40, 16), "evaluation": (12, 4)}  # and the least of each
         counts: dict[str, Any] = {k: max(least, round(share * n)) for k, (n, least) in usual.items()}
@@ -117,14 +126,14 @@ class TrainSettings:
 
 
 class Trainer:
-    """A run: both arms of one scenario and seed, in one run folder.
+    """Trains both arms of one scenario and seed, in one run folder.
 
     Args:
-        run: where everything goes.
+        run: folder of all results.
         scenario: what is demonstrated.
         seed: of episodes, weights and batches.
-        settings: how much.
-        progress: told about every stage.
+        settings: how much is demonstrated, and how the learner is trained.
+        progress: receives every stage.
         scalars: called with (tag, value, step), for TensorBoard.
         search: folders of OpenDRIVE files.
     """
@@ -143,19 +152,19 @@ class Trainer:
         self.progress = progress or NoProgress()
         self.scalars = scalars or (lambda tag, value, step: None)
         self.search, self.stop = search, threading.Event()
-        self._loaders: dict[str, RenderingLoader] = {}  # by arm, the latest: what it has drawn need not be drawn again
-        self._log = threading.Lock()  # what both arms write to
+        self._loaders: dict[str, RenderingLoader] = {}  # arm -> its latest loader, whose rendered frames are used again
+        self._log = threading.Lock()  # guards the files that both arms write to
         self.store = DemonstrationStore(run.path / "demonstrations")
-        self.threads = settings.threads  # of the kernels, for whoever works at the moment
+        self.threads = settings.threads  # of the kernels, for the current work
         self.expert = Expert.of(scenario)
 
     def train(self) -> Path:
-        """Everything: the common start, then both arms. Returns the folder of the last DAgger checkpoint."""
+        """Run round 0 and then both arms; returns the folder of the last DAgger checkpoint."""
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs 3 % of a step
         torch.set_num_threads(max(1, self.settings.threads // len(ARMS)))
         self._round("round", 0, self.progress)
-        if self.settings.threads < len(ARMS) or most_at_once() is not None:  # servers are for one arm at a time
+        if self.settings.threads < len(ARMS) or most_at_once() is not None:  # servers run one arm at a time
             for arm in ARMS:
                 self._arm(arm, self.progress)
         else:
@@ -168,7 +177,7 @@ class Trainer:
             self._round(arm, i, progress)
 
     def _abreast(self) -> None:
-        """Both arms at once. Torch and the kernels let go of the interpreter while they compute."""
+        """Run both arms in parallel threads; torch and the kernels release the interpreter while they compute."""
         self.threads = self.settings.threads // len(ARMS)
         lanes = ParallelProgress(self.progress, f"rounds 1 to {self.settings.rounds}", len(ARMS) * self.settings.rounds)
         with ThreadPoolExecutor(len(ARMS), thread_name_prefix="arm") as pool:
@@ -197,10 +206,11 @@ class Trainer:
     def _collect(self, arm: str, i: int, learner: Learner | None, progress: Progress) -> None:
         settings, name = self.settings, self._name(arm, i)
         count = settings.episodes if i == 0 else settings.per_round
-        # Both arms meet the same episodes in the same round; only who drives them differs.
+        # Both arms use the same episodes in the same round; only the driver differs.
         first = TRAIN_SEEDS + (0 if i == 0 else settings.episodes + (i - 1) * settings.per_round)
         episodes = balanced_batch(self.scenario, range(self._seed(first), self._seed(first) + count), "train")
-        mixed = i > 0 and arm == "dagger"
+        algorithm = ALGORITHMS[arm] if i > 0 else None  # the expert drives round 0, before there is a learner
+        mixed = algorithm is not None and algorithm.uses_learner
         offsets = self._offsets(progress) if not mixed or settings.perturb_rounds else None
         progress.stage(f"{name}: driving {count} episodes", count)
         with new_worlds(
@@ -213,6 +223,7 @@ class Trainer:
                 "dagger" if mixed else "expert", digest_of(learner) if mixed and learner else "", versions(),
                 on_done=progress.advance, offsets=offsets,
                 takeovers_each=settings.takeovers if settings.hindsight == "on" else 0,
+                gate=(algorithm.gate if algorithm else "") or settings.gate,
             )  # fmt: skip
             said = {
                 "substitutions": backend.substitutions,
@@ -226,7 +237,7 @@ class Trainer:
             self.store.append(found, name)
 
     def _offsets(self, progress: Progress) -> Offsets | None:
-        """The offsets of this scenario's demonstrations: as asked for, or as large as still lets the expert arrive."""
+        """The offsets of this scenario's demonstrations: as requested, or smaller if the expert fails with them."""
         strength = self.settings.perturb
         if not strength:
             return None
@@ -297,7 +308,7 @@ class Trainer:
             self.run.metrics.add(f"fit/{name}", {"arm": arm, "round": i, "labels": labels, "losses": losses})
 
     def _fresh(self, loader: RenderingLoader) -> Learner:
-        """A learner that knows nothing but the typical futures of the first demonstrations."""
+        """An untrained learner, whose anchors are the typical futures of the first demonstrations."""
         asked = self.settings.futures if self.settings.hindsight == "on" else 0
         learner = build(
             replace(self.settings.learner, can_reverse=backs_up(self.scenario.decision_spec), futures=asked), self.seed
@@ -308,7 +319,7 @@ class Trainer:
         return learner
 
     def _chooser(self, i: int, count: int) -> Callable[[np.random.Generator], np.ndarray] | None:
-        """Which of `count` episodes a pass of round i goes through: all that are new, and some of the others."""
+        """Draws the episodes of a pass of round i, of `count`: all new ones and some others. None takes all."""
         if i == 0:
             return None
         new = self.settings.per_round
@@ -346,11 +357,11 @@ class Trainer:
 
 
 class ParallelProgress:
-    """Several tellers of progress on one bar, from several threads.
+    """Combines the progress of several threads in one bar.
 
     Args:
-        progress: the one bar.
-        text: its stage; rounds: how many rounds all lanes have together.
+        progress: the bar.
+        text: its stage; rounds: number of rounds of all lanes together.
     """
 
     STEPS = 3  # of a round: driving, fitting, driving alone
@@ -360,12 +371,12 @@ class ParallelProgress:
         progress.stage(text, float(rounds * self.STEPS))
 
     def lane(self) -> Progress:
-        """One more teller."""
+        """The progress interface of one more thread."""
         self._notes.append("")
         return _Lane(self, len(self._notes) - 1)
 
     def tell(self, lane: int, by: float, note: str) -> None:
-        """`by` stages more are done in a lane, which is at `note`."""
+        """Report that a lane has finished `by` more stages and is at `note`."""
         with self._lock:
             self._notes[lane] = note
             self._progress.advance(by, " | ".join(note for note in self._notes if note))
@@ -377,13 +388,13 @@ class _Lane:
         self._text, self._total, self._done = "", 1.0, 0.0
 
     def stage(self, text: str, total: float) -> None:
-        """The stage before counts as done, whatever it had told."""
+        """Begin a stage; the stage before counts as done, whatever it reported."""
         rest = 1.0 - self._done / self._total if self._text else 0.0
         self._text, self._total, self._done = text, max(total, 1e-9), 0.0
         self._lanes.tell(self._number, rest, text)
 
     def advance(self, by: float, note: str = "") -> None:
-        """A share of this stage."""
+        """Report a share of this stage."""
         self._done += by
         self._lanes.tell(self._number, by / self._total, f"{self._text.split(':')[0]} {note}".strip())
 

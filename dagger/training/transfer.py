@@ -1,4 +1,4 @@
-"""The same policy, without further training, at the T-junctions of a real town that it has never seen."""
+"""Transfer: the same policy, without further training, at the T-junctions of an unseen town of CARLA."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sim.datatypes.vocabulary import DECISIONS
 from sim.road.map.loading import find_file
 
 TOWN = "Town02.xodr"
-SEEDS = 5_000_000  # apart from the seeds of training, evaluation and probes
+SEEDS = 5_000_000  # first seed; disjoint from the seeds of training, evaluation and probes
 
 
 def transfer(
@@ -40,7 +40,7 @@ def transfer(
         search: folders of OpenDRIVE files; $HOMUNCULUS_MAPS is one more.
 
     Returns:
-        {"transfer": [row], "transfer_note": what is to be said about it}; no rows where the town's file is missing.
+        {"transfer": [row], "transfer_note": a remark}; no rows if the town's file is missing.
     """
     try:
         find_file(town, search)
@@ -50,11 +50,11 @@ def transfer(
     if scenario.map.file == town:
         return {"transfer": [], "transfer_note": f"The scenario itself is in {town}; there is nowhere to transfer to."}
     said = {DECISIONS[d] for d in plan(scenario).decision.values()}
-    if scenario.map.kind != "t" or not said <= {"left", "right"}:
+    if scenario.map.kind != "t_junction" or not said <= {"left", "right"}:
         note = f"Not asked: {town} has T-junctions only, and this rule decides at another kind of place."
         return {"transfer": [], "transfer_note": note}
     progress.stage(f"{town}: driving {episodes} episodes elsewhere", episodes)
-    elsewhere = scenario.with_map({"file": town, "junction": "t"})
+    elsewhere = scenario.with_map({"file": town, "junction": "t_junction"})
     first = seed * 10_000_000 + SEEDS
     drawn = balanced_batch(elsewhere, range(first, first + episodes), "every")
     tally = evaluate(policy, elsewhere, drawn, camera, worlds, threads, search, on_done=progress.advance)

@@ -1,4 +1,4 @@
-"""Path-following controller of the expert and the baselines: pure pursuit steering, IDM gaps, lights and stop signs.
+"""Path-following controller of the expert and the baselines: pure pursuit, IDM gaps, lights and stop signs.
 
 Lateral: pure pursuit. Longitudinal: the highest speed at which ego can still take every curve ahead with comfortable
 lateral acceleration and braking, hits no vehicle on the path, and obeys lights and stop signs.  Right of way is mostly
@@ -174,10 +174,10 @@ def _crossed(w, s, speed, world, points, first, last):  # type: ignore[no-untype
 
 
 @kernel
-def _control(bank, world, target, manner, steer, acceleration):  # type: ignore[no-untyped-def]
+def _control(bank, world, target, style, steer, acceleration):  # type: ignore[no-untyped-def]
     points = bank.points
-    cruise, lateral, braking, eagerness = manner[0], manner[1], manner[2], manner[3]
-    pull, hardest, sight, clearance, heed = manner[4], manner[5], manner[6], manner[7], manner[8]
+    cruise, lateral, braking, eagerness = style[0], style[1], style[2], style[3]
+    pull, hardest, sight, clearance, heed = style[4], style[5], style[6], style[7], style[8]
     steps = int(sight / ROUTE_SPACING)
     for w in range(target.shape[0]):
         q = world.route[w, target[w]]
@@ -209,9 +209,9 @@ def _control(bank, world, target, manner, steer, acceleration):  # type: ignore[
         acceleration[w] = a
 
 
-def control(bank: MapArrays, world: World, target: np.ndarray, manner: DrivingStyle) -> Action:
+def control(bank: MapArrays, world: World, target: np.ndarray, style: DrivingStyle) -> Action:
     """Compute the action (S,) that drives ego of each row of `world` along its route number `target` (S,) int."""
     steer, acceleration = np.zeros(len(target), np.float32), np.zeros(len(target), np.float32)
     if len(target):
-        _control(bank, world, np.asarray(target, np.int64), manner.array(), steer, acceleration)
+        _control(bank, world, np.asarray(target, np.int64), style.array(), steer, acceleration)
     return Action(steer, acceleration)

@@ -1,1 +1,1 @@
-"""Encoders: from pictures to features."""
+"""Image encoders: pictures to features."""

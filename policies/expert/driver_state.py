@@ -38,14 +38,14 @@ def driving_style_of(
     late, cross = drowsy > LATE, anger > ANGRY
     found = []
     for code in np.unique(late + 2 * cross + 4 * hurry):
-        manner = calm
+        style = calm
         if code & 1:
-            manner = replace(manner, stop_line_lookahead=HEED)
+            style = replace(style, stop_line_lookahead=HEED)
         if code & 2:
-            manner = replace(manner, max_acceleration=1.6 * manner.max_acceleration, braking=1.6 * manner.braking)
+            style = replace(style, max_acceleration=1.6 * style.max_acceleration, braking=1.6 * style.braking)
         if code & 4:
-            manner = replace(manner, cruise=HURRY_FACTOR * manner.cruise)
-        found.append((late + 2 * cross + 4 * hurry == code, manner))
+            style = replace(style, cruise=HURRY_FACTOR * style.cruise)
+        found.append((late + 2 * cross + 4 * hurry == code, style))
     return found
 
 
@@ -54,6 +54,6 @@ def control_by(
 ) -> Action:
     """`policies.controllers.path_follower.control` with each row in its own driving style."""
     action = control(bank, world, target, ways[0][1])
-    for rows, manner in ways[1:]:
-        action = control(bank, world, target, manner).where(rows, action)
+    for rows, style in ways[1:]:
+        action = control(bank, world, target, style).where(rows, action)
     return action

@@ -14,7 +14,7 @@ import numpy as np
 
 from policies.controllers.path_follower import DrivingStyle
 from policies.expert.driver_state import control_by, driving_style_of, updated_anger
-from policies.expert.maneuvers import DrivingStyles, Maneuver, maneuver_for
+from policies.expert.maneuvers.registry import DrivingStyles, Maneuver, maneuver_for
 from policies.expert.reasoner import Belief, Reasoner, RuleReasoner
 from scenarios.rules.ast import Formula
 from scenarios.rules.compile import evaluate_formula
@@ -73,10 +73,10 @@ class Expert:
 
     Args:
         decide: (world rows) -> (S,) decisions, or a reasoner, which may have a memory.
-        manner: its driving style.
+        style: its driving style.
         decision_spec: how the decision shows; None for exits of a junction.
         anger_trigger: formula over propositions that provokes anger while it holds; None for no anger.
-        moody: whether episodes may give it a driver state.
+        has_driver_state: whether episodes may give it a driver state.
     """
 
     needs = "state"
@@ -84,36 +84,36 @@ class Expert:
     def __init__(
         self,
         decide: Callable[[World], np.ndarray] | Reasoner,
-        manner: DrivingStyle | None = None,
+        style: DrivingStyle | None = None,
         decision_spec: DecisionSpec | None = None,
         anger_trigger: Formula | None = None,
-        moody: bool = False,
+        has_driver_state: bool = False,
     ) -> None:
-        self.anger_trigger, self.moody = anger_trigger, moody
-        self.mind: Reasoner = decide if hasattr(decide, "think") else ReflexReasoner(decide)  # type: ignore[assignment, arg-type]
-        self.manner = manner or DrivingStyle()
-        self.hands: Maneuver | None = None if decision_spec is None else maneuver_for(decision_spec)
+        self.anger_trigger, self.has_driver_state = anger_trigger, has_driver_state
+        self.reasoner: Reasoner = decide if hasattr(decide, "think") else ReflexReasoner(decide)  # type: ignore[assignment, arg-type]
+        self.style = style or DrivingStyle()
+        self.maneuver: Maneuver | None = None if decision_spec is None else maneuver_for(decision_spec)
 
     @classmethod
-    def of(cls, scenario: Scenario, manner: DrivingStyle | None = None) -> Expert:
+    def of(cls, scenario: Scenario, style: DrivingStyle | None = None) -> Expert:
         """Create the expert that follows the scenario's rule."""
         return cls(
             RuleReasoner(scenario),
-            manner,
+            style,
             scenario.decision_spec,
             scenario.anger_trigger,
             scenario.driver_state is not None,
         )
 
     @classmethod
-    def of_route(cls, manner: DrivingStyle | None = None) -> Expert:
+    def of_route(cls, style: DrivingStyle | None = None) -> Expert:
         """Create an expert for episodes with keypoint routes: it follows the route and has no rule."""
-        return cls(lambda world: np.full(len(world.tick), DECISION["straight"]), manner)
+        return cls(lambda world: np.full(len(world.tick), DECISION["straight"]), style)
 
     def begin(self, worlds: int) -> np.ndarray:
         """Initial memory of `worlds` episodes: of the reasoner, the driver state and the maneuver."""
-        own = np.zeros((worlds, self.moody + (self.hands.width if self.hands else 0)), np.float32)
-        return np.concatenate([self.mind.begin(worlds), own], 1)
+        own = np.zeros((worlds, self.has_driver_state + (self.maneuver.width if self.maneuver else 0)), np.float32)
+        return np.concatenate([self.reasoner.begin(worlds), own], 1)
 
     def act(self, seen: PrivilegedInput, memory: np.ndarray) -> tuple[Action, np.ndarray]:
         """Drive by the rule."""
@@ -130,14 +130,14 @@ class Expert:
             ValueError: if the rule decides for an exit that the junction does not have.
         """
         memory = self.begin(len(seen.slots)) if memory is None else memory
-        width = self.mind.width
-        thought = self.mind.think(seen, memory[:, :width])
-        mood, anger, manners = self._mood(seen, thought, memory[:, width : width + self.moody])
-        after = memory[:, width + self.moody :]
-        if self.hands is None:
-            action, valid = self._way_out(seen, thought, manners)
+        width = self.reasoner.width
+        thought = self.reasoner.think(seen, memory[:, :width])
+        mood, anger, styles = self._mood(seen, thought, memory[:, width : width + self.has_driver_state])
+        after = memory[:, width + self.has_driver_state :]
+        if self.maneuver is None:
+            action, valid = self._way_out(seen, thought, styles)
         else:
-            action, after = self.hands.act(seen, thought, manners, after)
+            action, after = self.maneuver.act(seen, thought, styles, after)
             valid = np.abs(seen.world.route_offset[:, 0]) < COMMITTED
         after = np.concatenate([thought.memory, anger, after], 1)
         return Label(action, thought.decision, valid, thought.facts, mood, after)
@@ -147,15 +147,15 @@ class Expert:
     ) -> tuple[np.ndarray, np.ndarray, DrivingStyles]:
         """The current driver state (S,), the next anger (S, 1), and the resulting driving styles."""
         n = len(seen.slots)
-        if not self.moody:
-            return np.zeros(n, np.float32), anger, [(np.ones(n, bool), self.manner)]
+        if not self.has_driver_state:
+            return np.zeros(n, np.float32), anger, [(np.ones(n, bool), self.style)]
         if self.anger_trigger is not None:
             anger = updated_anger(anger[:, 0], evaluate_formula(self.anger_trigger, thought.facts))[:, None]
         drowsy = drowsiness(seen.episodes, seen.world.tick)
         hurry = np.array([e.driver_state is not None and e.driver_state.hurry for e in seen.episodes], bool)
-        return np.maximum(drowsy, anger[:, 0]), anger, driving_style_of(self.manner, drowsy, anger[:, 0], hurry)
+        return np.maximum(drowsy, anger[:, 0]), anger, driving_style_of(self.style, drowsy, anger[:, 0], hurry)
 
-    def _way_out(self, seen: PrivilegedInput, thought: Belief, manners: DrivingStyles) -> tuple[Action, np.ndarray]:
+    def _way_out(self, seen: PrivilegedInput, thought: Belief, styles: DrivingStyles) -> tuple[Action, np.ndarray]:
         """Drive towards the exit of the decision: the action, and whether that exit can still be reached."""
         world, bank, decision = thought.world, seen.maps.arrays, thought.decision
         ways = np.where(world.route >= 0, bank.decision[world.route], UNDECIDED)
@@ -172,19 +172,19 @@ class Expert:
         lost = elsewhere | (strayed & (offset.min(1) < offset[rows, wanted] - 1.0))
         nearest = np.where(elsewhere, (ways == world.shown_decision[:, None]).argmax(1), offset.argmin(1))
         target = np.where(lost, nearest, wanted)
-        return control_by(bank, world, target, manners), ~(lost | strayed)
+        return control_by(bank, world, target, styles), ~(lost | strayed)
 
 
 class Fixed(Expert):
     """An expert with a constant decision: a baseline, and a driver for films."""
 
     def __init__(
-        self, decision: str, manner: DrivingStyle | None = None, decision_spec: DecisionSpec | None = None
+        self, decision: str, style: DrivingStyle | None = None, decision_spec: DecisionSpec | None = None
     ) -> None:
         if decision not in DECISIONS:
             raise ValueError(f"decision {decision!r}; known are {DECISIONS}")
         index = DECISIONS.index(decision)
-        super().__init__(lambda world: np.full(len(world.tick), index), manner, decision_spec)
+        super().__init__(lambda world: np.full(len(world.tick), index), style, decision_spec)
 
 
 class Idle:

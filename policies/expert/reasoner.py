@@ -19,14 +19,15 @@ from policies.expert.approach import Place, place_of
 from scenarios.rules.ast import names
 from scenarios.rules.compile import evaluate
 from scenarios.rules.monitor import Monitor
-from scenarios.rules.variables import call_of, drawn_in, value_on
+from scenarios.rules.variables import declared, drawn_in, family_named, value_on
+from scenarios.rules.variables.base import ARRIVALS, DROWSINESS, GIVEN, READ, READABLE_NOW, TURNING, find
 from scenarios.scenario import Scenario
 from sim.datatypes.simulation import Simulation
 from sim.datatypes.vocabulary import DECISIONS
 from sim.datatypes.world_state import World
 from sim.dynamics.impairment import LATE, drowsiness
 from sim.traffic.route_follower import EASE, LINE
-from sim.world.decision_detectors import ORDERS
+from sim.world.decisions.registry import KINDS
 from sim.world.rollout import PrivilegedInput
 
 AT_LINE = 3.0  # [m] from the edge within which a standing actor has arrived; past the edge every actor has
@@ -97,13 +98,13 @@ class _View(NamedTuple):
 
     Args:
         now: with visible actors; there: with all actors seen so far, those not visible now with speed 0.
-        said: with the signs that were read; turned: (S, N), see `_Columns`; leads: (S, N) [s] by which the actor of a
-            slot reaches the decision point before ego, see NEVER.
+        as_read: with the signs that were read; turned: (S, N), see `_Columns`; leads: (S, N) [s] by which the actor of
+            a slot reaches the decision point before ego, see NEVER.
     """
 
     now: World
     there: World
-    said: World
+    as_read: World
     turned: np.ndarray
     leads: np.ndarray | None
 
@@ -146,10 +147,11 @@ class RuleReasoner:
         ]
         # Actors that stop at their lines, which counts as known to the expert.
         self.halting = np.array([True, *halts, *(False for _ in self.signs)])
-        self.by_turns = scenario.decision_spec is not None and scenario.decision_spec.kind in ORDERS
+        self.by_turns = scenario.decision_spec is not None and KINDS[scenario.decision_spec.kind].at_line
         # Weather is always visible; a rule on weather alone needs no visibility test, which costs 25 us per world.
-        self.looks = scenario.decision_spec is not None or any(v.startswith(("actors.", "signs.")) for v in read)
-        self.watches = self.looks and any(v.endswith(".turn") for p in scenario.propositions for v in p.variables)
+        self.looks = scenario.decision_spec is not None or any(family_named(v).visible for v in read)
+        turning = (of.known_by == TURNING for p in scenario.propositions for v in p.variables if (of := declared(v)))
+        self.watches = self.looks and any(turning)
         self.own = _PARTS * self.slots + 1 + len(scenario.propositions) if self.looks else 0
         self.timed = tuple(p for p in scenario.propositions if p.timed)
         self.monitor = Monitor([p.tree for p in self.timed])
@@ -249,19 +251,17 @@ class RuleReasoner:
 
     def _value(self, seen: PrivilegedInput, view: _View, variable: str) -> np.ndarray:
         """The known value of a variable: (S,)."""
-        if variable.endswith(".arrival_offset") and view.leads is not None:
-            return view.leads[:, 1 + self.actors.index(variable.split(".")[1])]
-        if variable.endswith(".turn") and self.looks:
-            turned = view.turned[:, 1 + self.actors.index(variable.split(".")[1])].astype(int)
+        of, name, _ = find(variable)
+        known_by = of.known_by if of else ""
+        if known_by == ARRIVALS and view.leads is not None:
+            return view.leads[:, 1 + self.actors.index(name)]
+        if known_by == TURNING and self.looks:
+            turned = view.turned[:, 1 + self.actors.index(name)].astype(int)
             return np.array(["", *DECISIONS])[turned]
-        if variable == "driver_state.drowsy":  # the expert's own state, known once it is in effect
+        if known_by == DROWSINESS:
             return drowsiness(seen.episodes, seen.world.tick) > LATE
-        if variable.startswith(
-            ("map.", "driver_state.")
-        ):  # the map is always visible, and the expert knows its own hurry
+        if known_by == GIVEN:
             return np.array([drawn_in(e, variable) for e in seen.episodes])
-        function = call_of(variable)[0]
-        said = function == "number" or (variable.startswith("signs.") and not variable.endswith(".present"))
-        world = view.said if said else view.now if function else view.there
-        sight = seen.state.signs.readable if function in ("sign", "reading") else None
+        world = {READ: view.as_read, READABLE_NOW: view.now}.get(known_by, view.there)
+        sight = seen.state.signs.readable if known_by == READABLE_NOW else None
         return value_on(world, variable, self.actors, self.signs, seen.maps.arrays, sight)

@@ -1,1 +1,1 @@
-"""Heads: from the memory to controls."""
+"""Heads: the memory's output to controls."""

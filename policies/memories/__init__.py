@@ -1,1 +1,1 @@
-"""Memories: what a policy carries from tick to tick."""
+"""Memories: the recurrent state of a policy between ticks."""

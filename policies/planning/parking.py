@@ -6,8 +6,8 @@ so that it fits into the memory of the slot, which holds no other data.
 
 Along a piece the wheel has the piece's angle plus a correction: with e the offset to the left of the piece, p the
 angle to it, g the gear and s the distance driven, de/ds = g p and dp/ds = g dk for a small difference dk of curvature,
-so that dk = -a^2 e - 2 a g p makes both decay with length 1/a, in either gear (De Luca, Oriolo, Samson, Feedback control of a
-nonholonomic car-like robot, 1998, has the exact form).
+so that dk = -a^2 e - 2 a g p makes both decay with length 1/a, in either gear (De Luca, Oriolo, Samson, Feedback
+control of a nonholonomic car-like robot, 1998, has the exact form).
 """
 
 from __future__ import annotations
@@ -248,14 +248,14 @@ class Parker:
     """Controller that parks ego in a bay, for S worlds at once.
 
     Args:
-        manner: driving style until ego stands beside the bay.
+        style: driving style until ego stands beside the bay.
         needed: least length of a usable bay [m].
     """
 
     width = WIDTH
 
-    def __init__(self, manner: DrivingStyle | None = None, needed: float = NEEDED) -> None:
-        self.manner = manner or DrivingStyle(cruise=5.0)
+    def __init__(self, style: DrivingStyle | None = None, needed: float = NEEDED) -> None:
+        self.style = style or DrivingStyle(cruise=5.0)
         self.needed = needed
 
     def begin(self, worlds: int) -> np.ndarray:
@@ -283,7 +283,7 @@ class Parker:
         n = len(memory)
         if bay.shape != (n, 5) or len(world.tick) != n:
             raise ValueError(f"{len(world.tick)} worlds, bays {bay.shape} and {n} memories; wanted one bay of 5 each")
-        lane = control(bank, world, np.zeros(n, np.int64) if target is None else target, self.manner)
+        lane = control(bank, world, np.zeros(n, np.int64) if target is None else target, self.style)
         ahead, reverse, done = np.zeros(n, np.float32), np.zeros(n, bool), np.zeros(n, bool)
         _to_station(world, bay, ahead)
         other = (memory[:, BAY : BAY + 2] != bay[:, :2]).any(1)

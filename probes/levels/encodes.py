@@ -1,45 +1,50 @@
-"""`encodes`: which formula a latent explains best, and whether training has anything to do with it."""
+"""Level `encodes`: ranks formulas by how well a latent predicts them (MDL probes), against an untrained network."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from policies.sites import IntervenablePolicy
-from probes.applicability import NotApplicable, formula, place
+from probes.applicability import NotApplicable, formula, place, question, read_at_junction
 from probes.controls import gain, pixel_features, random_labels
+from probes.levels.base import Level, register
+from probes.localization import held_map
 from probes.mdl import FormulaScore, common_size, online_codelength, rank_formulas
 from probes.ranking import Contest, contest, short_codes
 from probes.results import LevelResult
-from probes.trace import STATIONS, Trace
-from scenarios.rules.ast import Formula, Not
+from probes.study import Study
+from probes.trace import DECISION_STATION, STATIONS, Trace, trace
+from scenarios.rules.ast import Formula
 from scenarios.rules.compile import evaluate_formula
 from scenarios.rules.logic import equivalent, formulas_of_two
+from scenarios.rules.operators.negation import Not
 from scenarios.sampling.sample import valuation
 from scenarios.scenario import Scenario
 from sim.datatypes.episode import Episode
 
-FEWEST = 5  # episodes of its rarer class without which the true formula is not coded
-RARE = 0.125  # share of its rarer class below which another formula is left out of the league: all are cut to one size
+FEWEST = 5  # fewest episodes in the rarer class of the true formula
+RARE = 0.125  # share of its rarer class below which another formula is left out: all codes get one common size
 RANDOM_LABELLINGS = 20
-LEVEL = 0.05  # chance of a wrong claim over all sites together, half of it on either side
-MOST_NAMED = 10_000  # episodes beyond which "more than" is all that is said
+LEVEL = 0.05  # error probability over all sites together, half of it per tail
+EARLY = tuple(s for s in STATIONS if s <= DECISION_STATION)  # stations at which decisions other than an exit are probed
+MOST_NAMED = 10_000  # larger numbers of episodes are reported as "more than"
 
 
-def site_asked(policy: IntervenablePolicy) -> str:
-    """The site that `encodes` is asked of first: the last recurrent one, or the encoder of a net without memory."""
+def probed_site(policy: IntervenablePolicy) -> str:
+    """The first site that `encodes` probes: the last recurrent one, or the encoder of a network without memory."""
     return policy.recurrent_sites[-1] if policy.recurrent_sites else next(iter(policy.sites))
 
 
 def tables(scenario: Scenario, episodes: list[Episode]) -> dict[str, np.ndarray]:
-    """Every formula of at most two propositions, and the true one, with its truth in every episode (n,).
+    """Truth tables (n,) over the episodes of every formula of at most two propositions, and of the true one.
 
-    Left out is what is hardly ever true, or hardly ever false, in these episodes.
+    Formulas that are rarely true, or rarely false, in these episodes are left out.
 
     Raises:
-        NotApplicable: where that holds of the true formula, or there is none.
+        NotApplicable: if the true formula is one of them, or there is none.
     """
     values = [valuation(scenario, e) for e in episodes]
     columns = {n: np.array([v[n] for v in values], bool) for n in scenario.proposition_names}
@@ -63,7 +68,7 @@ def _same(a: Formula, b: Formula) -> bool:
 
 
 def name_of_truth(scenario: Scenario) -> str:
-    """How the league spells the true formula (or its negation, whose code is the same)."""
+    """The text of the true formula among the ranked ones (or of its negation, whose code is the same)."""
     truth = formula(scenario)
     for f in formulas_of_two(scenario.proposition_names):
         if _same(f, truth):
@@ -73,13 +78,13 @@ def name_of_truth(scenario: Scenario) -> str:
 
 @dataclass(frozen=True)
 class AtSite:
-    """What `encodes` finds at one site.
+    """The result of `encodes` at one site.
 
     Args:
         site: of the policy.
-        contest: how the true formula stands among the others.
-        saved, interval: bits an episode that it saves over the best baseline.
-        size: episodes of the short codes that the contest is about.
+        contest: the rank of the true formula among the others.
+        saved, interval: bits per episode that it saves over the best baseline.
+        size: episodes of the short codes in the contest.
     """
 
     site: str
@@ -90,20 +95,20 @@ class AtSite:
 
     @property
     def passed(self) -> bool | None:
-        """Whether the true formula is first and training made it so; None where its place is undecided."""
+        """Whether the true formula ranks first and beats the baselines; None if its rank is undecided."""
         if self.interval[0] <= 0 or self.contest.verdict == "beaten":
             return False
         return True if self.contest.verdict == "first" else None
 
-    def said(self) -> str:
-        """In words, for a table."""
+    def summary(self) -> str:
+        """The result as text for a table."""
         place = {"first": "first", "beaten": "not first", "undecided": "first or not: undecided"}[self.contest.verdict]
         return f"{place}; {self.saved:+.2f} bits over the best baseline, from {self.interval[0]:+.2f}"
 
 
-def sites_asked(policy: IntervenablePolicy) -> tuple[str, ...]:
-    """All sites, in the order in which `encodes` reports them: `site_asked` first, then the others from the last on."""
-    first = site_asked(policy)
+def probed_sites(policy: IntervenablePolicy) -> tuple[str, ...]:
+    """All sites in the order of the report: `probed_site` first, then the others from the last to the first."""
+    first = probed_site(policy)
     return (first, *(s for s in reversed(list(policy.sites)) if s != first))
 
 
@@ -115,17 +120,17 @@ def encodes(
     seed: int,
     passenger: str = "untrained",
 ) -> tuple[LevelResult, list[dict[str, Any]], dict[str, float]]:
-    """Whether the true formula ranks first at some site, and the bits it saves over the untrained net and bare pixels.
+    """Test whether the true formula ranks first at some site, and the bits saved over untrained network and pixels.
 
-    All sites are asked, each at an equal share of the error (Bonferroni). First place is a claim that is tested
-    (`probes.ranking`); where it can be neither made nor refuted the level is undecided.
+    All sites are tested, each at an equal share of the error (Bonferroni). First rank is tested statistically
+    (`probes.ranking`); if it can be neither claimed nor rejected, the level is undecided.
 
     Returns:
-        The level, the league at the site that it is read from (rows of plain data, best first), and the compression
-        of random labels there.
+        The level, the ranking at its site (rows of plain data, best first), and the compression of random labels
+        there.
 
     Raises:
-        NotApplicable: where there is no formula to be found, too few episodes tell it, or no place to ask for it.
+        NotApplicable: if there is no formula to find, too few episodes, or no station before the decision shows.
     """
     station = trace.undecided_at
     if station is None:
@@ -135,7 +140,7 @@ def encodes(
         )
     formulas = tables(scenario, episodes)
     truth = name_of_truth(scenario)
-    sites = sites_asked(policy)
+    sites = probed_sites(policy)
     asked = _at_sites(sites, trace, station, formulas, truth, seed, passenger)
     best = next((a for wanted in (True, None) for a in asked if a.passed is wanted), asked[0])
     features = _features(trace, best.site, station, passenger)
@@ -143,7 +148,7 @@ def encodes(
     n = common_size(formulas)
     random = _random(features["trained"][:n], seed)
     own = next(row for row in league if row["true"])
-    count = f" among {len(sites)} sites that are asked" if len(sites) > 1 else ""
+    count = f" among {len(sites)} tested sites" if len(sites) > 1 else ""
     level = LevelResult(
         value=best.saved,
         interval=best.interval,
@@ -161,7 +166,7 @@ def encodes(
             "pixels save": own["pixels"],
             "random labels save": random["mean"],
             "episodes coded": n,
-            "at each site": {a.site: a.said() for a in asked},
+            "at each site": {a.site: a.summary() for a in asked},
         },
         undecided="" if best.passed is not None else _undecided(best.contest, truth, len(episodes)),
     )
@@ -172,23 +177,23 @@ def _at_sites(
     sites: tuple[str, ...], trace: Trace, station: float, formulas: dict[str, np.ndarray], truth: str, seed: int,
     passenger: str,
 ) -> list[AtSite]:  # fmt: skip
-    """What is found at each site in turn, up to the first one that passes."""
+    """Test the sites in order, up to the first one that passes."""
     asked: list[AtSite] = []
     for site in sites:
         features = _features(trace, site, station, passenger)
-        # The gain is cheap, and a site without one cannot pass: only the first one is ranked for the report's sake.
+        # The gain is cheap, and a site without one cannot pass: only the first site is ranked anyway, for the report.
         saved, interval = _gain(features, formulas[truth], len(sites), seed)
         if interval[0] > 0 or not asked:
             codes, size = short_codes(features["trained"], formulas, truth, np.random.default_rng([seed, 1]))
             found = contest(codes, formulas, truth, np.random.default_rng([seed, 4]), LEVEL / 2 / len(sites))
             asked.append(AtSite(site, found, saved, interval, size))
-        if asked[-1].passed:  # one is enough; the map says what the others hold
+        if asked[-1].passed:  # one is enough; the localization map covers the others
             break
     return asked
 
 
 def _features(trace: Trace, site: str, station: float, passenger: str) -> dict[str, np.ndarray]:
-    """What formulas are read from: the latents, those of the untrained network's same site (or first), the pixels."""
+    """Probe inputs: the latents, the untrained network's latents at the same site (or its first), and the pixels."""
     other = next((s for s in trace.latents if s == f"{passenger}:{site}"), None)
     other = other or next(s for s in trace.latents if s.startswith(f"{passenger}:"))
     latents = trace.at(site, station)
@@ -202,7 +207,7 @@ def _features(trace: Trace, site: str, station: float, passenger: str) -> dict[s
 def _gain(
     features: dict[str, np.ndarray], labels: np.ndarray, sites: int, seed: int
 ) -> tuple[float, tuple[float, float]]:
-    """Bits an episode that the true formula saves over the best baseline, with an interval for so many sites."""
+    """Bits per episode that the true formula saves over the best baseline, with an interval corrected for `sites`."""
     own = {"own": labels}
     rows = {w: rank_formulas(x, own, np.random.default_rng([seed, 1]))[0].per_episode for w, x in features.items()}
     baselines = [rows[w] for w in ("untrained", "pixels")]
@@ -212,7 +217,7 @@ def _gain(
 def _league(
     features: dict[str, np.ndarray], formulas: dict[str, np.ndarray], found: Contest, truth: str, seed: int
 ) -> list[dict[str, Any]]:
-    """A row for each formula, best first: one long code of all episodes that can be had in equal numbers."""
+    """A row for each formula, best first: one long code of as many class-balanced episodes as possible."""
     scores: dict[str, dict[str, FormulaScore]] = {
         who: {s.name: s for s in rank_formulas(x, formulas, np.random.default_rng([seed, 1]))}
         for who, x in features.items()
@@ -229,7 +234,7 @@ def _league(
 
 
 def _random(latents: np.ndarray, seed: int) -> dict[str, float]:
-    """What labels that mean nothing save from latents (n, D)."""
+    """The compression of random labels from latents (n, D)."""
     rng, n = np.random.default_rng([seed, 5]), len(latents)
     chance = online_codelength(latents, random_labels(n, RANDOM_LABELLINGS, rng), rng)
     return {
@@ -240,7 +245,7 @@ def _random(latents: np.ndarray, seed: int) -> dict[str, float]:
 
 
 def _standing(found: Contest, size: int) -> dict[str, Any]:
-    """The contest for the first place, as details."""
+    """The contest for the first rank, as report details."""
     low, high = found.interval
     words = {
         "first": "shorter than every other formula's",
@@ -255,10 +260,44 @@ def _standing(found: Contest, size: int) -> dict[str, Any]:
 
 
 def _undecided(found: Contest, truth: str, traced: int) -> str:
-    """What cannot be told apart, and what would decide it."""
+    """The message of an undecided level: the formulas not told apart, and the number of episodes that would decide."""
     wanted = found.episodes or traced
     many = f"about {wanted:,}" if wanted <= MOST_NAMED else f"more than {MOST_NAMED:,}"
     return (
         f"the codes of {truth!r} and {found.rival!r} cannot be told apart with {traced} episodes; {many} would decide "
         "it (--probe.traced)"
     )
+
+
+def measure(study: Study) -> LevelResult:
+    """Record latents at stations along the way, code every formula from them, and map what is encoded where."""
+    # Set by twins, not drawn: propositions that always coincide in a scenario (a shortcut) must be separated here.
+    question(study.scenario)
+    crossing = study.crossing()
+    settings = crossing.settings
+    episodes = [
+        crossing.under(study.first + 500_000 + i, settings[i % len(settings)]) for i in range(study.settings.traced)
+    ]
+    truth = name_of_truth(study.scenario)
+    labels = tables(study.scenario, episodes)[truth]  # raises before any rollout
+    study.progress.stage("encodes: reading latents", len(episodes))
+    read = trace(
+        study.policy, study.scenario, episodes, study.camera, study.settings.worlds, study.threads, study.search,
+        study.progress.advance, {"untrained": study.untrained},
+        pictured=(DECISION_STATION,) if read_at_junction(study.scenario) else EARLY,
+    )  # fmt: skip
+    study.progress.stage("encodes: coding every formula", 2)
+    level, league, random = encodes(study.policy, study.scenario, episodes, read, study.seed)
+    study.progress.advance(1)
+    held = held_map(study.policy, study.scenario, episodes, read, labels, truth, study.seed)
+    study.progress.advance(1)
+    study.findings.league, study.findings.random, study.findings.held = league, random, held
+    return replace(level, details=level.details | {"held": held.summary()})
+
+
+ENCODES = register(Level("encodes", 3, "the network encodes the rule’s facts", (
+    "Of all formulas about the world, is the expert's the one that the network's latents describe in the "
+    "fewest bits, and better than an untrained network or the bare pixels allow? First place is tested "
+    "over episodes; formulas that cannot be distinguished are undecided. (Latents are the activations "
+    "that the network passes on from one layer, or one tick, to the next.)"
+), measure))  # fmt: skip

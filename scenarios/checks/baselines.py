@@ -24,7 +24,7 @@ LEARNT = 400  # draws that the leak-only classifier is trained on
 SEEDS = 9_000_000  # of the first draw; disjoint from the seeds of training, suites, evaluation and probes
 
 
-class LeakGuess:
+class ContextGuess:
     """Predicts the decision from all drawn variables except those that the rule's propositions may read.
 
     It is trained on draws of the split "train" (of all draws where there is no such split). It also learns what that

@@ -67,14 +67,14 @@ class LeakCheck:
     known: tuple[str, ...]
 
     @property
-    def telling(self) -> tuple[Clue, ...]:
+    def leaking_variables(self) -> tuple[Clue, ...]:
         """The clues that predict the decision significantly, known leaks included (Bonferroni over all clues)."""
         return tuple(c for c in self.clues if c.p_value * len(self.clues) < ALPHA)
 
     @property
     def leaks(self) -> tuple[str, ...]:
         """The variables that predict the decision and are not declared."""
-        return tuple(c.variable for c in self.telling if c.variable not in self.known)
+        return tuple(c.variable for c in self.leaking_variables if c.variable not in self.known)
 
     @property
     def passed(self) -> bool:
@@ -82,7 +82,7 @@ class LeakCheck:
         return self.p_value >= ALPHA and not self.leaks
 
     def __str__(self) -> str:
-        told = ", ".join(f"{c.variable} ({c.accuracy:.2f})" for c in self.telling) or "nothing alone"
+        told = ", ".join(f"{c.variable} ({c.accuracy:.2f})" for c in self.leaking_variables) or "nothing alone"
         return (
             f"{self.split}: {self.accuracy:.3f} right against {self.chance:.3f} by chance in {self.episodes} episodes "
             f"(p = {self.p_value:.2g}); telling: {told}"

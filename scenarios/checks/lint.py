@@ -174,7 +174,7 @@ def flipping(scenario: Scenario) -> dict[str, tuple[int, int]]:
     The map does not matter here, so that a generated map replaces one from a file.
     """
     if scenario.map.file is not None:
-        scenario = scenario.with_map({"generate": "crossroads" if scenario.map.kind == "x" else "t_junction"})
+        scenario = scenario.with_map({"generate": "crossroads" if scenario.map.kind == "crossroads" else "t_junction"})
     possible = plan(scenario).cells
     found = {name: [0, 0] for name in scenario.proposition_names}
     for cell in possible[:: -(-len(possible) // _MANY)]:
@@ -198,6 +198,6 @@ def held_out(scenario: Scenario, split: str) -> list[str]:
     return [describe_cell(scenario.proposition_names, c) for c in plan(scenario).cells if c not in inside]
 
 
-def told(found: list[ScenarioError], where: str) -> str:
+def report(found: list[ScenarioError], where: str) -> str:
     """Format mistakes for people: their number, and one line each."""
     return "\n".join([f"{where} has {len(found)} mistakes", *(f"  {error}" for error in found)])

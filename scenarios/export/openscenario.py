@@ -323,8 +323,8 @@ def _trajectory(name: str, backend: EmbeddedWorld, i: int) -> tuple[ET.Element, 
     here = np.array([[world.x[0, i], world.y[0, i], world.yaw[0, i]]], np.float64)
     path, gone_by = int(world.path[0, i]), float(world.path_s[0, i])
     if path < 0:  # on a scripted route through the junction
-        assert backend.errands is not None
-        path, gone_by = int(backend.errands.path[0, i]), float(backend.errands.drive[0, i, ALONG])
+        assert backend.followers is not None
+        path, gone_by = int(backend.followers.path[0, i]), float(backend.followers.drive[0, i, ALONG])
     rest = path_points(backend.maps.arrays, path)[:, :3].astype(np.float64)
     first = int((gone_by + VERTEX_SPACING) / ROUTE_SPACING)
     every = round(VERTEX_SPACING / float(ROUTE_SPACING))

@@ -1,1 +1,1 @@
-"""Registration with Gymnasium."""
+"""Gymnasium environments of scenarios."""

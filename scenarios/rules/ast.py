@@ -2,45 +2,86 @@
 
 A `Formula` is true or false in a situation or over its past, a `Number` is counted or measured there, and a `Rule`
 gives a decision. Trees are frozen, compare by value and print with as few parentheses as the grammar allows, so
-that `parse(str(tree)) == tree` (`scenarios.rules.grammar`). Binding, tightest first: arithmetic, comparisons, the
-unary not, once, always and previously, then since, and, xor, or, implies (to the right), iff.
+that `parse(str(tree)) == tree` (`scenarios.rules.grammar`). The nodes with an operator, such as `and` and `once`, are
+declared in `scenarios.rules.operators`, one a file. Binding, tightest first: arithmetic, comparisons, operators before
+their operand, then operators between two operands by their `binding`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from scenarios.rules.numbers import Number, digits
 from sim.datatypes.vocabulary import DECISIONS, TURNS
 
-PAST: tuple[str, ...] = ("once", "always", "since", "previously")
-FUNCTIONS: tuple[str, ...] = ("count", "number", "reading", "sign", "min", "max")
-KEYWORDS: tuple[str, ...] = (
-    "if", "else", "not", "and", "or", "xor", "implies", "iff", "true", "false", "then", *PAST, *FUNCTIONS,
-)  # fmt: skip
-JUNCTION = "junction"  # the event that ego has just passed a side road or a junction
-JUNCTIONS = "ego.junctions"  # how many it has passed
+if TYPE_CHECKING:
+    from scenarios.rules.compile import Compiler
+    from scenarios.rules.monitor import Builder, Part
+    from scenarios.rules.trace import Trace
+
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+}
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A Boolean expression; base class of the formula nodes below."""
+    """A Boolean expression; base class of all formula nodes.
 
-    binding: ClassVar[int] = 9  # precedence of the operator; 9 never needs brackets
+    A node defines its meaning in three places that agree: `compile` for one situation, `trace` for whole traces,
+    `monitor` tick by tick.
+    """
 
-    def __and__(self, other: Formula) -> Formula:
-        return And(self, other)
+    binding: ClassVar[int] = 9  # how tightly its operator binds; 9 never needs brackets
+    temporal: ClassVar[bool] = False  # whether the node itself is about the past
 
-    def __or__(self, other: Formula) -> Formula:
-        return Or(self, other)
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The direct subtrees, left to right."""
+        return ()
 
-    def __xor__(self, other: Formula) -> Formula:
-        return Xor(self, other)
+    def with_parts(self, parts: Sequence[Any]) -> Formula:
+        """The same node over other subtrees, as many as `parts`."""
+        return self
 
-    def __invert__(self) -> Formula:
-        return Not(self)
+    @property
+    def variable_read(self) -> str | None:
+        """The name whose value the node itself reads; None for none."""
+        return None
+
+    def compile(self, to: Compiler) -> Callable[[Any], Any]:
+        """The node as a function of one situation; values are bools or bool arrays.
+
+        Raises:
+            TypeError: for a node about the past, which no single situation determines.
+        """
+        raise TypeError(f"{self!r} has no meaning in one situation")
+
+    def trace(self, over: Trace) -> np.ndarray:
+        """The node's truth at every tick: bool, anything that broadcasts to (B, T)."""
+        raise TypeError(f"{self!r} has no meaning over a trace")
+
+    def monitor(self, build: Builder) -> Part:
+        """The node as a function of one tick of S worlds; `build` reserves its memory."""
+        raise TypeError(f"{self!r} has no meaning tick by tick")
+
+    def sympy(self, convert: Callable[[Formula], Any]) -> Any:
+        """The node as a sympy Boolean; `convert` does the same for a subtree.
+
+        Raises:
+            TypeError: for a node that is no formula over propositions.
+        """
+        raise TypeError(f"{self!r} is no formula over propositions")
 
 
 @dataclass(frozen=True)
@@ -52,6 +93,26 @@ class Constant(Formula):
     def __str__(self) -> str:
         return "true" if self.value else "false"
 
+    def compile(self, to: Compiler) -> Callable[[Any], Any]:
+        """Always the value."""
+        value = self.value
+        return lambda situation: value
+
+    def trace(self, over: Trace) -> np.ndarray:
+        """The value at every tick."""
+        return np.bool_(self.value)  # type: ignore[return-value]
+
+    def monitor(self, build: Builder) -> Part:
+        """The value at every tick."""
+        value = np.bool_(self.value)
+        return lambda tick: value
+
+    def sympy(self, convert: Callable[[Formula], Any]) -> Any:
+        """sympy's true or false."""
+        from sympy.logic import boolalg
+
+        return boolalg.true if self.value else boolalg.false
+
 
 @dataclass(frozen=True)
 class Name(Formula):
@@ -62,74 +123,30 @@ class Name(Formula):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def variable_read(self) -> str | None:
+        """The name."""
+        return self.name
 
-@dataclass(frozen=True)
-class Not(Formula):
-    """`not operand`."""
+    def compile(self, to: Compiler) -> Callable[[Any], Any]:
+        """What the compiler makes of a leaf."""
+        return to.leaf(self)
 
-    operand: Formula
-    binding: ClassVar[int] = 8
+    def trace(self, over: Trace) -> np.ndarray:
+        """The name's values."""
+        return over.truth_of(self.name)
 
-    def __str__(self) -> str:
-        return f"not {_bracket(self.operand, self.binding)}"
+    def monitor(self, build: Builder) -> Part:
+        """The name's value at the tick."""
+        return build.truth_of(self.name)
 
+    def sympy(self, convert: Callable[[Formula], Any]) -> Any:
+        """A sympy symbol of that name."""
+        import sympy
 
-@dataclass(frozen=True)
-class Binary(Formula):
-    """A binary operator: two operands with a word between them."""
-
-    left: Formula
-    right: Formula
-    word: ClassVar[str] = ""
-    right_associative: ClassVar[bool] = False  # a op b op c means a op (b op c)
-
-    def __str__(self) -> str:
-        left, right = self.binding + self.right_associative, self.binding + (not self.right_associative)
-        return f"{_bracket(self.left, left)} {self.word} {_bracket(self.right, right)}"
+        return sympy.Symbol(self.name)
 
 
-@dataclass(frozen=True)
-class And(Binary):
-    """`left and right`."""
-
-    binding: ClassVar[int] = 6
-    word: ClassVar[str] = "and"
-
-
-@dataclass(frozen=True)
-class Xor(Binary):
-    """`left xor right`: exactly one of them."""
-
-    binding: ClassVar[int] = 5
-    word: ClassVar[str] = "xor"
-
-
-@dataclass(frozen=True)
-class Or(Binary):
-    """`left or right`: at least one of them."""
-
-    binding: ClassVar[int] = 4
-    word: ClassVar[str] = "or"
-
-
-@dataclass(frozen=True)
-class Implies(Binary):
-    """`left implies right`."""
-
-    binding: ClassVar[int] = 3
-    word: ClassVar[str] = "implies"
-    right_associative: ClassVar[bool] = True
-
-
-@dataclass(frozen=True)
-class Iff(Binary):
-    """`left iff right`: both or neither."""
-
-    binding: ClassVar[int] = 2
-    word: ClassVar[str] = "iff"
-
-
-# --------------------------------------------------------------------------------------- past-time operators
 @dataclass(frozen=True)
 class Window:
     """From `first` to `last` seconds ago, both ends included."""
@@ -139,53 +156,6 @@ class Window:
 
     def __str__(self) -> str:
         return f"[{digits(self.first)}s, {digits(self.last)}s]"
-
-
-@dataclass(frozen=True)
-class Once(Formula):
-    """`once operand`: it held at some tick up to now, or at one within the window."""
-
-    operand: Formula
-    window: Window | None = None
-    binding: ClassVar[int] = 8
-
-    def __str__(self) -> str:
-        return f"once{self.window or ''} {_bracket(self.operand, self.binding)}"
-
-
-@dataclass(frozen=True)
-class Historically(Formula):
-    """`always operand`: it held at every tick up to now, or at all existing ticks within the window."""
-
-    operand: Formula
-    window: Window | None = None
-    binding: ClassVar[int] = 8
-
-    def __str__(self) -> str:
-        return f"always{self.window or ''} {_bracket(self.operand, self.binding)}"
-
-
-@dataclass(frozen=True)
-class Previous(Formula):
-    """`previously operand`: it held one tick ago; false at the first tick."""
-
-    operand: Formula
-    binding: ClassVar[int] = 8
-
-    def __str__(self) -> str:
-        return f"previously {_bracket(self.operand, self.binding)}"
-
-
-@dataclass(frozen=True)
-class Since(Binary):
-    """`left since right`: right held at some tick (within the window), and left at every tick after it up to now."""
-
-    window: Window | None = None
-    binding: ClassVar[int] = 7
-    word: ClassVar[str] = "since"
-
-    def __str__(self) -> str:
-        return f"{_bracket(self.left, self.binding)} since{self.window or ''} {_bracket(self.right, self.binding + 1)}"
 
 
 # ---------------------------------------------------------------------------------------------- comparisons
@@ -200,6 +170,49 @@ class Comparison(Formula):
         tail = "".join(f" {sign} {number}" for sign, number in zip(self.signs, self.numbers[1:]))
         return f"{self.numbers[0]}{tail}"
 
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The numbers."""
+        return self.numbers
+
+    def with_parts(self, parts: Sequence[Any]) -> Formula:
+        """The same signs between other numbers."""
+        return replace(self, numbers=tuple(parts))
+
+    def compile(self, to: Compiler) -> Callable[[Any], Any]:
+        """Each number compared with the next."""
+        numbers, compare = [to.number(n) for n in self.numbers], [COMPARE[s] for s in self.signs]
+        if len(compare) == 1:
+            (a, b), (sign,) = numbers, compare
+            return lambda situation: sign(a(situation), b(situation))
+
+        def chain(situation: Any) -> Any:
+            values = [n(situation) for n in numbers]
+            verdict: Any = True
+            for sign, left, right in zip(compare, values[:-1], values[1:]):
+                verdict = sign(left, right) & verdict
+            return verdict
+
+        return chain
+
+    def trace(self, over: Trace) -> np.ndarray:
+        """Each number compared with the next at every tick: bool (B, T)."""
+        numbers = [over.number(n) for n in self.numbers]
+        pairs = zip(self.signs, numbers[:-1], numbers[1:])
+        return np.logical_and.reduce([np.broadcast_to(COMPARE[s](a, b), over.shape) for s, a, b in pairs])
+
+    def monitor(self, build: Builder) -> Part:
+        """Each number compared with the next."""
+        numbers, compare = [build.number(n) for n in self.numbers], [COMPARE[s] for s in self.signs]
+
+        def holds(tick: Any) -> Any:
+            found = [n(tick) for n in numbers]
+            return np.logical_and.reduce([
+                np.broadcast_to(sign(x, y), len(tick.before)) for sign, x, y in zip(compare, found[:-1], found[1:])
+            ])  # fmt: skip
+
+        return holds
+
 
 @dataclass(frozen=True)
 class TextComparison(Formula):
@@ -212,11 +225,45 @@ class TextComparison(Formula):
     def __str__(self) -> str:
         return f'{self.variable} {self.sign} "{self.words}"'
 
+    @property
+    def variable_read(self) -> str | None:
+        """The variable."""
+        return self.variable
+
+    def compile(self, to: Compiler) -> Callable[[Any], Any]:
+        """What the compiler makes of a leaf."""
+        return to.leaf(self)
+
+    def trace(self, over: Trace) -> np.ndarray:
+        """The comparison at every tick."""
+        return np.asarray(COMPARE[self.sign](over.value(self.variable), self.words))
+
+    def monitor(self, build: Builder) -> Part:
+        """The comparison at the tick."""
+        variable, words, compare = self.variable, self.words, COMPARE[self.sign]
+        return lambda tick: np.asarray(compare(np.asarray(tick.values[variable]), words))
+
 
 # ----------------------------------------------------------------------------------------------------- rules
 @dataclass(frozen=True)
 class Rule:
     """Gives a decision in every situation; base class of the rule nodes below."""
+
+    temporal: ClassVar[bool] = False
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The direct subtrees, left to right."""
+        return ()
+
+    def with_parts(self, parts: Sequence[Any]) -> Rule:
+        """The same node over other subtrees, as many as `parts`."""
+        return self
+
+    @property
+    def variable_read(self) -> str | None:
+        """None: a rule reads nothing but through its conditions."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -246,6 +293,15 @@ class IfElse(Rule):
         then = f"({self.then})" if isinstance(self.then, IfElse) else str(self.then)
         return f"{then} if {self.condition} else {self.otherwise}"
 
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The two rules, with the condition between them."""
+        return self.then, self.condition, self.otherwise
+
+    def with_parts(self, parts: Sequence[Any]) -> Rule:
+        """The choice between other rules, by another condition."""
+        return IfElse(*parts)
+
 
 @dataclass(frozen=True)
 class RuleSequence(Rule):
@@ -258,6 +314,15 @@ class RuleSequence(Rule):
         sides = (self.first, self.second)
         plain = [isinstance(r, Reference) or (isinstance(r, Decision) and r.decision in TURNS) for r in sides]
         return " then ".join(str(r) if alone else f"({r})" for r, alone in zip(sides, plain))
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The two rules."""
+        return self.first, self.second
+
+    def with_parts(self, parts: Sequence[Any]) -> Rule:
+        """Two other rules, one after the other."""
+        return RuleSequence(*parts)
 
 
 @dataclass(frozen=True)
@@ -302,32 +367,10 @@ def without_joins(rule: Rule) -> Rule:
     return rule
 
 
-def _bracket(operand: Formula, least: int) -> str:
-    return str(operand) if operand.binding >= least else f"({operand})"
-
-
-def parts(tree: Any) -> tuple[Any, ...]:
-    """The direct subtrees of a rule, a formula or a number, left to right."""
-    match tree:
-        case IfElse():
-            return tree.then, tree.condition, tree.otherwise
-        case RuleSequence():
-            return tree.first, tree.second
-        case Not() | Once() | Historically() | Previous():
-            return (tree.operand,)
-        case Binary():
-            return tree.left, tree.right
-        case Comparison():
-            return tree.numbers
-        case Number():
-            return tuple(o for o in tree.operands if isinstance(o, (Number, Formula)))
-    return ()
-
-
 def walk(tree: Formula | Rule | Number) -> Iterator[Any]:
     """`tree` and all its subtrees, each before its parts."""
     yield tree
-    for part in parts(tree):
+    for part in tree.parts:
         yield from walk(part)
 
 
@@ -341,10 +384,10 @@ def leaves(tree: Formula | Rule) -> Iterator[Formula]:
             for count in number.counts():
                 for counted in count.operands:
                     yield from leaves(counted)
-    elif isinstance(tree, Comparison) or (isinstance(tree, Formula) and not parts(tree)):
+    elif isinstance(tree, Comparison) or (isinstance(tree, Formula) and not tree.parts):
         yield tree
     else:
-        for part in parts(tree):
+        for part in tree.parts:
             yield from leaves(part)
 
 

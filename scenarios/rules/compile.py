@@ -7,29 +7,12 @@ reads a world; `scenarios.rules.propositions` does.
 from __future__ import annotations
 
 import functools
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from scenarios.rules.ast import (
-    And,
-    Comparison,
-    Constant,
-    Decision,
-    Formula,
-    IfElse,
-    Iff,
-    Implies,
-    Name,
-    Not,
-    Or,
-    Rule,
-    TextComparison,
-    Xor,
-    without_joins,
-)
+from scenarios.rules.ast import COMPARE, Constant, Decision, Formula, IfElse, Name, Rule, TextComparison, without_joins
 from scenarios.rules.numbers import Number
 from scenarios.rules.visitors import is_temporal
 from sim.core.errors import did_you_mean, known_names
@@ -37,128 +20,79 @@ from sim.core.errors import did_you_mean, known_names
 Leaf = Callable[[Formula], Callable[[Any], Any]]  # leaf of a tree -> function of a situation
 Lookup = Callable[[str], Any]  # variable name -> its value, a scalar or (B,)
 
-_OPERATIONS: dict[str, Callable[..., Any]] = {
-    "add": operator.add,
-    "subtract": operator.sub,
-    "multiply": operator.mul,
-    "divide": operator.truediv,
-    "negative": operator.neg,
-}
-COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
-
 
 # --------------------------------------------------------------------------------------------- compilation
-def compile_formula(tree: Formula, leaf: Leaf, number: Callable[[str], Callable[[Any], Any]] | None = None) -> Any:
-    """Turn a formula into a function of a situation.
+class Compiler:
+    """Turns trees into functions of one situation.
 
-    Closures, not generated code: text from a file is never executed. Values are bools or bool arrays, which
-    share the operators & | ^ (but not ~, so `not` is `^ True`).
+    Closures, not generated code: text from a file is never executed. Values are bools or bool arrays, which share the
+    operators & | ^, but not ~.
 
     Args:
-        leaf: turns a leaf (a Name, say) into a function of a situation.
-        number: turns the name of a number into a function of a situation, where there are such names.
+        leaf: turns a Name or a TextComparison into a function of a situation.
+        named: turns the name of a number into a function of a situation; None where numbers have no names.
+    """
+
+    def __init__(self, leaf: Leaf, named: Callable[[str], Callable[[Any], Any]] | None = None) -> None:
+        self._leaf = leaf
+        self._named = named
+
+    def formula(self, tree: Formula) -> Callable[[Any], Any]:
+        """The formula as a function of a situation.
+
+        Raises:
+            TypeError: for a formula about the past, which no single situation determines.
+        """
+        return tree.compile(self)
+
+    def number(self, tree: Number) -> Callable[[Any], Any]:
+        """The number as a function of a situation.
+
+        Raises:
+            TypeError: for a count over time, and for a name where numbers have none.
+        """
+        return tree.compile(self)
+
+    def leaf(self, tree: Formula) -> Callable[[Any], Any]:
+        """A leaf as a function of a situation.
+
+        Raises:
+            TypeError: for an event, such as `junction`.
+        """
+        if is_temporal(tree):
+            raise TypeError(
+                f"'{tree}' is about the past, which one situation does not show; wanted a trace or a Monitor"
+            )
+        return self._leaf(tree)
+
+    def quantity(self, tree: Number) -> Callable[[Any], Any]:
+        """A named number as a function of a situation."""
+        if self._named is None:
+            raise TypeError(f"'{tree}' is no number over propositions: wanted counts and literals")
+        return self._named(tree.operands[0])
+
+
+def compile_formula(
+    tree: Formula, leaf: Leaf, number: Callable[[str], Callable[[Any], Any]] | None = None
+) -> Callable[[Any], Any]:
+    """Turn a formula into a function of a situation; the arguments are those of `Compiler`.
 
     Raises:
         TypeError: for a formula about the past, which no single situation determines.
     """
-
-    def below(part: Formula) -> Callable[[Any], Any]:
-        return compile_formula(part, leaf, number)
-
-    match tree:
-        case Constant(value):
-            return lambda situation: value
-        case Not(operand):
-            f = below(operand)
-            return lambda situation: f(situation) ^ True
-        case Comparison():
-            return chained([compile_number(n, below, number) for n in tree.numbers], tree.signs)
-    if isinstance(tree, (And, Or, Xor, Implies, Iff)):
-        a, b = below(tree.left), below(tree.right)
-        join = BINARY[type(tree)]
-        return lambda situation: join(a(situation), b(situation))
-    if is_temporal(tree):
-        raise TypeError(f"'{tree}' is about the past, which one situation does not show; wanted a trace or a Monitor")
-    return leaf(tree)
-
-
-BINARY: dict[type[Formula], Callable[[Any, Any], Any]] = {
-    And: operator.and_,
-    Or: operator.or_,
-    Xor: operator.xor,
-    Implies: lambda a, b: (a ^ True) | b,
-    Iff: lambda a, b: a ^ b ^ True,
-}
-
-
-def compile_number(
-    tree: Number, formula: Callable[[Formula], Callable[[Any], Any]], number: Callable[[str], Any] | None
-) -> Callable[[Any], Any]:
-    """Turn a number into a function of a situation.
-
-    Args:
-        formula: turns the formulas that it counts into such functions; number: its names.
-    """
-    if tree.operation in ("literal", "measure"):
-        value = tree.operands[-1]
-        return lambda situation: value
-    if tree.operation == "quantity":
-        if number is None:
-            raise TypeError(f"'{tree}' is no number over propositions: wanted counts and literals")
-        return number(tree.operands[0])  # type: ignore[no-any-return]
-    if tree.operation == "count":
-        if is_temporal(tree):
-            raise TypeError(
-                f"'{tree}' counts over time, which one situation does not show; wanted a trace or a Monitor"
-            )
-        counted = [formula(o) for o in tree.operands]
-        return lambda situation: sum(np.asarray(f(situation), np.int64) for f in counted)
-    parts = [compile_number(o, formula, number) for o in tree.operands]
-    operation = operation_of(tree)
-    return lambda situation: operation(*(part(situation) for part in parts))
-
-
-def operation_of(tree: Number) -> Callable[..., Any]:
-    """The function that an arithmetic operation applies to the values of its operands."""
-    if tree.operation in ("least", "most"):
-        return np.minimum if tree.operation == "least" else np.maximum
-    return _OPERATIONS[tree.operation]
-
-
-def chained(numbers: Sequence[Callable[[Any], Any]], signs: Sequence[str]) -> Callable[[Any], Any]:
-    """A chained comparison of functions of a situation, each with the next."""
-    compare = [COMPARE[s] for s in signs]
-    if len(compare) == 1:
-        (a, b), (sign,) = numbers, compare
-        return lambda situation: sign(a(situation), b(situation))
-
-    def chain(situation: Any) -> Any:
-        values = [n(situation) for n in numbers]
-        verdict: Any = True
-        for sign, left, right in zip(compare, values[:-1], values[1:]):
-            verdict = sign(left, right) & verdict
-        return verdict
-
-    return chain
+    return Compiler(leaf, number).formula(tree)
 
 
 @functools.lru_cache(maxsize=4096)
 def compiled(tree: Formula) -> Callable[[Lookup], Any]:
     """The condition as a function of a variable lookup."""
-    return compile_formula(tree, _variable, _quantity)  # type: ignore[no-any-return]
+    return compile_formula(tree, _variable, _quantity)
 
 
 @functools.lru_cache(maxsize=4096)
 def compiled_number(number: Number) -> Callable[[Lookup], Any]:
     """The number as a function of a variable lookup."""
-    return compile_number(number, compiled, _quantity)
+    return Compiler(_variable, _quantity).number(number)
 
 
 def _quantity(name: str) -> Callable[[Lookup], Any]:

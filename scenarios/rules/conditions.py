@@ -13,6 +13,7 @@ from scenarios.rules.grammar import first_token, read, unknown_name
 from scenarios.rules.numbers import Number
 from scenarios.rules.transformer import Reader
 from scenarios.rules.variables import family_of, known_variables, text_equals, type_of
+from scenarios.rules.variables.base import Variable
 from sim.core.errors import did_you_mean, known_names
 
 
@@ -78,19 +79,19 @@ class _Condition(Reader):
     def family(self, variable: str) -> str | None:
         return family_of(variable)
 
-    def call(self, function: str, token: lark.Token) -> str:
-        if function == "board":
+    def call(self, function: Variable, token: lark.Token) -> str:
+        if function.argument == "NAME":
             if not token.startswith("signs.") or token.removeprefix("signs.") not in self.of.signs:
                 raise unknown_name(self.text, token, "sign", tuple(f"signs.{s}" for s in self.of.signs))
-            return f"number({token})"
-        words = " ".join(token[1:-1].split())
+            return f"{function.function}({token})"
+        said, words = function.function, " ".join(token[1:-1].split())
         if not words:
-            raise self.error(f"{function}({token}) asks for no words; wanted such as '{function}(\"DETOUR\")'", token)
+            raise self.error(f"{said}({token}) asks for no words; wanted such as '{said}(\"DETOUR\")'", token)
         if not self.of.boards(words):
             options = [o for s in self.of.signs for o in self.of.options.get(f"signs.{s}.text", ()) if o]
             told = f"no board ever says {token}; they can say {known_names(f'{chr(34)}{o}{chr(34)}' for o in options)}"
             raise self.error(f"{told}{did_you_mean(words, options)}", token)
-        return f'{function}("{words}")'
+        return f'{said}("{words}")'
 
     def _words(self, variable: str) -> str:
         """An example of the words of a variable, in quotes."""
@@ -147,9 +148,9 @@ class _Arithmetic(Reader):
     def family(self, variable: str) -> str | None:
         return None
 
-    def call(self, function: str, token: lark.Token) -> str:
-        word = "number" if function == "board" else function
-        raise self.error(f"{word}({token}) reads the world; wanted a number over {known_names(self.known)}", token)
+    def call(self, function: Variable, token: lark.Token) -> str:
+        told = f"{function.function}({token}) reads the world"
+        raise self.error(f"{told}; wanted a number over {known_names(self.known)}", token)
 
 
 def parse_condition(text: str, vocabulary: Vocabulary) -> Formula:

@@ -15,25 +15,23 @@ from typing import Any
 import numpy as np
 
 from scenarios.rules.ast import (
-    And,
     Comparison,
     Constant,
     Decision,
     Formula,
     IfElse,
-    Iff,
-    Implies,
     Name,
-    Not,
-    Or,
     Rule,
-    Xor,
     leaves,
     names,
     without_joins,
 )
 from scenarios.rules.compile import evaluate, evaluate_formula
 from scenarios.rules.numbers import Number
+from scenarios.rules.operators.conjunction import And
+from scenarios.rules.operators.disjunction import Or
+from scenarios.rules.operators.exclusive_or import Xor
+from scenarios.rules.operators.negation import Not
 from scenarios.rules.visitors import is_timed
 from sim.datatypes.vocabulary import DECISIONS
 
@@ -91,23 +89,12 @@ def when(rule: Rule, decision: str) -> Formula:
 
 
 def to_sympy(formula: Formula) -> Any:
-    """The formula as a sympy Boolean."""
-    import sympy
-    from sympy.logic import boolalg
+    """The formula as a sympy Boolean.
 
-    match formula:
-        case Constant(value):
-            return boolalg.true if value else boolalg.false
-        case Name(name):
-            return sympy.Symbol(name)
-        case Not(operand):
-            return boolalg.Not(to_sympy(operand))
-        case Comparison():
-            return to_sympy(without_counts(formula))
-    if not isinstance(formula, (And, Or, Xor, Implies, Iff)):
-        raise TypeError(f"{formula!r} is no formula over propositions")
-    build = {And: boolalg.And, Or: boolalg.Or, Xor: boolalg.Xor, Implies: boolalg.Implies, Iff: boolalg.Equivalent}
-    return build[type(formula)](to_sympy(formula.left), to_sympy(formula.right))
+    Raises:
+        TypeError: for a formula that reads variables or the past.
+    """
+    return (without_counts(formula) if isinstance(formula, Comparison) else formula).sympy(to_sympy)
 
 
 def without_counts(comparison: Comparison) -> Formula:

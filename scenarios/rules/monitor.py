@@ -12,31 +12,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scenarios.rules.ast import (
-    JUNCTION,
-    JUNCTIONS,
-    Comparison,
-    Constant,
-    Formula,
-    Historically,
-    Name,
-    Not,
-    Once,
-    Previous,
-    Since,
-    TextComparison,
-    Window,
-)
-from scenarios.rules.compile import BINARY, COMPARE, operation_of
+from scenarios.rules.ast import Formula, Name, Window
 from scenarios.rules.numbers import Number
 from scenarios.rules.trace import TICK, ticks_of
+from scenarios.rules.variables import event_of
 from scenarios.rules.visitors import reads
 from sim.core.errors import did_you_mean, known_names
 
 Values = Mapping[str, Any]
 
 
-class _Tick(NamedTuple):
+class Tick(NamedTuple):
     """One tick of S worlds: the variables' values, the memory before and after, and the truths computed so far."""
 
     values: Values
@@ -45,7 +31,7 @@ class _Tick(NamedTuple):
     known: dict[Formula, Any]
 
 
-Part = Callable[[_Tick], Any]  # -> truth or number (S,)
+Part = Callable[[Tick], Any]  # -> truth or number (S,)
 
 
 class Monitor:
@@ -62,9 +48,9 @@ class Monitor:
     def __init__(self, trees: Sequence[Formula], tick: float = TICK) -> None:
         self.tick = tick
         self.reads = reads(*trees)
-        self._first: list[float] = []  # the initial memory of a world, column by column
-        self._known: dict[Formula, Part] = {}  # a part that two conditions share is evaluated once
-        self._parts = [self._formula(tree) for tree in trees]
+        build = Builder(tick)
+        self._parts = [build.formula(tree) for tree in trees]
+        self._first = build.first
         self.width = len(self._first)
 
     def begin(self, n: int) -> np.ndarray:
@@ -87,22 +73,29 @@ class Monitor:
         if lacking := next((v for v in self.reads if v not in values), None):
             told = f"no value for '{lacking}'; given are {known_names(values)}{did_you_mean(lacking, values)}"
             raise ValueError(told)
-        tick = _Tick(values, memory, memory.copy(), {})
+        tick = Tick(values, memory, memory.copy(), {})
         truths = (np.asarray(part(tick), bool) for part in self._parts)
         return tuple(np.broadcast_to(truth, len(memory)).copy() for truth in truths), tick.after
 
-    # ----------------------------------------------------------------------------------------- building
-    def _column(self, first: float, count: int = 1) -> slice:
-        """Reserve memory for `count` numbers with the initial value `first`."""
-        start = len(self._first)
-        self._first.extend([first] * count)
-        return slice(start, start + count)
 
-    def _formula(self, tree: Formula) -> Part:
+class Builder:
+    """Turns trees into functions of one tick and lays out their memory; the nodes of a tree call it for their parts.
+
+    Args:
+        tick: length of a tick [s].
+    """
+
+    def __init__(self, tick: float) -> None:
+        self.tick = tick
+        self.first: list[float] = []  # the initial memory of a world, column by column
+        self._known: dict[Formula, Part] = {}  # a part that two conditions share is evaluated once
+
+    def formula(self, tree: Formula) -> Part:
+        """The formula as a function of a tick; it is evaluated once a tick, however often it is asked for."""
         if tree not in self._known:
-            part = self._build(tree)
+            part = tree.monitor(self)
 
-            def once_a_tick(t: _Tick) -> Any:
+            def once_a_tick(t: Tick) -> Any:
                 if tree not in t.known:
                     t.known[tree] = part(t)
                 return t.known[tree]
@@ -110,124 +103,77 @@ class Monitor:
             self._known[tree] = once_a_tick
         return self._known[tree]
 
-    def _build(self, tree: Formula) -> Part:
-        match tree:
-            case Constant(value):
-                return lambda t: np.bool_(value)
-            case Not(operand):
-                f = self._formula(operand)
-                return lambda t: ~np.asarray(f(t))
-            case Name(name) if name == JUNCTION:
-                return self._risen(lambda t: np.asarray(t.values[JUNCTIONS]))
-            case Name(name):
-                return lambda t: np.asarray(t.values[name])
-            case TextComparison(variable, sign, words):
-                return lambda t: np.asarray(COMPARE[sign](np.asarray(t.values[variable]), words))
-            case Comparison():
-                return self._comparison(tree)
-            case Previous(operand):
-                return self._delayed(self._formula(operand), 1)
-            case Once(operand, window):
-                return self._once(self._formula(operand), window)
-            case Historically(operand, window):
-                f = self._formula(operand)
-                sometimes = self._once(lambda t: ~np.asarray(f(t)), window)
-                return lambda t: ~np.asarray(sometimes(t))
-            case Since():
-                return self._since(self._formula(tree.left), self._formula(tree.right), tree.window)
-        left, right, join = self._formula(tree.left), self._formula(tree.right), BINARY[type(tree)]  # type: ignore
-        return lambda t: join(np.asarray(left(t)), np.asarray(right(t)))
+    def number(self, tree: Number) -> Part:
+        """The number as a function of a tick."""
+        return tree.monitor(self)
 
-    def _comparison(self, tree: Comparison) -> Part:
-        numbers = [self._number(n) for n in tree.numbers]
+    def truth_of(self, name: str) -> Part:
+        """The value of a truth; an event is true at the ticks at which its number rises."""
+        if (number := event_of(name)) is None:
+            return lambda t: np.asarray(t.values[name])
+        return self._risen(lambda t: np.asarray(t.values[number]))
 
-        def holds(t: _Tick) -> Any:
-            found = [n(t) for n in numbers]
-            return np.logical_and.reduce([
-                np.broadcast_to(COMPARE[s](x, y), len(t.before)) for s, x, y in zip(tree.signs, found[:-1], found[1:])
-            ])  # fmt: skip
+    def rises(self, tree: Formula) -> Part:
+        """How often a formula has become true; what is true at the start counts once."""
+        if isinstance(tree, Name) and (number := event_of(tree.name)) is not None:
+            return lambda t: np.asarray(t.values[number])
+        rise = self._risen(self.formula(tree))
+        total = self.column(0.0)
 
-        return holds
-
-    def _number(self, tree: Number) -> Part:
-        match tree.operation:
-            case "literal" | "measure":
-                return lambda t: tree.operands[-1]
-            case "quantity":
-                return lambda t: np.asarray(t.values[tree.operands[0]])
-            case "count" if len(tree.operands) > 1:
-                counted = [self._formula(o) for o in tree.operands]
-                return lambda t: sum(np.asarray(f(t)).astype(np.int64) for f in counted)
-            case "count":
-                if tree.operands[0] == Name(JUNCTION):
-                    return lambda t: np.asarray(t.values[JUNCTIONS])
-                return self._rises(self._formula(tree.operands[0]))
-        parts, operation = [self._number(o) for o in tree.operands], operation_of(tree)
-        return lambda t: operation(*(part(t) for part in parts))
-
-    # --------------------------------------------------------------------------- past-time operators
-    def _risen(self, number: Part) -> Part:
-        """Whether a number is greater than one tick ago, or than 0 at the start."""
-        at = self._column(0.0)
-
-        def holds(t: _Tick) -> Any:
-            t.after[:, at] = np.broadcast_to(number(t), len(t.before))[:, None]
-            return (t.after[:, at] > t.before[:, at])[:, 0]
-
-        return holds
-
-    def _rises(self, f: Part) -> Part:
-        """How often `f` has become true."""
-        rise, total = self._risen(f), self._column(0.0)
-
-        def count(t: _Tick) -> Any:
+        def count(t: Tick) -> Any:
             t.after[:, total] = t.before[:, total] + rise(t)[:, None]
             return t.after[:, total][:, 0]
 
         return count
 
-    def _delayed(self, f: Part, ticks: int) -> Part:
-        """The truth of `f` so many ticks ago, false before the start."""
-        if ticks == 0:
-            return f
-        line = self._column(0.0, ticks)
+    # ----------------------------------------------------------------------------------- memory of the past
+    def column(self, first: float, count: int = 1) -> slice:
+        """Reserve memory for `count` numbers with the initial value `first`."""
+        start = len(self.first)
+        self.first.extend([first] * count)
+        return slice(start, start + count)
 
-        def holds(t: _Tick) -> Any:
+    def ticks(self, window: Window) -> tuple[int, int]:
+        """First and last age of a window in ticks; see `scenarios.rules.trace.ticks_of`."""
+        return ticks_of(window, self.tick)
+
+    def delayed(self, truth: Part, ticks: int) -> Part:
+        """The truth so many ticks ago, false before the start; one number of memory for each of them."""
+        if ticks == 0:
+            return truth
+        line = self.column(0.0, ticks)
+
+        def holds(t: Tick) -> Any:
             kept = t.after[:, line]
             kept[:, 1:] = t.before[:, line][:, :-1]
-            kept[:, 0] = f(t)
+            kept[:, 0] = truth(t)
             return t.before[:, line][:, -1] > 0
 
         return holds
 
-    def _age(self, f: Part, runs: Part | None = None) -> Part:
-        """Ticks since `f` last held; infinite where it never did, or where `runs` has been false since."""
-        at = self._column(np.inf)
+    def age(self, truth: Part, runs: Part | None = None, start: float = np.inf) -> Part:
+        """Ticks since `truth` last held; infinite where `runs` has been false since. One number of memory.
 
-        def age(t: _Tick) -> Any:
+        Args:
+            start: the age before the first tick: infinite where `truth` never held, 0 to count from the start.
+        """
+        at = self.column(start)
+
+        def age(t: Tick) -> Any:
             older = t.before[:, at][:, 0] + np.float32(1)
             if runs is not None:
                 older = np.where(runs(t), older, np.inf)
-            t.after[:, at] = np.where(f(t), 0, older)[:, None]
+            t.after[:, at] = np.where(truth(t), 0, older)[:, None]
             return t.after[:, at][:, 0]
 
         return age
 
-    def _once(self, f: Part, window: Window | None) -> Part:
-        if window is None:
-            age = self._age(f)
-            return lambda t: age(t) < np.inf
-        first, last = ticks_of(window, self.tick)
-        age = self._age(self._delayed(f, first))
-        return lambda t: age(t) <= last - first
+    def _risen(self, number: Part) -> Part:
+        """Whether a number is greater than one tick ago, or than 0 at the start."""
+        at = self.column(0.0)
 
-    def _since(self, left: Part, right: Part, window: Window | None) -> Part:
-        begun = self._age(right, left)
-        if window is None:
-            return lambda t: begun(t) < np.inf
-        first, last = ticks_of(window, self.tick)
-        recent = self._delayed(lambda t: begun(t) <= last - first, first)
-        if first == 0:
-            return recent
-        broken = self._age(lambda t: ~np.asarray(left(t)))  # for so many ticks the left side has held
-        return lambda t: np.asarray(recent(t)) & (broken(t) >= first)
+        def holds(t: Tick) -> Any:
+            t.after[:, at] = np.broadcast_to(number(t), len(t.before))[:, None]
+            return (t.after[:, at] > t.before[:, at])[:, 0]
+
+        return holds

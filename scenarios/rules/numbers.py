@@ -1,13 +1,28 @@
-"""Numbers in the rule language: literals, measures with units, variables, counts and arithmetic on them."""
+"""Numbers in the rule language: literals, measures with units, variables, counts and arithmetic on them.
+
+A `Number` is a tree, and its `operation` is the name of an `Operation`. Literals, measures and variables are declared
+here; the others in `scenarios.rules.operators`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
-_INFIX: dict[str, tuple[str, int]] = {"add": ("+", 1), "subtract": ("-", 1), "multiply": ("*", 2), "divide": ("/", 2)}
-_CALLS: dict[str, str] = {"least": "min", "most": "max", "count": "count"}
+import numpy as np
+
+from sim.core.errors import did_you_mean, known_names
+
+if TYPE_CHECKING:
+    from scenarios.rules.compile import Compiler
+    from scenarios.rules.monitor import Builder, Part
+    from scenarios.rules.trace import Trace
+
+ATOM = 3  # binding of what never needs brackets within arithmetic
+OPERATIONS: dict[str, Operation] = {}  # filled by this module and by the files of scenarios/rules/operators
 
 
 @dataclass(frozen=True)
@@ -15,8 +30,8 @@ class Number:
     """A number: a literal, a measure, a variable, a count, or an operation on others.
 
     Args:
-        operation: "literal", "measure", "quantity", "count", "least", "most", "negative", "add", "subtract",
-            "multiply" or "divide".
+        operation: name of an `Operation`: "literal", "measure", "quantity", "count", "least", "most", "negative",
+            "add", "subtract", "multiply", "divide".
         operands: the value; the value as written, its unit and the value in the variable's own unit; the variable's
             name; the formulas that are counted (`scenarios.rules.ast.Formula`); or the operands.
     """
@@ -25,17 +40,47 @@ class Number:
     operands: tuple[Any, ...]
 
     def __str__(self) -> str:
-        if self.operation in _INFIX:
-            sign, binding = _INFIX[self.operation]
-            left, right = self.operands
-            return f"{_brackets_of_number(left, binding)} {sign} {_brackets_of_number(right, binding + 1)}"
-        if self.operation in _CALLS:
-            return f"{_CALLS[self.operation]}({', '.join(map(str, self.operands))})"
-        if self.operation == "negative":
-            return f"-{_brackets_of_number(self.operands[0], 3)}"
-        if self.operation == "measure":
-            return f"{digits(self.operands[0])} {self.operands[1]}"
-        return digits(self.operands[0]) if self.operation == "literal" else str(self.operands[0])
+        return operation_of(self).text(self)
+
+    @property
+    def binding(self) -> int:
+        """How tightly the operation binds, see ATOM."""
+        return operation_of(self).binding
+
+    @property
+    def temporal(self) -> bool:
+        """Whether the node itself is about the past."""
+        return operation_of(self).is_temporal(len(self.operands))
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The direct subtrees, left to right: numbers, or counted formulas."""
+        return () if operation_of(self).leaf else self.operands
+
+    def with_parts(self, parts: Sequence[Any]) -> Number:
+        """The same operation on other subtrees."""
+        return replace(self, operands=tuple(parts))
+
+    @property
+    def variable_read(self) -> str | None:
+        """The name whose value the node itself reads; None for none."""
+        return self.operands[0] if self.operation == "quantity" else None
+
+    def compile(self, to: Compiler) -> Callable[[Any], Any]:
+        """The number as a function of one situation.
+
+        Raises:
+            TypeError: for a count over time, which no single situation determines.
+        """
+        return operation_of(self).compile(self, to)
+
+    def trace(self, over: Trace) -> Any:
+        """Its value at every tick: anything that broadcasts to (B, T)."""
+        return operation_of(self).trace(self, over)
+
+    def monitor(self, build: Builder) -> Part:
+        """The number as a function of one tick of S worlds; `build` reserves its memory."""
+        return operation_of(self).monitor(self, build)
 
     def variables(self) -> tuple[str, ...]:
         """Names of the variables in it, in order of first mention, without those of counted formulas."""
@@ -46,18 +91,116 @@ class Number:
 
     def counts(self) -> Iterator[Number]:
         """The counts in it, left to right."""
-        if self.operation == "count":
+        if operation_of(self).of_formulas:
             yield self
         for operand in self.operands:
             if isinstance(operand, Number):
                 yield from operand.counts()
 
 
+class Operation(ABC):
+    """The meaning of an operation in one situation, over whole traces, and tick by tick."""
+
+    name: str
+    leaf: ClassVar[bool] = False  # whether its operands are no subtrees
+    binding: int = ATOM
+    of_formulas: bool = False  # whether its operands are formulas
+
+    def is_temporal(self, operands: int) -> bool:
+        """Whether the operation on so many operands is about the past."""
+        return False
+
+    @abstractmethod
+    def text(self, number: Number) -> str:
+        """A number of this operation as it is written."""
+
+    @abstractmethod
+    def compile(self, number: Number, to: Compiler) -> Callable[[Any], Any]:
+        """See `Number.compile`."""
+
+    @abstractmethod
+    def trace(self, number: Number, over: Trace) -> Any:
+        """See `Number.trace`."""
+
+    @abstractmethod
+    def monitor(self, number: Number, build: Builder) -> Part:
+        """See `Number.monitor`."""
+
+
+def add_operation(operation: Operation) -> None:
+    """Add an operation to the registry under its name.
+
+    Raises:
+        ValueError: for a name that is taken.
+    """
+    if operation.name in OPERATIONS:
+        raise ValueError(f"the operation '{operation.name}' is declared already; wanted another name")
+    OPERATIONS[operation.name] = operation
+
+
+def operation_of(number: Number) -> Operation:
+    """The operation of a number.
+
+    Raises:
+        ValueError: for an unknown one, with the known names.
+    """
+    name = number.operation
+    if name not in OPERATIONS:
+        importlib.import_module("scenarios.rules.operators")  # which declares the others
+    if name not in OPERATIONS:
+        raise ValueError(
+            f"unknown operation '{name}'; known are {known_names(OPERATIONS)}{did_you_mean(name, OPERATIONS)}"
+        )
+    return OPERATIONS[name]
+
+
+class _Value(Operation):
+    """A literal or a measure: its last operand is its value."""
+
+    leaf = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def text(self, number: Number) -> str:
+        return " ".join((digits(number.operands[0]), *number.operands[1:2]))
+
+    def compile(self, number: Number, to: Compiler) -> Callable[[Any], Any]:
+        value = number.operands[-1]
+        return lambda situation: value
+
+    def trace(self, number: Number, over: Trace) -> Any:
+        return number.operands[-1]
+
+    def monitor(self, number: Number, build: Builder) -> Part:
+        value = number.operands[-1]
+        return lambda tick: value
+
+
+class _Quantity(Operation):
+    """A variable, by its name."""
+
+    name = "quantity"
+    leaf = True
+
+    def text(self, number: Number) -> str:
+        return str(number.operands[0])
+
+    def compile(self, number: Number, to: Compiler) -> Callable[[Any], Any]:
+        return to.quantity(number)
+
+    def trace(self, number: Number, over: Trace) -> Any:
+        return over.value(number.operands[0])
+
+    def monitor(self, number: Number, build: Builder) -> Part:
+        variable = number.operands[0]
+        return lambda tick: np.asarray(tick.values[variable])
+
+
+for _operation in (_Value("literal"), _Value("measure"), _Quantity()):
+    add_operation(_operation)
+
+
 def digits(value: float) -> str:
     """A number as text that is read back to the bit; whole numbers have no point."""
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
-
-
-def _brackets_of_number(number: Number, least: int) -> str:
-    binding = _INFIX[number.operation][1] if number.operation in _INFIX else 3
-    return str(number) if binding >= least else f"({number})"

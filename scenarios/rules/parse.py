@@ -9,8 +9,6 @@ import lark
 
 from scenarios.reading.errors import RuleError
 from scenarios.rules.ast import (
-    JUNCTION,
-    KEYWORDS,
     Decision,
     Formula,
     IfElse,
@@ -22,8 +20,9 @@ from scenarios.rules.ast import (
     walk,
     without_joins,
 )
-from scenarios.rules.grammar import has_word, pointed, read, unknown_name
+from scenarios.rules.grammar import has_word, keywords, pointed, read, unknown_name
 from scenarios.rules.transformer import Reader
+from scenarios.rules.variables.base import VARIABLES, Variable
 from scenarios.rules.visitors import replaced
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.vocabulary import DECISIONS, TURNS
@@ -85,9 +84,8 @@ class _Propositions(Reader):
     def family(self, variable: str) -> str | None:
         return None
 
-    def call(self, function: str, token: lark.Token) -> str:
-        word = "number" if function == "board" else function
-        told = f"{word}({token}) reads the world, which only the text of a proposition may"
+    def call(self, function: Variable, token: lark.Token) -> str:
+        told = f"{function.function}({token}) reads the world, which only the text of a proposition may"
         raise self.error(f"{told}; wanted a proposition here", token)
 
     def rule(self, tree: Any) -> Rule:
@@ -187,6 +185,6 @@ def check_name(name: str, what: str = "proposition name") -> str:
     """
     if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
         raise RuleError(f"the {what} {name!r} is no word; wanted letters, digits and _, such as 'raining'")
-    if taken := next((w for w in (*KEYWORDS, *DECISIONS, JUNCTION) if w == name), None):
+    if taken := next((w for w in (*keywords(), *DECISIONS, *VARIABLES) if w == name), None):
         raise RuleError(f"the {what} '{taken}' is a word of the rule language; choose another")
     return name

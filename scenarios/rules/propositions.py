@@ -20,13 +20,14 @@ from typing import Any
 import numpy as np
 
 from scenarios.reading.errors import RuleError
-from scenarios.rules.ast import JUNCTIONS, Formula
+from scenarios.rules.ast import Formula
 from scenarios.rules.compile import compiled, compiled_number
 from scenarios.rules.conditions import Vocabulary, parse_condition, parse_number
 from scenarios.rules.grammar import point_at
 from scenarios.rules.nominal_trace import on_the_way
 from scenarios.rules.numbers import Number
-from scenarios.rules.variables import call_of, conditions_of, value_in, value_on
+from scenarios.rules.variables import conditions_of, declared, reads_of, value_in, value_on
+from scenarios.rules.variables.base import READABLE_NOW
 from scenarios.rules.visitors import is_timed, read_now, reads
 from sim.datatypes.episode import Episode
 from sim.datatypes.world_state import World
@@ -121,7 +122,7 @@ def parse_proposition(
     """
     vocabulary = Vocabulary(actors, signs, options or {}, traffic, untold or {}, earlier or {}, more)
     tree = parse_condition(text, vocabulary)
-    if odd := next((v for v in read_now(tree) if call_of(v)[0] in ("sign", "reading")), None):
+    if odd := next((v for v in read_now(tree) if (of := declared(v)) and of.known_by == READABLE_NOW), None):
         told = f"{odd} holds only before the board is passed, and the decision comes later"
         at = max(text.find(odd.partition("(")[0]), 0)
         length = text.find(")", at) + 1 - at
@@ -130,18 +131,8 @@ def parse_proposition(
 
 
 def _variables(tree: Formula, vocabulary: Vocabulary) -> tuple[str, ...]:
-    """The drawn variables that the tree reads; the number of junctions that ego has passed is not drawn."""
-    found: list[str] = []
-    for variable in reads(tree):
-        function, words = call_of(variable)
-        if function == "number":
-            found.append(f"signs.{words}.text")
-        elif function:
-            found.extend(f"signs.{s}.text" for s in vocabulary.boards(words))
-        elif variable != JUNCTIONS:
-            found.append(variable)
-            if variable.endswith(".distance"):
-                found.append(f"{variable.removesuffix('distance')}side")
+    """The drawn variables that the tree reads, directly or through others."""
+    found = [drawn for variable in reads(tree) for drawn in reads_of(variable, vocabulary)]
     return tuple(dict.fromkeys(found))
 
 

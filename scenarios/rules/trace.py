@@ -17,23 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from scenarios.rules.ast import (
-    JUNCTION,
-    JUNCTIONS,
-    Comparison,
-    Constant,
-    Formula,
-    Historically,
-    Name,
-    Not,
-    Once,
-    Previous,
-    Since,
-    TextComparison,
-    Window,
-)
-from scenarios.rules.compile import BINARY, COMPARE, operation_of
+from scenarios.rules.ast import Formula, Name, Window
 from scenarios.rules.numbers import Number
+from scenarios.rules.variables import event_of
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.simulation import Simulation
 
@@ -68,19 +54,42 @@ def evaluate_trace(tree: Formula, values: Mapping[str, Any], tick: float = TICK)
         ValueError: for a variable that has no values, and for a window that no tick falls into.
     """
     shape = np.broadcast_shapes((1, 1), *(np.shape(v) for v in values.values()))
-    return np.broadcast_to(_Trace(values, shape, tick).truth(tree), shape).copy()
+    return np.broadcast_to(Trace(values, shape, tick).truth(tree), shape).copy()
 
 
-class _Trace:
-    """Evaluates trees over values in time; all arrays broadcast to (B, T)."""
+class Trace:
+    """Evaluates trees over values in time; the nodes of a tree call it for their parts. All arrays broadcast to (B, T).
+
+    Args:
+        values: variable -> its values.
+        shape: (B, T).
+        tick: length of a tick [s].
+    """
 
     def __init__(self, values: Mapping[str, Any], shape: tuple[int, ...], tick: float) -> None:
         self.values = values
         self.shape = shape
         self.tick = tick
-        self.now = np.arange(shape[-1])
+        self.now = np.arange(shape[-1])  # the number of every tick
+
+    def truth(self, tree: Formula) -> np.ndarray:
+        """The truth of a formula at every tick."""
+        return tree.trace(self)
+
+    def whole(self, tree: Formula) -> np.ndarray:
+        """The truth of a formula, broadcast to (B, T)."""
+        return np.broadcast_to(tree.trace(self), self.shape)
+
+    def number(self, tree: Number) -> Any:
+        """The value of a number at every tick."""
+        return tree.trace(self)
 
     def value(self, variable: str) -> np.ndarray:
+        """The values of a variable.
+
+        Raises:
+            ValueError: for a variable that has none.
+        """
         if variable not in self.values:
             told = (
                 f"no values for '{variable}'; given are {known_names(self.values)}{did_you_mean(variable, self.values)}"
@@ -88,75 +97,32 @@ class _Trace:
             raise ValueError(told)
         return np.asarray(self.values[variable])
 
-    def number(self, tree: Number) -> Any:
-        match tree.operation:
-            case "literal" | "measure":
-                return tree.operands[-1]
-            case "quantity":
-                return self.value(tree.operands[0])
-            case "count" if len(tree.operands) > 1:
-                return sum(self.truth(o).astype(np.int64) for o in tree.operands)
-            case "count":
-                if tree.operands[0] == Name(JUNCTION):
-                    return self.value(JUNCTIONS)
-                truth = self.whole(tree.operands[0])
-                return (truth & ~_delayed(truth, 1)).cumsum(-1)
-        return operation_of(tree)(*map(self.number, tree.operands))
+    def truth_of(self, name: str) -> np.ndarray:
+        """The values of a truth; an event is true at the ticks at which its number rises."""
+        if (number := event_of(name)) is None:
+            return self.value(name)
+        counted = np.broadcast_to(self.value(number), self.shape)
+        return np.diff(counted, prepend=0, axis=-1) > 0
 
-    def whole(self, tree: Formula) -> np.ndarray:
-        """The truth of a tree, broadcast to every tick."""
-        return np.broadcast_to(self.truth(tree), self.shape)
+    def rises(self, tree: Formula) -> np.ndarray:
+        """How often a formula has become true; what is true at the start counts once."""
+        if isinstance(tree, Name) and (number := event_of(tree.name)) is not None:
+            return self.value(number)
+        truth = self.whole(tree)
+        return (truth & ~self.delayed(truth, 1)).cumsum(-1)
 
-    def truth(self, tree: Formula) -> np.ndarray:
-        match tree:
-            case Constant(value):
-                return np.bool_(value)  # type: ignore[return-value]
-            case Not(operand):
-                return ~self.truth(operand)
-            case Name(name) if name == JUNCTION:
-                passed = np.broadcast_to(self.value(JUNCTIONS), self.shape)
-                return np.diff(passed, prepend=0, axis=-1) > 0
-            case Name(name):
-                return self.value(name)
-            case TextComparison(variable, sign, words):
-                return np.asarray(COMPARE[sign](self.value(variable), words))
-            case Comparison():
-                numbers = [self.number(n) for n in tree.numbers]
-                pairs = zip(tree.signs, numbers[:-1], numbers[1:])
-                return np.logical_and.reduce([np.broadcast_to(COMPARE[s](a, b), self.shape) for s, a, b in pairs])
-            case Previous(operand):
-                return _delayed(self.whole(operand), 1)
-            case Once(operand, window):
-                return self.once(self.whole(operand), window)
-            case Historically(operand, window):
-                return ~self.once(~self.whole(operand), window)
-            case Since():
-                return self.since(self.whole(tree.left), self.whole(tree.right), tree.window)
-        return BINARY[type(tree)](self.truth(tree.left), self.truth(tree.right))  # type: ignore[attr-defined]
-
-    def once(self, truth: np.ndarray, window: Window | None) -> np.ndarray:
-        if window is None:
-            return np.logical_or.accumulate(truth, -1)
-        first, last = ticks_of(window, self.tick)
-        return self.now - self.last(_delayed(truth, first)) <= last - first
+    def ticks(self, window: Window) -> tuple[int, int]:
+        """First and last age of a window in ticks; see `ticks_of`."""
+        return ticks_of(window, self.tick)
 
     def last(self, truth: np.ndarray) -> np.ndarray:
-        """The last tick up to now at which `truth` held; _NEVER where there was none."""
+        """The last tick up to now at which `truth` held; far below 0 where there was none."""
         return np.maximum.accumulate(np.where(truth, self.now, _NEVER), -1)
 
-    def since(self, left: np.ndarray, right: np.ndarray, window: Window | None) -> np.ndarray:
-        began, broken = self.last(right), self.last(~left)
-        if window is None:
-            return (began >= broken) & (began >= 0)
-        first, last = ticks_of(window, self.tick)
-        recent = (began >= broken) & (self.now - began <= last - first)
-        return _delayed(recent, first) & (self.now - np.maximum(broken, -1) >= first)
-
-
-def _delayed(truth: np.ndarray, ticks: int) -> np.ndarray:
-    """The truth so many ticks ago; false before the start of the trace."""
-    if ticks == 0:
-        return truth
-    late = np.zeros_like(truth)
-    late[..., ticks:] = truth[..., :-ticks]
-    return late
+    def delayed(self, truth: np.ndarray, ticks: int) -> np.ndarray:
+        """The truth so many ticks ago; false before the start of the trace."""
+        if ticks == 0:
+            return truth
+        late = np.zeros_like(truth)
+        late[..., ticks:] = truth[..., :-ticks]
+        return late

@@ -13,33 +13,14 @@ from typing import Any
 import lark
 
 from scenarios.reading.errors import RuleError
-from scenarios.rules.ast import (
-    And,
-    Comparison,
-    Constant,
-    Formula,
-    Historically,
-    Iff,
-    Implies,
-    Name,
-    Not,
-    Once,
-    Or,
-    Previous,
-    Since,
-    TextComparison,
-    Window,
-    Xor,
-)
-from scenarios.rules.grammar import pointed
-from scenarios.rules.numbers import Number
+from scenarios.rules.ast import Comparison, Constant, Formula, Name, TextComparison, Window
+from scenarios.rules.grammar import FUNCTION, OPERATION, OPERATOR, pointed
+from scenarios.rules.numbers import OPERATIONS, Number
+from scenarios.rules.operators.base import OPERATORS, NumberOperator, OperatorNode
 from scenarios.rules.units import FAMILIES, converted, own_unit, units_of
+from scenarios.rules.variables import functions
+from scenarios.rules.variables.base import Variable
 from sim.core.errors import did_you_mean, known_names
-
-_BINARY: dict[str, Any] = {"and": And, "xor": Xor, "or": Or, "implies": Implies, "iff": Iff}
-_PAST: dict[str, Any] = {"once": Once, "always": Historically}
-_ARITHMETIC = ("add", "subtract", "multiply", "divide", "negative", "least", "most")
-_NUMBERS = ("literal", "measure", "count", "board", "reading", *_ARITHMETIC)
 
 
 class Reader(ABC):
@@ -68,8 +49,8 @@ class Reader(ABC):
         """An example of a comparison for a name that is not a truth value, such as `weather.wetness > 0`."""
 
     @abstractmethod
-    def call(self, function: str, token: lark.Token) -> str:
-        """The variable for `sign("DETOUR")`, `reading("EXIT")` and `number(signs.exit)` (function "board")."""
+    def call(self, function: Variable, token: lark.Token) -> str:
+        """The variable for a function of words or of a sign, such as `sign("DETOUR")` and `number(signs.exit)`."""
 
     @abstractmethod
     def family(self, variable: str) -> str | None:
@@ -94,19 +75,14 @@ class Reader(ABC):
         match tree.data:
             case "true" | "false":
                 return Constant(tree.data == "true")
-            case "not_":
-                return Not(self.formula(tree.children[0]))
             case "comparison":
                 return self._comparison(tree)
-            case "sign":
-                return Name(self.call("sign", tree.children[0]))
-            case "once" | "always" | "since" | "previously":
-                return self._of_the_past(tree)
             case "name" if self.kind(tree.children[0]) == "truth":
                 return self.truth(tree.children[0])
-        if tree.data in _BINARY:
-            left, right = tree.children
-            return _BINARY[tree.data](self.formula(left), self.formula(right))  # type: ignore[no-any-return]
+        if declared := _operator_of(tree):
+            return self._operator(declared, tree)
+        if (function := _function_of(tree)) and function.type == "truth":
+            return Name(self.call(function, tree.children[0]))
         raise self._no_truth(tree)
 
     def _no_truth(self, tree: Any) -> RuleError:
@@ -117,17 +93,13 @@ class Reader(ABC):
             example = f"signs.board.text == {said}"
         return self.error(f"'{said}' is {what}, not true or false; wanted a comparison such as '{example}'", tree)
 
-    def _of_the_past(self, tree: Any) -> Formula:
-        if not self.past:
-            told = f"'{tree.data}' is about the past, which only the text of a proposition may be"
-            raise self.error(f"{told}; wanted a proposition such as 'seen: once sign(\"DETOUR\")'", tree)
-        parts = [c for c in tree.children if getattr(c, "data", "") != "window" and c is not None]
+    def _operator(self, declared: type[OperatorNode], tree: Any) -> Formula:
+        if declared.temporal and not self.past:
+            raise self.error(declared.refusal.format(word=declared.word), tree)
+        operands = [c for c in tree.children if c is not None and getattr(c, "data", "") != "window"]
         window = next((self._window(c) for c in tree.children if getattr(c, "data", "") == "window"), None)
-        if tree.data == "previously":
-            return Previous(self.formula(parts[0]))
-        if tree.data == "since":
-            return Since(self.formula(parts[0]), self.formula(parts[1]), window)
-        return _PAST[tree.data](self.formula(parts[0]), window)  # type: ignore[no-any-return]
+        given = {"window": window} if declared.takes_window() else {}
+        return declared(*(self.formula(operand) for operand in operands), **given)
 
     def _window(self, tree: Any) -> Window:
         first, last = (self._seconds(bound.children[0]) for bound in tree.children)
@@ -150,7 +122,11 @@ class Reader(ABC):
         """The type of a part of the parse tree: "truth", "number" or "words"."""
         if tree.data == "name":
             return self.kind(tree.children[0])
-        return "words" if tree.data == "words" else "number" if tree.data in _NUMBERS else "truth"
+        if function := _function_of(tree):
+            return function.type
+        if tree.data in ("literal", "measure") or _operation_of(tree):
+            return "number"
+        return "words" if tree.data == "words" else "truth"
 
     def _comparison(self, tree: Any) -> Formula:
         operands, between = tree.children[::2], tree.children[1::2]
@@ -164,7 +140,7 @@ class Reader(ABC):
         """The variables that determine the unit of a number; those within a count do not."""
         if tree.data == "name":
             return [str(tree.children[0])]
-        if tree.data in _ARITHMETIC:
+        if (operation := _operation_of(tree)) and not operation.of_formulas:
             return [v for child in tree.children for v in self._variables(child)]
         return []
 
@@ -193,14 +169,15 @@ class Reader(ABC):
                 return self._measure(tree.children[0], beside)
             case "name":
                 return Number("quantity", (str(tree.children[0]),))
-            case "board" | "reading":
-                return Number("quantity", (self.call(tree.data, tree.children[0]),))
-            case "count":
-                if len(tree.children) == 1 and not self.past:
-                    told = "a count of one thing is how often it has become true, which only a proposition may use"
-                    raise self.error(f"{told}; wanted two at least, such as 'count(a, b) >= 1'", tree)
-                return Number("count", tuple(self.formula(child) for child in tree.children))
-        return Number(str(tree.data), tuple(self.number(child, beside) for child in tree.children))
+        if function := _function_of(tree):
+            return Number("quantity", (self.call(function, tree.children[0]),))
+        operation = _operation_of(tree)
+        assert operation is not None, tree.data
+        if operation.is_temporal(len(tree.children)) and not self.past:
+            raise self.error(operation.refusal.format(word=operation.word), tree)
+        if operation.of_formulas:
+            return Number(operation.name, tuple(self.formula(child) for child in tree.children))
+        return Number(operation.name, tuple(self.number(child, beside) for child in tree.children))
 
     def _measure(self, token: lark.Token, beside: tuple[str, ...]) -> Number:
         value, unit = _measured(token)
@@ -219,6 +196,25 @@ class Reader(ABC):
             wanted = f"known are {known_names(known)}{did_you_mean(unit, known)}" if known else "wanted a bare number"
             raise self.error(f"'{variable}' {own}, which '{unit}' does not fit; {wanted}", at)
         return Number("measure", (value, unit, converted(value, unit, family)))
+
+
+def _operator_of(tree: Any) -> type[OperatorNode] | None:
+    """The operator of formulas that a part of the parse tree applies."""
+    name = str(tree.data)
+    return OPERATORS[name.removeprefix(OPERATOR)] if name.startswith(OPERATOR) else None
+
+
+def _operation_of(tree: Any) -> NumberOperator | None:
+    """The operation on numbers that a part of the parse tree applies."""
+    name = str(tree.data)
+    found = OPERATIONS[name.removeprefix(OPERATION)] if name.startswith(OPERATION) else None
+    return found if isinstance(found, NumberOperator) else None
+
+
+def _function_of(tree: Any) -> Variable | None:
+    """The function of words or of a sign that a part of the parse tree calls."""
+    name = str(tree.data)
+    return functions()[name.removeprefix(FUNCTION)] if name.startswith(FUNCTION) else None
 
 
 def _measured(token: lark.Token) -> tuple[float, str]:

@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-from scenarios.rules.ast import (
-    JUNCTION,
-    JUNCTIONS,
-    Binary,
-    Comparison,
-    Formula,
-    Historically,
-    IfElse,
-    Name,
-    Not,
-    Once,
-    Previous,
-    Rule,
-    RuleSequence,
-    Since,
-    TextComparison,
-    parts,
-    walk,
-)
+from scenarios.rules.ast import Formula, Name, Rule, walk
 from scenarios.rules.numbers import Number
+from scenarios.rules.variables import event_of
 
 
 def is_temporal(tree: Any) -> bool:
     """Whether the root node of the tree is about the past, whatever is below it."""
-    counts = isinstance(tree, Number) and tree.operation == "count" and len(tree.operands) == 1
-    return counts or isinstance(tree, (Historically, Once, Previous, Since)) or tree == Name(JUNCTION)
+    return tree.temporal or (isinstance(tree, Name) and event_of(tree.name) is not None)
 
 
 def is_timed(tree: Formula | Rule | Number) -> bool:
@@ -41,11 +22,8 @@ def is_timed(tree: Formula | Rule | Number) -> bool:
 
 def variable_of(tree: Any) -> str | None:
     """The variable that the root node reads, such as `weather.wetness` or `sign("DETOUR")`; None for none."""
-    if isinstance(tree, TextComparison):
-        return tree.variable
-    if isinstance(tree, Name):
-        return JUNCTIONS if tree.name == JUNCTION else tree.name
-    return tree.operands[0] if isinstance(tree, Number) and tree.operation == "quantity" else None
+    name: str | None = tree.variable_read
+    return name if name is None else event_of(name) or name
 
 
 def reads(*trees: Any) -> tuple[str, ...]:
@@ -59,7 +37,7 @@ def read_now(tree: Any) -> tuple[str, ...]:
     if is_temporal(tree):
         return ()
     mine = variable_of(tree)
-    below = [v for part in parts(tree) for v in read_now(part)]
+    below = [v for part in tree.parts for v in read_now(part)]
     return tuple(dict.fromkeys(below if mine is None else [mine, *below]))
 
 
@@ -67,22 +45,5 @@ def replaced(tree: Any, with_what: Callable[[Any], Any]) -> Any:
     """The tree with every part replaced by `with_what(part)` where that is not None."""
     if (new := with_what(tree)) is not None:
         return new
-
-    def below(part: Any) -> Any:
-        return replaced(part, with_what)
-
-    match tree:
-        case IfElse():
-            return IfElse(below(tree.then), below(tree.condition), below(tree.otherwise))
-        case RuleSequence():
-            return RuleSequence(below(tree.first), below(tree.second))
-        case Not() | Once() | Historically() | Previous():
-            return replace(tree, operand=below(tree.operand))
-        case Binary():
-            return replace(tree, left=below(tree.left), right=below(tree.right))
-        case Comparison():
-            return replace(tree, numbers=tuple(map(below, tree.numbers)))
-        case Number():
-            inner = tuple(below(o) if isinstance(o, (Number, Formula)) else o for o in tree.operands)
-            return replace(tree, operands=inner)
-    return tree
+    parts = tree.parts
+    return tree.with_parts([replaced(part, with_what) for part in parts]) if parts else tree

@@ -21,9 +21,10 @@ import numpy as np
 from scenarios.rules.ast import Name
 from scenarios.rules.compile import compile_formula, compiled, compiled_number, of_valuation
 from scenarios.rules.logic import Cell, all_cells, truth_table
-from scenarios.rules.nominal_trace import Layout, when_it_falls
+from scenarios.rules.nominal_trace import when_it_falls
 from scenarios.rules.propositions import Proposition
-from scenarios.rules.variables import Lookup, shown
+from scenarios.rules.variables import family_named, shown
+from scenarios.rules.variables.base import Layout, Lookup
 from scenarios.scenario import Scenario
 from scenarios.schema.base import options_of
 from scenarios.schema.distributions import DECIMALS, Choice, Distribution
@@ -119,7 +120,7 @@ class Plan:
         """Its own roots, and the variables that make these observable: an absent sign has no text."""
         return self.own_roots(proposition) | set(proposition.conditions)
 
-    def leans_on(self, proposition: Proposition) -> frozenset[str]:
+    def depends_on(self, proposition: Proposition) -> frozenset[str]:
         """All variables that its truth may depend on: its roots, and ego's approach where it is about the past."""
         return self.roots_of(proposition) | (set(CONTEXT) if proposition.timed else set())
 
@@ -152,9 +153,9 @@ def _tiers(
             named |= roots[f"changes.{change}.{attribute}"]
             there.add(f"changes.{change}.after")
             where.add(f"changes.{change}.over")
-        if thing.startswith("signs."):
-            there |= {f"{thing}.present", f"{thing}.kind"}
-            where |= {f"{thing}.arm", f"{thing}.distance"}
+        family = family_named(variable)
+        there |= {f"{thing}.{k}" for k in family.showing}
+        where |= {f"{thing}.{k}" for k in family.placing}
     tiers = [frozenset(named), frozenset(named | there), frozenset(named | there | where)]
     return tuple(dict.fromkeys(tiers))
 

@@ -207,7 +207,7 @@ def _with(scenario: Scenario, episode: Episode, before: Mapping[str, bool], want
     """The episode with the wanted truth values, all other propositions as `before`."""
     worked = plan(scenario)
     target = {**before, **wanted}
-    read = {v for p in scenario.propositions for v in worked.leans_on(p)}
+    read = {v for p in scenario.propositions for v in worked.depends_on(p)}
     weather = [v for v in (*worked.draws, *scenario.couplings) if v.startswith(("weather.", "changes."))]
     values = {v: drawn_in(episode, v) for v in (*sorted(read), *weather)}
     first = dict(values)
@@ -216,7 +216,7 @@ def _with(scenario: Scenario, episode: Episode, before: Mapping[str, bool], want
             continue
         changed = worked.roots_of(p)
         values |= p.conditions  # an absent sign has no words to change
-        touched = tuple(q for q in scenario.propositions if worked.leans_on(q) & changed)
+        touched = tuple(q for q in scenario.propositions if worked.depends_on(q) & changed)
         # redraw with it whatever is not yet as wanted: what flips as well, and what an added actor makes observable
         off = [q for q, truth in zip(touched, worked.truths(touched, values)) if bool(truth) != target[q.name]]
         also = frozenset().union(*(worked.own_roots(q) for q in off if not q.timed))
@@ -224,7 +224,7 @@ def _with(scenario: Scenario, episode: Episode, before: Mapping[str, bool], want
         if any(q.timed for q in touched):  # to keep these unchanged, their own times may have to change as well
             wide = frozenset().union(*(worked.own_roots(q) for q in touched))
             tiers.append(tuple(v for v in sorted(wide) if not worked.twin_draw(v).fixed))
-            touched = tuple(q for q in scenario.propositions if worked.leans_on(q) & (changed | wide))
+            touched = tuple(q for q in scenario.propositions if worked.depends_on(q) & (changed | wide))
         goal = tuple(target[q.name] for q in touched)
         # The key depends on the goal of these propositions alone: rain looks the same whatever else is flipped with it.
         key = [episode.seed, _crc(scenario.name), *(_crc(f"{q.name}={g}") for q, g in zip(touched, goal))]

@@ -7,7 +7,7 @@ Their leaves are distributions (`scenarios.schema.distributions`); the models of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, create_model, field_validator, model_validator
 
@@ -31,8 +31,7 @@ from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import Episode, MapSpec, SignSpec, Weather, WeatherChange
 from sim.datatypes.vocabulary import DECISIONS, WEATHER_FIELDS
 from sim.render.assets.sign_art import BOARD_COLOURS, FONTS, check_text
-from sim.road.generators import registry as maps
-from sim.road.generators.base import RANGES, WHOLE
+from sim.road.generators.registry import DECISION_POINTS, GENERATORS, DecisionPoint, generators_with
 from sim.sensors import registry as sensors
 from sim.sensors.base import Sensor, Setting
 
@@ -44,7 +43,6 @@ WEATHER_BOUNDS: dict[str, tuple[float, float]] = {
     "fog_falloff": (0.0, 100.0),
 }
 PERCENT = (0.0, 100.0)
-MOST_BAYS = sum(word.startswith("bay ") for word in DECISIONS)
 
 
 def weather_bounds(field: str) -> tuple[float, float]:
@@ -55,8 +53,19 @@ def weather_bounds(field: str) -> tuple[float, float]:
 class JunctionModel(Model):
     """A decision point of a map: its kind, and optionally the index of one of that kind."""
 
-    kind: Literal["t", "x", "exits", "legs", "passage", "bays", "street"] = "t"
+    kind: str = MapSpec.kind
     index: int | None = Field(None, ge=0, strict=True)
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _check_kind(cls, value: Any) -> Any:
+        known = tuple(DECISION_POINTS)
+        if value not in known:
+            raise ValueError(
+                f"unknown kind of decision point {value!r}; known are {known_names(known)}"
+                f"{did_you_mean(str(value), known)}"
+            )
+        return value
 
 
 class MapModel(Model):
@@ -71,7 +80,7 @@ class MapModel(Model):
     @classmethod
     def _gather(cls, data: Any) -> Any:
         if not isinstance(data, dict):
-            raise ValueError(f"found {data!r}; wanted {{generate: ...}} or {{file: ..., junction: t}}")
+            raise ValueError(f"found {data!r}; wanted {{generate: ...}} or {{file: ..., junction: t_junction}}")
         if ("generate" in data) == ("file" in data):
             raise ValueError(f"found the keys {known_names(map(str, data))}; wanted exactly one of generate and file")
         data = dict(data)
@@ -81,48 +90,55 @@ class MapModel(Model):
             if odd := next((k for k in data if k not in ("file", "junction")), None):
                 raise ValueError(f"unknown key '{odd}' beside file; known are file, junction")
             return data
-        known = RANGES
         name = data.pop("generate")
-        if name not in known:
+        if name not in GENERATORS:
             raise ValueError(
-                f"unknown map generator {name!r}; known are {known_names(known)}{did_you_mean(str(name), known)}"
+                f"unknown map generator {name!r}; known are {known_names(GENERATORS)}"
+                f"{did_you_mean(str(name), GENERATORS)}"
             )
-        parameters = {k: data.pop(k) for k in list(data) if k != "junction"}
+        parameters, known = {k: data.pop(k) for k in list(data) if k != "junction"}, GENERATORS[name].ranges
         for key in parameters:
-            if key not in known[name]:
-                close = did_you_mean(str(key), known[name])
-                raise ValueError(f"unknown parameter '{key}' of {name}; known are {known_names(known[name])}{close}")
+            if key not in known:
+                close = did_you_mean(str(key), known)
+                raise ValueError(f"unknown parameter '{key}' of {name}; known are {known_names(known)}{close}")
         return {**data, "generate": name, "parameters": {k: _map_parameter(name, k, v) for k, v in parameters.items()}}
 
     @property
     def kind(self) -> str:
-        """The kind of decision point: the given one, or the one that the generator makes."""
+        """The kind of decision point: the given one, or the first that the generator's maps have."""
         if self.junction is not None:
             return self.junction.kind
-        made = next((kind for kind, generators in maps.DECISION_POINTS.items() if generators[0] == self.generate), "t")
-        return "x" if str(self.generate).startswith("crossroads") else made
+        made = GENERATORS[self.generate].decision_points if self.generate else ()
+        return made[0].kind if made else MapSpec.kind
+
+    @property
+    def point(self) -> DecisionPoint:
+        """The declaration of the kind of decision point."""
+        return DECISION_POINTS[self.kind]
 
     @model_validator(mode="after")
     def _check_place(self) -> MapModel:
-        makers = maps.DECISION_POINTS.get(self.kind, ())
-        if self.generate is not None and makers and self.generate not in makers:
+        makers = generators_with(self.kind)
+        if self.generate is not None and self.point.build is not None and self.generate not in makers:
             raise ValueError(
                 f"a map of {self.generate} has no place of kind '{self.kind}'; wanted one of {known_names(makers)}"
             )
-        drawn = self.parameters.get("bays")
-        if self.kind == "bays" and drawn and drawn.ends[1] > MOST_BAYS:
-            raise ValueError(
-                f"bays: found {drawn.ends[1]:g}; wanted {MOST_BAYS} at most where a decision names them, or junction: "
-                "street"
-            )
+        for parameter, most in self.point.most.items():
+            drawn = self.parameters.get(parameter)
+            if drawn and drawn.ends[1] > most:
+                others = [p.kind for p in GENERATORS[str(self.generate)].decision_points if p is not self.point]
+                raise ValueError(
+                    f"{parameter}: found {drawn.ends[1]:g}; wanted {most} at most where a decision names them, or "
+                    f"junction: {known_names(others)}"
+                )
         return self
 
 
 def _map_parameter(name: str, parameter: str, raw: Any) -> Distribution:
-    least, most = RANGES[name][parameter]
+    least, most = GENERATORS[name].ranges[parameter]
     try:
         draw = read_number(raw, least, most)
-        if parameter in WHOLE and isinstance(draw, Uniform) and draw.high - draw.low < GRID:
+        if parameter in GENERATORS[name].whole and isinstance(draw, Uniform) and draw.high - draw.low < GRID:
             return read_count(raw, int(least), int(most))
         return read_grid(raw, least, most)
     except ValueError as error:

@@ -10,13 +10,12 @@ from scenarios.reading.yaml import KeyPath, Lines
 from scenarios.rules.conditions import parse_number
 from scenarios.rules.numbers import Number
 from scenarios.rules.propositions import renamed
-from scenarios.schema.actors import LATER, ActorModel
-from scenarios.schema.distributions import Constant, Distribution
+from scenarios.rules.variables import unobservable, variables_of
+from scenarios.schema.actors import LATER
+from scenarios.schema.distributions import Distribution
 from scenarios.schema.map import FileModel
 from sim.core.errors import known_names
 from sim.datatypes.vocabulary import WEATHER_FIELDS
-
-_COUNTS = "traffic.vehicles, traffic.walkers or traffic.lights"
 
 
 def draws_of(model: FileModel) -> dict[str, Distribution]:
@@ -55,55 +54,13 @@ def draws_of(model: FileModel) -> dict[str, Distribution]:
 
 def more_of(model: FileModel) -> tuple[str, ...]:
     """Variables that only this file has: its map's parameters, and the demonstrator's driver state."""
-    moods = ("driver_state.drowsy", "driver_state.hurry") if model.driver_state is not None else ()
-    return (*(f"map.{k}" for k in sorted(model.map.parameters)), *moods)
+    state = variables_of("driver_state") if model.driver_state is not None else ()
+    return (*(f"map.{k}" for k in sorted(model.map.parameters)), *(v.pattern for v in state))
 
 
 def unobservable_variables(model: FileModel) -> dict[str, str]:
     """Variables that no proposition may read, each with the reason: a draw or a world does not show their value."""
-    found: dict[str, str] = {}
-    for variable in draws_of(model):
-        if variable.startswith("changes."):
-            told = "is in the future, and no driver can know it; wanted a present value"
-            found[variable] = f"{told}, such as 'weather.precipitation > 20'"
-        elif variable.endswith((".stop_duration", ".takes_turns", ".yield_timeout", ".tailgates.gap")):
-            actor = variable.split(".")[1]
-            found[variable] = f"is how the actor drives, which no world shows; wanted 'actors.{actor}.turn'"
-        elif ".script." in variable:
-            actor = variable.split(".")[1]
-            found[variable] = (
-                f"is what the actor waits for or will do, which no world shows; wanted 'actors.{actor}.present'"
-            )
-    for named in model.actors:
-        if not _stands_ahead(named, model):
-            told = "changes on the way, so that no draw determines it at the time of the decision"
-            wanted = "wanted an actor that stands still on ego's own lane"
-            found[f"actors.{named.name}.distance"] = f"{told}; {wanted}, or 'actors.{named.name}.present'"
-        if named.script is not None:
-            told = "follows a script, so that no draw determines it at the time of the decision"
-            found[f"actors.{named.name}.speed"] = f"{told}; wanted 'actors.{named.name}.present'"
-        elif (
-            any(x is not None for x in (named.tailgates, named.stop_duration, named.yield_timeout))
-            or named.takes_turns.ends[1]
-        ):
-            told = "depends on other road users, so that no draw determines it at the time of the decision"
-            found[f"actors.{named.name}.speed"] = f"{told}; wanted 'actors.{named.name}.present'"
-        told = "is known only in a running world, and no draw determines it"
-        found[f"actors.{named.name}.halted"] = f"{told}; wanted 'actors.{named.name}.present'"
-    if model.traffic is not None:
-        for field in ("vans", "trucks", "bicycles"):
-            found[f"traffic.{field}"] = f"is a share and not a number of vehicles; wanted {_COUNTS}"
-        found["traffic.parked"] = f"cannot be seen in a world: a parked car looks like a waiting one; wanted {_COUNTS}"
-        if model.traffic.parked.ends[1] > 0:
-            told = "cannot be counted in a world with parked cars, which look like waiting ones"
-            found["traffic.vehicles"] = f"{told}; wanted 'parked: 0', or 'traffic.walkers'"
-    return found
-
-
-def _stands_ahead(actor: ActorModel, model: FileModel) -> bool:
-    """Whether an actor always stands still on the lane on which ego approaches, whatever is drawn."""
-    same = actor.arm.fixed and model.ego.start.fixed and actor.arm.ends == model.ego.start.ends
-    return same and actor.script is None and actor.speed == Constant(0.0) and actor.lane == Constant("inbound")
+    return unobservable(model, draws_of(model))
 
 
 def couplings_of(model: FileModel, lines: Lines) -> dict[str, Number]:

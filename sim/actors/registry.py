@@ -1,4 +1,4 @@
-"""The registry of kinds: it imports the files of `sim/actors/kinds` and compiles tables for arrays and kernels.
+"""The registry of kinds: it imports every file of `sim/actors/kinds`, and compiles the tables that kernels read.
 
 A kind's number is its index in KINDS. Kernels hold a set of kinds as a bit mask, one bit a number:
 `DRIVES >> kind & 1` says whether a kind is a vehicle. Kind 0 is none of them all.
@@ -6,18 +6,15 @@ A kind's number is its index in KINDS. Kernels hold a set of kinds as a bit mask
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
-import sim.actors.kinds
 from sim.actors.base import DECLARED, ActorKind, Vehicle
+from sim.core.discovery import import_modules
 from sim.core.errors import known_names
 
-for _module in sorted(m.name for m in pkgutil.iter_modules(sim.actors.kinds.__path__)):
-    importlib.import_module(f"sim.actors.kinds.{_module}")
+import_modules("sim.actors.kinds")
 
 ACTOR_KINDS: Mapping[str, ActorKind] = dict(sorted(DECLARED.items(), key=lambda item: item[1].number))
 KINDS: tuple[str, ...] = ("none", *ACTOR_KINDS)

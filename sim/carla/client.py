@@ -1,6 +1,6 @@
 """The CARLA backend: B worlds on B CARLA servers, which drive ego and whose state is the ground truth.
 
-A server holds one world.  A local `EmbeddedWorld` (`_book`) does everything else: it places episodes, its kernels move
+A server holds one world.  A local `EmbeddedWorld` (`_local`) does everything else: it places episodes, its kernels move
 the other actors, which react to ego's pose on the server, and it evaluates the outcome on the poses that come back.
 CARLA's numbers are float32 and its angles degrees: what comes back differs from what was sent by rounding.
 """
@@ -78,7 +78,7 @@ class CarlaWorld:
     ) -> None:
         if worlds > len(servers):
             raise ValueError(f"{worlds} worlds need as many CARLA servers; {len(servers)} were named")
-        self._book = EmbeddedWorld(worlds, camera, simulation, threads, search, sensors)
+        self._local = EmbeddedWorld(worlds, camera, simulation, threads, search, sensors)
         self.worlds, self.threads = worlds, threads
         self._sessions = [
             Session(*s, timeout, self.camera, self.simulation, self.sensors) for s in servers[:worlds]
@@ -93,32 +93,32 @@ class CarlaWorld:
     @property
     def camera(self) -> Camera:
         """The camera on every ego."""
-        return self._book.camera
+        return self._local.camera
 
     @property
     def simulation(self) -> Simulation:
         """Tick, substeps, and room for actors."""
-        return self._book.simulation
+        return self._local.simulation
 
     @property
     def sensors(self) -> dict[str, Sensor]:
         """The sensors of every ego besides its camera."""
-        return self._book.sensors
+        return self._local.sensors
 
     @property
     def maps(self) -> MapBatch:
         """Every map of an episode so far."""
-        return self._book.maps
+        return self._local.maps
 
     @property
     def world(self) -> World:
         """The latest state from the servers, live."""
-        return self._book.world
+        return self._local.world
 
     @property
     def episodes(self) -> list[Episode | None]:
         """The episode of every world."""
-        return self._book.episodes
+        return self._local.episodes
 
     @property
     def recovered_errors(self) -> list[str]:
@@ -147,7 +147,7 @@ class CarlaWorld:
     def reset(self, episodes: Sequence[Episode], slots: Sequence[int] | None = None) -> None:
         """Start `episodes` in `slots`; see `Backend.reset`."""
         slots = list(range(self.worlds)) if slots is None else [int(w) for w in slots]
-        self._book.reset(episodes, slots)
+        self._local.reset(episodes, slots)
         for w in slots:
             self._scores[w] = [_Bar(self._row(w))]
             self._mend(w, lambda w=w: self._sessions[w].start(*self._staged(w), self.world, w))  # type: ignore[misc]
@@ -164,22 +164,22 @@ class CarlaWorld:
 
     def step(self, action: Action) -> None:
         """Advance every running world one tick; see `Backend.step`."""
-        asked = self._book.checked(action)
-        self._book.move_others()
+        asked = self._local.checked(action)
+        self._local.move_others()
         for w in np.flatnonzero(self.world.outcome == RUNNING).tolist():
             assert asked.reverse is not None  # `checked` fills it in
             mine = Action(asked.steer[w : w + 1], asked.acceleration[w : w + 1], asked.reverse[w : w + 1])
-            bar = _Bar(self._row(w), mine, self._book.coming_weather(w))
+            bar = _Bar(self._row(w), mine, self._local.coming_weather(w))
             self._mend(w, lambda w=w, bar=bar: self._play(w, bar, self.world, w), again=True)  # type: ignore[misc]
             self._scores[w].append(bar)
-        self._book.evaluate_termination()
+        self._local.evaluate_termination()
 
     def sync_ego(self, other: World) -> None:
         """Put every ego where it is in another world of the same shape; see `EmbeddedWorld.sync_ego`.
 
         It costs the servers a tick, which advances the rain in pictures too: a shadow world's rain falls twice as fast.
         """
-        self._book.sync_ego(other)
+        self._local.sync_ego(other)
         for w in range(self.worlds):
             if self.episodes[w] is not None:
                 bar = _Bar(self._row(w))
@@ -276,7 +276,7 @@ class CarlaWorld:
 
     def state(self, slots: np.ndarray | None = None) -> GroundTruth:
         """Return the ground truth of the worlds, from the servers' state; see `EmbeddedWorld.state`."""
-        return self._book.state(slots)
+        return self._local.state(slots)
 
     def close(self) -> None:
         """Destroy all actors on the servers, and restore their settings."""

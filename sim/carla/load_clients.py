@@ -88,10 +88,10 @@ def spawn_load(port: int) -> Callable[[], int]:
     client, world = connect_load(port)
     blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
     points = world.get_map().get_spawn_points()
-    births = itertools.count()
+    spawns = itertools.count()
 
     def bear(alive: Any = client) -> int:
-        car = world.spawn_actor(blueprint, points[next(births) % len(points)])
+        car = world.spawn_actor(blueprint, points[next(spawns) % len(points)])
         world.tick()
         car.destroy()
         return 1
@@ -99,7 +99,7 @@ def spawn_load(port: int) -> Callable[[], int]:
     return bear
 
 
-def weather_load(port: int, maps: tuple[str, str] = ("crossroads", "grid_town")) -> Callable[[], int]:
+def map_load(port: int, maps: tuple[str, str] = ("crossroads", "grid_town")) -> Callable[[], int]:
     """Return a call that loads a map, another one each time; both were loaded before."""
     client, _ = connect_load(port, synchronous=False)
     names = itertools.cycle(maps)
@@ -132,8 +132,10 @@ def tick_load(port: int, load: str) -> Callable[[], int]:
         manager.set_synchronous_mode(True)
         manager.set_random_device_seed(1)
         every = len(points) // VEHICLES
-        spawn, drive, born = carla.command.SpawnActor, carla.command.SetAutopilot, carla.command.FutureActor
-        commands = [spawn(blueprint, p).then(drive(born, True, manager.get_port())) for p in points[::every][:VEHICLES]]
+        spawn, drive, spawned = carla.command.SpawnActor, carla.command.SetAutopilot, carla.command.FutureActor
+        commands = [
+            spawn(blueprint, p).then(drive(spawned, True, manager.get_port())) for p in points[::every][:VEHICLES]
+        ]
         answers = client.apply_batch_sync(commands, True)
         if wrong := [a.error for a in answers if a.error]:
             raise ValueError(f"{len(wrong)} of {VEHICLES} vehicles were not spawned: {wrong[0]}")
@@ -159,7 +161,7 @@ def tick_load(port: int, load: str) -> Callable[[], int]:
 
 
 WORK: dict[str, Callable[[int], Callable[[], int]]] = {
-    "calls": query_load, "births": spawn_load, "maps": weather_load,
+    "calls": query_load, "spawns": spawn_load, "maps": map_load,
     **{load: functools.partial(tick_load, load=load) for load in LOADS},
 }  # fmt: skip
 

@@ -190,7 +190,7 @@ class SensorListener:
         self._news = threading.Condition()
         self._last: Any = None
 
-    def hear(self, measured: Any) -> None:
+    def receive(self, measured: Any) -> None:
         """Store a measurement."""
         with self._news:
             self._last = measured
@@ -241,7 +241,7 @@ class SensorRig:
             )
             actor = world.spawn_actor(self._cast.blueprint(m.blueprint, m.attributes), place, attach_to=ego)
             self._actors.append(actor)
-            actor.listen(ear.hear)
+            actor.listen(ear.receive)
 
     def look(self, frame: int, timeout: float) -> None:
         """Wait for all measurements of a frame.

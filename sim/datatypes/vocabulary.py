@@ -18,7 +18,8 @@ DRIVABLE: tuple[int, ...] = (SURFACE["road"], SURFACE["junction"], SURFACE["shou
 OUTCOMES: tuple[str, ...] = ("running", "arrived", "collision", "off_road", "timeout", "deviated")
 OUTCOME: dict[str, int] = {name: i for i, name in enumerate(OUTCOMES)}
 # The decisions of a driver; `Route.decision` and `World.shown_decision` are indices into this.
-# First the turns at a junction, then decisions without a turn, then numbered choices, then two turns in a row.
+# First the turns at a junction, then decisions without a turn, then numbered choices, then two turns in a row. The
+# numbers are stored in demonstrations: later words are appended.
 TURNS: tuple[str, ...] = ("left", "right", "straight")
 DECISIONS: tuple[str, ...] = (
     *TURNS,
@@ -26,10 +27,11 @@ DECISIONS: tuple[str, ...] = (
     *(f"{thing} {number}" for thing, most in (("exit", 4), ("bay", 6), ("lane", 3), ("place", 4))
       for number in range(1, most + 1)),
     *(f"{first} then {second}" for first in TURNS for second in TURNS),
+    "gap 1", "gap 2", "gap 3",
 )  # fmt: skip
 DECISION: dict[str, int] = {name: i for i, name in enumerate(DECISIONS)}
 UNDECIDED = -1
-ROUTE_SPACING = np.float32(0.5)  # [m] between neighbouring points of every path in a PathTable
+ROUTE_SPACING = np.float32(0.5)  # [m] between neighbouring points of every `sim.datatypes.road_map.Path`
 # The fields of a World that hold one integer per world.
 PER_WORLD: tuple[str, ...] = (
     "tick", "seed", "map", "outcome", "shown_decision", "time_limit", "clock", "collided_with", "red_lights",

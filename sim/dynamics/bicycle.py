@@ -43,7 +43,7 @@ def limits_of(vehicle: Vehicle) -> np.ndarray:
 
 @kernel(inline=True)
 def stopping_speed(speed, left, braking, dt):  # type: ignore[no-untyped-def]
-    """The highest speed [m/s] after the next tick from which `braking` [m/s^2] still stops within `left` [m] of now."""
+    """The highest speed [m/s] after one tick at which `braking` [m/s^2] still stops the vehicle within `left` [m]."""
     half = HALF * braking * dt
     return max(np.sqrt(max(half * half + TWO * (braking * left - half * speed), ZERO)) - half, ZERO)
 

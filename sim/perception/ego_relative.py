@@ -160,7 +160,7 @@ def relative(world: World, maps: MapBatch, threads: int = 1) -> Relative:
 
 # ------------------------------------------------------------------------------------------------ along routes
 @kernel(inline=True)
-def first_met(points, k, last, wide, x, y, co, so, length, width):  # type: ignore[no-untyped-def]
+def first_contact(points, k, last, wide, x, y, co, so, length, width):  # type: ignore[no-untyped-def]
     """The first row from k to last at which a vehicle `wide` [m] across would touch a box; last + 1 for none.
 
     Rows lie ROUTE_SPACING apart along the line, so a step of the distance to the box less `radius` skips no contact.
@@ -228,7 +228,7 @@ def _along_route(out, w, r, q, world, points, first, last, gates):  # type: igno
                 out.on[w, i - 1, r] = True
                 out.gap[w, i - 1, r] = np.float32(row - first) * ROUTE_SPACING + along - s - front
             continue
-        row = first_met(points, k, far, width, x, y, co, so, world.length[w, i], world.width[w, i])
+        row = first_contact(points, k, far, width, x, y, co, so, world.length[w, i], world.width[w, i])
         if row <= far:
             pc, ps = math.cos(points[row, 2]), math.sin(points[row, 2])
             turn, across = abs(co * pc + so * ps), abs(so * pc - co * ps)

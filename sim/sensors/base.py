@@ -1,4 +1,4 @@
-"""The declaration of a sensor: the protocol, the settings with their ranges, and the register that sensors enter.
+"""The declaration of a sensor: its protocol, its settings with their ranges, and the register.
 
 A sensor is one file of this folder: a frozen dataclass whose fields are the settings, with the decorator `register`.
 `sim.sensors.registry` imports every file of the folder.

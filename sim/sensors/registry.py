@@ -5,13 +5,11 @@ SENSORS names the kinds as scenario files do. No sensor has noise.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 
 import numpy as np
 
-import sim.sensors
+from sim.core.discovery import import_modules
 from sim.datatypes.camera import Camera
 from sim.datatypes.world_state import World
 from sim.road.map.map_batch import MapBatch
@@ -19,9 +17,7 @@ from sim.sensors.base import CAMERA_RANGES, KINDS, Sensor, SensorKind
 
 RESERVED: tuple[str, ...] = ("camera", "speed")  # entries that every observation has
 
-for _module in sorted(m.name for m in pkgutil.iter_modules(sim.sensors.__path__)):
-    if f"sim.sensors.{_module}" != __name__:
-        importlib.import_module(f"sim.sensors.{_module}")
+import_modules("sim.sensors")
 SENSORS: Mapping[str, SensorKind] = KINDS
 
 

@@ -124,14 +124,14 @@ def nominal_time(left: float, speed: float, tick: float, cruise: float = NOMINAL
 
 
 def schedule_arrival(
-    world: World, errands: RouteFollowers, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction,
+    world: World, followers: RouteFollowers, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction,
     maps: MapBatch, tick: float,
 ) -> None:  # fmt: skip
     """Place the actor of slot i on its scripted route in world w and enter ego's part; ego must be placed before."""
     spec = episode.actors[i - 1]
-    errands.busy[w] += 1
+    followers.busy[w] += 1
     if spec.tailgates is not None:
-        _send_after_ego(world, errands, w, i, spec, junction.routes_from(episode.arm)[0])
+        _send_after_ego(world, followers, w, i, spec, junction.routes_from(episode.arm)[0])
         return
     route, body = route_for(spec, junction), BODIES[spec.kind]
     front = body.length - body.overhang
@@ -140,28 +140,28 @@ def schedule_arrival(
     s, speed, enters = _start(spec, episode, junction, route, stop if halts else None, edge, tick)
     x, y, yaw = pose_at(route.path, s)
     write_actor(world, w, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour)
-    drive = errands.drive[w, i]
+    drive = followers.drive[w, i]
     drive[[ALONG, CRUISE, STOP, EDGE]] = s, spec.speed, stop, edge
     drive[[OUT, HALT]] = route.junction_out + body.overhang, (spec.stop_duration or 0.0) if halts else -1.0
     drive[[ENTERS, ENTRY]] = enters, speed
     drive[PATIENCE] = -1.0 if spec.yield_timeout is None else spec.yield_timeout
-    errands.path[w, i] = maps.path(road_map, route.path, route)
-    errands.heading[w, i] = pose_at(route.path, route.junction_in - LINE)[2]
-    errands.line[w, i, SERVED] = -1
+    followers.path[w, i] = maps.path(road_map, route.path, route)
+    followers.heading[w, i] = pose_at(route.path, route.junction_in - LINE)[2]
+    followers.line[w, i, SERVED] = -1
     world.path[w, i], world.path_s[w, i] = -2 - route.decision, stop - s
     if enters > 0.0:
-        errands.role[w, i] = PENDING
+        followers.role[w, i] = PENDING
         world.x[w, i], world.y[w, i] = AWAY, 20.0 * i
     else:
-        errands.role[w, i] = CROSSING
+        followers.role[w, i] = CROSSING
         world.speed[w, i] = speed
     if spec.yield_timeout is not None:
-        errands.line[w, 0, MEMBER] = 1
+        followers.line[w, 0, MEMBER] = 1
     if spec.takes_turns:
-        errands.line[w, i, MEMBER] = errands.line[w, 0, MEMBER] = 1
-        errands.line[w, 0, SERVED] = -1
+        followers.line[w, i, MEMBER] = followers.line[w, 0, MEMBER] = 1
+        followers.line[w, 0, SERVED] = -1
         ego = junction.routes_from(episode.arm)[0]
-        errands.heading[w, 0] = pose_at(ego.path, ego.junction_in - LINE)[2]
+        followers.heading[w, 0] = pose_at(ego.path, ego.junction_in - LINE)[2]
 
 
 def _start(
@@ -196,13 +196,13 @@ def _start(
     return high, speed_at(high), 0.0
 
 
-def _send_after_ego(world: World, errands: RouteFollowers, w: int, i: int, spec: ActorSpec, route: Route) -> None:
+def _send_after_ego(world: World, followers: RouteFollowers, w: int, i: int, spec: ActorSpec, route: Route) -> None:
     """Place a tailgater behind ego, and initialise ego's trail with the route behind it."""
     body, spacing = BODIES[spec.kind], float(ROUTE_SPACING)
     here = float(world.route_s[w, 0])
-    if errands.trailed[w] == 0:
+    if followers.trailed[w] == 0:
         stations = here - spacing * np.arange(TRAIL // 2 - 1, -1, -1)
-        trail = errands.trail[w]
+        trail = followers.trail[w]
         for column in range(3):
             trail[: len(stations), column] = np.interp(
                 stations, np.arange(len(route.path.points)) * spacing, route.path.points[:, column]
@@ -211,14 +211,14 @@ def _send_after_ego(world: World, errands: RouteFollowers, w: int, i: int, spec:
         yaw = float(route.path.points[0, 2])
         trail[: len(stations), 0] += short * np.cos(yaw)
         trail[: len(stations), 1] += short * np.sin(yaw)
-        errands.trailed[w] = len(stations)
+        followers.trailed[w] = len(stations)
     gap = float(spec.tailgates or 0.0) + EGO.overhang + body.length - body.overhang
-    s = (errands.trailed[w] - 1) * spacing - gap
+    s = (followers.trailed[w] - 1) * spacing - gap
     k = s / spacing
-    rows = np.arange(errands.trailed[w])
-    x, y, yaw = (float(np.interp(k, rows, errands.trail[w, : len(rows), c])) for c in range(3))
+    rows = np.arange(followers.trailed[w])
+    x, y, yaw = (float(np.interp(k, rows, followers.trail[w, : len(rows), c])) for c in range(3))
     write_actor(world, w, i, spec.kind, x, y, yaw, spec.colour)
     world.speed[w, i] = max(float(world.speed[w, 0]), 0.0)
-    errands.role[w, i] = TAILGATING
-    errands.drive[w, i, ALONG], errands.drive[w, i, GAP] = s, spec.tailgates
-    errands.drive[w, i, CRUISE] = body.max_speed
+    followers.role[w, i] = TAILGATING
+    followers.drive[w, i, ALONG], followers.drive[w, i, GAP] = s, spec.tailgates
+    followers.drive[w, i, CRUISE] = body.max_speed

@@ -81,25 +81,22 @@ def empty_followers(worlds: int, slots: int, tails: bool = False) -> RouteFollow
     )  # fmt: skip
 
 
-def grow_followers(errands: RouteFollowers, slots: int, tails: bool) -> RouteFollowers:
-    """The same state with at least `slots` slots, and with trail arrays if `tails`."""
-    worlds, now = errands.role.shape
-    more = max(slots - now, 0)
-    if more:
-        for name in ("role", "path", "drive", "line", "heading"):
-            array = getattr(errands, name)
-            padded = np.pad(array, ((0, 0), (0, more), *((0, 0),) * (array.ndim - 2)))
-            errands = errands._replace(**{name: padded})
-    if tails and len(errands.trail) < worlds:
-        errands = errands._replace(trail=np.zeros((worlds, TRAIL, 4), np.float32))
-    return errands
+SLOT_FIELDS = ("role", "path", "drive", "line", "heading")  # of RouteFollowers, with one entry per slot
 
 
-def clear(errands: RouteFollowers, w: int) -> None:
+def with_trails(followers: RouteFollowers) -> RouteFollowers:
+    """The same state with arrays for the trail that tailgaters follow."""
+    worlds = len(followers.role)
+    if len(followers.trail) == worlds:
+        return followers
+    return followers._replace(trail=np.zeros((worlds, TRAIL, 4), np.float32))
+
+
+def clear(followers: RouteFollowers, w: int) -> None:
     """Remove all route followers from world w."""
     for name in ("role", "drive", "line", "heading", "busy", "trailed"):
-        getattr(errands, name)[w] = 0
-    errands.path[w], errands.turn[w] = -1, -1
+        getattr(followers, name)[w] = 0
+    followers.path[w], followers.turn[w] = -1, -1
 
 
 # ---------------------------------------------------------------------------------------------------- along a path
@@ -345,30 +342,30 @@ def tailgate(w, i, n, dt, trail, trailed, drive, x, y, yaw, speed, steer, accele
 
 # ------------------------------------------------------------------------------------------------------ the tick
 @kernel
-def step_followers(world, errands, points, path_start, junction_in, junction_out, dt, start, stop):  # type: ignore[no-untyped-def]
+def step_followers(world, followers, points, path_start, junction_in, junction_out, dt, start, stop):  # type: ignore[no-untyped-def]
     """Move all route followers in worlds start .. stop by one tick of `dt` [s], in slot order.
 
     Args:
-        world: World; errands: RouteFollowers; points, path_start, junction_in, junction_out: of `MapArrays`.
+        world: World; followers: RouteFollowers; points, path_start, junction_in, junction_out: of `MapArrays`.
     """
     x, y, yaw, speed, steer, acceleration = world.x, world.y, world.yaw, world.speed, world.steer, world.acceleration
     length, width, wheelbase, overhang, kind = world.length, world.width, world.wheelbase, world.overhang, world.kind
-    role, drive, line, turn = errands.role, errands.drive, errands.line, errands.turn
+    role, drive, line, turn = followers.role, followers.drive, followers.line, followers.turn
     n = kind.shape[1]
     for w in range(start, stop):
-        if world.outcome[w] != _RUNNING or errands.busy[w] == 0:
+        if world.outcome[w] != _RUNNING or followers.busy[w] == 0:
             continue
         tick = world.tick[w]
         if line[w, 0, MEMBER] != 0:
             watch_ego(w, tick, line, drive, speed, length, overhang, world.route, world.route_s, world.route_offset,
                       junction_in, junction_out)  # fmt: skip
-            give_turn(w, n, tick, dt, turn, line, errands.heading, speed)
-        if errands.trailed[w] > 0:
-            leave_trail(w, n, role, drive, errands.trail, errands.trailed, x, y, yaw)
+            give_turn(w, n, tick, dt, turn, line, followers.heading, speed)
+        if followers.trailed[w] > 0:
+            leave_trail(w, n, role, drive, followers.trail, followers.trailed, x, y, yaw)
         for i in range(1, n):
-            q = errands.path[w, i]
+            q = followers.path[w, i]
             if role[w, i] == TAILGATING:
-                tailgate(w, i, n, dt, errands.trail, errands.trailed, drive, x, y, yaw, speed, steer, acceleration,
+                tailgate(w, i, n, dt, followers.trail, followers.trailed, drive, x, y, yaw, speed, steer, acceleration,
                          length, width, wheelbase, overhang, kind)  # fmt: skip
             elif role[w, i] == PENDING:
                 spawn(w, i, n, np.float32(tick) * dt, points, path_start[q], role, drive, x, y, yaw, speed, length,

@@ -45,7 +45,7 @@ class _Taken:
 
 
 def spawn_traffic(
-    world: World, crowd: TrafficState, w: int, first: int, spec: TrafficSpec, road_map: RoadMap, roads: LaneArrays,
+    world: World, traffic: TrafficState, w: int, first: int, spec: TrafficSpec, road_map: RoadMap, roads: LaneArrays,
     kept: Sequence[tuple[float, float, float]] = (),
 ) -> None:  # fmt: skip
     """Spawn traffic into slots `first` and on of world `w`.
@@ -67,12 +67,12 @@ def spawn_traffic(
         slot += 1
     rooms: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for kind in rng.choice(list(spec.mix()), spec.vehicles, p=list(spec.mix().values())):
-        _place_driver(world, crowd, w, slot, str(kind), rng, taken, road_map, roads, rooms)
+        _place_driver(world, traffic, w, slot, str(kind), rng, taken, road_map, roads, rooms)
         slot += 1
     for _ in range(spec.walkers):
-        _place_walker(world, crowd, w, slot, rng, road_map, roads)
+        _place_walker(world, traffic, w, slot, rng, road_map, roads)
         slot += 1
-    crowd.busy[w] += spec.vehicles + spec.walkers
+    traffic.busy[w] += spec.vehicles + spec.walkers
 
 
 def write_actor(
@@ -87,7 +87,7 @@ def write_actor(
 
 
 def _place_driver(
-    world: World, crowd: TrafficState, w: int, i: int, kind: str, rng: np.random.Generator, taken: _Taken,
+    world: World, traffic: TrafficState, w: int, i: int, kind: str, rng: np.random.Generator, taken: _Taken,
     road_map: RoadMap, roads: LaneArrays, rooms: dict[str, tuple[np.ndarray, np.ndarray]],
 ) -> None:  # fmt: skip
     """Place a driver on a lane; rooms: results of `_room_for` by kind, computed at the first vehicle of the kind."""
@@ -109,7 +109,7 @@ def _place_driver(
         raise ValueError(f"map {road_map.name} has no room for another {kind}; wanted fewer vehicles")
     taken.add(cx, cy, body.length / 2 + APART / 2)
     write_actor(world, w, i, kind, x, y, yaw, _one_of(rng, _COLOURS), body)
-    driver, kinematics = crowd.driver, crowd.kinematics
+    driver, kinematics = traffic.driver, traffic.kinematics
     driver[w, i, MODE], driver[w, i, LANE], driver[w, i, PICKS] = DRIVER, lane, 3
     driver[w, i, RESERVED] = driver[w, i, OCCUPIED] = driver[w, i, SINCE] = -1
     for column in (NEXT1, NEXT2, NEXT3):
@@ -144,7 +144,7 @@ def _row(roads: LaneArrays, lane: int, s: float) -> int:
 
 
 def _place_walker(
-    world: World, crowd: TrafficState, w: int, i: int, rng: np.random.Generator, road_map: RoadMap, roads: LaneArrays
+    world: World, traffic: TrafficState, w: int, i: int, rng: np.random.Generator, road_map: RoadMap, roads: LaneArrays
 ) -> None:
     m = int(world.map[w])
     feet = [f for f in range(roads.foot_of_map[m], roads.foot_of_map[m + 1]) if not roads.foot_crossing[f]]
@@ -162,7 +162,7 @@ def _place_walker(
     side = -keep * room * way
     write_actor(world, w, i, "walker", x - side * np.sin(yaw), y + side * np.cos(yaw), yaw + np.pi * back,
              _one_of(rng, _CLOTHES))  # fmt: skip
-    driver, kinematics = crowd.driver, crowd.kinematics
+    driver, kinematics = traffic.driver, traffic.kinematics
     driver[w, i, MODE], driver[w, i, LANE], driver[w, i, NEXT1], driver[w, i, PICKS] = WALKER, foot, back, 1
     driver[w, i, RESERVED] = driver[w, i, OCCUPIED] = -1
     kinematics[w, i, S], kinematics[w, i, KEEP], kinematics[w, i, CAP] = at * step, keep, rng.uniform(1.0, 1.7)
@@ -201,7 +201,7 @@ def _park(world: World, w: int, i: int, rng: np.random.Generator, taken: _Taken,
     write_actor(world, w, i, kind, x - middle * np.cos(yaw), y - middle * np.sin(yaw), yaw, _one_of(rng, _COLOURS))
 
 
-def set_script(world: World, crowd: TrafficState, w: int, i: int, spec: ActorSpec) -> None:
+def set_script(world: World, traffic: TrafficState, w: int, i: int, spec: ActorSpec) -> None:
     """Give the actor in slot i its script; the path starts at the actor, in its own frame.
 
     Raises:
@@ -217,20 +217,20 @@ def set_script(world: World, crowd: TrafficState, w: int, i: int, spec: ActorSpe
         raise ValueError(
             f"the script of {spec.name} has {len(script.speeds)} speeds for {len(script.path)} legs; wanted one each"
         )
-    crowd.path[w, i, : len(path), :2] = [(x + f * c - left * s, y + f * s + left * c) for f, left in path]
-    crowd.path[w, i, :, 2] = 0.0
-    crowd.path[w, i, : len(script.speeds), 2] = script.speeds
-    crowd.points[w, i] = len(path)
-    crowd.trigger[w, i, TRIGGER] = NEVER
+    traffic.path[w, i, : len(path), :2] = [(x + f * c - left * s, y + f * s + left * c) for f, left in path]
+    traffic.path[w, i, :, 2] = 0.0
+    traffic.path[w, i, : len(script.speeds), 2] = script.speeds
+    traffic.points[w, i] = len(path)
+    traffic.trigger[w, i, TRIGGER] = NEVER
     if script.after is not None:
-        crowd.trigger[w, i, TRIGGER], crowd.trigger[w, i, VALUE] = AFTER, script.after
+        traffic.trigger[w, i, TRIGGER], traffic.trigger[w, i, VALUE] = AFTER, script.after
     elif script.within is not None:
-        crowd.trigger[w, i, TRIGGER], crowd.trigger[w, i, VALUE] = WITHIN, script.within
+        traffic.trigger[w, i, TRIGGER], traffic.trigger[w, i, VALUE] = WITHIN, script.within
     elif script.near_junction is not None:
-        crowd.trigger[w, i, TRIGGER], crowd.trigger[w, i, VALUE] = ALONG, -script.near_junction
+        traffic.trigger[w, i, TRIGGER], traffic.trigger[w, i, VALUE] = ALONG, -script.near_junction
     elif script.past is not None:
-        crowd.trigger[w, i, TRIGGER], crowd.trigger[w, i, VALUE] = ALONG, script.past
-    crowd.trigger[w, i, PACE] = script.speed
-    crowd.driver[w, i, MODE] = SCRIPTED
-    crowd.driver[w, i, RESERVED] = crowd.driver[w, i, OCCUPIED] = -1
-    crowd.busy[w] += 1
+        traffic.trigger[w, i, TRIGGER], traffic.trigger[w, i, VALUE] = ALONG, script.past
+    traffic.trigger[w, i, PACE] = script.speed
+    traffic.driver[w, i, MODE] = SCRIPTED
+    traffic.driver[w, i, RESERVED] = traffic.driver[w, i, OCCUPIED] = -1
+    traffic.busy[w] += 1

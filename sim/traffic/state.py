@@ -45,21 +45,17 @@ def empty_traffic(worlds: int, slots: int, scripts: bool = False) -> TrafficStat
     )  # fmt: skip
 
 
-def grow(crowd: TrafficState, more: int) -> TrafficState:
-    """The same traffic state with `more` empty slots added to every world."""
-    fields = crowd._asdict()
-    for name in ("driver", "kinematics", "free", *(("trigger", "path", "points") if _scripted(crowd) else ())):
-        array = fields[name]
-        fields[name] = np.pad(array, ((0, 0), (0, more), *((0, 0),) * (array.ndim - 2)))
-    return TrafficState(**fields)
+def slot_fields(traffic: TrafficState) -> tuple[str, ...]:
+    """The fields with one entry per slot: those of scripts only where there are scripted actors."""
+    return "driver", "kinematics", "free", *(("trigger", "path", "points") if _scripted(traffic) else ())
 
 
-def with_scripts(crowd: TrafficState) -> TrafficState:
+def with_scripts(traffic: TrafficState) -> TrafficState:
     """The same traffic state with arrays for scripted actors."""
-    worlds, slots = crowd.driver.shape[:2]
+    worlds, slots = traffic.driver.shape[:2]
     empty = empty_traffic(worlds, slots, scripts=True)
-    return crowd._replace(trigger=empty.trigger, path=empty.path, points=empty.points)
+    return traffic._replace(trigger=empty.trigger, path=empty.path, points=empty.points)
 
 
-def _scripted(crowd: TrafficState) -> bool:
-    return crowd.path.shape[:2] == crowd.driver.shape[:2]
+def _scripted(traffic: TrafficState) -> bool:
+    return traffic.path.shape[:2] == traffic.driver.shape[:2]

@@ -36,11 +36,11 @@ _RUNNING = OUTCOME["running"]
 
 
 @kernel
-def advance(world, crowd, roads, path_points, path_start, junction_in, dt, start, stop):
+def advance(world, traffic, roads, path_points, path_start, junction_in, dt, start, stop):
     """Move all traffic in worlds start .. stop by one tick of `dt` [s]; ego is not moved.
 
     Args:
-        world: World; crowd: TrafficState; roads: LaneArrays of the same `MapBatch`; path_points, path_start,
+        world: World; traffic: TrafficState; roads: LaneArrays of the same `MapBatch`; path_points, path_start,
             junction_in: the paths of its `MapArrays`.
     """
     x, y, yaw, speed, steer, acceleration = world.x, world.y, world.yaw, world.speed, world.steer, world.acceleration
@@ -48,17 +48,17 @@ def advance(world, crowd, roads, path_points, path_start, junction_in, dt, start
     route, route_s, route_offset, seed, clock, tick = (
         world.route, world.route_s, world.route_offset, world.seed, world.clock, world.tick,
     )  # fmt: skip
-    driver, kinematics = crowd.driver, crowd.kinematics
+    driver, kinematics = traffic.driver, traffic.kinematics
     points, change, link, measure = roads.points, roads.change, roads.link, roads.measure
     n = kind.shape[1]
     for w in range(start, stop):
-        if world.outcome[w] != _RUNNING or crowd.busy[w] == 0:
+        if world.outcome[w] != _RUNNING or traffic.busy[w] == 0:
             continue
         if speed[w, 0] > STANDING:
             driver[w, 0, SINCE] = -1
         elif driver[w, 0, SINCE] <= 0:  # 0 also in a world that starts
             driver[w, 0, SINCE] = max(tick[w], 1)
-        count = list_free(w, n, driver, kind, crowd.free[w])
+        count = list_free(w, n, driver, kind, traffic.free[w])
         for i in range(1, n):
             mode = driver[w, i, MODE]
             if mode == DRIVER:
@@ -68,7 +68,7 @@ def advance(world, crowd, roads, path_points, path_start, junction_in, dt, start
                     gap, closing = leader(
                         w, i, n, driver, kinematics, x, y, yaw, speed, length, overhang, link, measure
                     )
-                    near, nearing = unlaned_leader(w, i, crowd.free[w], count, driver, kinematics, x, y, yaw, speed,
+                    near, nearing = unlaned_leader(w, i, traffic.free[w], count, driver, kinematics, x, y, yaw, speed,
                                                    length, width, overhang, points, link, measure)  # fmt: skip
                     line = stop_distance(w, i, n, tick, clock, min(gap, near), driver, kinematics, x, y, yaw, speed,
                                          length, overhang, points, link, measure, roads.conflicts, roads.successors,
@@ -102,5 +102,6 @@ def advance(world, crowd, roads, path_points, path_start, junction_in, dt, start
                      roads.foot_start, roads.foot_points, roads.foot_crossing, roads.foot_link_start,
                      roads.foot_links)  # fmt: skip
             elif mode == SCRIPTED:
-                follow_script(w, i, dt, tick, crowd.trigger, crowd.path, crowd.points, driver, kinematics, x, y, yaw,
-                              speed, acceleration, wheelbase, route, route_s, route_offset, junction_in)  # fmt: skip
+                follow_script(w, i, dt, tick, traffic.trigger, traffic.path, traffic.points, driver, kinematics, x, y,
+                              yaw, speed, acceleration, wheelbase, route, route_s, route_offset,
+                              junction_in)  # fmt: skip

@@ -57,23 +57,23 @@ class BackendLog:
 
 
 _worlds: Worlds = EmbeddedWorld
-_heard = BackendLog()
+_log = BackendLog()
 
 
 def backend_log() -> BackendLog:
     """The reports of the backends closed so far."""
-    return _heard
+    return _log
 
 
 @contextmanager
 def use_backend(worlds: Worlds) -> Iterator[Worlds]:
     """Make `new_worlds` use this factory within the block."""
-    global _worlds, _heard
-    before, _worlds, _heard = (_worlds, _heard), worlds, BackendLog()
+    global _worlds, _log
+    before, _worlds, _log = (_worlds, _log), worlds, BackendLog()
     try:
         yield worlds
     finally:
-        _worlds, _heard = before
+        _worlds, _log = before
 
 
 def most_at_once() -> int | None:
@@ -101,7 +101,7 @@ def new_worlds(
     try:
         yield backend
     finally:
-        _heard.substitutions.update(dict.fromkeys(backend.substitutions))
-        _heard.recovered_errors.extend(backend.recovered_errors)
-        _heard.versions.update(backend.versions)
+        _log.substitutions.update(dict.fromkeys(backend.substitutions))
+        _log.recovered_errors.extend(backend.recovered_errors)
+        _log.versions.update(backend.versions)
         backend.close()

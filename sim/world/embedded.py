@@ -15,6 +15,7 @@ import numpy as np
 from sim.actors.registry import BODIES
 from sim.actors.signs import POST, SIGN, pack_sign
 from sim.core.kernel import parallel_for
+from sim.core.tables import grow
 from sim.datatypes.action import Action, Observation
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode, SignSpec
@@ -36,11 +37,11 @@ from sim.road.map.surface import DRIVES
 from sim.sensors.base import Sensor
 from sim.sensors.registry import sense
 from sim.traffic.arrival_timing import check_scripted_route, schedule_arrival
-from sim.traffic.route_follower import RouteFollowers, clear, empty_followers, grow_followers, step_followers
+from sim.traffic.route_follower import SLOT_FIELDS, RouteFollowers, clear, empty_followers, step_followers, with_trails
 from sim.traffic.spawning import set_script, spawn_traffic, write_actor
-from sim.traffic.state import empty_traffic, grow, with_scripts
+from sim.traffic.state import empty_traffic, slot_fields, with_scripts
 from sim.traffic.step import advance
-from sim.world.decision_detectors import DecisionDetector, detector_for
+from sim.world.decisions.registry import DecisionDetector, detector_for
 from sim.world.step import ANYWHERE, EGO_LIMITS, EVALUATE_TERMINATION, RUNNING, STEP_ACTORS, TIMEOUT, WHOLE, step_worlds
 from sim.world.weather_schedule import check_changes, weather_table
 
@@ -95,11 +96,11 @@ class EmbeddedWorld:
         self._goal = np.zeros((worlds, 2), np.float32)  # [m] beyond the junction to arrive, off the route to end
         self._lit, self._crowded, self._sent = False, False, False  # any running lights, traffic, route followers
         self._changing: dict[int, np.ndarray] = {}  # slot -> weather by tick, where it changes
-        self._trials: dict[int, DecisionDetector] = {}  # slot -> detector of a decision other than an exit
+        self._detectors: dict[int, DecisionDetector] = {}  # slot -> detector of a decision other than an exit
         slots = max(self.simulation.actors, self.simulation.slots)
         self.world = empty_world(worlds, slots)
-        self.crowd = empty_traffic(worlds, slots)
-        self.errands: RouteFollowers | None = None  # until an episode has actors on scripted routes
+        self.traffic = empty_traffic(worlds, slots)
+        self.followers: RouteFollowers | None = None  # until an episode has actors on scripted routes
         self.world.outcome[:] = TIMEOUT  # nothing runs before the first reset
 
     @property
@@ -128,27 +129,30 @@ class EmbeddedWorld:
         places = [self._look_up(episode) for episode in episodes]
         self._make_room(max((actor_slots(e) for e in episodes if e.signs or e.traffic), default=0))
         self._make_ways(max((len(ways_of(episode, place)) for episode, (_, place) in zip(episodes, places)), default=0))
-        if self.crowd.path.shape[:2] != self.crowd.driver.shape[:2] and any(
+        if self.traffic.path.shape[:2] != self.traffic.driver.shape[:2] and any(
             a.script for e in episodes for a in e.actors
         ):
-            self.crowd = with_scripts(self.crowd)
+            self.traffic = with_scripts(self.traffic)
         if sent := [a for e in episodes for a in e.actors if a.sent]:
-            self.errands = self.errands or empty_followers(self.worlds, 1)
+            self.followers = self.followers or empty_followers(self.worlds, 1)
             tails = any(a.tailgates is not None for a in sent)
-            self.errands = grow_followers(self.errands, self.world.kind.shape[1], tails)
-        kept = [a for a in (*self.world, *self.crowd, *(self.errands or ()), self._goal) if len(a) == self.worlds]
+            if (more := self.world.kind.shape[1] - self.followers.role.shape[1]) > 0:
+                self.followers = grow(self.followers, SLOT_FIELDS, more)
+            if tails:
+                self.followers = with_trails(self.followers)
+        kept = [a for a in (*self.world, *self.traffic, *(self.followers or ()), self._goal) if len(a) == self.worlds]
         before, driven = [array[slots] for array in kept], list(self.episodes)
-        changing, trials = dict(self._changing), dict(self._trials)
+        changing, trials = dict(self._changing), dict(self._detectors)
         try:
             for w, episode, (road_map, junction) in zip(slots, episodes, places):
                 self._place(w, episode, road_map, junction)
         except ValueError:  # an actor has no free place, which only shows once the others are placed
             for array, rows in zip(kept, before):
                 array[slots] = rows
-            self._changing, self._trials, self.episodes = changing, trials, driven
+            self._changing, self._detectors, self.episodes = changing, trials, driven
             raise
-        self._lit, self._crowded = bool((self.world.clock >= 0).any()), bool(self.crowd.busy.any())
-        self._sent = self.errands is not None and bool(self.errands.busy.any())
+        self._lit, self._crowded = bool((self.world.clock >= 0).any()), bool(self.traffic.busy.any())
+        self._sent = self.followers is not None and bool(self.followers.busy.any())
 
     def _look_up(self, episode: Episode) -> tuple[RoadMap, Junction | Route]:
         """Load the episode's map and its junction or route; raise ValueError if the episode cannot be placed there."""
@@ -183,32 +187,26 @@ class EmbeddedWorld:
         """Add slots to every world: signs follow the actors, beyond `Simulation.actors` if the actors fill it."""
         if (more := slots - self.world.kind.shape[1]) <= 0:
             return
-        fields = self.world._asdict()
-        for name, array in fields.items():
-            if array.ndim == 2 and name not in ("weather", *_PER_ROUTE):
-                fields[name] = np.pad(array, ((0, 0), (0, more)), constant_values=-1 if name == "path" else 0)
-        self.world = World(**fields)
-        self.crowd = grow(self.crowd, more)
-        if self.errands is not None:
-            self.errands = grow_followers(self.errands, slots, False)
+        apart = ("weather", *_PER_ROUTE)
+        per_slot = [name for name, array in self.world._asdict().items() if array.ndim == 2 and name not in apart]
+        self.world = grow(self.world, per_slot, more, {"path": -1})
+        self.traffic = grow(self.traffic, slot_fields(self.traffic), more)
+        if self.followers is not None:
+            self.followers = grow(self.followers, SLOT_FIELDS, max(slots - self.followers.role.shape[1], 0))
 
     def _make_ways(self, ways: int) -> None:
         """Add route slots to every world, up to `ways`, where a decision point has more routes than a junction."""
         if (more := ways - self.world.route.shape[1]) <= 0:
             return
-        wider = {
-            name: np.pad(getattr(self.world, name), ((0, 0), (0, more)), constant_values=-1 if name == "route" else 0)
-            for name in _PER_ROUTE
-        }
-        self.world = self.world._replace(**wider)
+        self.world = grow(self.world, _PER_ROUTE, more, {"route": -1})
 
     def _place(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction | Route) -> None:
         world = self.world
         for name, array in world._asdict().items():
             array[w] = -1 if name in ("path", "route") else 0
-        self.crowd.driver[w], self.crowd.kinematics[w], self.crowd.busy[w] = 0, 0.0, 0
-        if self.errands is not None:
-            clear(self.errands, w)
+        self.traffic.driver[w], self.traffic.kinematics[w], self.traffic.busy[w] = 0, 0.0, 0
+        if self.followers is not None:
+            clear(self.followers, w)
         world.map[w] = self.maps.add(road_map)
         world.seed[w] = episode.seed & 0xFFFFFFFF
         self._changing.pop(w, None)
@@ -220,25 +218,25 @@ class EmbeddedWorld:
         world.time_limit[w] = round(episode.time_limit / self.simulation.tick)
         self._goal[w] = (0.0, DEVIATION) if episode.route else (episode.finish, ANYWHERE)
         self._place_ego(w, episode, road_map, junction)
-        self._trials.pop(w, None)
+        self._detectors.pop(w, None)
         if episode.decision_spec is not None:
-            self._trials[w] = detector_for(episode, road_map, junction)
+            self._detectors[w] = detector_for(episode, road_map, junction)
         self.episodes[w] = episode
         if isinstance(junction, Route):  # such an episode has no other actors
             return
-        for i, spec in enumerate(episode.actors, start=1):
-            if spec.present:
+        for i, actor in enumerate(episode.actors, start=1):
+            if actor.present:
                 self._place_actor(w, i, episode, road_map, junction)
         for i, sign in enumerate(episode.signs, start=1 + len(episode.actors)):
             if sign.present:
                 self._place_sign(w, i, sign, junction)
-        if (traffic := episode.traffic) is not None:
+        if (spec := episode.traffic) is not None:
             self.maps.link_lanes(road_map)
-            if traffic.lights:
+            if spec.lights:
                 world.clock[w] = np.random.default_rng([episode.seed & 0xFFFFFFFF, 0x11647]).integers(120) * 1000
-            first = actor_slots(episode) - traffic.slots
+            first = actor_slots(episode) - spec.slots
             spawn_traffic(
-                world, self.crowd, w, first, traffic, road_map, self.maps.roads, reserved_areas(episode, junction)
+                world, self.traffic, w, first, spec, road_map, self.maps.roads, reserved_areas(episode, junction)
             )
 
     def _place_ego(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction | Route) -> None:
@@ -255,9 +253,9 @@ class EmbeddedWorld:
     def _place_actor(self, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction) -> None:
         spec = episode.actors[i - 1]
         if spec.sent:
-            assert self.errands is not None  # `reset` creates it before placing actors
+            assert self.followers is not None  # `reset` creates it before placing actors
             schedule_arrival(
-                self.world, self.errands, w, i, episode, road_map, junction, self.maps, self.simulation.tick
+                self.world, self.followers, w, i, episode, road_map, junction, self.maps, self.simulation.tick
             )
             return
         if spec.bay:
@@ -266,7 +264,7 @@ class EmbeddedWorld:
         lane, s, x, y, yaw = actor_place(spec, junction)
         write_actor(self.world, w, i, spec.kind, x, y, yaw, spec.colour)
         if spec.script is not None:
-            set_script(self.world, self.crowd, w, i, spec)
+            set_script(self.world, self.traffic, w, i, spec)
         elif spec.speed > 0:
             world = self.world
             world.speed[w, i] = world.target_speed[w, i] = spec.speed
@@ -334,7 +332,9 @@ class EmbeddedWorld:
         bank, dt, substeps = self.maps.arrays, np.float32(self.simulation.tick), self.simulation.substeps
         nothing = np.zeros(self.worlds, np.float32)
         asked = asked or Action(nothing, nothing, nothing > 0)
-        judged = [w for w in self._trials if self.world.outcome[w] == RUNNING] if parts & EVALUATE_TERMINATION else []
+        judged = (
+            [w for w in self._detectors if self.world.outcome[w] == RUNNING] if parts & EVALUATE_TERMINATION else []
+        )
         parallel_for(
             lambda start, stop: step_worlds(
                 bank, self.world, self._goal, EGO_LIMITS, DRIVES, asked.steer, asked.acceleration, asked.reverse, dt,
@@ -345,7 +345,7 @@ class EmbeddedWorld:
             least=256,  # a step is so short that a thread does not pay off for fewer worlds
         )  # fmt: skip
         for w in judged:
-            self._trials[w].look(self.world, bank, w)
+            self._detectors[w].look(self.world, bank, w)
         if parts & EVALUATE_TERMINATION:
             self._change_weather()
 
@@ -379,10 +379,10 @@ class EmbeddedWorld:
             self.world.clock[ticking] += round(self.simulation.tick * 1000)
         if not self._crowded:
             return
-        roads, crowd = self.maps.roads, self.crowd
+        roads, traffic = self.maps.roads, self.traffic
         parallel_for(
             lambda start, stop: advance(
-                self.world, crowd, roads, bank.points, bank.path_start, bank.junction_in, dt, start, stop
+                self.world, traffic, roads, bank.points, bank.path_start, bank.junction_in, dt, start, stop
             ),
             self.worlds,
             self.threads,
@@ -394,7 +394,7 @@ class EmbeddedWorld:
         parallel_for(
             lambda start, stop: step_followers(
                 self.world,
-                self.errands,
+                self.followers,
                 bank.points,
                 bank.path_start,
                 bank.junction_in,

@@ -44,7 +44,7 @@ _LIGHT, _STOP = GATE["light"], GATE["stop"]
 
 
 @kernel(inline=True)
-def struck_scenery(x, y, cos, sin, length, width, m, bank):  # type: ignore[no-untyped-def]
+def scenery_hit(x, y, cos, sin, length, width, m, bank):  # type: ignore[no-untyped-def]
     """The kind of scenery that a box collides with, 0 for none; x, y: its centre [m]."""
     collided_with = 0
     column = int(np.floor((x - bank.cell_origin[m, 0]) * _PER_CELL))
@@ -61,7 +61,7 @@ def struck_scenery(x, y, cos, sin, length, width, m, bank):  # type: ignore[no-u
 
 
 @kernel(inline=True)
-def struck_actor(w, n, x, y, yaw, length, width, overhang, kind, cos, sin):  # type: ignore[no-untyped-def]
+def actor_hit(w, n, x, y, yaw, length, width, overhang, kind, cos, sin):  # type: ignore[no-untyped-def]
     """The kind of the actor or sign that ego collides with, 0 for none; a ball rolls away and does not count."""
     collided_with = 0
     middle = HALF * length[w, 0] - overhang[w, 0]
@@ -192,11 +192,11 @@ def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse
             strayed = dx * dx + dy * dy > goal[w, 1] * goal[w, 1]
         count_lines(w, seen, ev, world.red_lights, world.stop_signs, world.stopped_at_line)
 
-        collided_with = struck_actor(w, n, x, y, yaw, length, width, overhang, kind, cos, sin)
+        collided_with = actor_hit(w, n, x, y, yaw, length, width, overhang, kind, cos, sin)
         if collided_with == 0:
             middle = HALF * length[w, 0] - overhang[w, 0]
-            collided_with = struck_scenery(ex + middle * cos, ey + middle * sin, cos, sin, length[w, 0], width[w, 0],
-                                           world.map[w], bank)  # fmt: skip
+            collided_with = scenery_hit(ex + middle * cos, ey + middle * sin, cos, sin, length[w, 0], width[w, 0],
+                                        world.map[w], bank)  # fmt: skip
         off = wheels_off_road(ex, ey, cos, sin, wheelbase[w, 0], width[w, 0], world.map[w], bank, drivable)
         world.collided_with[w] = collided_with
         world.outcome[w] = outcome_of(collided_with, off, arrived, strayed, world.tick[w] >= world.time_limit[w])

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from dagger import backends, cli
-from dagger.algorithms.schedules import BetaSchedule
-from dagger.backends import begun_on
+from dagger.algorithms.base import BetaSchedule
+from dagger.backends import backend_of_run
 from dagger.runs.jsonl import JsonlLog
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration, DemonstrationStore, packed, unpacked
@@ -227,7 +227,7 @@ def test_what_is_no_backend_is_refused_in_one_sentence(
 
 
 def test_a_run_says_where_it_was_begun(tmp_path: Path) -> None:
-    assert begun_on(tmp_path) == {}
+    assert backend_of_run(tmp_path) == {}
     options = cli.read("run", ["rain-turn", *CARLA])
     (tmp_path / "manifest.json").write_text(json.dumps(backends.named(options)))
-    assert begun_on(tmp_path) == {"backend": "carla", "host": "127.0.0.1", "port": (4001, 4002)}
+    assert backend_of_run(tmp_path) == {"backend": "carla", "host": "127.0.0.1", "port": (4001, 4002)}

@@ -197,6 +197,9 @@ def test_a_run_writes_everything_and_its_last_line_is_the_report(
     tiny: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HOMUNCULUS_MAPS", raising=False)
+    for place, value in scoring.SMALLER.items():
+        monkeypatch.setattr(place, value)
+    monkeypatch.setattr("dagger.commands.run.frames_of", scoring.frames_of)
     assert cli.main(["run", "--config", str(tiny), "--seed", "3", "--rule", "right if raining else left"]) == 0
     said = capsys.readouterr()
     folder = Path("runs/rain-turn-3")
@@ -294,7 +297,7 @@ def test_a_run_killed_at_any_moment_resumes_to_the_bytes_of_one_that_was_not(tin
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     first = _process(["--config", str(tiny), "--out", str(whole)])
     began = time.monotonic()
-    _, said = first.communicate(timeout=120)
+    _, said = first.communicate(timeout=600)
     assert first.returncode == 0, said
     took = time.monotonic() - began
     moment = float(np.random.default_rng(int.from_bytes(os.urandom(4), "little")).uniform(0.4, 0.95)) * took
@@ -306,7 +309,7 @@ def test_a_run_killed_at_any_moment_resumes_to_the_bytes_of_one_that_was_not(tin
         running.communicate()
     begun = (killed / "config.yaml").exists()
     last = _process(["--config", str(tiny), "--out", str(killed), *(["--resume"] if begun else [])])
-    _, said = last.communicate(timeout=120)
+    _, said = last.communicate(timeout=600)
     assert last.returncode == 0, said
     assert _checkpoints(killed) == _checkpoints(whole), f"killed after {moment:.2f} of {took:.2f} s"
     assert (killed / "scorecard.json").exists() and (killed / "report.html").exists()

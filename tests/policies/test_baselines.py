@@ -9,7 +9,7 @@ from dagger.evaluation.drivers import BASELINES, choose_driver
 from dagger.options import UsageError
 from policies.baselines import ContextBaseline
 from policies.evaluate import evaluate
-from scenarios.checks.baselines import LeakGuess, agreement, best_single, single_rules
+from scenarios.checks.baselines import ContextGuess, agreement, best_single, single_rules
 from scenarios.checks.leak_check import legitimate
 from scenarios.sampling.sample import balanced_batch, cells, decision, shares, twin
 from scenarios.scenario import Scenario, from_text, load_scenario
@@ -29,12 +29,12 @@ def rain() -> Scenario:
 def test_leak_only_is_at_chance_where_nothing_leaks_and_perfect_where_something_does(rain: Scenario) -> None:
     for scenario, low, high in ((rain, 0.3, 0.65), (load_scenario("rain-turn-shortcut"), 1.0, 1.0)):
         drawn = balanced_batch(scenario, range(200), "test")
-        right = (LeakGuess(scenario)(drawn) == [decision(scenario, e) for e in drawn]).mean()
+        right = (ContextGuess(scenario)(drawn) == [decision(scenario, e) for e in drawn]).mean()
         assert low <= right <= high, scenario.name
 
 
 def test_leak_only_never_reads_what_the_rule_may_read(rain: Scenario) -> None:
-    guess = LeakGuess(rain)
+    guess = ContextGuess(rain)
     assert not set(guess.variables) & legitimate(rain) and "weather.cloudiness" in guess.variables
     drawn = balanced_batch(rain, range(60), "test")
     assert (guess(drawn) == guess([twin(rain, e, "raining") for e in drawn])).all()
@@ -43,9 +43,9 @@ def test_leak_only_never_reads_what_the_rule_may_read(rain: Scenario) -> None:
 def test_leak_only_says_the_one_decision_that_there_is() -> None:
     text = "name: a\npropositions: {fast: ego.speed > 6}\nego: {speed: [4, 8]}\nrule: "
     assert (
-        LeakGuess(from_text(text + "left"))(balanced_batch(from_text(text + "left"), range(3))) == DECISION["left"]
+        ContextGuess(from_text(text + "left"))(balanced_batch(from_text(text + "left"), range(3))) == DECISION["left"]
     ).all()
-    assert LeakGuess(from_text(text + "left if fast else right"))([]).shape == (0,)
+    assert ContextGuess(from_text(text + "left if fast else right"))([]).shape == (0,)
 
 
 def test_shares_are_how_often_cells_are_drawn(rain: Scenario) -> None:

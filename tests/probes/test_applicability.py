@@ -14,10 +14,11 @@ from dagger.training.trainer import TrainSettings
 from policies.learner import LearnerSettings
 from policies.sites import IntervenablePolicy
 from probes import applicability as asked
-from probes.levels.uses import Question, pairs_for
 from probes.planted_models import Premises, RuleRegister, untrained
+from probes.premise_swaps import Question, pairs_for
 from probes.rule_recovery import recover
-from probes.scorecard import ProbeSettings, score
+from probes.scorecard import score
+from probes.study import ProbeSettings
 from scenarios.rules.logic import all_cells
 from scenarios.sampling.sample import decision, valuation
 from scenarios.scenario import Scenario, load_scenario
@@ -87,7 +88,7 @@ def test_propositions_that_exclude_each_other_are_crossed_as_far_as_can_happen()
 def test_a_premise_that_another_one_excludes_is_flipped_in_draws_that_leave_it_free() -> None:
     scenario = asking.either_board()
     crossing = asked.FactorialDesign.of(scenario, ("to_left",))
-    assert crossing.full and crossing.bases and asked.asked_of(scenario).names == ("to_left", "to_right")
+    assert crossing.full and crossing.bases and asked.swap_design(scenario).names == ("to_left", "to_right")
     for seed in range(4):
         assert [DECISIONS[decision(scenario, e)] for e in crossing.draw(seed)] == ["right", "left"]
 

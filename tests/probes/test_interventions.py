@@ -13,8 +13,8 @@ from probes.applicability import NotApplicable
 from probes.effects import used_map
 from probes.interventions import Factorial, PairedWorlds, Subspace, interchange
 from probes.levels import uses as causes
-from probes.levels.uses import Interchange, Question, choose_place, pairs_for, premise_subspace, sites_swapped, study
 from probes.planted_models import WIDTH, Premises
+from probes.premise_swaps import Interchange, Question, choose_place, pairs_for, premise_subspace, sites_swapped, study
 from probes.results import Proportion
 from probes.trace import trace
 from scenarios.sampling.sample import balanced_batch
@@ -125,10 +125,10 @@ def test_a_car_beside_its_twin_is_not_asked_for_where_there_is_one_world(
     scenario: Scenario, question: Question
 ) -> None:
     with use_backend(ElsewhereWorlds(1)) as worlds:
-        with pytest.raises(NotApplicable, match="wants two worlds at once, and there can be 1"):
+        with pytest.raises(NotApplicable, match="needs two worlds, and the backend is limited to 1"):
             Question.of(scenario, SMALL, 1, ())
         episode = question.draw(1)[0]
-        with pytest.raises(ValueError, match="2 worlds; 1 can be"):
+        with pytest.raises(ValueError, match="2 worlds; 1 allowed"):
             PairedWorlds(scenario, [episode], [episode], SMALL)
     assert worlds.open == 0
 

@@ -9,7 +9,7 @@ from policies.learner import LearnerSettings
 from policies.sites import IntervenablePolicy
 from probes.applicability import factorial_design
 from probes.levels.encodes import name_of_truth, tables
-from probes.localization import CONCLUSION, Held, held_map, window_said
+from probes.localization import CONCLUSION, Held, held_map, window_text
 from probes.planted_models import VISIBLE, EarlyFusion, FusedRule, LateFusion, untrained
 from probes.trace import STATIONS, Trace, trace
 from scenarios.scenario import Scenario, load_scenario
@@ -51,7 +51,7 @@ def test_premises_that_are_joined_early_stand_in_the_encoder_while_they_are_visi
     assert found.stretch("raining", "memory") is None and found.stretch("night", "memory") is None
     assert found.stretch(CONCLUSION, "memory") == (-20.0, -3.0)
     assert found.visible[0].tolist()[:3] == [True] * 3
-    assert found.said()["raining"] == "encoder (-20 to -10 m)"
+    assert found.summary()["raining"] == "encoder (-20 to -10 m)"
     assert found.window("raining", ["encoder"]) == (-np.inf, -6.0)
 
 
@@ -67,7 +67,7 @@ def test_premises_that_are_joined_late_stand_in_the_memory_and_the_conclusion_in
 def test_a_fused_rule_holds_the_conclusion_alone(xor: Scenario, episodes: list[Episode]) -> None:
     found = mapped(FusedRule(xor), xor, episodes)
     assert found.stretch(CONCLUSION, "memory") == (-20.0, -3.0)
-    assert found.said()["raining"] == "nowhere"
+    assert found.summary()["raining"] == "nowhere"
 
 
 def test_an_untrained_net_holds_nothing(xor: Scenario, episodes: list[Episode]) -> None:
@@ -103,5 +103,5 @@ def test_a_rule_of_one_premise_has_one_map() -> None:
 
 
 def test_windows_are_said_in_metres() -> None:
-    assert window_said(-np.inf, -6.0) == "until -6 m" and window_said(-15.0, np.inf) == "from -15 m"
-    assert window_said(-15.0, -6.0) == "from -15 m to -6 m" and window_said(-np.inf, np.inf) == "all the way"
+    assert window_text(-np.inf, -6.0) == "until -6 m" and window_text(-15.0, np.inf) == "from -15 m"
+    assert window_text(-15.0, -6.0) == "from -15 m to -6 m" and window_text(-np.inf, np.inf) == "all the way"

@@ -34,9 +34,9 @@ def test_a_formula_that_is_held_less_clearly_than_another_is_beaten() -> None:
 
 
 def test_two_formulas_that_are_held_alike_are_rarely_told_apart() -> None:
-    found = [ranked(seed, 96, p=2.0, q=2.0) for seed in range(40)]
-    # 0.025 for either claim: of 40 draws, more than 5 wrong ones happen once in 70 sets of draws
-    assert sum(f.verdict != "undecided" for f in found) <= 5
+    found = [ranked(seed, 96, p=2.0, q=2.0) for seed in range(20)]
+    # 0.025 for either claim: of 20 draws, more than 3 wrong ones happen once in 63 sets of draws
+    assert sum(f.verdict != "undecided" for f in found) <= 3
     assert all(f.episodes is None or f.episodes >= 96 for f in found)
 
 

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scenarios.rules.ast import (
-    And,
-    Comparison,
-    Constant,
-    Formula,
-    Historically,
-    Iff,
-    Implies,
-    Name,
-    Not,
-    Once,
-    Or,
-    Previous,
-    Since,
-    TextComparison,
-    Window,
-    Xor,
-)
+from scenarios.rules.ast import Comparison, Constant, Formula, Name, TextComparison, Window
 from scenarios.rules.numbers import Number
+from scenarios.rules.operators.conjunction import And
+from scenarios.rules.operators.disjunction import Or
+from scenarios.rules.operators.equivalence import Iff
+from scenarios.rules.operators.exclusive_or import Xor
+from scenarios.rules.operators.historically import Historically
+from scenarios.rules.operators.implication import Implies
+from scenarios.rules.operators.negation import Not
+from scenarios.rules.operators.once import Once
+from scenarios.rules.operators.previous import Previous
+from scenarios.rules.operators.since import Since
+from scenarios.rules.operators.throughout import Throughout
 
 Past = Mapping[str, Sequence[Any]]  # variable -> its values at ticks 0, 1, ...
 
 
 def ages(window: Window | None, now: int, tick: float) -> list[int]:
     """How many ticks ago the ticks of a window were, as far as there were any."""
-    return [
-        age for age in range(now + 1)
-        if window is None or window.first - 1e-9 <= age * tick <= window.last + 1e-9
-    ]  # fmt: skip
+    return [age for age in range(now + 1) if _within(window, age, tick)]
+
+
+def _within(window: Window | None, age: int, tick: float) -> bool:
+    return window is None or window.first - 1e-9 <= age * tick <= window.last + 1e-9
 
 
 def holds(tree: Formula, past: Past, now: int, tick: float) -> bool:
@@ -63,12 +59,15 @@ def holds(tree: Formula, past: Past, now: int, tick: float) -> bool:
             return any(at(operand, now - age) for age in ages(window, now, tick))
         case Historically(operand, window):
             return all(at(operand, now - age) for age in ages(window, now, tick))
+        case Throughout(operand, window):
+            every = [age for age in range(math.ceil(window.last / tick) + 2) if _within(window, age, tick)]
+            return all(age <= now and at(operand, now - age) for age in every)
         case Since(left, right, window):
             return any(
                 at(right, now - age) and all(at(left, later) for later in range(now - age + 1, now + 1))
                 for age in ages(window, now, tick)
             )
-    assert isinstance(tree, (And, Or, Xor, Implies, Iff))
+    assert isinstance(tree, (And, Or, Xor, Implies, Iff)), f"no slow twin of '{tree}': add a case here"
     left, right = at(tree.left, now), at(tree.right, now)
     table = {
         And: left and right, Or: left or right, Xor: left is not right, Implies: right or not left, Iff: left is right,

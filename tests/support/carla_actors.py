@@ -24,7 +24,7 @@ def at(x: float, y: float, yaw: float = 0.0, z: float = 0.0) -> Any:
     return carla.Transform(carla.Location(x, y, z), carla.Rotation(yaw=yaw))
 
 
-def born(world: Any, name: str, place: Any, parent: Any = None, **attributes: Any) -> Any:
+def spawned(world: Any, name: str, place: Any, parent: Any = None, **attributes: Any) -> Any:
     """A new actor, which the snapshot knows."""
     blueprint = world.get_blueprint_library().find(name)
     for key, value in attributes.items():
@@ -36,7 +36,7 @@ def born(world: Any, name: str, place: Any, parent: Any = None, **attributes: An
 
 def car(world: Any, place: Any, **attributes: Any) -> Any:
     """A car exactly where it is asked for."""
-    return born(world, "vehicle.tesla.model3", place, **{"spawn_jitter": 0.0} | attributes)
+    return spawned(world, "vehicle.tesla.model3", place, **{"spawn_jitter": 0.0} | attributes)
 
 
 def ticks(world: Any, n: int) -> None:

@@ -27,23 +27,23 @@ class ActivityLog:
         self.clients = self.here = 0
         self._said: Counter[str] = Counter()
 
-    def asked_in_vain(self, name: Any) -> None:
+    def unanswered(self, name: Any) -> None:
         """Count a call of an unknown method."""
         shown = ascii(name).strip("'")[:LONGEST]
         shown = _count(self.unknown, shown)
         self.say(f"unknown {shown}", logging.INFO, f"unknown method {shown}")
 
-    def went_wrong(self, method: str, level: int, why: str) -> None:
+    def failed(self, method: str, level: int, why: str) -> None:
         """Count a call that was refused or failed."""
         self.wrong[method] += 1
         self.say(f"wrong {method}", level, why)
 
-    def came(self, who: Any) -> None:
+    def connected(self, who: Any) -> None:
         """Count a new client."""
         self.clients, self.here = self.clients + 1, self.here + 1
         log.info("a client has connected from %s; %d are connected", who, self.here)
 
-    def went(self, who: Any) -> None:
+    def disconnected(self, who: Any) -> None:
         """Count a client that has disconnected."""
         self.here -= 1
         log.info("the client from %s has disconnected; %d remain", who, self.here)

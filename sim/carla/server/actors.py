@@ -53,7 +53,7 @@ class Actor:
 
 
 def composed(outer: list[Any], inner: list[Any]) -> list[Any]:
-    """Return the transform `inner`, relative to `outer`, in the frame that `outer` is in; all in their wire encoding."""
+    """Return the transform `inner`, relative to `outer`, in the frame that `outer` is in; all in wire encoding."""
     (x, y, z), (pitch, yaw, roll) = outer
     (a, b, c), (ipitch, iyaw, iroll) = inner
     if pitch == 0.0 and roll == 0.0:  # upright on the ground
@@ -97,7 +97,7 @@ class Table:
         self.by_id: dict[int, Actor] = {}
         self.index: dict[int, int] = {}  # id -> row of records
         self.records = np.zeros((64, wire.VEHICLE_RECORD.itemsize), np.uint8)
-        self.graves: dict[int, list[Any]] = {}
+        self.destroyed_boxes: dict[int, list[Any]] = {}
         self.changes = 0  # counts spawned and destroyed actors, for callers that cache lists of rows
 
     def __len__(self) -> int:
@@ -121,9 +121,9 @@ class Table:
         for other, i in self.index.items():
             if i > n:
                 self.index[other] = i - 1
-        self.graves[actor.id] = actor.box
-        if len(self.graves) > REMEMBERED_DESTROYED:
-            del self.graves[next(iter(self.graves))]
+        self.destroyed_boxes[actor.id] = actor.box
+        if len(self.destroyed_boxes) > REMEMBERED_DESTROYED:
+            del self.destroyed_boxes[next(iter(self.destroyed_boxes))]
         self.changes += 1
 
     @property

@@ -10,7 +10,7 @@ from sim.actors.registry import COLLIDES
 from sim.core.geometry import HALF, boxes_touch
 from sim.core.kernel import kernel
 from sim.road.map.obstacle_grid import CELL
-from sim.world.step import struck_scenery
+from sim.world.step import scenery_hit
 
 _0, _1, _CELL = np.float32(0.0), np.float32(1.0), np.float32(CELL)
 _PUSH = np.float32(1.0)  # [m/s] at which overlapping bodies are pushed apart
@@ -78,10 +78,10 @@ def resolve_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, 
     middle = HALF * length[i] - overhang[i]
     cos, sin = math.cos(yaw[i]), math.sin(yaw[i])
     cx, cy = x[i] + middle * cos, y[i] + middle * sin
-    if struck_scenery(cx, cy, cos, sin, length[i], width[i], 0, bank) != 0:
+    if scenery_hit(cx, cy, cos, sin, length[i], width[i], 0, bank) != 0:
         bc, bs = math.cos(before[2, i]), math.sin(before[2, i])
         bx, by = before[0, i] + middle * bc, before[1, i] + middle * bs
-        if struck_scenery(bx, by, bc, bs, length[i], width[i], 0, bank) == 0:
+        if scenery_hit(bx, by, bc, bs, length[i], width[i], 0, bank) == 0:
             if n < hits.shape[0]:
                 hits[n, 0], hits[n, 1], hits[n, 2] = i, -1, speed[i]
                 n += 1
@@ -95,7 +95,7 @@ def resolve_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, 
 @kernel
 def in_scenery(x, y, yaw, length, width, bank):
     """Return whether a box centred at x, y [m] touches scenery."""
-    return struck_scenery(x, y, math.cos(yaw), math.sin(yaw), length, width, 0, bank) != 0
+    return scenery_hit(x, y, math.cos(yaw), math.sin(yaw), length, width, 0, bank) != 0
 
 
 @kernel(inline=True)

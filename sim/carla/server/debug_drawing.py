@@ -66,7 +66,7 @@ def drawing_of(told: Any, now: float, tick: float) -> Drawing:
     Raises:
         Refused: for an invalid shape.
     """
-    if not (isinstance(told, list) and len(told) == 4 and wire.alike(told[1:], [[0, 0, 0], 0.0, False])):
+    if not (isinstance(told, list) and len(told) == 4 and wire.same_value(told[1:], [[0, 0, 0], 0.0, False])):
         raise Refused(f"{told!r:.200} is no drawing; wanted a shape, a colour, a life time and whether it persists")
     shape, colour, life, _ = told
     if not (isinstance(shape, list) and len(shape) == 2 and type(shape[0]) is int and 0 <= shape[0] < len(_SHAPES)):
@@ -75,7 +75,7 @@ def drawing_of(told: Any, now: float, tick: float) -> Drawing:
     data = shape[1]
     if kind in (_ARROW, _CUBE) and isinstance(data, list) and data and isinstance(data[0], list):
         data = [*data[0], *data[1:]]
-    if not wire.alike(data, _USUAL[kind]):
+    if not wire.same_value(data, _USUAL[kind]):
         raise Refused(f"{shape[1]!r:.200} is no {_SHAPES[shape[0]]}")
     strokes, width = _strokes(kind, data)
     if not (np.abs(strokes) < FARTHEST).all():
@@ -123,7 +123,7 @@ def _arrow(begin: np.ndarray, end: np.ndarray, head: float) -> np.ndarray:
 
 # --------------------------------------------------------------------------------------------------- pictures
 @dataclass(frozen=True)
-class Eye:
+class DrawingCamera:
     """A pinhole camera somewhere in the world.
 
     Args:
@@ -137,13 +137,13 @@ class Eye:
     focal: float
 
     @classmethod
-    def of(cls, place: list[Any], width: int, height: int, fov: float) -> Eye:
+    def of(cls, place: list[Any], width: int, height: int, fov: float) -> DrawingCamera:
         """Return the eye of a camera from its transform on the wire and its horizontal field of view [deg]."""
         focal = width / 2.0 / math.tan(math.radians(fov) / 2.0)
         return cls(np.array(place[0], float), turned(place[1]), width, height, focal)
 
     @classmethod
-    def on(cls, world: World, camera: Camera) -> Eye:
+    def on(cls, world: World, camera: Camera) -> DrawingCamera:
         """Return the eye of a camera on row 0 of world 0."""
         x, y, yaw = (float(a[0, 0]) for a in (world.x, world.y, world.yaw))
         cos, sin = math.cos(yaw), math.sin(yaw)
@@ -177,7 +177,7 @@ class Eye:
         return np.stack(ends, 1), left
 
 
-def paint(picture: np.ndarray, drawings: Iterable[Drawing], eye: Eye, depth: np.ndarray) -> None:
+def paint(picture: np.ndarray, drawings: Iterable[Drawing], eye: DrawingCamera, depth: np.ndarray) -> None:
     """Draw visible drawings over an eye's picture, in place; `letter` draws words.
 
     Args:
@@ -259,7 +259,7 @@ def on_plan(window: Viewport) -> Callable[[np.ndarray], np.ndarray | None]:
     return lambda place: window.pixels(_plan(place[None]))[0]
 
 
-def in_view(eye: Eye) -> Callable[[np.ndarray], np.ndarray | None]:
+def in_view(eye: DrawingCamera) -> Callable[[np.ndarray], np.ndarray | None]:
     """Return the projection to an eye's picture, for `letter`."""
 
     def pixels(place: np.ndarray) -> np.ndarray | None:

@@ -5,7 +5,7 @@ The format is this project's own, kept in its cache folder. Neither CARLA nor th
 their order. All places are in CARLA's frame:
 
     {"map", "tick" [s], "opendrive"}                         {"weather": the 14 numbers}   {"lights": states in order}
-    {"born": id, "type", "role", "attributes"}               {"hidden": rows of the scenery that are not shown}
+    {"spawned": id, "type", "role", "attributes"}               {"hidden": rows of the scenery that are not shown}
     {"drawn": a debug shape, "until" [s], null for ever}
     {"frame", "time" [s], "gone": ids, "met": pairs, "at": id -> x, y [m], yaw [deg], vx, vy [m/s], wheels' angle [rad]}
 """
@@ -84,7 +84,7 @@ class Recording:
         for number in people.keys() - self._known:
             actor = people[number]
             role = actor.attributes.get("role_name", "")
-            self._say({"born": number, "type": actor.type, "role": role, "attributes": actor.attributes})
+            self._say({"spawned": number, "type": actor.type, "role": role, "attributes": actor.attributes})
         gone = sorted(self._known - people.keys())
         self._known = set(people)
         self._tell("weather", list(world.weather))
@@ -167,14 +167,14 @@ def stop_recorder(server: Any) -> None:
 
 @served("show_recorder_file_info", "value")
 def show_recorder_file_info(server: Any, name: str, everything: bool = False) -> str:
-    """Return map, duration, frame count, spawns, destroys and collisions of a recording; with `everything`, each tick."""
+    """Return map, duration, frames, spawns, destroys and collisions of a recording; with `everything`, all ticks."""
     told: list[str] = []
     frames, first, last, world = 0, 0.0, 0.0, ""
     for line in lines_of(recording_named(name)):
         if "map" in line:
             world = line["map"]
-        elif "born" in line:
-            told.append(f" Create {line['born']}: {line['type']} {line['role']}".rstrip())
+        elif "spawned" in line:
+            told.append(f" Create {line['spawned']}: {line['type']} {line['role']}".rstrip())
         elif "frame" in line:
             first = line["time"] if frames == 0 else first
             frames, last = frames + 1, line["time"]
@@ -196,8 +196,8 @@ def show_recorder_collisions(server: Any, name: str, one: int | str = "a", other
     kinds: dict[int, tuple[str, str]] = {0: ("scenery", "")}
     told = ["    Time     Types     Id Actor 1     Id Actor 2"]
     for line in lines_of(recording_named(name)):
-        if "born" in line:
-            kinds[line["born"]] = line["type"], line["role"]
+        if "spawned" in line:
+            kinds[line["spawned"]] = line["type"], line["role"]
         for pair in line.get("met", ()):
             if all(_is(letter, *kinds[number]) for letter, number in zip(letters, pair)):
                 told.append(f"{line['time']:8.2f} {' '.join(letters)} " + " ".join(f"{n} {kinds[n][0]}" for n in pair))
@@ -219,8 +219,8 @@ def show_recorder_actors_blocked(server: Any, name: str, seconds: float = 30.0, 
     longest: Counter[str] = Counter()
     kinds: dict[str, str] = {}
     for line in lines_of(recording_named(name)):
-        if "born" in line:
-            kinds[str(line["born"])] = line["type"]
+        if "spawned" in line:
+            kinds[str(line["spawned"])] = line["type"]
         for number, (x, y, *_) in line.get("at", {}).items():
             t, px, py = since.setdefault(number, (line["time"], x, y))
             if math.hypot(x - px, y - py) > metres:

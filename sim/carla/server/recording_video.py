@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sim.carla.server.debug_drawing import Eye, in_view, letter, on_plan, paint, paint_plan
+from sim.carla.server.debug_drawing import DrawingCamera, in_view, letter, on_plan, paint, paint_plan
 from sim.carla.server.replay import Replay, ReplayedActor
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import WEATHER_INDEX
@@ -87,7 +87,7 @@ def _road(playback: Replay, camera: Camera, row: int) -> np.ndarray:
     world.tick[0] = playback.moments
     picture = render(playback.maps.arrays, world, camera)[0]
     if playback.drawings:
-        eye = Eye.on(world, camera)
+        eye = DrawingCamera.on(world, camera)
         paint(picture, playback.drawings, eye, depth_image(playback.maps, world, camera)[0, ..., 0])
         picture = letter(picture, playback.drawings, in_view(eye), 13)
     return hud(picture, abs(float(world.speed[0, row])), float(world.steer[0, row])) if row else picture

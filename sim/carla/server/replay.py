@@ -121,7 +121,7 @@ class Replay:
 def actors_of(lines: Iterable[dict[str, Any]]) -> list[ReplayedActor]:
     """Return every actor with a body in the whole recording, in the order of spawning."""
     bodies = {name for name, blueprint in BLUEPRINTS.items() if blueprint.body}
-    return [ReplayedActor(line["born"], line["type"], line["role"]) for line in lines if line.get("type") in bodies]
+    return [ReplayedActor(line["spawned"], line["type"], line["role"]) for line in lines if line.get("type") in bodies]
 
 
 def followed(cast: Sequence[ReplayedActor], wanted: str = "") -> ReplayedActor | None:

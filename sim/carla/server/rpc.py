@@ -80,7 +80,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._who = transport.get_extra_info("peername")
         self._server.connections.add(self)
-        self._tally.came(self._who)
+        self._tally.connected(self._who)
 
     def data_received(self, data: bytes) -> None:
         """Parse calls, or parts of calls."""
@@ -106,7 +106,7 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._calls.clear()
         self._server.connections.discard(self)
-        self._tally.went(self._who)
+        self._tally.disconnected(self._who)
 
     def end(self) -> None:
         """Close the connection; last answers that the client does not read are dropped."""
@@ -148,7 +148,7 @@ class Connection(asyncio.Protocol):
             return
         method = self._methods.get(name) if isinstance(name, str) else None
         if method is None:
-            self._tally.asked_in_vain(name)
+            self._tally.unanswered(name)
             self._reply(number, f"unknown method {name!r:.200}", None)
             return
         if not (arguments and isinstance(arguments[0], list)):
@@ -187,7 +187,7 @@ class Connection(asyncio.Protocol):
         else:
             level, why = logging.WARNING, f"{method.name}: {type(error).__name__}: {error}"[:SHOWN]
             log.debug("%s", method.name, exc_info=error)
-        self._tally.went_wrong(method.name, level, f"refused: {why}" if level == logging.INFO else why)
+        self._tally.failed(method.name, level, f"refused: {why}" if level == logging.INFO else why)
         answers = {"value": wire.refusal(why), "void": wire.undone(why)}
         if method.answer in answers:
             self._reply(number, None, answers[method.answer])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.carla.server.spawning import nudged
+from sim.carla.server.spawning import jittered
 from sim.datatypes.road_map import RoadMap
 from sim.road.graph.lane_graph import LANE_KIND, lane_graph
 
@@ -28,5 +28,5 @@ def spawn_points(road_map: RoadMap) -> list[Any]:
         for share in np.linspace(EDGE, length - EDGE, max(1, int((length - 2.0 * EDGE) // APART))) / length:
             x, y, yaw = (float(v) for v in points[round(float(share) * (len(points) - 1))])
             degrees = float(np.degrees(-np.arctan2(np.sin(yaw), np.cos(yaw))))
-            found.append(nudged([[x, -y, HEIGHT], [0.0, degrees, 0.0]], JITTER, len(found) + 1))
+            found.append(jittered([[x, -y, HEIGHT], [0.0, degrees, 0.0]], JITTER, len(found) + 1))
     return found

@@ -112,7 +112,7 @@ def appearance_from(colour: str) -> int:
     return red << 16 | green << 8 | blue
 
 
-def nudged(place: list[Any], most: float, number: int) -> list[Any]:
+def jittered(place: list[Any], most: float, number: int) -> list[Any]:
     """Return a place moved a little to one side, pseudo-randomly by `number`, the count of spawns on the map.
 
     Agents that search for actors ahead at an angle of more than 0 degrees miss one that is exactly ahead.

@@ -15,7 +15,7 @@ WAITING = 8  # frames that wait for a slow reader at most
 BUFFERED = 1 << 20  # [bytes] handed to the socket before a reader counts as slow
 STALL_TIMEOUT = 0.25  # [s] that a tick waits for clients that have a stream's token and have not subscribed yet
 MOST_EXPECTED = 256  # expected readers of one stream at once
-MOST_ALIASES = 65536  # other numbers that are remembered: so many clients may come before an earlier one's reader cannot reconnect
+MOST_ALIASES = 65536  # alias numbers that stay valid: an older client's reader cannot reconnect
 CATCHING_UP = 20  # frames of a sensor during which a reader is young: it may be stopped at any moment
 GRACE = 0.0004  # [s] that a young reader has for a frame before its client goes on
 LINGER = 30.0  # [s] that readers of a stream that has ended stay connected
@@ -113,7 +113,7 @@ class Streams:
             stream.forget(asyncio.get_running_loop().time())
         return bool(stream.sessions or stream.promised)
 
-    def promise(self, number: int) -> None:
+    def expect(self, number: int) -> None:
         """Expect one more reader of a stream: a client was given its token."""
         if (stream := self._find(number)) is not None:
             now = asyncio.get_running_loop().time()

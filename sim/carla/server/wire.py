@@ -58,7 +58,7 @@ ACTIVE = 1
 FLOAT32 = 3e38  # largest number of a client's float32, about
 
 
-def alike(told: Any, usual: Any) -> bool:
+def same_value(told: Any, usual: Any) -> bool:
     """Return whether a client's value has the type of `usual`: a finite number for a number, a list of the same layout.
 
     Other clients receive the values of one client, and crash over a bool that should be a number.  Lists of lists
@@ -75,8 +75,8 @@ def alike(told: Any, usual: Any) -> bool:
 
 def _alike_within(told: Any, usual: Any) -> bool:
     if isinstance(usual, list) and usual and isinstance(usual[0], list):
-        return isinstance(told, list) and all(alike(one, usual[0]) for one in told)
-    return alike(told, usual)
+        return isinstance(told, list) and all(same_value(one, usual[0]) for one in told)
+    return same_value(told, usual)
 
 
 def value(result: Any) -> list[Any]:

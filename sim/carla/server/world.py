@@ -22,7 +22,7 @@ from sim.carla.server.lights import NOON, lights_of
 from sim.carla.server.rpc import Refused
 from sim.carla.server.sensors import sensor_of
 from sim.carla.server.snapshot import MOVES, lights_before, motion
-from sim.carla.server.spawning import COLLISION, attributes_of, nudged, place_from, row_of, sign_of, truth_of
+from sim.carla.server.spawning import COLLISION, attributes_of, jittered, place_from, row_of, sign_of, truth_of
 from sim.carla.server.speed_limits import SpeedLimits
 from sim.carla.server.streams import Streams
 from sim.carla.server.vehicle_control import mass_of, pedals_for
@@ -124,14 +124,9 @@ class ServedWorld:
             raise Refused(f"actor {number} does not exist (any longer)")
         return found
 
-    def was_born(self, number: Any) -> bool:
+    def was_spawned(self, number: Any) -> bool:
         """Return whether an actor of this id exists or has existed."""
         return type(number) is int and 0 < number < self._next_id
-
-    @property
-    def births(self) -> int:
-        """The number of actors spawned so far."""
-        return self._next_id - 1
 
     def body(self, number: Any) -> Actor:
         """Return the actor of an id, which must have a body.
@@ -162,7 +157,7 @@ class ServedWorld:
             Refused: for an unknown blueprint or parent, or where the place is occupied.
         """
         number, kind, attributes = description
-        if not wire.alike([number, kind], [0, ""]):
+        if not wire.same_value([number, kind], [0, ""]):
             raise Refused(f"the description is of {number!r:.40}, {kind!r:.40}; wanted a number and a blueprint's id")
         blueprint = BLUEPRINTS.get(kind)
         if blueprint is None:
@@ -200,7 +195,7 @@ class ServedWorld:
         if parent != NO_ACTOR:
             return composed(self.place_of(self.actor(parent)), place)
         jitter = float(values.get("spawn_jitter", "0"))
-        where = nudged(place, jitter, self._next_id - self._first_id) if jitter else place
+        where = jittered(place, jitter, self._next_id - self._first_id) if jitter else place
         body = BODIES.get(blueprint.body)
         if body is None or blueprint.id.startswith("static.") or truth_of(values.get("spawn_overlap", "false")):
             return where

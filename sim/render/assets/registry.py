@@ -1,20 +1,17 @@
-"""The registry of meshes: it imports every file of `sim/render/assets/actors`; which kinds are drawn in which way.
+"""The registry of meshes: it imports every file of `sim/render/assets/actors` and knows how each kind is drawn.
 
 Sets of kinds are bit masks, as in `sim.actors.registry`.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 
-import sim.render.assets.actors
 from sim.actors.registry import KIND, kinds_with
+from sim.core.discovery import import_modules
 from sim.render.assets.mesh import DECLARED, ActorMesh
 
-for _module in sorted(m.name for m in pkgutil.iter_modules(sim.render.assets.actors.__path__)):
-    importlib.import_module(f"sim.render.assets.actors.{_module}")
+import_modules("sim.render.assets.actors")
 MESHES: Mapping[str, ActorMesh] = dict(sorted(DECLARED.items(), key=lambda item: KIND[item[0]]))
 
 

@@ -1,1 +1,1 @@
-"""Compiled maps: the arrays that kernels read."""
+"""Compiled maps: ground images, surface classes, lanes, scenery and obstacles as arrays for the kernels."""

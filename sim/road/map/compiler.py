@@ -1,8 +1,8 @@
-"""OpenDRIVE text -> RoadMap: ground, junctions, scenery; kept on disk under the hash of the text.
+"""Compiles OpenDRIVE text to a `RoadMap` (ground, junctions, scenery), cached on disk by its digest.
 
-`compile_map` is pure: the same text gives the same arrays, bit for bit, because everything that looks like chance
-is seeded from the digest.  The digest covers the text and COMPILER_VERSION, so a cache never serves an old
-compiler's work.  World frame as in `sim.datatypes.world_state`.
+`compile_map` is pure: the same text gives the same arrays, bit for bit, because all random numbers are seeded with the
+digest.  The digest covers the text and COMPILER_VERSION, so the cache never returns the arrays of an older compiler.
+World frame as in `sim.datatypes.world_state`.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from sim.road.map.scenery import place_scenery, skyline
 from sim.road.opendrive.reader import read_network
 
 COMPILER_VERSION = 3  # raise it whenever anything that compile_map calls gives other arrays
+FILE_VERSION = 2  # raise it whenever the words in a cache file change, such as kinds of junctions, but no array does
 
 
 def digest_of(opendrive: str) -> str:
-    """SHA-256 of the text and of the compiler's version: the name of a compiled map."""
+    """SHA-256 of the text and of the compiler's version: the cache key of a compiled map."""
     return hashlib.sha256(f"{COMPILER_VERSION}\0{opendrive}".encode()).hexdigest()
 
 
 def compile_map(opendrive: str, name: str) -> RoadMap:
-    """Compile an OpenDRIVE text.
+    """Compile an OpenDRIVE text to a `RoadMap`.
 
     Args:
-        name: for people and for error messages.
+        name: for displays and error messages.
 
     Raises:
         ValueError: one sentence saying what is wrong with the text.
@@ -49,9 +50,12 @@ def compile_map(opendrive: str, name: str) -> RoadMap:
 
 @functools.lru_cache(maxsize=64)
 def compiled(opendrive: str, name: str) -> RoadMap:
-    """`compile_map` behind the disk cache; a cache file that cannot be read is made again, with a warning."""
+    """The compiled map of an OpenDRIVE text, from the disk cache or from `compile_map`.
+
+    A cache file that cannot be read is rebuilt, with a warning.
+    """
     digest = digest_of(opendrive)
-    place = cache_root() / "maps" / f"{digest}.npz"
+    place = cache_root() / "maps" / f"{digest}-{FILE_VERSION}.npz"
     return load_or_build(
         place, lambda file: read_cache(file, opendrive, name), lambda: compile_map(opendrive, name), write_cache, "map"
     )
@@ -91,7 +95,7 @@ def write_cache(place: FilePath, road_map: RoadMap) -> None:
 
 
 def read_cache(place: FilePath, opendrive: str, name: str) -> RoadMap:
-    """Read what `write_cache` stored.
+    """Read a compiled map that `write_cache` stored.
 
     Raises:
         ValueError: where the file belongs to another text.

@@ -1,10 +1,9 @@
-"""The ground as cameras and wheels know it: a picture pyramid painted from above, and a class raster.
+"""Paints the ground of a map: an image pyramid seen from above, and a raster of surface classes.
 
-The scene is classified on a canvas twice as fine as the picture; coverages are averaged down, so that edges and
+The scene is classified on a canvas twice as fine as the image; coverages are averaged down, so that edges and
 markings are smooth, and materials (`sim.road.map.materials`) are blended by coverage.  Kerbs come from distances
-between
-classes, not from lanes, so that every file gets them wherever pavement meets road.  Every random number comes from
-the map's digest.
+between classes, not from lanes, so that every map has them wherever a sidewalk meets the road.  Every random number is
+seeded with the map's digest.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ from sim.road.opendrive.reader import Network
 MARGIN = 25.0  # [m] of verge around the roads
 _LEVELS = 6
 _SURFACE_TEXEL = 0.25
-_TEXELS = (0.125, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0)  # [m] the finest that keeps level 0 small is taken
+_TEXELS = (0.125, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0)  # [m] the finest with at most _MOST_TEXELS is used
 _MOST_TEXELS = 3.2e6  # in level 0: 13 MB
 _KERB = 0.2  # [m]
-# How far rain darkens a material (alpha of the picture), 0..255.
+# How much rain darkens a material (alpha of the image), 0..255.
 _WET = {"road": 255.0, "marking": 200.0, "pavement": 160.0, "verge": 12.0}
 
 
 def paint_ground(network: Network, junctions: Sequence[Junction], digest: str) -> Ground:
-    """Paint a network.
+    """Paint the ground of a network.
 
     Args:
-        digest: hexadecimal; the seed of everything that looks like chance.
+        digest: hexadecimal; the seed of all random numbers.
 
     Raises:
         ValueError: for a map too large to paint.
@@ -52,9 +51,9 @@ def paint_ground(network: Network, junctions: Sequence[Junction], digest: str) -
 
 
 def _canvas(network: Network) -> Canvas:
-    """The grid of level 0: the lanes' bounding box and MARGIN, divisible by every level's factor."""
+    """The grid of level 0: the lanes' bounding box plus MARGIN, divisible by every level's factor."""
     points = np.concatenate([lane.points[:, :2] for lane in network.lanes])
-    origin = (points.min(0) - MARGIN).astype(np.float32).astype(np.float64)  # as Ground stores it
+    origin = (points.min(0) - MARGIN).astype(np.float32).astype(np.float64)  # rounded as in Ground
     size = points.max(0) + MARGIN - origin
     texel = next((t for t in _TEXELS if size.prod() / t**2 < _MOST_TEXELS), None)
     if texel is None:
@@ -65,7 +64,7 @@ def _canvas(network: Network) -> Canvas:
 
 
 def _paint(network: Network, junctions: Sequence[Junction], canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
-    """(H, W, 4) uint8, the picture of level 0."""
+    """(H, W, 4) uint8, the image of level 0."""
     fine = Canvas(canvas.origin, canvas.texel / 2, (canvas.shape[0] * 2, canvas.shape[1] * 2))
     classes = classify(network, fine)
     road_fine = np.isin(classes, DRIVABLE)
@@ -122,7 +121,7 @@ def _road(network: Network, canvas: Canvas, fine: Canvas, rng: np.random.Generat
 def _dirty_verge(
     picture: np.ndarray, wet: np.ndarray, canvas: Canvas, distance: np.ndarray, rng: np.random.Generator
 ) -> None:
-    """Trodden earth along the edge of what is built, in place."""
+    """Paint bare earth along the edges of roads and sidewalks, in place."""
     near = cv2.resize(distance, canvas.shape[::-1], interpolation=cv2.INTER_AREA)
     ragged = near + 0.25 * materials.octave_noise(canvas, ((0.4, 0.6), (1.8, 0.8)), rng)
     bare = (1.0 - materials.smoothstep(ragged, 0.05, 0.65)) * 0.75
@@ -131,7 +130,7 @@ def _dirty_verge(
 
 
 def _down(mask: np.ndarray, canvas: Canvas) -> np.ndarray:
-    """(H, W) float32 coverage in 0..1 of a mask (boolean, or uint8 of 255) on the canvas twice as fine."""
+    """(H, W) float32 coverage in 0..1 of a mask (boolean, or uint8 of 255) that is twice as fine as the canvas."""
     mask = mask.view(np.uint8) * np.uint8(255) if mask.dtype == bool else mask
     return cv2.resize(mask, canvas.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
 

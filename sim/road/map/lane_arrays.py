@@ -1,9 +1,9 @@
-"""Lane graphs laid end to end in flat arrays: what kernels of traffic index, with gates, conflicts and footways.
+"""Lane graphs as flat arrays for the traffic kernels, with gates, right-of-way conflicts and sidewalks.
 
-Only driving lanes are kept, renumbered over all maps of a bank.  A *gate* is where a light, a stop sign or a yield sign
-holds a lane up; where it guards a junction it belongs to the connecting lane, so that a light for left turns holds
-those alone, and its place along that lane is then negative: before it begins.  Two lanes of a junction *conflict* when
-they come from different lanes and their middles come nearer than two cars are wide.
+The arrays contain only driving lanes, renumbered over all maps of a `MapBatch`.  A *gate* is a light, a stop sign or a
+yield sign that controls a lane. A gate at a junction belongs to the connecting lane, so that a light for left turns
+stops left turns alone; its distance along that lane is then negative, before the lane's beginning.  Two lanes of a
+junction *conflict* when they start from different lanes and their middles come nearer than two cars are wide.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from sim.road.graph.traffic_lights import signal_plans
 
 GATES: tuple[str, ...] = ("none", "light", "stop", "yield")
 GATE: dict[str, int] = {name: i for i, name in enumerate(GATES)}
-APART = 3.2  # [m] lanes whose middles stay this far apart can be driven at the same time
-HEAD_ON = 2.2  # [m] oncoming lanes whose middles come nearer leave room for one vehicle only
-LATERAL = 2.0  # [m/s^2] that drivers accept in bends
-EASE = 1.5  # [m/s^2] with which they slow down for them
-SLOWEST = 2.0  # [m/s] at which any bend can be taken
+APART = 3.2  # [m] lanes whose middles stay this far apart do not conflict
+HEAD_ON = 2.2  # [m] oncoming lanes whose middles come nearer have room for one vehicle only
+LATERAL = 2.0  # [m/s^2] lateral acceleration of drivers in bends
+EASE = 1.5  # [m/s^2] deceleration of drivers before bends
+SLOWEST = 2.0  # [m/s] least speed in any bend
 
 
-# Columns of Roads.link and of Roads.measure.
+# Columns of LaneArrays.link and of LaneArrays.measure.
 ROW, ROWS, JUNCTION, ORIGIN, LEFT, RIGHT, NEXT, NEXT_END, CONFLICT, CONFLICT_END, GATE_KIND, GATE_PLAN = range(12)
 LENGTH, STEP, TURN, HEADING, GATE_AT, PACE = range(6)
 
 
 class LaneArrays(NamedTuple):
-    """The driving lanes of every map of a bank, L of them with P points in all, and the footways.
+    """The driving lanes of every map of a `MapBatch`, L lanes with P points in all, and the sidewalk graphs.
 
-    points (P, 6) f32: x, y [m], yaw [rad], pace [m/s] at which a lane may be driven there, cosine and sine of yaw;
-    change (P, 2) u8: whether one may change to the left, to the right.
+    points (P, 6) f32: x, y [m], yaw [rad], pace [m/s] (greatest speed in the lane there), cosine and sine of yaw;
+    change (P, 2) u8: whether lane changes to the left, to the right are allowed.
     link (L, 12) i32: first row and number of rows of points; junction, -1 outside; the lane before, the lanes to the
-    left and right, -1 for none; where the lane's successors and conflicts begin and end; gate, an index into GATES, and
-    the plan of its light.
+    left and right, -1 for none; begin and end of the lane's successors and conflicts; gate, an index into GATES, and
+    the signal plan of its light.
     measure (L, 6) f32: length and distance between points [m]; turn over the whole lane and heading at its start [rad];
-    the gate's place along the lane [m]; the pace where it begins [m/s].
+    the gate's distance along the lane [m]; the pace at the lane's beginning [m/s].
     successors, conflicts i32: lanes. lane_of_map (M + 1,) i32: first lane of each map; source_start (M + 1,), sources
-    i32: lanes that nothing leads into, by map.
-    foot_of_map (M + 1,) i32, foot_start, foot_points, foot_crossing, foot_link_start, foot_links:
-    `sim.road.graph.sidewalks`.
+    i32: lanes without predecessors, by map.
+    foot_of_map (M + 1,) i32, foot_start, foot_points, foot_crossing, foot_link_start, foot_links: the sidewalk graphs,
+    see `sim.road.graph.sidewalks`.
     """
 
     points: np.ndarray
@@ -66,9 +66,7 @@ class LaneArrays(NamedTuple):
 
 
 class DrivableLanes(NamedTuple):
-    """One map's part of `LaneArrays`, everything numbered from 0; graph_lane (L,) says which lane of the graph each
-    is.
-    """
+    """One map's part of `LaneArrays`, numbered from 0; graph_lane (L,) is the index of each lane in the lane graph."""
 
     graph_lane: np.ndarray
     points: np.ndarray
@@ -83,12 +81,12 @@ class DrivableLanes(NamedTuple):
 
 @functools.lru_cache(maxsize=64)
 def drivable_lanes(opendrive: str, name: str) -> DrivableLanes:
-    """The streets of an OpenDRIVE text, worked out once a map; see `compile_drivable_lanes`."""
+    """The drivable lanes of an OpenDRIVE text, cached; see `compile_drivable_lanes`."""
     return compile_drivable_lanes(lane_graph(opendrive, name))
 
 
 def compile_drivable_lanes(graph: LaneGraph) -> DrivableLanes:
-    """The driving lanes and footways of a map as kernels want them.
+    """Compile the driving lanes and sidewalks of a map for the kernels.
 
     Raises:
         ValueError: when the map has no driving lane.
@@ -127,7 +125,7 @@ def compile_drivable_lanes(graph: LaneGraph) -> DrivableLanes:
 
 
 def check_capacity(streets: DrivableLanes, name: str) -> None:
-    """Refuse a map on which drivers would meet head on: two lanes that overlap outside a junction, each for itself.
+    """Raise for a map on which vehicles would meet head on: two oncoming lanes that overlap outside a junction.
 
     Raises:
         ValueError: naming the map and the place.
@@ -147,24 +145,24 @@ def check_capacity(streets: DrivableLanes, name: str) -> None:
                 x, y = lines[a][i, :2]
                 raise ValueError(
                     f"map {name} leaves room for one vehicle only at ({x:.0f}, {y:.0f}), where two lanes meet head on; "
-                    "wanted room for two, for traffic keeps no order of precedence there"
+                    "wanted room for two, because traffic has no right-of-way rule there"
                 )
 
 
 def _csr(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """(L, 2) where each row begins and ends, and all rows end to end."""
+    """(L, 2) begin and end of each row, and all rows concatenated."""
     ends = np.cumsum([len(r) for r in rows])
     return np.column_stack([ends - [len(r) for r in rows], ends]), np.array([v for r in rows for v in r], np.int32)
 
 
 def _table(graph: LaneGraph, rows: slice, length: float) -> np.ndarray:
-    """(K, 6) what `Roads.points` says of one lane."""
+    """(K, 6) the rows of `LaneArrays.points` for one lane."""
     yaw = graph.points[rows, 2]
     return np.column_stack([graph.points[rows], _pace(graph, rows, length), np.cos(yaw), np.sin(yaw)])
 
 
 def _pace(graph: LaneGraph, rows: slice, length: float) -> np.ndarray:
-    """(K,) speed [m/s] at which a lane may be driven: its limit, and what its bends leave, with room to slow down."""
+    """(K,) greatest speed [m/s] in a lane: its limit, less in bends, with room to slow down for them."""
     yaw = graph.points[rows, 2].astype(np.float64)
     step = length / (len(yaw) - 1)
     reach = max(1, round(1.5 / step))
@@ -179,7 +177,7 @@ def _pace(graph: LaneGraph, rows: slice, length: float) -> np.ndarray:
 
 
 def _conflicts(lines: Sequence[np.ndarray], junction: np.ndarray, origin: np.ndarray) -> list[list[int]]:
-    """For every lane the lanes of its junction that cannot be driven at the same time."""
+    """For every lane the lanes of its junction that conflict with it."""
     found: list[list[int]] = [[] for _ in lines]
     for j in np.unique(junction[junction >= 0]):
         members = np.flatnonzero(junction == j)
@@ -190,7 +188,7 @@ def _conflicts(lines: Sequence[np.ndarray], junction: np.ndarray, origin: np.nda
                 apart = np.hypot(
                     lines[a][:, None, 0] - lines[b][None, :, 0], lines[a][:, None, 1] - lines[b][None, :, 1]
                 )
-                # where one follows the other they touch at an end without being in each other's way
+                # where one lane follows the other, they touch at an end without a conflict
                 follows = min(apart[0, -1], apart[-1, 0]) < 0.5
                 if apart.min() < APART and not (follows and apart[1:-1, 1:-1].min(initial=np.inf) > 0.3):
                     found[a].append(b)
@@ -201,7 +199,7 @@ def _conflicts(lines: Sequence[np.ndarray], junction: np.ndarray, origin: np.nda
 def _gates(
     graph: LaneGraph, number: np.ndarray, successors: Sequence[Sequence[int]], junction: np.ndarray, length: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Kind, place [m] and plan of every lane's gate; those before a junction belong to its connecting lanes."""
+    """Kind, distance [m] and signal plan of every lane's gate; gates at a junction belong to its connecting lanes."""
     gate, at, plan = (np.zeros(len(length), t) for t in (np.int32, np.float32, np.int32))
     plans = signal_plans(graph)
     kinds = {**dict.fromkeys(LIGHTS, GATE["light"]), STOP: GATE["stop"], YIELD: GATE["yield"]}
@@ -222,7 +220,7 @@ def _gates(
 
 
 def concatenate(maps: Sequence[DrivableLanes | None]) -> LaneArrays:
-    """The streets of a bank's maps end to end; a map without traffic has None and takes no room."""
+    """Concatenate the drivable lanes of the maps of a `MapBatch`; a map without traffic is None and takes no room."""
     first = {name: [0] for name in ("lane", "row", "next", "conflict", "source", "foot")}
     for m in maps:
         sizes = (0,) * 6

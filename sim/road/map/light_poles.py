@@ -1,4 +1,4 @@
-"""Poles of traffic lights: where they stand beside a map's roads."""
+"""Places the poles of traffic lights beside a map's roads."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from sim.road.graph.traffic_lights import signal_plans
 
 _LIGHT = KIND["light"]
 
-STANDING = (0.7, 0.95, 4.6)  # length, width (of the plate), height of the whole [m]: larger than life
-_ROOM = 0.45  # [m] that a pole keeps from what can be driven on
-_APART = 1.2  # [m] between two poles, at least
-_STEP, _FARTHEST = 0.25, 20.0  # [m] in which a free place is sought
+STANDING = (0.7, 0.95, 4.6)  # length, width (of the plate), height of a whole light [m]: larger than real ones
+_ROOM = 0.45  # [m] least distance of a pole from drivable ground
+_APART = 1.2  # [m] least distance between two poles
+_STEP, _FARTHEST = 0.25, 20.0  # [m] step and range of the search for a free place
 
 
 def light_rows(graph: LaneGraph, ground: Ground) -> np.ndarray:
-    """(K, 8) float64 rows of scenery (SCENERY_COLUMNS), one for each traffic light of a map; the appearance is its
-    plan.
+    """(K, 8) float64 rows of scenery (SCENERY_COLUMNS), one for each traffic light; the appearance is its signal plan.
 
-    A light stands where the map has it, or beside the road, to the right as seen by those who come, where that would
-    be on the road.
+    A light stands where the map has it. Where that is on the road, it stands beside the road, to the right as seen by
+    approaching traffic.
 
     Raises:
         ValueError: for a junction with more phases than a cycle can hold.
@@ -41,8 +40,8 @@ def light_rows(graph: LaneGraph, ground: Ground) -> np.ndarray:
 
 
 def _beside(ground: Ground, x: float, y: float, yaw: float, taken: list[tuple[float, ...]]) -> tuple[float, float]:
-    """The nearest place off the road on the right of those whom a light at (x, y) faces, else on their left."""
-    right = (-math.sin(yaw), math.cos(yaw))  # the light looks at them: their right is its left
+    """The nearest free place off the road, to the right of the traffic that the light faces, else to its left."""
+    right = (-math.sin(yaw), math.cos(yaw))  # the light faces the traffic: the traffic's right is the light's left
     for side in (1.0, -1.0):
         for far in np.arange(0.0, _FARTHEST, _STEP):
             px, py = x + side * far * right[0], y + side * far * right[1]
@@ -53,7 +52,7 @@ def _beside(ground: Ground, x: float, y: float, yaw: float, taken: list[tuple[fl
 
 
 def _on_road(ground: Ground, x: float, y: float) -> bool:
-    """Whether anything within _ROOM of a place can be driven on."""
+    """Whether there is drivable ground within _ROOM of a place."""
     size = ground.surface_texel
     column, row = ((np.array([x, y]) - ground.origin) / size).astype(int)
     reach = math.ceil(_ROOM / size)

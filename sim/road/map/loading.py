@@ -1,4 +1,4 @@
-"""Loads maps by name, from a generator or from an OpenDRIVE file."""
+"""Loads the map of a `MapSpec`, from a generator or from an OpenDRIVE file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sim.road.map.compiler import compiled
 
 
 def load_map(spec: MapSpec, search: Sequence[FilePath] = ()) -> tuple[RoadMap, Junction]:
-    """The map of a spec, as `read_map` gives it, and the junction that the spec names.
+    """The map of a spec, as `read_map` returns it, and the junction that the spec names.
 
     Raises:
         ValueError: as `read_map`, and when there is no such junction.
@@ -33,15 +33,15 @@ def load_map(spec: MapSpec, search: Sequence[FilePath] = ()) -> tuple[RoadMap, J
 
 
 def read_map(spec: MapSpec, search: Sequence[FilePath] = ()) -> RoadMap:
-    """The map of a spec, from the cache where it can, whatever junctions it has.
+    """The compiled map of a spec, from the cache where possible; its junctions are not checked.
 
     Args:
-        search: folders in which a file is looked for after the path as given and before $HOMUNCULUS_MAPS.
+        search: folders in which a file is searched after the path as given and before $HOMUNCULUS_MAPS.
 
     Raises:
         ValueError: for an unknown generator or parameter, another file of the same name, or a text that cannot be
             compiled.
-        FileNotFoundError: listing where the file was looked for.
+        FileNotFoundError: listing the places where the file was searched.
     """
     if spec.file is not None:
         path = find_file(spec.file, search)
@@ -62,10 +62,10 @@ def read_map(spec: MapSpec, search: Sequence[FilePath] = ()) -> RoadMap:
 
 @functools.lru_cache(maxsize=32)
 def _file(path: FilePath, changed: int, size: int) -> tuple[str, str | UnicodeDecodeError]:
-    """SHA-256 and text of a map file, read once: every reset asks for it.
+    """SHA-256 and text of a map file, cached because every reset needs it.
 
     Args:
-        changed, size: of the file, so that another file of the same name is read anew.
+        changed, size: of the file, so that another file of the same name is read again.
     """
     data = path.read_bytes()
     found = hashlib.sha256(data).hexdigest()
@@ -76,22 +76,17 @@ def _file(path: FilePath, changed: int, size: int) -> tuple[str, str | UnicodeDe
 
 
 def junctions_of_kind(road_map: RoadMap, kind: str) -> tuple[Junction, ...]:
-    """The junctions or composed places of a kind, in the file's order: what MapSpec.junction counts."""
-    from sim.road.graph.decision_points import (  # late: they are read from lanes, which are stored as maps are
-        decision_points,
-        extend_approach,
-    )
-
+    """The decision points of a kind, in the file's order; `MapSpec.junction` is an index into them."""
     if kind in maps.DECISION_POINTS:
-        return decision_points(road_map, kind)
-    return tuple(extend_approach(road_map, j) for j in road_map.junctions if j.kind == kind)
+        return maps.DECISION_POINTS[kind].on(road_map)
+    return tuple(j for j in road_map.junctions if j.kind == kind)
 
 
 def find_file(file: str, search: Sequence[FilePath] = ()) -> FilePath:
-    """Where an OpenDRIVE file is: as given, then in the `search` folders, then in $HOMUNCULUS_MAPS.
+    """Find an OpenDRIVE file: at the path as given, then in the `search` folders, then in $HOMUNCULUS_MAPS.
 
     Raises:
-        FileNotFoundError: listing the places.
+        FileNotFoundError: listing the places searched.
     """
     folders = [FilePath(), *search]
     if os.environ.get("HOMUNCULUS_MAPS"):

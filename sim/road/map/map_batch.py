@@ -1,4 +1,4 @@
-"""Lays the maps of a fleet end to end in flat arrays, which is what kernels can index."""
+"""Concatenates the maps of a batch of worlds into flat arrays that kernels can index."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sim.road.map.light_poles import light_rows
 from sim.road.map.obstacle_grid import ObstacleGrid, obstacle_grid
 from sim.road.map.stop_lines import stop_lines_along
 
-_SIGNAL = "<signal "  # in an OpenDRIVE text that has signs or lights
+_SIGNAL = "<signal "  # part of every OpenDRIVE text with signs or lights
 
 
 def _offsets(lengths: Sequence[int]) -> np.ndarray:
@@ -22,7 +22,7 @@ def _offsets(lengths: Sequence[int]) -> np.ndarray:
 
 
 class MapBatch:
-    """The maps that a fleet drives on, and the numbers of their paths. Maps are only ever added.
+    """The maps of a batch of worlds, and the numbers of their paths. Maps are added and never removed.
 
     `arrays` is rebuilt when a map is added; it is read-only between two additions.
     """
@@ -41,10 +41,10 @@ class MapBatch:
         self._roads: LaneArrays | None = None
 
     def link_lanes(self, road_map: RoadMap) -> int:
-        """Number of the map in the bank, with its lanes laid out for traffic.
+        """Add the lanes of a map for traffic, and the map where it is new; returns the map's number.
 
         Raises:
-            ValueError: when nothing on it can be driven on, or drivers would meet head on.
+            ValueError: for a map without driving lanes, or one on which vehicles would meet head on.
         """
         m = self.add(road_map)
         if m not in self._streets:
@@ -56,13 +56,13 @@ class MapBatch:
 
     @property
     def roads(self) -> LaneArrays:
-        """The lanes of every map that was connected, as flat arrays."""
+        """The lanes of every map added by `link_lanes`, as flat arrays."""
         if self._roads is None or len(self._roads.lane_of_map) != len(self.maps) + 1:
             self._roads = concatenate([self._streets.get(m) for m in range(len(self.maps))])
         return self._roads
 
     def add(self, road_map: RoadMap) -> int:
-        """Number of the map in the bank; adds it when new."""
+        """The number of a map; adds the map where it is new."""
         if road_map.digest not in self._index:
             self._index[road_map.digest] = len(self.maps)
             self.maps.append(road_map)
@@ -70,10 +70,10 @@ class MapBatch:
         return self._index[road_map.digest]
 
     def path(self, road_map: RoadMap, path: Path, route: Route | None = None, name: Hashable = None) -> int:
-        """Number of a path (a route's, or an arm's lane) of a map in the bank; adds it when new.
+        """The number of a path (a route's, or an arm's lane) of a map; adds the path where it is new.
 
         Args:
-            name: what tells the path from the map's others, such as the keypoints that it was planned through; without
+            name: identifies the path among the map's paths, such as the keypoints that it was planned through; without
                 one, the same array object is the same path.
         """
         self.add(road_map)
@@ -95,13 +95,13 @@ class MapBatch:
 
     @property
     def arrays(self) -> MapArrays:
-        """The whole bank as flat arrays."""
+        """All maps and paths as flat arrays."""
         if self._arrays is None:
             self._arrays = self._lay_out()
         return self._arrays
 
     def _standing(self, road_map: RoadMap) -> np.ndarray:
-        """(K, 8) a map's scenery, then its traffic lights; only a map with signals needs its lane graph."""
+        """(K, 8) a map's scenery, then its traffic lights; the lane graph is built only for a map with signals."""
         scenery = road_map.scenery.reshape(-1, 8)
         if _SIGNAL not in road_map.opendrive:
             return scenery
@@ -110,7 +110,7 @@ class MapBatch:
         return np.concatenate([scenery, self._lights[road_map.digest]])
 
     def _grid(self, road_map: RoadMap, standing: np.ndarray) -> ObstacleGrid:
-        """What can be run into on a map."""
+        """The static obstacles of a map."""
         if road_map.digest not in self._grids:
             self._grids[road_map.digest] = obstacle_grid(standing)
         return self._grids[road_map.digest]
@@ -163,7 +163,7 @@ class MapBatch:
 
 
 def _cells(grids: Sequence[ObstacleGrid]) -> dict[str, np.ndarray]:
-    """The obstacles of all maps end to end."""
+    """The obstacles of all maps, concatenated."""
     items = _offsets([len(g.items) for g in grids])
     rows = _offsets([len(g.boxes) for g in grids])
     return {
@@ -175,10 +175,10 @@ def _cells(grids: Sequence[ObstacleGrid]) -> dict[str, np.ndarray]:
 
 
 def start_distance(junction_in: Sequence[float], wanted: float) -> float:
-    """How far before the junction ego starts [m]: as `wanted`, or as far as the shortest of its routes has room for.
+    """The distance before the junction at which ego starts [m]: `wanted`, or less where its shortest route is shorter.
 
     Args:
-        junction_in: where the junction begins on each route that ego may take [m].
+        junction_in: distance along each route that ego may take at which the junction begins [m].
     """
     return min(wanted, float(min(junction_in)) - 1.0)
 

@@ -1,6 +1,6 @@
-"""Thin things on the ground as masks: road markings, stop lines, crossings, slab joints, wheel tracks, repairs.
+"""Masks of details on the ground: road markings, stop lines, crosswalks, slab joints, wheel tracks, repairs.
 
-Masks are uint8, 255 where the thing is, drawn on the supersampled canvas and averaged down by the painter.
+Masks are uint8, 255 where the detail is, drawn on the supersampled canvas and averaged down by `ground_texture`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from sim.road.map.rasterize import Canvas, edges, prolonged, surface_of
 from sim.road.opendrive.reader import NO_JUNCTION, Lane, Marking, Network
 
 DASH, GAP = 3.0, 4.0  # [m] of a broken line
-_STOP_WIDTH, _STOP_BACK = 0.4, 0.3  # [m] along the lane
-_SLAB = 0.75  # [m] wanted side of a paving slab
+_STOP_WIDTH, _STOP_BACK = 0.4, 0.3  # [m] along the lane: a stop line's width and its distance from the lane's end
+_SLAB = 0.75  # [m] desired side of a paving slab
 _TRACK = 0.78  # [m] half the distance between a car's wheels
-_LEAST = 0.15  # [m] a marking narrower than this would vanish in the picture
+_LEAST = 0.15  # [m] least width of a marking: a narrower one would vanish in the image
 
 
 def arc_length(points: np.ndarray) -> np.ndarray:
-    """(K,) distance along a line of each of its points [m]."""
+    """(K,) distance of each point along a line [m]."""
     return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points[:, :2], axis=0).T))])
 
 
@@ -44,7 +44,7 @@ def paint_markings(network: Network, junctions: Sequence[Junction], canvas: Canv
         if lane.lane == -1 or (lane.lane == 1 and (lane.road, lane.section) not in with_twin):
             _paint_edge(canvas, masks, lane, lane.edge(1.0), lane.left, 1.0)
     for junction in junctions:
-        if junction.kind == "t":
+        if junction.kind == "t_junction":
             arm = junction.arms["south"]
             _paint_stop(canvas, masks["white"], arm.inbound.points.astype(float), arm.lane_width)
     for polygon in network.crosswalks:
@@ -55,7 +55,7 @@ def paint_markings(network: Network, junctions: Sequence[Junction], canvas: Canv
 def _paint_edge(
     canvas: Canvas, masks: dict[str, np.ndarray], lane: Lane, line: np.ndarray, marks: tuple[Marking, ...], side: float
 ) -> None:
-    """Paint one edge of a lane, stretch by stretch of equal marking."""
+    """Paint one edge of a lane, one stretch of equal marking after the other."""
     begin = 0
     for k in range(1, len(marks) + 1):
         if k < len(marks) and marks[k] == marks[begin]:
@@ -82,7 +82,7 @@ def _paint_edge(
 
 
 def _paint_stop(canvas: Canvas, image: np.ndarray, inbound: np.ndarray, lane_width: float) -> None:
-    """A stop line across the end of an inbound lane (K, 4)."""
+    """Paint a stop line across the end of an inbound lane (K, 4)."""
     x, y, yaw = inbound[-1, :3]
     ahead, left = np.array([np.cos(yaw), np.sin(yaw)]), np.array([-np.sin(yaw), np.cos(yaw)])
     middle = np.array([x, y]) - ahead * (_STOP_BACK + 0.5 * _STOP_WIDTH)
@@ -91,7 +91,7 @@ def _paint_stop(canvas: Canvas, image: np.ndarray, inbound: np.ndarray, lane_wid
 
 
 def _paint_crossing(canvas: Canvas, image: np.ndarray, polygon: np.ndarray) -> None:
-    """Zebra stripes in the rectangle around a crosswalk's polygon, parallel to the traffic it crosses."""
+    """Paint zebra stripes in the rectangle around a crosswalk's polygon, parallel to the traffic it crosses."""
     centre, size, angle = cv2.minAreaRect(polygon.astype(np.float32))
     turn = np.deg2rad(angle) + (0.5 * np.pi if size[0] < size[1] else 0.0)
     walk, across = max(size), min(size)
@@ -123,7 +123,7 @@ def paint_slabs(network: Network, canvas: Canvas, rng: np.random.Generator) -> t
 
 
 def paint_tracks(network: Network, canvas: Canvas) -> np.ndarray:
-    """Mask of where wheels run, soft-edged, with both tracks of every driving lane."""
+    """Soft-edged mask of the two wheel tracks of every driving lane."""
     image = np.zeros(canvas.shape, np.uint8)
     for lane in network.lanes:
         if lane.drives:
@@ -143,7 +143,7 @@ def paint_wear(network: Network, canvas: Canvas, rng: np.random.Generator) -> di
             continue
         length = arc_length(lane.points)[-1]
         centre, width = lane.points, float(lane.width.mean())
-        inside = lane.junction != NO_JUNCTION  # there lanes lie on top of each other: fewer each
+        inside = lane.junction != NO_JUNCTION  # there lanes overlap, so each gets less wear
         for _ in range(rng.poisson(length / (20.0 if inside else 12.0))):
             _crack(canvas, masks["seam"], centre, width, rng)
         if not inside:
@@ -160,14 +160,14 @@ def paint_wear(network: Network, canvas: Canvas, rng: np.random.Generator) -> di
 
 
 def _spot(centre: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(3,) x, y, yaw of a random sample of a lane's centre."""
+    """(3,) x, y, yaw at a random sample of a lane's centre."""
     return centre[int(rng.integers(1, len(centre) - 1))]
 
 
 def _patch(
     canvas: Canvas, masks: dict[str, np.ndarray], centre: np.ndarray, width: float, rng: np.random.Generator
 ) -> None:
-    """A rectangular repair along the lane with a tarred rim."""
+    """Paint a rectangular repair along the lane with a tarred rim."""
     x, y, yaw = _spot(centre, rng)
     long, wide = rng.uniform(0.8, 5.0), rng.uniform(0.6, min(2.4, 0.8 * width))
     aside = rng.uniform(-0.5, 0.5) * (width - wide)
@@ -180,7 +180,7 @@ def _patch(
 
 
 def _crack(canvas: Canvas, image: np.ndarray, centre: np.ndarray, width: float, rng: np.random.Generator) -> None:
-    """A wandering crack, along the lane or across it."""
+    """Paint a wandering crack, along the lane or across it."""
     x, y, yaw = _spot(centre, rng)
     across = rng.random() < 0.35
     heading = yaw + (0.5 * np.pi if across else 0.0) + rng.normal(0.0, 0.15)
@@ -194,7 +194,7 @@ def _crack(canvas: Canvas, image: np.ndarray, centre: np.ndarray, width: float, 
 
 
 def _drains(canvas: Canvas, image: np.ndarray, lane: Lane) -> None:
-    """A gully grating every 24 m at the lane's right edge."""
+    """Paint a drain every 24 m at the lane's right edge."""
     line = lane.edge(-1.0)
     for start in np.arange(9.0, arc_length(line)[-1] - 1.0, 24.0):
         canvas.line(image, sub_polyline(line, start, start + 0.5), 0.35, 230)

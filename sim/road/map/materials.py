@@ -1,7 +1,8 @@
-"""Materials of the ground: noise, asphalt, paving slabs, grass; float32 pictures in 0..255, world-aligned.
+"""Materials of the ground: asphalt, paving slabs and grass as images with multi-scale noise.
 
-Multi-scale value noise: random grids enlarged by cubic interpolation, so that a material has structure at every
-distance a camera looks from (a single scale becomes a flat colour far away and a blur near by).
+Images are float32 in 0..255, world-aligned. The noise is value noise: random grids enlarged by cubic interpolation at
+several scales, so that a material has structure at every camera distance (with a single scale it is a flat colour far
+away and a blur near by).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def colour(name: str) -> np.ndarray:
 
 
 def noise(canvas: Canvas, cell: float, rng: np.random.Generator) -> np.ndarray:
-    """(H, W) float32 smooth noise of mean 0 and spread about 1 with features of `cell` metres."""
+    """(H, W) float32 smooth noise with mean 0, standard deviation about 1 and features of `cell` metres."""
     rows, columns = canvas.shape
     if cell <= canvas.texel:
         return rng.standard_normal((rows, columns), dtype=np.float32)
@@ -48,23 +49,23 @@ def octave_noise(canvas: Canvas, cells: tuple[tuple[float, float], ...], rng: np
 
 
 def smoothstep(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """0 below low, 1 above high, an S between."""
+    """Smooth step: 0 below low, 1 above high, cubic between."""
     t = np.clip((values - low) / (high - low), 0.0, 1.0)
     return (t * t * (3.0 - 2.0 * t)).astype(np.float32)
 
 
 def blend(picture: Picture, other: np.ndarray, amount: np.ndarray) -> None:
-    """Blend `other` (a colour (3,) or a picture) into `picture` in place by `amount` (H, W) in 0..1."""
+    """Blend `other` (a colour (3,) or an image) into `picture` in place by `amount` (H, W) in 0..1."""
     picture += (other - picture) * amount[..., None]
 
 
 def shade(picture: Picture, factor: np.ndarray) -> None:
-    """Multiply a picture in place by `factor` (H, W)."""
+    """Multiply an image in place by `factor` (H, W)."""
     picture *= factor[..., None]
 
 
 def asphalt(canvas: Canvas, rng: np.random.Generator) -> Picture:
-    """Weathered asphalt: stones, stains and slow changes of tone."""
+    """Weathered asphalt: stones, stains and gradual changes of tone."""
     tone = octave_noise(canvas, ((canvas.texel, 4.0), (0.35, 2.5), (1.6, 2.0), (7.0, 3.0), (28.0, 4.0)), rng)
     picture = np.broadcast_to(colour("asphalt"), (*canvas.shape, 3)) + tone[..., None]
     warm = noise(canvas, 12.0, rng)[..., None] * np.array([1.2, 0.3, -1.4], np.float32)
@@ -75,7 +76,7 @@ def asphalt(canvas: Canvas, rng: np.random.Generator) -> Picture:
 
 
 def grass(canvas: Canvas, rng: np.random.Generator) -> Picture:
-    """A verge: tufts, lush hollows, dry patches and a little bare earth."""
+    """A grass verge: tufts, lush hollows, dry patches and a little bare earth."""
     picture = np.broadcast_to(colour("grass"), (*canvas.shape, 3)).astype(np.float32)
     lush = octave_noise(canvas, ((9.0, 0.8), (3.0, 0.5)), rng)
     dry = octave_noise(canvas, ((14.0, 0.9), (2.5, 0.5), (0.6, 0.25)), rng)

@@ -1,4 +1,4 @@
-"""What stands fast and can be run into: the scenery of a map, found through a grid of cells."""
+"""Static obstacles of a map (its scenery) in a grid of cells for collision checks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from sim.actors.registry import ACTOR_KINDS
 
 CELL = 8.0  # [m]
-REACH = 3.2  # [m] from a cell's edge: half a car's diagonal, and what a tick moves it
+REACH = 3.2  # [m] added around an obstacle: half a car's diagonal, and the distance that a car moves in a tick
 
 
 class ObstacleGrid(NamedTuple):
-    """The obstacles of one map, by cells; a cell lists what comes near it.
+    """The obstacles of one map by cells; a cell lists all obstacles that come near it.
 
     Args:
         origin: (2,) lower corner [m]; shape: rows and columns; start: (C + 1,) int32; items: int32 rows of `boxes`.
@@ -29,7 +29,7 @@ class ObstacleGrid(NamedTuple):
 
 
 def obstacle_grid(scenery: np.ndarray) -> ObstacleGrid:
-    """The grid of a map's scenery (K, 8), see `sim.datatypes.road_map.SCENERY_COLUMNS`."""
+    """Build the grid of a map's scenery (K, 8), see `sim.datatypes.road_map.SCENERY_COLUMNS`."""
     kind = scenery[:, 0].astype(np.int32)
     size = scenery[:, 4:6].copy()
     for declared in ACTOR_KINDS.values():

@@ -1,4 +1,4 @@
-"""Lanes onto a grid: polygons and lines in metres drawn into arrays, and the class of every texel.
+"""Rasterizes lanes: draws polygons and lines in metres into arrays, and classifies every texel.
 
 OpenCV's pixel centres are whole numbers while texel (r, c) covers origin + texel * ([c, c + 1], [r, r + 1]), hence
 the half texel in `Canvas.pixels`.  Row 0 is the smallest y: no flip.
@@ -15,8 +15,8 @@ from sim.datatypes.vocabulary import SURFACE
 from sim.road.opendrive.reader import NO_JUNCTION, Lane, Network
 
 _SHIFT = 4  # bits of sub-pixel precision in OpenCV's coordinates
-_BEYOND = 60.0  # [m] by which a road that ends in nothing is drawn on, towards the edge of the ground
-_SLIVER = 12.0  # [m^2] a patch of verge smaller than this is a gap in the file
+_BEYOND = 60.0  # [m] by which a road with an open end is extended, towards the edge of the ground
+_SLIVER = 12.0  # [m^2] a patch of verge smaller than this is taken for a gap in the file
 _CLASS_OF_TYPE = {
     "sidewalk": "pavement", "walking": "pavement", "biking": "pavement", "curb": "pavement",
     "shoulder": "shoulder", "border": "shoulder", "stop": "shoulder", "restricted": "shoulder",
@@ -69,19 +69,19 @@ class Canvas:
 
 
 def surface_of(lane: Lane) -> str | None:
-    """The class of ground that a lane is, or None where it is not drawn."""
+    """The surface class of a lane, or None where it is not drawn."""
     if lane.drives:
         return "road" if lane.junction == NO_JUNCTION else "junction"
     return _CLASS_OF_TYPE.get(lane.type)
 
 
 def edges(lane: Lane) -> tuple[np.ndarray, np.ndarray]:
-    """Left and right edge (K, 2) of a lane, drawn on where its road ends in nothing."""
+    """Left and right edge (K, 2) of a lane, extended at open ends of its road."""
     return prolonged(lane, lane.edge(1.0)), prolonged(lane, lane.edge(-1.0))
 
 
 def prolonged(lane: Lane, line: np.ndarray) -> np.ndarray:
-    """A line along a lane (K, 2), drawn on straight where the lane's road ends in nothing."""
+    """A line along a lane (K, 2), extended straight at open ends of the lane's road."""
     yaw = lane.points[[0, -1], 2]
     direction = np.column_stack([np.cos(yaw), np.sin(yaw)])
     parts = [line]
@@ -106,7 +106,7 @@ def classify(network: Network, canvas: Canvas) -> np.ndarray:
 
 
 def _fill_slivers(canvas: Canvas, image: np.ndarray) -> None:
-    """Turn small islands of verge into shoulder: at corners real files leave gaps between lane and kerb."""
+    """Turn small islands of verge into shoulder: at corners, real maps have gaps between lane and kerb."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats((image == SURFACE["verge"]).astype(np.uint8))
     for label in range(1, count):
         x, y, w, h, area = stats[label]
@@ -117,7 +117,7 @@ def _fill_slivers(canvas: Canvas, image: np.ndarray) -> None:
 
 
 def _fill_junction(network: Network, canvas: Canvas, image: np.ndarray, junction: int) -> None:
-    """Fill what a junction's connecting lanes enclose: they cross and leave gaps between them."""
+    """Fill the area that a junction's connecting lanes enclose: they cross and leave gaps between them."""
     lanes = [lane for lane in network.lanes if lane.junction == junction and lane.drives]
     if not lanes:
         return

@@ -1,6 +1,6 @@
-"""What the routes of running worlds meet: gates with their places along them, and the speed limit at every point.
+"""Traffic controls and speed limits along the routes of running worlds.
 
-Paths stand still, so this is worked out once a path; a map without lanes has neither, and the masks say so.
+Paths do not change, so limits are computed once a path. A map without lanes has no limits, which the masks mark.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from sim.datatypes.world_state import World
 from sim.road.graph.lane_graph import LANE_KIND, LaneGraph, lane_graph
 from sim.road.map.map_batch import MapBatch, path_points
 
-_SAME_WAY = 0.8  # cosine of the angle between a path and a lane that it drives
-_STRIDE = 4  # points of a path between two looks for the speed limit
-_CHUNK = 64  # points of a path that are compared with all lanes at once: memory
+_SAME_WAY = 0.8  # least cosine of the angle between a path and a lane that it uses
+_STRIDE = 4  # points of a path between two queries of the speed limit
+_CHUNK = 64  # points of a path that are compared with all lanes at once: limits memory
 
 
 class RouteControls(NamedTuple):
-    """What the Q paths of a bank meet.
+    """Traffic controls and speed limits along the Q paths of a `MapBatch`.
 
     start (Q + 1,) i64: the gates of path q are the rows start[q] to start[q + 1] of s (G,) f32, metres along the path,
-    ascending; kind (G,) i32, indices into `sim.road.map.lane_arrays.GATES`; plan (G,) i32 of lights
+    ascending; kind (G,) i32, indices into `sim.road.map.lane_arrays.GATES`; plan (G,) i32, the signal plans of lights
     (`sim.road.graph.traffic_lights`), 0 for signs.
-    limit (P,) f32 [m/s]: at every point of every path, 0 where `limited` (Q,) bool says that none is known.
-    done (Q,) bool: which paths have been looked at; the others seem to have no limits.
+    limit (P,) f32 [m/s]: at every point of every path, 0 for paths without a known limit, where `limited` (Q,) bool is
+    False.
+    done (Q,) bool: paths whose limits have been computed; `limited` is False for the others.
     """
 
     start: np.ndarray
@@ -40,9 +41,9 @@ class RouteControls(NamedTuple):
 
 
 def speed_limits_along(points: np.ndarray, graph: LaneGraph) -> np.ndarray:
-    """(K,) float32: the speed limit [m/s] at each point of a path: of the nearest driving lane that leads its way.
+    """(K,) float32: the speed limit [m/s] at each point of a path, that of the nearest driving lane in its direction.
 
-    Between lanes that are equally near, as where they cross, the lower limit counts.
+    Between lanes that are equally near, as where they cross, the lower limit applies.
     """
     driving = np.repeat(graph.kind == LANE_KIND["driving"], np.diff(graph.start))
     lanes, limits = graph.points[driving], graph.speed_limit[driving]
@@ -64,7 +65,10 @@ _LIMITS: WeakKeyDictionary[MapBatch, tuple[RouteControls, dict[int, np.ndarray]]
 
 
 def route_controls(maps: MapBatch, world: World) -> RouteControls:
-    """What every route of `world` meets; limits are worked out once a path, gates lie in the bank beside it."""
+    """Traffic controls and speed limits along every route of `world`.
+
+    Limits are computed once a path; gates are read from the arrays of the map batch.
+    """
     bank = maps.arrays
     known, met = _LIMITS.get(maps, (None, {}))
     routes = world.route[world.route >= 0]
@@ -79,7 +83,7 @@ def route_controls(maps: MapBatch, world: World) -> RouteControls:
 
 
 def _limits(points: np.ndarray, road_map: RoadMap) -> np.ndarray:
-    """Limits along a path; none for a map that has no lanes, which the masks tell."""
+    """Speed limits along a path; empty for a map without lanes."""
     try:
         graph = lane_graph(road_map.opendrive, road_map.name)
     except ValueError:
@@ -88,7 +92,7 @@ def _limits(points: np.ndarray, road_map: RoadMap) -> np.ndarray:
 
 
 def _laid_out(met: dict[int, np.ndarray], bank: MapArrays) -> RouteControls:
-    """The gates of all of a bank's paths, and the limits of some."""
+    """The gates of all paths of a map batch, and the limits of the paths in `met`."""
     lengths = np.diff(bank.path_start)
     limited, done = np.zeros(len(lengths), bool), np.zeros(len(lengths), bool)
     limit = np.zeros(int(lengths.sum()), np.float32)

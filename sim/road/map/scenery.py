@@ -1,8 +1,8 @@
-"""Houses, trees, lamps and fences beside the roads, and the far skyline: all that stands and belongs to the map.
+"""Places a map's scenery: houses, trees, lamps and fences beside the roads, and the distant skyline.
 
-Plots are laid out along the outer edge of every road, then trees and lamps take what room is left; a raster of the
-ground's classes and of what already stands there decides.  No box touches anything that is driven or walked on.
-Every random number comes from the map's digest.  World frame; x of a box runs along its length.
+Houses are placed along the outer edge of every road, then trees and lamps in the remaining space, according to a raster
+of the ground's classes and of the boxes placed so far.  No box touches a road or a sidewalk.
+Every random number is seeded with the map's digest.  World frame; x of a box runs along its length.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _FACADES = (
     0xC9B79C, 0xB5654A, 0xD8D2C4, 0x9C5B44, 0xBFA58A, 0xA8A59C, 0xC7A66B, 0x8E8F94, 0xD9C7A8, 0x7F6A5B,
 )  # fmt: skip
 _CROWNS = (0x4F7A38, 0x5E8A3E, 0x3F6B3A, 0x6F8F45, 0x486F2F)
-_LAMP = 4.0  # [m] length of a lamp's box; its head hangs about half of that away from the pole
+_LAMP = 4.0  # [m] length of a lamp's box; its head is about half of that away from the pole
 _SKYLINE = 512
-_STYLES = 3  # looks are chosen so that each of these many variants is as frequent
+_STYLES = 3  # number of style variants of an appearance, all equally frequent
 
 
 Size = tuple[float, float, float]  # length, width, height [m]
@@ -35,7 +35,7 @@ Size = tuple[float, float, float]  # length, width, height [m]
 
 @dataclass
 class _Site:
-    """The ground while it fills up: distance to what is built, what is taken, and the rows so far."""
+    """The ground during placement: distance to roads and sidewalks, occupied cells, and the rows so far."""
 
     canvas: Canvas
     clear: np.ndarray
@@ -54,15 +54,15 @@ class _Site:
         gap: float,
         drawn: Size | None = None,
     ) -> bool:
-        """Put a box down if there is room.
+        """Place a box if there is room.
 
         Args:
-            size: length, width, height [m]; appearance: base colour, whose lowest digit gets a random style.
-            free: least distance from road and pavement; gap: from other boxes [m].
-            drawn: the size to note down, where the part that needs room (a trunk, a pole) is smaller than the box.
+            size: length, width, height [m]; appearance: base colour, whose remainder by _STYLES is a random style.
+            free: least distance from road and sidewalk; gap: from other boxes [m].
+            drawn: the size to record, where the part that needs room (a trunk, a pole) is smaller than the box.
 
         Returns:
-            Whether it was put down.
+            Whether the box was placed.
         """
         length, width, _ = size
         corners = _corners(at, yaw, length + 2.0 * gap, width + 2.0 * gap)
@@ -97,7 +97,7 @@ def place_scenery(network: Network, junctions: Sequence[Junction], ground: Groun
     rng = np.random.default_rng([int(digest[:16], 16), 1])
     site = _Site(canvas, clear, np.zeros(verge.shape, np.uint8), rng)
     for junction in junctions:
-        if junction.kind == "t":
+        if junction.kind == "t_junction":
             _close_the_view(site, junction)
     sides = list(_roadsides(network))
     for points, yaw in sides:
@@ -150,7 +150,7 @@ def _facade(rng: np.random.Generator) -> int:
 
 
 def _close_the_view(site: _Site, junction: Junction) -> None:
-    """A row of buildings and trees beyond the through road, straight ahead of the stem."""
+    """Place a row of buildings beyond the through road, straight ahead of the stem."""
     x, y, yaw = junction.arms["south"].inbound.points[-1, :3].astype(float)
     rng = site.rng
     inside = None
@@ -175,7 +175,7 @@ def _close_the_view(site: _Site, junction: Junction) -> None:
 
 
 def _houses(site: _Site, points: np.ndarray, yaw: np.ndarray) -> None:
-    """Plots along one side of a road: detached houses, here and there a taller building."""
+    """Place detached houses, and some taller buildings, along one side of a road."""
     rng = site.rng
     station = rng.uniform(2.0, 8.0)
     while station < len(points):
@@ -197,7 +197,7 @@ def _houses(site: _Site, points: np.ndarray, yaw: np.ndarray) -> None:
 
 
 def _lamps(site: _Site, points: np.ndarray, yaw: np.ndarray) -> None:
-    """Street lamps behind the pavement; the arm points along the box's x, over the road."""
+    """Place street lamps behind the sidewalk; the arm points along the box's x, over the road."""
     rng = site.rng
     height = rng.uniform(6.2, 7.6)
     for k in range(int(rng.integers(6, 22)), len(points), 30):
@@ -206,7 +206,7 @@ def _lamps(site: _Site, points: np.ndarray, yaw: np.ndarray) -> None:
 
 
 def _fences(site: _Site, points: np.ndarray, yaw: np.ndarray) -> None:
-    """Stretches of garden fence."""
+    """Place stretches of garden fence."""
     rng = site.rng
     for k in range(int(rng.integers(4, 20)), len(points), 22):
         if rng.random() < 0.45:
@@ -216,14 +216,14 @@ def _fences(site: _Site, points: np.ndarray, yaw: np.ndarray) -> None:
 
 
 def _tree(rng: np.random.Generator) -> tuple[Size, int]:
-    """Size and appearance of a tree."""
+    """Size and appearance of a random tree."""
     height = rng.uniform(4.0, 9.0)
     crown = height * rng.uniform(0.55, 0.75)
     return (crown, crown, height), int(rng.choice(_CROWNS))
 
 
 def _street_trees(site: _Site, points: np.ndarray, yaw: np.ndarray) -> None:
-    """Trees in the verge; their crowns may hang over the pavement, so only the trunk asks for room."""
+    """Place trees in the verge; their crowns may hang over the sidewalk, so only the trunk needs room."""
     rng = site.rng
     station = rng.uniform(3.0, 14.0)
     while station < len(points):
@@ -235,7 +235,7 @@ def _street_trees(site: _Site, points: np.ndarray, yaw: np.ndarray) -> None:
 
 
 def _scattered_trees(site: _Site) -> None:
-    """Trees in gardens and fields, about one for every 300 square metres of open ground."""
+    """Place trees in gardens and fields, about one for every 300 square metres of open ground."""
     rows, columns = np.nonzero((site.clear > 7.0) & (site.taken == 0))
     wanted = int(len(rows) * _CELL**2 / 300.0)
     for n in site.rng.choice(len(rows), size=min(wanted, len(rows)), replace=False) if wanted else ():
@@ -245,13 +245,13 @@ def _scattered_trees(site: _Site) -> None:
 
 
 def _plant(site: _Site, at: np.ndarray, size: Size, appearance: int, free: float) -> None:
-    """Put a tree down where its trunk and half of its crown have room."""
+    """Place a tree where its trunk and half of its crown have room."""
     crown, _, height = size
     site.place("tree", at, 0.0, (0.5 * crown, 0.5 * crown, height), appearance, free, 0.15 * crown, size)
 
 
 def skyline(digest: str) -> np.ndarray:
-    """(512,) float32 elevation of the far silhouette [rad]: rolling hills, treetops, a few distant blocks."""
+    """(512,) float32 elevation of the distant silhouette [rad]: rolling hills, treetops, a few distant blocks."""
     rng = np.random.default_rng([int(digest[:16], 16), 2])
     azimuth = np.arange(_SKYLINE) * (2.0 * np.pi / _SKYLINE)
     hills = np.zeros(_SKYLINE)

@@ -1,7 +1,7 @@
-"""What a path meets on its way: lights, stop signs and yield signs with their places along it.
+"""Finds the stop lines along a path: traffic lights, stop signs and yield signs, with their distances.
 
-A gate belongs to a lane (`sim.road.map.lane_arrays`), a path is a line of points; a path drives a lane where it comes
-by the lane's beginning, middle and end in their order and in its direction.
+A gate (a light or sign) belongs to a lane (`sim.road.map.lane_arrays`), a path is a line of points. A path uses a lane
+where it passes the lane's beginning, middle and end in this order and in the lane's direction.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import numpy as np
 from sim.datatypes.vocabulary import ROUTE_SPACING
 from sim.road.map.lane_arrays import GATE_AT, GATE_KIND, GATE_PLAN, JUNCTION, LENGTH, ROW, ROWS, DrivableLanes
 
-_ON_LANE = 1.5  # [m] from a lane's middle at which a path still drives that lane: bends of paths are rounded
-_SAME_WAY = 0.8  # cosine of the angle between a path and a lane that it drives
+_ON_LANE = 1.5  # [m] greatest distance from a lane's middle of a path that uses the lane: bends of paths are rounded
+_SAME_WAY = 0.8  # least cosine of the angle between a path and a lane that it uses
 
 
 def stop_lines_along(points: np.ndarray, streets: DrivableLanes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The gates that hold up who drives along a path, ascending.
+    """The gates that apply to vehicles on a path, in order along it.
 
     Args:
         points: (K, 4) x, y [m], yaw [rad], curvature, ROUTE_SPACING apart.
 
     Returns:
-        Place along the path (G,) f32 [m], kind (G,) i32 (index into `sim.road.map.lane_arrays.GATES`), plan (G,) i32.
-        A gate whose line lies before the path begins or behind its end is none of the path's.
+        Distance along the path (G,) f32 [m], kind (G,) i32 (index into `sim.road.map.lane_arrays.GATES`), signal plan
+        (G,) i32. Gates whose line lies before the path's start or beyond its end are left out.
     """
     found = []
     for lane in np.flatnonzero(streets.link[:, GATE_KIND]):
@@ -34,7 +34,7 @@ def stop_lines_along(points: np.ndarray, streets: DrivableLanes) -> tuple[np.nda
         at, kind, plan = streets.measure[lane, GATE_AT], streets.link[lane, GATE_KIND], streets.link[lane, GATE_PLAN]
         if streets.link[lane, JUNCTION] >= 0:
             places = [s + at for s in _driven(points, line, float(streets.measure[lane, LENGTH]))]
-        else:  # the path may leave the lane before it ends: what counts is that it comes by the line
+        else:  # the path may leave the lane before the lane ends, so only passing the line counts
             row = min(max(round(float(at) / float(streets.measure[lane, LENGTH]) * (count - 1)), 0), count - 1)
             places = list(_passes(points, line[row]))
         found += [(float(s), int(kind), int(plan)) for s in places]
@@ -45,7 +45,7 @@ def stop_lines_along(points: np.ndarray, streets: DrivableLanes) -> tuple[np.nda
 
 
 def _passes(points: np.ndarray, place: np.ndarray) -> Iterator[float]:
-    """Metres along a path at which it comes by a place (x, y, yaw, ...) in its direction, each time that it does."""
+    """Distances along a path at which it passes a place (x, y, yaw, ...) in that direction [m]."""
     away = np.hypot(points[:, 0] - place[0], points[:, 1] - place[1])
     near = np.flatnonzero((away < _ON_LANE) & (np.cos(points[:, 2] - place[2]) > _SAME_WAY))
     for run in np.split(near, np.flatnonzero(np.diff(near) > 1) + 1) if len(near) else ():
@@ -56,9 +56,9 @@ def _passes(points: np.ndarray, place: np.ndarray) -> Iterator[float]:
 
 
 def _driven(points: np.ndarray, line: np.ndarray, length: float) -> Iterator[float]:
-    """Metres along a path at which it enters a lane that it then drives to its end."""
+    """Distances along a path at which it enters a lane that it then follows to its end [m]."""
     for s in _passes(points, line[0]):
-        # of the lanes that begin here only one has both its middle and its end on the path
+        # of several lanes that begin here, only one has both its middle and its end on the path
         for share in (0.5, 1.0):
             k = round((s + share * length) / float(ROUTE_SPACING))
             place = line[round(share * (len(line) - 1))]

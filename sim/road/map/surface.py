@@ -1,4 +1,4 @@
-"""The surface of maps: the class of the ground under a point, wheels off the road, and floors for cameras."""
+"""The surface of maps: the class of the ground at a point, wheels off the road, and a raster for cameras."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sim.datatypes.road_map import Ground
 from sim.datatypes.vocabulary import DRIVABLE, SURFACES
 from sim.road.map.map_batch import MapBatch
 
-WHEEL_INSET = np.float32(0.45)  # of the width, from the middle to a wheel's centre
+WHEEL_INSET = np.float32(0.45)  # distance from the middle to a wheel's centre, as a share of the width
 DRIVES = np.array([i in DRIVABLE for i in range(len(SURFACES))])  # by surface
 ONE = np.float32(1.0)
 
 
 @kernel(inline=True)
 def surface_at(x, y, m, bank):  # type: ignore[no-untyped-def]
-    """Index into SURFACES of the ground of map m at (x, y) [m]; 0 (offmap) beyond it."""
+    """Index into SURFACES of the ground of map m at (x, y) [m]; 0 (offmap) outside the map."""
     scale = ONE / bank.surface_texel[m]
     column = int(np.floor((x - bank.ground_origin[m, 0]) * scale))
     row = int(np.floor((y - bank.ground_origin[m, 1]) * scale))
@@ -34,7 +34,7 @@ def surface_at(x, y, m, bank):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def wheels_off_road(x, y, cos, sin, wheelbase, width, m, bank, drivable):  # type: ignore[no-untyped-def]
-    """How many of the four wheels stand off the drivable surface."""
+    """The number of the four wheels that are off the drivable surface."""
     off = 0
     surface, start = bank.surface, bank.surface_start[m]
     rows, columns = bank.surface_shape[m, 0], bank.surface_shape[m, 1]
@@ -54,7 +54,7 @@ def wheels_off_road(x, y, cos, sin, wheelbase, width, m, bank, drivable):  # typ
 
 
 class SurfaceRaster(NamedTuple):
-    """What the ground of every map is, texel by texel of its finest picture: a class, and whether it is painted.
+    """The surface class of every texel of the finest ground image of every map, and whether the texel is painted.
 
     Args:
         code: (X,) uint8, index into SURFACES, and PAINTED where there is a road marking.
@@ -90,7 +90,7 @@ _FLOORS: WeakKeyDictionary[MapBatch, tuple[list[np.ndarray], SurfaceRaster]] = W
 
 
 def surface_raster(maps: MapBatch) -> SurfaceRaster:
-    """The floors of a bank's maps, worked out once a map."""
+    """The surface raster of the maps of a `MapBatch`, computed once a map."""
     known, floor = _FLOORS.get(maps, ([], None))
     if floor is None or len(known) < len(maps.maps):
         known = known + [_codes(m.ground) for m in maps.maps[len(known) :]]
@@ -105,7 +105,7 @@ def surface_raster(maps: MapBatch) -> SurfaceRaster:
 
 @kernel(inline=True)
 def raster_at(px, py, code, first, rows, columns, scale):
-    """The code of the ground px and py metres from a map's corner; 0 (offmap) beyond it. scale: texels per metre."""
+    """The code of the ground at px, py metres from a map's corner; 0 (offmap) outside it. scale: texels per metre."""
     i, j = np.int32(math.floor(px * scale)), np.int32(math.floor(py * scale))
     if i < 0 or j < 0 or i >= columns or j >= rows:
         return np.uint8(0)

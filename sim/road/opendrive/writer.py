@@ -266,7 +266,7 @@ def connecting_road(
     left: Sequence[LaneStrip] = (),
     **said: object,
 ) -> None:
-    """Add a one-way road through a junction from pose to pose; `ends` are the roads that it joins, and their contacts."""
+    """Add a one-way road through a junction from pose to pose; `ends` are the roads that it joins, with contacts."""
     element = road(root, road_id, poses[0], join(*poses), junction, **said)  # type: ignore[arg-type]
     link(element, "predecessor", "road", *ends[0])
     link(element, "successor", "road", *ends[1])

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.diagnostics import self_motion
 from dagger.diagnostics.self_motion import (
     AHEAD,
@@ -19,13 +19,13 @@ from dagger.diagnostics.self_motion import (
     check_self_motion,
     curve_of,
     drives_of,
-    first_telling,
+    first_informative,
     in_short,
     in_words,
     motion_of,
     own_to,
+    probed_ticks,
     samples,
-    ticks_asked,
 )
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration
@@ -124,7 +124,7 @@ def test_a_drive_is_asked_about_a_second_before_its_own_sign() -> None:
 
 def test_a_moment_among_many_must_tell_more_than_one_alone() -> None:
     moment = Moment(1.0, 100, 0.5, 0.7, 0.6 * ALPHA)
-    assert first_telling([moment]) == moment and first_telling([moment, moment]) is None
+    assert first_informative([moment]) == moment and first_informative([moment, moment]) is None
 
 
 def test_drives_that_show_their_answer_at_once_leave_nothing_to_ask() -> None:
@@ -155,9 +155,9 @@ def test_several_answers_can_be_told() -> None:
 
 
 def test_the_times_asked_are_few_however_long_the_drives() -> None:
-    assert ticks_asked(np.full(9, 20)).tolist() == [0, 5, 10, 15]
+    assert probed_ticks(np.full(9, 20)).tolist() == [0, 5, 10, 15]
     signs = np.repeat([600, 1200], 50)
-    long = ticks_asked(signs)
+    long = probed_ticks(signs)
     assert len(long) <= self_motion.MOMENTS and long[0] == 0 and {590, 1190} <= set(long)
 
 

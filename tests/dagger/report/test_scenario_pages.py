@@ -9,8 +9,8 @@ import pytest
 from dagger import cli
 from dagger.diagnostics import self_motion
 from dagger.diagnostics.self_motion import drives_of, in_words
+from dagger.report import scenario_pages
 from dagger.report.scenario_pages import (
-    DECISION_READ,
     DRAWS,
     SHEET,
     decision_point,
@@ -18,13 +18,13 @@ from dagger.report.scenario_pages import (
     motion_of,
     page,
     read_figures,
-    renewed,
-    renewed_motion,
     rule_in_short,
+    updated_leaks,
+    updated_motion,
 )
 from scenarios.scenario import Scenario, from_data, load_scenario, scenario_names
 from sim.datatypes.episode import DecisionSpec
-from sim.world.decision_detectors import DETECTORS
+from sim.world.decisions.registry import KINDS
 from tests.support.source_tree import ROOT
 
 DOCS = ROOT / "docs" / "reference"
@@ -95,10 +95,22 @@ def test_the_leak_check_is_run_only_where_something_has_changed(monkeypatch: pyt
 
     monkeypatch.setattr("dagger.report.scenario_pages.leaks_of", counted)
     scenarios = [load_scenario("rain-turn"), load_scenario("night-turn")]
-    kept = renewed(scenarios, {})
+    kept = updated_leaks(scenarios, {})
     assert checked == ["rain-turn", "night-turn"]
-    assert renewed([scenarios[0], scenarios[1].with_rule("left")], kept) != kept
+    assert updated_leaks([scenarios[0], scenarios[1].with_rule("left")], kept) != kept
     assert checked == ["rain-turn", "night-turn", "night-turn"]
+    assert updated_leaks(scenarios, kept) == kept and len(checked) == 3
+
+
+def test_the_leak_check_is_run_again_when_its_number_of_draws_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def counted(scenario: Scenario) -> dict[str, object]:
+        return {"digest": scenario.digest(), "draws": scenario_pages.DRAWS}
+
+    monkeypatch.setattr(scenario_pages, "leaks_of", counted)
+    scenarios = [load_scenario("rain-turn")]
+    kept = updated_leaks(scenarios, {})
+    monkeypatch.setattr(scenario_pages, "DRAWS", DRAWS + 1)
+    assert updated_leaks(scenarios, kept)["rain-turn"]["draws"] == DRAWS + 1
 
 
 def test_own_motion_is_checked_only_where_something_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,11 +122,11 @@ def test_own_motion_is_checked_only_where_something_has_changed(monkeypatch: pyt
 
     monkeypatch.setattr("dagger.report.scenario_pages.motion_of", counted)
     scenarios = [load_scenario("rain-turn"), load_scenario("rain-turn-town01")]
-    kept = renewed_motion(scenarios, {})
-    assert renewed_motion(scenarios, kept) == kept and checked == ["rain-turn", "rain-turn-town01"][: len(checked)]
+    kept = updated_motion(scenarios, {})
+    assert updated_motion(scenarios, kept) == kept and checked == ["rain-turn", "rain-turn-town01"][: len(checked)]
     assert checked.count("rain-turn") == 1
     monkeypatch.setattr(self_motion, "DRIVES", 900)
-    assert renewed_motion(scenarios, kept) != kept
+    assert updated_motion(scenarios, kept) != kept
 
 
 def test_a_section_says_what_the_file_says(hidden: Scenario) -> None:
@@ -146,7 +158,9 @@ def test_sub_rules_and_ways_of_reading_a_decision_are_shown(hidden: Scenario) ->
     assert "before west, north and east" in decision_point(
         replace(told, decision_spec=DecisionSpec("order", ("west", "north", "east")))
     )
-    assert set(DECISION_READ) == set(DETECTORS)
+    for kind in (name for name in KINDS if name != "junction"):
+        said = decision_point(replace(told, decision_spec=DecisionSpec(kind, ("leader",), -45.0, -10.0, 3.0)))
+        assert said.startswith(KINDS[kind].words[0].split(" ")[0]) and "{" not in said
 
 
 @pytest.mark.parametrize(
@@ -201,7 +215,7 @@ def test_the_list_and_one_whole_show_what_is_for_people(hidden: Scenario, capsys
     said = capsys.readouterr().out
     for text in ("a drizzle", "many streaks", "in 2 of 3 combinations", "the way out that ego takes", "cannot happen"):
         assert text in said
-    assert "to be mended" not in said
+    assert "warning" not in said
 
 
 def test_a_file_with_several_mistakes_is_told_all_and_with_one_a_sentence(
@@ -221,4 +235,4 @@ def test_a_file_with_several_mistakes_is_told_all_and_with_one_a_sentence(
 def test_what_loads_and_will_not_do_is_told_below(hidden: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
     Path("dry.yaml").write_text(HIDDEN.replace("[0, 30, 80]", "[0, 30]"))
     assert cli.main(["scenarios", "dry.yaml"]) == 0
-    assert "to be mended: the rule never comes to 'left'" in " ".join(capsys.readouterr().out.split())
+    assert "warning: the rule never comes to 'left'" in " ".join(capsys.readouterr().out.split())

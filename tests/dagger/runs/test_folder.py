@@ -25,5 +25,6 @@ def test_the_learners_number_of_futures_is_the_runs_to_set() -> None:
 
 def test_a_perturbation_that_was_bounded_is_told_beside_what_was_asked_for() -> None:
     halved = training_parts(plain(TrainSettings()), [{"key": "perturb", "asked": 1.0, "strength": 0.5}])
-    assert halved["demonstrations perturbed"] == "at strength 0.5 (of 1, at which the expert no longer did in .98)"
+    said = "at strength 0.5 (of 1, with which the expert succeeded in fewer than .98 of drives)"
+    assert halved["demonstrations perturbed"] == said
     assert training_parts({"rounds": 3}, []) == {}, "runs from before say nothing about it"

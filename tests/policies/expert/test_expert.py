@@ -197,8 +197,8 @@ def test_a_decision_that_the_junction_does_not_offer_is_refused_by_name() -> Non
 
 def test_a_calmer_manner_takes_longer_and_pulls_less() -> None:
     found = {}
-    for name, manner in {"usual": DrivingStyle(), "calm": DrivingStyle(cruise=5.0, lateral=1.0)}.items():
-        found[name] = measure(rollout(started([episode(1)]), Fixed("left", manner), [episode(1)]), 0.1)
+    for name, style in {"usual": DrivingStyle(), "calm": DrivingStyle(cruise=5.0, lateral=1.0)}.items():
+        found[name] = measure(rollout(started([episode(1)]), Fixed("left", style), [episode(1)]), 0.1)
     assert found["calm"]["duration"].mean > found["usual"]["duration"].mean
     assert found["calm"]["lateral_acceleration"].mean < found["usual"]["lateral_acceleration"].mean
 
@@ -219,7 +219,7 @@ def test_idle_does_nothing() -> None:
 # ------------------------------------------------------------------------------------------------ lights and signs
 @pytest.mark.parametrize("name", ["crossroads_lights", "crossroads_stop", "crossroads"])
 def test_lights_and_stop_signs_are_kept_and_traffic_is_met(name: str) -> None:
-    spec = MapSpec(generate=name, kind="x")
+    spec = MapSpec(generate=name, kind="crossroads")
     traffic = TrafficSpec(vehicles=6, walkers=4)
     episodes = [
         Episode("t", seed, spec, arm="south", distance=30.0, speed=6.0, time_limit=120.0, traffic=traffic)

@@ -48,7 +48,7 @@ def test_a_distractor_that_tells_only_together_with_another_is_caught():
 
 def test_a_declared_leak_is_reported_and_does_not_fail():
     report = check_leaks(from_text(leaky("raining", "known_leaks: [actors.truck.present]")), FEW, splits=False)
-    assert report.passed and report.unsplit.telling[0].variable == "actors.truck.present"
+    assert report.passed and report.unsplit.leaking_variables[0].variable == "actors.truck.present"
 
 
 def test_what_a_split_makes_tellable_is_reported_by_the_split_and_fails_nothing():

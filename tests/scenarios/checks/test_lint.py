@@ -111,6 +111,6 @@ def test_flipping_counts_the_combinations_in_which_a_proposition_is_free() -> No
 
 def test_what_is_for_people_stays_out_of_the_digest() -> None:
     plain = from_text(GOOD)
-    told = from_text(GOOD + "description: a\ntells: b\nevidence: {raining: streaks}\n")
+    told = from_text(GOOD + "description: a\nwhy_hard: b\nshown_by: {raining: streaks}\n")
     assert told.digest() == plain.digest() and told.why_hard == "b" and told.shown_by == {"raining": "streaks"}
     assert from_text(GOOD + "finish: 9\n").digest() != plain.digest()

@@ -10,9 +10,9 @@ import pytest
 
 from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.monitor import Monitor
-from scenarios.rules.nominal_trace import CRUISE, _Course, drive, layout_of, on_the_way
+from scenarios.rules.nominal_trace import CRUISE, approach_of, drive, layout_of, on_the_way
 from scenarios.rules.propositions import parse_proposition
-from scenarios.rules.variables import drawn_in, number_in, text_equals, value_in, value_on
+from scenarios.rules.variables import drawn_in, number_in, text_equals, value_in, value_on, value_on_approach
 from scenarios.sampling.plan import plan
 from scenarios.sampling.sample import balanced_batch, decision, sample, twin, valuation
 from scenarios.scenario import from_text
@@ -76,10 +76,10 @@ def test_the_weather_on_the_way_is_the_forecasts():
         def __missing__(self, variable):
             return np.atleast_1d(np.asarray(drawn_in(e, variable)))[:, None]
 
-    course = _Course(Drawn(), left, speed, layout_of(e), 0.1)
+    approach = approach_of(Drawn(), left, speed, layout_of(e), 0.1)
     expected = weather_at(e, np.arange(left.shape[1]) * 0.1)
     for field in ("precipitation", "sun_azimuth_angle", "wetness"):
-        found = np.broadcast_to(course.weather(field), left.shape)[0]
+        found = np.broadcast_to(value_on_approach(f"weather.{field}", approach), left.shape)[0]
         assert np.allclose(found, expected[:, WEATHER_FIELDS.index(field)], atol=1e-4), field
 
 
@@ -113,7 +113,7 @@ def test_a_monitor_of_a_driven_world_ends_as_the_draw_says():
         backend.step(Action(steer, gain))
     assert tuple(bool(t[0]) for t in truths) == on_the_way(e, trees) == (True, False, False, True)
     assert [p.on_episode(e) for p in propositions] == [True, False, False, True]
-    with pytest.raises(ValueError, match=r"asks of the past .* which one moment does not tell; ask a Monitor"):
+    with pytest.raises(ValueError, match=r"is about the past .* which one moment does not show; ask a Monitor"):
         propositions[0].on_world(backend.world)
 
 
@@ -139,7 +139,7 @@ def test_number_reads_a_board_that_is_there_and_no_junction_lies_before_the_firs
     assert value_on(backend.world, "ego.junctions", [], [], backend.maps.arrays).tolist() == [0, 0]
     beyond = backend.world._replace(route_s=backend.world.route_s + np.array([[0], [60]], np.float32))
     assert value_on(beyond, "ego.junctions", [], [], backend.maps.arrays).tolist() == [0, 1]
-    with pytest.raises(ValueError, match=r"ego.junctions hangs on the ways of the map; give the bank"):
+    with pytest.raises(ValueError, match=r"ego.junctions depends on the routes of the map; give the bank"):
         value_on(backend.world, "ego.junctions", [], [])
 
 

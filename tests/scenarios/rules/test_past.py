@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios.reading.errors import RuleError
-from scenarios.rules.ast import (
-    And,
-    Comparison,
-    Constant,
-    Historically,
-    Iff,
-    Implies,
-    Name,
-    Not,
-    Once,
-    Or,
-    Previous,
-    Since,
-    TextComparison,
-    Window,
-    Xor,
-)
+from scenarios.rules.ast import Comparison, Constant, Name, TextComparison, Window
 from scenarios.rules.conditions import Vocabulary, parse_condition
 from scenarios.rules.monitor import Monitor
 from scenarios.rules.numbers import Number
+from scenarios.rules.operators.base import OPERATORS, Binary
+from scenarios.rules.operators.conjunction import And
+from scenarios.rules.operators.equivalence import Iff
+from scenarios.rules.operators.historically import Historically
+from scenarios.rules.operators.implication import Implies
+from scenarios.rules.operators.negation import Not
+from scenarios.rules.operators.once import Once
+from scenarios.rules.operators.throughout import Throughout
 from scenarios.rules.propositions import parse_proposition
 from scenarios.rules.trace import evaluate_trace
 from scenarios.rules.units import FAMILIES, converted
@@ -81,15 +76,19 @@ leaves = st.one_of(
 )  # fmt: skip
 
 
+def applied(operators, inner):
+    """Any of these operators over operands from `inner`, with a window where it takes one."""
+
+    def built(o):
+        operands = [inner, inner] if issubclass(o, Binary) else [inner]
+        window = [windows.filter(bool) if o.window_needed else windows] if o.takes_window() else []
+        return st.builds(o, *operands, *window)
+
+    return st.one_of([built(o) for o in operators])
+
+
 def above(inner):
-    return st.one_of(
-        inner.map(Not),
-        inner.map(Previous),
-        st.tuples(st.sampled_from([Once, Historically]), inner, windows).map(lambda t: t[0](*t[1:])),
-        st.tuples(inner, inner, windows).map(lambda t: Since(*t)),
-        st.tuples(st.sampled_from([And, Or, Xor, Implies, Iff]), inner, inner).map(lambda t: t[0](*t[1:])),
-        comparisons(inner),
-    )
+    return st.one_of(applied(OPERATORS.values(), inner), comparisons(inner))
 
 
 conditions = st.recursive(leaves, above, max_leaves=6)
@@ -172,6 +171,7 @@ def test_a_monitors_width_is_that_of_its_windows_and_not_of_time():
     assert width(f"once {a}") == width(f"always {a}") == width(f"once[0s, 120s] {a}") == width(f"{a} since {a}") == 1
     assert width(f"count({a}) > 3") == 2 and width(f"previously {a}") == 1
     assert width(f"once[1s, 2s] {a}") == 10 + 1
+    assert width(f"throughout[0s, 120s] {a}") == 1 and width(f"throughout[1s, 2s] {a}") == 10 + 1
     both = [parse_condition(f"once {a}", VOCABULARY), parse_condition(f"not once {a}", VOCABULARY)]
     assert Monitor(both).width == 1, "the same part is followed once"
 
@@ -186,6 +186,19 @@ def test_at_the_start_nothing_was_and_all_that_was_held():
     assert truth("once[0.1s, 0.1s] actors.a.present") == [False, True, False]
     assert truth("always[0.1s, 0.1s] actors.a.present") == [True, True, False]
     assert truth("count(actors.a.present) == 1") == [True, True, False]
+
+
+def test_throughout_holds_once_something_has_lasted_and_not_before():
+    values = {"actors.a.present": np.array([[True, True, True, False, True, True, True]])}
+
+    def truth(text: str) -> list[int]:
+        return np.flatnonzero(evaluate_trace(parse_condition(text, VOCABULARY), values)[0]).tolist()
+
+    assert truth("throughout[0s, 0.2s] actors.a.present") == [2, 6]
+    assert truth("always[0s, 0.2s] actors.a.present") == [0, 1, 2, 6], "always ignores what was before the start"
+    assert truth("throughout[0.1s, 0.2s] actors.a.present") == [2, 3, 6]
+    with pytest.raises(RuleError, match=r"'actors.a.present' is not expected here"):
+        parse_condition("throughout actors.a.present", VOCABULARY)
 
 
 def test_a_window_that_no_tick_falls_into_is_refused():
@@ -205,33 +218,34 @@ def test_a_variable_without_values_is_named_with_those_that_have_some():
 
 # ---------------------------------------------------------------------------------- somebody else's monitor
 plain = st.sampled_from(TRUTHS[:2]).map(Name)
+NOT_IN_RTAMT = ("xor", "previously")  # its xor has no robustness, and its prev holds at tick 0
 temporal = st.recursive(
-    plain,
-    lambda inner: st.one_of(
-        inner.map(Not),
-        st.tuples(st.sampled_from([And, Or, Implies, Iff]), inner, inner).map(lambda t: t[0](*t[1:])),
-        st.tuples(st.sampled_from([Once, Historically]), inner, windows).map(lambda t: t[0](*t[1:])),
-        st.tuples(inner, inner, windows).map(lambda t: Since(*t)),
-    ),
-    max_leaves=4,
+    plain, lambda inner: applied([o for w, o in OPERATORS.items() if w not in NOT_IN_RTAMT], inner), max_leaves=4
 )
 
 
-def in_stl(tree) -> str:
-    """A condition in rtamt's words; a tick is its unit of time."""
+def in_stl(tree, fresh) -> str:
+    """A condition in rtamt's words; a tick is its unit of time.
+
+    Every leaf gets a variable of its own, such as `a3`: rtamt keeps one memory for equal texts, and updates it once for
+    each of them.
+    """
     bounds = ""
     if (window := getattr(tree, "window", None)) is not None:
         bounds = f"[{round(window.first * 10)}:{round(window.last * 10)}]"
     match tree:
         case Name(name):
-            return f"({name.split('.')[1]} > 0)"
+            return f"({name.split('.')[1]}{next(fresh)} > 0)"
         case Not(operand):
-            return f"(not {in_stl(operand)})"
+            return f"(not {in_stl(operand, fresh)})"
         case Once(operand) | Historically(operand):
-            return f"({'once' if isinstance(tree, Once) else 'historically'}{bounds} {in_stl(operand)})"
+            return f"({'once' if isinstance(tree, Once) else 'historically'}{bounds} {in_stl(operand, fresh)})"
+        case Throughout(operand):
+            start = f"[{round(tree.window.last * 10)}:{round(tree.window.last * 10)}]"  # there was such a tick
+            return f"(historically{bounds} {in_stl(operand, fresh)} and once{start} {in_stl(operand, fresh)})"
     if isinstance(tree, Iff):  # which has no robustness but 0 there
-        return in_stl(And(Implies(tree.left, tree.right), Implies(tree.right, tree.left)))
-    return f"({in_stl(tree.left)} {tree.word}{bounds} {in_stl(tree.right)})"
+        return in_stl(And(Implies(tree.left, tree.right), Implies(tree.right, tree.left)), fresh)
+    return f"({in_stl(tree.left, fresh)} {tree.word}{bounds} {in_stl(tree.right, fresh)})"
 
 
 @settings(max_examples=150, deadline=None)
@@ -240,12 +254,15 @@ def test_rtamt_says_the_same_of_every_tick(tree, seed):
     rtamt = pytest.importorskip("rtamt", reason="the oracle of temporal logic is in the extra `test`")
     values = {k: v for k, v in drawn(seed, 1, 12).items() if k in TRUTHS[:2]}
     spec = rtamt.StlDiscreteTimeSpecification()
-    for name in ("a", "b", "out"):
+    text = in_stl(tree, itertools.count())
+    variables = re.findall(r"[ab]\d+", text)
+    for name in (*variables, "out"):
         spec.declare_var(name, "float")
     spec.set_sampling_period(1, "s", 0.1)
-    spec.spec = f"out = {in_stl(tree)}"
+    spec.spec = f"out = {text}"
     spec.parse()
-    rows = [[("a", 1.0 if a else -1.0), ("b", 1.0 if b else -1.0)] for a, b in zip(*(v[0] for v in values.values()))]
+    signed = {name: np.where(values[f"actors.{name[0]}.present"][0], 1.0, -1.0).tolist() for name in variables}
+    rows = [[(name, signed[name][t]) for name in variables] for t in range(12)]
     robust = [spec.update(t, row) for t, row in enumerate(rows)]
     assert [r > 0 for r in robust] == evaluate_trace(tree, values, TICK)[0].tolist()
 

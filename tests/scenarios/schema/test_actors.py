@@ -1,4 +1,4 @@
-"""Keys of actors with errands: how they are read, drawn, flipped, asked for, exported and refused."""
+"""Keys of actors with followers: how they are read, drawn, flipped, asked for, exported and refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sim.world.embedded import EmbeddedWorld
 
 GOOD = """
 name: sent
-map: {generate: crossroads_stop, arm: 60, junction: {kind: x}}
+map: {generate: crossroads_stop, arm: 60, junction: {kind: crossroads}}
 weather: {precipitation: {choice: [0, 70]}}
 actors:
   - {name: rival, arm: west, speed: 7, turn: {choice: [left, straight]}, takes_turns: true, arrival_offset: {choice: [-2, 2]}, stop_duration: [0, 1]}
@@ -74,14 +74,14 @@ def test_a_running_world_tells_the_turn_and_who_has_halted_and_refuses_to_tell_a
         backend.step(Action(np.zeros(4, np.float32), np.full(4, -1.0, np.float32)))
     assert halted.all()
     assert value_on(backend.world, "actors.cutter.turn", names, []).tolist() == [""] * 4
-    with pytest.raises(ValueError, match=r"actors\.rival\.lead is told by a draw alone"):
+    with pytest.raises(ValueError, match=r"actors\.rival\.arrival_offset is known only in a draw"):
         value_on(backend.world, "actors.rival.arrival_offset", names, [])
 
 
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("turn: {choice: [left, straight}, takes_turns", "takes_turns", "has stop_duration and no turn"),
+        ("turn: {choice: [left, straight]}, takes_turns", "takes_turns", "has stop_duration and no turn"),
         ("turn: {choice: [left, straight]}", "turn: back", "'back'"),
         ("arrival_offset: {choice: [-2, 2]}", "arrival_offset: 1, distance: 9", "an arrival_offset and a distance"),
         ("speed: 7", "speed: 0", "may have no speed"),
@@ -89,9 +89,9 @@ def test_a_running_world_tells_the_turn_and_who_has_halted_and_refuses_to_tell_a
         ("tailgates: {gap: [2, 4]}", "tailgates: {gap: 0.2}", "0.2"),
         ("speeds: [5, 6]", "speeds: [5]", "found 1 speeds for a path of 2 points"),
         ("speeds: [5, 6]", "speeds: [5, 60]", "60 m/s is out of bounds"),
-        ("near_junction: [30, 34]", "near_junction: 3, past: 2", "one cue, found near_junction and past"),
-        ('actors.rival.turn == "left"', "actors.rival.halted", "is told by a running world alone"),
-        ('actors.rival.turn == "left"', "actors.rival.speed > 3", "drives by others"),
+        ("near_junction: [30, 34]", "near_junction: 3, past: 2", "one trigger, found near_junction and past"),
+        ('actors.rival.turn == "left"', "actors.rival.halted", "is known only in a running world"),
+        ('actors.rival.turn == "left"', "actors.rival.speed > 3", "depends on other road users"),
     ],
 )
 def test_a_mistake_in_an_errand_is_one_sentence(old: str, new: str, words: str) -> None:
@@ -104,7 +104,7 @@ def test_a_mistake_in_an_errand_is_one_sentence(old: str, new: str, words: str) 
 def test_openscenario_says_a_turn_and_refuses_what_it_has_no_word_for() -> None:
     day = datetime(2024, 1, 1)
     scenario = from_text(GOOD)
-    with pytest.raises(ValueError, match=r"actor rival has halt, which OpenSCENARIO 1\.0 has no word for here"):
+    with pytest.raises(ValueError, match=r"actor rival has stop_duration, which the export to OpenSCENARIO 1\.0"):
         openscenario(scenario, sample(scenario, 0), "map.xodr", day)
     bare = GOOD.replace(
         ", takes_turns: true, arrival_offset: {choice: [-2, 2]}, stop_duration: [0, 1]", ", distance: [20, 30]"

@@ -69,10 +69,10 @@ def drawn(scenario: Scenario) -> list[Episode]:
 
 def traffic_of(backend: EmbeddedWorld, w: int, first: int) -> dict[str, bytes]:
     """Everything about the traffic of world `w`, which begins at slot `first`, as bytes."""
-    world, crowd = backend.world, backend.crowd
+    world, traffic_state = backend.world, backend.traffic
     names = ("kind", "appearance", "x", "y", "yaw", "speed", "steer", "acceleration", "length", "width")
     found = {name: getattr(world, name)[w, first:].tobytes() for name in names}
-    found |= {name: getattr(crowd, name)[w, first:].tobytes() for name in ("mind", "course")}
+    found |= {name: getattr(traffic_state, name)[w, first:].tobytes() for name in ("driver", "kinematics")}
     return found | {"clock": world.clock[w].tobytes()}
 
 
@@ -156,7 +156,7 @@ def test_every_episode_of_a_scenario_has_the_same_shape(scenario: Scenario, draw
 def test_vehicles_can_be_told_where_none_is_parked() -> None:
     text = GOOD.replace("vehicles: [3, 6]", "vehicles: [3, 6]\n  parked: [0, 2]")
     with pytest.raises(
-        ScenarioError, match=r"'traffic.vehicles' cannot be told in a world with parked cars.*parked: 0"
+        ScenarioError, match=r"'traffic.vehicles' cannot be counted in a world with parked cars.*parked: 0"
     ):
         from_text(text)
     assert from_text(text.replace("traffic.vehicles >= 5 or ", "")).traffic is not None
@@ -237,7 +237,7 @@ BAD_FILES = {
     "lights by a formula": ("lights: {choice: [true, false]}", "lights: raining", 9, ["'raining' is neither true nor"]),
     "traffic that is a number": ("traffic:\n", "traffic: 5\nnever:\n", 5, ["found 5", "vehicles, walkers"]),
     "two cues": ("{within: [15, 20],", "{within: [15, 20], after: 2,", 16, ["found after and within", "metres to ego"]),
-    "no cue": ("{within: [15, 20], ", "{", 16, ["one cue, found none", "after: seconds"]),
+    "no cue": ("{within: [15, 20], ", "{", 16, ["one trigger, found none", "after: seconds"]),
     "no path": ("path: [[0, 4], [0, 8.5]], ", "", 16, ["actors.0.script.path", "missing"]),
     "an empty path": ("[[0, 4], [0, 8.5]]", "[]", 16, ["found 0 points", "1 to 7 points"]),
     "a long path": ("[[0, 4], [0, 8.5]]", "[[0,1],[0,2],[0,3],[0,4],[0,5],[0,6],[0,7],[0,8]]", 16, ["found 8 points"]),
@@ -254,8 +254,8 @@ BAD_FILES = {
                                ["'actors.child.script.within' is what the actor waits for", "^^^", "child.present"]),
     "a speed that follows a script": ("actors.child.present\n  busy", "actors.child.speed > 1\n  busy", 24,
                                       ["'actors.child.speed' follows a script", "'actors.child.present'"]),
-    "a share in a proposition": ("traffic.walkers > 0", "traffic.vans > 0.2", 25, ["is a chance", "traffic.lights"]),
-    "parked in a proposition": ("traffic.walkers > 0", "traffic.parked > 0", 25, ["is one that waits"]),
+    "a share in a proposition": ("traffic.walkers > 0", "traffic.vans > 0.2", 25, ["is a share", "traffic.lights"]),
+    "parked in a proposition": ("traffic.walkers > 0", "traffic.parked > 0", 25, ["looks like a waiting one"]),
     "a count alone": ("lit: traffic.lights", "lit: traffic.walkers", 26, ["is a number", "'traffic.walkers > 0'"]),
     "lights as a number": ("lit: traffic.lights", "lit: traffic.lights > 0", 26, ["is true or false, not a number"]),
     "an unknown count": ("traffic.walkers > 0", "traffic.dogs > 0", 25, ["'traffic.dogs'", "traffic.walkers"]),

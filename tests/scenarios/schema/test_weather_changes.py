@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration, DemonstrationStore
 from dagger.training.loader import RenderingLoader
@@ -249,7 +249,7 @@ BAD_FILES = {
                      ["'dusk' may begin at 2 s", "'front' changes wetness until 2.5 s", "follow each other"]),
     "an unknown name in a formula": ("max(precipitation, wetness)", "rain + 1", 10, ["unknown name 'rain'"]),
     "a proposition about what comes": ("raining: weather.precip", "raining: changes.front.precip", 16,
-                                       ["'changes.front.precipitation' is yet to come", "^^^", "no driver"]),
+                                       ["'changes.front.precipitation' is in the future", "^^^", "no driver"]),
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import pytest
 from sim.carla.blueprint_library import BLUEPRINTS
 from sim.carla.server.rpc import Refused
 from sim.carla.server.spawning import attributes_of, place_from
-from tests.support.carla_actors import FAR, at, born, car, synchronous, ticks
+from tests.support.carla_actors import FAR, at, car, spawned, synchronous, ticks
 
 SOLID = ("vehicle.", "walker.", "static.", "controller.")
 # What `carla.Client` 0.9.16 can call, as docs of its wire list it.
@@ -161,7 +161,7 @@ def test_commands_after_a_birth_mean_the_newborn(alone: Any) -> None:
 
 def test_every_command_of_a_batch_is_understood(alone: Any, port: int) -> None:
     world = synchronous(alone)
-    driver, walker = car(world, at(FAR, 0.0)), born(world, "walker.pedestrian.0001", at(FAR, 20.0))
+    driver, walker = car(world, at(FAR, 0.0)), spawned(world, "walker.pedestrian.0001", at(FAR, 20.0))
     light = world.get_actors().filter("traffic.traffic_light")[0]
     c, v, place = carla.command, carla.Vector3D(0.0, 0.0, 0.0), at(FAR, 20.0)
     commands = [
@@ -212,8 +212,8 @@ def test_cars_spawned_on_one_line_see_each_other_thanks_to_the_jitter(alone: Any
 def test_a_body_that_is_carried_follows_and_stays_where_its_carrier_dies(alone: Any) -> None:
     world = synchronous(alone)
     carrier = car(world, at(FAR, 0.0))
-    cone = born(world, "static.prop.trafficcone01", at(-4.0, 0.0), carrier)
-    camera = born(world, "sensor.camera.rgb", at(1.0, 0.0, 0.0, 1.5), carrier, image_size_x=32, image_size_y=16)
+    cone = spawned(world, "static.prop.trafficcone01", at(-4.0, 0.0), carrier)
+    camera = spawned(world, "sensor.camera.rgb", at(1.0, 0.0, 0.0, 1.5), carrier, image_size_x=32, image_size_y=16)
     assert cone.parent.id == carrier.id
     carrier.apply_control(carla.VehicleControl(throttle=1.0))
     ticks(world, 40)
@@ -230,7 +230,7 @@ def test_a_body_that_is_carried_follows_and_stays_where_its_carrier_dies(alone: 
 
 def test_a_walker_goes_where_it_is_told_and_into_nobody(alone: Any) -> None:
     world = synchronous(alone)
-    walker, parked = born(world, "walker.pedestrian.0001", at(FAR, 0.0)), car(world, at(FAR + 8.0, 0.0))
+    walker, parked = spawned(world, "walker.pedestrian.0001", at(FAR, 0.0)), car(world, at(FAR + 8.0, 0.0))
     walker.apply_control(carla.WalkerControl(carla.Vector3D(1.0, 0.0, 0.0), 1.5))
     ticks(world, 20)
     assert walker.get_location().x == pytest.approx(FAR + 1.5, abs=0.01)
@@ -244,10 +244,10 @@ def test_a_walker_goes_where_it_is_told_and_into_nobody(alone: Any) -> None:
 
 def test_a_board_says_what_it_is_told_and_no_bad_words(alone: Any) -> None:
     world = synchronous(alone)
-    board = born(world, "static.prop.board", at(FAR, 0.0), kind="stop")
+    board = spawned(world, "static.prop.board", at(FAR, 0.0), kind="stop")
     assert list(board.semantic_tags) == [carla.CityObjectLabel.TrafficSigns]
     with pytest.raises(RuntimeError, match="nonsense"):
-        born(world, "static.prop.board", at(FAR, 5.0), kind="nonsense")
+        spawned(world, "static.prop.board", at(FAR, 5.0), kind="nonsense")
 
 
 def test_a_recording_tells_who_was_born_died_and_met(alone: Any) -> None:

@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 
 from dagger import cli
-from sim.carla.server.debug_drawing import Drawing, Eye, drawing_of, in_view, letter, paint, paint_plan, visible
+from sim.carla.server.debug_drawing import (
+    Drawing,
+    DrawingCamera,
+    drawing_of,
+    in_view,
+    letter,
+    paint,
+    paint_plan,
+    visible,
+)
 from sim.carla.server.recorder import lines_of
 from sim.carla.server.recording_video import Shot, film
 from sim.carla.server.replay import Replay, actors_of, followed
@@ -77,7 +86,7 @@ def test_a_drawing_is_there_for_its_time_for_ever_or_for_a_tick() -> None:
 
 
 # ----------------------------------------------------------------------------------------------------- pictures
-EYE = Eye.of([[10.0, -4.0, 2.0], [0.0, 90.0, 0.0]], 64, 48, 90.0)  # looks along y, x is to its left
+EYE = DrawingCamera.of([[10.0, -4.0, 2.0], [0.0, 90.0, 0.0]], 64, 48, 90.0)  # looks along y, x is to its left
 OPEN = np.full((48, 64), 1000.0, np.float32)
 
 
@@ -86,7 +95,7 @@ def green(picture: np.ndarray) -> np.ndarray:
     return np.argwhere((picture[..., 1] > 128) & (picture[..., 0] < 100) & (picture[..., 2] < 100))[:, ::-1] + 0.5
 
 
-def painted(shape: list[Any], depth: np.ndarray = OPEN, eye: Eye = EYE) -> np.ndarray:
+def painted(shape: list[Any], depth: np.ndarray = OPEN, eye: DrawingCamera = EYE) -> np.ndarray:
     """The green pixels of a picture of one drawing."""
     picture = np.zeros((48, 64, 3), np.uint8)
     paint(picture, [drawn(shape)], eye, depth)
@@ -101,7 +110,7 @@ def test_a_point_is_painted_where_a_pinhole_has_it() -> None:
 
 
 def test_a_rolled_eye_turns_its_picture() -> None:
-    tilted = Eye.of([[10.0, -4.0, 2.0], [0.0, 90.0, 30.0]], 64, 48, 90.0)
+    tilted = DrawingCamera.of([[10.0, -4.0, 2.0], [0.0, 90.0, 30.0]], 64, 48, 90.0)
     found = painted(
         [0, [[10.0, 6.0, 7.0], 0.9]], eye=tilted
     )  # straight above the axis: to the left, as the eye leans right

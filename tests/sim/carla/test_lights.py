@@ -12,7 +12,7 @@ import numpy as np
 
 from sim.road.graph.lane_graph import LIGHTS, lane_graph
 from sim.road.graph.traffic_lights import light_state, signal_plans
-from tests.support.carla_actors import DT, born, car, synchronous, ticks
+from tests.support.carla_actors import DT, car, spawned, synchronous, ticks
 from tests.support.servers import attended, visited
 
 RED, YELLOW, GREEN = carla.TrafficLightState.Red, carla.TrafficLightState.Yellow, carla.TrafficLightState.Green
@@ -101,7 +101,7 @@ def test_a_picture_shows_the_state_that_a_light_was_set_to(alone: Any) -> None:
     world.freeze_all_traffic_lights(True)
     place = approach(world, light, 2.0)
     place.location.z = 1.5
-    camera = born(world, "sensor.camera.rgb", place, image_size_x=320, image_size_y=240, fov=110)
+    camera = spawned(world, "sensor.camera.rgb", place, image_size_x=320, image_size_y=240, fov=110)
     pictures: queue.Queue[Any] = queue.Queue()
     camera.listen(pictures.put)
     shown = {}

@@ -10,7 +10,7 @@ from sim.carla import load_clients as loads
 
 
 def test_a_client_works_as_long_as_it_is_told_and_says_how_often(port: int) -> None:
-    driver = loads.Driver(port, "births")
+    driver = loads.Driver(port, "spawns")
     try:
         once, _ = driver.measure(0.0)
         many, took = driver.measure(0.5)

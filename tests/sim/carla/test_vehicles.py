@@ -11,7 +11,7 @@ import pytest
 
 from sim.actors.registry import EGO
 from sim.road.graph.lane_graph import LANE_KIND, lane_graph
-from tests.support.carla_actors import DT, FAR, at, born, car, synchronous, ticks
+from tests.support.carla_actors import DT, FAR, at, car, spawned, synchronous, ticks
 
 
 def drive(world: Any, actor: Any, n: int, **control: Any) -> np.ndarray:
@@ -80,7 +80,7 @@ def test_a_car_that_runs_into_another_stands_and_goes_no_deeper(alone: Any) -> N
     world = synchronous(alone, 0.1)
     for speed, name in ((20.0, "vehicle.tesla.model3"), (14.0, "vehicle.carlamotors.firetruck")):
         runner = car(world, at(FAR, 0.0))
-        other = born(world, name, at(FAR + 30.0, 0.3, 90.0), spawn_jitter=0.0)
+        other = spawned(world, name, at(FAR + 30.0, 0.3, 90.0), spawn_jitter=0.0)
         runner.set_target_velocity(carla.Vector3D(speed, 0.0, 0.0))
         track = drive(world, runner, 60, brake=0.3)[:, 0]
         reach = other.bounding_box.extent.y + runner.bounding_box.extent.x
@@ -106,7 +106,7 @@ def test_a_car_slides_along_one_that_it_grazes(alone: Any) -> None:
 
 def test_nothing_without_physics_is_ever_moved_by_a_contact(alone: Any) -> None:
     world = synchronous(alone)
-    runner, wall = car(world, at(FAR, 0.0)), born(world, "static.prop.streetbarrier", at(FAR + 10.0, 0.0))
+    runner, wall = car(world, at(FAR, 0.0)), spawned(world, "static.prop.streetbarrier", at(FAR + 10.0, 0.0))
     ghost = car(world, at(FAR + 6.0, 20.0))
     ghost.set_simulate_physics(False)
     runner.set_target_velocity(carla.Vector3D(15.0, 0.0, 0.0))

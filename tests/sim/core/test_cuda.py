@@ -1,7 +1,7 @@
 """The step's kernels stay clean for CUDA: compiled here to PTX, which wants a compiler (the extra `gpu`) but no GPU.
 
-PTX has virtual registers, so whether they spill is the assembler's to say (docs/explanation/log.md has its answer); `.local` shows
-arrays and addresses that cannot live in registers at all.
+PTX has virtual registers, so whether they spill is the assembler's to say (docs/explanation/log.md has its answer);
+`.local` shows arrays and addresses that cannot live in registers at all.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "road.graph.traffic_lights": {"light_state": (int32, int32)},
     "world.step": {
-        "struck_scenery": (F, F, F, F, F, F, int32, BANK),
-        "struck_actor": (int64, int64, W, W, W, W, W, W, KINDS, F, F),
+        "scenery_hit": (F, F, F, F, F, F, int32, BANK),
+        "actor_hit": (int64, int64, W, W, W, W, W, W, KINDS, F, F),
         "count_lines": (int64, int64, F, rows(int32, 1), rows(int32, 1), rows(int32, 1)),
         "outcome_of": (int64, int64, boolean, boolean, boolean),
         "lines_passed": (int32, F, F, F, int32, rows(int64, 1), rows(F, 1), rows(int32, 1), rows(int32, 1)),
@@ -82,7 +82,7 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
     "perception.ego_relative": {
         "overlap_within": (F,) * 5,
         "time_to_touch": (F,) * 11,
-        "first_met": (W, int64, int64, *[F] * 7),
+        "first_contact": (W, int64, int64, *[F] * 7),
         "nearest_row": (W, int64, int64, F, F),
     },
     "perception.visibility": {

@@ -1,4 +1,4 @@
-"""The bicycle: reversible, the same alone as in a crowd, on circles of the right size. Driving: lag, grip, gears."""
+"""The bicycle: reversible, the same alone as in a traffic, on circles of the right size. Driving: lag, grip, gears."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CAR = VEHICLES["car"]
 
 
 @pytest.fixture
-def crowd() -> dict[str, np.ndarray]:
+def traffic() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(5)
     n = 200
     return {
@@ -33,35 +33,35 @@ def crowd() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("vehicle", VEHICLES.values(), ids=VEHICLES)
-def test_inverse_then_forward_returns_the_actions(vehicle: Vehicle, crowd: dict[str, np.ndarray]) -> None:
-    pose, speed = forward(**crowd, dt=0.1, vehicle=vehicle)
-    steer, acceleration = inverse(crowd["pose"], crowd["speed"], pose, speed, 0.1, vehicle)
+def test_inverse_then_forward_returns_the_actions(vehicle: Vehicle, traffic: dict[str, np.ndarray]) -> None:
+    pose, speed = forward(**traffic, dt=0.1, vehicle=vehicle)
+    steer, acceleration = inverse(traffic["pose"], traffic["speed"], pose, speed, 0.1, vehicle)
     # A yaw of float32 near pi has steps of 2e-7; over 0.2 m of way and a wheelbase of 4.6 m that is 1e-5 rad of wheel.
-    np.testing.assert_allclose(steer, crowd["steer"], atol=1e-4)
+    np.testing.assert_allclose(steer, traffic["steer"], atol=1e-4)
     # A speed of 15 m/s has steps of 1e-6; divided by 0.1 s.
-    np.testing.assert_allclose(acceleration, crowd["acceleration"], atol=1e-4)
+    np.testing.assert_allclose(acceleration, traffic["acceleration"], atol=1e-4)
 
 
-def test_forward_with_the_inverse_returns_the_logged_pose(crowd: dict[str, np.ndarray]) -> None:
-    pose, speed = forward(**crowd, dt=0.1, vehicle=CAR)
-    steer, acceleration = inverse(crowd["pose"], crowd["speed"], pose, speed, 0.1, CAR)
-    again, speed_again = forward(crowd["pose"], crowd["speed"], steer, acceleration, 0.1, CAR)
+def test_forward_with_the_inverse_returns_the_logged_pose(traffic: dict[str, np.ndarray]) -> None:
+    pose, speed = forward(**traffic, dt=0.1, vehicle=CAR)
+    steer, acceleration = inverse(traffic["pose"], traffic["speed"], pose, speed, 0.1, CAR)
+    again, speed_again = forward(traffic["pose"], traffic["speed"], steer, acceleration, 0.1, CAR)
     np.testing.assert_allclose(again, pose, atol=2e-5)  # float32 at 60 m has steps of 4e-6
     np.testing.assert_allclose(speed_again, speed, atol=1e-5)
 
 
-def test_a_batch_moves_as_its_members_do_alone(crowd: dict[str, np.ndarray]) -> None:
-    pose, speed = forward(**crowd, dt=0.1, vehicle=CAR)
+def test_a_batch_moves_as_its_members_do_alone(traffic: dict[str, np.ndarray]) -> None:
+    pose, speed = forward(**traffic, dt=0.1, vehicle=CAR)
     for i in range(0, 200, 7):
-        alone = forward(**{name: values[i : i + 1] for name, values in crowd.items()}, dt=0.1, vehicle=CAR)
+        alone = forward(**{name: values[i : i + 1] for name, values in traffic.items()}, dt=0.1, vehicle=CAR)
         assert alone[0].tobytes() == pose[i : i + 1].tobytes()
         assert alone[1].tobytes() == speed[i : i + 1].tobytes()
 
 
-def test_forward_leaves_its_arguments_alone(crowd: dict[str, np.ndarray]) -> None:
-    before = {name: values.copy() for name, values in crowd.items()}
-    forward(**crowd, dt=0.1, vehicle=CAR)
-    for name, values in crowd.items():
+def test_forward_leaves_its_arguments_alone(traffic: dict[str, np.ndarray]) -> None:
+    before = {name: values.copy() for name, values in traffic.items()}
+    forward(**traffic, dt=0.1, vehicle=CAR)
+    for name, values in traffic.items():
         np.testing.assert_array_equal(values, before[name])
 
 
@@ -76,10 +76,10 @@ def test_a_held_wheel_goes_round_a_circle_of_wheelbase_over_tangent(steer: float
         assert abs(math.hypot(pose[0, 0], pose[0, 1] - radius) - radius) < slack
 
 
-def test_mirrored_wheels_give_mirrored_ways(crowd: dict[str, np.ndarray]) -> None:
-    crowd["pose"][:] = 0
-    left, _ = forward(**crowd, dt=0.1, vehicle=CAR)
-    right, _ = forward(**{**crowd, "steer": -crowd["steer"]}, dt=0.1, vehicle=CAR)
+def test_mirrored_wheels_give_mirrored_ways(traffic: dict[str, np.ndarray]) -> None:
+    traffic["pose"][:] = 0
+    left, _ = forward(**traffic, dt=0.1, vehicle=CAR)
+    right, _ = forward(**{**traffic, "steer": -traffic["steer"]}, dt=0.1, vehicle=CAR)
     np.testing.assert_allclose(left * [1, -1, -1], right, atol=1e-7)
 
 
@@ -99,16 +99,16 @@ def test_a_standing_vehicle_tells_no_steer() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------- backwards
-def test_inverse_then_forward_returns_the_actions_backwards(crowd: dict[str, np.ndarray]) -> None:
-    crowd["speed"] = -crowd["speed"] / 5  # -3 .. -0.4 m/s
-    crowd["acceleration"] /= 5
+def test_inverse_then_forward_returns_the_actions_backwards(traffic: dict[str, np.ndarray]) -> None:
+    traffic["speed"] = -traffic["speed"] / 5  # -3 .. -0.4 m/s
+    traffic["acceleration"] /= 5
     reverse = np.ones(200, bool)
-    pose, speed = forward(**crowd, dt=0.1, vehicle=CAR, reverse=reverse)
+    pose, speed = forward(**traffic, dt=0.1, vehicle=CAR, reverse=reverse)
     assert (speed < 0).sum() > 150
-    steer, acceleration = inverse(crowd["pose"], crowd["speed"], pose, speed, 0.1, CAR)
-    moved = np.abs(crowd["speed"] + speed) > 0.2  # who hardly moves tells little of its wheel
-    np.testing.assert_allclose(steer[moved], crowd["steer"][moved], atol=1e-3)  # 1e-2 m of way: see above
-    np.testing.assert_allclose(acceleration, crowd["acceleration"], atol=1e-4)
+    steer, acceleration = inverse(traffic["pose"], traffic["speed"], pose, speed, 0.1, CAR)
+    moved = np.abs(traffic["speed"] + speed) > 0.2  # who hardly moves tells little of its wheel
+    np.testing.assert_allclose(steer[moved], traffic["steer"][moved], atol=1e-3)  # 1e-2 m of way: see above
+    np.testing.assert_allclose(acceleration, traffic["acceleration"], atol=1e-4)
 
 
 def test_forward_takes_nobody_backwards_who_was_not_asked_to() -> None:
@@ -287,9 +287,9 @@ def test_a_gear_changed_while_rolling_works_against_the_motion_and_then_through_
         assert seen[-1] == pytest.approx(2.0 - 2.0 * (3.0 - CAR.lag), abs=2.0 * TICK)
 
 
-def test_driven_cars_move_in_a_batch_as_they_do_alone(crowd: dict[str, np.ndarray]) -> None:
+def test_driven_cars_move_in_a_batch_as_they_do_alone(traffic: dict[str, np.ndarray]) -> None:
     rng = np.random.default_rng(3)
-    state = (crowd["pose"], crowd["speed"] - 4, crowd["steer"], crowd["acceleration"])
+    state = (traffic["pose"], traffic["speed"] - 4, traffic["steer"], traffic["acceleration"])
     asked = [rng.uniform(-0.6, 0.6, 200), rng.uniform(-8, 4, 200), rng.uniform(0.5, 0.9, 200)]
     reverse = rng.random(200) < 0.4
     together = drive_batch(state, *asked, TICK, CAR, reverse)

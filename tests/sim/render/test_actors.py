@@ -33,7 +33,7 @@ from tests.support.worlds import T, episode, row_bytes
 
 CAMERA = Camera(width=256, height=144, fov=60.0)
 EYE = Camera()
-CROSSING = MapSpec("crossroads_lights", (("arm", 60.0),), kind="x")
+CROSSING = MapSpec("crossroads_lights", (("arm", 60.0),), kind="crossroads")
 SKIES = {
     "day": Weather(), "dusk": Weather(sun_altitude_angle=1.0), "night": Weather(sun_altitude_angle=-20.0),
     "rain": Weather(precipitation=75.0, cloudiness=90.0, wetness=80.0),
@@ -299,10 +299,10 @@ def test_the_bank_appends_lights_after_the_scenery_of_their_own_map() -> None:
 
 def test_a_world_with_lights_and_people_is_the_same_alone_and_in_a_batch() -> None:
     people = tuple(ActorSpec(k, k, distance=6.0 + 3 * i, speed=1.0) for i, k in enumerate(TAGS))
-    crowd = [episode(seed=s, map=CROSSING, distance=20.0 + s, actors=people) for s in range(6)]
+    traffic = [episode(seed=s, map=CROSSING, distance=20.0 + s, actors=people) for s in range(6)]
     whole, alone = (EmbeddedWorld(n, EYE, Simulation(actors=4)) for n in (6, 1))
-    whole.reset(crowd)
-    alone.reset(crowd[4:5])
+    whole.reset(traffic)
+    alone.reset(traffic[4:5])
     whole.world.clock[4] = alone.world.clock[0] = 12_000
     np.testing.assert_array_equal(whole.observe().camera[4], alone.observe().camera[0])
     assert row_bytes(whole, 4) == row_bytes(alone, 0)

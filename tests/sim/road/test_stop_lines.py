@@ -20,7 +20,7 @@ from sim.road.map.map_batch import MapBatch
 from sim.road.map.obstacle_grid import obstacle_grid
 from sim.road.map.stop_lines import stop_lines_along
 from sim.world.embedded import EmbeddedWorld
-from sim.world.step import struck_scenery
+from sim.world.step import scenery_hit
 
 
 def ways(name: str) -> list[tuple[float, list[str], list[float]]]:
@@ -60,7 +60,7 @@ def test_a_town_has_a_line_for_each_approach_with_a_light() -> None:
 # ------------------------------------------------------------------------------------------------------ lights
 def at_lights(seed: int) -> EmbeddedWorld:
     backend = EmbeddedWorld(1, simulation=Simulation(actors=1))
-    spec = MapSpec(generate="crossroads_lights", kind="x")
+    spec = MapSpec(generate="crossroads_lights", kind="crossroads")
     backend.reset([Episode("t", seed, spec, distance=15.0, speed=6.0, time_limit=60.0, traffic=TrafficSpec())])
     return backend
 
@@ -91,14 +91,14 @@ def test_driving_over_a_red_light_is_counted_once_and_over_a_green_one_never() -
 
 def test_lights_that_are_off_hold_nobody_up() -> None:
     backend = EmbeddedWorld(1, simulation=Simulation(actors=1))
-    spec = MapSpec(generate="crossroads_lights", kind="x")
+    spec = MapSpec(generate="crossroads_lights", kind="crossroads")
     backend.reset([Episode("t", 0, spec, distance=15.0, speed=6.0)])
     cruise(backend, 40)
     assert backend.world.red_lights[0] == 0
 
 
 def test_a_stop_sign_wants_a_stop() -> None:
-    spec = MapSpec(generate="crossroads_stop", kind="x")
+    spec = MapSpec(generate="crossroads_stop", kind="crossroads")
     episode = Episode("t", 0, spec, distance=15.0, speed=6.0, time_limit=60.0)
     through = EmbeddedWorld(1, simulation=Simulation(actors=1))
     through.reset([episode])
@@ -113,7 +113,7 @@ def test_a_stop_sign_wants_a_stop() -> None:
 
 
 def test_an_early_stop_is_none() -> None:
-    spec = MapSpec(generate="crossroads_stop", kind="x")
+    spec = MapSpec(generate="crossroads_stop", kind="crossroads")
     backend = EmbeddedWorld(1, simulation=Simulation(actors=1))
     backend.reset([Episode("t", 0, spec, distance=25.0, speed=0.0, time_limit=60.0)])
     cruise(backend, 5, -1.0)
@@ -138,7 +138,7 @@ def test_the_grid_finds_what_a_look_at_everything_finds() -> None:
         cos, sin = np.cos(yaw), np.sin(yaw)
         touched = {int(kinds[i]) for i, b in enumerate(boxes)
                    if abs(b[0] - x) + abs(b[1] - y) < 60.0 and boxes_touch(x, y, cos, sin, 4.4, 1.8, *b)}  # fmt: skip
-        found = struck_scenery(x, y, cos, sin, np.float32(4.4), np.float32(1.8), 0, arrays)
+        found = scenery_hit(x, y, cos, sin, np.float32(4.4), np.float32(1.8), 0, arrays)
         assert (found in touched) if touched else found == 0
         collided_with += bool(touched)
     assert 500 < collided_with < 3900

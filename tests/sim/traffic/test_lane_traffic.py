@@ -2,91 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sim.actors.registry import BODIES, KIND
-from sim.core.geometry import boxes_touch
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script, TrafficSpec
 from sim.datatypes.simulation import Simulation
 from sim.datatypes.vocabulary import DRIVABLE, OUTCOME, UNDECIDED
-from sim.datatypes.world_state import World
 from sim.road.generators.registry import GENERATORS
 from sim.road.graph.lane_graph import lane_graph
 from sim.road.graph.traffic_lights import RED, light_state
 from sim.road.map.compiler import compiled
 from sim.road.map.lane_arrays import GATE, GATE_KIND, GATE_PLAN, JUNCTION, LENGTH, LaneArrays
-from sim.road.map.map_batch import MapBatch
 from sim.traffic.right_of_way import LANE, MODE, NEXT1
-from sim.traffic.spawning import spawn_traffic
-from sim.traffic.state import CAP, DRIVER, SHIFT, WALKER, S, TrafficState, empty_traffic
-from sim.traffic.step import advance
-from sim.world.embedded import EmbeddedWorld, empty_world
+from sim.traffic.state import CAP, DRIVER, SHIFT, WALKER, S, TrafficState
+from sim.world.embedded import EmbeddedWorld
+from tests.support.towns import TICK, Town
+from tests.support.worlds import MAPS
 
-TICK = np.float32(0.1)
-MAPS = os.environ.get("HOMUNCULUS_MAPS")
 MINUTES = 600  # ticks of one
-
-
-class Town:
-    """Worlds with traffic and no ego, stepped by the kernel alone."""
-
-    def __init__(self, name: str, spec: TrafficSpec, seeds: int = 2) -> None:
-        text = GENERATORS[name]() if name in GENERATORS else Path(str(MAPS), f"{name}.xodr").read_text("utf-8")
-        road_map = compiled(text, name)
-        slots = 1 + spec.slots
-        self.world: World = empty_world(seeds, slots)
-        self.crowd: TrafficState = empty_traffic(seeds, slots)
-        bank = MapBatch()
-        bank.link_lanes(road_map)
-        self.bank, self.roads = bank.arrays, bank.roads
-        self.world.outcome[:] = OUTCOME["running"]
-        self.world.path[:], self.world.route[:] = -1, -1
-        self.world.x[:, 0] = 1e5
-        self.world.seed[:] = np.arange(seeds)
-        self.world.clock[:] = 0 if spec.lights else -1
-        for w in range(seeds):
-            spawn_traffic(self.world, self.crowd, w, 1, spec, road_map, self.roads)
-
-    def run(self, ticks: int, each: Callable[[int], None] | None = None) -> None:
-        for tick in range(ticks):
-            advance(
-                self.world, self.crowd, self.roads, self.bank.points, self.bank.path_start, self.bank.junction_in, TICK,
-                0, len(self.world.x),
-            )  # fmt: skip
-            self.world.tick[:] += 1
-            self.world.clock[self.world.clock >= 0] += 100
-            if each is not None:
-                each(tick)
-
-    @property
-    def drivers(self) -> np.ndarray:
-        return self.crowd.driver[..., MODE] == DRIVER
-
-    def touching(self, w: int) -> list[tuple[int, int]]:
-        """Pairs of slots whose boxes overlap."""
-        world = self.world
-        cos, sin = np.cos(world.yaw[w]), np.sin(world.yaw[w])
-        middle = world.length[w] / 2 - world.overhang[w]
-        x, y = world.x[w] + middle * cos, world.y[w] + middle * sin
-        near = np.hypot(x[:, None] - x, y[:, None] - y) < 9.0
-        return [
-            (int(a), int(b))
-            for a, b in zip(*np.nonzero(near))
-            if a < b
-            and world.kind[w, a]
-            and world.kind[w, b]
-            and boxes_touch(
-                x[a], y[a], cos[a], sin[a], world.length[w, a], world.width[w, a],
-                x[b], y[b], cos[b], sin[b], world.length[w, b], world.width[w, b],
-            )
-        ]  # fmt: skip
 
 
 def longest_wait(town: Town, minutes: int) -> float:
@@ -106,7 +43,8 @@ def longest_wait(town: Town, minutes: int) -> float:
 # ------------------------------------------------------------------------------------------- nobody for ever
 @pytest.mark.parametrize(("name", "vehicles"), [
     ("grid_town", 16), ("grid_town", 64), ("roundabout", 10), ("crossroads", 8), ("crossroads_stop", 8),
-    ("crossroads_lights", 8), ("t_junction", 6), ("merge", 12), ("parking_bays", 4),
+    ("crossroads_lights", 8), ("t_junction", 6), ("motorway_merge", 12), ("motorway_exit", 10),
+    ("parking_bays", 4),
 ])  # fmt: skip
 def test_nobody_waits_for_ever_in_ten_minutes(name: str, vehicles: int) -> None:
     # A cycle of lights is half a minute, so that a queue may take minutes; a deadlock would last to the end.
@@ -139,7 +77,7 @@ def test_no_vehicle_touches_anybody(name: str, spec: TrafficSpec) -> None:
     def each(tick: int) -> None:
         if tick % 5 == 0:
             for w in range(len(town.world.x)):
-                walkers = town.crowd.driver[w, :, MODE] == WALKER
+                walkers = town.traffic.driver[w, :, MODE] == WALKER
                 hits.extend((tick, w, a, b) for a, b in town.touching(w) if not (walkers[a] and walkers[b]))
 
     town.run(4 * MINUTES, each)
@@ -153,10 +91,10 @@ def test_drivers_keep_their_lane() -> None:
     def each(tick: int) -> None:
         nonlocal worst
         for w, i in zip(*np.nonzero(town.drivers)):
-            link, lane = town.roads.link, town.crowd.driver[w, i, LANE]
+            link, lane = town.roads.link, town.traffic.driver[w, i, LANE]
             rows = town.roads.points[link[lane, 0] : link[lane, 0] + link[lane, 1]]
             off = np.hypot(rows[:, 0] - town.world.x[w, i], rows[:, 1] - town.world.y[w, i]).min()
-            worst = max(worst, float(off) - abs(float(town.crowd.kinematics[w, i, SHIFT])))
+            worst = max(worst, float(off) - abs(float(town.traffic.kinematics[w, i, SHIFT])))
 
     town.run(300, each)
     assert worst < 0.9  # [m] of a lane of 3.5 m; long vehicles cut bends
@@ -166,12 +104,12 @@ def test_drivers_keep_their_lane() -> None:
 def test_nobody_enters_on_red() -> None:
     town = Town("crossroads_lights", TrafficSpec(vehicles=8))
     link = town.roads.link
-    before = town.crowd.driver[..., LANE].copy()
+    before = town.traffic.driver[..., LANE].copy()
     entered = 0
 
     def each(tick: int) -> None:
         nonlocal before, entered
-        now = town.crowd.driver[..., LANE]
+        now = town.traffic.driver[..., LANE]
         for w, i in zip(*np.nonzero(town.drivers & (now != before) & (link[now, GATE_KIND] == GATE["light"]))):
             # his rear axle is on the lane now: his front has passed the line a second or two before
             states = [light_state(link[now[w, i], GATE_PLAN], int(town.world.clock[w]) - 100 * k) for k in range(25)]
@@ -186,12 +124,12 @@ def test_nobody_enters_on_red() -> None:
 def test_everyone_stops_at_a_stop_sign() -> None:
     town = Town("crossroads_stop", TrafficSpec(vehicles=6))
     slowest = np.full(town.world.x.shape, 99.0)
-    before = town.crowd.driver[..., LANE].copy()
+    before = town.traffic.driver[..., LANE].copy()
     entered = 0
 
     def each(tick: int) -> None:
         nonlocal before, entered
-        now = town.crowd.driver[..., LANE]
+        now = town.traffic.driver[..., LANE]
         slowest[:] = np.minimum(slowest, town.world.speed)
         for w, i in zip(*np.nonzero(town.drivers & (now != before))):
             if town.roads.link[now[w, i], GATE_KIND] == GATE["stop"]:
@@ -212,7 +150,7 @@ def test_ways_that_cross_are_never_driven_at_once() -> None:
     def each(tick: int) -> None:
         nonlocal together
         for w in range(len(town.world.x)):
-            lanes = [int(town.crowd.driver[w, i, LANE]) for i in np.flatnonzero(town.drivers[w])]
+            lanes = [int(town.traffic.driver[w, i, LANE]) for i in np.flatnonzero(town.drivers[w])]
             inside = [lane for lane in lanes if link[lane, JUNCTION] >= 0]
             together += len(inside) > 1
             for lane in inside:
@@ -225,14 +163,14 @@ def test_ways_that_cross_are_never_driven_at_once() -> None:
 
 # ------------------------------------------------------------------------------------------------ lane changes
 def test_lanes_are_changed_and_lanes_that_end_are_left() -> None:
-    town = Town("merge", TrafficSpec(vehicles=10, bicycles=0.0))
+    town = Town("motorway_merge", TrafficSpec(vehicles=10, bicycles=0.0))
     link = town.roads.link
     changes = 0
-    before = town.crowd.driver[..., LANE].copy()
+    before = town.traffic.driver[..., LANE].copy()
 
     def each(tick: int) -> None:
         nonlocal before, changes
-        now = town.crowd.driver[..., LANE]
+        now = town.traffic.driver[..., LANE]
         moved = town.drivers & ((link[before, 4] == now) | (link[before, 5] == now)) & (now != before)
         changes += int(moved.sum())
         before = now.copy()
@@ -240,12 +178,12 @@ def test_lanes_are_changed_and_lanes_that_end_are_left() -> None:
     town.run(3 * MINUTES, each)
     assert changes > 5
     # sideways no faster than a driver would, so that at the end of a change he is where the lane is
-    assert np.abs(town.crowd.kinematics[..., SHIFT][town.drivers]).max() < 4.0
+    assert np.abs(town.traffic.kinematics[..., SHIFT][town.drivers]).max() < 4.0
 
 
 # --------------------------------------------------------------------------------------------------------- ego
 def crossing_episode(seed: int = 3, **more: object) -> Episode:
-    spec = MapSpec(generate="crossroads", kind="x")
+    spec = MapSpec(generate="crossroads", kind="crossroads")
     return Episode("t", seed, spec, traffic=TrafficSpec(vehicles=8), time_limit=600.0, **more)  # type: ignore[arg-type]
 
 
@@ -299,7 +237,7 @@ def test_a_slot_is_empty_again_after_a_reset_without_traffic() -> None:
     backend.reset([crossing_episode()])
     backend.reset([replace(crossing_episode(), traffic=None)])
     assert (backend.world.kind[0, 1:] == 0).all()
-    assert backend.crowd.busy[0] == 0
+    assert backend.traffic.busy[0] == 0
     assert backend.world.clock[0] < 0
 
 
@@ -332,12 +270,12 @@ def test_walkers_stay_on_pavements_and_crossings() -> None:
 
     def each(tick: int) -> None:
         nonlocal crossed
-        for w, i in zip(*np.nonzero(town.crowd.driver[..., MODE] == WALKER)):
+        for w, i in zip(*np.nonzero(town.traffic.driver[..., MODE] == WALKER)):
             column = int((town.world.x[w, i] - ground.origin[0]) / ground.surface_texel)
             row = int((town.world.y[w, i] - ground.origin[1]) / ground.surface_texel)
             if ground.surface[row, column] in DRIVABLE:
                 # near its ends the crossing has been left for the pavement, or the other way round
-                on = town.crowd.driver[w, i, LANE] in crossing
+                on = town.traffic.driver[w, i, LANE] in crossing
                 assert on or np.hypot(*(line - [town.world.x[w, i], town.world.y[w, i]]).T).min() < 1.5, (tick, w, i)
                 crossed += 1
 
@@ -355,9 +293,9 @@ def test_walkers_wait_for_a_car_that_cannot_stop_any_more() -> None:
     world.kind[:, 0], world.length[:, 0], world.width[:, 0], world.overhang[:, 0] = KIND["car"], 4.4, 1.8, 0.85
     world.x[:, 0], world.y[:, 0], world.speed[:, 0] = middle[0] - 12.0, middle[1], 15.0
     town.run(2 * MINUTES)
-    on = np.isin(town.crowd.driver[..., LANE], list(crossing)) & (town.crowd.driver[..., MODE] == WALKER)
+    on = np.isin(town.traffic.driver[..., LANE], list(crossing)) & (town.traffic.driver[..., MODE] == WALKER)
     assert not on.any()
-    waiting = (town.crowd.driver[..., MODE] == WALKER) & (world.speed < 0.1)
+    waiting = (town.traffic.driver[..., MODE] == WALKER) & (world.speed < 0.1)
     assert waiting.any()
 
 
@@ -428,7 +366,7 @@ def test_a_map_that_is_full_says_so() -> None:
     with pytest.raises(ValueError, match="has no room for another"):
         Town("t_junction", TrafficSpec(vehicles=64))
     with pytest.raises(ValueError, match="has no pavement"):
-        Town("merge", TrafficSpec(walkers=1))
+        Town("motorway_merge", TrafficSpec(walkers=1))
     with pytest.raises(ValueError, match="leaves room for one vehicle only"):
         Town("narrow_passage", TrafficSpec(vehicles=1))
 
@@ -436,7 +374,7 @@ def test_a_map_that_is_full_says_so() -> None:
 def test_the_mix_of_vehicles_is_the_one_asked_for() -> None:
     town = Town("grid_town", TrafficSpec(vehicles=60, vans=0.0, trucks=0.0, bicycles=1.0), seeds=1)
     assert (town.world.kind[0, 1:] == KIND["bicycle"]).all()
-    assert (town.crowd.kinematics[0, 1:, CAP] <= 4.5).all()
+    assert (town.traffic.kinematics[0, 1:, CAP] <= 4.5).all()
     with pytest.raises(ValueError, match="shares of traffic"):
         Town("grid_town", TrafficSpec(vehicles=1, vans=0.9, trucks=0.9))
     assert set(TrafficSpec().mix()) <= set(BODIES)
@@ -450,17 +388,17 @@ def test_an_episode_with_traffic_and_scripts_survives_being_stored() -> None:
     assert "traffic" not in plain.to_dict() and "script" not in plain.to_dict()["actors"][0]
 
 
-def places_on_lanes(roads: LaneArrays, crowd: TrafficState) -> np.ndarray:
+def places_on_lanes(roads: LaneArrays, traffic: TrafficState) -> np.ndarray:
     """How far beyond its lane's end each driver is [m]."""
-    lane = crowd.driver[..., LANE]
-    return np.where(crowd.driver[..., MODE] == DRIVER, crowd.kinematics[..., S] - roads.measure[lane, LENGTH], -1.0)
+    lane = traffic.driver[..., LANE]
+    return np.where(traffic.driver[..., MODE] == DRIVER, traffic.kinematics[..., S] - roads.measure[lane, LENGTH], -1.0)
 
 
 def test_whoever_comes_to_a_dead_end_comes_in_again() -> None:
     town = Town("t_junction", TrafficSpec(vehicles=3))
     town.run(2 * MINUTES)
-    assert (places_on_lanes(town.roads, town.crowd) < 0.5).all()
-    dead = town.crowd.driver[..., NEXT1] < 0
+    assert (places_on_lanes(town.roads, town.traffic) < 0.5).all()
+    dead = town.traffic.driver[..., NEXT1] < 0
     town.run(MINUTES)
     assert (town.world.speed[town.drivers] > 0.0).any()
-    assert not (dead & (town.crowd.driver[..., NEXT1] < 0) & (town.world.speed < 0.1)).all()
+    assert not (dead & (town.traffic.driver[..., NEXT1] < 0) & (town.world.speed < 0.1)).all()

@@ -22,7 +22,7 @@ from sim.traffic.route_follower import ALONG, AWAY, EDGE, STOP
 from sim.world.embedded import EmbeddedWorld
 from tests.support.worlds import row_bytes
 
-STOPS = MapSpec("crossroads_stop", (("arm", 60.0),), kind="x")
+STOPS = MapSpec("crossroads_stop", (("arm", 60.0),), kind="crossroads")
 ARMS = ("north", "west", "east", "south")
 TICK = Simulation().tick
 
@@ -34,7 +34,7 @@ def sent(name: str, arm: str, **keys: object) -> ActorSpec:
 def at_stops(*actors: ActorSpec, **keys: object) -> Episode:
     """Ego far from the junction, where it is in nobody's way."""
     return replace(
-        Episode("errands", 3, STOPS, distance=45.0, speed=0.0, time_limit=60.0, actors=actors),
+        Episode("followers", 3, STOPS, distance=45.0, speed=0.0, time_limit=60.0, actors=actors),
         **keys,  # type: ignore[arg-type]
     )
 
@@ -69,8 +69,8 @@ def entries(backend: EmbeddedWorld, ticks: int) -> tuple[np.ndarray, np.ndarray]
     entered, out = np.full(shape, -1), np.full(shape, -1)
     for tick in range(ticks):
         backend.step(still(backend.worlds))
-        assert backend.errands is not None
-        phase = backend.errands.line[:, :, PHASE]
+        assert backend.followers is not None
+        phase = backend.followers.line[:, :, PHASE]
         entered[(phase >= GOING) & (entered < 0)] = tick
         out[(phase == LEFT) & (out < 0)] = tick
         for w in range(backend.worlds):
@@ -129,7 +129,7 @@ def test_an_ego_that_never_moves_does_not_block_the_others_for_ever() -> None:
     backend = world_of(ego)
     entered, _ = entries(backend, 400)
     first = entered[0, 1:4].min()
-    assert backend.errands is not None and backend.errands.line[0, 0, CAME] == 0
+    assert backend.followers is not None and backend.followers.line[0, 0, CAME] == 0
     assert (entered[0, 1:4] >= 0).all()
     assert first * TICK > PATIENCE, "ego had come first, and its turn was not waited for"
 
@@ -162,7 +162,7 @@ def test_an_actor_with_a_turn_takes_that_way_and_leaves(turn: str) -> None:
 
 
 def test_a_way_that_the_junction_lacks_is_refused_with_those_that_it_has() -> None:
-    episode = Episode("errands", 1, actors=(sent("it", "south"),))
+    episode = Episode("followers", 1, actors=(sent("it", "south"),))
     with pytest.raises(ValueError, match="the ways from arm 'south' are left, right"):
         EmbeddedWorld(1).reset([episode])
 
@@ -175,15 +175,15 @@ def test_two_hundred_leads_are_kept_to_less_than_a_third_of_a_second() -> None:
         actor = sent("it", "north", kind=("car", "van", "truck")[k % 3], speed=float(rng.uniform(4.0, 10.0)),
                      arrival_offset=float(rng.uniform(-6.0, 3.0)), **keys)  # fmt: skip
         arm = 5.0 * int(rng.integers(8, 13))
-        map_ = MapSpec("crossroads_stop", (("arm", arm),), kind="x")
+        map_ = MapSpec("crossroads_stop", (("arm", arm),), kind="crossroads")
         episodes.append(Episode("leads", k, map_, distance=float(rng.uniform(22, 34)), speed=float(rng.uniform(4, 8)),
                                 actors=(actor,), time_limit=60.0))  # fmt: skip
     backend = world_of(*episodes)
     came = np.full(200, np.nan)
     for tick in range(300):
         backend.step(Action(np.zeros(200, np.float32), np.full(200, -7.0, np.float32)))
-        assert backend.errands is not None
-        phase = backend.errands.line[:, 1, PHASE]
+        assert backend.followers is not None
+        phase = backend.followers.line[:, 1, PHASE]
         came[(phase > 0) & np.isnan(came)] = tick * TICK
     wanted = np.array([nominal_arrival(e, load_map(e.map)[1], TICK) - e.actors[0].arrival_offset for e in episodes])
     assert np.abs(came - wanted).max() < 0.3, np.abs(came - wanted).max()
@@ -203,8 +203,8 @@ def test_a_stream_keeps_the_gaps_that_it_was_sent_with() -> None:
         backend.step(still(1))
         assert not touching(backend, 0)
         for i in range(1, 5):
-            assert backend.errands is not None
-            if i not in at and backend.errands.line[0, i, PHASE] >= GOING:
+            assert backend.followers is not None
+            if i not in at and backend.followers.line[0, i, PHASE] >= GOING:
                 at[i] = tick * TICK
     assert np.diff([at[i] for i in range(1, 5)]) == pytest.approx(-np.diff(leads), abs=0.2)
 
@@ -230,7 +230,7 @@ def drive(backend: EmbeddedWorld, ticks: int, pedal: Sequence[float]) -> np.ndar
 @pytest.mark.parametrize("kind", ["car", "truck"])
 def test_a_tailgater_keeps_its_gap_and_never_touches_an_ego_that_brakes_with_all_it_has(kind: str) -> None:
     actor = ActorSpec("behind", kind, tailgates=3.0)
-    episode = Episode("tail", 3, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=50.0, speed=8.0,
+    episode = Episode("tail", 3, MapSpec("crossroads", (("arm", 60.0),), kind="crossroads"), distance=50.0, speed=8.0,
                       actors=(actor,), time_limit=60.0)  # fmt: skip
     backend = EmbeddedWorld(1)
     backend.reset([episode])
@@ -245,7 +245,7 @@ def test_a_tailgater_follows_ego_through_its_turn() -> None:
     from sim.world.rollout import observe_for
 
     actor = ActorSpec("behind", tailgates=4.0)
-    episodes = [Episode("tail", 3, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=30.0, speed=6.0,
+    episodes = [Episode("tail", 3, MapSpec("crossroads", (("arm", 60.0),), kind="crossroads"), distance=30.0, speed=6.0,
                         actors=(actor,), time_limit=60.0, finish=25.0) for _ in range(2)]  # fmt: skip
     backend = EmbeddedWorld(2)
     backend.reset(episodes)
@@ -293,7 +293,8 @@ def test_an_episode_without_the_new_keys_is_stored_as_before_and_one_with_them_c
 def test_a_script_begins_where_ego_is_so_near_the_junction_or_so_far_behind_its_edge() -> None:
     ahead = Script(((5.0, 0.0),), 1.0, near_junction=20.0)
     behind = replace(ahead, near_junction=None, past=5.0)
-    episode = Episode("trigger", 1, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=40.0, speed=8.0,
+    spec = MapSpec("crossroads", (("arm", 60.0),), kind="crossroads")
+    episode = Episode("trigger", 1, spec, distance=40.0, speed=8.0,
                       actors=(ActorSpec("near", "walker", side=5.0, script=ahead),
                               ActorSpec("past", "walker", side=-9.0, script=behind)))  # fmt: skip
     backend = EmbeddedWorld(1)
@@ -309,7 +310,7 @@ def test_a_script_begins_where_ego_is_so_near_the_junction_or_so_far_behind_its_
 
 def test_a_script_with_a_speed_for_every_leg_speeds_up_brakes_and_stops_at_its_end() -> None:
     script = Script(((20.0, 0.0), (30.0, 0.0), (60.0, 0.0)), after=0.0, speeds=(6.0, 2.0, 4.0))
-    episode = Episode("legs", 1, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=50.0, speed=0.0,
+    episode = Episode("legs", 1, MapSpec("crossroads", (("arm", 60.0),), kind="crossroads"), distance=50.0, speed=0.0,
                       actors=(ActorSpec("it", arm="south", lane="inbound", distance=59.0, side=4.0, script=script),),
                       time_limit=60.0)  # fmt: skip
     backend = EmbeddedWorld(1)
@@ -340,7 +341,7 @@ def test_a_barrier_ends_an_episode_its_raised_boom_and_a_ball_do_not() -> None:
 
 
 # ----------------------------------------------------------------------------------------------------- patience
-PASSAGE = MapSpec("narrow_passage", (("arm", 60.0), ("passage", 10.0)), kind="passage")
+PASSAGE = MapSpec("narrow_passage", (("arm", 60.0), ("passage", 10.0)), kind="narrow_passage")
 
 
 def in_passage(ego: float, **keys: object) -> EmbeddedWorld:
@@ -354,8 +355,8 @@ def passing(backend: EmbeddedWorld, ticks: int = 200) -> tuple[int, float]:
     slowest = np.inf
     for tick in range(ticks):
         backend.step(still(1))
-        assert backend.errands is not None
-        if backend.errands.drive[0, 1, ALONG] >= backend.errands.drive[0, 1, EDGE]:
+        assert backend.followers is not None
+        if backend.followers.drive[0, 1, ALONG] >= backend.followers.drive[0, 1, EDGE]:
             return tick, slowest
         slowest = min(slowest, float(backend.world.speed[0, 1]))
     return -1, slowest
@@ -370,8 +371,8 @@ def test_who_is_patient_stops_for_ego_and_goes_when_that_has_stood_long_enough()
     backend = in_passage(6.0)
     tick, slowest = passing(backend)
     assert slowest < 0.1
-    assert backend.errands is not None
-    stood = TICK * (tick - backend.errands.line[0, 1, CAME])
+    assert backend.followers is not None
+    stood = TICK * (tick - backend.followers.line[0, 1, CAME])
     assert 2.0 < stood < 2.0 + 2.5  # and it has yet to roll a metre
     longer, _ = passing(in_passage(6.0, stop_duration=5.0))
     assert longer > tick + 20

@@ -22,7 +22,7 @@ from tests.support.worlds import ONCOMING, PARKED, T, episode, started
 # float32 against double over one tick: positions near 60 m have steps of 4e-6 m, and a handful are added.
 CLOSE = {"x": 1e-4, "y": 1e-4, "yaw": 1e-5, "speed": 1e-5, "steer": 1e-5, "acceleration": 2e-4, "path_s": 1e-3}
 SAME_PLACE = 0.06  # [m] of s where two points of a bend are equally near and either may be taken
-CROSS = MapSpec("crossroads", (("arm", 40.0),), kind="x")
+CROSS = MapSpec("crossroads", (("arm", 40.0),), kind="crossroads")
 
 
 WET = Weather(precipitation=50.0, wetness=100.0)
@@ -50,7 +50,7 @@ def compare(backend: EmbeddedWorld, action: Action) -> None:
         assert OUTCOMES[world.outcome[w]] == here.outcome, f"world {w}, tick {here.tick}"
 
 
-def crowd() -> list[Episode]:
+def traffic() -> list[Episode]:
     """Two ways, many ways of going wrong: parked and oncoming ones, a slow one ahead, short time, two maps."""
     ahead = ActorSpec("ahead", "van", arm="south", lane="inbound", distance=8.0, speed=3.0)
     late = replace(ahead, name="late", kind="car", distance=16.0, speed=9.0)
@@ -66,7 +66,7 @@ def crowd() -> list[Episode]:
 
 @pytest.mark.parametrize("way", ["left", "right"])
 def test_a_driven_step_is_the_slow_twins_step(way: str) -> None:
-    backend = started(crowd())
+    backend = started(traffic())
     # The west arm of a T offers no left: that world is driven right.
     drivers = {"left": Fixed("left"), "right": Fixed("right")}
     ways = [way] * 7 + ["right"]
@@ -89,7 +89,7 @@ def test_a_wild_step_is_the_slow_twins_step() -> None:
     seen: set[int] = set()
     backwards = slid = False
     for _ in range(3):
-        backend = started(crowd())
+        backend = started(traffic())
         for _ in range(70):
             steer = rng.normal(0, 0.25, 8) + np.linspace(-0.15, 0.15, 8)
             pedal = rng.normal(1.0, 3.0, 8).astype(np.float32)

@@ -28,7 +28,7 @@ def get_actors_by_id(server: Any, numbers: list[int]) -> list[Any]:
 @served("spawn_actor", "value")
 def spawn_actor(server: Any, description: list[Any], place: list[Any]) -> Any:
     """Spawn an actor."""
-    return server.born(server.world.spawn(description, place))
+    return server.spawned(server.world.spawn(description, place))
 
 
 @served("spawn_actor_with_parent", "value")
@@ -36,7 +36,7 @@ def spawn_actor_with_parent(
     server: Any, description: list[Any], place: list[Any], parent: int, attachment: int, socket: str = ""
 ) -> Any:
     """Spawn an actor attached to another one."""
-    return server.born(server.world.spawn(description, place, parent, attachment not in SPRING_ARM))
+    return server.spawned(server.world.spawn(description, place, parent, attachment not in SPRING_ARM))
 
 
 @served("destroy_actor", "value")
@@ -86,7 +86,7 @@ def set_actor_simulate_physics(server: Any, number: int, on: bool) -> None:
     A Traffic Manager waits for the answer, and its client crashes over an error: a destroyed actor is no error.
     """
     actor = server.world.table.by_id.get(number)
-    if actor is None and not server.world.was_born(number):
+    if actor is None and not server.world.was_spawned(number):
         raise Refused(f"actor {number!r:.80} has never existed")
     if actor is not None and actor.row != NO_ROW:
         server.world.fleet.set_physical(actor.row, bool(on) and actor.parent == NO_ACTOR)
@@ -104,7 +104,7 @@ def set_actor_collisions(server: Any, number: int, on: bool) -> None:
 def get_actor_bounding_box(server: Any, number: int) -> list[Any]:
     """Return the bounding box of an actor, also of one that was destroyed recently."""
     actor = server.world.table.by_id.get(number)
-    return list(actor.box if actor is not None else server.world.table.graves.get(number, NO_BOX))
+    return list(actor.box if actor is not None else server.world.table.destroyed_boxes.get(number, NO_BOX))
 
 
 @served("apply_control_to_vehicle")
@@ -127,6 +127,7 @@ def apply_batch(server: Any, commands: list[Any], tick: bool = False) -> Any:
     """Run many commands at once, each with its own answer."""
     from sim.carla.server.methods.batch import apply
 
-    births = server.world.births
+    before = set(server.world.table.by_id)
     answers = [apply(server, command) for command in commands]
-    return answers if server.world.births == births else server.shown(answers)
+    spawned = [actor for number, actor in server.world.table.by_id.items() if number not in before]
+    return server.shown(answers, spawned) if spawned else answers

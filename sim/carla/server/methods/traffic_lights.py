@@ -116,7 +116,7 @@ def get_traffic_manager_running(server: Any, port: int) -> list[Any]:
 @served("add_traffic_manager_running", "value")
 def add_traffic_manager_running(server: Any, where: list[Any]) -> bool:
     """Register the Traffic Manager of a client."""
-    if not wire.alike(where, ["", 0]):
+    if not wire.same_value(where, ["", 0]):
         raise Refused(f"a Traffic Manager is at {where!r:.80}; wanted a host and a port")
     server.managers[where[1]] = where[0]
     return True

@@ -81,7 +81,7 @@ def apply_physics_control(server: Any, number: int, control: list[Any]) -> None:
     together are full brake. All other values are stored without effect.
     """
     actor = _vehicle(server, number)
-    if not wire.alike(control, physics_of(server, actor)):
+    if not wire.same_value(control, physics_of(server, actor)):
         raise Refused(f"the physics of vehicle {number} are no VehiclePhysicsControl; get_physics_control() shows one")
     limits = limits_from(number, control, server.world.fleet.bodies[actor.row])
     actor.facts["physics"], actor.facts["mass"] = list(control), float(control[_MASS])
@@ -160,7 +160,7 @@ _GAINS = [0.15, 0.0, 0.25, 0.01, 0.0, 0.01]
 def apply_ackermann_control_to_vehicle(server: Any, number: int, control: list[float]) -> None:
     """Set wheel angle, speed and acceleration until pedals are pressed; jerk and the wheel's speed have no effect."""
     actor = _vehicle(server, number)
-    if not wire.alike(control, [0.0] * 5) or not all(abs(v) < FASTEST for v in control):
+    if not wire.same_value(control, [0.0] * 5) or not all(abs(v) < FASTEST for v in control):
         raise Refused(f"vehicle {number} was given the Ackermann control {control!r:.200}; wanted five finite numbers")
     actor.facts["ackermann"] = [float(v) for v in control]
     server.world.ackermann.add(number)
@@ -176,7 +176,7 @@ def get_ackermann_controller_settings(server: Any, number: int) -> list[float]:
 def apply_ackermann_controller_settings(server: Any, number: int, gains: list[float]) -> None:
     """Store controller gains without effect: Ackermann targets are reached without a controller."""
     actor = _vehicle(server, number)
-    if not wire.alike(gains, _GAINS):
+    if not wire.same_value(gains, _GAINS):
         raise Refused(f"vehicle {number} was given the gains {gains!r:.200}; wanted six finite numbers")
     actor.facts["gains"] = [float(v) for v in gains]
 
@@ -186,7 +186,7 @@ def apply_ackermann_controller_settings(server: Any, number: int, gains: list[fl
 def enable_actor_constant_velocity(server: Any, number: int, velocity: list[float]) -> None:
     """Hold a vehicle at a speed along its own axis, whatever its pedals are."""
     actor = server.world.body(number)
-    if not wire.alike(velocity, [0.0] * 3) or not abs(velocity[0]) < FASTEST:
+    if not wire.same_value(velocity, [0.0] * 3) or not abs(velocity[0]) < FASTEST:
         raise Refused(f"actor {number} is to keep {velocity!r:.200}; wanted three numbers below {FASTEST:g}")
     actor.facts["constant"] = float(velocity[0])
     server.world.constant.add(number)

@@ -23,7 +23,7 @@ def _walker(server: Any, number: int) -> Actor:
 def apply_control_to_walker(server: Any, number: int, control: list[Any]) -> None:
     """Set direction and speed of a walker until the next control; walkers do not jump."""
     actor = _walker(server, number)
-    if not wire.alike(control, [[0.0] * 3, 0.0, False]) or not abs(control[1]) < FASTEST:
+    if not wire.same_value(control, [[0.0] * 3, 0.0, False]) or not abs(control[1]) < FASTEST:
         raise Refused(f"walker {number} was given {control!r:.200}; wanted a direction, a finite speed, a jump")
     direction, speed = [float(v) for v in control[0]], float(control[1])
     actor.facts["walk"] = direction, speed, bool(control[2])

@@ -32,7 +32,7 @@ def get_sensor_token(server: Any, stream: int) -> list[Any]:
     """Return the token of a stream; the next tick waits for the client to subscribe."""
     if stream not in server.streams:
         raise Refused(f"there is no stream {stream}; its sensor was destroyed")
-    server.streams.promise(stream)
+    server.streams.expect(stream)
     return [wire.token(stream, server.stream_port)]
 
 
@@ -62,10 +62,10 @@ def settings_from(told: list[Any]) -> list[Any]:
         raise Refused(f"the settings are {told!r:.200}; wanted {DELTA + 1} to {len(SETTINGS)} of them in a list")
     settings = [*told, *SETTINGS[len(told) :]]
     for place, (value, usual) in enumerate(zip(settings, SETTINGS)):
-        if place != DELTA and not wire.alike(value, usual):
+        if place != DELTA and not wire.same_value(value, usual):
             raise Refused(f"setting {place} is {value!r:.80}; wanted one such as {usual!r}")
     fixed, longest, most = settings[DELTA], settings[SUBSTEPPING + 1], settings[SUBSTEPPING + 2]
-    if not (wire.alike(fixed, [False]) or (wire.alike(fixed, [True, 1.0]) and 0.0 <= fixed[1] <= LONGEST)):
+    if not (wire.same_value(fixed, [False]) or (wire.same_value(fixed, [True, 1.0]) and 0.0 <= fixed[1] <= LONGEST)):
         raise Refused(f"fixed_delta_seconds is {fixed!r:.80}; wanted 0 to {LONGEST:g}")
     if settings[SUBSTEPPING] and not (longest > 0.0 and 1 <= most <= MOST_SUBSTEPS):
         raise Refused(f"{most} substeps of {longest} s were asked for; wanted 1 to {MOST_SUBSTEPS} of more than 0 s")

@@ -73,7 +73,7 @@ class Sensor:
         return wire.header(self.number or 0, world.frame, world.elapsed, (*place[0], *place[1]))
 
     def noise(self, names: tuple[str, ...]) -> np.ndarray:
-        """Return (K,) normal noise with the standard deviations of the attributes `names`; draws nothing where all are 0."""
+        """Return (K,) normal noise, with standard deviations from attributes `names`; draws nothing where all are 0."""
         deviation = np.array([self.values[n] for n in names])
         return self.random.normal(size=len(names)) * deviation if deviation.any() else deviation
 
@@ -99,7 +99,7 @@ def truth(name: str, text: str) -> bool:
     return text.lower() in ("true", "1")
 
 
-def bearer(world: Any, actor: Actor) -> Actor | None:
+def parent_with_body(world: Any, actor: Actor) -> Actor | None:
     """Return the parent of a sensor if it has a body, else None."""
     parent = world.table.by_id.get(actor.parent) if actor.parent != NO_ACTOR else None
     return parent if parent is not None and parent.row != NO_ROW else None

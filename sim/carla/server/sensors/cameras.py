@@ -18,8 +18,8 @@ import numpy as np
 
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, Actor
-from sim.carla.server.debug_drawing import Eye, paint
-from sim.carla.server.sensors.base import Sensor, bearer, unseen
+from sim.carla.server.debug_drawing import DrawingCamera, paint
+from sim.carla.server.sensors.base import Sensor, parent_with_body, unseen
 from sim.carla.server.sensors.rolled import Upright, attitude, upright
 from sim.datatypes.camera import Camera
 from sim.render.rgb import render
@@ -101,7 +101,7 @@ class ImageSensor(Sensor, ABC):
 
     def mounted(self, world: Any, actor: Actor) -> tuple[Camera, float, Actor | None]:
         """Return the renderer's camera, its roll [deg], and the parent with a body, None without one."""
-        parent = bearer(world, actor)
+        parent = parent_with_body(world, actor)
         place = actor.place if parent is not None else world.place_of(actor)
         key = (tuple(map(tuple, place)), None if parent is None else parent.id)
         if self._mount is None or self._mount[0] != key:
@@ -136,7 +136,7 @@ class RgbCamera(ImageSensor):
         arrays = world.fleet.world
         rgb = render(world.maps.arrays, arrays, camera)[0]
         if drawn := [d for d in world.drawings if not d.window]:
-            paint(rgb, drawn, Eye.on(arrays, camera), depth_image(world.maps, arrays, camera)[0, ..., 0])
+            paint(rgb, drawn, DrawingCamera.on(arrays, camera), depth_image(world.maps, arrays, camera)[0, ..., 0])
         return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from sim.actors.tags import TAG_OF_KIND
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ACTOR, NO_ROW, Actor, turned
-from sim.carla.server.sensors.base import Sensor, bearer, scenery_as_actor, truth, unseen
+from sim.carla.server.sensors.base import Sensor, parent_with_body, scenery_as_actor, truth, unseen
 from sim.sensors.raycast import cast_rays
 
 
@@ -68,7 +68,7 @@ class Obstacle(Sensor):
         """Return the parent, the obstacle and its distance [m]; the ground is no obstacle."""
         at, rotation = world.place_of(actor)
         ahead = turned(rotation)[:, 0]
-        parent = bearer(world, actor)
+        parent = parent_with_body(world, actor)
         with unseen(world, NO_ROW if parent is None else parent.row):
             met = cast_rays(
                 world.maps, world.fleet.world, np.array([[at[0], -at[1], at[2]]]), ahead[None] * (1.0, -1.0, 1.0),

@@ -20,7 +20,7 @@ import numpy as np
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, Actor, turned
 from sim.carla.server.rpc import Refused
-from sim.carla.server.sensors.base import Sensor, bearer, unseen
+from sim.carla.server.sensors.base import Sensor, parent_with_body, unseen
 from sim.sensors.lidar import elevations, scan_sector
 from sim.sensors.raycast import cast_rays
 
@@ -73,7 +73,7 @@ class Sweeping(Sensor, ABC):
 
     def _hits(self, world: Any, actor: Actor, right: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return distance and tag, and row and cosine: (C, R, 2) each."""
-        w, parent = world.fleet.world, bearer(world, actor)
+        w, parent = world.fleet.world, parent_with_body(world, actor)
         place = actor.place if parent is not None else world.place_of(actor)
         row = NO_ROW if parent is None else parent.row
         (x, y, z), (pitch, yaw, roll) = place

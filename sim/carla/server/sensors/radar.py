@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.carla.server import wire
 from sim.carla.server.actors import NO_ROW, Actor, turned
-from sim.carla.server.sensors.base import Sensor, bearer, unseen
+from sim.carla.server.sensors.base import Sensor, parent_with_body, unseen
 from sim.sensors.raycast import Hits, cast_rays
 
 _MIRROR = np.array([1.0, -1.0, 1.0])
@@ -45,7 +45,7 @@ class Radar(Sensor):
         local = np.stack([np.ones(count), wide * radius * np.cos(angle), high * radius * np.sin(angle)], 1)
         local /= np.linalg.norm(local, axis=1, keepdims=True)
         ways = local @ axes.T
-        parent = bearer(world, actor)
+        parent = parent_with_body(world, actor)
         with unseen(world, NO_ROW if parent is None else parent.row):
             origins = np.tile(at * _MIRROR, (count, 1))
             met = cast_rays(world.maps, world.fleet.world, origins, ways * _MIRROR, self.values["range"])
@@ -59,7 +59,7 @@ class Radar(Sensor):
         before, self._before = self._before, (world.frame, at)
         if before is not None and before[0] == world.frame - 1:
             return (at - before[1]) / world.delta
-        parent = bearer(world, actor)
+        parent = parent_with_body(world, actor)
         return np.zeros(3) if parent is None else world.fleet.places(np.array([parent.row]))[2][0].astype(np.float64)
 
 

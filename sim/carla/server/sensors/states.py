@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.carla.server import wire
 from sim.carla.server.actors import Actor, turned
-from sim.carla.server.sensors.base import Sensor, bearer
+from sim.carla.server.sensors.base import Sensor, parent_with_body
 from sim.core.constants import GRAVITY
 from sim.sensors.gnss import geolocation
 from sim.sensors.imu import imu
@@ -72,7 +72,7 @@ class Imu(Sensor):
         Under physics it is the acceleration of the rear axle at this moment, as in `sim.sensors.imu`; without physics,
         the change of velocity. Away from that point the rotation of the body adds to it.
         """
-        parent = bearer(world, actor)
+        parent = parent_with_body(world, actor)
         if parent is None:
             return np.array([0.0, 0.0, GRAVITY]), 0.0
         row, fleet = parent.row, world.fleet

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.source_tree import ROOT
 
-PAGE = (ROOT / "docs" / "carla.md").read_text()
+PAGE = (ROOT / "docs" / "reference" / "carla-rpc.md").read_text()
 
 
 @pytest.fixture
