@@ -169,6 +169,13 @@ def rpc_methods() -> str:
     return table_of_methods()
 
 
+def sensor_readings() -> str:
+    """Kind of sensor -> the first sentence of its docstring, which says what one world's reading is."""
+    from sim.sensors.registry import SENSORS
+
+    return table(("kind", "reading of one world"), [(f"`{k.name}`", k.summary) for k in SENSORS.values()])
+
+
 def sensor_settings() -> str:
     """Kind of sensor -> its settings with their defaults and ranges."""
     from sim.sensors.registry import SENSORS
@@ -389,6 +396,7 @@ def drawing() -> str:
 TABLES: Mapping[tuple[str, str], Callable[[], str]] = {
     ("reference/carla-rpc.md", "names"): rpc_names,
     ("reference/carla-rpc.md", "methods"): rpc_methods,
+    ("reference/sensors.md", "readings"): sensor_readings,
     ("reference/sensors.md", "settings"): sensor_settings,
     ("reference/maps.md", "parameters"): map_parameters,
     ("reference/ground-truth.md", "columns"): ground_truth_columns,

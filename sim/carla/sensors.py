@@ -138,7 +138,8 @@ def flow_from(image: Any, intervals: float) -> np.ndarray:
     """Return (H, W, 2) float32, shares of the picture's size, see `sim.sensors.optical_flow`.
 
     Args:
-        intervals: the sensor's interval, in ticks of the server: CARLA's flow is that of one tick.
+        intervals: the sensor's interval, in ticks of the server. CARLA's flow is that of one tick; for another interval
+            it is scaled, which is exact for small motions only.
     """
     measured = np.frombuffer(image.raw_data, np.float32).reshape(image.height, image.width, 2)
     return np.clip(from_carla_flow(measured) * np.float32(intervals), -MOST_FLOW, MOST_FLOW)

@@ -72,11 +72,6 @@ class SensorKind:
     settings: Mapping[str, Setting]
 
     @property
-    def has_camera(self) -> bool:
-        """Whether the settings of a camera are among the settings."""
-        return _has_camera(self.sensor)
-
-    @property
     def summary(self) -> str:
         """The first sentence of the sensor's docstring, for help and documentation."""
         return (self.sensor.__doc__ or "").partition("\n")[0]
@@ -87,7 +82,7 @@ class SensorKind:
         Raises:
             TypeError: for an unknown setting. ValueError: for impossible settings.
         """
-        if not self.has_camera:
+        if not _has_camera(self.sensor):
             return self.sensor(**settings)
         camera = {k: v for k, v in settings.items() if k in CAMERA_RANGES}
         own = {k: v for k, v in settings.items() if k not in CAMERA_RANGES}

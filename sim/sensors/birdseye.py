@@ -116,7 +116,7 @@ def birdseye_image(
 @register("birdseye", {"width": (2, 4096), "height": (2, 4096), "metres": (1.0, 500.0), "forward": (-50.0, 50.0)})
 @dataclass(frozen=True)
 class Birdseye:
-    """Bird's-eye masks about ego: (H, W, 5) uint8 in the order of `sim.sensors.birdseye.MASKS`.
+    """Bird's-eye masks about ego: (H, W, 5) uint8, 0 or 255: drivable, marking, junction, ego, actors.
 
     The route is not among them: it would reveal the rule.
 

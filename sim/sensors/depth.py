@@ -40,7 +40,10 @@ def from_carla_depth(picture: np.ndarray) -> np.ndarray:
 @register("depth")
 @dataclass(frozen=True)
 class Depth:
-    """Depth camera: (H, W, 1) float32 [m] along the view; CARLA's encoding: `sim.sensors.depth.to_carla_depth`."""
+    """Depth camera: (H, W, 1) float32 [m] along the view, 1000 in the sky.
+
+    `sim.sensors.depth.to_carla_depth` encodes it as CARLA does.
+    """
 
     camera: Camera = DEFAULT_CAMERA
 

@@ -245,7 +245,9 @@ def _cast(maps: MapBatch, world: World, out: np.ndarray, azimuth: np.ndarray, el
 })  # fmt: skip
 @dataclass(frozen=True)
 class Lidar:
-    """Rotating lidar on the roof: (C, R, 2) float32, distance [m] and tag, see `sim.sensors.lidar.scan`.
+    """Rotating lidar on the roof: (C, R, 2) float32, distance [m] and tag, 0 where nothing came back.
+
+    See `sim.sensors.lidar.scan`.
 
     Args:
         rays: R, over a full turn; channels: C, from `upper` down to `lower` [deg].

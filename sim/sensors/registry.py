@@ -10,10 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from sim.core.discovery import import_modules
-from sim.datatypes.camera import Camera
 from sim.datatypes.world_state import World
 from sim.road.map.map_batch import MapBatch
-from sim.sensors.base import CAMERA_RANGES, KINDS, Sensor, SensorKind
+from sim.sensors.base import KINDS, Sensor, SensorKind
 
 RESERVED: tuple[str, ...] = ("camera", "speed")  # entries that every observation has
 
@@ -42,17 +41,3 @@ def sensor_of(kind: str, settings: Mapping[str, float]) -> Sensor:
 def sense(sensors: Mapping[str, Sensor], maps: MapBatch, world: World, threads: int = 1) -> dict[str, np.ndarray]:
     """Read every sensor in every world: name -> (B, *shape), in the order of `sensors`."""
     return {name: sensor.sense(maps, world, threads) for name, sensor in sensors.items()}
-
-
-def sensor_table() -> str:
-    """All kinds of sensors as a Markdown table, for documentation: name, reading, settings with their ranges."""
-    rows = ["| kind | reading | settings: default (least to greatest) |", "|---|---|---|"]
-    for kind in SENSORS.values():
-        own = [
-            f"`{name}` {setting.default:g} ({setting.low:g} to {setting.high:g})"
-            for name, setting in kind.settings.items()
-            if not (kind.has_camera and name in CAMERA_RANGES)
-        ]
-        rows.append(f"| `{kind.name}` | {kind.summary} | {'; '.join(['a camera', *own] if kind.has_camera else own)} |")
-    camera = (f"`{n}` {getattr(Camera, n):g} ({low:g} to {high:g})" for n, (low, high) in CAMERA_RANGES.items())
-    return "\n".join(rows) + f"\n\nThe settings of a camera: {'; '.join(camera)}.\n"
