@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
+SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && $(BIN)/python docs/check_site.py site
 
-.PHONY: run quick test check bench golden clean help
+.PHONY: run quick test check docs bench golden clean help
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##' Makefile | sed 's/:.*## /\t/'
@@ -17,12 +18,18 @@ quick: .venv/.installed        ## the same in two minutes, with less evidence
 test: .venv/.tested            ## install if need be, then run the whole test suite
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-check: .venv/.checked          ## ruff and mypy
+check: .venv/.checked          ## ruff, mypy, and whether the documentation is up to date and builds
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python docs/generate.py --check
+	$(SITE)
 
-bench: .venv/.installed        ## the figures of the README
+docs: .venv/.documented        ## write the generated pages, build the documentation into site/, without a network
+	$(BIN)/python docs/generate.py
+	$(SITE)
+
+bench: .venv/.installed        ## the figures of docs/explanation/performance.md
 	$(BIN)/dagger bench
 
 golden: .venv/.tested          ## redraw the golden images after a deliberate change of looks
@@ -42,8 +49,12 @@ golden: .venv/.tested          ## redraw the golden images after a deliberate ch
 	touch $@
 
 .venv/.checked: .venv/.tested
-	$(BIN)/python -m pip install --quiet -e ".[check]"
+	$(BIN)/python -m pip install --quiet -e ".[check,docs]"
 	touch $@
 
-clean:           ## remove the environment and the runs
-	rm -rf .venv runs
+.venv/.documented: .venv/.installed
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
+	touch $@
+
+clean:           ## remove the environment, the runs and the built site
+	rm -rf .venv runs site

@@ -14,11 +14,10 @@ import cv2
 import numpy as np
 from sheets import draw_all
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES, KIND
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Weather
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import KIND
 from sim.render.rgb import render
 from sim.road.graph.traffic_lights import LIGHTS_OFF, SIGNAL_STATES, light_state
 from sim.viz.markers import boxes_of, lamps_of
@@ -27,7 +26,7 @@ from sim.viz.viewport import Viewport
 from sim.world.embedded import EmbeddedWorld
 
 STREET = MapSpec("t_junction", (("arm", 60.0),))
-CROSSING = MapSpec("crossroads_lights", (("arm", 60.0),), kind="x")
+CROSSING = MapSpec("crossroads_lights", (("arm", 60.0),), kind="crossroads")
 MORNING = Weather(cloudiness=30.0, sun_altitude_angle=38.0, sun_azimuth_angle=150.0)
 TURNS = {"from behind": 0.0, "": -45.0, "from the side": -90.0, " ": -135.0, "from ahead": 180.0}  # clockwise [deg]
 # Name, kind, colour, metres from the camera to its middle, speed: legs move where there is one.

@@ -19,7 +19,7 @@ import numpy as np
 from sim.carla.load_clients import Server
 from sim.viz.top_down import PAPER, Text, write
 
-WIDE, HIGH, EDGE, TITLE = 480, 270, 10, 24  # [px] of a picture, between pictures, and for what stands above one
+WIDE, HIGH, EDGE, TITLE = 480, 270, 10, 24  # [px] of a picture, between pictures, and for the title above one
 SHOWN = Path(__file__).parent.parent / "docs" / "images" / "carla.jpg"
 CARS, LATEST = 30, 600  # cars; ticks within which one must come near another
 NEAR = (7.0, 18.0)  # [m] ahead of the car with the cameras

@@ -148,11 +148,11 @@ def main() -> int:
     with Server() as server:
         soak = Soak(server)
         print(HEADS)
-        soak.watch("spawns and deaths, a camera in ten", spawns, soak.birth)
+        soak.watch("spawned and destroyed, a camera in ten", spawns, soak.birth)
         soak.watch(f"ticks, {CARS} cars, streams come and go", ticks, soak.drive())
         soak.watch("connections closed at once", visits, soak.visit)
         if options.maps:
-            soak.watch("the map loaded anew", options.maps, lambda i: soak.client.reload_world(False) and None)
+            soak.watch("the map loaded again", options.maps, lambda i: soak.client.reload_world(False) and None)
             soak.watch("maps not seen before", options.maps, soak.load)
     print(f"the most that a phase added after its first fifth: {soak.added:+.1f} MB")
     return int(soak.added > options.most)

@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode, MapSpec, Weather
 from sim.datatypes.simulation import Simulation

@@ -15,7 +15,7 @@ from actors import MORNING, TURNS, page, seen
 from sheets import draw_all
 
 from policies.expert.expert import Fixed
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script
@@ -30,8 +30,8 @@ from sim.viz.viewport import Viewport
 from sim.world.embedded import EmbeddedWorld
 from sim.world.rollout import observe_for
 
-STOPS = MapSpec("crossroads_stop", (("arm", 60.0),), kind="x")
-CROSSING = MapSpec("crossroads", (("arm", 60.0),), kind="x")
+STOPS = MapSpec("crossroads_stop", (("arm", 60.0),), kind="crossroads")
+CROSSING = MapSpec("crossroads", (("arm", 60.0),), kind="crossroads")
 # Name, kind, metres from the camera to its middle.
 BODIES_SHOWN = (
     ("barrier", "barrier", 10.0), ("barrier, raised", "raised_barrier", 12.5), ("ball", "ball", 4.0),
@@ -143,7 +143,7 @@ def cut_in() -> np.ndarray:
     episode = Episode(
         "cut-in",
         5,
-        MapSpec("crossroads", (("arm", 80.0),), kind="x"),
+        MapSpec("crossroads", (("arm", 80.0),), kind="crossroads"),
         distance=67.0,
         speed=7.0,
         weather=MORNING,

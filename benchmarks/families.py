@@ -26,9 +26,10 @@ from policies.expert.monitor import RuleAnnotator
 from scenarios.rules.ast import names
 from scenarios.sampling.sample import decision, sample, slots_needed, twin, valuation
 from scenarios.scenario import Scenario, load_scenario, scenario_names
+from sim.actors.registry import KIND
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
-from sim.datatypes.vocabulary import DECISIONS, KIND, OUTCOMES, UNDECIDED, WEATHER_INDEX
+from sim.datatypes.vocabulary import DECISIONS, OUTCOMES, UNDECIDED, WEATHER_INDEX
 from sim.datatypes.world_state import World
 from sim.render.rgb import render
 from sim.viz.markers import boxes_of, lamps_of

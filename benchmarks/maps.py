@@ -1,7 +1,7 @@
-"""Draws the maps of docs/reference/maps.md: generators and files of $HOMUNCULUS_MAPS from above, with lane graphs.
+"""Draws the maps of docs/reference/maps.md (generators, files of $HOMUNCULUS_MAPS) with their lane graphs.
 
     python benchmarks/maps.py
-    python benchmarks/maps.py --out /folder/for/a/look --only roundabout merge
+    python benchmarks/maps.py --out /folder/for/a/look --only roundabout motorway_exit
 
 Ground and scenery are compiled by `sim.road.map.compiler`; the lines on them are those of `sim.road.graph.lane_graph`.
 """
@@ -69,13 +69,18 @@ SHOTS: dict[str, Shot] = {
         "Two lanes a direction; white: may be changed.", "grid_town",
         (("block", 70.0), ("blocks_x", 2.0), ("blocks_y", 2.0), ("lanes", 2.0)),
     ),
-    "merge": Shot("A ramp gets a lane of its own, then runs into the next one.", "merge", (("arm", 60.0),)),
+    "motorway_merge": Shot(
+        "A ramp gets a lane of its own, then runs into the next one.", "motorway_merge", (("arm", 60.0),)
+    ),
     "narrow_passage": Shot("One car at a time; eastbound traffic gives way.", "narrow_passage", (("arm", 35.0),)),
     "parking_bays": Shot("Bays to park in along the south kerb.", "parking_bays", (("arm", 25.0),)),
     "exits": Shot("Side roads to be counted.", "exits", (("arm", 25.0), ("shift", 8.0), ("side", 60.0))),
     "two_turns": Shot("A left or right, and then another one.", "two_turns", (("arm", 30.0), ("side", 25.0))),
     "crosswalk": Shot("A crosswalk from kerb to kerb.", "crosswalk", (("arm", 35.0),)),
+    "motorway_exit": Shot("A deceleration lane opens, then leaves as a ramp.", "motorway_exit", (("arm", 60.0),)),
 }  # fmt: skip
+for _name, _made in maps.GENERATORS.items():  # a new generator has a picture before it has a caption
+    SHOTS.setdefault(_name, Shot(_made.doc, _name))
 
 
 def draw(name: str, shot: Shot, file: Path | None = None) -> np.ndarray:

@@ -29,7 +29,7 @@ from sheets import FOLDER, save
 from policies.planning.bay_plan import RADIUS, Room, plan_into
 from policies.planning.parking import COUNT, CURVATURE, LENGTH, POSE, Parker
 from policies.planning.reeds_shepp import Curve, changes_of, sampled
-from sim.actors.kinds import BODIES, EGO
+from sim.actors.registry import BODIES, EGO
 from sim.core.geometry import box_corners
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode, MapSpec, Weather

@@ -1,4 +1,4 @@
-"""Redraws docs/images/twins.png and weathers.png: twins in a film strip, and weathers beside what the learner sees.
+"""Redraws docs/images/twins.png and weathers.png: a pair of twins, and weathers beside the learner's view.
 
     python benchmarks/pictures.py
     python benchmarks/pictures.py --out /folder/for/a/look

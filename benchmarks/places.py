@@ -58,13 +58,15 @@ SHOTS = (
     Shot("exits", MapSpec("exits", (("arm", 25.0), ("exits", 4), ("shift", 8.0), ("side", 30.0), ("spacing", 35.0))),
          "south", "side roads on the right; black: here the place begins, coloured: here it is decided", 186.0, 60.0,
          math.pi, (12.0, 0.0)),
-    Shot("legs", MapSpec("two_turns", (("arm", 25.0), ("leg", 35.0), ("side", 30.0))),
+    Shot("motorway_exit", MapSpec("motorway_exit", (("arm", 70.0), ("deceleration", 50.0))),
+         "west", "a deceleration lane that leaves as a ramp", 200.0, 48.0, shift=(0.0, -9.0)),
+    Shot("two_turns", MapSpec("two_turns", (("arm", 25.0), ("leg", 35.0), ("side", 30.0))),
          "south", "two turns, one after the other; decided is who is past the second", 160.0, 92.0),
-    Shot("passage", MapSpec("narrow_passage", (("arm", 40.0),)),
+    Shot("narrow_passage", MapSpec("narrow_passage", (("arm", 40.0),)),
          "west", "one car at a time, in the middle of the gap", 116.0, 26.0, shift=(0.0, -1.0)),
-    Shot("bays", MapSpec("parking_bays", (("arm", 25.0), ("longest", 7.5), ("seed", 3), ("shortest", 4.5))),
+    Shot("parking_bays", MapSpec("parking_bays", (("arm", 25.0), ("longest", 7.5), ("seed", 3), ("shortest", 4.5))),
          "west", "the stretch with bays to park in; they are counted as ego comes by", 92.0, 22.0, shift=(0.0, -1.0)),
-    Shot("street", MapSpec("crosswalk", (("arm", 40.0),)),
+    Shot("crosswalk", MapSpec("crosswalk", (("arm", 40.0),)),
          "west", "the crosswalk, or else the middle, of a straight street", 92.0, 22.0, shift=(0.0, 0.0)),
 )  # fmt: skip
 
@@ -78,11 +80,11 @@ def draw(shot: Shot) -> np.ndarray:
     base = cv2.addWeighted(base, 0.62, np.full_like(base, (238, 238, 233)), 0.38, 0.0)
     large = window.larger(SHARPNESS)
     texts: list[tuple[str, tuple[float, float], Colour]] = []
-    if shot.kind == "bays":
+    if shot.kind == "parking_bays":
         _bays(base, road_map, large, texts, window)
     # strands from right to left as the routes leave the lane, so that none crosses another
     routes = sorted(place.routes_from(shot.arm), key=lambda r: (r.decision == DECISION["straight"], r.decision))
-    if shot.kind == "legs":
+    if shot.kind == "two_turns":
         routes.reverse()
     for k, route in enumerate(routes):
         _route(base, route, (k - 0.5 * (len(routes) - 1)) * APART, COLOURS[k % len(COLOURS)], large)

@@ -21,15 +21,23 @@ from sim.actors.tags import PALETTE, TAGS
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Weather
 from sim.datatypes.simulation import Simulation
-from sim.sensors.birdseye import MASKS
+from sim.sensors.base import Sensor
+from sim.sensors.birdseye import MASKS, Birdseye
+from sim.sensors.depth import Depth
 from sim.sensors.geometry_pass import FAR
-from sim.sensors.lidar import azimuths, elevations
-from sim.sensors.registry import Birdseye, Depth, Gnss, Imu, Lidar, Rgb, Semantic, Sensor, Speedometer
+from sim.sensors.gnss import Gnss
+from sim.sensors.imu import Imu
+from sim.sensors.instance import Instance
+from sim.sensors.lidar import Lidar, azimuths, elevations
+from sim.sensors.optical_flow import OpticalFlow
+from sim.sensors.rgb import Rgb
+from sim.sensors.semantic import Semantic
+from sim.sensors.speedometer import Speedometer
 from sim.viz.top_down import FAINT, INK, PAPER, Text, write
 from sim.world.embedded import EmbeddedWorld
 
 PLACE = Episode(
-    "gallery", 3, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=13.0, speed=6.0,
+    "gallery", 3, MapSpec("crossroads", (("arm", 60.0),), kind="crossroads"), distance=13.0, speed=6.0,
     weather=Weather(cloudiness=35.0, sun_altitude_angle=38.0, sun_azimuth_angle=-60.0),
     actors=(
         ActorSpec("oncoming", "car", 0xB03028, "north", "inbound", distance=4.0),
@@ -47,7 +55,8 @@ VIEW = Birdseye(width=128, height=128, metres=48.0, forward=8.0)
 SCANNER = Lidar(rays=720, channels=16, range=40.0)
 TIMED: dict[str, Sensor] = {
     "rgb 96 x 64": Rgb(EYE), "rgb 256 x 144": Rgb(Camera(width=256, height=144, fov=90.0)), "depth 96 x 64": Depth(EYE),
-    "semantic 96 x 64": Semantic(EYE), "birdseye 128 x 128": Birdseye(128, 128), "lidar 8 x 360": Lidar(),
+    "semantic 96 x 64": Semantic(EYE), "instance 96 x 64": Instance(EYE), "optical flow 96 x 64": OpticalFlow(EYE),
+    "birdseye 128 x 128": Birdseye(128, 128), "lidar 8 x 360": Lidar(),
     "lidar 32 x 720": Lidar(rays=720, channels=32), "imu": Imu(), "gnss": Gnss(), "speedometer": Speedometer(),
 }  # fmt: skip
 MASK_COLOURS = ((176, 180, 186), (255, 255, 255), (222, 205, 160), (240, 84, 48), (31, 111, 178))  # by MASKS

@@ -13,9 +13,9 @@ import numpy as np
 from sheets import FOLDER, save
 from traffic import EYE, STREET, in_rows, scene
 
+from sim.actors.registry import KINDS
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Script
-from sim.datatypes.vocabulary import KINDS
 from sim.viz.markers import Box
 from sim.viz.top_down import Line, background, top_down
 from sim.viz.viewport import Viewport

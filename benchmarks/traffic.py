@@ -25,13 +25,13 @@ from sheets import FOLDER, save
 from policies.expert.expert import Expert
 from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import load_scenario
-from sim.actors.kinds import BODIES, EGO
+from sim.actors.registry import BODIES, EGO, KINDS
 from sim.core.geometry import boxes_touch
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script, TrafficSpec, Weather
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import KINDS, OUTCOME
+from sim.datatypes.vocabulary import OUTCOME
 from sim.datatypes.world_state import World
 from sim.render.rgb import render
 from sim.road.generators.registry import GENERATORS
@@ -66,7 +66,7 @@ PEOPLED = {
     "crossroads_stop": TrafficSpec(vehicles=8, walkers=6),
     "t_junction": TrafficSpec(vehicles=6, walkers=6),
     "roundabout": TrafficSpec(vehicles=10, walkers=8),
-    "merge": TrafficSpec(vehicles=12),
+    "motorway_merge": TrafficSpec(vehicles=12),
     "crosswalk": TrafficSpec(vehicles=4, walkers=8),
     "parking_bays": TrafficSpec(vehicles=4, walkers=4, parked=3),
     "grid_town": TrafficSpec(vehicles=40, walkers=30),
@@ -308,7 +308,7 @@ def scene(spec: MapSpec, seed: int, distance: float, speed: float = 0.0, **more:
 def at_red() -> np.ndarray:
     """Ego waits at a red light while others cross."""
     spec = TrafficSpec(vehicles=10, walkers=6, vans=0.3, trucks=0.1)
-    backend = scene(MapSpec("crossroads_lights", kind="x"), 4, 11.0, traffic=spec)
+    backend = scene(MapSpec("crossroads_lights", kind="crossroads"), 4, 11.0, traffic=spec)
 
     def score(world: World) -> float:
         ahead, _, seen = before_camera(world)

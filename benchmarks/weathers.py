@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/reference/weather.md: one place in many weathers, and one episode in which rain sets in.
+"""Draws the pictures of docs/reference/weather.md: one place in many weathers, and an episode that turns rainy.
 
     python benchmarks/weathers.py
     python benchmarks/weathers.py --out /folder/for/a/look

@@ -1,4 +1,4 @@
-"""Command-line options from frozen dataclasses: fields are flags, docstrings the help, a YAML file other defaults.
+"""Command-line options from frozen dataclasses: fields are flags, docstrings the help, a YAML file defaults.
 
 `tyro` reads the flags. It is given a *mirror* of the dataclass, in which every field carries the help text that the
 class's docstring ("width, height: image size [px].") has for it. Precedence, lowest first: the dataclass's defaults,

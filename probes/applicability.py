@@ -22,6 +22,7 @@ from scenarios.sampling.sample import factorial, sample, with_values
 from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISIONS, TURNS
+from sim.world.decisions.registry import KINDS
 
 TRIED = 3  # draws for which twins must succeed before a proposition counts as one that can be set
 
@@ -52,7 +53,7 @@ def columns(scenario: Scenario) -> tuple[str, ...]:
 
 def read_at_junction(scenario: Scenario) -> bool:
     """Whether the decision is the exit of a junction; otherwise a detector reads it from ego's driving."""
-    return bool(scenario.data.get("decision", "junction") == "junction")
+    return scenario.decision_spec is None
 
 
 def place(scenario: Scenario) -> str:
@@ -61,11 +62,8 @@ def place(scenario: Scenario) -> str:
 
 
 def control(scenario: Scenario) -> str:
-    """The control in which different decisions differ: "acceleration" if the rule decides speed, else "steering"."""
-    return "acceleration" if all(d.split(" ")[0] in _PACE for d in describe(scenario)) else "steering"
-
-
-_PACE = ("go", "wait", "stop", "yield", "slow", "early", "late", "place")
+    """The control in which different decisions of the scenario's kind differ: "acceleration" or "steering"."""
+    return KINDS["junction" if scenario.decision_spec is None else scenario.decision_spec.kind].control
 
 
 @functools.lru_cache(maxsize=256)

@@ -9,7 +9,7 @@ import numpy as np
 from policies.sites import IntervenablePolicy
 from probes.applicability import control
 from probes.interventions import Factorial, PairedWorlds, Subspace, bases_at_once
-from probes.levels.uses import Question, premise_subspace
+from probes.premise_swaps import Question, premise_subspace
 from probes.trace import STATIONS
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode

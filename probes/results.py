@@ -9,7 +9,6 @@ import numpy as np
 
 from sim.core.statistics import wilson_interval
 
-LEVELS: tuple[str, ...] = ("imitates", "generalises", "encodes", "uses", "recovered")
 NEEDED = 0.90  # lower bound of agreement that a level must reach
 FALSE_FLIPS = 0.05  # largest share of twins that may flip where the rule does not
 MARGIN = 0.15  # by which an interchange must exceed the best control

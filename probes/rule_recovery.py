@@ -10,15 +10,14 @@ The Wilson interval: E. B. Wilson, "Probable inference, the law of succession, a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scenarios.rules.ast import IfElse, Rule, names
 from scenarios.rules.logic import Cell, all_cells, anf, describe_cell, equivalent, rule_from_table, truth_table, when
+from sim.core.statistics import wilson_interval
 from sim.datatypes.vocabulary import DECISION, TURNS
 
-Z = 1.959963984540054  # two-sided 95 %
 LEAST_SHARE = 0.8  # of the majority, for a cell to count as decided
 Outcomes = Mapping[Cell, Sequence[int]]  # cell -> number of runs with each decision, and last with none
 
@@ -106,22 +105,6 @@ class Recovered:
         return str(self.rule)
 
 
-def wilson(hits: int, runs: int, z: float = Z) -> tuple[float, float]:
-    """The Wilson score interval of a share; (0, 1) without runs.
-
-    Raises:
-        ValueError: if hits are not between 0 and runs.
-    """
-    if not 0 <= hits <= runs:
-        raise ValueError(f"{hits} hits in {runs} runs; wanted 0 <= hits <= runs")
-    if runs == 0:
-        return 0.0, 1.0
-    share, spread = hits / runs, z * z / runs
-    middle = (share + spread / 2) / (1 + spread)
-    half = math.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def recover(
     propositions: Sequence[str],
     outcomes: Outcomes,
@@ -161,7 +144,7 @@ def recover(
 def _verdict(cell: Cell, counts: tuple[int, ...], counted: Sequence[str]) -> CellVerdict:
     runs, ways = sum(counts), counts[:-1]
     majority = max(range(len(ways)), key=lambda d: ways[d])
-    lower, upper = wilson(ways[majority], runs)
+    lower, upper = wilson_interval(ways[majority], runs)
     share = ways[majority] / runs if runs else 0.0
     decided = lower > 0.5 and share >= LEAST_SHARE
     return CellVerdict(cell, counts, DECISION[counted[majority]] if decided else None, share, lower, upper)

@@ -11,7 +11,7 @@ import numpy as np
 from policies.sites import IntervenablePolicy
 from probes.applicability import NotApplicable, place
 from probes.interventions import Factorial, Subspace, interchange
-from probes.levels.uses import Question, premise_subspace, sites_swapped
+from probes.premise_swaps import Question, premise_subspace, sites_swapped
 from scenarios.rules.logic import Cell
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import DECISIONS, OUTCOME, OUTCOMES, UNDECIDED

@@ -25,7 +25,7 @@ from scenarios.rules.parse import Definition, check_name, expanded, parse_formul
 from scenarios.rules.propositions import Proposition, parse_proposition
 from scenarios.rules.variables import conditions_of
 from scenarios.schema.actors import ActorModel, DriverStateModel, TrafficModel
-from scenarios.schema.arms import CALLED, arms_of, ways_of
+from scenarios.schema.arms import arms_of, ways_of
 from scenarios.schema.base import options_of
 from scenarios.schema.distributions import Distribution
 from scenarios.schema.map import ChangeBase, FileModel, MapModel, SignModel
@@ -34,7 +34,7 @@ from scenarios.schema.where import definitions_of
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import DecisionSpec
 from sim.datatypes.world_state import World
-from sim.sensors.registry import Sensor
+from sim.sensors.base import Sensor
 
 __all__ = ["ALL_EPISODES", "Scenario", "ScenarioError", "from_data", "from_text", "load_scenario", "scenario_names"]
 
@@ -154,7 +154,7 @@ class Scenario:
         return from_data({**self.data, "rule": text}, folder=self.folder)
 
     def with_map(self, data: Mapping[str, Any]) -> Scenario:
-        """The same scenario on another map, such as `with_map({"file": "Town02.xodr", "junction": "t"})`.
+        """The same scenario on another map, such as `with_map({"file": "Town02.xodr", "junction": "t_junction"})`.
 
         Raises:
             ScenarioError: where the map is unknown.
@@ -397,7 +397,7 @@ def _check_decision(model: FileModel, rule: Rule, lines: Lines) -> None:
 
 def _check_ways(model: FileModel, rule: Rule, lines: Lines) -> None:
     """Check that the rule decides only for existing ways: an expert would notice only when it drives."""
-    place, ways = CALLED[model.map.kind], ways_of(model.map)
+    place, ways = model.map.point.noun, ways_of(model.map)
     for start in options_of(model.ego.start):
         if start not in ways:
             told = f"no way begins on the {start} of {place}; ego may start on {known_names(ways)}"
@@ -416,7 +416,7 @@ def _check_arms(model: FileModel, lines: Lines) -> None:
         for i, thing in enumerate(getattr(model, what)):
             if odd := next((arm for arm in options_of(thing.arm) if arm not in known), None):
                 hint = did_you_mean(odd, known)
-                told = f"{CALLED[model.map.kind]} has no arm '{odd}'; known are {known_names(known)}{hint}"
+                told = f"{model.map.point.noun} has no arm '{odd}'; known are {known_names(known)}{hint}"
                 raise lines.error((what, i, "arm") if "arm" in thing.model_fields_set else (what, i), told)
 
 

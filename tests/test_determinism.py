@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration
 from dagger.training.loader import RenderingLoader
@@ -196,7 +196,7 @@ def test_the_loader_redraws_the_rollouts_frames_bit_for_bit(
 DRIVEN_AND_DRAWN = """
 import hashlib
 from policies.expert.expert import Expert
-from scenarios.sampling.sample import room_for
+from scenarios.sampling.sample import slots_needed
 from scenarios.sampling.sample import batch
 from scenarios.scenario import load_scenario
 from sim.datatypes.camera import Camera
@@ -204,7 +204,7 @@ from sim.world.embedded import EmbeddedWorld
 from sim.world.rollout import rollout
 
 scenario = load_scenario("rain-turn")
-backend = EmbeddedWorld(32, Camera(), room_for(scenario))
+backend = EmbeddedWorld(32, Camera(), slots_needed(scenario))
 digest = hashlib.sha256()
 rollout(backend, Expert.of(scenario), batch(scenario, range(32), "test"),
         lambda tick, slots: digest.update(backend.observe().camera.tobytes()) if tick % 10 == 0 else None)

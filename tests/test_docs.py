@@ -1,14 +1,16 @@
-"""What the pages say is tried: code is run, scenarios are loaded, commands are parsed or run, links are followed.
+"""The documentation is tested: code runs, scenarios load, commands are parsed or run, links lead somewhere.
 
-The pages are README.md and docs/*.md. A fenced block is checked by its language: `python` runs in an interpreter of
-its own, `yaml` is a scenario, `yml` a workflow (`tests/sim/carla/test_pages.py`), `xml` is a route file, `console` is
-commands with what they say, and a block without a language is command lines or the drawing of the data flow.
+The pages are README.md, CONTRIBUTING.md and docs/. A fenced block is checked by its language: `python` runs in an
+interpreter of its own, `yaml` is a scenario, `yml` a file of options or a workflow (`tests/sim/carla/test_pages.py`),
+`xml` is a route file, `console` is commands with their output, and a block without a language is command lines or the
+drawing of the data flow. `tests/test_site.py` checks what is generated and how the site is put together.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -28,7 +30,7 @@ from dagger.evaluation.plan import entries_of
 from dagger.options import flags_of
 from policies.checkpoint import save_policy
 from policies.learner import LearnerSettings, build
-from probes.results import LEVELS
+from probes.levels.registry import levels
 from scenarios.checks.leak_check import check_leaks
 from scenarios.rules.ast import names
 from scenarios.sampling.leaderboard_routes import read_routes
@@ -37,13 +39,18 @@ from scenarios.scenario import ALL_EPISODES, Scenario, from_text, load_scenario
 from sim.datatypes.camera import Camera
 from tests.support.source_tree import PACKAGES, ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 README = PAGES[0].read_text()
+LOG = DOCS / "explanation" / "log.md"  # keeps the names of its time
 FLOW = "─▶"  # a block that has it is the drawing
 PROGRAMS = ("dagger", "make", "python")
-# Paths in prose that begin like this are made by runs, or are no files.
-MADE = ("runs", "demonstrations", "checkpoints", "homunculus")
-ROUTES = "town.xml"  # what the page calls its route file
+# Paths in prose that begin like this are made by runs and builds, or are no files.
+MADE = ("runs", "results", "demonstrations", "checkpoints", "training", "homunculus", "site")
+MADE_FILES = ("benchmarks/results/bench.json",)
+UNITS = ("m", "km")  # and so does a unit such as m/s
+PLACEHOLDER = re.compile(r"[\[<]|\b[A-Z]{3,}\b")  # `dagger run [OPTIONS]`, `dagger scenarios export NAME`
+ROUTES, OPTIONS = "town.xml", "longer.yml"  # what pages call their route file and their file of options
 # What is added to a command line so that it is over soon. Commands that are not here are parsed and not run.
 SHORTER = {
     "scenarios": ("--no-leaks",),
@@ -69,7 +76,12 @@ class Block:
     @property
     def place(self) -> str:
         """README.md:12."""
-        return f"{self.page.name}:{self.line}"
+        return f"{name_of(self.page)}:{self.line}"
+
+
+def name_of(page: Path) -> str:
+    """docs/reference/maps.md."""
+    return page.relative_to(ROOT).as_posix()
 
 
 def _blocks() -> list[Block]:
@@ -108,7 +120,8 @@ def _lines(program: str) -> list[list[str]]:
 
 def _inline() -> list[list[str]]:
     """The words of every command line within a sentence. A mere name is checked elsewhere: it may lack an argument."""
-    found = [shlex.split(span)[1:] for page in PAGES for span in _spans(page) if span.startswith("dagger ")]
+    spans = [span for page in PAGES for span in _spans(page) if not PLACEHOLDER.search(span)]
+    found = [shlex.split(span)[1:] for span in spans if span.startswith("dagger ")]
     return [words for words in found if len(words) > 1]
 
 
@@ -118,10 +131,10 @@ def _typed(words: list[str]) -> str:
 
 COMMANDS = {_typed(w): w for w in [*_lines("dagger"), *_inline()]}
 LONG = "thinking"  # all families take long; tests/dagger/evaluation/test_family_table.py drives a few
-ELSEWHERE = "--backend"  # these want a server, which tests/sim/carla has
+ELSEWHERE = {"--backend", "--maps"}  # these need a server, which tests/sim/carla has, or a folder of real maps
 CHEAP = [
     c for c, words in COMMANDS.items()
-    if words[0] in SHORTER and LONG not in words and ELSEWHERE not in words and words in _lines("dagger")
+    if words[0] in SHORTER and LONG not in words and not ELSEWHERE & set(words) and words in _lines("dagger")
 ]  # fmt: skip
 
 
@@ -134,6 +147,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (made / f"{from_text(block.text).name}.yaml").write_text(block.text)
         if block.language == "xml":
             (made / ROUTES).write_text(block.text)
+        if block.language == "yml" and f"`{OPTIONS}`" in block.page.read_text():
+            (made / OPTIONS).write_text(block.text)
     for name in ("dagger-3", "cloning-3"):
         save_policy(made / "runs/rain-turn-0/checkpoints" / name, build(LearnerSettings(), 0), MIND)
     return made
@@ -148,9 +163,8 @@ def typing_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 # ---------------------------------------------------------------------------------------------------- the blocks
 def test_every_block_is_of_a_kind_that_is_checked() -> None:
-    assert {b.language for b in BLOCKS if b.page == PAGES[0]} == {"", "python", "yaml", "xml", "console"}
+    assert {b.language for b in BLOCKS} == {"", "python", "yaml", "yml", "xml", "console"}
     for block in BLOCKS:
-        assert block.language in ("", "python", "yaml", "yml", "xml", "console"), block.place
         if not block.language and FLOW not in block.text:
             odd = [line for line in block.text.splitlines() if line.split(" ")[0] not in PROGRAMS]
             assert not odd, f"{block.place}: {odd}; wanted lines that begin with one of {PROGRAMS}"
@@ -203,9 +217,20 @@ def test_a_console_says_what_the_page_shows(
         assert said == shown, block.place
 
 
+def test_a_file_of_options_can_be_read(typing_there: Path) -> None:
+    cli.read("run", ["rain-turn", "--config", OPTIONS])
+    wrong = Path("wrong.yml")
+    wrong.write_text(Path(OPTIONS).read_text().replace("rounds:", "laps:"))
+    with pytest.raises(ValueError, match=r"unknown key 'laps'"):
+        cli.read("run", ["rain-turn", "--config", str(wrong)])
+
+
 def test_the_drawing_is_the_same_on_every_page() -> None:
-    drawings = [b.text for b in BLOCKS if FLOW in b.text]
-    assert len(drawings) == 2 and drawings[0] == drawings[1]
+    drawings = {b.page: b.text for b in BLOCKS if FLOW in b.text}
+    assert {name_of(page) for page in drawings} == {"README.md", "docs/index.md", "docs/explanation/architecture.md"}
+    assert len(set(drawings.values())) == 1
+    lines = drawings[PAGES[0]].splitlines()
+    assert len(lines) <= 20 and max(map(len, lines)) <= 90, "the drawing fits on one screen"
 
 
 # -------------------------------------------------------------------------------------------------- the commands
@@ -256,18 +281,19 @@ def test_every_command_is_shown() -> None:
     assert {w[0] for w in _lines("dagger")} - {"--help"} == set(cli.COMMANDS)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_command_or_option_within_a_sentence_exists(page: Path) -> None:
     spans = _spans(page)
-    assert {s.split()[1] for s in spans if s.startswith("dagger ")} <= {*cli.COMMANDS, "--help"}
+    assert {s.split()[1] for s in spans if s.startswith("dagger ")} <= {*cli.COMMANDS, "--help", "--version"}
     known = {"--help", *_all_options()}
     odd = {s.split()[0] for s in spans if s.startswith("--")} - known
-    assert not odd, f"{page.name} names {sorted(odd)}"
+    assert not odd, f"{name_of(page)} names {sorted(odd)}"
 
 
 @functools.cache
 def _all_options() -> frozenset[str]:
-    modules = [importlib.import_module(c.module) for c in cli.COMMANDS.values()]
+    names = [name for c in cli.COMMANDS.values() for name in (c.module, *c.deeper.values())]
+    modules = [importlib.import_module(name) for name in names]
     return frozenset(flag for module in modules for flag in flags_of(module.Options))
 
 
@@ -278,9 +304,12 @@ def test_every_make_target_exists() -> None:
 
 
 def test_every_python_script_exists() -> None:
-    scripts = [s.split()[1] for page in PAGES for s in _spans(page) if s.startswith("python ")]
-    scripts += [words[0] for words in _lines("python")]
-    assert scripts and all((ROOT / s).is_file() for s in scripts), scripts
+    typed = [s.split()[1:] for page in PAGES for s in _spans(page) if s.startswith("python ")] + _lines("python")
+    scripts = [words[0] for words in typed if words[0] != "-m"]
+    assert len(scripts) > 20 and all((ROOT / s).is_file() for s in scripts), scripts
+    extras = (ROOT / "pyproject.toml").read_text()
+    for module in (words[1] for words in typed if words[0] == "-m"):
+        assert importlib.util.find_spec(module) or f'"{module}>=' in extras, f"no package brings {module}"
 
 
 # ------------------------------------------------------------------------------------------- links, paths, pictures
@@ -288,29 +317,48 @@ def _links(page: Path) -> list[str]:
     return re.findall(r"\]\(([^)\s]+)\)", _prose(page)) + re.findall(r"(?:src|href)=\"([^\"]+)\"", _prose(page))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
     for link in _links(page):
         if re.match(r"[a-z]+:", link):
             continue
         path, _, anchor = link.partition("#")
         target = page.parent / path if path else page
-        assert target.exists(), f"{page.name} links to {link}"
+        assert target.exists(), f"{name_of(page)} links to {link}"
         headings = re.findall(r"^#+ (.*)$", target.read_text(), re.M) if anchor else []
         assert not anchor or anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}, link
 
 
-def test_every_path_in_the_readme_exists_and_no_folder_is_left_out() -> None:
-    paths = {s for s in _spans(PAGES[0]) if re.fullmatch(r"[\w.-]+/[\w./-]*", s)}
-    paths = {p for p in paths if p.split("/")[0] not in MADE}
-    missing = {p for p in paths if not (ROOT / p).exists()}
-    assert not missing, f"README.md names {sorted(missing)}"
-    named = {p.split("/")[0] for p in paths}
-    assert {*PACKAGES, "tests", "benchmarks", "notebooks", "docs"} <= named
+def _paths(page: Path) -> set[str]:
+    """The paths that a page names in its prose, those that runs make aside."""
+    found = {s for s in _spans(page) if re.fullmatch(r"[\w.-]+/[\w./-]*", s)}
+    return {p for p in found if p.split("/")[0] not in (*MADE, *UNITS) and p not in MADE_FILES}
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p != LOG], ids=name_of)
+def test_every_path_of_a_page_exists(page: Path) -> None:
+    missing = {p for p in _paths(page) if not (ROOT / p).exists()}
+    assert not missing, f"{name_of(page)} names {sorted(missing)}"
+
+
+def test_the_readme_leaves_no_folder_out() -> None:
+    named = {p.split("/")[0] for p in _paths(PAGES[0])}
+    assert {*PACKAGES, "tests", "benchmarks", "experiments", "notebooks", "docs"} <= named
+
+
+def test_every_part_that_can_be_added_has_a_place() -> None:
+    table = (DOCS / "how-to" / "index.md").read_text().split("## Add a part")[1]
+    rows = dict(re.findall(r"^\| ([^|]+?) \| ([^|]+) \|", table, re.M))
+    wanted = ("weather effect", "sensor", "operator", "variable", "kind of decision", "map", "actor kind", "encoder",
+              "memory", "head", "probe level", "DAgger gate", "DAgger schedule")  # fmt: skip
+    for part in wanted:
+        (place,) = [cell for row, cell in rows.items() if row.startswith(part)]
+        assert re.search(r"`(?:sim|scenarios|policies|dagger|probes)/", place), part
+    assert "](docs/how-to/index.md)" in README, "two clicks from the README"
 
 
 def test_every_level_of_the_scorecard_is_explained() -> None:
-    assert tuple(re.findall(r"^\| `(\w+)` \|", README, re.M)) == LEVELS
+    assert tuple(re.findall(r"^\| `(\w+)` \|", README, re.M)) == tuple(level.name for level in levels())
 
 
 def test_the_supported_pythons_are_those_of_the_package() -> None:
@@ -323,9 +371,10 @@ def test_the_supported_pythons_are_those_of_the_package() -> None:
 def test_the_pictures_are_what_is_drawn_today() -> None:
     from benchmarks.pictures import FOLDER, PICTURES, SCENARIO
 
-    shown = {Path(link).name for page in PAGES for link in _links(page) if link.endswith((".png", ".jpg"))}
+    shown = {Path(link).name for page in PAGES for link in _links(page) if link.endswith((".png", ".jpg", ".svg"))}
     assert {p.name for p in FOLDER.iterdir()} == shown, "pictures that no page shows, or the other way round"
-    assert {f"docs/images/{name}" for name in PICTURES} <= set(_links(PAGES[0]))
+    assert {f"images/{name}" for name in PICTURES} <= set(_links(DOCS / "index.md"))
+    assert "docs/images/twins.png" in _links(PAGES[0])
     for name, draw in PICTURES.items():
         new, old = draw(load_scenario(SCENARIO)).astype(int), np.asarray(Image.open(FOLDER / name), int)
         assert new.shape == old.shape, f"{name}: redraw it with python benchmarks/pictures.py"
@@ -336,4 +385,4 @@ def test_the_pictures_are_what_is_drawn_today() -> None:
 
 def test_no_page_names_a_place_on_one_machine() -> None:
     for page in PAGES:
-        assert not re.search(r"(?<![\w.])/(?:home|work|root|tmp|Users)/", page.read_text()), page.name
+        assert not re.search(r"(?<![\w.])/(?:home|work|root|tmp|Users)/", page.read_text()), name_of(page)

@@ -138,8 +138,8 @@ def town() -> MapSpec:
     try:
         find_file("Town02.xodr")
     except FileNotFoundError:
-        return MapSpec(generate="grid_town", kind="t")
-    return MapSpec(generate=None, file="Town02.xodr", kind="t")
+        return MapSpec(generate="grid_town", kind="t_junction")
+    return MapSpec(generate=None, file="Town02.xodr", kind="t_junction")
 
 
 def busy(seed: int, speed: float) -> Episode:
@@ -231,7 +231,7 @@ def gym_steps() -> Measure:
 # --------------------------------------------------------------------------------------------------- learner
 def demonstrated(threads: int, cache: int) -> RenderingLoader:
     """A loader over demonstrations that the expert drives now, with a cache of `cache` bytes."""
-    from dagger.algorithms.schedules import BetaSchedule
+    from dagger.algorithms.base import BetaSchedule
     from dagger.training.collect import collect
     from policies.expert.expert import Expert
 

@@ -62,7 +62,7 @@ class Options:
 
 def main(options: Options) -> int:
     """Drive the missing episodes, store them, and print the shards of the folder."""
-    from dagger.algorithms.schedules import BetaSchedule
+    from dagger.algorithms.base import BetaSchedule
     from dagger.runs.folder import versions
     from dagger.training.collect import collect
     from dagger.training.demonstrations import DemonstrationStore

@@ -12,7 +12,7 @@ import tyro
 from dagger.backends import PORT, begun_on, check_backend
 from dagger.console import Bars, output, scorecard
 from dagger.options import UsageError, check_seed, given, parse, read_config
-from probes.scorecard import ProbeSettings
+from probes.study import ProbeSettings
 from scenarios.scenario import load_scenario
 
 

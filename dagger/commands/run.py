@@ -28,13 +28,14 @@ from dagger.training.transfer import transfer
 from policies.checkpoint import load_policy
 from policies.learner import Learner
 from probes.results import NEEDED, QUICK_SECONDS, quick_share
-from probes.scorecard import ProbeSettings, frames_of
+from probes.study import ProbeSettings, frames_of
 from scenarios.reading.yaml import Lines
 from scenarios.scenario import Scenario, load_scenario
 from sim.core.files import write_atomically
 from sim.core.statistics import wilson_interval
 from sim.datatypes.camera import Camera
 from sim.world.backends import backend_log
+from sim.world.precompile import compiled_in_background
 
 RUNS = Path("runs")
 TRANSFER, TRANSFER_QUICK = 128, 48  # episodes
@@ -200,7 +201,7 @@ def main(options: Options) -> int:
     if not (folder / "scenario.yaml").exists():
         write_atomically(folder / "scenario.yaml", yaml.safe_dump(dict(scenario.data), sort_keys=False))
     try:
-        with Bars() as bars:
+        with compiled_in_background(), Bars() as bars:
             report = _steps(run, scenario, options, bars)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; resume with: dagger run --resume --out {folder}") from None

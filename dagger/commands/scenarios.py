@@ -27,7 +27,7 @@ from scenarios.checks.lint import errors_in_file, told, warnings
 from scenarios.reading.yaml import ScenarioError
 from scenarios.sampling.plan import plan, satisfiable_cells
 from scenarios.scenario import Scenario, load_scenario, scenario_names
-from scenarios.schema.arms import CALLED, ways_of
+from scenarios.schema.arms import ways_of
 from scenarios.schema.base import options_of
 from sim.datatypes.vocabulary import DECISIONS
 
@@ -159,7 +159,7 @@ def _whole(console: Console, scenario: Scenario, leaks: str, motion: str) -> Non
         ("shown by", decision_point(scenario)),
         *([("why hard", scenario.why_hard)] if scenario.why_hard else []),
         ("map", map_of(scenario)),
-        ("place", f"{CALLED[scenario.map.kind]}; {_ways(scenario)}"),
+        ("place", f"{scenario.map.point.noun}; {_ways(scenario)}"),
     ]
     wide = max(len(head) for head, _ in facts) + 2
     console.print(f"{scenario.name}", style="bold", markup=False)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.diagnostics.replay import Watched, watch
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration

@@ -3,13 +3,13 @@
 Demonstrations hold neither: the world's reading of the decision and the lines of sight are computed while a world runs.
 Embedded worlds repeat exactly, so the executed actions lead through the same states again.
 
-Two ticks of every decision are recorded. `read` is when the world has read it (`sim.world.decision_detectors`, or an
+Two ticks of every decision are recorded. `read` is when the world has read it (`sim.world.decisions`, or an
 exit of a junction behind it). `sign` is when an outside observer can first see it:
 
 - exits and lanes: the routes that ego could take lie `APART` of each other where it is; or earlier, with the first tick
   of the turn of the wheel that led there;
 - bays: ego reverses, or the bay is read;
-- all else (who goes first, slowing, stopping, reacting): it is read. Braking for it comes before that, and counts as
+- all else (right of way, slowing, stopping, reacting): it is read. Braking for it comes before that, and counts as
   ego's own motion.
 """
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.diagnostics.replay import Watched, watch
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration

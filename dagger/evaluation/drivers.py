@@ -69,7 +69,7 @@ def camera_of(about: dict[str, Any]) -> Camera:
     """The camera that a checkpoint was trained with.
 
     Raises:
-        UsageError: when it does not say so, or says what no camera has.
+        UsageError: if the checkpoint has no camera, or one with other fields.
     """
     try:
         return Camera(**about["camera"])
@@ -83,7 +83,7 @@ def find_checkpoint(path: Path) -> Path:
     """The checkpoint folder of a path: the path itself, or the last DAgger round of a run folder.
 
     Raises:
-        UsageError: when it is neither, naming the checkpoints that are there.
+        UsageError: when it is neither.
     """
     if (path / "policy.json").is_file():
         return path

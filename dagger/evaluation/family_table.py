@@ -1,4 +1,4 @@
-"""The table of a suite with baselines: a scenario family per row, its driver beside drivers that ignore the rule."""
+"""The table of a suite with baselines: a family per row, its driver beside drivers that ignore the rule."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Unreadable:
     """A target, or an entry of a suite, that cannot be read; it gets one row.
 
     Args:
-        name: as it was given; split: as it was asked for; error: one sentence.
+        name: as given; split: as requested; error: one sentence.
     """
 
     name: str
@@ -80,7 +80,7 @@ def entries_of(target: str) -> list[Entry]:
     """The entries of a target: those of a suite, or one for a scenario.
 
     Raises:
-        UsageError: for what is not there, naming the known suites and scenarios.
+        UsageError: for an unknown name, listing the known suites and scenarios.
         ScenarioError: for a file that cannot be read.
     """
     if target.endswith((".yaml", ".yml")):

@@ -36,31 +36,6 @@ from dagger.runs.folder import training_parts
 from dagger.runs.jsonl import KeyedLog
 from sim.core.files import write_atomically
 
-# What each level asks, in a few words and in a sentence, for a new reader; the figures are in the scorecard.
-BRIEFLY = {
-    "imitates": "drives as the rule says",
-    "generalises": "also in conditions it was never shown",
-    "encodes": "the network encodes the rule’s facts",
-    "uses": "and its decision depends on them",
-    "recovered": "and the rule can be recovered from it",
-}
-MEANING = {
-    "imitates": "Does the car do what the rule says, in every combination of conditions (a cell)? The worst cell "
-    "counts, so that common cells cannot mask a rare one.",
-    "generalises": "When one fact of the world is flipped and nothing else changes, does the decision change exactly "
-    "when the rule says so, under conditions never demonstrated too? The share is the worst cell’s; the twins must "
-    "also change where the rule does (flips), and hardly ever where it does not (false flips).",
-    "encodes": "Of all formulas about the world, is the expert's the one that the network's latents describe in the "
-    "fewest bits, and better than an untrained network or the bare pixels allow? First place is tested over episodes; "
-    "formulas that cannot be distinguished are undecided. (Latents are the activations that the network passes on from "
-    "one layer, or one tick, to the next.)",
-    "uses": "If only the part of the latent that encodes this fact is swapped with that of a twin world, does the car "
-    "change its decision, and does it keep its decision when the rule says that nothing should change? The swap must "
-    "also have clearly more effect than control swaps, which should have none. A fact is swapped in the memory, or "
-    "before it at the encoder; separate pairs of worlds choose the place.",
-    "recovered": "Is the rule that is recovered from twin worlds logically equivalent to the expert's, in every "
-    "combination of facts (a cell of the truth table)?",
-}
 # What a baseline is, by the beginning of its name; only those that a scorecard has are explained.
 BASELINES = {
     "untrained": "the same network before any training",
@@ -179,7 +154,7 @@ def verdict_sentence(score: Mapping[str, Any]) -> str:
     levels = score.get("levels") or {}
     if not levels:
         return "This run has no scorecard yet, so nothing can be said about what the learner acquired."
-    names = list(dict.fromkeys([*MEANING, *levels]))
+    names = _names(score)
     passed = [name for name in names if (levels.get(name) or {}).get("passed")]
     unasked = [name for name in names if (levels.get(name) or {}).get("not_applicable")]
     undecided = [name for name in names if (levels.get(name) or {}).get("undecided")]
@@ -199,6 +174,17 @@ def verdict_sentence(score: Mapping[str, Any]) -> str:
     if passed == ["imitates"]:
         return f"The learner behaves as {rule} asks, but that it thinks so was not shown: {', '.join(rest)}."
     return f"For {rule} the evidence reaches part of the way: {_listed(passed)} passed; {', '.join(rest)}."
+
+
+def _names(score: Mapping[str, Any]) -> list[str]:
+    """The levels that a scorecard should have, and any others that it has."""
+    return list(dict.fromkeys([*(score.get("expected_levels") or ()), *(score.get("levels") or {})]))
+
+
+def _count(number: int) -> str:
+    """A small number as a word that begins a sentence."""
+    words = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+    return words[number] if number < len(words) else str(number)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -232,9 +218,11 @@ def _verdict(record: Record) -> str:
         out.append(f'<p class="warning">{text(words)}</p>')
     out.append(
         "<p>The expert obeyed a rule that the learner was never given: it saw only pictures and the expert’s actions. "
-        "Five questions, each harder than the one before, ask how much of the rule it acquired:</p>"
+        f"{_count(len(levels))} questions, each harder than the one before, ask how much of the rule it acquired:</p>"
     )
-    steps = [_step(name, levels.get(name) or {}) for name in dict.fromkeys([*MEANING, *levels])]
+    steps = [
+        _step(name, levels.get(name) or {}) for name in dict.fromkeys([*(score.get("expected_levels") or ()), *levels])
+    ]
     out.append(f'<ol class="ladder">{"".join(steps)}</ol>')
     out.append(_contents())
     out.extend(_card(name, level or {}) for name, level in levels.items())
@@ -279,7 +267,7 @@ def _step(name: str, level: Mapping[str, Any]) -> str:
     value = "" if level.get("value") is None else f"<br>{text(level['value'])}"
     around = "" if interval == "–" else f" {text(interval)}"
     return (
-        f'<li class="{kind}"><b>{text(name)}</b><em>{text(BRIEFLY.get(name, ""))}</em>'
+        f'<li class="{kind}"><b>{text(name)}</b><em>{text(level.get("brief", ""))}</em>'
         f"<span><i>{sign}{words}</i>{value}{around}</span></li>"
     )
 
@@ -306,7 +294,7 @@ def _card(name: str, level: Mapping[str, Any]) -> str:
         f'<div class="card"><div class="title"><h3>{text(name)}</h3><span class="chip {kind}">{words}</span>',
         "" if level.get("not_applicable") else f'<span class="big">{text(level.get("value"))}</span>',
         f'<span class="interval">{text(around)}</span></div>',
-        f'<p class="caption">{text(MEANING.get(name, ""))}</p>',
+        f'<p class="caption">{text(level.get("question", ""))}</p>',
     ]
     if level.get("not_applicable"):
         out.append(missing(f"This scenario cannot be asked: {str(level['not_applicable']).rstrip('.')}."))

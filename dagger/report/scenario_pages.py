@@ -20,6 +20,7 @@ from scenarios.sampling.plan import plan, satisfiable_cells
 from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.core.files import write_atomically
 from sim.datatypes.vocabulary import DECISIONS
+from sim.world.decisions.registry import describe
 
 DRAWS = 600  # episodes of the leak check
 FEW = 8  # most rows of a truth table that is not folded
@@ -27,25 +28,14 @@ LEAKS = 0.2  # share of the leak check in the work on a scenario
 DESCRIPTIONS = 4  # most combinations that are listed
 SHEET = "../images/self-motion.png"  # from the page's folder
 FILM = "../films/{}.webp"  # from the page's folder; `python benchmarks/families.py` makes them
-# How a decision is read, by the kind of `decision:` in a file.
-DECISION_READ: Mapping[str, str] = {
-    "order": "go: ego enters the place before {actors}; else wait",
-    "yield": "go: ego enters the place before {actors}; else yield",
-    "place": "place k: k - 1 of {actors} enter the place before ego",
-    "slow": "slow: ego is slower than {below} m/s {stretch}; else go",
-    "stop": "stop: ego stands still {stretch}; else go",
-    "reaction": "early: ego is slower than {below} m/s {stretch}; else late",
-    "bay": "bay k: ego comes to stand in the k-th bay; go: it drives past them all",
-    "lane": "lane k: the lane in which ego is {end} m from the place, counted from its own to the left",
-}
 OWN_MOTION = (
-    "What own motion tells is checked beside it: trees guess the decision from ego's speed, turn, pedal and wheel up "
-    "to a time, in drives of the demonstrator that have not yet shown it. A demonstrator brakes for the bend that it "
-    "will take, so this fails nothing; but a network that is trained on such drives can read its own speed in place "
-    "of the scene. A way out shows where the ways part, with the turn of the wheel that leads there; a bay when ego "
-    "backs up; any other decision when it is read. The first drives to show it are the first 5 %. A drive is asked "
-    f"{AHEAD:g} to {2 * AHEAD:g} s before its own sign, unless it is one of the late ones. Evidence is given from when "
-    "the demonstrator knew it to when it was last in sight before the sign (medians)."
+    "Own motion is checked too. Decision trees predict the decision from ego's speed, turn rate, pedal and wheel up to "
+    "a time, in drives of the expert that have not yet shown it. An expert brakes for the bend that it will take, so "
+    "this fails nothing; but a network that is trained on such drives can read its own speed instead of the scene. A "
+    "way out shows where the ways part, by the turn of the wheel that leads there; a bay shows when ego reverses; any "
+    "other decision shows when its detector reads it. The first drives to show it are the first 5 %. Each drive is "
+    f"predicted {AHEAD:g} to {2 * AHEAD:g} s before it shows its decision, except late drives. Evidence is given from "
+    "the time at which the expert knew it to the time at which it was last visible before the decision (medians)."
 )
 Figures = dict[str, Any]  # of a leak check
 
@@ -58,15 +48,7 @@ def decision_words(scenario: Scenario) -> list[str]:
 
 def decision_point(scenario: Scenario) -> str:
     """How a drive shows its decision."""
-    decision_spec = scenario.decision_spec
-    if decision_spec is None:
-        return "the way out that ego takes"
-    ends = [f"{abs(x):g} m {'before' if x < 0 else 'behind'}" for x in (decision_spec.begin, decision_spec.end)]
-    stretch = f"somewhere from {ends[0]} to {ends[1]} the edge of the place"
-    actors = " and ".join(part for part in (", ".join(decision_spec.actors[:-1]), *decision_spec.actors[-1:]) if part)
-    return DECISION_READ[decision_spec.kind].format(
-        actors=actors, stretch=stretch, below=f"{decision_spec.below:g}", end=f"{-decision_spec.end:g}"
-    )
+    return describe(scenario.decision_spec)
 
 
 def sub_rules(scenario: Scenario) -> dict[str, str]:
@@ -245,8 +227,8 @@ def page(
         f"decision from everything that chance chose in {DRAWS} episodes, except the evidence of the rule's own "
         "propositions.",
         OWN_MOTION,
-        *([sheet] if motion and (folder / SHEET).exists() else []),
         _table(["scenario", "hidden rule", "what tells thinking from matching"], rows),
+        *([sheet] if motion and (folder / SHEET).exists() else []),
         *(_section(s, leaks.get(s.name), motion.get(s.name), folder) for s in scenarios),
     ]
     return "\n\n".join(parts) + "\n"

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from dagger.algorithms.base import ALGORITHMS
+from dagger.algorithms.registry import ARMS
 from dagger.report import charts as figures
 from dagger.report.charts import number
 from dagger.report.html import figure, flat, folded, interval_text, missing, picture, section, table, text
@@ -19,8 +21,8 @@ TITLES = (
     "Where and when facts are encoded", "Interchange interventions", "Copying: the scene, or its own motion",
     "Transfer to other maps", "How it was made", "Limits",
 )  # fmt: skip
-ARM_LEGENDS = {"dagger": "DAgger", "cloning": "behaviour cloning"}
-_ARM_WORDS = {"round": "both", "dagger": "DAgger", "cloning": "cloning"}
+ARM_LEGENDS = {name: ALGORITHMS[name].legend for name in ARMS}
+_ARM_WORDS = {"round": "both", **ARM_LEGENDS}
 
 
 # ------------------------------------------------------------------------------------------------- the training

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule, Gate, GateInput
+from dagger.algorithms.registry import beta as beta_of
+from dagger.algorithms.registry import gate_named
 from dagger.training.demonstrations import Demonstration, packed
 from dagger.training.perturbation import Offsets, Perturbation
 from dagger.training.takeover import takeovers
@@ -22,23 +24,23 @@ from sim.world.rollout import DYNAMIC_FIELDS, PrivilegedInput, Trajectory, in_ch
 
 @dataclass
 class InteractionCollector:
-    """A policy that is the expert with probability beta and else the learner, and records the actions of both.
+    """A policy in which a gate decides at every tick who drives, and which records the actions of expert and learner.
 
     Args:
         expert: gives the labels.
         learner: may be None while beta is 1.
         backend: in which it drives (the learner needs its camera).
-        beta: the expert's share of control.
-        hold: ticks between two draws of who drives.
-        seeds: (B,) int, one per world: the draws use the world's own seed, so they do not depend on its neighbours.
+        gate: decides who drives; beta: the expert's share of control; schedule: settings of the gate's segments.
+        seeds: (B,) int, one per world: random draws use the world's own seed, so they do not depend on its neighbours.
         offsets: perturb what the expert executes, None for none; its labels are unperturbed.
     """
 
     expert: Expert
     learner: Policy | None
     backend: Backend
+    gate: Gate
     beta: float
-    hold: int
+    schedule: BetaSchedule
     seeds: np.ndarray
     offsets: Offsets | None = None
     needs: str = "state"
@@ -46,8 +48,7 @@ class InteractionCollector:
 
     def begin(self, worlds: int) -> Any:
         """The learner's memory, or an empty one."""
-        self._chances = [np.random.default_rng([int(s), 7]) for s in self.seeds]
-        self._expert_drives = np.ones(worlds, bool)
+        self.gate.begin(self.seeds, self.schedule)
         self._perturbation = (
             None if self.offsets is None else Perturbation(self.offsets, self.seeds, self.backend.simulation.tick)
         )
@@ -58,11 +59,6 @@ class InteractionCollector:
         """The action to execute in each slot: the expert's or the learner's."""
         label = self.expert.label(seen, self._minds[seen.slots])
         self._minds[seen.slots] = label.memory
-        if len(self.log) % self.hold == 0:
-            for w in seen.slots:
-                self._expert_drives[w] = self._chances[w].random() < self.beta
-        # While its label is invalid, the expert does not drive.
-        by_expert = self._expert_drives[seen.slots] & label.valid
         executed = label.action
         if self._perturbation is not None:
             executed = self._perturbation.apply(executed, seen.slots, seen.world.speed[:, 0], len(self.log))
@@ -71,6 +67,9 @@ class InteractionCollector:
             action = executed
         else:
             proposal, memory = self.learner.act(observe_for(self.backend, self.learner.needs, seen.slots), memory)
+            now = GateInput(seen.slots, len(self.log), self.backend.simulation.tick, self.beta, label, proposal)
+            # While its label is invalid, the expert does not drive.
+            by_expert = self.gate.expert_drives(now) & label.valid
             action = executed.where(by_expert, proposal)
         entry = {"slots": seen.slots, "label": label, "by_expert": by_expert, "weather": seen.world.weather}
         if not self.backend.can_rerender:
@@ -99,6 +98,7 @@ def collect(
     on_done: Callable[[float], None] | None = None,
     offsets: Offsets | None = None,
     takeovers_each: int = 0,
+    gate: str = "mixture",
 ) -> list[Demonstration]:
     """Roll out `episodes` with mixed control; returns them with the expert's labels and its facts at every tick.
 
@@ -106,15 +106,15 @@ def collect(
         offsets: with which the expert's driving is perturbed, None for none.
         takeovers_each: number of ticks, in each drive of a learner, from which the expert takes over in another
             rollout, so that its own future from there is known; none where pictures cannot be redrawn.
+        gate: name of the gate that decides who drives, where there is a learner.
         on_done: called with the number of episodes in a finished batch.
     """
-    beta = schedule.beta(round_)
-    hold = 1 if schedule.per == "step" else max(1, round(schedule.segment / backend.simulation.tick))
+    beta = beta_of(schedule, round_)
     found: list[Demonstration] = []
     for chunk in in_chunks(episodes, backend.worlds):
         padded = [*chunk, *[chunk[-1]] * (backend.worlds - len(chunk))]
         seeds = np.array([e.seed for e in padded])
-        mixed = InteractionCollector(expert, learner, backend, beta, hold, seeds, offsets)
+        mixed = InteractionCollector(expert, learner, backend, gate_named(gate), beta, schedule, seeds, offsets)
         trajectory = rollout(backend, mixed, padded)
         tries = None
         if learner is not None and takeovers_each and backend.can_rerender:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.perturbation import Offsets
 from policies.expert.expert import Expert

@@ -24,7 +24,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import ALGORITHMS, BetaSchedule
+from dagger.algorithms.registry import ARMS, beta, gate_named
 from dagger.runs.folder import RunFolder, versions
 from dagger.training.collect import collect
 from dagger.training.demonstrations import DemonstrationStore
@@ -43,9 +44,8 @@ from scenarios.scenario import Scenario
 from sim.core.progress import NoProgress, Progress
 from sim.datatypes.camera import Camera
 from sim.world.backends import max_at_once, most_at_once, new_worlds
-from sim.world.decision_detectors import backs_up
+from sim.world.decisions.registry import backs_up
 
-ARMS = ("dagger", "cloning")
 # First seeds of disjoint ranges: training, evaluation after a round, the pilot, and (in probes) the scorecard.
 TRAIN_SEEDS, EVALUATION_SEEDS, PILOT_SEEDS = 0, 1_000_000, 1_500_000
 PILOT = 128  # episodes of the pilot, which tests the strength of perturbations
@@ -74,6 +74,8 @@ class TrainSettings:
         cache_mb: memory for rendered frames [MiB]; the others are rendered again at every use.
         learner: architecture of the learner.
         fit: hyperparameters of a fit.
+        gate: decides who drives in DAgger rounds: "mixture" (the expert with probability beta), "disagreement" (the
+            expert where the actions differ) or "always_expert".
         beta: the expert's share of control in DAgger rounds.
         camera: the learner's camera.
     """
@@ -95,15 +97,18 @@ class TrainSettings:
     cache_mb: int = 6000
     learner: LearnerSettings = field(default_factory=LearnerSettings)
     fit: FitSettings = field(default_factory=FitSettings)
+    gate: str = "mixture"
     beta: BetaSchedule = field(default_factory=BetaSchedule)
     camera: Camera = field(default_factory=Camera)
 
     def __post_init__(self) -> None:
-        """Refuse `learner.futures`, which a run sets from `futures`.
+        """Refuse unknown names, and `learner.futures`, which a run sets from `futures`.
 
         Raises:
-            ValueError: naming the setting to use.
+            ValueError: naming the known ones, or the setting to use.
         """
+        gate_named(self.gate)
+        beta(self.beta, 1)
         if self.learner.futures:
             raise ValueError(f"learner.futures is {self.learner.futures}; a run sets it, from --train.futures")
 
@@ -204,7 +209,8 @@ class Trainer:
         # Both arms use the same episodes in the same round; only the driver differs.
         first = TRAIN_SEEDS + (0 if i == 0 else settings.episodes + (i - 1) * settings.per_round)
         episodes = balanced_batch(self.scenario, range(self._seed(first), self._seed(first) + count), "train")
-        mixed = i > 0 and arm == "dagger"
+        algorithm = ALGORITHMS[arm]
+        mixed = i > 0 and algorithm.uses_learner
         offsets = self._offsets(progress) if not mixed or settings.perturb_rounds else None
         progress.stage(f"{name}: driving {count} episodes", count)
         with new_worlds(
@@ -217,6 +223,7 @@ class Trainer:
                 "dagger" if mixed else "expert", digest_of(learner) if mixed and learner else "", versions(),
                 on_done=progress.advance, offsets=offsets,
                 takeovers_each=settings.takeovers if settings.hindsight == "on" else 0,
+                gate=algorithm.gate or settings.gate,
             )  # fmt: skip
             said = {
                 "substitutions": backend.substitutions,

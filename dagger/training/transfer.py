@@ -50,11 +50,11 @@ def transfer(
     if scenario.map.file == town:
         return {"transfer": [], "transfer_note": f"The scenario itself is in {town}; there is nowhere to transfer to."}
     said = {DECISIONS[d] for d in plan(scenario).decision.values()}
-    if scenario.map.kind != "t" or not said <= {"left", "right"}:
+    if scenario.map.kind != "t_junction" or not said <= {"left", "right"}:
         note = f"Not asked: {town} has T-junctions only, and this rule decides at another kind of place."
         return {"transfer": [], "transfer_note": note}
     progress.stage(f"{town}: driving {episodes} episodes elsewhere", episodes)
-    elsewhere = scenario.with_map({"file": town, "junction": "t"})
+    elsewhere = scenario.with_map({"file": town, "junction": "t_junction"})
     first = seed * 10_000_000 + SEEDS
     drawn = balanced_batch(elsewhere, range(first, first + episodes), "every")
     tally = evaluate(policy, elsewhere, drawn, camera, worlds, threads, search, on_done=progress.advance)

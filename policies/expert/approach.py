@@ -8,7 +8,7 @@ import numpy as np
 
 from sim.datatypes.road_map import Junction
 from sim.road.map.loading import junctions_of_kind
-from sim.world.decision_detectors import circle_of, fronts
+from sim.world.decisions.arrival_order import circle_of, fronts
 from sim.world.rollout import PrivilegedInput
 
 _CIRCLES: dict[tuple[object, ...], tuple[float, float, float]] = {}

@@ -14,7 +14,7 @@ import numpy as np
 
 from policies.controllers.path_follower import DrivingStyle
 from policies.expert.driver_state import control_by, driving_style_of, updated_anger
-from policies.expert.maneuvers import DrivingStyles, Maneuver, maneuver_for
+from policies.expert.maneuvers.registry import DrivingStyles, Maneuver, maneuver_for
 from policies.expert.reasoner import Belief, Reasoner, RuleReasoner
 from scenarios.rules.ast import Formula
 from scenarios.rules.compile import evaluate_formula

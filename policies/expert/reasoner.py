@@ -27,7 +27,7 @@ from sim.datatypes.vocabulary import DECISIONS
 from sim.datatypes.world_state import World
 from sim.dynamics.impairment import LATE, drowsiness
 from sim.traffic.route_follower import EASE, LINE
-from sim.world.decision_detectors import ORDERS
+from sim.world.decisions.registry import KINDS
 from sim.world.rollout import PrivilegedInput
 
 AT_LINE = 3.0  # [m] from the edge within which a standing actor has arrived; past the edge every actor has
@@ -147,7 +147,7 @@ class RuleReasoner:
         ]
         # Actors that stop at their lines, which counts as known to the expert.
         self.halting = np.array([True, *halts, *(False for _ in self.signs)])
-        self.by_turns = scenario.decision_spec is not None and scenario.decision_spec.kind in ORDERS
+        self.by_turns = scenario.decision_spec is not None and KINDS[scenario.decision_spec.kind].at_line
         # Weather is always visible; a rule on weather alone needs no visibility test, which costs 25 us per world.
         self.looks = scenario.decision_spec is not None or any(family_named(v).visible for v in read)
         turning = (of.known_by == TURNING for p in scenario.propositions for v in p.variables if (of := declared(v)))

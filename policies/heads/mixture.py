@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 
 SCALE: tuple[float, float] = (EGO.max_steer, 3.0)  # [rad], [m/s^2]
 LOWEST: tuple[float, float] = (-EGO.max_steer, -EGO.max_braking)

@@ -30,7 +30,7 @@ from policies.planning.reeds_shepp import (
     length_of,
     sampled,
 )
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 
 WHEEL_KEPT = 0.05  # [rad] of the wheel angle that plans reserve for the path follower
 RADIUS = EGO.wheelbase / math.tan(EGO.max_steer - WHEEL_KEPT)  # [m] smallest planned turning radius

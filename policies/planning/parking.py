@@ -18,7 +18,7 @@ import numpy as np
 
 from policies.controllers.path_follower import DrivingStyle, control
 from policies.planning.bay_plan import PIECES, RADIUS, Room, plan_into
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.core.geometry import HALF, boxes_touch, clamp, wrap
 from sim.core.kernel import kernel
 from sim.datatypes.action import Action

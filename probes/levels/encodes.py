@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from policies.sites import IntervenablePolicy
-from probes.applicability import NotApplicable, formula, place
+from probes.applicability import NotApplicable, formula, place, question, read_at_junction
 from probes.controls import gain, pixel_features, random_labels
+from probes.levels.base import Level, register
+from probes.localization import held_map
 from probes.mdl import FormulaScore, common_size, online_codelength, rank_formulas
 from probes.ranking import Contest, contest, short_codes
 from probes.results import LevelResult
-from probes.trace import STATIONS, Trace
+from probes.study import Study
+from probes.trace import DECISION_STATION, STATIONS, Trace, trace
 from scenarios.rules.ast import Formula
 from scenarios.rules.compile import evaluate_formula
 from scenarios.rules.logic import equivalent, formulas_of_two
@@ -26,6 +29,7 @@ FEWEST = 5  # fewest episodes in the rarer class of the true formula
 RARE = 0.125  # share of its rarer class below which another formula is left out: all codes get one common size
 RANDOM_LABELLINGS = 20
 LEVEL = 0.05  # error probability over all sites together, half of it per tail
+EARLY = tuple(s for s in STATIONS if s <= DECISION_STATION)  # stations at which decisions other than an exit are probed
 MOST_NAMED = 10_000  # larger numbers of episodes are reported as "more than"
 
 
@@ -263,3 +267,37 @@ def _undecided(found: Contest, truth: str, traced: int) -> str:
         f"the codes of {truth!r} and {found.rival!r} cannot be told apart with {traced} episodes; {many} would decide "
         "it (--probe.traced)"
     )
+
+
+def measure(study: Study) -> LevelResult:
+    """Record latents at stations along the way, code every formula from them, and map what is encoded where."""
+    # Set by twins, not drawn: propositions that always coincide in a scenario (a shortcut) must be separated here.
+    question(study.scenario)
+    crossing = study.crossing()
+    settings = crossing.settings
+    episodes = [
+        crossing.under(study.first + 500_000 + i, settings[i % len(settings)]) for i in range(study.settings.traced)
+    ]
+    truth = name_of_truth(study.scenario)
+    labels = tables(study.scenario, episodes)[truth]  # raises before any rollout
+    study.progress.stage("encodes: reading latents", len(episodes))
+    read = trace(
+        study.policy, study.scenario, episodes, study.camera, study.settings.worlds, study.threads, study.search,
+        study.progress.advance, {"untrained": study.untrained},
+        pictured=(DECISION_STATION,) if read_at_junction(study.scenario) else EARLY,
+    )  # fmt: skip
+    study.progress.stage("encodes: coding every formula", 2)
+    level, league, random = encodes(study.policy, study.scenario, episodes, read, study.seed)
+    study.progress.advance(1)
+    held = held_map(study.policy, study.scenario, episodes, read, labels, truth, study.seed)
+    study.progress.advance(1)
+    study.findings.league, study.findings.random, study.findings.held = league, random, held
+    return replace(level, details=level.details | {"held": held.said()})
+
+
+ENCODES = register(Level("encodes", 3, "the network encodes the rule’s facts", (
+    "Of all formulas about the world, is the expert's the one that the network's latents describe in the "
+    "fewest bits, and better than an untrained network or the bare pixels allow? First place is tested "
+    "over episodes; formulas that cannot be distinguished are undecided. (Latents are the activations "
+    "that the network passes on from one layer, or one tick, to the next.)"
+), measure))  # fmt: skip

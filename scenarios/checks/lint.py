@@ -174,7 +174,7 @@ def flipping(scenario: Scenario) -> dict[str, tuple[int, int]]:
     The map does not matter here, so that a generated map replaces one from a file.
     """
     if scenario.map.file is not None:
-        scenario = scenario.with_map({"generate": "crossroads" if scenario.map.kind == "x" else "t_junction"})
+        scenario = scenario.with_map({"generate": "crossroads" if scenario.map.kind == "crossroads" else "t_junction"})
     possible = plan(scenario).cells
     found = {name: [0, 0] for name in scenario.proposition_names}
     for cell in possible[:: -(-len(possible) // _MANY)]:

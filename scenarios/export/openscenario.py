@@ -30,8 +30,9 @@ import numpy as np
 
 from scenarios.sampling.sample import decision, slots_needed, valuation
 from scenarios.scenario import Scenario
-from sim.actors.kinds import EGO, VEHICLES
+from sim.actors.registry import ACTOR_KINDS, EGO, VEHICLES
 from sim.core.constants import RAD
+from sim.core.errors import known_names
 from sim.core.files import write_atomically
 from sim.datatypes.episode import ActorSpec, Episode, SignSpec, Weather
 from sim.datatypes.road_map import Junction
@@ -47,34 +48,10 @@ from sim.world.embedded import EmbeddedWorld
 HERO = "hero"  # ego's name; CARLA's agents look for a vehicle with this role
 REACHED = 2.0  # [m] around the finish that counts as arrived: about half a lane
 VERTEX_SPACING = 2.0  # [m] between the vertices of a trajectory
-WHEEL = 0.66  # [m] diameter; vehicles of this simulator have no wheels
 TRACK = 0.9  # of the width, from wheel to wheel
 CONTRAST = 3.912  # Koschmieder: visual range times extinction, where 2 % of the contrast is left
 FREE, CLOUDY = 25.0, 75.0  # [%] cloudiness up to which the sky is free of clouds, and up to which it is not overcast
 _DAY = datetime(2020, 3, 20)  # an equinox: on the equator the sun climbs 15 degrees an hour, from -90 at midnight
-
-
-class Body(NamedTuple):
-    """OpenSCENARIO's element and category for a kind of object, and CARLA's blueprint for it."""
-
-    element: str
-    category: str
-    blueprint: str
-    mass: float = 0.0  # [kg]; vehicles have none in OpenSCENARIO 1.0
-
-
-BODIES: dict[str, Body] = {
-    "car": Body("Vehicle", "car", "vehicle.lincoln.mkz_2020"),
-    "van": Body("Vehicle", "van", "vehicle.mercedes.sprinter"),
-    "truck": Body("Vehicle", "truck", "vehicle.carlamotors.carlacola"),
-    "bicycle": Body("Vehicle", "bicycle", "vehicle.gazelle.omafiets"),
-    "walker": Body("Pedestrian", "pedestrian", "walker.pedestrian.0001", 75.0),
-    "cone": Body("MiscObject", "obstacle", "static.prop.constructioncone", 3.0),
-    "barrier": Body("MiscObject", "barrier", "static.prop.streetbarrier", 80.0),
-    "raised_barrier": Body("MiscObject", "pole", "static.prop.streetbarrier", 80.0),
-    "ball": Body("MiscObject", "obstacle", "static.prop.ball", 0.4),
-    "sign": Body("MiscObject", "pole", "static.prop.streetsign", 30.0),
-}
 
 
 class Box(NamedTuple):
@@ -192,14 +169,17 @@ def _entities(scenario: Scenario, episode: Episode, world: World) -> ET.Element:
 
 
 def entity(name: str, kind: str, box: Box, properties: dict[str, object]) -> ET.Element:
-    """A `ScenarioObject` of one of BODIES.
+    """A `ScenarioObject` of a kind that declares one.
 
     Raises:
-        ValueError: for a kind that is not in BODIES.
+        ValueError: for a kind without an OpenSCENARIO element.
     """
-    if kind not in BODIES:
-        raise ValueError(f"{name}: no OpenSCENARIO element for kind {kind!r}; known are {', '.join(BODIES)}")
-    body = BODIES[kind]
+    known = [k.name for k in ACTOR_KINDS.values() if k.openscenario is not None]
+    if kind not in known:
+        raise ValueError(f"{name}: no OpenSCENARIO element for kind {kind!r}; known are {known_names(known)}")
+    declared = ACTOR_KINDS[kind]
+    body, mass, wheel_size = declared.openscenario, declared.mass, 2.0 * declared.wheel
+    assert body is not None
     bounds = _e(
         "BoundingBox",
         _e("Center", x=box.length / 2 - box.overhang, y=0.0, z=box.height / 2),
@@ -207,18 +187,18 @@ def entity(name: str, kind: str, box: Box, properties: dict[str, object]) -> ET.
     )
     told = _e("Properties", *(_e("Property", name=k, value=v) for k, v in properties.items()))
     if body.element == "Pedestrian":
-        inner = _e("Pedestrian", bounds, told, name=name, model=body.blueprint, mass=body.mass,
+        inner = _e("Pedestrian", bounds, told, name=name, model=body.model, mass=mass,
                    pedestrianCategory=body.category)  # fmt: skip
     elif body.element == "MiscObject":
-        inner = _e("MiscObject", bounds, told, name=body.blueprint, mass=body.mass, miscObjectCategory=body.category)
+        inner = _e("MiscObject", bounds, told, name=body.model, mass=mass, miscObjectCategory=body.category)
     else:
         limits = VEHICLES.get(kind, EGO)
         performance = _e("Performance", maxSpeed=limits.max_speed, maxAcceleration=limits.max_acceleration,
                          maxDeceleration=limits.max_braking)  # fmt: skip
-        wheel = {"wheelDiameter": WHEEL, "trackWidth": TRACK * box.width, "positionZ": WHEEL / 2}
+        wheel = {"wheelDiameter": wheel_size, "trackWidth": TRACK * box.width, "positionZ": wheel_size / 2}
         axles = _e("Axles", _e("FrontAxle", maxSteering=limits.max_steer, positionX=box.wheelbase, **wheel),
                    _e("RearAxle", maxSteering=0.0, positionX=0.0, **wheel))  # fmt: skip
-        inner = _e("Vehicle", bounds, performance, axles, told, name=body.blueprint, vehicleCategory=body.category)
+        inner = _e("Vehicle", bounds, performance, axles, told, name=body.model, vehicleCategory=body.category)
     return _e("ScenarioObject", inner, name=name)
 
 

@@ -9,7 +9,7 @@ from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
 from sim.envs.driving_env import DrivingEnv, DrivingVectorEnv
-from sim.world.decision_detectors import backs_up
+from sim.world.decisions.registry import backs_up
 from sim.world.embedded import EmbeddedWorld
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from scenarios.schema.base import ARMS, EVERYWHERE, LANES, LONGEST, Model
 from scenarios.schema.distributions import Constant, Distribution, read_colour, read_count, read_truth
-from sim.actors.kinds import BODIES, EGO
+from sim.actors.registry import BODIES, EGO
 from sim.datatypes.episode import ActorSpec, DriverState, TrafficSpec
 from sim.datatypes.vocabulary import TURNS
 from sim.traffic.state import MOST_POINTS

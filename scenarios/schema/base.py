@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from scenarios.schema.distributions import Distribution, read_number, read_word
+from sim.road.generators.registry import DECISION_POINTS
 
-COMPASS: tuple[str, ...] = ("south", "west", "north", "east")
-EXITS: tuple[str, ...] = ("exit1", "exit2", "exit3", "exit4")
-BEHIND_TURNS: tuple[str, ...] = ("southwest", "northwest", "northeast", "southeast")
-ARMS: tuple[str, ...] = (*COMPASS, *EXITS, *BEHIND_TURNS)  # `scenarios.schema.arms` lists those of each place
+# The arms of all kinds of decision points; `scenarios.schema.arms` lists those of each place.
+ARMS: tuple[str, ...] = tuple(
+    dict.fromkeys(arm for point in (DECISION_POINTS["crossroads"], *DECISION_POINTS.values()) for arm in point.arms)
+)
 LANES: tuple[str, ...] = ("inbound", "outbound")
 EVERYWHERE = 1e4  # [m] a bound for lengths that the map itself bounds
 LONGEST = 600.0  # [s] the longest time limit

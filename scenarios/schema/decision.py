@@ -9,9 +9,10 @@
     decision: {reaction: {from: -16, to: -12, below: 5.5}}   early: ego is under 5.5 m/s there; else late
     decision: {lane: {from: -45, to: -8}}               lane 1 to 3: ego's lane there, counted from its own to the left
     decision: bay                                       bay 1 to 6: where ego parks; go: ego does not park
+    decision: {gap: {actors: [leader], from: -45, to: -10}}  gap 1 to 3: the seconds that ego keeps to the leader there
 
 Positions are those of ego's front along its route [m], measured from the edge of the decision point, negative before
-it.
+it. `sim.world.decisions` declares the kinds.
 """
 
 from __future__ import annotations
@@ -21,13 +22,12 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from scenarios.schema.base import Model
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import DecisionSpec
-from sim.world.decision_detectors import DETECTORS, ORDERS, SPEEDS, STRETCHES
+from sim.world.decisions.registry import KINDS
 
 WAY_OUT = "junction"
-KINDS = (WAY_OUT, *DETECTORS)
 _FAR = 400.0  # [m]
 _STILL = 0.1  # [m/s] below which ego has stopped
 
@@ -70,19 +70,21 @@ class DecisionModel(Model):
                 f"unknown way to read a decision {kind!r}; "
                 f"known are {known_names(KINDS)}{did_you_mean(str(kind), KINDS)}"
             )
-        if kind in ORDERS:
-            if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
-                raise ValueError(f"{kind}: found {value!r}; wanted a list of actors, such as [west, north]")
-            return {"kind": kind, "actors": tuple(value)}
-        if kind in STRETCHES:
-            if not isinstance(value, dict):
-                raise ValueError(f"{kind}: found {value!r}; wanted a stretch, such as {{from: -25, to: 0, below: 4}}")
-            if kind in SPEEDS and kind != "stop" and "below" not in value:
-                raise ValueError(f"{kind}: the stretch lacks below; wanted a speed [m/s], such as below: 4")
+        needs, example = KINDS[kind].needs, KINDS[kind].example
+        if not needs:
+            if value is not None:
+                raise ValueError(f"{kind}: found {value!r}; wanted nothing, as in 'decision: {kind}'")
+            return {"kind": kind}
+        if "stretch" not in needs:
+            return {"kind": kind, "actors": _actors(kind, value, example)}
+        if not isinstance(value, dict):
+            raise ValueError(f"{kind}: found {value!r}; wanted a stretch, such as {example}")
+        if "below" in needs and "below" not in value:
+            raise ValueError(f"{kind}: the stretch lacks below; wanted a speed [m/s], such as below: 4")
+        if "actors" not in needs:
             return {"kind": kind, "stretch": value}
-        if value is not None:
-            raise ValueError(f"{kind}: found {value!r}; wanted nothing, as in 'decision: {kind}'")
-        return {"kind": kind}
+        stretch = {k: v for k, v in value.items() if k != "actors"}
+        return {"kind": kind, "actors": _actors(kind, value.get("actors"), example), "stretch": stretch}
 
     @property
     def decision_spec(self) -> DecisionSpec | None:
@@ -91,9 +93,16 @@ class DecisionModel(Model):
             return None
         if self.stretch is None:
             return DecisionSpec(self.kind, self.actors)
-        return DecisionSpec(self.kind, (), self.stretch.begin, self.stretch.end, self.stretch.below)
+        return DecisionSpec(self.kind, self.actors, self.stretch.begin, self.stretch.end, self.stretch.below)
 
     @property
     def sayable(self) -> tuple[str, ...] | None:
         """The decisions that this kind can show; None where they are the ways out of the decision point."""
-        return DETECTORS.get(self.kind)
+        return KINDS[self.kind].words or None
+
+
+def _actors(kind: str, value: Any, example: str) -> tuple[str, ...]:
+    """The names of actors that a file lists."""
+    if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"{kind}: found {value!r}; wanted a list of actors, such as {example}")
+    return tuple(value)

@@ -7,7 +7,7 @@ Their leaves are distributions (`scenarios.schema.distributions`); the models of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, create_model, field_validator, model_validator
 
@@ -25,15 +25,15 @@ from scenarios.schema.distributions import (
     read_text,
     read_truth,
 )
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.actors.signs import SIGN_KINDS
 from sim.core.errors import did_you_mean, known_names
 from sim.datatypes.episode import Episode, MapSpec, SignSpec, Weather, WeatherChange
 from sim.datatypes.vocabulary import DECISIONS, WEATHER_FIELDS
 from sim.render.assets.sign_art import BOARD_COLOURS, FONTS, check_text
-from sim.road.generators import registry as maps
-from sim.road.generators.base import RANGES, WHOLE
+from sim.road.generators.registry import DECISION_POINTS, GENERATORS, DecisionPoint, generators_with
 from sim.sensors import registry as sensors
+from sim.sensors.base import Sensor, Setting
 
 # Bounds of CARLA's weather [percent, degrees].
 WEATHER_BOUNDS: dict[str, tuple[float, float]] = {
@@ -43,7 +43,6 @@ WEATHER_BOUNDS: dict[str, tuple[float, float]] = {
     "fog_falloff": (0.0, 100.0),
 }
 PERCENT = (0.0, 100.0)
-MOST_BAYS = sum(word.startswith("bay ") for word in DECISIONS)
 
 
 def weather_bounds(field: str) -> tuple[float, float]:
@@ -54,8 +53,19 @@ def weather_bounds(field: str) -> tuple[float, float]:
 class JunctionModel(Model):
     """A decision point of a map: its kind, and optionally the index of one of that kind."""
 
-    kind: Literal["t", "x", "exits", "legs", "passage", "bays", "street"] = "t"
+    kind: str = MapSpec.kind
     index: int | None = Field(None, ge=0, strict=True)
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _check_kind(cls, value: Any) -> Any:
+        known = tuple(DECISION_POINTS)
+        if value not in known:
+            raise ValueError(
+                f"unknown kind of decision point {value!r}; known are {known_names(known)}"
+                f"{did_you_mean(str(value), known)}"
+            )
+        return value
 
 
 class MapModel(Model):
@@ -70,7 +80,7 @@ class MapModel(Model):
     @classmethod
     def _gather(cls, data: Any) -> Any:
         if not isinstance(data, dict):
-            raise ValueError(f"found {data!r}; wanted {{generate: ...}} or {{file: ..., junction: t}}")
+            raise ValueError(f"found {data!r}; wanted {{generate: ...}} or {{file: ..., junction: t_junction}}")
         if ("generate" in data) == ("file" in data):
             raise ValueError(f"found the keys {known_names(map(str, data))}; wanted exactly one of generate and file")
         data = dict(data)
@@ -80,48 +90,55 @@ class MapModel(Model):
             if odd := next((k for k in data if k not in ("file", "junction")), None):
                 raise ValueError(f"unknown key '{odd}' beside file; known are file, junction")
             return data
-        known = RANGES
         name = data.pop("generate")
-        if name not in known:
+        if name not in GENERATORS:
             raise ValueError(
-                f"unknown map generator {name!r}; known are {known_names(known)}{did_you_mean(str(name), known)}"
+                f"unknown map generator {name!r}; known are {known_names(GENERATORS)}"
+                f"{did_you_mean(str(name), GENERATORS)}"
             )
-        parameters = {k: data.pop(k) for k in list(data) if k != "junction"}
+        parameters, known = {k: data.pop(k) for k in list(data) if k != "junction"}, GENERATORS[name].ranges
         for key in parameters:
-            if key not in known[name]:
-                close = did_you_mean(str(key), known[name])
-                raise ValueError(f"unknown parameter '{key}' of {name}; known are {known_names(known[name])}{close}")
+            if key not in known:
+                close = did_you_mean(str(key), known)
+                raise ValueError(f"unknown parameter '{key}' of {name}; known are {known_names(known)}{close}")
         return {**data, "generate": name, "parameters": {k: _map_parameter(name, k, v) for k, v in parameters.items()}}
 
     @property
     def kind(self) -> str:
-        """The kind of decision point: the given one, or the one that the generator makes."""
+        """The kind of decision point: the given one, or the first that the generator's maps have."""
         if self.junction is not None:
             return self.junction.kind
-        made = next((kind for kind, generators in maps.DECISION_POINTS.items() if generators[0] == self.generate), "t")
-        return "x" if str(self.generate).startswith("crossroads") else made
+        made = GENERATORS[self.generate].decision_points if self.generate else ()
+        return made[0].kind if made else MapSpec.kind
+
+    @property
+    def point(self) -> DecisionPoint:
+        """The declaration of the kind of decision point."""
+        return DECISION_POINTS[self.kind]
 
     @model_validator(mode="after")
     def _check_place(self) -> MapModel:
-        makers = maps.DECISION_POINTS.get(self.kind, ())
-        if self.generate is not None and makers and self.generate not in makers:
+        makers = generators_with(self.kind)
+        if self.generate is not None and self.point.build is not None and self.generate not in makers:
             raise ValueError(
                 f"a map of {self.generate} has no place of kind '{self.kind}'; wanted one of {known_names(makers)}"
             )
-        drawn = self.parameters.get("bays")
-        if self.kind == "bays" and drawn and drawn.ends[1] > MOST_BAYS:
-            raise ValueError(
-                f"bays: found {drawn.ends[1]:g}; wanted {MOST_BAYS} at most where a decision names them, or junction: "
-                "street"
-            )
+        for parameter, most in self.point.most.items():
+            drawn = self.parameters.get(parameter)
+            if drawn and drawn.ends[1] > most:
+                others = [p.kind for p in GENERATORS[str(self.generate)].decision_points if p is not self.point]
+                raise ValueError(
+                    f"{parameter}: found {drawn.ends[1]:g}; wanted {most} at most where a decision names them, or "
+                    f"junction: {known_names(others)}"
+                )
         return self
 
 
 def _map_parameter(name: str, parameter: str, raw: Any) -> Distribution:
-    least, most = RANGES[name][parameter]
+    least, most = GENERATORS[name].ranges[parameter]
     try:
         draw = read_number(raw, least, most)
-        if parameter in WHOLE and isinstance(draw, Uniform) and draw.high - draw.low < GRID:
+        if parameter in GENERATORS[name].whole and isinstance(draw, Uniform) and draw.high - draw.low < GRID:
             return read_count(raw, int(least), int(most))
         return read_grid(raw, least, most)
     except ValueError as error:
@@ -287,23 +304,22 @@ class SensorModel(Model):
                 close = did_you_mean(str(key), defaults)
                 names = f"known are {known_names(defaults)}{close}" if defaults else "it has none"
                 raise ValueError(f"unknown setting '{key}' of a sensor of kind {kind}; {names}")
-        settings = {k: _setting(k, v, isinstance(defaults[k], int)) for k, v in found.items()}
+        settings = {k: _setting(k, v, known[kind].settings[k]) for k, v in found.items()}
         sensors.sensor_of(kind, settings)
         return {"kind": kind, "settings": settings}
 
-    def build(self) -> sensors.Sensor:
+    def build(self) -> Sensor:
         """Build the sensor."""
         return sensors.sensor_of(self.kind, self.settings)
 
 
-def _setting(name: str, value: Any, whole: bool) -> float | int:
-    """A sensor's setting, checked against `sim.sensors.registry.RANGES`."""
-    low, high = sensors.RANGES[name]
+def _setting(name: str, value: Any, setting: Setting) -> float | int:
+    """The value of a sensor's setting, checked against its range."""
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    if not numeric or (whole and value != int(value)) or not low <= value <= high:
-        noun = "a whole number" if whole else "a number"
-        raise ValueError(f"{name}: found {value!r}; wanted {noun} from {low:g} to {high:g}")
-    return int(value) if whole else float(value)
+    if not numeric or (setting.whole and value != int(value)) or not setting.low <= value <= setting.high:
+        noun = "a whole number" if setting.whole else "a number"
+        raise ValueError(f"{name}: found {value!r}; wanted {noun} from {setting.low:g} to {setting.high:g}")
+    return int(value) if setting.whole else float(value)
 
 
 class FileModel(Model):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from sim.datatypes.vocabulary import KINDS
+from sim.actors.registry import KIND
 
-SIGN = len(KINDS)  # the kind of a slot that holds a sign: beyond all kinds of vehicles and scenery
+SIGN = KIND["sign"]  # the kind of a slot that holds a sign
 POST = 0.09  # side of a post [m]; also the box that vehicles can collide with
 DESIGNS: dict[int, SignDesign] = {}  # number -> the design that it encodes
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.datatypes.vocabulary import KINDS, SURFACES
+from sim.actors.registry import ACTOR_KINDS
+from sim.datatypes.vocabulary import SURFACES
 
 TAGS: tuple[str, ...] = (
     "Unlabeled", "Roads", "SideWalks", "Building", "Wall", "Fence", "Pole", "TrafficLight", "TrafficSign",
@@ -20,15 +21,8 @@ PALETTE = np.array(
      (55, 90, 80), (45, 60, 150), (157, 234, 50), (81, 0, 81), (150, 100, 100), (230, 150, 140), (180, 165, 180)],
     np.uint8,
 )  # fmt: skip
-_OF_KIND = {"car": "Car", "van": "Car", "truck": "Truck", "building": "Building", "house": "Building",
-            "tree": "Vegetation", "lamp": "Pole", "fence": "Fence", "bicycle": "Bicycle",
-            "walker": "Pedestrian", "cone": "Static", "light": "TrafficLight",
-            "barrier": "Static", "raised_barrier": "Static", "ball": "Dynamic"}  # fmt: skip
 _OF_SURFACE = {"road": "Roads", "junction": "Roads", "shoulder": "Roads", "parking": "Roads", "pavement": "SideWalks"}
-# By kind; the last entry is for signs, whose kind lies beyond KINDS.
-TAG_OF_KIND = np.array(
-    [*(TAG[_OF_KIND.get(k, "Unlabeled" if k == "none" else "Other")] for k in KINDS), TAG["TrafficSign"]], np.uint8
-)
+TAG_OF_KIND = np.array([TAG["Unlabeled"], *(TAG[kind.tag] for kind in ACTOR_KINDS.values())], np.uint8)
 PAINT = 150  # red of a ground texel that is half covered by white or yellow paint: asphalt has about 85, paint 223
 PAINTED = 128  # the bit of a ground code that marks paint
 KERB = 0.2  # [m] this close to ground that is not drivable nothing counts as paint: kerbs are as bright

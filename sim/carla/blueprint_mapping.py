@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from sim.actors.registry import KINDS
 from sim.actors.signs import SIGN
 from sim.carla.blueprint_library import BOARD, OF_BODY, SUBSTITUTES
 from sim.datatypes.episode import SignSpec
-from sim.datatypes.vocabulary import KINDS
 from sim.datatypes.world_state import World
 
 

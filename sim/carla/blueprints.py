@@ -33,7 +33,7 @@ class Blueprint:
     """One kind of actor.
 
     Args:
-        id: CARLA's. body: one of `sim.actors.kinds.BODIES`, "sign" for a board, "" for a blueprint without a body.
+        id: CARLA's. body: one of `sim.actors.registry.BODIES`, "sign" for a board, "" for a blueprint without a body.
         attributes: in their order on the wire.
     """
 

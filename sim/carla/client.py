@@ -26,7 +26,8 @@ from sim.datatypes.simulation import Simulation
 from sim.datatypes.world_state import World
 from sim.perception.ground_truth import GroundTruth
 from sim.road.map.map_batch import MapBatch
-from sim.sensors.registry import Sensor, sense
+from sim.sensors.base import Sensor
+from sim.sensors.registry import sense
 from sim.world.embedded import EmbeddedWorld
 from sim.world.step import RUNNING
 

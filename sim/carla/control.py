@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.actors.kinds import Vehicle
+from sim.actors.base import Vehicle
 from sim.datatypes.action import Action
 
 

@@ -63,9 +63,9 @@ SENSOR_BLUEPRINTS: tuple[Blueprint, ...] = (
     _camera("depth"),
     _camera("semantic_segmentation"),
     _camera("instance_segmentation"),
-    # these three have no implementation; programs look them up when they start, and few ever spawn one
-    _camera("dvs"),
     _camera("optical_flow"),
+    # these two have no implementation; programs look them up when they start, and few ever spawn one
+    _camera("dvs"),
     _camera("normals"),
     _lidar(
         "ray_cast",

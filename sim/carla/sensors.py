@@ -14,11 +14,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.carla.blueprint_mapping import BlueprintMapping
 from sim.datatypes.camera import Camera
-from sim.sensors.depth import from_carla_depth
-from sim.sensors.registry import Depth, Gnss, Imu, Lidar, Rgb, Semantic, Sensor
+from sim.sensors.base import Sensor
+from sim.sensors.depth import Depth, from_carla_depth
+from sim.sensors.gnss import Gnss
+from sim.sensors.imu import Imu
+from sim.sensors.lidar import Lidar
+from sim.sensors.optical_flow import MOST_FLOW, OpticalFlow, from_carla_flow
+from sim.sensors.rgb import Rgb
+from sim.sensors.semantic import Semantic
 
 MIDDLE = EGO.length / 2.0 - EGO.overhang  # [m] from ego's rear axle, the origin of our mounts, to CARLA's origin
 
@@ -45,34 +51,67 @@ class Missing(Exception):
     """A sensor has not measured in time."""
 
 
+class Server(NamedTuple):
+    """What a mount depends on besides its sensor.
+
+    Args:
+        tick: of the server [s]. seed: of the rain in pictures.
+        reference: latitude and longitude of the map's origin [deg].
+    """
+
+    tick: float
+    seed: int
+    reference: tuple[float, float]
+
+
 def mount_of(
     sensor: Sensor, tick: float, seed: int = 0, reference: tuple[float, float] = (0.0, 0.0)
 ) -> Mount | None:  # fmt: skip
-    """Return the mount of a sensor on a server with ticks of `tick` [s]; None where CARLA has no such sensor.
+    """Return the mount of a sensor on a server with ticks of `tick` [s]; None where COUNTERPARTS has no such sensor.
 
     Args:
         seed: of the rain in pictures. reference: latitude and longitude of the map's origin [deg].
     """
-    if isinstance(sensor, (Rgb, Depth, Semantic)):
-        c, read = sensor.camera, {Rgb: rgb_from, Depth: depth_from, Semantic: tags_from}[type(sensor)]
-        name = {Rgb: "rgb", Depth: "depth", Semantic: "semantic_segmentation"}[type(sensor)]
-        about = {"image_size_x": c.width, "image_size_y": c.height, "fov": c.fov, "rain_seed": seed & 0x7FFFFFFF}
-        return Mount(f"sensor.camera.{name}", about, c.forward, c.left, c.up, c.pitch, c.yaw, read)
-    if isinstance(sensor, Lidar):
-        about = {
-            "channels": sensor.channels, "range": sensor.range, "upper_fov": sensor.upper, "lower_fov": sensor.lower,
-            "horizontal_fov": 360.0, "rotation_frequency": 1.0 / tick,
-            "points_per_second": round(sensor.channels * sensor.rays / tick),
-        }  # fmt: skip
-        return Mount(
-            "sensor.lidar.ray_cast_semantic", about, sensor.forward, sensor.left, sensor.up, 0.0, 0.0,
-            lambda points: scan_from(points, sensor),
-        )  # fmt: skip
-    if isinstance(sensor, Imu):
-        return Mount("sensor.other.imu", {}, 0.0, 0.0, 0.0, 0.0, 0.0, lambda felt: imu_from(felt, sensor))
-    if isinstance(sensor, Gnss):
-        return Mount("sensor.other.gnss", {}, 0.0, 0.0, 0.0, 0.0, 0.0, lambda fix: gnss_from(fix, reference))
-    return None
+    counterpart = COUNTERPARTS.get(type(sensor))
+    return counterpart(sensor, Server(tick, seed, reference)) if counterpart is not None else None
+
+
+def camera_mount(name: str, camera: Camera, seed: int, read: Callable[[Any], np.ndarray]) -> Mount:
+    """Return the mount of CARLA's camera `sensor.camera.<name>` where our camera is."""
+    c = camera
+    about = {"image_size_x": c.width, "image_size_y": c.height, "fov": c.fov, "rain_seed": seed & 0x7FFFFFFF}
+    return Mount(f"sensor.camera.{name}", about, c.forward, c.left, c.up, c.pitch, c.yaw, read)
+
+
+def _lidar(sensor: Lidar, server: Server) -> Mount:
+    about = {
+        "channels": sensor.channels, "range": sensor.range, "upper_fov": sensor.upper, "lower_fov": sensor.lower,
+        "horizontal_fov": 360.0, "rotation_frequency": 1.0 / server.tick,
+        "points_per_second": round(sensor.channels * sensor.rays / server.tick),
+    }  # fmt: skip
+    return Mount(
+        "sensor.lidar.ray_cast_semantic", about, sensor.forward, sensor.left, sensor.up, 0.0, 0.0,
+        lambda points: scan_from(points, sensor),
+    )  # fmt: skip
+
+
+def _at_axle(name: str, read: Callable[[Any], np.ndarray]) -> Mount:
+    return Mount(f"sensor.other.{name}", {}, 0.0, 0.0, 0.0, 0.0, 0.0, read)
+
+
+# The counterpart of a sensor: its class -> function from the sensor to its mount. Sensors that are not here are
+# computed from the server's ground truth.
+COUNTERPARTS: dict[type, Callable[[Any, Server], Mount]] = {
+    Rgb: lambda s, e: camera_mount("rgb", s.camera, e.seed, rgb_from),
+    Depth: lambda s, e: camera_mount("depth", s.camera, e.seed, depth_from),
+    Semantic: lambda s, e: camera_mount("semantic_segmentation", s.camera, e.seed, tags_from),
+    OpticalFlow: lambda s, e: camera_mount(
+        "optical_flow", s.camera, e.seed, lambda image: flow_from(image, s.interval / e.tick)
+    ),
+    Lidar: _lidar,
+    Imu: lambda s, e: _at_axle("imu", lambda felt: imu_from(felt, s)),
+    Gnss: lambda s, e: _at_axle("gnss", lambda fix: gnss_from(fix, e.reference)),
+}
 
 
 # ------------------------------------------------------------------------------------------------ measurements
@@ -93,6 +132,16 @@ def depth_from(image: Any) -> np.ndarray:
 def tags_from(image: Any) -> np.ndarray:
     """Return (H, W, 1) uint8, indices into `sim.actors.tags.TAGS`."""
     return np.ascontiguousarray(_bgra(image)[..., 2:3])
+
+
+def flow_from(image: Any, intervals: float) -> np.ndarray:
+    """Return (H, W, 2) float32, shares of the picture's size, see `sim.sensors.optical_flow`.
+
+    Args:
+        intervals: the sensor's interval, in ticks of the server: CARLA's flow is that of one tick.
+    """
+    measured = np.frombuffer(image.raw_data, np.float32).reshape(image.height, image.width, 2)
+    return np.clip(from_carla_flow(measured) * np.float32(intervals), -MOST_FLOW, MOST_FLOW)
 
 
 def scan_from(measured: Any, lidar: Lidar) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.actors.signs import SIGN
 from sim.carla.blueprint_mapping import BlueprintMapping, place_of, pose_from
 from sim.carla.control import control_of
@@ -25,8 +25,8 @@ from sim.datatypes.world_state import World
 from sim.road.graph.lane_graph import LIGHTS, lane_graph
 from sim.road.graph.traffic_lights import light_state, signal_plans
 from sim.road.opendrive.reader import text_for_carla
+from sim.sensors.base import Sensor
 from sim.sensors.gnss import geo_reference
-from sim.sensors.registry import Sensor
 
 ATTEMPTS = 4  # at connecting, and at setting an episode up again
 BACK_OFF = 0.5  # [s] before the second attempt; twice as long before each later one

@@ -1,19 +1,13 @@
-"""Imports every module of a folder, so that what its files declare is registered."""
+"""Imports every module of a folder, so that files that register something are found without a list of them."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from types import ModuleType
 
 
-def import_modules(package: str) -> tuple[str, ...]:
-    """Import the modules directly within a package, in the order of their names, and return their full names.
-
-    A registry calls this for its own folder: a new file then needs no line elsewhere. The order does not depend on the
-    machine, so that tables built from a registry do not either.
-    """
-    folder = importlib.import_module(package)
-    names = sorted(f"{package}.{module.name}" for module in pkgutil.iter_modules(folder.__path__))
-    for name in names:
-        importlib.import_module(name)
-    return tuple(names)
+def import_all(package: ModuleType) -> None:
+    """Import all modules directly within a package, in alphabetical order; sub-packages are left out."""
+    for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.ispkg):
+        importlib.import_module(f"{package.__name__}.{module}")

@@ -9,9 +9,10 @@ kernel sources), and serial and parallel dispatchers of one function share a cac
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba.core.compiler_lock import global_compiler_lock
 
 from sim.core.cache import cache_root
 
@@ -58,9 +60,38 @@ def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) 
         # optimised copy, but a process that has compiled both runs the callee's code instead: results would differ in
         # the last bit between the process that compiles and the processes that read the cache.
         options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "forceinline": True}
-        return numba.njit(cache=not inline, **options)(function)  # inline kernels are in their callers' cache entries
+        made = numba.njit(cache=not inline, **options)(function)  # inline kernels are in their callers' cache entries
     finally:
         config.CACHE_DIR = before
+    if not inline:
+        lock = Path(kernel_cache()) / f"{function.__module__}.{function.__qualname__}.lock"
+        made.compile = functools.partial(_compile_once, made.compile, lock)
+    return made
+
+
+def _compile_once(compile_for: Callable[[Any], Any], lock: Path, types: Any) -> Any:
+    """Compile a kernel for argument types, while every other process that wants the same kernel waits for the result.
+
+    Numba looks into the cache on disk again once the lock is held, so that the processes that waited only read.
+    """
+    with global_compiler_lock, _held(lock):  # in this order in every thread, so that no two threads wait for each other
+        return compile_for(types)
+
+
+@contextlib.contextmanager
+def _held(lock: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file; without file locks, or in a folder that cannot be written, hold none."""
+    try:
+        import fcntl  # not on Windows
+
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("a")
+    except (ImportError, OSError):
+        yield
+        return
+    with file:  # closing the file, or the end of the process, releases the lock
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @functools.lru_cache(maxsize=8)

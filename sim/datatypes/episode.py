@@ -121,7 +121,7 @@ class ActorSpec:
 
     Args:
         name: its name in the scenario.
-        kind: one of `sim.actors.kinds.BODIES`.
+        kind: one of `sim.actors.registry.BODIES`.
         colour: packed 0xRRGGBB: a pedestrian's clothes, a cyclist's shirt and frame; cones ignore it.
         arm: the arm of the junction, or of another decision point, that it is on.
         lane: "inbound" (towards the junction) or "outbound" (away from it).
@@ -206,7 +206,7 @@ class MapSpec:
         file: path of an OpenDRIVE file as written in the scenario, or None.
         sha256: of that file's bytes, so that a demonstration is never replayed on another file of the same name.
         junction: index into the map's junctions of this kind.
-        kind: of the decision point: "t" or "x", or one of `sim.road.generators.registry.DECISION_POINTS`.
+        kind: of the decision point, one of `sim.road.generators.registry.DECISION_POINTS`.
     """
 
     generate: str | None = "t_junction"
@@ -214,19 +214,19 @@ class MapSpec:
     file: str | None = None
     sha256: str | None = None
     junction: int = 0
-    kind: str = "t"
+    kind: str = "t_junction"
 
 
 @dataclass(frozen=True)
 class DecisionSpec:
-    """How to detect a decision that is no turn at a junction; `sim.world.decision_detectors` detects it.
+    """How to detect a decision that is no turn at a junction; `sim.world.decisions` detects it.
 
     Args:
-        kind: one of `sim.world.decision_detectors.DETECTORS`.
-        actors: names of the actors that ego goes before or after; for kinds that detect an order.
+        kind: one of `sim.world.decisions.registry.KINDS`.
+        actors: names of the actors that ego goes before or after, or follows; for kinds that need them.
         begin, end: the stretch of ego's route that is examined, as distances beyond the edge of the decision point [m];
-            negative before it. For kinds that detect a speed.
-        below: the speed under which ego has slowed [m/s]; for the same kinds.
+            negative before it. For kinds that need it.
+        below: the speed under which ego has slowed [m/s]; for kinds that need it.
     """
 
     kind: str

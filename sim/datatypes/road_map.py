@@ -97,9 +97,9 @@ class Arm:
 class Junction:
     """A junction of roads, or another decision point.
 
-    Its kind is "t": three arms of which one, the stem (south), offers left and right only; "x": four arms; "other": any
-    other junction; or "exits", "legs", "passage", "bays", "street": composed of several junctions, or of none, see
-    `sim.road.graph.decision_points`.
+    Its kind is "t_junction": three arms of which one, the stem (south), offers left and right only; "crossroads": four
+    arms; "other": any other junction; or that of a decision point of several junctions, or of none, see
+    `sim.road.generators.registry.DECISION_POINTS`.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""Vocabularies: the names of the integer codes in arrays, such as weather fields, kinds and decisions."""
+"""Vocabularies: the names of the integer codes in arrays, such as weather fields, outcomes and decisions."""
 
 from __future__ import annotations
 
@@ -15,16 +15,11 @@ WEATHER_INDEX: dict[str, int] = {name: i for i, name in enumerate(WEATHER_FIELDS
 SURFACES: tuple[str, ...] = ("offmap", "road", "junction", "shoulder", "parking", "pavement", "verge")
 SURFACE: dict[str, int] = {name: i for i, name in enumerate(SURFACES)}
 DRIVABLE: tuple[int, ...] = (SURFACE["road"], SURFACE["junction"], SURFACE["shoulder"], SURFACE["parking"])
-# Kinds of objects in a world: actors (they may move) and scenery (it belongs to the map).
-KINDS: tuple[str, ...] = (
-    "none", "car", "van", "truck", "building", "house", "tree", "lamp", "fence", "bicycle", "walker", "cone", "light",
-    "barrier", "raised_barrier", "ball",
-)  # fmt: skip
-KIND: dict[str, int] = {name: i for i, name in enumerate(KINDS)}
 OUTCOMES: tuple[str, ...] = ("running", "arrived", "collision", "off_road", "timeout", "deviated")
 OUTCOME: dict[str, int] = {name: i for i, name in enumerate(OUTCOMES)}
 # The decisions of a driver; `Route.decision` and `World.shown_decision` are indices into this.
-# First the turns at a junction, then decisions without a turn, then numbered choices, then two turns in a row.
+# First the turns at a junction, then decisions without a turn, then numbered choices, then two turns in a row. The
+# numbers are stored in demonstrations: later words are appended.
 TURNS: tuple[str, ...] = ("left", "right", "straight")
 DECISIONS: tuple[str, ...] = (
     *TURNS,
@@ -32,6 +27,7 @@ DECISIONS: tuple[str, ...] = (
     *(f"{thing} {number}" for thing, most in (("exit", 4), ("bay", 6), ("lane", 3), ("place", 4))
       for number in range(1, most + 1)),
     *(f"{first} then {second}" for first in TURNS for second in TURNS),
+    "gap 1", "gap 2", "gap 3",
 )  # fmt: skip
 DECISION: dict[str, int] = {name: i for i, name in enumerate(DECISIONS)}
 UNDECIDED = -1

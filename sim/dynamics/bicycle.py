@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.actors.kinds import Vehicle
+from sim.actors.base import Vehicle
 from sim.core.constants import GRAVITY
 from sim.core.geometry import clamp
 from sim.core.kernel import kernel

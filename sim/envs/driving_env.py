@@ -18,13 +18,14 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISIONS, OUTCOME, OUTCOMES
 from sim.dynamics.signed_acceleration import STANDS, action_from_signed_acceleration
-from sim.sensors.registry import RESERVED, Sensor
+from sim.sensors.base import Sensor
+from sim.sensors.registry import RESERVED
 from sim.world.backend import Backend
 from sim.world.rollout import progress
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.actors.kinds import VEHICLES
-from sim.datatypes.vocabulary import KIND, OUTCOME
+from sim.actors.registry import KIND, VEHICLES
+from sim.datatypes.vocabulary import OUTCOME
 from sim.world.rollout import Trajectory
 
 
@@ -201,11 +201,11 @@ def _savitzky_golay(ticks: int, derivative: int, tick: float) -> np.ndarray:
 
     Source: Savitzky and Golay (1964); at the ends the parabola of the last whole window is extrapolated, as in SciPy.
     """
-    window, made = min(WINDOW, ticks), np.zeros((ticks, ticks))
-    for i in range(ticks):
-        start = min(max(i - window // 2, 0), ticks - window)
-        fit = np.linalg.pinv(np.vander((np.arange(window) + start - i) * tick, 3, increasing=True))
-        made[i, start : start + window] = fit[derivative]
+    from scipy.signal import savgol_filter  # half a second to import, and only suites measure comfort
+
+    made: np.ndarray = savgol_filter(
+        np.eye(ticks), min(WINDOW, ticks), 2, deriv=derivative, delta=tick, axis=0, mode="interp"
+    )
     return made
 
 

@@ -87,7 +87,7 @@ class ActorStates:
     """The states of the other actors, by slot; an empty slot and the slot of a sign are not valid.
 
     Args:
-        kind: an index into `sim.datatypes.vocabulary.KINDS`.
+        kind: an index into `sim.actors.registry.KINDS`.
         x, y, heading: of the box's centre, in ego's frame; vx, vy: over the ground, in ego's axes.
         speed: below 0 in reverse. distance: between the centres of its box and ego's.
         visible: the line of sight from ego's camera mount to it is free, in any direction; pictured: visible and within

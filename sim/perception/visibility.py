@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.actors.light_head import LAMP_AHEAD, LAMP_LEVELS
+from sim.actors.registry import KIND
 from sim.actors.signs import SIGN
 from sim.actors.solids import solids
 from sim.core.constants import RAD
 from sim.core.kernel import kernel, parallel_for
 from sim.datatypes.camera import Camera
-from sim.datatypes.vocabulary import KIND
 from sim.datatypes.world_state import World
 from sim.render.signs import signs_in
 from sim.road.map.map_batch import MapBatch

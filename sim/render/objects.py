@@ -10,10 +10,12 @@ import math
 
 import numpy as np
 
+from sim.actors.registry import KIND, NARROW_CONTACT, WIDE_CONTACT
+from sim.actors.signs import SIGN
 from sim.core.hashing import hash_u32
 from sim.core.kernel import kernel
-from sim.datatypes.vocabulary import KIND
 from sim.render import lighting as wx
+from sim.render.assets.registry import FIGURES, PEDALLING, RIDING, STYLED, WALKING, WALLS
 from sim.render.assets.variants import (
     FACING,
     MIRRORED,
@@ -35,10 +37,7 @@ _0, _1, _2 = _F(0.0), _F(1.0), _F(2.0)
 _HALF = _F(0.5)
 _BYTE = _F(1.0 / 255.0)
 _PAINT = _F(1.0 / 208.0)  # textures are painted on a base this bright
-_CAR, _TRUCK, _BUILDING, _HOUSE, _TREE, _LAMP = (
-    KIND["car"], KIND["truck"], KIND["building"], KIND["house"], KIND["tree"], KIND["lamp"],
-)  # fmt: skip
-_BICYCLE, _WALKER, _CONE, _BALL = KIND["bicycle"], KIND["walker"], KIND["cone"], KIND["ball"]
+_TREE, _LAMP = KIND["tree"], KIND["lamp"]  # their paint and their pool of light are of their own
 _TAU = _F(2.0 * math.pi)
 _STRIDE, _PUSH = _F(1.0 / 0.36), _F(1.0 / 1.3)  # a quarter of two steps, half a turn of the pedals [1/m]
 _STANDS = _F(0.05)  # below this speed legs do not move [m/s]
@@ -57,18 +56,20 @@ def variant_of(kind, appearance, ahead, right, a, b, along, speed):
         ahead, right, a, b: its place and the direction of its length, in the camera's frame on the ground.
         along: its place along its own heading [m], which moves the legs; speed [m/s].
     """
-    if kind == _WALKER or kind == _BICYCLE:
-        sides = WALKER_SIDES if kind == _WALKER else RIDER_SIDES
+    if FIGURES >> kind & 1 != 0:
+        sides = WALKER_SIDES if WALKING >> kind & 1 != 0 else RIDER_SIDES
         # of the heading against the line of sight, clockwise: 0 shows the back
         turn = math.atan2(b * ahead - a * right, a * ahead + b * right)
         side = np.int32(math.floor(turn / _TAU * np.float32(sides) + _HALF + np.float32(sides))) % sides
-        if kind == _BICYCLE:
+        if RIDING >> kind & 1 != 0:
+            return side
+        if PEDALLING >> kind & 1 != 0:
             return (np.int32(math.floor(along * _PUSH)) & 1) * RIDER_SIDES + side
         step = np.int32(math.floor(along * _STRIDE)) & 3
         pose = 0 if speed < _STANDS else (2 if step & 1 else step + 1)
         outfit = np.int32(hash_u32(np.uint32(appearance)) >> np.uint32(8)) % OUTFITS
         return (outfit * POSES + pose) * WALKER_SIDES + side
-    if kind == _BUILDING or kind == _HOUSE or kind == _TREE:
+    if STYLED >> kind & 1 != 0:
         return appearance % STYLES
     return 0
 
@@ -113,7 +114,7 @@ def cull(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, yaws
     n = 0
     for i in range(1, kinds.shape[1]):
         kind = kinds[w, i]
-        if kind <= 0 or kind >= reach.shape[0]:  # nothing, or a sign: `sim.render.signs` draws it
+        if kind <= 0 or kind == SIGN:  # nothing, or a sign: `sim.render.signs` draws it
             continue
         co, so = math.cos(yaws[w, i]), math.sin(yaws[w, i])
         forward = _HALF * lengths[w, i] - overhangs[w, i]  # a pose is that of the rear axle
@@ -159,7 +160,7 @@ def paint_of(kind, appearance, key, light):
             light[3] *= _HALF + np.float32((appearance >> 16) & 255) * _F(0.5 / 85.0)
             light[4] *= _HALF + np.float32((appearance >> 8) & 255) * _F(0.5 / 125.0)
             light[5] *= _HALF + np.float32(appearance & 255) * _F(0.5 / 58.0)
-    elif appearance < 256 and (kind == _BUILDING or kind == _HOUSE):
+    elif appearance < 256 and WALLS >> kind & 1 != 0:
         row = appearance & 7
         light[3], light[4], light[5] = _WALLS[row, 0] * _PAINT, _WALLS[row, 1] * _PAINT, _WALLS[row, 2] * _PAINT
     else:
@@ -281,10 +282,10 @@ def draw_contact_shadows(o, zb, item, count, geometry, rows, cols, horizon, tabl
         length, wide = item[k, 4], item[k, 5]
         if ahead > _F(70.0):
             continue
-        if _CAR <= kind <= _TRUCK:
+        if WIDE_CONTACT >> kind & 1 != 0:
             draw_contact_shadow(o, zb, rows, cols, geometry, horizon, table, ahead, right, a, b, length + _F(0.5), wide
                                 + _F(0.5), _F(2.6), _F(-0.66), _F(-0.66), _F(-0.64))  # fmt: skip
-        elif _BICYCLE <= kind <= _CONE or kind == _BALL:
+        elif NARROW_CONTACT >> kind & 1 != 0:
             draw_contact_shadow(o, zb, rows, cols, geometry, horizon, table, ahead, right, a, b, length + _F(0.15), wide
                                 + _F(0.1), _F(1.2), _F(-0.5), _F(-0.5), _F(-0.48))  # fmt: skip
         elif kind == _LAMP and table[wx.HEAD] > _0:

@@ -13,9 +13,25 @@ import math
 
 import numpy as np
 
+from sim.actors.registry import (
+    BACK,
+    HIGH,
+    KIND,
+    LENGTH,
+    LENGTH_M,
+    LOW,
+    POLES,
+    SHADOWS,
+    UPPER_LENGTH,
+    UPPER_LENGTH_M,
+    UPPER_WIDTH,
+    UPPER_WIDTH_M,
+    WIDTH,
+    WIDTH_M,
+)
+from sim.actors.signs import SIGN
 from sim.core.geometry import clamp01
 from sim.core.kernel import kernel
-from sim.datatypes.vocabulary import KIND, KINDS
 from sim.render import lighting as wx
 from sim.render.tilted_camera import around, behind
 
@@ -28,13 +44,9 @@ _FAR = _F(80.0)  # [m] ahead, beyond which a shadow is thinner than a row of mos
 _SMALLEST = _F(2.0)  # [px] least area of a shadow
 _LEAST = _F(0.3)  # [rows] least height of a shadow that is drawn
 _BLUR = _F(0.06)  # [m] half the width of a shadow's edge
-_POLE = _F(0.16)  # [m] thickness of a pole
 _NEAREST = _F(0.3)  # [m] ahead of the camera
-_CAR, _HOUSE, _BUILDING, _TREE = KIND["car"], KIND["house"], KIND["building"], KIND["tree"]
-_SIGNS = len(KINDS)  # kinds from here on are signs
-_BARRIER, _RAISED = KIND["barrier"], KIND["raised_barrier"]
+_TREE, _BARRIER = KIND["tree"], KIND["barrier"]  # their shadows have forms of their own
 _HOUSING = _F(0.2)  # [m] side of a barrier's post
-_LAMP, _LIGHT, _BICYCLE, _WALKER = KIND["lamp"], KIND["light"], KIND["bicycle"], KIND["walker"]
 
 
 @kernel(inline=True)
@@ -166,8 +178,8 @@ def _matters(geometry, kind, x, y, length, width, tall, fx, fy, flat):
         return False
     if abs(right) * geometry[5] - ahead * geometry[6] > radius:
         return False
-    if kind == _LAMP or kind == _LIGHT:
-        size = _POLE + _POLE
+    if POLES >> kind & 1 != 0:
+        size = SHADOWS[kind, LENGTH_M] + SHADOWS[kind, WIDTH_M]
     area = reach * size  # the shadow under a box does not count: the box hides it
     if kind == _TREE:
         area = width * (width + _HALF * reach)
@@ -185,9 +197,6 @@ def _cast(shade, touched, rows, cols, geometry, horizon, kind, x, y, a, b, lengt
     """
     reach = min(flat * tall, _LONGEST)
     sx, sy = fx * reach, fy * reach
-    l0, w0 = length, width  # of the base; of a pole only its own
-    if kind == _LAMP or kind == _LIGHT:
-        l0, w0 = _POLE, _POLE
     if kind == _TREE:
         r, rise = _F(0.46) * width, _F(0.40) * reach
         if _F(0.6) * reach > math.sqrt(r * r + rise * rise):  # else the crown's shadow hides the trunk's
@@ -195,23 +204,13 @@ def _cast(shade, touched, rows, cols, geometry, horizon, kind, x, y, a, b, lengt
         _crown(shade, touched, rows, cols, geometry, horizon, x + _F(0.6) * sx, y + _F(0.6) * sy, fx, fy,
                math.sqrt(r * r + rise * rise), r)  # fmt: skip
         return
-    low = _1  # height of the lower part, as a share of all
-    high, l1, w1, back = _0, _0, _0, _0  # the same of the upper part, its base, and its distance behind the middle
-    if kind == _CAR:
-        low = _F(0.6)
-        high, l1, w1, back = _F(0.97), length * _F(0.52), width * _F(0.86), length * _F(0.12)
-    elif kind == _HOUSE:
-        low = _F(0.58)
-        high, l1, w1 = _F(0.88), length * _F(1.04), width * _F(0.5)
-    elif kind == _BICYCLE:
-        low, w0 = _F(0.55), _F(0.12)
-        high, l1, w1 = _1, length * _F(0.3), _F(0.42)
-    elif kind == _WALKER:
-        l0, w0 = length * _F(0.7), width * _F(0.7)
-    elif kind == _RAISED:
-        low, high, l1, w1 = _F(0.26), _1, _F(0.1), width
-    elif kind == _BARRIER:  # the boom blocks the sun; the gap below it does not
-        l0, w0 = _HOUSING, _HOUSING
+    l0 = SHADOWS[kind, LENGTH] * length + SHADOWS[kind, LENGTH_M]
+    w0 = SHADOWS[kind, WIDTH] * width + SHADOWS[kind, WIDTH_M]
+    low, high = SHADOWS[kind, LOW], SHADOWS[kind, HIGH]
+    l1 = SHADOWS[kind, UPPER_LENGTH] * length + SHADOWS[kind, UPPER_LENGTH_M]
+    w1 = SHADOWS[kind, UPPER_WIDTH] * width + SHADOWS[kind, UPPER_WIDTH_M]
+    back = SHADOWS[kind, BACK] * length
+    if kind == _BARRIER:  # the boom blocks the sun; the gap below it does not
         _box(shade, touched, rows, cols, geometry, horizon, x + _F(0.72) * sx, y + _F(0.72) * sy, a, b, _F(0.1), width,
              _F(0.25) * sx, _F(0.25) * sy)  # fmt: skip
         off = _HALF * (width - _HOUSING)
@@ -247,7 +246,7 @@ def cast_shadows(shade, touched, rows, cols, geometry, horizon, cam_x, cam_y, ya
     rear = _F(-40.0) - around(geometry)
     for i in range(1, kinds.shape[1]):
         kind = kinds[w, i]
-        if kind <= 0 or kind >= _SIGNS:  # a sign's box holds its post and air
+        if kind <= 0 or kind == SIGN:  # a sign's box holds its post and air
             continue
         co, so = math.cos(yaws[w, i]), math.sin(yaws[w, i])
         forward = _HALF * lengths[w, i] - overhangs[w, i]  # a pose is that of the rear axle

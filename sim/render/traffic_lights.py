@@ -13,9 +13,9 @@ import math
 import numpy as np
 
 from sim.actors.light_head import LAMP_AHEAD, LAMP_COLOURS, LAMP_LEVELS
+from sim.actors.registry import KIND
 from sim.core.geometry import clamp01
 from sim.core.kernel import kernel
-from sim.datatypes.vocabulary import KIND
 from sim.render import lighting as wx
 from sim.render.polygon import DEPTHS
 from sim.render.sky import byte

@@ -7,6 +7,7 @@ hidden rule's answer.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from sim.datatypes.vocabulary import SURFACE
 from sim.datatypes.world_state import World
 from sim.road.map.map_batch import MapBatch
 from sim.road.map.surface import DRIVES, surface_raster
+from sim.sensors.base import Field, register
 
 MASKS: tuple[str, ...] = ("drivable", "marking", "junction", "ego", "actors")
 _F = np.float32
@@ -85,7 +87,7 @@ def _draw(first, stop, out, size, forward, floor, drives, world):
                 o[v, u, 2] = _ON if s == _JUNCTION else _OFF
                 o[v, u, 3] = o[v, u, 4] = _OFF
         for n in range(world.kind.shape[1]):
-            if world.kind[w, n] <= 0 or world.kind[w, n] >= SIGN:
+            if world.kind[w, n] <= 0 or world.kind[w, n] == SIGN:
                 continue
             co, so = math.cos(world.yaw[w, n]), math.sin(world.yaw[w, n])
             centre = _HALF * world.length[w, n] - world.overhang[w, n]  # a pose is that of the rear axle
@@ -109,3 +111,29 @@ def birdseye_image(
     size, ahead = np.float32(metres / width), np.float32(forward)
     parallel_for(lambda a, b: _draw(a, b, out, size, ahead, floor, DRIVES, world), len(out), threads)
     return out
+
+
+@register("birdseye", {"width": (2, 4096), "height": (2, 4096), "metres": (1.0, 500.0), "forward": (-50.0, 50.0)})
+@dataclass(frozen=True)
+class Birdseye:
+    """Bird's-eye masks about ego: (H, W, 5) uint8 in the order of `sim.sensors.birdseye.MASKS`.
+
+    The route is not among them: it would reveal the rule.
+
+    Args:
+        width, height: [px]; metres: extent of the width [m].
+        forward: distance of the middle ahead of ego's rear axle [m].
+    """
+
+    width: int = 96
+    height: int = 96
+    metres: float = 40.0
+    forward: float = 8.0
+
+    def field(self) -> Field:
+        """0 or 255."""
+        return Field((self.height, self.width, len(MASKS)), np.uint8, 0, 255)
+
+    def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
+        """(B, H, W, 5) uint8."""
+        return birdseye_image(maps, world, self.width, self.height, self.metres, self.forward, threads=threads)

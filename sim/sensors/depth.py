@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from sim.datatypes.camera import Camera
 from sim.datatypes.world_state import World
 from sim.road.map.map_batch import MapBatch
+from sim.sensors.base import DEFAULT_CAMERA, Field, register
 from sim.sensors.geometry_pass import FAR, render_geometry
 
 
@@ -32,3 +35,19 @@ def from_carla_depth(picture: np.ndarray) -> np.ndarray:
     """Decode CARLA's 24-bit depth (..., 3) uint8, RGB, to metres (...) float32; exact to 0.06 mm."""
     share = np.asarray(picture, np.float64) @ np.array([1.0, 256.0, 65536.0]) / (256**3 - 1)
     return (share * FAR).astype(np.float32)
+
+
+@register("depth")
+@dataclass(frozen=True)
+class Depth:
+    """Depth camera: (H, W, 1) float32 [m] along the view; CARLA's encoding: `sim.sensors.depth.to_carla_depth`."""
+
+    camera: Camera = DEFAULT_CAMERA
+
+    def field(self) -> Field:
+        """0 to FAR [m]."""
+        return Field((self.camera.height, self.camera.width, 1), np.float32, 0.0, FAR)
+
+    def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
+        """(B, H, W, 1) float32 [m]."""
+        return depth_image(maps, world, self.camera, threads=threads)

@@ -174,7 +174,7 @@ def mark(label, zb, behind, tag):
 
 
 @kernel
-def _depths(o, zb, rows, horizon):
+def write_depths(o, zb, rows, horizon):
     """Write the depth of every pixel: (H, W, 1) metres along the view."""
     for v in range(zb.shape[0]):
         ground = min(rows[v, 2], _FAR) if v >= horizon else _FAR
@@ -242,7 +242,7 @@ def _draw(first, stop, depth, tags, rows, cols, geometry, mount, horizon, reach,
                        signs.start, signs.size, signs.panel)  # fmt: skip
             mark(label, zb, behind, of_kind[SIGN])
         if depth.shape[0] > 0:
-            _depths(depth[w], zb, rows, horizon)
+            write_depths(depth[w], zb, rows, horizon)
         if tags.shape[0] > 0:
             _labels(tags[w], zb, label, rows, cols, horizon, x, y, yaw, m, floor, of_code)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import math
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
 from sim.core.kernel import kernel
 from sim.datatypes.road_map import RoadMap
 from sim.datatypes.world_state import World
+from sim.road.map.map_batch import MapBatch
+from sim.sensors.base import Field, register
 
 EARTH = 6378137.0 * 0.9996  # [m] radius times the scale at the central meridian, regardless of +k
 NOWHERE = (42.0, 2.0)  # latitude and longitude [deg] that CARLA assumes for a map without a readable geoReference
@@ -58,3 +61,18 @@ def geolocation(road_map: RoadMap, x: float, y: float) -> tuple[float, float]:
     at = np.array([[x]]), np.array([[y]])  # float64: the caller's coordinates may be finer than float32
     _gnss(out, np.array([geo_reference(road_map)]), np.zeros(1, np.int32), *at)
     return float(out[0, 0]), float(out[0, 1])
+
+
+@register("gnss")
+@dataclass(frozen=True)
+class Gnss:
+    """GNSS: latitude, longitude [deg] and altitude [m] of the rear axle, (3,) float64."""
+
+    def field(self) -> Field:
+        """The whole globe, and the range of heights of CARLA's maps."""
+        most = np.array([90.0, 360.0, 1e5])
+        return Field((3,), np.float64, -most, most)
+
+    def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
+        """(B, 3) float64."""
+        return gnss(maps.maps, world)

@@ -7,6 +7,7 @@ left-handed numbers are (ax, -ay, az) and (-wx, wy, -wz). The compass equals CAR
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,11 +17,14 @@ from sim.core.kernel import kernel
 from sim.datatypes.world_state import World
 from sim.dynamics.bicycle import grip_limited, grip_of
 from sim.dynamics.friction import wetness_of
+from sim.road.map.map_batch import MapBatch
+from sim.sensors.base import Field, register
 
 IMU: tuple[str, ...] = (
     "acceleration_x", "acceleration_y", "acceleration_z", "gyroscope_x", "gyroscope_y", "gyroscope_z", "compass",
 )  # fmt: skip
 _F = np.float32
+_MOST = 99.9  # CARLA's IMU holds every component within this
 _0, _QUARTER, _G = _F(0.0), _F(np.pi / 2), _F(GRAVITY)
 
 
@@ -50,3 +54,21 @@ def imu(world: World, row: int = 0) -> np.ndarray:
     rows = (world.yaw, world.speed, world.steer, world.acceleration, world.wheelbase)
     _imu(out, *(rows if row == 0 else (np.ascontiguousarray(a[:, row:]) for a in rows)), world.weather)
     return out
+
+
+@register("imu")
+@dataclass(frozen=True)
+class Imu:
+    """IMU on the rear axle: acceleration with gravity, angular rate, compass: (7,) float32, see `sim.sensors.imu`."""
+
+    def field(self) -> Field:
+        """CARLA's bounds [m/s^2, rad/s], and 0 to 2 pi [rad]."""
+        most = np.full(len(IMU), _MOST, np.float32)
+        low, high = -most, most
+        low[-1], high[-1] = 0.0, 2.0 * np.pi
+        return Field((len(IMU),), np.float32, low, high)
+
+    def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
+        """(B, 7) float32."""
+        limits = self.field()
+        return np.clip(imu(world), limits.low, limits.high)

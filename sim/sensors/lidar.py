@@ -8,12 +8,13 @@ hit an object are tested against it.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from sim.actors.signs import SIGN
 from sim.actors.solids import THICK, solids
-from sim.actors.tags import TAG_OF_CODE, TAG_OF_KIND
+from sim.actors.tags import TAG_OF_CODE, TAG_OF_KIND, TAGS
 from sim.core.constants import RAD
 from sim.core.geometry import TAU
 from sim.core.kernel import kernel, parallel_for
@@ -21,6 +22,7 @@ from sim.datatypes.world_state import World
 from sim.render.signs import signs_in
 from sim.road.map.map_batch import MapBatch
 from sim.road.map.surface import raster_at, surface_raster
+from sim.sensors.base import Field, register
 
 _F = np.float32
 _0, _1, _HALF = _F(0.0), _F(1.0), _F(0.5)
@@ -235,3 +237,43 @@ def _cast(maps: MapBatch, world: World, out: np.ndarray, azimuth: np.ndarray, el
               bank, world, sign_row, signs.panel, also, turning)  # fmt: skip
 
     parallel_for(run, len(out), threads)
+
+
+@register("lidar", {
+    "rays": (1, 4096), "channels": (1, 256), "range": (1.0, 500.0), "lower": (-80.0, 80.0), "upper": (-80.0, 80.0),
+    "forward": (-50.0, 50.0), "left": (-10.0, 10.0), "up": (0.06, 100.0),
+})  # fmt: skip
+@dataclass(frozen=True)
+class Lidar:
+    """Rotating lidar on the roof: (C, R, 2) float32, distance [m] and tag, see `sim.sensors.lidar.scan`.
+
+    Args:
+        rays: R, over a full turn; channels: C, from `upper` down to `lower` [deg].
+        range: farther surfaces give no return [m].
+        forward, left, up: mount, from the rear axle on the ground [m].
+    """
+
+    rays: int = 360
+    channels: int = 8
+    range: float = 50.0
+    lower: float = -25.0
+    upper: float = 5.0
+    forward: float = 1.35
+    left: float = 0.0
+    up: float = 1.8
+
+    def __post_init__(self) -> None:
+        if self.lower > self.upper:
+            raise ValueError(f"lower is {self.lower} and upper {self.upper}; lower may not lie above upper")
+
+    def field(self) -> Field:
+        """Distances to `range`, tags to the last one."""
+        shape = (self.channels, self.rays, 2)
+        high = np.empty(shape, np.float32)
+        high[..., 0], high[..., 1] = self.range, len(TAGS) - 1
+        return Field(shape, np.float32, np.zeros(shape, np.float32), high)
+
+    def sense(self, maps: MapBatch, world: World, threads: int) -> np.ndarray:
+        """(B, C, R, 2) float32."""
+        angles, mount = (self.lower, self.upper), (self.forward, self.left, self.up)
+        return scan(maps, world, self.rays, self.channels, self.range, angles, mount, threads=threads)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.actors.kinds import BODIES, EGO, VEHICLES
+from sim.actors.registry import BODIES, EGO, VEHICLES
 from sim.datatypes.episode import HURRY_FACTOR, ActorSpec, Episode
 from sim.datatypes.road_map import Junction, RoadMap, Route
 from sim.datatypes.vocabulary import DECISION, DECISIONS, ROUTE_SPACING, TURNS

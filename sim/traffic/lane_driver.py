@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.actors.registry import STOPS_TRAFFIC
 from sim.core.geometry import HALF, clamp, wrap
 from sim.core.hashing import hash_u32
 from sim.core.kernel import kernel
-from sim.datatypes.vocabulary import KIND
 from sim.road.map.lane_arrays import (
     EASE,
     GATE_AT,
@@ -80,7 +80,6 @@ NEARLY_STRAIGHT = np.float32(0.02)  # below it an angle and its tangent differ b
 SHARPEST = np.float32(np.tan(0.6))  # of the greatest angle of a front wheel
 _0, _1, _2 = np.float32(0.0), np.float32(1.0), np.float32(2.0)
 _U = np.uint32
-_LIGHT, _BALL = KIND["light"], KIND["ball"]
 
 
 @kernel(inline=True)
@@ -153,8 +152,7 @@ def list_free(w, n, driver, kind, free):
     """Write the slots of all solid actors that follow no lane to `free`; return their number."""
     count = 0
     for j in range(n):
-        solid = 0 < kind[w, j] < _LIGHT or _LIGHT < kind[w, j] <= _BALL
-        if solid and driver[w, j, MODE] != DRIVER:
+        if STOPS_TRAFFIC >> kind[w, j] & 1 != 0 and driver[w, j, MODE] != DRIVER:
             free[count] = j
             count += 1
     return count

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.actors.registry import DRIVES
 from sim.core.geometry import clamp
 from sim.core.hashing import hash_u32
 from sim.core.kernel import kernel
-from sim.datatypes.vocabulary import KIND
 from sim.traffic.right_of_way import LANE, MODE, NEXT1, PICKS
 from sim.traffic.state import CAP, KEEP, WALKER, S
 
@@ -22,7 +22,6 @@ BESIDE = np.float32(3.0)  # [m] to the side of a vehicle's heading that still co
 AHEAD = np.float32(0.7)  # [m] of look-ahead along the footway
 _0, _1, _2, _HALF = np.float32(0.0), np.float32(1.0), np.float32(2.0), np.float32(0.5)
 _U = np.uint32
-_BICYCLE = KIND["bicycle"]
 
 
 @kernel(inline=True)
@@ -30,7 +29,7 @@ def crossing_is_clear(w, n, foot, kind, driver, x, y, yaw, speed, length, overha
     """Whether every vehicle that drives towards a crossing could still stop before it."""
     clear = True
     for j in range(n):
-        if kind[w, j] == 0 or kind[w, j] > _BICYCLE or driver[w, j, MODE] == WALKER or speed[w, j] < _HALF:
+        if DRIVES >> kind[w, j] & 1 == 0 or driver[w, j, MODE] == WALKER or speed[w, j] < _HALF:
             continue
         c, s = np.cos(yaw[w, j]), np.sin(yaw[w, j])
         front = length[w, j] - overhang[w, j]

@@ -81,18 +81,15 @@ def empty_followers(worlds: int, slots: int, tails: bool = False) -> RouteFollow
     )  # fmt: skip
 
 
-def grow_followers(followers: RouteFollowers, slots: int, tails: bool) -> RouteFollowers:
-    """The same state with at least `slots` slots, and with trail arrays if `tails`."""
-    worlds, now = followers.role.shape
-    more = max(slots - now, 0)
-    if more:
-        for name in ("role", "path", "drive", "line", "heading"):
-            array = getattr(followers, name)
-            padded = np.pad(array, ((0, 0), (0, more), *((0, 0),) * (array.ndim - 2)))
-            followers = followers._replace(**{name: padded})
-    if tails and len(followers.trail) < worlds:
-        followers = followers._replace(trail=np.zeros((worlds, TRAIL, 4), np.float32))
-    return followers
+SLOT_FIELDS = ("role", "path", "drive", "line", "heading")  # of RouteFollowers, with one entry per slot
+
+
+def with_trails(followers: RouteFollowers) -> RouteFollowers:
+    """The same state with arrays for the trail that tailgaters follow."""
+    worlds = len(followers.role)
+    if len(followers.trail) == worlds:
+        return followers
+    return followers._replace(trail=np.zeros((worlds, TRAIL, 4), np.float32))
 
 
 def clear(followers: RouteFollowers, w: int) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim.actors.kinds import BODIES, Vehicle
+from sim.actors.base import Vehicle
+from sim.actors.registry import ACTOR_KINDS, BODIES, KIND
 from sim.datatypes.episode import ActorSpec, Script, TrafficSpec
 from sim.datatypes.road_map import RoadMap
-from sim.datatypes.vocabulary import KIND
 from sim.datatypes.world_state import World
 from sim.road.graph.lane_graph import LaneGraph, lane_graph
 from sim.road.map.lane_arrays import JUNCTION, LENGTH, NEXT, NEXT_END, ROW, ROWS, STEP, LaneArrays
@@ -29,7 +29,6 @@ _COLOURS = (0xB8BCC0, 0x23262B, 0xE8E8E4, 0x8C1D20, 0x1F3E6E, 0x4D5A52, 0x9A8F7C
 _CLOTHES = (0x8A3B3B, 0x3B5C8A, 0x4A4A52, 0xC2A05A, 0x5B7F5B, 0x9C6B9C, 0xD0D0D0, 0x2E4A4A)
 # A truck short enough for the bends of towns: the 8.2 m truck of named actors swings far into the other lane there.
 _LORRY = Vehicle(length=6.4, width=2.2, height=3.0, wheelbase=3.6, overhang=1.4)
-_CAPS = {"car": 20.0, "van": 17.0, "truck": 13.0, "bicycle": 4.5}  # [m/s] highest desired speed of each kind
 
 
 class _Taken:
@@ -92,7 +91,8 @@ def _place_driver(
     road_map: RoadMap, roads: LaneArrays, rooms: dict[str, tuple[np.ndarray, np.ndarray]],
 ) -> None:  # fmt: skip
     """Place a driver on a lane; rooms: results of `_room_for` by kind, computed at the first vehicle of the kind."""
-    body = _LORRY if kind == "truck" else BODIES[kind]
+    body, habits = _LORRY if kind == "truck" else BODIES[kind], ACTOR_KINDS[kind].lane_traffic
+    assert habits is not None, f"lane traffic has no {kind}"
     if kind not in rooms:
         rooms[kind] = _room_for(int(world.map[w]), kind, body.length, road_map, roads)
     lanes, ends = rooms[kind]
@@ -116,12 +116,12 @@ def _place_driver(
         ways = roads.successors[roads.link[lane, NEXT] : roads.link[lane, NEXT_END]]
         lane = _one_of(rng, ways) if lane >= 0 and len(ways) else -1
         driver[w, i, column] = lane
-    kinematics[w, i, S], kinematics[w, i, FACTOR], kinematics[w, i, CAP] = s, rng.uniform(0.85, 1.08), _CAPS[kind]
-    if kind == "bicycle":  # bicycles ride on the right of the lane
-        kinematics[w, i, KEEP] = -0.8
-        world.x[w, i] += 0.8 * np.sin(yaw)
-        world.y[w, i] -= 0.8 * np.cos(yaw)
-    world.speed[w, i] = 0.6 * min(pace, _CAPS[kind])
+    kinematics[w, i, S], kinematics[w, i, FACTOR], kinematics[w, i, CAP] = s, rng.uniform(0.85, 1.08), habits.top_speed
+    if habits.offset != 0.0:  # bicycles ride on the right of the lane
+        kinematics[w, i, KEEP] = habits.offset
+        world.x[w, i] -= habits.offset * np.sin(yaw)
+        world.y[w, i] += habits.offset * np.cos(yaw)
+    world.speed[w, i] = 0.6 * min(pace, habits.top_speed)
 
 
 def _room_for(m: int, kind: str, length: float, road_map: RoadMap, roads: LaneArrays) -> tuple[np.ndarray, np.ndarray]:

@@ -45,13 +45,9 @@ def empty_traffic(worlds: int, slots: int, scripts: bool = False) -> TrafficStat
     )  # fmt: skip
 
 
-def grow(traffic: TrafficState, more: int) -> TrafficState:
-    """The same traffic state with `more` empty slots added to every world."""
-    fields = traffic._asdict()
-    for name in ("driver", "kinematics", "free", *(("trigger", "path", "points") if _scripted(traffic) else ())):
-        array = fields[name]
-        fields[name] = np.pad(array, ((0, 0), (0, more), *((0, 0),) * (array.ndim - 2)))
-    return TrafficState(**fields)
+def slot_fields(traffic: TrafficState) -> tuple[str, ...]:
+    """The fields with one entry per slot: those of scripts only where there are scripted actors."""
+    return "driver", "kinematics", "free", *(("trigger", "path", "points") if _scripted(traffic) else ())
 
 
 def with_scripts(traffic: TrafficState) -> TrafficState:

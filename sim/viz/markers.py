@@ -11,14 +11,14 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from sim.actors.light_head import LAMP_COLOURS
+from sim.actors.registry import ACTOR_KINDS, KIND, KINDS
 from sim.datatypes.road_map import MapArrays
-from sim.datatypes.vocabulary import KIND, KINDS
 from sim.datatypes.world_state import World
 from sim.road.graph.traffic_lights import OFF, light_state
 
@@ -26,16 +26,21 @@ if TYPE_CHECKING:
     from sim.viz.viewport import Viewport
 
 Colour = tuple[int, int, int]
+Placed = Callable[[Any], np.ndarray]  # points in an actor's own frame [m] -> pixels
 EGO_COLOUR: Colour = (240, 84, 48)
 _LEAST = 5.0  # [px] smallest radius of a walker's disc and of a lamp, at any map scale
 _DARK: Colour = (28, 32, 40)
 _CONE: Colour = (246, 98, 24)
 _BOOM: Colour = (206, 26, 24)
+_MIDDLE = [[0.0, 0.0]]
 
 
 @dataclass(frozen=True)
 class Box:
-    """An actor from above: centre x, y [m], yaw [rad], length and width [m]; kind is one of KINDS."""
+    """An actor from above: centre x, y [m], yaw [rad], length and width [m]; kind is one of KINDS.
+
+    Its marker is that of the kind's declaration.
+    """
 
     x: float
     y: float
@@ -75,7 +80,7 @@ def boxes_of(world: World, w: int) -> tuple[Box, ...]:
             float(world.x[w, i]) + centre * math.cos(yaw), float(world.y[w, i]) + centre * math.sin(yaw), yaw,
             float(world.length[w, i]), float(world.width[w, i]),
             EGO_COLOUR if i == 0 else unpack(int(world.appearance[w, i])), ego=i == 0,
-            kind=KINDS[kind] if kind < len(KINDS) else "sign",
+            kind=KINDS[kind],
         ))  # fmt: skip
     return tuple(found)
 
@@ -131,41 +136,53 @@ def draw_box(picture: np.ndarray, box: Box, window: Viewport) -> None:
     def placed(outline: np.ndarray | list[list[float]]) -> np.ndarray:
         return window.pixels(np.asarray(outline, float) @ turn + [box.x, box.y])
 
-    middle = placed([[0.0, 0.0]])[0]
-    if box.kind == "cone":
-        radius = max(box.width * 0.7 * window.scale, _LEAST)
-        corners = np.array([[0.0, -1.0], [0.87, 0.5], [-0.87, 0.5]])
-        fill(picture, middle + corners * (radius * 1.45), (255, 255, 255))
-        fill(picture, middle + corners * radius, _CONE)
-    elif box.kind in ("barrier", "raised_barrier"):
-        half, thick = box.width / 2, max(0.4, _LEAST / window.scale) / 2
-        if box.kind == "barrier":
-            _boom(picture, placed, np.linspace(-half, half, 8), thick)
-        reach = max(0.45, _LEAST / window.scale)
-        at = placed([[0.0, 0.0 if box.kind == "raised_barrier" else -half]])[0]
-        _disc(picture, at, reach * 1.4 * window.scale, (255, 255, 255))
-        _disc(picture, at, reach * window.scale, _BOOM)
-    elif box.kind == "ball":
-        _disc(picture, middle, _LEAST, (255, 255, 255))
-        _disc(picture, middle, 0.75 * _LEAST, _BOOM)
-    elif box.kind == "walker":
-        radius = max(box.width / 2 * window.scale, _LEAST)
-        _disc(picture, middle, radius * 1.4, (255, 255, 255))
-        _disc(picture, middle, radius, box.colour)
-    elif box.kind == "bicycle":
-        half, across = box.length / 2, max(box.width / 2, 0.7 * _LEAST / window.scale)
-        dart = np.array([[half, 0.0], [0.1 * half, across], [-half, 0.3 * across], [-half, -0.3 * across],
-                         [0.1 * half, -across]])  # fmt: skip
-        fill(picture, placed(dart * 1.35), (255, 255, 255))
-        fill(picture, placed(dart), box.colour)
-        _disc(picture, middle, across * window.scale * 0.5, _DARK)
-    else:
-        _vehicle(picture, box, placed, window.scale)
+    MARKERS[ACTOR_KINDS[box.kind].marker](picture, box, placed, window.scale)
 
 
-def _boom(
-    picture: np.ndarray, placed: Callable[[list[list[float]]], np.ndarray], ends: np.ndarray, thick: float
-) -> None:
+def _cone(picture: np.ndarray, box: Box, placed: Placed, scale: float) -> None:
+    radius = max(box.width * 0.7 * scale, _LEAST)
+    corners = np.array([[0.0, -1.0], [0.87, 0.5], [-0.87, 0.5]])
+    fill(picture, placed(_MIDDLE)[0] + corners * (radius * 1.45), (255, 255, 255))
+    fill(picture, placed(_MIDDLE)[0] + corners * radius, _CONE)
+
+
+def _barrier(picture: np.ndarray, box: Box, placed: Placed, scale: float) -> None:
+    half, thick = box.width / 2, max(0.4, _LEAST / scale) / 2
+    _boom(picture, placed, np.linspace(-half, half, 8), thick)
+    _post(picture, placed([[0.0, -half]])[0], scale)
+
+
+def _raised_barrier(picture: np.ndarray, box: Box, placed: Placed, scale: float) -> None:
+    _post(picture, placed(_MIDDLE)[0], scale)
+
+
+def _post(picture: np.ndarray, at: np.ndarray, scale: float) -> None:
+    reach = max(0.45, _LEAST / scale)
+    _disc(picture, at, reach * 1.4 * scale, (255, 255, 255))
+    _disc(picture, at, reach * scale, _BOOM)
+
+
+def _ball(picture: np.ndarray, box: Box, placed: Placed, scale: float) -> None:
+    _disc(picture, placed(_MIDDLE)[0], _LEAST, (255, 255, 255))
+    _disc(picture, placed(_MIDDLE)[0], 0.75 * _LEAST, _BOOM)
+
+
+def _person(picture: np.ndarray, box: Box, placed: Placed, scale: float) -> None:
+    radius = max(box.width / 2 * scale, _LEAST)
+    _disc(picture, placed(_MIDDLE)[0], radius * 1.4, (255, 255, 255))
+    _disc(picture, placed(_MIDDLE)[0], radius, box.colour)
+
+
+def _dart(picture: np.ndarray, box: Box, placed: Placed, scale: float) -> None:
+    half, across = box.length / 2, max(box.width / 2, 0.7 * _LEAST / scale)
+    dart = np.array([[half, 0.0], [0.1 * half, across], [-half, 0.3 * across], [-half, -0.3 * across],
+                     [0.1 * half, -across]])  # fmt: skip
+    fill(picture, placed(dart * 1.35), (255, 255, 255))
+    fill(picture, placed(dart), box.colour)
+    _disc(picture, placed(_MIDDLE)[0], across * scale * 0.5, _DARK)
+
+
+def _boom(picture: np.ndarray, placed: Placed, ends: np.ndarray, thick: float) -> None:
     """Draw a barrier's boom in red and white pieces; ends: of the pieces across the lane, thick: half thickness [m]."""
     for k, (a, b) in enumerate(itertools.pairwise(ends)):
         corners = [[thick, a], [thick, b], [-thick, b], [-thick, a]]
@@ -187,7 +204,7 @@ def draw_lamp(picture: np.ndarray, lamp: Lamp, window: Viewport) -> None:
         _disc(picture, at + forward * size * 0.9, size * 0.68, (red, green, blue))
 
 
-def _vehicle(picture: np.ndarray, box: Box, placed: Callable[[np.ndarray], np.ndarray], scale: float) -> None:
+def _vehicle(picture: np.ndarray, box: Box, placed: Placed, scale: float) -> None:
     """Draw a vehicle's outline, shadow and panes; `placed` maps metres in its own frame to pixels."""
     body = rounded(box.length, box.width, 0.5)
     blend(picture, lambda p: fill(p, placed(body) + scale * 0.25, (20, 24, 30)), 0.35)
@@ -199,3 +216,10 @@ def _vehicle(picture: np.ndarray, box: Box, placed: Callable[[np.ndarray], np.nd
     rear = np.array([[-0.36, 0.36], [-0.36, -0.36], [-0.28, -0.32], [-0.28, 0.32]]) * [box.length, box.width]
     for pane in (front, rear):
         fill(picture, placed(pane), glass)  # type: ignore[arg-type]
+
+
+# The form of an actor from above, by the name that a kind's declaration gives; `sim.viz.top_down` draws scenery.
+MARKERS: dict[str, Callable[[np.ndarray, Box, Placed, float], None]] = {
+    "vehicle": _vehicle, "dart": _dart, "disc": _person, "cone": _cone, "ball": _ball, "boom": _barrier,
+    "boom_post": _raised_barrier,
+}  # fmt: skip

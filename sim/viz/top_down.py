@@ -19,9 +19,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from sim.actors.registry import ACTOR_KINDS, KINDS
 from sim.datatypes.episode import Episode
 from sim.datatypes.road_map import MapArrays, RoadMap
-from sim.datatypes.vocabulary import KINDS
 from sim.datatypes.world_state import World
 from sim.viz.markers import EGO_COLOUR, Box, Colour, Lamp, blend, draw_box, draw_lamp, fill, rounded, unpack
 from sim.viz.viewport import Viewport
@@ -172,10 +172,10 @@ def _scenery(picture: np.ndarray, road_map: RoadMap, window: Viewport) -> None:
     shadows: list[np.ndarray] = []
     things: list[tuple[np.ndarray, Colour, np.ndarray | None]] = []
     for kind, x, y, yaw, length, width, _, look in road_map.scenery[near]:
-        name = KINDS[int(kind)]
-        if name in ("lamp", "none"):
+        marker = ACTOR_KINDS[KINDS[int(kind)]].marker if kind else ""
+        if not marker:
             continue
-        if name == "tree":
+        if marker == "crown":
             turn = np.linspace(0, 2 * math.pi, 24, endpoint=False)
             ripple = 1 + 0.08 * np.sin(5 * turn + x + y)
             outline = np.stack([np.cos(turn), np.sin(turn)], 1) * (max(length, width) / 2 * ripple)[:, None] + [x, y]
@@ -184,7 +184,7 @@ def _scenery(picture: np.ndarray, road_map: RoadMap, window: Viewport) -> None:
             half = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * [length / 2, max(width, 0.3) / 2]
             c, s = math.cos(yaw), math.sin(yaw)
             outline = half @ np.array([[c, s], [-s, c]]) + [x, y]
-            roof = half * [1, 0.02] @ np.array([[c, s], [-s, c]]) + [x, y] if name == "house" else None
+            roof = half * [1, 0.02] @ np.array([[c, s], [-s, c]]) + [x, y] if marker == "gable" else None
             red, green, blue = unpack(int(look))
             things.append((outline, ((red + 150) // 2, (green + 140) // 2, (blue + 135) // 2), roof))
         shadows.append(outline - [-1.0, 1.0])

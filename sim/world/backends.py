@@ -14,7 +14,7 @@ from typing import Protocol
 
 from sim.datatypes.camera import Camera
 from sim.datatypes.simulation import Simulation
-from sim.sensors.registry import Sensor
+from sim.sensors.base import Sensor
 from sim.world.backend import Backend
 from sim.world.embedded import EmbeddedWorld
 

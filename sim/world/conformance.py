@@ -16,9 +16,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sim.actors.registry import KIND, KINDS
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Weather, WeatherChange
-from sim.datatypes.vocabulary import DECISIONS, KIND, KINDS, OUTCOME, OUTCOMES, PER_WORLD, UNDECIDED, WEATHER_INDEX
+from sim.datatypes.vocabulary import DECISIONS, OUTCOME, OUTCOMES, PER_WORLD, UNDECIDED, WEATHER_INDEX
 from sim.datatypes.world_state import World
 from sim.world.backend import Backend
 from sim.world.weather_schedule import weather_at

@@ -12,9 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES
 from sim.actors.signs import POST, SIGN, pack_sign
 from sim.core.kernel import parallel_for
+from sim.core.tables import grow
 from sim.datatypes.action import Action, Observation
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode, SignSpec
@@ -33,13 +34,14 @@ from sim.road.graph.traffic_lights import LIGHTS_OFF
 from sim.road.map.loading import load_map, read_map
 from sim.road.map.map_batch import MapBatch, start_distance
 from sim.road.map.surface import DRIVES
-from sim.sensors.registry import Sensor, sense
+from sim.sensors.base import Sensor
+from sim.sensors.registry import sense
 from sim.traffic.arrival_timing import check_scripted_route, schedule_arrival
-from sim.traffic.route_follower import RouteFollowers, clear, empty_followers, grow_followers, step_followers
+from sim.traffic.route_follower import SLOT_FIELDS, RouteFollowers, clear, empty_followers, step_followers, with_trails
 from sim.traffic.spawning import set_script, spawn_traffic, write_actor
-from sim.traffic.state import empty_traffic, grow, with_scripts
+from sim.traffic.state import empty_traffic, slot_fields, with_scripts
 from sim.traffic.step import advance
-from sim.world.decision_detectors import DecisionDetector, detector_for
+from sim.world.decisions.registry import DecisionDetector, detector_for
 from sim.world.step import ANYWHERE, EGO_LIMITS, EVALUATE_TERMINATION, RUNNING, STEP_ACTORS, TIMEOUT, WHOLE, step_worlds
 from sim.world.weather_schedule import check_changes, weather_table
 
@@ -134,7 +136,10 @@ class EmbeddedWorld:
         if sent := [a for e in episodes for a in e.actors if a.sent]:
             self.followers = self.followers or empty_followers(self.worlds, 1)
             tails = any(a.tailgates is not None for a in sent)
-            self.followers = grow_followers(self.followers, self.world.kind.shape[1], tails)
+            if (more := self.world.kind.shape[1] - self.followers.role.shape[1]) > 0:
+                self.followers = grow(self.followers, SLOT_FIELDS, more)
+            if tails:
+                self.followers = with_trails(self.followers)
         kept = [a for a in (*self.world, *self.traffic, *(self.followers or ()), self._goal) if len(a) == self.worlds]
         before, driven = [array[slots] for array in kept], list(self.episodes)
         changing, trials = dict(self._changing), dict(self._detectors)
@@ -182,24 +187,18 @@ class EmbeddedWorld:
         """Add slots to every world: signs follow the actors, beyond `Simulation.actors` if the actors fill it."""
         if (more := slots - self.world.kind.shape[1]) <= 0:
             return
-        fields = self.world._asdict()
-        for name, array in fields.items():
-            if array.ndim == 2 and name not in ("weather", *_PER_ROUTE):
-                fields[name] = np.pad(array, ((0, 0), (0, more)), constant_values=-1 if name == "path" else 0)
-        self.world = World(**fields)
-        self.traffic = grow(self.traffic, more)
+        apart = ("weather", *_PER_ROUTE)
+        per_slot = [name for name, array in self.world._asdict().items() if array.ndim == 2 and name not in apart]
+        self.world = grow(self.world, per_slot, more, {"path": -1})
+        self.traffic = grow(self.traffic, slot_fields(self.traffic), more)
         if self.followers is not None:
-            self.followers = grow_followers(self.followers, slots, False)
+            self.followers = grow(self.followers, SLOT_FIELDS, max(slots - self.followers.role.shape[1], 0))
 
     def _make_ways(self, ways: int) -> None:
         """Add route slots to every world, up to `ways`, where a decision point has more routes than a junction."""
         if (more := ways - self.world.route.shape[1]) <= 0:
             return
-        wider = {
-            name: np.pad(getattr(self.world, name), ((0, 0), (0, more)), constant_values=-1 if name == "route" else 0)
-            for name in _PER_ROUTE
-        }
-        self.world = self.world._replace(**wider)
+        self.world = grow(self.world, _PER_ROUTE, more, {"route": -1})
 
     def _place(self, w: int, episode: Episode, road_map: RoadMap, junction: Junction | Route) -> None:
         world = self.world

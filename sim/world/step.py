@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.actors.kinds import EGO
+from sim.actors.registry import COLLIDES, EGO
 from sim.core.geometry import HALF, boxes_touch, wrap
 from sim.core.kernel import kernel
-from sim.datatypes.vocabulary import KIND, OUTCOME
+from sim.datatypes.vocabulary import OUTCOME
 from sim.dynamics.bicycle import drive, grip_of, limits_of
 from sim.dynamics.friction import wetness_of
 from sim.road.graph.traffic_lights import RED, light_state
@@ -41,7 +41,6 @@ RUNNING, ARRIVED, COLLISION, OFF_ROAD, TIMEOUT, DEVIATED = (
 EGO_LIMITS = limits_of(EGO)
 _PER_CELL = np.float32(1.0 / CELL)
 _LIGHT, _STOP = GATE["light"], GATE["stop"]
-_BALL = KIND["ball"]
 
 
 @kernel(inline=True)
@@ -68,7 +67,7 @@ def struck_actor(w, n, x, y, yaw, length, width, overhang, kind, cos, sin):  # t
     middle = HALF * length[w, 0] - overhang[w, 0]
     cx, cy = x[w, 0] + middle * cos, y[w, 0] + middle * sin
     for i in range(1, n):
-        if kind[w, i] == 0 or kind[w, i] == _BALL:
+        if COLLIDES >> kind[w, i] & 1 == 0:
             continue
         dx, dy = x[w, i] - cx, y[w, i] - cy
         near = length[w, 0] + length[w, i]

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from dagger import backends, cli
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.backends import begun_on
 from dagger.runs.jsonl import JsonlLog
 from dagger.training.collect import collect

@@ -90,6 +90,20 @@ def test_without_the_optimiser_training_goes_elsewhere(tmp_path: Path) -> None:
     assert not torch.equal(whole.embedding.weight, resumed.embedding.weight)
 
 
+def test_restoring_removes_the_state_that_is_not_among_the_tensors() -> None:
+    """An optimiser that has made steps, restored to the state of one that has made none, goes on as that one does."""
+    whole, other = build(SMALL, seed=1), build(SMALL, seed=1)
+    none, used = torch.optim.Adam(whole.parameters(), 1e-2), torch.optim.Adam(other.parameters(), 1e-2)
+    before = optimiser_tensors(none)
+    train(other, used, 2, torch.Generator().manual_seed(5))
+    other.load_state_dict(whole.state_dict())
+    restore_optimiser(used, before)
+    assert not optimiser_tensors(used)
+    train(whole, none, 1, torch.Generator().manual_seed(6))
+    train(other, used, 1, torch.Generator().manual_seed(6))
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), other.parameters(), strict=True))
+
+
 @pytest.mark.parametrize("break_at", range(4))
 def test_a_process_killed_while_replacing_leaves_a_whole_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, break_at: int

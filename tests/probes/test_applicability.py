@@ -14,10 +14,11 @@ from dagger.training.trainer import TrainSettings
 from policies.learner import LearnerSettings
 from policies.sites import IntervenablePolicy
 from probes import applicability as asked
-from probes.levels.uses import Question, pairs_for
 from probes.planted_models import Premises, RuleRegister, untrained
+from probes.premise_swaps import Question, pairs_for
 from probes.rule_recovery import recover
-from probes.scorecard import ProbeSettings, score
+from probes.scorecard import score
+from probes.study import ProbeSettings
 from scenarios.rules.logic import all_cells
 from scenarios.sampling.sample import decision, valuation
 from scenarios.scenario import Scenario, load_scenario

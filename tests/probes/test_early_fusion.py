@@ -11,12 +11,15 @@ from dagger.console import scorecard
 from dagger.report.record import verdict_sentence
 from policies.learner import LearnerSettings
 from policies.sites import IntervenablePolicy
-from probes.levels.uses import HELD
+from probes.levels.registry import levels
 from probes.planted_models import EarlyFusion, IdleEncoder, LateFusion, RuleRegister, untrained
-from probes.results import LEVELS
-from probes.scorecard import ProbeSettings, score
+from probes.premise_swaps import HELD
+from probes.scorecard import score
+from probes.study import ProbeSettings
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
+
+LEVELS = [level.name for level in levels()]
 
 CAMERA = Camera(width=48, height=32)
 SMALL = LearnerSettings(image=(32, 48), width=16, memory_width=16, head_width=16)
@@ -41,7 +44,7 @@ def ruled(request: pytest.FixtureRequest) -> Scenario:
 
 def test_early_fusion_passes_every_level_with_its_premises_at_the_encoder(ruled: Scenario) -> None:
     found = card(EarlyFusion(ruled), ruled)
-    assert found["verdict"] == list(LEVELS)
+    assert found["verdict"] == LEVELS
     assert found["swapped_at"] == {"raining": ["encoder"], "night": ["encoder"]} and found["fused"] is None
     held = found["levels"]["encodes"]["details"]["held"]
     assert held["raining"].startswith("encoder") and held["the conclusion"] == "memory (-20 to -3 m)"
@@ -52,7 +55,7 @@ def test_early_fusion_passes_every_level_with_its_premises_at_the_encoder(ruled:
 
 def test_late_fusion_passes_every_level_with_the_rule_at_the_head(ruled: Scenario) -> None:
     found = card(LateFusion(ruled), ruled)
-    assert found["verdict"] == list(LEVELS)
+    assert found["verdict"] == LEVELS
     assert found["swapped_at"] == {"raining": ["memory"], "night": ["memory"]}
     level = found["levels"]["encodes"]
     assert "'head'" in level["what"] and "not first" in level["details"]["at each site"]["memory"]

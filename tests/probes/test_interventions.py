@@ -13,8 +13,8 @@ from probes.applicability import NotApplicable
 from probes.effects import used_map
 from probes.interventions import Factorial, PairedWorlds, Subspace, interchange
 from probes.levels import uses as causes
-from probes.levels.uses import Interchange, Question, choose_place, pairs_for, premise_subspace, sites_swapped, study
 from probes.planted_models import WIDTH, Premises
+from probes.premise_swaps import Interchange, Question, choose_place, pairs_for, premise_subspace, sites_swapped, study
 from probes.results import Proportion
 from probes.trace import trace
 from scenarios.sampling.sample import balanced_batch

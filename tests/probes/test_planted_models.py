@@ -7,10 +7,10 @@ import pytest
 
 from policies.evaluate import evaluate
 from probes.applicability import FactorialDesign
+from probes.behaviour import truth_table_of, twin_episodes, twins_of
 from probes.interventions import leading_directions
-from probes.levels.behaviour import truth_table_of, twin_episodes, twins_of
-from probes.levels.uses import Question, pairs_for, run_pairs, sites_swapped, study
 from probes.planted_models import FusedRule, Memoriser, PlantedModel, RuleRegister, Shortcut
+from probes.premise_swaps import Question, pairs_for, run_pairs, sites_swapped, study
 from probes.rule_recovery import Recovered
 from scenarios.sampling.sample import balanced_batch, decision
 from scenarios.scenario import Scenario, load_scenario

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probes.rule_recovery import recover, wilson
+from probes.rule_recovery import recover
 from scenarios.rules.logic import all_cells, equivalent, truth_table
 from scenarios.rules.parse import parse_rule
 
@@ -80,20 +80,6 @@ def test_a_complete_rule_agrees_with_the_majority_of_every_cell(rows):
             assert row[verdict.decision] >= 0.8 * sum(row)
     if found.complete:
         assert truth_table(found.rule, NAMES) == {c: int(np.argmax(r[:3])) for c, r in zip(cells, rows)}
-
-
-def test_wilson_is_the_textbook_interval():
-    # Newcombe 1998, table I, method 3: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
-    for (hits, runs), expected in {
-        (81, 263): (0.2553, 0.3662),
-        (15, 148): (0.0624, 0.1605),
-        (0, 20): (0.0, 0.1611),
-        (1, 29): (0.0061, 0.1718),
-    }.items():
-        assert wilson(hits, runs) == pytest.approx(expected, abs=5e-5)
-    assert wilson(0, 0) == (0.0, 1.0)
-    with pytest.raises(ValueError, match="5 hits in 4 runs"):
-        wilson(5, 4)
 
 
 def test_bad_outcomes_are_refused():

@@ -8,12 +8,15 @@ import pytest
 
 from policies.learner import LearnerSettings
 from policies.sites import IntervenablePolicy
+from probes.levels.registry import levels
 from probes.planted_models import FusedRule, Memoriser, Premises, RuleRegister, Shortcut, untrained
-from probes.results import LEVELS
-from probes.scorecard import ProbeSettings, score
+from probes.scorecard import score
+from probes.study import ProbeSettings
 from scenarios.sampling.sample import balanced_batch, decision
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
+
+LEVELS = [level.name for level in levels()]
 
 CAMERA = Camera(width=48, height=32)
 SMALL = LearnerSettings(image=(32, 48), width=16, memory_width=16, head_width=16)
@@ -33,7 +36,7 @@ def card(mind: IntervenablePolicy, scenario: Scenario) -> dict[str, Any]:
 
 def test_a_rule_register_passes_every_level(conjunction: Scenario) -> None:
     found = card(RuleRegister(conjunction), conjunction)
-    assert found["verdict"] == list(LEVELS)
+    assert found["verdict"] == LEVELS
     assert found["recovered_rule"] == "left if raining and night else right" and found["equivalent"]
 
 

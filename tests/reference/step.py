@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.datatypes.vocabulary import DRIVABLE, OUTCOMES, WEATHER_FIELDS
 from sim.datatypes.world_state import World
 from sim.road.map.map_batch import MapBatch, path_points

@@ -139,8 +139,8 @@ def test_another_rule_or_map_gives_a_changed_copy_and_leaves_the_scenario():
     other = scenario.with_rule("right if truck else left")
     assert str(other.rule) == "right if truck else left" and str(scenario.rule) == "left if raining else right"
     assert other.draws == scenario.draws and other != scenario and other.digest() != scenario.digest()
-    town = scenario.with_map({"file": "Town02.xodr", "junction": "t"})
-    assert town.map.file == "Town02.xodr" and town.map.junction.kind == "t" and "map.arm" not in town.draws
+    town = scenario.with_map({"file": "Town02.xodr", "junction": "t_junction"})
+    assert town.map.file == "Town02.xodr" and town.map.junction.kind == "t_junction" and "map.arm" not in town.draws
     with pytest.raises(ScenarioError, match="scenario small: rule: unknown proposition 'dry'"):
         scenario.with_rule("left if dry else right")
 

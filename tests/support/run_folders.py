@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from probes.levels.registry import LEVELS
+
 NAMES = ("raining", "night")
 STATIONS = [-20.0, -15.0, -10.0, -6.0, -3.0, 0.0, 3.0, 6.0]
 SITES = ["encoder", "memory", "head"]
@@ -105,6 +107,8 @@ def scorecard(good: bool) -> dict[str, Any]:
             1.0 if good else 0.5, 0.0, good, None, "share of truth-table cells decided as the expert does"
         ),
     }
+    for name, found in levels.items():
+        found |= {"brief": LEVELS[name].brief, "question": LEVELS[name].question}
     levels["generalises"]["details"] = {"flips": {"value": 0.958, "n": 96}, "false flips": {"value": 0.0208, "n": 192}}
     levels["uses"]["details"] = {"flip": [0.9009, 0.9751], "keep": [0.944, 0.992], "site": "memory", "rank": 2}
     readable = np.clip(np.outer([0.45, 0.86, 0.9], np.linspace(0.35, 1, 8)) + rng.normal(0, 0.05, (3, 8)), -0.1, 0.97)
@@ -172,6 +176,7 @@ def scorecard(good: bool) -> dict[str, Any]:
         "scenario": "rain-turn",
         "rule": "left if raining else right",
         "checkpoint": "checkpoints/dagger-3",
+        "expected_levels": list(levels),
         "verdict": [k for k, v in levels.items() if v["passed"]],
         "levels": levels,
         "recovered_rule": "left if raining else right" if good else None,

@@ -7,6 +7,8 @@ reader and the evaluators read `OPERATORS` and `scenarios.rules.numbers.OPERATIO
 
 from __future__ import annotations
 
-from sim.core.discovery import import_modules
+import sys
 
-import_modules(__name__)
+from sim.core.discovery import import_all
+
+import_all(sys.modules[__name__])

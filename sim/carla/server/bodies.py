@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.actors.kinds import BODIES, VEHICLES, Vehicle
+from sim.actors.base import Vehicle
+from sim.actors.registry import BODIES, KIND, VEHICLES
 from sim.actors.signs import SIGN
 from sim.carla.control import action_of
 from sim.carla.server.collisions import overlaps, resolve_collisions
@@ -20,10 +21,9 @@ from sim.carla.server.rpc import Refused
 from sim.carla.server.snapshot import turned
 from sim.core.geometry import wrap
 from sim.core.kernel import kernel
+from sim.core.tables import grow
 from sim.datatypes.action import Action
 from sim.datatypes.road_map import MapArrays
-from sim.datatypes.vocabulary import KIND
-from sim.datatypes.world_state import World
 from sim.dynamics.bicycle import drive, grip_of, limits_of
 from sim.dynamics.friction import wetness_of
 from sim.world.embedded import empty_world
@@ -154,9 +154,8 @@ class Bodies:
 
     def _grow(self) -> None:
         n = self.world.kind.shape[1]
-        fields = self.world._asdict()
-        fields |= {k: np.pad(a, ((0, 0), (0, n))) for k, a in fields.items() if a.shape == (1, n) and k != "route"}
-        self.world = World(**fields)
+        fields = [k for k, a in self.world._asdict().items() if a.shape == (1, n) and k != "route"]
+        self.world = grow(self.world, fields, n)
         self.middle, self.turning = np.pad(self.middle, (0, n)), np.pad(self.turning, (0, n))
         self.physical, self.vehicle = np.pad(self.physical, (0, n)), np.pad(self.vehicle, (0, n))
         self.solid = np.pad(self.solid, (0, n), constant_values=True)

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
+from sim.actors.registry import COLLIDES
 from sim.core.geometry import HALF, boxes_touch
 from sim.core.kernel import kernel
-from sim.datatypes.vocabulary import KIND
 from sim.road.map.obstacle_grid import CELL
 from sim.world.step import struck_scenery
 
-_0, _1, _CELL, _BALL = np.float32(0.0), np.float32(1.0), np.float32(CELL), KIND["ball"]
+_0, _1, _CELL = np.float32(0.0), np.float32(1.0), np.float32(CELL)
 _PUSH = np.float32(1.0)  # [m/s] at which overlapping bodies are pushed apart
 
 
@@ -41,7 +41,7 @@ def resolve_collisions(
         if not solid[i]:
             continue
         for j in range(1, kind.shape[0]):
-            if j == i or kind[j] == 0 or kind[j] == _BALL or not solid[j] or (physical[j] and j < i):
+            if j == i or COLLIDES >> kind[j] & 1 == 0 or not solid[j] or (physical[j] and j < i):
                 continue
             dx, dy = x[j] - x[i], y[j] - y[i]
             near = length[i] + width[i] + length[j] + width[j]
@@ -157,7 +157,7 @@ def overlaps(i, cx, cy, yaw, along, across, x, y, yaws, length, width, overhang,
     """Return the first solid row but i whose box touches the one of `along` x `across` [m] at cx, cy, -1 for none."""
     cos, sin = math.cos(yaw), math.sin(yaw)
     for j in range(1, kind.shape[0]):
-        if j == i or kind[j] == 0 or kind[j] == _BALL or not solid[j]:
+        if j == i or COLLIDES >> kind[j] & 1 == 0 or not solid[j]:
             continue
         dx, dy = x[j] - cx, y[j] - cy
         near = along + across + length[j] + width[j]

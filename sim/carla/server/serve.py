@@ -12,16 +12,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sim.carla.blueprint_library import OF_BODY
-from sim.carla.blueprints import BOOL
 from sim.carla.server import methods, recorder  # noqa: F401  (they register their methods)
 from sim.carla.server.activity_log import ActivityLog
 from sim.carla.server.actors import Actor
 from sim.carla.server.registry import METHODS
 from sim.carla.server.rpc import Connection, Refused
-from sim.carla.server.sensors import SENSORS
 from sim.carla.server.spawn_points import spawn_points
 from sim.carla.server.streams import Session, Streams
+from sim.carla.server.warm_up import BackgroundCompiler, group_of, warm_up
 from sim.carla.server.world import SETTINGS, ServedWorld
 from sim.datatypes.episode import MapSpec
 from sim.datatypes.road_map import RoadMap
@@ -60,6 +58,7 @@ class Server:
         self._expected: list[asyncio.Future[None]] = []
         self._servers: list[asyncio.Server] = []
         self._points: list[Any] | None = None
+        self._compiler = BackgroundCompiler()
 
     async def start(self, host: str, port: int) -> None:
         """Open both ports, the second one above the first, or any free ones where `port` is 0.
@@ -79,6 +78,7 @@ class Server:
         )
         self._servers.append(stream)
         self.stream_port = stream.sockets[0].getsockname()[1]
+        self._compiler.start()
         await self.apart(warm_up, self._first)
         self.world = ServedWorld(self._first, self.streams, self.stream_port)
         gc.collect()
@@ -96,7 +96,7 @@ class Server:
             connection.end()
         for server in self._servers:
             server.close()
-        await asyncio.sleep(0)
+        await self._compiler.stop()
 
     async def apart(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """Run a slow call in a thread of its own; the end of the server does not wait for it."""
@@ -153,19 +153,24 @@ class Server:
     def spawned(self, actor: Actor) -> Any:
         """Return the answer about a spawned actor: in asynchronous mode after a snapshot with it, else at once.
 
-        A Traffic Manager that learns of a vehicle before its snapshot has it drops the vehicle for ever.
+        A Traffic Manager that learns of a vehicle before its snapshot has it drops the vehicle for ever. The answer
+        about a sensor waits until its kernels are compiled.
         """
-        return self.shown(actor.packed())
+        return self.shown(actor.packed(), [actor])
 
-    def shown(self, answer: Any) -> Any:
+    def shown(self, answer: Any, actors: Sequence[Actor]) -> Any:
         """Return an answer that names spawned actors, delayed like `spawned`'s."""
-        if self.world.synchronous:
+        groups = [group for a in actors if (group := group_of(self.world, a)) and self._compiler.waits(group)]
+        if self.world.synchronous and not groups:
             return answer
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._expected.append(future)
 
         async def late() -> Any:
-            await future
+            for group in groups:
+                await self._compiler.ready(group)
+            if not self.world.synchronous:
+                future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._expected.append(future)
+                await future
             return answer
 
         return late()
@@ -264,24 +269,6 @@ def map_named(name: str, search: Sequence[Path]) -> RoadMap:
         f"there is no map {name!r}; known are the generators {', '.join(sorted(maps.GENERATORS))}"
         f" and the files {', '.join(files) or '(none: --maps names a folder)'}"
     )
-
-
-def warm_up(road_map: RoadMap) -> None:
-    """Tick a hidden world, with a vehicle that carries every sensor, cameras also straight down.
-
-    Kernels that were never called on this machine are compiled at their first call, which takes longer than a client
-    waits.
-    """
-    world = ServedWorld(road_map, Streams(), 0)
-    nowhere, steep = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], [[0.0, 0.0, 9.0], [-90.0, 0.0, 0.0]]
-    car = world.spawn([0, OF_BODY["car"], [["spawn_overlap", BOOL, "true"]]], nowhere)
-    for name in SENSORS:
-        world.spawn([0, name, []], nowhere, car.id)
-        if name.startswith("sensor.camera."):
-            world.spawn([0, name, []], steep, car.id)
-    world.tick()
-    for actor in [a for a in world.table.by_id.values() if a.stream]:
-        actor.sensor.frames(world, actor)
 
 
 def run(

@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from sim.actors.registry import ACTOR_KINDS
 from sim.carla.server.actors import Actor
 
-MASS = {"car": 1500.0, "van": 2400.0, "truck": 9000.0, "bicycle": 90.0, "walker": 75.0}  # [kg]
-RADIUS = {"bicycle": 0.34, "truck": 0.5}  # [m] of a wheel; 0.33 for other bodies
 FINAL_RATIO = 4.0  # between the only gear and the wheels
 
 
 def mass_of(actor: Actor) -> float:
     """Return the mass of an actor [kg]."""
-    return float(actor.facts.get("mass", MASS.get(actor.body, 20.0)))
+    return float(actor.facts.get("mass", ACTOR_KINDS[actor.body].mass if actor.body in ACTOR_KINDS else 20.0))
 
 
 def pedals_for(fleet: Any, row: int, control: list[float], dt: float) -> None:

@@ -20,8 +20,8 @@ _SNAPSHOT = struct.Struct("<QdfiiiI")
 MAP_CHANGED, LIGHTS_CHANGED = 1, 2  # bits of a snapshot's state
 # CARLA 0.9.16's numbers of sensor types.
 SENSOR_NUMBER: dict[str, int] = {
-    "collision": 0, "depth": 1, "gnss": 4, "imu": 5, "obstacle": 7, "radar": 9, "semantic_lidar": 10, "lidar": 11,
-    "rgb": 13, "semantic": 14, "instance": 15, "world": 17,
+    "collision": 0, "depth": 1, "gnss": 4, "imu": 5, "obstacle": 7, "optical_flow": 8, "radar": 9, "semantic_lidar": 10,
+    "lidar": 11, "rgb": 13, "semantic": 14, "instance": 15, "world": 17,
 }  # fmt: skip
 
 _VEHICLE = [

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES
 from sim.actors.tags import TAG_OF_KIND
 from sim.carla.blueprint_library import BLUEPRINTS
 from sim.carla.blueprints import Blueprint
@@ -127,11 +127,6 @@ class ServedWorld:
     def was_spawned(self, number: Any) -> bool:
         """Return whether an actor of this id exists or has existed."""
         return type(number) is int and 0 < number < self._next_id
-
-    @property
-    def spawned_count(self) -> int:
-        """The number of actors spawned so far."""
-        return self._next_id - 1
 
     def body(self, number: Any) -> Actor:
         """Return the actor of an id, which must have a body.

@@ -24,13 +24,13 @@ _FINE = 1  # figures are drawn 2**_FINE times larger and averaged down
 _SHADES = ((1.0, 0.70), (0.74, 0.90), (0.40, 1.0))  # parts of a rod's thickness, and brightness of each
 _FLAT = ((1.0, 1.0),)
 _TUBE = 0.03  # [m] thickness up to which a rod has a single brightness
-_SHOE: Texel = (44, 40, 38, PLAIN)
-_TYRE: Texel = (30, 30, 32, PLAIN)
-_STEEL: Texel = (150, 152, 156, PLAIN)
-_CLOTH: Texel = (208, 208, 208, PAINT)
+SHOE: Texel = (44, 40, 38, PLAIN)
+TYRE: Texel = (30, 30, 32, PLAIN)
+STEEL: Texel = (150, 152, 156, PLAIN)
+CLOTH: Texel = (208, 208, 208, PAINT)
 _SKIN: tuple[Texel, ...] = ((226, 182, 152, PLAIN), (150, 104, 76, PLAIN), (204, 156, 122, PLAIN))
 _HAIR: tuple[Texel, ...] = ((74, 52, 36, PLAIN), (34, 28, 26, PLAIN), (196, 158, 96, PLAIN))
-_JEANS: Texel = (58, 68, 98, PLAIN)
+JEANS: Texel = (58, 68, 98, PLAIN)
 _SHORTS: Texel = (158, 144, 116, PLAIN)
 _BAG: Texel = (92, 46, 44, PLAIN)
 Place = tuple[float, float, float]
@@ -104,7 +104,7 @@ def _leg(side: float, knee: tuple[float, float], ankle: tuple[float, float], toe
         Limb(hip, knee_at, 0.095, 0.068, thigh),
         Limb(knee_at, ankle_at, 0.066 * slim, 0.052 * slim, shin),
         Limb((ankle[0] - 0.03, y * 0.9, ankle[1] - 0.04), (ankle[0] + 0.15, y * 1.1, ankle[1] - 0.045 + toe), 0.045,
-            0.035, _SHOE),
+            0.035, SHOE),
     ]  # fmt: skip
 
 
@@ -127,8 +127,8 @@ def walker(outfit: int, pose: int) -> list[Limb]:
         pose: 0 stands, 1 strides with the left leg ahead, 2 brings a leg forward, 3 strides with the right leg ahead.
     """
     skin, hair = _SKIN[outfit], _HAIR[outfit]
-    thigh, shin = ((_JEANS, _JEANS), (_SHOE, _SHOE), (_SHORTS, skin))[outfit]
-    lower = skin if outfit == 2 else _CLOTH
+    thigh, shin = ((JEANS, JEANS), (SHOE, SHOE), (_SHORTS, skin))[outfit]
+    lower = skin if outfit == 2 else CLOTH
     stand, ahead, behind = ((0.0, 0.50), (0.0, 0.09), 0.0), ((0.17, 0.50), (0.30, 0.10), 0.03), (
         (-0.02, 0.49), (-0.31, 0.18), -0.06)  # fmt: skip
     swing = ((0.14, 0.52), (-0.10, 0.25), -0.07)
@@ -136,19 +136,19 @@ def walker(outfit: int, pose: int) -> list[Limb]:
     forward = (0.0, 0.16, 0.02, -0.16)[pose]  # of the right hand, which goes with the left leg
     rods = [
         *_leg(1, *left, (thigh, shin), outfit != 0), *_leg(-1, *right, (thigh, shin), outfit != 0),
-        *_arm(1, -0.3 * forward - 0.02, -forward + 0.04, _CLOTH, lower, skin),
-        *_arm(-1, 0.3 * forward - 0.02, forward + 0.04, _CLOTH, lower, skin),
-        Limb((0.0, -0.13, 1.36), (0.0, 0.13, 1.36), 0.10, 0.10, _CLOTH),
-        Limb((0.0, -0.075, 1.34), (0.0, -0.065, 0.98), 0.115, 0.105, _CLOTH),
-        Limb((0.0, 0.075, 1.34), (0.0, 0.065, 0.98), 0.115, 0.105, _CLOTH),
+        *_arm(1, -0.3 * forward - 0.02, -forward + 0.04, CLOTH, lower, skin),
+        *_arm(-1, 0.3 * forward - 0.02, forward + 0.04, CLOTH, lower, skin),
+        Limb((0.0, -0.13, 1.36), (0.0, 0.13, 1.36), 0.10, 0.10, CLOTH),
+        Limb((0.0, -0.075, 1.34), (0.0, -0.065, 0.98), 0.115, 0.105, CLOTH),
+        Limb((0.0, 0.075, 1.34), (0.0, 0.065, 0.98), 0.115, 0.105, CLOTH),
         Limb((0.0, 0.0, 1.44), (0.01, 0.0, 1.56), 0.055, 0.055, skin),
         Limb((0.035, 0.0, 1.585), (0.02, 0.0, 1.635), 0.088, 0.095, skin),
         Limb((-0.03, 0.0, 1.61), (0.0, 0.0, 1.655), 0.092, 0.095, hair),
         Limb((0.015, -0.025, 1.672), (0.015, 0.025, 1.672), 0.074, 0.074, hair, -0.12),
     ]  # fmt: skip
     if outfit == 1:
-        rods += [Limb((0.0, -0.05, 1.0), (0.0, -0.09, 0.55), 0.12, 0.15, _CLOTH, -0.12),
-                 Limb((0.0, 0.05, 1.0), (0.0, 0.09, 0.55), 0.12, 0.15, _CLOTH, -0.12),
+        rods += [Limb((0.0, -0.05, 1.0), (0.0, -0.09, 0.55), 0.12, 0.15, CLOTH, -0.12),
+                 Limb((0.0, 0.05, 1.0), (0.0, 0.09, 0.55), 0.12, 0.15, CLOTH, -0.12),
                  Limb((-0.05, 0.0, 1.62), (-0.09, 0.0, 1.38), 0.10, 0.085, hair)]  # fmt: skip
     if outfit == 2:
         rods += [Limb((-0.17, -0.06, 1.36), (-0.18, -0.06, 1.10), 0.085, 0.10, _BAG),
@@ -157,7 +157,7 @@ def walker(outfit: int, pose: int) -> list[Limb]:
 
 
 # ------------------------------------------------------------------------------------------------------ cyclists
-def _bend(hip: Place, foot: Place, thigh: float, shin: float) -> Place:
+def bend_knee(hip: Place, foot: Place, thigh: float, shin: float) -> Place:
     """The knee between a hip and a foot, forward of the line between them; all at about the same y."""
     dx, dz = foot[0] - hip[0], foot[2] - hip[2]
     far = min(math.hypot(dx, dz), (thigh + shin) * 0.999)
@@ -169,8 +169,8 @@ def _wheel(x: float) -> list[Limb]:
     """A wheel: a ring of short rods, and its spokes; the axle is 0.34 m up."""
     turn = np.linspace(0, 2 * math.pi, 33)
     rim = [(x + 0.32 * math.cos(t), 0.0, 0.34 + 0.32 * math.sin(t)) for t in turn]
-    spokes = [Limb((x, 0.0, 0.34), rim[k], 0.004, 0.004, _STEEL) for k in range(0, 32, 4)]
-    return spokes + [Limb(a, b, 0.026, 0.026, _TYRE) for a, b in pairwise(rim)]
+    spokes = [Limb((x, 0.0, 0.34), rim[k], 0.004, 0.004, STEEL) for k in range(0, 32, 4)]
+    return spokes + [Limb(a, b, 0.026, 0.026, TYRE) for a, b in pairwise(rim)]
 
 
 def _bicycle() -> list[Limb]:
@@ -179,10 +179,10 @@ def _bicycle() -> list[Limb]:
     rear, front, bar = (-0.55, 0.0, 0.34), (0.55, 0.0, 0.34), (0.36, 0.0, 0.98)
     frame = [(crank, saddle), (saddle, head), (crank, head), (crank, rear), (saddle, rear)]
     return [
-        *_wheel(-0.55), *_wheel(0.55), *(Limb(a, b, 0.022, 0.022, _CLOTH) for a, b in frame),
-        Limb(head, front, 0.020, 0.016, _STEEL), Limb(head, bar, 0.018, 0.018, _STEEL),
-        *(Limb(bar, (0.34, 0.28 * s, 0.99), 0.016, 0.020, _SHOE) for s in (-1, 1)),
-        Limb((-0.34, 0.0, 0.90), (-0.10, 0.0, 0.89), 0.055, 0.030, _SHOE),
+        *_wheel(-0.55), *_wheel(0.55), *(Limb(a, b, 0.022, 0.022, CLOTH) for a, b in frame),
+        Limb(head, front, 0.020, 0.016, STEEL), Limb(head, bar, 0.018, 0.018, STEEL),
+        *(Limb(bar, (0.34, 0.28 * s, 0.99), 0.016, 0.020, SHOE) for s in (-1, 1)),
+        Limb((-0.34, 0.0, 0.90), (-0.10, 0.0, 0.89), 0.055, 0.030, SHOE),
         Limb((-0.47, 0.0, 0.72), (-0.48, 0.0, 0.68), 0.036, 0.036, (226, 26, 18, LAMP)),
         Limb((0.46, 0.0, 0.86), (0.47, 0.0, 0.84), 0.040, 0.040, (250, 246, 226, LAMP)),
     ]  # fmt: skip
@@ -195,18 +195,18 @@ def rider(phase: int) -> list[Limb]:
         hip, shoulder, hand = (-0.20, 0.085 * s, 0.97), (0.12, 0.16 * s, 1.38), (0.33, 0.26 * s, 1.01)
         turn = math.radians(-25.0) + math.pi * ((s > 0) ^ (phase > 0))
         foot = (-0.05 + 0.17 * math.cos(turn), 0.11 * s, 0.30 + 0.17 * math.sin(turn) + 0.06)
-        knee, elbow = _bend(hip, foot, 0.44, 0.44), (0.20, 0.29 * s, 1.18)
+        knee, elbow = bend_knee(hip, foot, 0.44, 0.44), (0.20, 0.29 * s, 1.18)
         rods += [
             Limb(hip, knee, 0.090, 0.064, (46, 48, 56, PLAIN)), Limb(knee, foot, 0.056, 0.042, skin),
             Limb((foot[0] - 0.05, foot[1], foot[2] - 0.03), (foot[0] + 0.13, foot[1], foot[2] - 0.05), 0.042, 0.034,
-                _SHOE),
-            Limb(shoulder, elbow, 0.060, 0.050, _CLOTH), Limb(elbow, hand, 0.046, 0.036, skin),
+                SHOE),
+            Limb(shoulder, elbow, 0.060, 0.050, CLOTH), Limb(elbow, hand, 0.046, 0.036, skin),
             Limb(hand, (hand[0] + 0.03, hand[1], hand[2] - 0.02), 0.040, 0.036, skin),
-            Limb((-0.21, 0.06 * s, 0.98), (0.10, 0.085 * s, 1.34), 0.105, 0.115, _CLOTH),
+            Limb((-0.21, 0.06 * s, 0.98), (0.10, 0.085 * s, 1.34), 0.105, 0.115, CLOTH),
         ]  # fmt: skip
     return [
         *rods,
-        Limb((0.11, -0.12, 1.36), (0.11, 0.12, 1.36), 0.095, 0.095, _CLOTH),
+        Limb((0.11, -0.12, 1.36), (0.11, 0.12, 1.36), 0.095, 0.095, CLOTH),
         Limb((0.14, 0.0, 1.42), (0.18, 0.0, 1.50), 0.055, 0.055, skin),
         Limb((0.225, 0.0, 1.50), (0.205, 0.0, 1.55), 0.082, 0.090, skin),
         Limb((0.12, 0.0, 1.59), (0.24, 0.0, 1.62), 0.100, 0.080, (236, 236, 232, PLAIN), -0.02),

@@ -15,6 +15,7 @@ import numpy as np
 from sim.actors.light_head import HEAD_FROM, LAMP_LEVELS
 from sim.render.assets.canvas import Picture, blank, box, coarser, disc, grain, poly, shade_rows
 from sim.render.assets.figures import RIDERS, WALKERS, draw_rider, draw_walker
+from sim.render.assets.registry import MESHES
 from sim.render.assets.texel import HOLE, LAMP, LEVELS, PAINT, PANES, PLAIN, WINDOW
 
 _DARK = (24, 25, 28, PLAIN)
@@ -417,13 +418,16 @@ _PICTURES: dict[str, Callable[[np.random.Generator], Picture]] = {
     "house_door": lambda rng: _house_wall(rng, True), "house_side": lambda rng: _house_wall(rng, False),
     "tree_0": lambda rng: _tree(rng, 0), "tree_1": lambda rng: _tree(rng, 1), "tree_2": lambda rng: _tree(rng, 2),
     "pole": _pole, "lamp_head": _lamp_head, "fence": _fence,
-    # add new pictures at the end: a picture's place seeds its grain
+    # a picture's place seeds its grain, so these keep their places
     "cone": _cone, "light_front": _light_front, "dark_metal": _dark_metal,
     **{f"walker_{o}_{p}_{s}": functools.partial(_figure, draw_walker, (o, p, s)) for o, p, s in WALKERS},
     **{f"bicycle_{p}_{s}": functools.partial(_figure, draw_rider, (p, s)) for p, s in RIDERS},
     "boom": _boom, "skirt": _skirt, "raised_boom": _raised_boom, "boom_post": _boom_post, "ball": _ball,
 }  # fmt: skip
-_THIN = ("walker", "bicycle", "cone", "skirt", "ball")  # pictures that would vanish in coarse levels
+for _mesh in MESHES.values():  # pictures of a kind of its own, by the kind's number, which is their order too
+    _PICTURES.update(_mesh.pictures)
+# Pictures that would vanish in coarse levels, by the beginnings of their names.
+_THIN = ("walker", "bicycle", "cone", "skirt", "ball", *(n for m in MESHES.values() if m.thin for n in m.pictures))
 TEXTURE: dict[str, int] = {name: i for i, name in enumerate(_PICTURES)}
 
 

@@ -1,138 +1,174 @@
-"""Shared parts of map generators: parameter ranges and their check, straight streets, lights and signs."""
+"""Declarations of map generators and decision points: what a file of this folder registers.
+
+A file here has one or more functions from a few numbers to OpenDRIVE text. It registers a `MapGenerator` for each: the
+ranges of the parameters and the kinds of decision point that the maps have. Everything else reads these declarations:
+the scenario file, its messages, the loader, tests and pictures. `sim.road.generators.registry` imports all files.
+"""
 
 from __future__ import annotations
 
 import functools
-import math
-import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from sim.road.opendrive.writer import GUTTER, JunctionArm, controller, link, network, road, section, signal, street
+from sim.core.errors import did_you_mean, known_names
+from sim.datatypes.road_map import Junction, RoadMap
+from sim.road.graph.lane_graph import LaneGraph, lane_graph
 
-Generator = Callable[..., str]
-# Generator -> parameter -> (least, most), so that a scenario can be checked before an episode is drawn from it.
-_COMMON: dict[str, tuple[float, float]] = {"arm": (15.0, 200.0), "lane_width": (2.5, 5.0), "radius": (5.0, 25.0)}
-_WIDTH = (2.75, 4.0)
-EAST, NORTH, WEST, SOUTH = 0.0, 0.5 * math.pi, math.pi, -0.5 * math.pi  # headings of roads [rad]
-JUNCTIONS = 100_000  # ids of junctions begin here, ids of connecting roads at a tenth of it
-MARGIN = 20.0  # [m] of world around the roads
-RANGES: dict[str, dict[str, tuple[float, float]]] = {
-    "t_junction": {**_COMMON, "stem": (0.0, 400.0)},
-    "crossroads": _COMMON,
-    "crossroads_lights": _COMMON,
-    "crossroads_stop": _COMMON,
-    "roundabout": {"arms": (3, 4), "radius": (12.0, 40.0), "arm": (15.0, 200.0), "lane_width": _WIDTH},
-    "grid_town": {
-        "blocks_x": (1, 6), "blocks_y": (1, 6), "block": (60.0, 150.0), "lanes": (1, 2), "lane_width": _WIDTH,
-        "seed": (0, 1_000_000),
-    },
-    "merge": {"lanes": (1, 3), "acceleration": (30.0, 300.0), "arm": (30.0, 300.0), "lane_width": _WIDTH},
-    "narrow_passage": {
-        "passage": (5.0, 100.0), "gap": (2.6, 4.0), "arm": (30.0, 200.0), "taper": (5.0, 20.0), "lane_width": _WIDTH,
-        "signs": (0, 1),
-    },
-    "parking_bays": {
-        "bays": (1, 20), "bay": (5.0, 8.0), "depth": (2.0, 2.8), "arm": (15.0, 200.0), "lane_width": _WIDTH,
-        "shortest": (0.0, 12.0), "longest": (0.0, 12.0), "seed": (0, 1_000_000),
-        "short_1": (0, 1), "short_2": (0, 1), "short_3": (0, 1), "short_4": (0, 1),
-    },
-    "crosswalk": {"arm": (15.0, 200.0), "lane_width": _WIDTH, "crossing": (2.5, 8.0)},
-    "exits": {
-        "exits": (2, 4), "spacing": (30.0, 80.0), "shift": (-10.0, 10.0), "arm": (15.0, 200.0), "side": (15.0, 100.0),
-        "lane_width": _WIDTH,
-    },
-    "two_turns": {
-        "arm": (15.0, 200.0), "leg": (15.0, 120.0), "side": (15.0, 100.0), "lane_width": _WIDTH, "radius": (5.0, 15.0),
-    },
-}  # fmt: skip
-WHOLE = frozenset({
-    "arms", "blocks_x", "blocks_y", "lanes", "seed", "bays", "exits", "short_1", "short_2", "short_3", "short_4",
-    "signs",
-})  # fmt: skip  # these are whole numbers
+WIDTH = (2.75, 4.0)  # [m] range of `lane_width`
+_HEADER = re.compile(r'<header [^>]*?\bname="([^"]*)"')
+_NUMBERED = re.compile(r"\d+$")
 
 
-def checked(generator: Generator) -> Generator:
-    """Wrap a generator so that it raises ValueError for values out of its RANGES."""
-
-    @functools.wraps(generator)
-    def refusing(**parameters: float) -> str:
-        check(generator.__name__, parameters)
-        return generator(**parameters)
-
-    return refusing
-
-
-def check(name: str, parameters: dict[str, float] | Iterable[str]) -> None:
-    """Raise for an unknown generator, an unknown parameter or a value out of range.
+@dataclass(frozen=True, eq=False)
+class DecisionPoint:
+    """A kind of decision point: its arms, the ways through it, and how it is found on a map.
 
     Args:
-        parameters: names alone, or names and values.
+        kind: its name in a scenario file, `junction: {kind: ...}`, and of `Junction.kind`.
+        noun: its name with an article, for messages: "a narrow passage".
+        arms: arms on which ego, actors and signs may be.
+        ways: arm on which ego may start -> the decisions that the ways from it show, words of DECISIONS.
+        build: (lane graph, OpenDRIVE text) -> the decision point of a generated map; None for junctions that
+            `sim.road.graph.junctions` recognises on any map.
+        refine: (map, junction) -> the junction to use in place of a recognised one; None to use it as it is.
+        counted_by: the generator's parameter that counts numbered arms and words: with 2 exits there is no arm exit3
+            and no decision "exit 3". "" where every map has all of them.
+        most: parameter -> its greatest value with this kind of decision point, where that is less than its range.
+    """
+
+    kind: str
+    noun: str
+    arms: tuple[str, ...]
+    ways: Mapping[str, tuple[str, ...]]
+    build: Callable[[LaneGraph, str], Junction] | None = None
+    refine: Callable[[RoadMap, Junction], Junction] | None = None
+    counted_by: str = ""
+    most: Mapping[str, int] = field(default_factory=dict)
+
+    def counted(self, names: tuple[str, ...], count: float | None) -> tuple[str, ...]:
+        """Those of some arms or words that exist where `counted_by` has a value; all for None."""
+        if not self.counted_by or count is None:
+            return names
+        return tuple(n for n in names if not (found := _NUMBERED.search(n)) or int(found[0]) <= count)
+
+    def on(self, road_map: RoadMap) -> tuple[Junction, ...]:
+        """The decision points of this kind on a map, in the file's order; empty where there is none."""
+        if self.build is not None:
+            made = generator_of(road_map.opendrive) in generators_with(self.kind)
+            return (_built(self.kind, road_map.opendrive, road_map.name),) if made else ()
+        found = tuple(j for j in road_map.junctions if j.kind == self.kind)
+        return found if self.refine is None else tuple(self.refine(road_map, j) for j in found)
+
+
+@dataclass(frozen=True, eq=False)
+class MapGenerator:
+    """A named function from a few numbers to OpenDRIVE text, with the ranges of its parameters.
+
+    CARLA's parser loads the text unchanged; `sim.road.opendrive.writer` lists the traps of that parser that it avoids.
+    The map's header has the generator's name.
+
+    Args:
+        name: in a scenario file, `map: {generate: ...}`.
+        function: keyword arguments -> OpenDRIVE text; every parameter has a default.
+        ranges: parameter -> (least, most), so that a scenario is checked before an episode is drawn from it.
+        whole: the parameters that are whole numbers.
+        decision_points: the kinds that its maps have; a scenario that names none has the first.
 
     Raises:
-        ValueError: with the known names or the range.
+        ValueError: where ranges and function disagree.
     """
-    if name not in RANGES:
-        raise ValueError(f"unknown map generator {name!r}; known are {', '.join(sorted(RANGES))}")
-    ranges = RANGES[name]
-    for parameter in parameters:
-        if parameter not in ranges:
-            known = ", ".join(f"{k} ({a:g} to {b:g})" for k, (a, b) in ranges.items())
-            raise ValueError(f"map generator {name} has no parameter {parameter!r}; known are {known}")
-    if isinstance(parameters, dict):
+
+    name: str
+    function: Callable[..., str]
+    ranges: Mapping[str, tuple[float, float]]
+    whole: frozenset[str] = frozenset()
+    decision_points: tuple[DecisionPoint, ...] = ()
+
+    def __post_init__(self) -> None:
+        for parameter in {*self.defaults, *self.ranges, *self.whole}:
+            if parameter not in self.defaults or parameter not in self.ranges:
+                raise ValueError(
+                    f"map generator {self.name}: parameter {parameter!r} lacks a default or a range; "
+                    f"defaults are of {known_names(self.defaults)}, ranges of {known_names(self.ranges)}"
+                )
+        self.check(self.defaults)
+
+    @functools.cached_property
+    def defaults(self) -> dict[str, float]:
+        """Parameter -> its default."""
+        return {name: p.default for name, p in inspect.signature(self.function).parameters.items()}
+
+    @property
+    def doc(self) -> str:
+        """The first sentence of the function's docstring."""
+        return " ".join(str(inspect.getdoc(self.function)).split("\n\n")[0].split())
+
+    def check(self, parameters: Mapping[str, float]) -> None:
+        """Raise ValueError for an unknown parameter or a value out of its range."""
         for parameter, value in parameters.items():
-            least, most = ranges[parameter]
+            if parameter not in self.ranges:
+                known = ", ".join(f"{k} ({a:g} to {b:g})" for k, (a, b) in self.ranges.items())
+                raise ValueError(f"map generator {self.name} has no parameter {parameter!r}; known are {known}")
+            least, most = self.ranges[parameter]
             if not least <= value <= most:  # also refuses NaN
-                raise ValueError(f"map generator {name}: {parameter} is {value}, wanted {least:g} to {most:g}")
-            if parameter in WHOLE and value != round(value):
-                raise ValueError(f"map generator {name}: {parameter} is {value}, wanted a whole number")
+                raise ValueError(f"map generator {self.name}: {parameter} is {value}, wanted {least:g} to {most:g}")
+            if parameter in self.whole and value != round(value):
+                raise ValueError(f"map generator {self.name}: {parameter} is {value}, wanted a whole number")
+
+    def __call__(self, **parameters: float) -> str:
+        """The OpenDRIVE text; raises ValueError as `check`."""
+        self.check(parameters)
+        return self.function(**parameters)
 
 
-def straight_street(name: str, length: float) -> tuple[ET.Element, ET.Element]:
-    """A network of one road from west to east, its middle at the origin, without lanes yet."""
-    root = network(name, (-0.5 * length, -20.0, 0.5 * length, 20.0))
-    return root, road(root, 1, (-0.5 * length, 0.0, 0.0), [(length, 0.0)])
+GENERATORS: dict[str, MapGenerator] = {}  # by name
+DECISION_POINTS: dict[str, DecisionPoint] = {}  # by kind
 
 
-def two_way_road(
-    root: ET.Element,
-    road_id: int,
-    start: tuple[float, float, float],
-    length: float,
-    lane_width: float,
-    joins: tuple[int | None, int | None],
-) -> tuple[JunctionArm, JunctionArm]:
-    """Add a straight street with a lane each way between the junctions that it joins; returns its two ends as arms."""
-    element = road(root, road_id, start, [(length, 0.0)])
-    for side, junction in zip(("predecessor", "successor"), joins):
-        if junction is not None:
-            link(element, side, "junction", junction)
-    section(element, street(1, lane_width), street(1, lane_width), centre="broken")
-    x, y, heading = start
-    end = (x + length * math.cos(heading), y + length * math.sin(heading), heading + math.pi)
-    return JunctionArm(road_id, "start", start, 1, lane_width), JunctionArm(road_id, "end", end, 1, lane_width)
+def register(generator: MapGenerator) -> MapGenerator:
+    """Add a generator, and its decision points, to the registry.
+
+    Raises:
+        ValueError: where the name is taken, or a kind of decision point has another declaration.
+    """
+    if generator.name in GENERATORS:
+        raise ValueError(f"there is a map generator {generator.name!r} already")
+    for point in generator.decision_points:
+        if DECISION_POINTS.setdefault(point.kind, point) is not point:
+            raise ValueError(f"map generator {generator.name}: kind {point.kind!r} of decision point is declared twice")
+    GENERATORS[generator.name] = generator
+    return generator
 
 
-def anticlockwise(around: list[JunctionArm]) -> list[JunctionArm]:
-    """The arms of a T junction in the order that `crossing_connections` expects."""
-    return sorted(around, key=lambda mouth: mouth.at[2] % (2.0 * math.pi))
+def named(name: str) -> MapGenerator:
+    """The generator of a name.
+
+    Raises:
+        ValueError: for an unknown one, with the known names.
+    """
+    if name not in GENERATORS:
+        known = sorted(GENERATORS)
+        raise ValueError(f"unknown map generator {name!r}; known are {known_names(known)}{did_you_mean(name, known)}")
+    return GENERATORS[name]
 
 
-def add_lights(root: ET.Element, junction: int, around: list[JunctionArm]) -> None:
-    """Add a traffic light at each of four arms (anticlockwise); opposite arms share a controller."""
-    made = add_signs(root, "1000001", around)
-    first = 1 + len(root.findall("controller"))
-    for k in (0, 1):
-        controller(root, junction, first + k, [made[k], made[k + 2]])
+def generators_with(kind: str) -> tuple[str, ...]:
+    """Names of the generators whose maps have a kind of decision point."""
+    return tuple(g.name for g in GENERATORS.values() if any(p.kind == kind for p in g.decision_points))
 
 
-def add_signs(root: ET.Element, kind: str, around: list[JunctionArm]) -> list[int]:
-    """Add a sign or light of one type at the right-hand side of every arm; returns their ids."""
-    roads = {element.get("id"): element for element in root.findall("road")}
-    first = 1 + sum(1 for _ in root.iter("signal"))
-    for signal_id, mouth in enumerate(around, first):
-        element = roads[str(mouth.road)]
-        from_start, aside = mouth.contact == "start", mouth.lanes * mouth.width + GUTTER + 0.5
-        s = 0.5 if from_start else float(str(element.get("length"))) - 0.5
-        lanes = (1, mouth.lanes) if from_start else (-mouth.lanes, -1)
-        signal(element, signal_id, kind, (s, aside if from_start else -aside), lanes)
-    return list(range(first, first + len(around)))
+@functools.lru_cache(maxsize=256)
+def generator_of(opendrive: str) -> str:
+    """The name in a map's header: that of the generator that made it, or any other word for a map from elsewhere."""
+    found = _HEADER.search(opendrive)
+    return found[1] if found else ""
+
+
+@functools.lru_cache(maxsize=256)
+def _built(kind: str, opendrive: str, name: str) -> Junction:
+    build = DECISION_POINTS[kind].build
+    assert build is not None
+    return build(lane_graph(opendrive, name), opendrive)

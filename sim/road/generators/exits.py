@@ -1,14 +1,25 @@
-"""Generates a main road with several exits, one after another.
-
-`sim.road.graph.decision_points` builds the routes through it.
-"""
+"""Generates a main road with several exits, one after another."""
 
 from __future__ import annotations
 
-from sim.road.generators.base import EAST, JUNCTIONS, MARGIN, NORTH, anticlockwise, two_way_road
+import math
+
+from sim.datatypes.road_map import Junction
+from sim.road.generators.base import WIDTH, DecisionPoint, MapGenerator, register
+from sim.road.generators.intersections import T_JUNCTION
+from sim.road.generators.roads import EAST, JUNCTIONS, MARGIN, NORTH, anticlockwise, two_way_road
+from sim.road.graph.decision_points import (
+    arm_of_lanes,
+    has_predecessor,
+    point_of_routes,
+    route_between,
+    two_way_roads,
+)
+from sim.road.graph.lane_graph import LaneGraph
 from sim.road.opendrive.writer import JunctionArm, add_connections, crossing_connections, network, to_xml
 
 _CORNER = 6.0  # [m] radius of the turn into an exit along the middle of its lane: small, so that exits fit 20 m apart
+_MOST = 4  # exits
 
 
 def exits(
@@ -52,3 +63,40 @@ def exits(
     for k, around in enumerate(ends):
         free = add_connections(root, JUNCTIONS + k, free, crossing_connections(anticlockwise(around)))
     return to_xml(root)
+
+
+def _exits(graph: LaneGraph, opendrive: str) -> Junction:
+    """The main road starts in the south; the side roads are numbered from there."""
+    roads = two_way_roads(graph)
+    outer = {road: graph.points_of(into)[0] for road, (into, _) in roads.items() if not has_predecessor(graph, into)}
+    beside = sorted((r for r in outer if math.cos(outer[r][2]) < -0.5), key=lambda r: outer[r][1])
+    south, north = sorted((r for r in outer if r not in beside), key=lambda r: outer[r][1])
+    names = {south: "south", north: "north", **{r: f"exit{k}" for k, r in enumerate(beside, 1)}}
+    arms = {name: arm_of_lanes(graph, name, *roads[road]) for road, name in names.items()}
+    decided = {r: f"exit {k}" for k, r in enumerate(beside, 1)} | {north: "straight"}
+    routes = [
+        route_between(graph, roads[south][0], roads[to][1], ("south", names[to]), word) for to, word in decided.items()
+    ]
+    return point_of_routes("exits", arms, routes)
+
+
+EXITS = DecisionPoint(
+    "exits",
+    "a road with exits",
+    ("south", "north", *(f"exit{k}" for k in range(1, _MOST + 1))),
+    {"south": ("straight", *(f"exit {k}" for k in range(1, _MOST + 1)))},
+    build=_exits,
+    counted_by="exits",
+)
+register(
+    MapGenerator(
+        "exits",
+        exits,
+        {
+            "exits": (2, _MOST), "spacing": (30.0, 80.0), "shift": (-10.0, 10.0), "arm": (15.0, 200.0),
+            "side": (15.0, 100.0), "lane_width": WIDTH,
+        },
+        whole=frozenset({"exits"}),
+        decision_points=(EXITS, T_JUNCTION),
+    )
+)  # fmt: skip

@@ -6,7 +6,9 @@ import math
 import random
 import xml.etree.ElementTree as ET
 
-from sim.road.generators.base import JUNCTIONS, add_lights
+from sim.road.generators.base import WIDTH, MapGenerator, register
+from sim.road.generators.intersections import CROSSROADS, T_JUNCTION
+from sim.road.generators.roads import JUNCTIONS, add_lights
 from sim.road.opendrive.writer import (
     JunctionArm,
     LaneStrip,
@@ -124,3 +126,17 @@ def _bend(root: ET.Element, road_id: int, a: JunctionArm, b: JunctionArm) -> Non
     right = [LaneStrip(s.kind, s.width, s.mark, s.change, a.lane_in(k), b.lane_out(k)) for k, s in strips]
     left = [LaneStrip(s.kind, s.width, s.mark, s.change, a.lane_out(k), b.lane_in(k)) for k, s in strips]
     section(element, right, left, centre="broken")
+
+
+register(
+    MapGenerator(
+        "grid_town",
+        grid_town,
+        {
+            "blocks_x": (1, 6), "blocks_y": (1, 6), "block": (60.0, 150.0), "lanes": (1, 2), "lane_width": WIDTH,
+            "seed": (0, 1_000_000),
+        },
+        whole=frozenset({"blocks_x", "blocks_y", "lanes", "seed"}),
+        decision_points=(T_JUNCTION, CROSSROADS),
+    )
+)  # fmt: skip

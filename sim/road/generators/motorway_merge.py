@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from sim.road.generators.base import WIDTH, MapGenerator, register
 from sim.road.opendrive.writer import (
     LaneStrip,
     add_junction,
@@ -39,7 +40,7 @@ def motorway_merge(lanes: float = 2, acceleration: float = 80.0, arm: float = 80
     said = {"kind": "motorway", "speed": (80, "km/h")}
     nose = radius * math.sin(_RAMP)  # the ramp's last arc lies within the first junction
     stations = (0.0, nose, nose + acceleration, nose + acceleration + _CHANGE)
-    root = network("merge", (-arm - 10.0, -arm * 0.5 - 20.0, stations[3] + arm + 10.0, 20.0))
+    root = network("motorway_merge", (-arm - 10.0, -arm * 0.5 - 20.0, stations[3] + arm + 10.0, 20.0))
     left = [LaneStrip("shoulder", 0.5 * _HARD_SHOULDER, "none")]
     for road_id, x, length, count in ((1, -arm, arm, n), (2, nose, acceleration, n + 1), (3, stations[3], arm, n)):
         element = road(root, road_id, (x, 0.0, 0.0), [(length, 0.0)], **said)  # type: ignore[arg-type]
@@ -75,3 +76,13 @@ def motorway_merge(lanes: float = 2, acceleration: float = 80.0, arm: float = 80
 def _carriageway(lanes: int, width: float) -> list[LaneStrip]:
     inner = [LaneStrip("driving", width, "broken", "both")] * (lanes - 1)
     return [*inner, LaneStrip("driving", width, "solid"), LaneStrip("shoulder", _HARD_SHOULDER)]
+
+
+register(
+    MapGenerator(
+        "motorway_merge",
+        motorway_merge,
+        {"lanes": (1, 3), "acceleration": (30.0, 300.0), "arm": (30.0, 300.0), "lane_width": WIDTH},
+        whole=frozenset({"lanes"}),
+    )
+)

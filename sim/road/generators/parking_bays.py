@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import random
 
-from sim.road.generators.base import straight_street
+from sim.datatypes.road_map import Junction
+from sim.datatypes.vocabulary import DECISIONS
+from sim.road.generators.base import WIDTH, DecisionPoint, MapGenerator, register
+from sim.road.generators.crosswalk import CROSSWALK
+from sim.road.generators.roads import straight_street
+from sim.road.graph.decision_points import StraightStreet, point_of_routes
+from sim.road.graph.lane_graph import LaneGraph
 from sim.road.opendrive.writer import (
     GUTTER,
     PAVEMENT,
@@ -81,3 +87,35 @@ def _goes_on(strip: LaneStrip, other: int | None, first: bool, last: bool) -> La
     return LaneStrip(
         strip.kind, strip.width, strip.mark, strip.change, None if first else other, None if last else other
     )
+
+
+def _parking_bays(graph: LaneGraph, opendrive: str) -> Junction:
+    """The stretch of street beside the bays, with one route from the west over it."""
+    road = StraightStreet.read(graph, opendrive)
+    bays = road.objects("parkingSpace")
+    begin, end = min(s - 0.5 * length for s, _, length, _ in bays), max(s + 0.5 * length for s, _, length, _ in bays)
+    coming, against = road.routes(begin, end)
+    return point_of_routes("parking_bays", road.arms(coming, against), (coming,))
+
+
+PARKING_BAYS = DecisionPoint(
+    "parking_bays",
+    "a street with bays",
+    ("west", "east"),
+    {"west": ("straight",)},
+    build=_parking_bays,
+    most={"bays": sum(word.startswith("bay ") for word in DECISIONS)},
+)
+register(
+    MapGenerator(
+        "parking_bays",
+        parking_bays,
+        {
+            "bays": (1, 20), "bay": (5.0, 8.0), "depth": (2.0, 2.8), "arm": (15.0, 200.0), "lane_width": WIDTH,
+            "shortest": (0.0, 12.0), "longest": (0.0, 12.0), "seed": (0, 1_000_000),
+            "short_1": (0, 1), "short_2": (0, 1), "short_3": (0, 1), "short_4": (0, 1),
+        },
+        whole=frozenset({"bays", "seed", "short_1", "short_2", "short_3", "short_4"}),
+        decision_points=(PARKING_BAYS, CROSSWALK),
+    )
+)  # fmt: skip

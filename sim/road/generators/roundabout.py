@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ET
 
+from sim.road.generators.base import WIDTH, MapGenerator, register
 from sim.road.opendrive.writer import (
     GUTTER,
     PAVEMENT,
@@ -98,3 +99,13 @@ def _ring_junction(
             [LaneStrip("shoulder", GUTTER, "curb", "none", 1, 1)], centre="solid")  # fmt: skip
     pairs = [(mouth.road, first, [(1, -1)]), (before[0], first + 1, [(-1, -1)]), (before[0], first + 2, [(-1, -1)])]
     add_junction(root, junction, pairs)
+
+
+register(
+    MapGenerator(
+        "roundabout",
+        roundabout,
+        {"arms": (3, 4), "radius": (12.0, 40.0), "arm": (15.0, 200.0), "lane_width": WIDTH},
+        whole=frozenset({"arms"}),
+    )
+)

@@ -237,12 +237,12 @@ def _names(
     others_go_on = all(straight in options[r] and len(options[r]) == 2 for r in roads if r not in stems)
     if len(roads) == 3 and len(stems) == 1 and others_go_on:
         stem = stems[0]
-        return "t", {stem: "south", options[stem][left]: "west", options[stem][right]: "east"}
+        return "t_junction", {stem: "south", options[stem][left]: "west", options[stem][right]: "east"}
     first = math.atan2(*(edges[roads[0]] - centre)[::-1])
     angle = {r: (math.atan2(*(edges[r] - centre)[::-1]) - first) % (2.0 * math.pi) for r in roads}
     order = sorted(roads, key=lambda r: angle[r])  # anticlockwise from the south: east, north, west
     if len(roads) == 4:
-        return "x", dict(zip(order, ("south", "east", "north", "west")))
+        return "crossroads", dict(zip(order, ("south", "east", "north", "west")))
     names = {order[0]: "south"}
     for n, road in enumerate(order[1:], 1):
         name = ("south", "east", "north", "west")[round(angle[road] / (0.5 * math.pi)) % 4]

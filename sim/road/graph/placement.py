@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.actors.kinds import BODIES, BOOM_POST
+from sim.actors.kinds.barrier import BOOM_POST
+from sim.actors.registry import BODIES
 from sim.actors.signs import POST
 from sim.datatypes.episode import ActorSpec, Episode, SignSpec
 from sim.datatypes.road_map import Junction, Path, Route

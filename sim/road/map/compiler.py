@@ -23,6 +23,7 @@ from sim.road.map.scenery import place_scenery, skyline
 from sim.road.opendrive.reader import read_network
 
 COMPILER_VERSION = 3  # raise it whenever anything that compile_map calls gives other arrays
+FILE_VERSION = 2  # raise it whenever the words in a cache file change, such as kinds of junctions, but no array does
 
 
 def digest_of(opendrive: str) -> str:
@@ -54,7 +55,7 @@ def compiled(opendrive: str, name: str) -> RoadMap:
     A cache file that cannot be read is rebuilt, with a warning.
     """
     digest = digest_of(opendrive)
-    place = cache_root() / "maps" / f"{digest}.npz"
+    place = cache_root() / "maps" / f"{digest}-{FILE_VERSION}.npz"
     return load_or_build(
         place, lambda file: read_cache(file, opendrive, name), lambda: compile_map(opendrive, name), write_cache, "map"
     )

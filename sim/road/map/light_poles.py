@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from sim.actors.registry import KIND
 from sim.datatypes.road_map import Ground
-from sim.datatypes.vocabulary import DRIVABLE, KIND
+from sim.datatypes.vocabulary import DRIVABLE
 from sim.road.graph.lane_graph import LIGHTS, LaneGraph
 from sim.road.graph.traffic_lights import signal_plans
 

@@ -76,15 +76,10 @@ def _file(path: FilePath, changed: int, size: int) -> tuple[str, str | UnicodeDe
 
 
 def junctions_of_kind(road_map: RoadMap, kind: str) -> tuple[Junction, ...]:
-    """The junctions or composed decision points of a kind, in the file's order; `MapSpec.junction` is an index."""
-    from sim.road.graph.decision_points import (  # late: they are read from lanes, which are stored as maps are
-        decision_points,
-        extend_approach,
-    )
-
+    """The decision points of a kind, in the file's order; `MapSpec.junction` is an index into them."""
     if kind in maps.DECISION_POINTS:
-        return decision_points(road_map, kind)
-    return tuple(extend_approach(road_map, j) for j in road_map.junctions if j.kind == kind)
+        return maps.DECISION_POINTS[kind].on(road_map)
+    return tuple(j for j in road_map.junctions if j.kind == kind)
 
 
 def find_file(file: str, search: Sequence[FilePath] = ()) -> FilePath:

@@ -44,7 +44,7 @@ def paint_markings(network: Network, junctions: Sequence[Junction], canvas: Canv
         if lane.lane == -1 or (lane.lane == 1 and (lane.road, lane.section) not in with_twin):
             _paint_edge(canvas, masks, lane, lane.edge(1.0), lane.left, 1.0)
     for junction in junctions:
-        if junction.kind == "t":
+        if junction.kind == "t_junction":
             arm = junction.arms["south"]
             _paint_stop(canvas, masks["white"], arm.inbound.points.astype(float), arm.lane_width)
     for polygon in network.crosswalks:

@@ -6,12 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.datatypes.vocabulary import KIND
+from sim.actors.registry import ACTOR_KINDS
 
 CELL = 8.0  # [m]
 REACH = 3.2  # [m] added around an obstacle: half a car's diagonal, and the distance that a car moves in a tick
-# The part that a car can hit, length and width [m]: a tree's trunk, a lamp's or light's pole; else the whole box.
-TRUNKS: dict[str, tuple[float, float]] = {"tree": (0.5, 0.5), "lamp": (0.3, 0.3), "light": (0.35, 0.35)}
 
 
 class ObstacleGrid(NamedTuple):
@@ -34,8 +32,9 @@ def obstacle_grid(scenery: np.ndarray) -> ObstacleGrid:
     """Build the grid of a map's scenery (K, 8), see `sim.datatypes.road_map.SCENERY_COLUMNS`."""
     kind = scenery[:, 0].astype(np.int32)
     size = scenery[:, 4:6].copy()
-    for name, trunk in TRUNKS.items():
-        size[kind == KIND[name]] = trunk
+    for declared in ACTOR_KINDS.values():
+        if declared.trunk is not None:
+            size[kind == declared.number] = declared.trunk
     yaw = scenery[:, 3]
     boxes = np.column_stack([scenery[:, 1:3], np.cos(yaw), np.sin(yaw), size]).astype(np.float32)
     if not len(scenery):

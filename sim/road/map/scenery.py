@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from sim.actors.registry import KIND
 from sim.datatypes.road_map import Ground, Junction
-from sim.datatypes.vocabulary import KIND, SURFACE
+from sim.datatypes.vocabulary import SURFACE
 from sim.road.map.markings import arc_length
 from sim.road.map.rasterize import Canvas, prolonged, surface_of
 from sim.road.opendrive.reader import NO_JUNCTION, Network
@@ -96,7 +97,7 @@ def place_scenery(network: Network, junctions: Sequence[Junction], ground: Groun
     rng = np.random.default_rng([int(digest[:16], 16), 1])
     site = _Site(canvas, clear, np.zeros(verge.shape, np.uint8), rng)
     for junction in junctions:
-        if junction.kind == "t":
+        if junction.kind == "t_junction":
             _close_the_view(site, junction)
     sides = list(_roadsides(network))
     for points, yaw in sides:

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from dagger.algorithms.schedules import SHAPES, BetaSchedule
+from dagger.algorithms.base import SCHEDULES, BetaSchedule
+from dagger.algorithms.registry import beta
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", sorted(SCHEDULES))
 def test_the_expert_drives_the_first_round_alone(shape: str) -> None:
-    assert BetaSchedule(shape, decay=0.3).beta(0) == 1.0
+    assert beta(BetaSchedule(shape, decay=0.3), 0) == 1.0
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", sorted(SCHEDULES))
 def test_the_experts_share_never_grows_and_stays_a_share(shape: str) -> None:
-    betas = [BetaSchedule(shape).beta(i) for i in range(12)]
+    betas = [beta(BetaSchedule(shape), i) for i in range(12)]
     assert all(0.0 <= b <= 1.0 for b in betas)
     assert betas == sorted(betas, reverse=True)
 
 
 def test_the_shapes_are_those_of_the_papers() -> None:
-    assert [BetaSchedule("indicator").beta(i) for i in range(4)] == [1.0, 0.0, 0.0, 0.0]
-    assert [BetaSchedule("exponential", decay=0.5).beta(i) for i in range(4)] == [1.0, 0.5, 0.25, 0.125]
-    assert [BetaSchedule("linear", rounds=4).beta(i) for i in range(6)] == [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
-    assert [BetaSchedule("constant", decay=1.0).beta(i) for i in range(3)] == [1.0, 1.0, 1.0]
+    assert [beta(BetaSchedule("indicator"), i) for i in range(4)] == [1.0, 0.0, 0.0, 0.0]
+    assert [beta(BetaSchedule("exponential", decay=0.5), i) for i in range(4)] == [1.0, 0.5, 0.25, 0.125]
+    assert [beta(BetaSchedule("linear", rounds=4), i) for i in range(6)] == [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+    assert [beta(BetaSchedule("constant", decay=1.0), i) for i in range(3)] == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -33,4 +34,4 @@ def test_the_shapes_are_those_of_the_papers() -> None:
 )  # fmt: skip
 def test_what_makes_no_schedule_is_refused(wrong: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        BetaSchedule(**wrong)  # type: ignore[arg-type]
+        beta(BetaSchedule(**wrong), 1)  # type: ignore[arg-type]

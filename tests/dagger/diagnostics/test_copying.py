@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.diagnostics.copying import _Arm, _belongs, _told, copying
 from dagger.diagnostics.replay import Watched
 from dagger.report import charts as figures

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.diagnostics.replay import TURNED, Watched, sights_of, watch
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.diagnostics import self_motion
 from dagger.diagnostics.self_motion import (
     AHEAD,

@@ -52,6 +52,17 @@ def test_driving_again_adds_only_what_is_missing() -> None:
     assert after.startswith(before) and len(_rows("out")) == 5
 
 
+def test_other_code_drives_every_episode_again_and_its_summary_counts_its_own_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for version in ("old", "new", "new"):
+        monkeypatch.setattr("dagger.commands.suite.code_version", lambda version=version: version)
+        assert _suite("rain-turn", "--seeds", "2") == 0
+    assert [r["code"] for r in _rows("out")] == ["old", "old", "new", "new"]
+    (line,) = json.loads(Path("out/summary.json").read_text())["rows"]
+    assert line["episodes"] == 2
+
+
 def test_a_line_torn_by_a_kill_is_closed_off_and_driven_again() -> None:
     _suite("rain-turn", "--seeds", "3")
     path = Path("out/results.jsonl")

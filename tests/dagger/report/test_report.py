@@ -125,7 +125,7 @@ def test_a_passed_run_reads_as_passed_and_a_poor_one_as_poor(tmp_path: Path) -> 
     assert (
         "that it thinks so was not shown" in poor and "generalises, encodes, uses and recovered were not passed" in poor
     )
-    assert "undecided" in poor.split("The rule, read back")[2] and "No rule was recovered" in poor
+    assert "undecided" in poor.split("The recovered rule")[2] and "No rule was recovered" in poor
 
 
 def test_the_top_of_the_page_says_verdict_values_and_how_long_it_took(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_baselines_are_named_in_full_with_their_rule_and_explained(tmp_path: Pat
     score["levels"]["uses"]["baselines"] = {name: {"value": 0.25, "interval": None, "rule": rule}}
     words = report(tmp_path, score)[1]
     assert name in words and rule in words
-    assert "wrong formula the piece of the latent that says another fact" in words
+    assert "wrong formula the part of the latent that encodes another fact" in words
     assert "the whole latent is swapped" not in words
 
 
@@ -230,7 +230,8 @@ def test_a_driver_is_named_by_the_end_of_its_path() -> None:
 )
 def test_the_verdict_says_no_more_than_the_levels(passed: dict[str, bool], said: str) -> None:
     levels = {name: {"passed": value} for name, value in passed.items()}
-    sentence = verdict_sentence({"rule": "left if raining else right", "levels": levels})
+    expected = ["imitates", "generalises", "encodes", "uses", "recovered"]
+    sentence = verdict_sentence({"rule": "left if raining else right", "levels": levels, "expected_levels": expected})
     assert said in sentence and "all 5" not in sentence
 
 
@@ -260,7 +261,7 @@ def test_what_is_held_where_and_when_has_a_map_for_every_premise_and_the_conclus
     for title in ("premise: raining", "premise: night", "conclusion: raining xor night", "evidence in view"):
         assert title in words
     assert "Swapped here: “raining” at the encoder." in words
-    assert "beyond −3 m the way that is driven" in words and "in one case of twenty" in words
+    assert "beyond −3 m the path that is driven" in words and "in one case of twenty" in words
     with pytest.raises(ValueError, match="wanted 2 variables x 3 sites x 8 stations"):
         figures.held_maps(held(3), ("a", "b", "c"), range(8), ["one", "two"])
 
@@ -282,7 +283,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         "the run has no twins.npz",
         "metrics.jsonl holds no evaluation",
         "The truth table was not recorded",
-        "The formula league was not recorded",
+        "The formula ranking was not recorded",
         "The maps of layers and places were not recorded",
         "Interchange interventions were not recorded",
         "Transfer to other maps was not recorded",
@@ -326,7 +327,7 @@ def nulls(value: Any) -> Iterator[Any]:
 
 
 def test_any_entry_of_the_scorecard_may_be_null(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("league", "heat_map"):  # drawing is slow, and most figures stay the same
+    for name in ("ranking", "heat_map"):  # drawing is slow, and most figures stay the same
         monkeypatch.setattr(figures, name, remembered(getattr(figures, name)))
     for i, score in enumerate(nulls(scorecard(False))):
         checked(write_report(write_run(tmp_path / str(i), score, full=False)))

@@ -9,8 +9,8 @@ import pytest
 from dagger import cli
 from dagger.diagnostics import self_motion
 from dagger.diagnostics.self_motion import drives_of, in_words
+from dagger.report import scenario_pages
 from dagger.report.scenario_pages import (
-    DECISION_READ,
     DRAWS,
     SHEET,
     decision_point,
@@ -24,7 +24,7 @@ from dagger.report.scenario_pages import (
 )
 from scenarios.scenario import Scenario, from_data, load_scenario, scenario_names
 from sim.datatypes.episode import DecisionSpec
-from sim.world.decision_detectors import DETECTORS
+from sim.world.decisions.registry import KINDS
 from tests.support.source_tree import ROOT
 
 DOCS = ROOT / "docs" / "reference"
@@ -99,6 +99,18 @@ def test_the_leak_check_is_run_only_where_something_has_changed(monkeypatch: pyt
     assert checked == ["rain-turn", "night-turn"]
     assert renewed([scenarios[0], scenarios[1].with_rule("left")], kept) != kept
     assert checked == ["rain-turn", "night-turn", "night-turn"]
+    assert renewed(scenarios, kept) == kept and len(checked) == 3
+
+
+def test_the_leak_check_is_run_again_when_its_number_of_draws_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def counted(scenario: Scenario) -> dict[str, object]:
+        return {"digest": scenario.digest(), "draws": scenario_pages.DRAWS}
+
+    monkeypatch.setattr(scenario_pages, "leaks_of", counted)
+    scenarios = [load_scenario("rain-turn")]
+    kept = renewed(scenarios, {})
+    monkeypatch.setattr(scenario_pages, "DRAWS", DRAWS + 1)
+    assert renewed(scenarios, kept)["rain-turn"]["draws"] == DRAWS + 1
 
 
 def test_own_motion_is_checked_only_where_something_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +158,9 @@ def test_sub_rules_and_ways_of_reading_a_decision_are_shown(hidden: Scenario) ->
     assert "before west, north and east" in decision_point(
         replace(told, decision_spec=DecisionSpec("order", ("west", "north", "east")))
     )
-    assert set(DECISION_READ) == set(DETECTORS)
+    for kind in (name for name in KINDS if name != "junction"):
+        said = decision_point(replace(told, decision_spec=DecisionSpec(kind, ("leader",), -45.0, -10.0, 3.0)))
+        assert said.startswith(KINDS[kind].words[0].split(" ")[0]) and "{" not in said
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.demonstrations import TICK_FIELDS, Demonstration, DemonstrationStore
 from dagger.training.loader import RenderingLoader

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.fit import OnStep, fit
 from dagger.training.futures import clustered
@@ -169,9 +170,41 @@ def test_the_learning_rate_falls_along_a_cosine_in_every_stage(
     for found, first in ((looks, 3e-3), (recalls, 5e-3), (joint, 3e-3)):
         assert found[0] == pytest.approx(first) and found == sorted(found, reverse=True)
         assert first * settings.last_rate <= found[-1] < first * 0.35
+    # A quarter, a half and three quarters of a stage: (1 + cos) / 2 of what lies above the last twentieth.
+    assert [looks[k] / 3e-3 for k in (10, 20, 30)] == pytest.approx([0.860876, 0.525, 0.189124], rel=1e-5)
+    assert [recalls[k] / 5e-3 for k in (2, 4, 6)] == pytest.approx([0.860876, 0.525, 0.189124], rel=1e-5)
     rates["controls"].clear()
     fitted(loader, 1, settings=replace(settings, again_rate=1e-3, memory_again=0), first=False)
     assert rates["controls"][0] == pytest.approx(1e-3)
+
+
+def test_no_gradient_is_longer_than_the_clip_after_a_large_loss(
+    loader: RenderingLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Learner.loss
+
+    def large(self: Learner, *args: Any) -> Any:
+        loss, behind, state = original(self, *args)
+        return 1e4 * loss, 1e4 * behind, state
+
+    def norms(clip: float) -> list[float]:
+        found: list[float] = []
+
+        def look(optimiser: torch.optim.Optimizer, *args: Any) -> None:
+            gradients = [p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
+            found.append(float(torch.nn.utils.get_total_norm(gradients)))
+
+        hook = register_optimizer_step_pre_hook(look)
+        try:
+            fitted(loader, 1, settings=replace(SETTINGS, clip=clip))
+        finally:
+            hook.remove()
+        return found
+
+    monkeypatch.setattr(Learner, "loss", large)
+    clipped, free = norms(0.5), norms(1e9)
+    assert max(free) > 100.0, "the loss is not large: nothing is clipped"
+    assert len(clipped) == len(free) and max(clipped) == pytest.approx(0.5, rel=1e-4)
 
 
 def test_a_loss_that_is_no_number_ends_the_fit(loader: RenderingLoader, monkeypatch: pytest.MonkeyPatch) -> None:

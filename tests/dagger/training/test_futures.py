@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration, Takeover
 from dagger.training.futures import DISTANCES, TIMES, clustered, futures_of, futures_of_motion, gathered

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import dagger.training.loader as loader_module
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration, DemonstrationStore
 from dagger.training.loader import RenderingLoader, Windows
@@ -193,7 +193,7 @@ def busy(seed: int, vehicles: int) -> Episode:
     child = ActorSpec("child", "walker", 0xC83848, distance=6.0, side=4.5,
                       script=Script(((0.0, 4.0), (0.0, 8.0)), 1.5, within=20.0))  # fmt: skip
     return Episode(
-        "busy", seed, MapSpec("crossroads_lights", kind="x"), distance=26.0, speed=6.0, actors=(child,),
+        "busy", seed, MapSpec("crossroads_lights", kind="crossroads"), distance=26.0, speed=6.0, actors=(child,),
         signs=(SignSpec("board", text="SCHOOL", distance=14.0),), time_limit=6.0,
         traffic=TrafficSpec(vehicles=vehicles, walkers=3),
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dagger.algorithms.schedules import BetaSchedule
+from dagger.algorithms.base import BetaSchedule
 from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration
 from dagger.training.perturbation import Offsets, Perturbation

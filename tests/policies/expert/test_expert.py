@@ -219,7 +219,7 @@ def test_idle_does_nothing() -> None:
 # ------------------------------------------------------------------------------------------------ lights and signs
 @pytest.mark.parametrize("name", ["crossroads_lights", "crossroads_stop", "crossroads"])
 def test_lights_and_stop_signs_are_kept_and_traffic_is_met(name: str) -> None:
-    spec = MapSpec(generate=name, kind="x")
+    spec = MapSpec(generate=name, kind="crossroads")
     traffic = TrafficSpec(vehicles=6, walkers=4)
     episodes = [
         Episode("t", seed, spec, arm="south", distance=30.0, speed=6.0, time_limit=120.0, traffic=traffic)

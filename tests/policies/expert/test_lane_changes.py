@@ -14,7 +14,7 @@ from sim.world.rollout import rollout
 
 LANES = """\
 name: lane-by-rain
-map: {generate: grid_town, blocks_x: 2, blocks_y: 2, block: 120, lanes: 2, junction: x}
+map: {generate: grid_town, blocks_x: 2, blocks_y: 2, block: 120, lanes: 2, junction: crossroads}
 ego: {start: south, way: straight, speed: [5, 7], distance: [50, 56]}
 weather: {precipitation: {choice: [0, 70]}}
 propositions: {raining: weather.precipitation > 20}

@@ -21,14 +21,16 @@ from sim.world.rollout import observe_for, progress
 PLACES = [
     ("exits", "exits", (("exits", 4.0), ("shift", -10.0), ("spacing", 30.0)), ("south",)),
     ("exits", "exits", (("exits", 2.0), ("spacing", 70.0), ("lane_width", 2.75), ("arm", 100.0)), ("south",)),
-    ("legs", "two_turns", (), ("south",)),
-    ("legs", "two_turns", (("leg", 15.0), ("radius", 6.0)), ("south",)),
-    ("passage", "narrow_passage", (), ("west", "east")),
-    ("passage", "narrow_passage", (("gap", 2.6), ("passage", 40.0), ("taper", 5.0)), ("west", "east")),
-    ("bays", "parking_bays", (("longest", 7.5), ("seed", 3.0), ("shortest", 4.5)), ("west",)),
-    ("street", "crosswalk", (), ("west", "east")),
-    ("street", "parking_bays", (), ("west", "east")),
-    ("t", "t_junction", (("arm", 40.0), ("stem", 200.0)), ("south",)),
+    ("two_turns", "two_turns", (), ("south",)),
+    ("two_turns", "two_turns", (("leg", 15.0), ("radius", 6.0)), ("south",)),
+    ("narrow_passage", "narrow_passage", (), ("west", "east")),
+    ("narrow_passage", "narrow_passage", (("gap", 2.6), ("passage", 40.0), ("taper", 5.0)), ("west", "east")),
+    ("parking_bays", "parking_bays", (("longest", 7.5), ("seed", 3.0), ("shortest", 4.5)), ("west",)),
+    ("crosswalk", "crosswalk", (), ("west", "east")),
+    ("crosswalk", "parking_bays", (), ("west", "east")),
+    ("motorway_exit", "motorway_exit", (), ("west",)),
+    ("motorway_exit", "motorway_exit", (("arm", 30.0), ("deceleration", 30.0), ("lanes", 3.0)), ("west",)),
+    ("t_junction", "t_junction", (("arm", 40.0), ("stem", 200.0)), ("south",)),
 ]
 DRIVES = [(kind, generate, parameters, arm) for kind, generate, parameters, arms in PLACES for arm in arms]
 

@@ -11,7 +11,7 @@ from benchmarks.parking import BAYS, DEPTH, LANE, MIDDLE, Draw, Run, drawn, flus
 from policies.planning.bay_plan import PIECES, RADIUS, Room, plan_into
 from policies.planning.parking import ENTERING, LOST, PHASE, TRIES, Parker, room_of
 from policies.planning.reeds_shepp import changes_of, end_of, sampled
-from sim.actors.kinds import BODIES, EGO
+from sim.actors.registry import BODIES, EGO
 from sim.core.geometry import box_corners, boxes_touch
 from sim.datatypes.action import Action
 from sim.datatypes.vocabulary import OUTCOME

@@ -22,7 +22,6 @@ import pytest
 
 from policies.expert.expert import Expert
 from scenarios.export.openscenario import (
-    BODIES,
     HERO,
     REACHED,
     Box,
@@ -35,6 +34,7 @@ from scenarios.export.openscenario import (
 )
 from scenarios.sampling.sample import decision, sample, slots_needed, twin, valuation
 from scenarios.scenario import Scenario, from_text, load_scenario, scenario_names
+from sim.actors.registry import ACTOR_KINDS
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode, Weather
 from sim.datatypes.vocabulary import DECISIONS, OUTCOME
@@ -155,13 +155,14 @@ def test_the_schema_is_that_of_1_0_and_sees_faults(schema: Any) -> None:
         assert before in text and faults(schema, text.replace(before, after)), before
 
 
-@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.parametrize("kind", [k.name for k in ACTOR_KINDS.values() if k.body or k.name == "sign"])
 def test_every_kind_has_a_valid_entity(schema: Any, kind: str) -> None:
     scenario = load_scenario("rain-turn")
     text = openscenario(scenario, sample(scenario, 0), "map.xodr", DATE)
     made = ET.tostring(entity("another", kind, Box(1.8, 0.6, 1.7, 1.1, 0.3), {"type": "simulation"}), "unicode")
     assert faults(schema, text.replace("</Entities>", made + "</Entities>")) == []
-    assert BODIES[kind].blueprint in made
+    declared = ACTOR_KINDS[kind].openscenario
+    assert declared is not None and declared.model in made and f'ategory="{declared.category}"' in made
 
 
 def test_a_kind_without_a_word_is_named() -> None:

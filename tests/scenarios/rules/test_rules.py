@@ -187,7 +187,7 @@ def test_a_valuation_without_the_proposition_or_of_another_type_is_refused():
         ("left iff raining else right", "'iff' is not expected here; did you mean 'if'?", "iff"),
         ("left if raining & night else right", "the character '&' is not expected", "&"),
         ("exit 9 if raining else exit 1", "unknown decision 'exit 9'; known are left, right", "exit 9"),
-        ("exit if raining else right", "exit 1 to 4, bay 1 to 6, lane 1 to 3, place 1 to 4, and two turns", "exit"),
+        ("exit if raining else right", "lane 1 to 3, place 1 to 4, gap 1 to 3, and two turns", "exit"),
         ("yeild if raining else right", "did you mean 'yield'?", "yeild"),
         ("wait then left", "'then' joins turns, and 'wait' is none; wanted left, right, straight", "wait"),
         ("left if once raining else right", "'once' is about the past, which only the text of a", "once raining"),

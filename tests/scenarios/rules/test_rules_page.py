@@ -13,7 +13,7 @@ from scenarios.rules.units import UNITS
 from sim.datatypes.vocabulary import DECISIONS
 from tests.support.source_tree import ROOT
 
-PAGE = (ROOT / "docs" / "rules.md").read_text()
+PAGE = (ROOT / "docs" / "reference" / "rule-language.md").read_text()
 DEFINED = {name: parse_rule("left if night else right") for name in ("first", "second")}
 READERS = {
     "Rules": lambda text: parse_rule(text, ["raining", "night"], DEFINED),

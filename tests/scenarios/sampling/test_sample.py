@@ -202,15 +202,17 @@ def test_a_fixed_proposition_cannot_be_flipped():
 def test_the_sampler_asks_how_many_junctions_a_file_has(tmp_path):
     (tmp_path / "mine.xodr").write_text("<OpenDRIVE/>")
     file = tmp_path / "mine.yaml"
-    file.write_text("name: mine\nmap: {file: mine.xodr, junction: t}\npropositions: {a: ego.speed > 1}\nrule: left\n")
+    file.write_text(
+        "name: mine\nmap: {file: mine.xodr, junction: t_junction}\npropositions: {a: ego.speed > 1}\nrule: left\n"
+    )
     scenario = load_scenario(file)
     drawn = balanced_batch(scenario, range(60), junctions=lambda spec: 5)
     assert {e.map.junction for e in drawn} == {0, 1, 2, 3, 4}
     assert drawn[0].map.sha256 == hashlib.sha256(b"<OpenDRIVE/>").hexdigest()
     assert drawn[0].map.file == str(tmp_path / "mine.xodr") and drawn[0].map.generate is None
-    fixed = scenario.with_map({"file": "mine.xodr", "junction": {"kind": "t", "index": 3}})
+    fixed = scenario.with_map({"file": "mine.xodr", "junction": {"kind": "t_junction", "index": 3}})
     assert {e.map.junction for e in balanced_batch(fixed, range(9), junctions=lambda spec: 1 / 0)} == {3}
-    with pytest.raises(ValueError, match="has no junction of kind 't'"):
+    with pytest.raises(ValueError, match="has no junction of kind 't_junction'"):
         sample(scenario, 0, junctions=lambda spec: 0)
 
 

@@ -19,7 +19,7 @@ from sim.world.embedded import EmbeddedWorld
 
 GOOD = """
 name: sent
-map: {generate: crossroads_stop, arm: 60, junction: {kind: x}}
+map: {generate: crossroads_stop, arm: 60, junction: {kind: crossroads}}
 weather: {precipitation: {choice: [0, 70]}}
 actors:
   - {name: rival, arm: west, speed: 7, turn: {choice: [left, straight]}, takes_turns: true, arrival_offset: {choice: [-2, 2]}, stop_duration: [0, 1]}

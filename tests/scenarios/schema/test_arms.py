@@ -15,17 +15,16 @@ from scenarios.reading.yaml import ScenarioError
 from scenarios.rules.ast import Decision
 from scenarios.sampling.sample import sample
 from scenarios.scenario import from_data
-from scenarios.schema.arms import CALLED, arms_of, ways_of
+from scenarios.schema.arms import arms_of, ways_of
 from scenarios.schema.map import MapModel
 from sim.datatypes.episode import MapSpec
 from sim.datatypes.vocabulary import DECISIONS
-from sim.road.generators.base import RANGES
-from sim.road.generators.registry import DECISION_POINTS
+from sim.road.generators.registry import DECISION_POINTS, GENERATORS
 from sim.road.graph.keypoint_route import route_through
 from sim.road.graph.placement import pose_at
 from sim.road.map.loading import load_map
 
-KINDS = [(kind, generate) for kind, generators in DECISION_POINTS.items() for generate in generators]
+KINDS = [(point.kind, name) for name, generator in GENERATORS.items() for point in generator.decision_points]
 
 
 def _scenario(place, start="south", rule="straight", **more):
@@ -33,7 +32,7 @@ def _scenario(place, start="south", rule="straight", **more):
     return from_data({**data, "rule": rule, **more})
 
 
-@pytest.mark.parametrize(("kind", "generate"), [*KINDS, ("t", "t_junction"), ("x", "crossroads")])
+@pytest.mark.parametrize(("kind", "generate"), KINDS)
 def test_a_file_is_told_the_arms_and_the_ways_that_the_map_has(kind, generate):
     model = MapModel.model_validate({"generate": generate, "junction": kind})
     _, place = load_map(MapSpec(generate, kind=kind))
@@ -44,12 +43,10 @@ def test_a_file_is_told_the_arms_and_the_ways_that_the_map_has(kind, generate):
 
 
 def test_a_generator_says_which_place_is_meant():
-    kinds = {generate: MapModel.model_validate({"generate": generate}).kind for generate in RANGES}
-    assert {generate: kind for generate, kind in kinds.items() if kind not in ("t", "x")} == {
-        "exits": "exits", "two_turns": "legs", "narrow_passage": "passage", "parking_bays": "bays",
-        "crosswalk": "street",
-    }  # fmt: skip
-    assert CALLED.keys() >= set(kinds.values())
+    kinds = {generate: MapModel.model_validate({"generate": generate}).kind for generate in GENERATORS}
+    assert {generate for generate, kind in kinds.items() if kind == generate} == set(DECISION_POINTS) & set(GENERATORS)
+    assert {kinds[f"crossroads_{signs}"] for signs in ("lights", "stop")} == {"crossroads"}
+    assert {kinds[generate] for generate in ("grid_town", "roundabout", "motorway_merge")} == {"t_junction"}
 
 
 def test_of_drawn_exits_those_that_all_maps_have_may_be_named():
@@ -70,13 +67,16 @@ def test_of_drawn_exits_those_that_all_maps_have_may_be_named():
         ({"generate": "narrow_passage"}, {}, "no way begins on the south of a narrow passage; ego may start on west, "
          "east"),
         ({"generate": "narrow_passage"}, {"start": "west", "rule": "right"}, "ways from there are straight"),
-        ({"generate": "t_junction", "junction": "bays"}, {}, "a map of t_junction has no place of kind 'bays'; wanted "
-         "one of parking_bays"),
-        ({"generate": "parking_bays", "bays": 9}, {"start": "west"}, "bays: found 9; wanted 6 at most"),
+        ({"generate": "t_junction", "junction": "parking_bays"}, {}, "a map of t_junction has no place of kind "
+         "'parking_bays'; wanted one of parking_bays"),
+        ({"generate": "t_junction", "junction": "cross_walk"}, {}, "unknown kind of decision point 'cross_walk'; known "
+         "are "),
+        ({"generate": "parking_bays", "bays": 9}, {"start": "west"}, "bays: found 9; wanted 6 at most where a decision "
+         "names them, or junction: crosswalk"),
         ({"generate": "exits", "exits": 2}, {"actors": [{"name": "a", "arm": "exit3"}]}, "a road with exits has no arm "
          "'exit3'; known are south, north, exit1, exit2"),
-        ({"generate": "crosswalk"}, {"start": "west", "signs": [{"name": "s", "kind": "stop"}]}, "a street has no arm "
-         "'south'; known are west, east"),
+        ({"generate": "crosswalk"}, {"start": "west", "signs": [{"name": "s", "kind": "stop"}]}, "a stretch of "
+         "street has no arm 'south'; known are west, east"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_a_place_is_refused_with_what_does(place, more, told):
@@ -89,7 +89,7 @@ def test_what_does_not_fit_a_place_is_refused_with_what_does(place, more, told):
     ("generate", "decided"), [("exits", "exit 2"), ("two_turns", "left then right"), ("two_turns", "right then right")]
 )
 def test_a_way_with_several_turnings_is_exported_as_a_route_that_leads_the_same_way(generate, decided):
-    scenario = _scenario({"generate": generate, "junction": "t"}, rule="right")
+    scenario = _scenario({"generate": generate, "junction": "t_junction"}, rule="right")
     kind = MapModel.model_validate({"generate": generate}).kind
     # rules of two words are the rule language's affair: here the tree is what counts
     scenario = replace(scenario, rule=Decision(decided), data={**scenario.data, "rule": decided})

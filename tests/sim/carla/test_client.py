@@ -16,13 +16,22 @@ import pytest
 
 from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import load_scenario
+from sim.actors.registry import KIND
 from sim.carla.blueprint_mapping import BlueprintMapping
 from sim.carla.client import CarlaWorld
 from sim.carla.session import ServerLost
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, SignSpec
-from sim.datatypes.vocabulary import KIND
-from sim.sensors.registry import Birdseye, Depth, Gnss, Imu, Lidar, Rgb, Semantic, Sensor, Speedometer
+from sim.sensors.base import Sensor
+from sim.sensors.birdseye import Birdseye
+from sim.sensors.depth import Depth
+from sim.sensors.gnss import Gnss
+from sim.sensors.imu import Imu
+from sim.sensors.lidar import Lidar
+from sim.sensors.optical_flow import OpticalFlow
+from sim.sensors.rgb import Rgb
+from sim.sensors.semantic import Semantic
+from sim.sensors.speedometer import Speedometer
 from sim.world.conformance import actions, same
 from sim.world.embedded import EmbeddedWorld
 from tests.support.servers import ROOT, served
@@ -214,12 +223,32 @@ def test_a_shadow_s_ego_is_where_the_other_world_s_is_and_sees_what_is_to_be_see
 SENSORS: dict[str, Sensor] = {
     "front": Rgb(Camera(width=40, height=24, yaw=20.0)), "far": Depth(Camera(width=40, height=24)),
     "what": Semantic(Camera(width=40, height=24)), "round": Lidar(rays=90, channels=4), "felt": Imu(), "where": Gnss(),
-    "above": Birdseye(24, 24), "fast": Speedometer(),
+    "above": Birdseye(24, 24), "fast": Speedometer(), "flow": OpticalFlow(Camera(width=40, height=24), 0.2),
 }  # fmt: skip
 # Least share of equal numbers, and what the others may be off by [px value, m, tag, m, SI, deg]: a ray that just
 # misses an edge here may meet it there.
-CLOSE = {"front": 0.995, "far": 0.99, "what": 0.995, "round": 0.98, "felt": 1.0, "where": 1.0, "above": 0.99, "fast": 1}
-WITHIN = {"front": 0, "far": 1e-3, "what": 0, "round": 1e-3, "felt": 1e-4, "where": 1e-8, "above": 0, "fast": 1e-4}
+CLOSE = {
+    "front": 0.995,
+    "far": 0.99,
+    "what": 0.995,
+    "round": 0.98,
+    "felt": 1.0,
+    "where": 1.0,
+    "above": 0.99,
+    "fast": 1,
+    "flow": 0.98,
+}
+WITHIN = {
+    "front": 0,
+    "far": 1e-3,
+    "what": 0,
+    "round": 1e-3,
+    "felt": 1e-4,
+    "where": 1e-8,
+    "above": 0,
+    "fast": 1e-4,
+    "flow": 1e-4,
+}
 
 
 def test_sensors_show_through_the_wire_what_they_show_here(port: int) -> None:

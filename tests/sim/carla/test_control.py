@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.actors.kinds import EGO, VEHICLES
+from sim.actors.registry import EGO, VEHICLES
 from sim.carla.control import VehicleControl, action_of, control_of
 from sim.datatypes.action import Action
 from sim.dynamics.bicycle import drive_batch

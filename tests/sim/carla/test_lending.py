@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from probes.applicability import NotApplicable
-from probes.levels.uses import Question, study
 from probes.planted_models import Premises
+from probes.premise_swaps import Question, study
 from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import load_scenario
 from sim.carla.client import CarlaServers

@@ -304,3 +304,35 @@ def test_what_cannot_be_is_refused_by_name(world: Any) -> None:
     blueprint.set_attribute("lower_fov", "20")
     with pytest.raises(RuntimeError, match="lower_fov is 20, above upper_fov 10"):
         world.spawn_actor(blueprint, carla.Transform())
+
+
+def flow_of(image: Any) -> np.ndarray:
+    """(H, W, 2), half pictures to the right and upwards."""
+    return np.frombuffer(bytes(image.raw_data), np.float32).reshape(image.height, image.width, 2)
+
+
+def test_the_flow_of_a_driven_car_is_carlas_half_pictures_to_the_right_and_upwards(world: Any) -> None:
+    car, other, _ = two_cars(world)
+    kind = "sensor.camera.optical_flow"
+    still = flow_of(read(world, kind, MOUNT, car, **SIZE))
+    assert not still.any()
+    other.destroy()
+    car.set_simulate_physics(True)
+    car.apply_control(carla.VehicleControl(throttle=0.8))
+    image = read(world, kind, MOUNT, car, ticks=20, **SIZE)
+    assert isinstance(image, carla.OpticalFlowImage) and isinstance(image[0], carla.OpticalFlowPixel)
+    speed, flow = car.get_velocity().length(), flow_of(image)
+    # the ground 1.3 m below at the row 40 below the middle: 100 px of focal length
+    moved = 1.3 * 100 / 40 * np.array([1.0, 1.0])
+    depth, travelled = moved[0], speed * DT
+    assert flow[89:91, 98:102, 1].mean() == pytest.approx(
+        -(1.3 / depth - 1.3 / (depth + travelled)) * 100 / 50, rel=0.05
+    )
+    assert (flow[90, :90, 0] < 0.0).all() and (flow[90, 110:, 0] > 0.0).all()
+    rolled = carla.Transform(MOUNT.location, carla.Rotation(roll=90.0))
+    car.set_simulate_physics(False)
+    turned = flow_of(read(world, kind, rolled, car, image_size_x=100, image_size_y=200, fov=53.13010235415598))
+    level = flow_of(read(world, kind, MOUNT, car, **SIZE))
+    # clockwise by a quarter: what was down is now on the right; both are shares of another side
+    np.testing.assert_allclose(turned[..., 0], -np.rot90(level[..., 1], 1), atol=2e-3)
+    np.testing.assert_allclose(turned[..., 1], np.rot90(level[..., 0], 1), atol=2e-3)

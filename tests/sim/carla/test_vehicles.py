@@ -9,7 +9,7 @@ import carla
 import numpy as np
 import pytest
 
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.road.graph.lane_graph import LANE_KIND, lane_graph
 from tests.support.carla_actors import DT, FAR, at, car, spawned, synchronous, ticks
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -99,3 +102,39 @@ def test_kernels_release_the_interpreter_and_stay_in_float32() -> None:
     assert half.targetoptions["nogil"]
     half(np.ones(1, np.float32))
     assert half.nopython_signatures[0].return_type.name == "float32"
+
+
+def test_a_process_that_waits_for_another_one_s_compilation_only_reads_its_result(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="file locks are a POSIX feature")
+    (tmp_path / "doubling.py").write_text(
+        "import numpy as np\n"
+        "from sim.core.kernel import kernel, kernel_cache\n"
+        "@kernel\n"
+        "def doubled(values):\n"
+        "    return values[0] * np.float32(2.0)\n"
+        "if __name__ == '__main__':\n"
+        "    import doubling\n"
+        "    print(kernel_cache(), flush=True)\n"
+        "    doubling.doubled(np.ones(1, np.float32))\n"
+        "    print(sum(doubling.doubled.stats.cache_misses.values()), flush=True)\n"
+    )
+    environment = {**os.environ, "HOMUNCULUS_CACHE": str(tmp_path / "cache")}
+    lock = Path(kernel_cache()).name  # the same sources: the same folder name in another cache
+    place = tmp_path / "cache" / "kernels" / lock / "doubling.doubled.lock"
+    place.parent.mkdir(parents=True)
+    with place.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = [
+            subprocess.Popen(
+                [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+                 "import runpy; runpy.run_module('doubling', run_name='__main__')"],
+                cwd=Path(module.__file__).parents[2], env=environment, stdout=subprocess.PIPE, text=True,
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        for process in waiting:
+            assert process.stdout is not None
+            assert Path(process.stdout.readline().strip()) == place.parent  # it has come to its first call
+            assert process.poll() is None
+    misses = [process.communicate(timeout=120)[0].split() for process in waiting]
+    assert sorted(misses) == [["0"], ["1"]], "both compiled"

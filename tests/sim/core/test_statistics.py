@@ -18,6 +18,20 @@ def test_wilson_is_where_the_score_test_turns(case: tuple[int, int]) -> None:
     assert wilson_interval(successes, n) == pytest.approx(slow.wilson(successes, n, 1.959963984540054), abs=1e-9)
 
 
+def test_wilson_is_the_textbook_interval() -> None:
+    # Newcombe 1998, table I, method 3: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+    for (hits, runs), expected in {
+        (81, 263): (0.2553, 0.3662),
+        (15, 148): (0.0624, 0.1605),
+        (0, 20): (0.0, 0.1611),
+        (1, 29): (0.0061, 0.1718),
+    }.items():
+        assert wilson_interval(hits, runs) == pytest.approx(expected, abs=5e-5)
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+    with pytest.raises(ValueError, match="5 successes of 4"):
+        wilson_interval(5, 4)
+
+
 def test_wilson_never_claims_certainty_from_few() -> None:
     assert wilson_interval(20, 20)[0] == pytest.approx(0.8389, abs=1e-4)  # 1 / (1 + z^2 / n)
     assert (

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.actors.kinds import VEHICLES, Vehicle
+from sim.actors.base import Vehicle
+from sim.actors.registry import VEHICLES
 from sim.dynamics import bicycle as dynamics
 from sim.dynamics.bicycle import DRY_GRIP, WET_GRIP, drive_batch, forward, friction_circle, grip_of, inverse
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scenarios.gym.environments import make_drive
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.datatypes.action import Action
 from sim.dynamics.bicycle import drive_batch
 from sim.dynamics.signed_acceleration import action_from_signed_acceleration, along_heading

@@ -15,7 +15,7 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 from scenarios import DRIVE
 from scenarios.gym.environments import make_drive, make_vector
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.datatypes.vocabulary import OUTCOME
 from sim.envs.driving_env import DrivingEnv, DrivingVectorEnv, to_action
 from sim.world.embedded import EmbeddedWorld

@@ -152,6 +152,13 @@ def test_comfort_is_the_share_of_segments_within_all_bounds() -> None:
     assert math.isnan(comfort(np.zeros(2), np.ones(2), np.zeros(3), 0.1))
 
 
+@pytest.mark.parametrize("ticks", [3, 4])
+def test_comfort_of_an_episode_of_three_or_four_ticks_is_that_of_its_one_segment(ticks: int) -> None:
+    speed, straight = np.full(ticks, 5.0), np.zeros(ticks + 1)
+    assert comfort(np.zeros(ticks), speed, straight, 0.1) == 1.0
+    assert comfort(np.full(ticks, -5.0), speed, straight, 0.1) == 0.0  # harder than -4.05
+
+
 def test_efficiency_is_ones_speed_against_that_of_moving_others() -> None:
     ego, others = np.full(10, 6.0), np.zeros((10, 3))
     assert math.isnan(efficiency(ego, others))  # all parked

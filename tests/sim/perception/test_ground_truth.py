@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.actors.registry import KIND
 from sim.actors.signs import SIGN_KINDS
 from sim.actors.tags import TAG
 from sim.core.geometry import boxes_touch
@@ -17,7 +18,7 @@ from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, SignSpec, TrafficSpec
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import KIND, ROUTE_SPACING, SURFACE
+from sim.datatypes.vocabulary import ROUTE_SPACING, SURFACE
 from sim.datatypes.world_state import World
 from sim.perception.ego_relative import AHEAD, HORIZON, time_to_touch
 from sim.perception.ground_truth import COLUMNS, CURVE_AT, GroundTruth, ground_truth
@@ -38,7 +39,7 @@ WALKER = ActorSpec("walker", "walker", lane="inbound", distance=4.0)
 TRUCK = ActorSpec("truck", "truck", lane="inbound", distance=10.0)
 CAR = ActorSpec("car", "car", lane="inbound", distance=9.0)
 FRONT = 4.4 - 0.85  # [m] from a car's rear axle to its front bumper
-LIGHTS = MapSpec("crossroads_lights", kind="x")
+LIGHTS = MapSpec("crossroads_lights", kind="crossroads")
 
 
 def at(backend: EmbeddedWorld, i: int, x: float, y: float, yaw: float = 0.0, speed: float = 0.0) -> None:
@@ -319,7 +320,7 @@ def test_a_truck_hides_the_light_behind_it() -> None:
 
 
 def test_a_stop_sign_holds_up_where_the_junction_begins() -> None:
-    told = started([episode(map=MapSpec("crossroads_stop", kind="x"))]).state().validate()
+    told = started([episode(map=MapSpec("crossroads_stop", kind="crossroads"))]).state().validate()
     assert told.stops.valid[0].all() and not (told.lights.valid.any() or told.yields.valid.any())
     assert told.stops.distance[0] == pytest.approx(told.routes.to_junction[0] - 0.5 - FRONT, abs=0.3)
 
@@ -378,7 +379,7 @@ def test_the_speed_limit_is_that_of_the_lane_that_is_driven() -> None:
                 points[:, 0] -= left * np.sin(points[:, 2])
                 points[:, 1] += left * np.cos(points[:, 2])
                 assert (speed_limits_along(points, told_apart) == lane).all()
-    backend = started([episode(map=MapSpec("crossroads", kind="x"))])
+    backend = started([episode(map=MapSpec("crossroads", kind="crossroads"))])
     x, y, yaw = (float(a[0, 0]) for a in (backend.world.x, backend.world.y, backend.world.yaw))
     (lane, _), _ = nearest_place(graph, x, y, yaw)
     told = backend.state().validate()
@@ -432,7 +433,9 @@ def test_a_sign_that_is_hidden_or_too_far_to_read_says_nothing_in_what_is_seen()
 def town(worlds: int) -> EmbeddedWorld:
     """Worlds of every size: traffic on the town's lanes with lights."""
     episodes = [
-        Episode("town", seed, map=MapSpec("grid_town", kind="x"), distance=20.0 + seed, traffic=TrafficSpec(8, 4))
+        Episode(
+            "town", seed, map=MapSpec("grid_town", kind="crossroads"), distance=20.0 + seed, traffic=TrafficSpec(8, 4)
+        )
         for seed in range(worlds)
     ]
     backend = EmbeddedWorld(worlds, Camera(width=48, height=32), Simulation(actors=4))

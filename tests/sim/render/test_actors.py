@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.actors.kinds import BODIES
 from sim.actors.light_head import LAMP_COLOURS
+from sim.actors.registry import BODIES, KIND
 from sim.actors.tags import TAG
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, MapSpec, Weather
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import DRIVABLE, KIND
+from sim.datatypes.vocabulary import DRIVABLE
 from sim.render.assets.figures import rider_name, walker_name
 from sim.render.assets.textures import TEXTURE
 from sim.render.assets.variants import RIDER_SIDES, WALKER_SIDES
@@ -24,17 +24,16 @@ from sim.road.graph.traffic_lights import GREEN, LIGHTS_OFF, OFF, RED, SIGNAL_ST
 from sim.road.map.light_poles import STANDING, light_rows
 from sim.road.map.loading import load_map
 from sim.road.map.map_batch import MapBatch
-from sim.sensors.birdseye import MASKS
+from sim.sensors.birdseye import MASKS, Birdseye
 from sim.sensors.depth import depth_image
 from sim.sensors.lidar import scan
-from sim.sensors.registry import Birdseye
 from sim.sensors.semantic import semantic_image
 from sim.world.embedded import EmbeddedWorld
 from tests.support.worlds import T, episode, row_bytes
 
 CAMERA = Camera(width=256, height=144, fov=60.0)
 EYE = Camera()
-CROSSING = MapSpec("crossroads_lights", (("arm", 60.0),), kind="x")
+CROSSING = MapSpec("crossroads_lights", (("arm", 60.0),), kind="crossroads")
 SKIES = {
     "day": Weather(), "dusk": Weather(sun_altitude_angle=1.0), "night": Weather(sun_altitude_angle=-20.0),
     "rain": Weather(precipitation=75.0, cloudiness=90.0, wetness=80.0),

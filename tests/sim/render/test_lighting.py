@@ -10,11 +10,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES, KIND
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Weather
 from sim.datatypes.road_map import MapArrays
-from sim.datatypes.vocabulary import KIND
 from sim.datatypes.world_state import World
 from sim.dynamics.friction import wetness_of
 from sim.render.rgb import camera_rays, render

@@ -16,11 +16,10 @@ import numba
 import numpy as np
 import pytest
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES, KIND
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Weather
 from sim.datatypes.road_map import MapArrays
-from sim.datatypes.vocabulary import KIND
 from sim.datatypes.world_state import World
 from sim.render import (
     ground as underfoot,

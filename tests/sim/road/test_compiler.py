@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sim.actors.registry import KIND
 from sim.datatypes.episode import MapSpec
-from sim.datatypes.vocabulary import DECISIONS, DRIVABLE, KIND, ROUTE_SPACING, SURFACE, SURFACES
+from sim.datatypes.vocabulary import DECISIONS, DRIVABLE, ROUTE_SPACING, SURFACE, SURFACES
 from sim.road.generators import registry as maps
 from sim.road.generators.intersections import crossroads, t_junction
 from sim.road.map import compiler as road
@@ -82,7 +83,7 @@ def _check_houses(road_map):
 
 def test_a_generated_t_has_a_stem_that_offers_left_and_right(t_map):
     (junction,) = t_map.junctions
-    assert junction.kind == "t"
+    assert junction.kind == "t_junction"
     _check_t(junction)
     _check_routes(t_map, junction)
     assert [DECISIONS[r.decision] for r in junction.routes_from("south")] == ["left", "right"]
@@ -110,7 +111,7 @@ def test_inbound_lanes_end_and_outbound_lanes_begin_where_the_routes_cross_the_j
 def test_crossroads_name_their_arms_round_the_compass():
     crossing = road.compile_map(crossroads(), "x")
     (junction,) = crossing.junctions
-    assert junction.kind == "x"
+    assert junction.kind == "crossroads"
     targets = {r.target: DECISIONS[r.decision] for r in junction.routes_from("south")}
     assert targets == {"west": "left", "east": "right", "north": "straight"}
     _check_routes(crossing, junction)
@@ -229,15 +230,15 @@ def test_a_file_is_looked_for_in_the_search_folders_and_checked(cache, tmp_path,
     sha = hashlib.sha256((folder / "small.xodr").read_bytes()).hexdigest()
     spec = MapSpec(generate=None, file="small.xodr", sha256=sha)
     road_map, junction = load_map(spec, [folder])
-    assert road_map.name == "small" and junction.kind == "t"
+    assert road_map.name == "small" and junction.kind == "t_junction"
     with pytest.raises(FileNotFoundError, match=r"small\.xodr.*looked at.*nowhere"):
         load_map(spec, [tmp_path / "nowhere"])
     with pytest.raises(ValueError, match="SHA-256"):
         load_map(replace(spec, sha256="0" * 64), [folder])
-    with pytest.raises(ValueError, match="1 junctions of kind 't'"):
+    with pytest.raises(ValueError, match="1 junctions of kind 't_junction'"):
         load_map(replace(spec, junction=1), [folder])
-    with pytest.raises(ValueError, match=r"kind 'x'.*kinds that it has: t"):
-        load_map(replace(spec, kind="x"), [folder])
+    with pytest.raises(ValueError, match=r"kind 'crossroads'.*kinds that it has: t_junction"):
+        load_map(replace(spec, kind="crossroads"), [folder])
     monkeypatch.setenv("HOMUNCULUS_MAPS", str(folder))
     assert load_map(spec)[0] is road_map
 
@@ -302,10 +303,10 @@ def test_a_map_without_a_junction_of_three_arms_compiles_to_one_without_junction
 
 def test_a_town_of_blocks_has_junctions_of_both_kinds_with_sane_routes():
     town = road.compile_map(maps.generate("grid_town", [("blocks_x", 2), ("blocks_y", 2), ("block", 60)]), "town")
-    assert sorted(j.kind for j in town.junctions) == ["t", "t", "t", "t", "x"]
+    assert sorted(j.kind for j in town.junctions) == ["crossroads", *["t_junction"] * 4]
     for junction in town.junctions:
         _check_routes(town, junction)
-    for junction in junctions_of_kind(town, "t"):
+    for junction in junctions_of_kind(town, "t_junction"):
         _check_t(junction)
 
 
@@ -327,9 +328,9 @@ def test_a_file_that_cannot_be_driven_is_named_with_the_reason(cache, tmp_path):
 @pytest.mark.parametrize(
     ("file", "kinds"),
     [
-        ("fabriksgatan_traffic_lights", ["x"]),
-        ("parking_demo", ["t"]),
-        ("simple_4way_intersection", ["x"]),
+        ("fabriksgatan_traffic_lights", ["crossroads"]),
+        ("parking_demo", ["t_junction"]),
+        ("simple_4way_intersection", ["crossroads"]),
         ("straight_500m_signs", []),
     ],
 )
@@ -349,7 +350,7 @@ def test_files_of_other_projects_compile_and_can_be_drawn_from_above(file, kinds
 @pytest.mark.parametrize(("town", "count"), [("Town01", 12), ("Town02", 8)])
 def test_every_t_junction_of_a_carla_town_has_sane_routes(town, count):
     road_map = road.compile_map((Path(str(MAPS)) / f"{town}.xodr").read_text(), town)
-    junctions = junctions_of_kind(road_map, "t")
+    junctions = junctions_of_kind(road_map, "t_junction")
     assert len(junctions) == count
     for junction in junctions:
         _check_t(junction)

@@ -7,7 +7,7 @@ import pytest
 
 from sim.datatypes.episode import MapSpec
 from sim.datatypes.vocabulary import DECISION, DECISIONS, ROUTE_SPACING
-from sim.road.graph.decision_points import bays_of, decision_points
+from sim.road.graph.decision_points import bays_of
 from sim.road.map.loading import junctions_of_kind, load_map
 
 EDGE = 6.0 + 0.5 * 3.5  # [m] from the middle of an exit's junction to its edges
@@ -46,7 +46,7 @@ def test_exits_are_counted_along_the_main_road_and_end_where_their_turn_does(n, 
 
 
 def test_two_turns_lead_to_the_four_corners_and_the_roads_between_them_lead_outwards():
-    _, place = _place("legs", "two_turns", leg=60.0, radius=9.0)
+    _, place = _place("two_turns", "two_turns", leg=60.0, radius=9.0)
     far = 2.0 * (9.0 + HALF) + 60.0
     corners = {"left then left": (-1, -1), "left then right": (-1, 1), "right then left": (1, 1),
                "right then right": (1, -1)}  # fmt: skip
@@ -67,7 +67,7 @@ def test_two_turns_lead_to_the_four_corners_and_the_roads_between_them_lead_outw
 
 @pytest.mark.parametrize(("gap", "taper"), [(2.6, 5.0), (3.2, 8.0), (4.0, 20.0)])
 def test_a_passage_is_driven_in_the_middle_of_its_gap_from_either_side(gap, taper):
-    _, place = _place("passage", "narrow_passage", gap=gap, taper=taper, passage=30.0)
+    _, place = _place("narrow_passage", "narrow_passage", gap=gap, taper=taper, passage=30.0)
     kerb = 3.5 - gap  # the built-out side's; the other one is at 3.5
     for arm, sign in (("west", 1.0), ("east", -1.0)):
         (route,) = place.routes_from(arm)
@@ -84,7 +84,7 @@ def test_a_passage_is_driven_in_the_middle_of_its_gap_from_either_side(gap, tape
 
 
 def test_bays_are_the_parking_spaces_of_the_map_in_the_order_of_the_way():
-    road_map, place = _place("bays", "parking_bays", bays=5, shortest=4.5, longest=7.5, seed=2)
+    road_map, place = _place("parking_bays", "parking_bays", bays=5, shortest=4.5, longest=7.5, seed=2)
     bays = bays_of(road_map)
     assert bays.shape == (5, 5) and np.ptp(bays[:, 3]) > 0.3
     assert bays[:, 1] == pytest.approx(-(3.5 + 0.5 * 2.3)) and (bays[:, 2] == 0.0).all()
@@ -99,7 +99,7 @@ def test_bays_are_the_parking_spaces_of_the_map_in_the_order_of_the_way():
 
 def test_a_street_is_about_its_crosswalk_or_else_its_middle():
     for generate, parameters, half in (("crosswalk", {"crossing": 6.0}, 3.0), ("parking_bays", {}, 2.0)):
-        _, place = _place("street", generate, **parameters)
+        _, place = _place("crosswalk", generate, **parameters)
         for arm, sign in (("west", 1.0), ("east", -1.0)):
             (route,) = place.routes_from(arm)
             assert _at(route, route.junction_in) == pytest.approx([-half * sign, -HALF * sign], abs=0.02)
@@ -107,11 +107,11 @@ def test_a_street_is_about_its_crosswalk_or_else_its_middle():
 
 
 def test_a_long_stem_comes_before_what_was_compiled_and_changes_nothing_else():
-    usual = _place("t", "t_junction", arm=90.0)[1]
+    usual = _place("t_junction", "t_junction", arm=90.0)[1]
     for stem in (70.0, 90.0):
-        road_map, place = _place("t", "t_junction", arm=90.0, stem=stem)
-        assert place is next(j for j in road_map.junctions if j.kind == "t")
-    road_map, place = _place("t", "t_junction", arm=90.0, stem=300.0)
+        road_map, place = _place("t_junction", "t_junction", arm=90.0, stem=stem)
+        assert place is next(j for j in road_map.junctions if j.kind == "t_junction")
+    road_map, place = _place("t_junction", "t_junction", arm=90.0, stem=300.0)
     (compiled,) = road_map.junctions
     for arm in ("west", "east"):
         assert place.arms[arm] is compiled.arms[arm] and place.routes_from(arm) == compiled.routes_from(arm)
@@ -131,11 +131,14 @@ def test_the_same_map_gives_the_same_place_and_a_map_of_another_kind_none():
     spec = MapSpec("exits", kind="exits")
     assert load_map(spec)[1] is load_map(spec)[1]
     t = load_map(MapSpec("t_junction"))[0]
-    assert all(decision_points(t, kind) == () for kind in ("exits", "legs", "passage", "bays", "street"))
+    assert all(
+        junctions_of_kind(t, kind) == ()
+        for kind in ("exits", "two_turns", "narrow_passage", "parking_bays", "crosswalk")
+    )
     with pytest.raises(ValueError, match="has 0 junctions of kind 'exits'"):
         load_map(MapSpec("t_junction", kind="exits"))
     exits = load_map(spec)[0]
-    assert len(junctions_of_kind(exits, "t")) == 3  # its junctions are there as well, one by one
+    assert len(junctions_of_kind(exits, "t_junction")) == 3  # its junctions are there as well, one by one
 
 
 def test_a_place_of_a_map_file_is_that_of_the_generator_which_made_it(tmp_path):

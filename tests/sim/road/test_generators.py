@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import inspect
 import math
 import random
+import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from sim.road.generators import registry as maps
-from sim.road.generators.base import RANGES, WHOLE
+from sim.road.generators.base import DecisionPoint, MapGenerator, generator_of, register
 from sim.road.generators.intersections import t_junction
 from sim.road.opendrive.reader import NO_JUNCTION, read_network
 from sim.road.opendrive.writer import advanced, join
@@ -28,19 +28,26 @@ USUAL = ("arm", "seed", "block", "blocks_x", "blocks_y")  # what makes maps larg
 # Every generator at the least and at the most of its parameters, one by one with the others as usual, and at random.
 VARIANTS = [
     (name, parameters)
-    for name, ranges in RANGES.items()
+    for name, ranges, whole in [(g.name, g.ranges, g.whole) for g in maps.GENERATORS.values()]
     for parameters in (
         {},
         {p: low for p, (low, _) in ranges.items()},
         {p: high for p, (_, high) in ranges.items()},
         *({p: value} for p, both in ranges.items() for value in both if p not in USUAL),
         *(
-            {p: random.Random(f"{name}{k}{p}").uniform(*both) if p not in WHOLE
+            {p: random.Random(f"{name}{k}{p}").uniform(*both) if p not in whole
              else float(random.Random(f"{name}{k}{p}").randint(*(int(v) for v in both))) for p, both in ranges.items()}
             for k in range(1 if name == "grid_town" else 2)
         ),
     )
 ]  # fmt: skip
+
+
+def test_every_generator_makes_a_map_under_its_registered_name():
+    assert len(maps.GENERATORS) >= 13
+    for name, generator in maps.GENERATORS.items():
+        assert generator.name == name and generator() == maps.generate(name) and generator_of(generator()) == name
+        assert generator.doc.endswith(".") and len(generator.doc) > 20
 
 
 def _name(variant):
@@ -87,15 +94,35 @@ def test_an_unknown_parameter_is_answered_with_the_known_ones_and_their_ranges()
 @pytest.mark.parametrize("value", [14.0, 1e9, float("nan")])
 def test_a_value_out_of_range_is_refused(value):
     with pytest.raises(ValueError, match="wanted 15 to 200"):
-        t_junction(arm=value)
+        maps.GENERATORS["t_junction"](arm=value)
 
 
-def test_every_generator_declares_the_ranges_of_exactly_its_parameters():
-    for name, generator in maps.GENERATORS.items():
-        assert set(RANGES[name]) == set(inspect.signature(generator).parameters)
-        for parameter, default in inspect.signature(generator).parameters.items():
-            least, most = RANGES[name][parameter]
-            assert least <= default.default <= most
+def _lane(length: float = 50.0) -> str:
+    return f"{length}"
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ({"ranges": {}}, "parameter 'length' lacks a default or a range; defaults are of length, ranges of none"),
+        ({"ranges": {"length": (1, 60), "width": (1, 2)}}, "parameter 'width' lacks a default or a range"),
+        ({"ranges": {"length": (1, 60)}, "whole": frozenset({"lanes"})}, "parameter 'lanes' lacks"),
+        ({"ranges": {"length": (60, 90)}}, "length is 50.0, wanted 60 to 90"),
+    ],
+)
+def test_a_declaration_that_does_not_fit_its_function_is_refused(declared, told):
+    with pytest.raises(ValueError, match=re.escape(told)):
+        MapGenerator("lane", _lane, **declared)
+
+
+def test_a_name_or_a_kind_that_is_taken_is_refused():
+    ranges = {"length": (1.0, 60.0)}
+    with pytest.raises(ValueError, match="there is a map generator 'exits' already"):
+        register(MapGenerator("exits", _lane, ranges))
+    again = DecisionPoint("crosswalk", "a crosswalk", ("west",), {})
+    with pytest.raises(ValueError, match="kind 'crosswalk' of decision point is declared twice"):
+        register(MapGenerator("lane", _lane, ranges, decision_points=(again,)))
+    assert "lane" not in maps.GENERATORS and maps.DECISION_POINTS["crosswalk"] is not again
 
 
 def test_the_same_numbers_give_the_same_text_and_others_another():
@@ -116,9 +143,10 @@ def test_only_a_mark_between_lanes_of_one_direction_invites_a_change(name):
     marks, inner = list(root.iter("roadMark")), []
     for side in [*root.iter("left"), *root.iter("right")]:
         drives = {abs(int(lane.get("id"))): lane for lane in side.findall("lane") if lane.get("type") == "driving"}
-        through = side.find("lane/link/predecessor") is not None and name == "merge"  # no change within junctions
+        # no change within junctions
+        through = side.find("lane/link/predecessor") is not None and name.startswith("motorway")
         inner += [] if through else [drives[k].find("roadMark") for k in drives if k + 1 in drives]
-    assert marks and bool(inner) == (name in ("merge", "two lanes"))
+    assert marks and bool(inner) == (name in ("motorway_merge", "motorway_exit", "two lanes"))
     # Lanes may be changed between lanes of one direction only, never over a centre or an edge line.
     assert all(mark.get("laneChange") == ("both" if mark in inner else "none") for mark in marks)
 
@@ -178,7 +206,7 @@ def _wanted_ways(name, parameters):
         return [3] * int(parameters.get("arms", 4))
     if name in ("exits", "two_turns"):
         return [6] * int(parameters.get("exits", 3))
-    if name == "merge":
+    if name.startswith("motorway"):
         return [int(parameters.get("lanes", 2)) + 1] * 2
     return []
 
@@ -237,7 +265,7 @@ def test_every_arm_of_a_signed_crossing_has_its_sign_for_those_who_come(name, ki
 
 
 def test_a_ramp_gets_a_lane_of_its_own_that_may_be_left():
-    carla_map = _loaded(maps.generate("merge", [("lanes", 2), ("acceleration", 60.0)]))
+    carla_map = _loaded(maps.generate("motorway_merge", [("lanes", 2), ("acceleration", 60.0)]))
     ramp = carla_map.get_waypoint_xodr(4, -1, 10.0)
     passed = [ramp, *ramp.next_until_lane_end(0.99)]
     beside = passed[-1].next(40.0)[0]

@@ -181,7 +181,7 @@ def test_who_leaves_the_route_for_good_has_deviated_and_no_sooner() -> None:
     assert infractions_of("deviated", False)["route_dev"] == 1
     assert 0.3 < made.progress[0] < 0.7  # what was covered until it left
     # At a junction without a route nobody deviates, however far the other ways are.
-    free = drive(Fixed("left"), episode(map=replace(CROSSING, kind="x"), time_limit=30.0, finish=45.0))
+    free = drive(Fixed("left"), episode(map=replace(CROSSING, kind="crossroads"), time_limit=30.0, finish=45.0))
     assert OUTCOMES[free.outcome[0]] == "arrived"
 
 

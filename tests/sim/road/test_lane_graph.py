@@ -283,7 +283,7 @@ def test_a_walk_ends_where_the_road_does() -> None:
 
 
 def test_a_walk_off_a_lane_that_ends_changes_to_the_one_beside_it() -> None:
-    graph = graph_of("merge")
+    graph = graph_of("motorway_merge")
     ramp = next(i for i in graph.lanes_of_kind("driving") if graph.road[i] == 2 and graph.lane[i] == -3)
     gone = np.delete(np.arange(len(graph.successors)), graph.successor_start[ramp])
     cut = replace(

@@ -7,17 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sim.actors.registry import KIND
 from sim.core.geometry import boxes_touch
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode, MapSpec, TrafficSpec
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import KIND, KINDS
 from sim.road.generators.registry import GENERATORS
 from sim.road.graph.traffic_lights import GREEN, RED, light_state
 from sim.road.map.compiler import compiled
 from sim.road.map.lane_arrays import GATES, drivable_lanes
 from sim.road.map.map_batch import MapBatch
-from sim.road.map.obstacle_grid import TRUNKS, obstacle_grid
+from sim.road.map.obstacle_grid import obstacle_grid
 from sim.road.map.stop_lines import stop_lines_along
 from sim.world.embedded import EmbeddedWorld
 from sim.world.step import struck_scenery
@@ -60,7 +60,7 @@ def test_a_town_has_a_line_for_each_approach_with_a_light() -> None:
 # ------------------------------------------------------------------------------------------------------ lights
 def at_lights(seed: int) -> EmbeddedWorld:
     backend = EmbeddedWorld(1, simulation=Simulation(actors=1))
-    spec = MapSpec(generate="crossroads_lights", kind="x")
+    spec = MapSpec(generate="crossroads_lights", kind="crossroads")
     backend.reset([Episode("t", seed, spec, distance=15.0, speed=6.0, time_limit=60.0, traffic=TrafficSpec())])
     return backend
 
@@ -91,14 +91,14 @@ def test_driving_over_a_red_light_is_counted_once_and_over_a_green_one_never() -
 
 def test_lights_that_are_off_hold_nobody_up() -> None:
     backend = EmbeddedWorld(1, simulation=Simulation(actors=1))
-    spec = MapSpec(generate="crossroads_lights", kind="x")
+    spec = MapSpec(generate="crossroads_lights", kind="crossroads")
     backend.reset([Episode("t", 0, spec, distance=15.0, speed=6.0)])
     cruise(backend, 40)
     assert backend.world.red_lights[0] == 0
 
 
 def test_a_stop_sign_wants_a_stop() -> None:
-    spec = MapSpec(generate="crossroads_stop", kind="x")
+    spec = MapSpec(generate="crossroads_stop", kind="crossroads")
     episode = Episode("t", 0, spec, distance=15.0, speed=6.0, time_limit=60.0)
     through = EmbeddedWorld(1, simulation=Simulation(actors=1))
     through.reset([episode])
@@ -113,7 +113,7 @@ def test_a_stop_sign_wants_a_stop() -> None:
 
 
 def test_an_early_stop_is_none() -> None:
-    spec = MapSpec(generate="crossroads_stop", kind="x")
+    spec = MapSpec(generate="crossroads_stop", kind="crossroads")
     backend = EmbeddedWorld(1, simulation=Simulation(actors=1))
     backend.reset([Episode("t", 0, spec, distance=25.0, speed=0.0, time_limit=60.0)])
     cruise(backend, 5, -1.0)
@@ -147,5 +147,4 @@ def test_the_grid_finds_what_a_look_at_everything_finds() -> None:
 def test_of_trees_and_poles_only_the_trunk_is_hit() -> None:
     row = np.array([[KIND["tree"], 10.0, 0.0, 0.0, 5.0, 5.0, 7.0, 0.0]])
     assert obstacle_grid(row).boxes[0, 4:].tolist() == [0.5, 0.5]
-    assert set(TRUNKS) <= set(KINDS)
     assert len(obstacle_grid(np.zeros((0, 8))).items) == 0

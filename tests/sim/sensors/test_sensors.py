@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gymnasium as gym
@@ -13,40 +13,35 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from pydantic import ValidationError
 
 from scenarios import DRIVE
 from scenarios.gym.environments import make_drive, make_vector
 from scenarios.reading.yaml import ScenarioError
 from scenarios.scenario import Scenario, from_text, load_scenario
 from scenarios.schema.map import SensorModel
+from sim.actors.registry import KIND, KINDS
 from sim.actors.tags import KERB, PAINT, PALETTE, TAG, TAG_OF_KIND, TAGS
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import MapSpec, SignSpec, Weather
 from sim.datatypes.road_map import SCENERY_COLUMNS
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import DRIVABLE, KIND, KINDS, SURFACE
+from sim.datatypes.vocabulary import DRIVABLE, SURFACE
 from sim.render.rgb import render
 from sim.sensors import geometry_pass as d
-from sim.sensors.birdseye import MASKS
-from sim.sensors.depth import depth_image, from_carla_depth, to_carla_depth
-from sim.sensors.gnss import geo_reference
-from sim.sensors.imu import IMU
-from sim.sensors.lidar import azimuths, elevations
-from sim.sensors.registry import (
-    RANGES,
-    SENSORS,
-    Birdseye,
-    Depth,
-    Gnss,
-    Imu,
-    Lidar,
-    Rgb,
-    Semantic,
-    Speedometer,
-    settings_of,
-)
-from sim.sensors.semantic import semantic_image
+from sim.sensors.base import register
+from sim.sensors.birdseye import MASKS, Birdseye
+from sim.sensors.depth import Depth, depth_image, from_carla_depth, to_carla_depth
+from sim.sensors.gnss import Gnss, geo_reference
+from sim.sensors.imu import IMU, Imu
+from sim.sensors.instance import Instance
+from sim.sensors.lidar import Lidar, azimuths, elevations
+from sim.sensors.optical_flow import OpticalFlow
+from sim.sensors.registry import SENSORS, sensor_table, settings_of
+from sim.sensors.rgb import Rgb
+from sim.sensors.semantic import Semantic, semantic_image
+from sim.sensors.speedometer import Speedometer
 from sim.world.embedded import EmbeddedWorld
 from tests.support.worlds import ONCOMING, PARKED, SMALL, T, episode, rows
 
@@ -70,7 +65,8 @@ rule: left if raining else right
 EYE = Camera(width=48, height=32, pitch=-6.0, yaw=11.0, left=0.3)
 EVERY = {
     "rgb": Rgb(SMALL), "depth": Depth(EYE), "semantic": Semantic(EYE), "birdseye": Birdseye(40, 32),
-    "lidar": Lidar(36, 4), "speedometer": Speedometer(), "imu": Imu(), "gnss": Gnss(),
+    "lidar": Lidar(36, 4), "instance": Instance(EYE), "optical_flow": OpticalFlow(EYE),
+    "speedometer": Speedometer(), "imu": Imu(), "gnss": Gnss(),
 }  # fmt: skip
 FRONT = replace(PARKED, name="front", arm="south", lane="inbound", distance=8.0, side=0.5)
 EPISODE = episode(actors=(PARKED, FRONT, ONCOMING), distance=24.0)
@@ -513,7 +509,7 @@ def test_a_scenario_without_sensors_is_what_it_was() -> None:
 @pytest.mark.parametrize(
     ("line", "wrong", "message"),
     [
-        (5, "{kind: rbg}", "unknown kind of sensor 'rbg'; known are rgb, depth, .*did you mean 'rgb'"),
+        (5, "{kind: rbg}", "unknown kind of sensor 'rbg'; known are birdseye, depth, .*did you mean 'rgb'"),
         (5, "{kind: [rgb]}", "unknown kind of sensor"),
         (5, "{width: 10}", "wanted a kind, such as"),
         (5, "rgb", "wanted a kind, such as"),
@@ -543,9 +539,49 @@ def test_a_sensor_may_not_take_a_name_that_is_taken(name: str) -> None:
             make_drive(replace(from_text(TEXT), sensors={name: Imu()}))
 
 
-def test_every_kind_can_be_made_of_its_defaults_and_every_setting_has_a_range() -> None:
-    for kind in SENSORS:
-        defaults = settings_of(kind)
-        assert set(defaults) <= set(RANGES), kind
-        assert all(RANGES[k][0] <= v <= RANGES[k][1] for k, v in defaults.items()), kind
-        assert SensorModel.model_validate({"kind": kind, **defaults}).build() == SensorModel(kind=kind).build()
+def test_every_kind_can_be_made_of_its_defaults_and_refuses_what_lies_out_of_its_ranges() -> None:
+    assert set(EVERY) == set(SENSORS), "a kind of sensor is not tested"
+    for kind, declared in SENSORS.items():
+        assert SensorModel.model_validate({"kind": kind, **settings_of(kind)}).build() == SensorModel(kind=kind).build()
+        assert type(EVERY[kind]) is declared.sensor
+        for name, setting in declared.settings.items():
+            with pytest.raises(ValidationError, match=f"{name}: found"):
+                SensorModel.model_validate({"kind": kind, name: setting.high + 1})
+
+
+def test_the_readings_are_as_their_fields_declare(boxes_world: EmbeddedWorld) -> None:
+    for name, reading in boxes_world.sense().items():
+        field = EVERY[name].field()
+        assert reading.shape[1:] == field.shape and reading.dtype == field.dtype, name
+        assert (reading >= field.low).all() and (reading <= field.high).all(), name
+
+
+def test_the_instance_camera_tells_which_actor_the_semantic_camera_shows(boxes_world: EmbeddedWorld) -> None:
+    seen = boxes_world.sense()
+    cars = seen["semantic"][0, ..., 0] == TAG["Car"]
+    assert len(np.unique(seen["instance"][0][cars])) >= 2
+    assert ((seen["instance"][0, ..., 0] > 0) == cars).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "ranges", "message"),
+    [
+        ("lidar", {"size": (0, 1)}, "the sensor 'lidar' is registered twice"),
+        ("other", {}, "has the settings size and ranges for none"),
+        ("other", {"size": (0, 1), "more": (0, 1)}, "has the settings size and ranges for size, more"),
+        ("other", {"size": (3, 4)}, "has size=2.0 as its default; wanted 3 to 4"),
+    ],
+)
+def test_a_wrong_declaration_is_refused(name: str, ranges: dict[str, tuple[float, float]], message: str) -> None:
+    @dataclass(frozen=True)
+    class Mine:
+        size: float = 2.0
+
+    with pytest.raises(ValueError, match=message):
+        register(name, ranges)(Mine)
+    assert "other" not in SENSORS
+
+
+def test_the_documentation_has_the_table_of_the_registry() -> None:
+    pages = [page.read_text() for page in (Path(__file__).parents[3] / "docs").rglob("*.md")]
+    assert any(sensor_table() in page for page in pages), "copy sim.sensors.registry.sensor_table() into the page"

@@ -2,91 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sim.actors.kinds import BODIES
-from sim.core.geometry import boxes_touch
+from sim.actors.registry import BODIES, KIND
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script, TrafficSpec
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import DRIVABLE, KIND, OUTCOME, UNDECIDED
-from sim.datatypes.world_state import World
+from sim.datatypes.vocabulary import DRIVABLE, OUTCOME, UNDECIDED
 from sim.road.generators.registry import GENERATORS
 from sim.road.graph.lane_graph import lane_graph
 from sim.road.graph.traffic_lights import RED, light_state
 from sim.road.map.compiler import compiled
 from sim.road.map.lane_arrays import GATE, GATE_KIND, GATE_PLAN, JUNCTION, LENGTH, LaneArrays
-from sim.road.map.map_batch import MapBatch
 from sim.traffic.right_of_way import LANE, MODE, NEXT1
-from sim.traffic.spawning import spawn_traffic
-from sim.traffic.state import CAP, DRIVER, SHIFT, WALKER, S, TrafficState, empty_traffic
-from sim.traffic.step import advance
-from sim.world.embedded import EmbeddedWorld, empty_world
+from sim.traffic.state import CAP, DRIVER, SHIFT, WALKER, S, TrafficState
+from sim.world.embedded import EmbeddedWorld
+from tests.support.towns import TICK, Town
+from tests.support.worlds import MAPS
 
-TICK = np.float32(0.1)
-MAPS = os.environ.get("HOMUNCULUS_MAPS")
 MINUTES = 600  # ticks of one
-
-
-class Town:
-    """Worlds with traffic and no ego, stepped by the kernel alone."""
-
-    def __init__(self, name: str, spec: TrafficSpec, seeds: int = 2) -> None:
-        text = GENERATORS[name]() if name in GENERATORS else Path(str(MAPS), f"{name}.xodr").read_text("utf-8")
-        road_map = compiled(text, name)
-        slots = 1 + spec.slots
-        self.world: World = empty_world(seeds, slots)
-        self.traffic: TrafficState = empty_traffic(seeds, slots)
-        bank = MapBatch()
-        bank.link_lanes(road_map)
-        self.bank, self.roads = bank.arrays, bank.roads
-        self.world.outcome[:] = OUTCOME["running"]
-        self.world.path[:], self.world.route[:] = -1, -1
-        self.world.x[:, 0] = 1e5
-        self.world.seed[:] = np.arange(seeds)
-        self.world.clock[:] = 0 if spec.lights else -1
-        for w in range(seeds):
-            spawn_traffic(self.world, self.traffic, w, 1, spec, road_map, self.roads)
-
-    def run(self, ticks: int, each: Callable[[int], None] | None = None) -> None:
-        for tick in range(ticks):
-            advance(
-                self.world, self.traffic, self.roads, self.bank.points, self.bank.path_start, self.bank.junction_in,
-                TICK, 0, len(self.world.x),
-            )  # fmt: skip
-            self.world.tick[:] += 1
-            self.world.clock[self.world.clock >= 0] += 100
-            if each is not None:
-                each(tick)
-
-    @property
-    def drivers(self) -> np.ndarray:
-        return self.traffic.driver[..., MODE] == DRIVER
-
-    def touching(self, w: int) -> list[tuple[int, int]]:
-        """Pairs of slots whose boxes overlap."""
-        world = self.world
-        cos, sin = np.cos(world.yaw[w]), np.sin(world.yaw[w])
-        middle = world.length[w] / 2 - world.overhang[w]
-        x, y = world.x[w] + middle * cos, world.y[w] + middle * sin
-        near = np.hypot(x[:, None] - x, y[:, None] - y) < 9.0
-        return [
-            (int(a), int(b))
-            for a, b in zip(*np.nonzero(near))
-            if a < b
-            and world.kind[w, a]
-            and world.kind[w, b]
-            and boxes_touch(
-                x[a], y[a], cos[a], sin[a], world.length[w, a], world.width[w, a],
-                x[b], y[b], cos[b], sin[b], world.length[w, b], world.width[w, b],
-            )
-        ]  # fmt: skip
 
 
 def longest_wait(town: Town, minutes: int) -> float:
@@ -106,7 +43,8 @@ def longest_wait(town: Town, minutes: int) -> float:
 # ------------------------------------------------------------------------------------------- nobody for ever
 @pytest.mark.parametrize(("name", "vehicles"), [
     ("grid_town", 16), ("grid_town", 64), ("roundabout", 10), ("crossroads", 8), ("crossroads_stop", 8),
-    ("crossroads_lights", 8), ("t_junction", 6), ("merge", 12), ("parking_bays", 4),
+    ("crossroads_lights", 8), ("t_junction", 6), ("motorway_merge", 12), ("motorway_exit", 10),
+    ("parking_bays", 4),
 ])  # fmt: skip
 def test_nobody_waits_for_ever_in_ten_minutes(name: str, vehicles: int) -> None:
     # A cycle of lights is half a minute, so that a queue may take minutes; a deadlock would last to the end.
@@ -225,7 +163,7 @@ def test_ways_that_cross_are_never_driven_at_once() -> None:
 
 # ------------------------------------------------------------------------------------------------ lane changes
 def test_lanes_are_changed_and_lanes_that_end_are_left() -> None:
-    town = Town("merge", TrafficSpec(vehicles=10, bicycles=0.0))
+    town = Town("motorway_merge", TrafficSpec(vehicles=10, bicycles=0.0))
     link = town.roads.link
     changes = 0
     before = town.traffic.driver[..., LANE].copy()
@@ -245,7 +183,7 @@ def test_lanes_are_changed_and_lanes_that_end_are_left() -> None:
 
 # --------------------------------------------------------------------------------------------------------- ego
 def crossing_episode(seed: int = 3, **more: object) -> Episode:
-    spec = MapSpec(generate="crossroads", kind="x")
+    spec = MapSpec(generate="crossroads", kind="crossroads")
     return Episode("t", seed, spec, traffic=TrafficSpec(vehicles=8), time_limit=600.0, **more)  # type: ignore[arg-type]
 
 
@@ -428,7 +366,7 @@ def test_a_map_that_is_full_says_so() -> None:
     with pytest.raises(ValueError, match="has no room for another"):
         Town("t_junction", TrafficSpec(vehicles=64))
     with pytest.raises(ValueError, match="has no pavement"):
-        Town("merge", TrafficSpec(walkers=1))
+        Town("motorway_merge", TrafficSpec(walkers=1))
     with pytest.raises(ValueError, match="leaves room for one vehicle only"):
         Town("narrow_passage", TrafficSpec(vehicles=1))
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.actors.kinds import BODIES
+from sim.actors.registry import BODIES
 from sim.core.geometry import boxes_touch
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script
@@ -22,7 +22,7 @@ from sim.traffic.route_follower import ALONG, AWAY, EDGE, STOP
 from sim.world.embedded import EmbeddedWorld
 from tests.support.worlds import row_bytes
 
-STOPS = MapSpec("crossroads_stop", (("arm", 60.0),), kind="x")
+STOPS = MapSpec("crossroads_stop", (("arm", 60.0),), kind="crossroads")
 ARMS = ("north", "west", "east", "south")
 TICK = Simulation().tick
 
@@ -175,7 +175,7 @@ def test_two_hundred_leads_are_kept_to_less_than_a_third_of_a_second() -> None:
         actor = sent("it", "north", kind=("car", "van", "truck")[k % 3], speed=float(rng.uniform(4.0, 10.0)),
                      arrival_offset=float(rng.uniform(-6.0, 3.0)), **keys)  # fmt: skip
         arm = 5.0 * int(rng.integers(8, 13))
-        map_ = MapSpec("crossroads_stop", (("arm", arm),), kind="x")
+        map_ = MapSpec("crossroads_stop", (("arm", arm),), kind="crossroads")
         episodes.append(Episode("leads", k, map_, distance=float(rng.uniform(22, 34)), speed=float(rng.uniform(4, 8)),
                                 actors=(actor,), time_limit=60.0))  # fmt: skip
     backend = world_of(*episodes)
@@ -230,7 +230,7 @@ def drive(backend: EmbeddedWorld, ticks: int, pedal: Sequence[float]) -> np.ndar
 @pytest.mark.parametrize("kind", ["car", "truck"])
 def test_a_tailgater_keeps_its_gap_and_never_touches_an_ego_that_brakes_with_all_it_has(kind: str) -> None:
     actor = ActorSpec("behind", kind, tailgates=3.0)
-    episode = Episode("tail", 3, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=50.0, speed=8.0,
+    episode = Episode("tail", 3, MapSpec("crossroads", (("arm", 60.0),), kind="crossroads"), distance=50.0, speed=8.0,
                       actors=(actor,), time_limit=60.0)  # fmt: skip
     backend = EmbeddedWorld(1)
     backend.reset([episode])
@@ -245,7 +245,7 @@ def test_a_tailgater_follows_ego_through_its_turn() -> None:
     from sim.world.rollout import observe_for
 
     actor = ActorSpec("behind", tailgates=4.0)
-    episodes = [Episode("tail", 3, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=30.0, speed=6.0,
+    episodes = [Episode("tail", 3, MapSpec("crossroads", (("arm", 60.0),), kind="crossroads"), distance=30.0, speed=6.0,
                         actors=(actor,), time_limit=60.0, finish=25.0) for _ in range(2)]  # fmt: skip
     backend = EmbeddedWorld(2)
     backend.reset(episodes)
@@ -293,7 +293,8 @@ def test_an_episode_without_the_new_keys_is_stored_as_before_and_one_with_them_c
 def test_a_script_begins_where_ego_is_so_near_the_junction_or_so_far_behind_its_edge() -> None:
     ahead = Script(((5.0, 0.0),), 1.0, near_junction=20.0)
     behind = replace(ahead, near_junction=None, past=5.0)
-    episode = Episode("trigger", 1, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=40.0, speed=8.0,
+    spec = MapSpec("crossroads", (("arm", 60.0),), kind="crossroads")
+    episode = Episode("trigger", 1, spec, distance=40.0, speed=8.0,
                       actors=(ActorSpec("near", "walker", side=5.0, script=ahead),
                               ActorSpec("past", "walker", side=-9.0, script=behind)))  # fmt: skip
     backend = EmbeddedWorld(1)
@@ -309,7 +310,7 @@ def test_a_script_begins_where_ego_is_so_near_the_junction_or_so_far_behind_its_
 
 def test_a_script_with_a_speed_for_every_leg_speeds_up_brakes_and_stops_at_its_end() -> None:
     script = Script(((20.0, 0.0), (30.0, 0.0), (60.0, 0.0)), after=0.0, speeds=(6.0, 2.0, 4.0))
-    episode = Episode("legs", 1, MapSpec("crossroads", (("arm", 60.0),), kind="x"), distance=50.0, speed=0.0,
+    episode = Episode("legs", 1, MapSpec("crossroads", (("arm", 60.0),), kind="crossroads"), distance=50.0, speed=0.0,
                       actors=(ActorSpec("it", arm="south", lane="inbound", distance=59.0, side=4.0, script=script),),
                       time_limit=60.0)  # fmt: skip
     backend = EmbeddedWorld(1)
@@ -340,7 +341,7 @@ def test_a_barrier_ends_an_episode_its_raised_boom_and_a_ball_do_not() -> None:
 
 
 # ----------------------------------------------------------------------------------------------------- patience
-PASSAGE = MapSpec("narrow_passage", (("arm", 60.0), ("passage", 10.0)), kind="passage")
+PASSAGE = MapSpec("narrow_passage", (("arm", 60.0), ("passage", 10.0)), kind="narrow_passage")
 
 
 def in_passage(ego: float, **keys: object) -> EmbeddedWorld:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from policies.expert.expert import Fixed
-from sim.actors.kinds import EGO
+from sim.actors.registry import EGO
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Weather
 from sim.datatypes.vocabulary import DECISION, OUTCOME, OUTCOMES, UNDECIDED
@@ -22,7 +22,7 @@ from tests.support.worlds import ONCOMING, PARKED, T, episode, started
 # float32 against double over one tick: positions near 60 m have steps of 4e-6 m, and a handful are added.
 CLOSE = {"x": 1e-4, "y": 1e-4, "yaw": 1e-5, "speed": 1e-5, "steer": 1e-5, "acceleration": 2e-4, "path_s": 1e-3}
 SAME_PLACE = 0.06  # [m] of s where two points of a bend are equally near and either may be taken
-CROSS = MapSpec("crossroads", (("arm", 40.0),), kind="x")
+CROSS = MapSpec("crossroads", (("arm", 40.0),), kind="crossroads")
 
 
 WET = Weather(precipitation=50.0, wetness=100.0)

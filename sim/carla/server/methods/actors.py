@@ -127,6 +127,7 @@ def apply_batch(server: Any, commands: list[Any], tick: bool = False) -> Any:
     """Run many commands at once, each with its own answer."""
     from sim.carla.server.methods.batch import apply
 
-    spawns = server.world.spawned_count
+    before = set(server.world.table.by_id)
     answers = [apply(server, command) for command in commands]
-    return answers if server.world.spawned_count == spawns else server.shown(answers)
+    spawned = [actor for number, actor in server.world.table.by_id.items() if number not in before]
+    return server.shown(answers, spawned) if spawned else answers

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from sim.actors.registry import KINDS
 from sim.actors.tags import TAG_OF_KIND
 from sim.carla.server.registry import served
 from sim.carla.server.rpc import Refused
-from sim.datatypes.vocabulary import KINDS
 from sim.sensors.raycast import cast_rays, cast_through
 
 ANY = 255  # the tag of everything

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from sim.actors.kinds import BODIES, Vehicle
+from sim.actors.base import Vehicle
+from sim.actors.registry import ACTOR_KINDS
 from sim.carla.server import wire
 from sim.carla.server.actors import Actor
 from sim.carla.server.bodies import FASTEST
 from sim.carla.server.registry import ignored, refused, served
 from sim.carla.server.rpc import Refused
-from sim.carla.server.vehicle_control import FINAL_RATIO, MASS, RADIUS, mass_of
+from sim.carla.server.vehicle_control import FINAL_RATIO, mass_of
 
 # Indices into a vehicle's physics, and into a wheel's.
 _CURVE, _FINAL, _GEARS, _MASS, _WHEELS = 0, 9, 10, 11, 15
@@ -34,7 +35,7 @@ def physics_of(server: Any, actor: Actor) -> list[Any]:
     if "physics" in actor.facts:
         return list(actor.facts["physics"])
     vehicle: Vehicle = server.world.fleet.bodies[actor.row]
-    radius, mass = RADIUS.get(actor.body, 0.33), mass_of(actor)
+    radius, mass = ACTOR_KINDS[actor.body].wheel, mass_of(actor)
     wheels = 2 if actor.attributes.get("number_of_wheels") == "2" else 4
     torque = mass * vehicle.max_acceleration * radius / FINAL_RATIO
     brake = mass * vehicle.max_braking * radius / wheels
@@ -223,4 +224,3 @@ for _name in ("open_vehicle_door", "close_vehicle_door", "show_vehicle_debug_tel
 ignored("get_wheel_pitch_angle", "wheels do not pitch", "value", 0.0)
 for _name in ("enable_carsim", "use_carsim_road", "enable_chrono_physics", "restore_physx_physics"):
     refused(_name, "there is one kind of physics, the kinematic bicycle")
-assert set(MASS) <= set(BODIES)

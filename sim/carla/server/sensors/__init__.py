@@ -14,13 +14,14 @@ from sim.carla.server.rpc import Refused
 from sim.carla.server.sensors.cameras import DepthCamera, InstanceCamera, RgbCamera, SemanticCamera
 from sim.carla.server.sensors.events import Collision, LaneInvasion, Obstacle
 from sim.carla.server.sensors.lidars import Lidar, SemanticLidar
+from sim.carla.server.sensors.optical_flow import OpticalFlowCamera
 from sim.carla.server.sensors.radar import Radar
 from sim.carla.server.sensors.states import Gnss, Imu
 
 SENSORS: dict[str, Callable[[Mapping[str, str]], Any]] = {
     "sensor.camera.rgb": RgbCamera, "sensor.camera.depth": DepthCamera,
     "sensor.camera.semantic_segmentation": SemanticCamera, "sensor.camera.instance_segmentation": InstanceCamera,
-    "sensor.lidar.ray_cast": Lidar,
+    "sensor.camera.optical_flow": OpticalFlowCamera, "sensor.lidar.ray_cast": Lidar,
     "sensor.lidar.ray_cast_semantic": SemanticLidar, "sensor.other.radar": Radar, "sensor.other.gnss": Gnss,
     "sensor.other.imu": Imu, "sensor.other.collision": Collision, "sensor.other.obstacle": Obstacle,
     "sensor.other.lane_invasion": LaneInvasion,

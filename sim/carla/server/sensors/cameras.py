@@ -30,6 +30,7 @@ from sim.sensors.semantic import semantic_image
 _ABOUT = struct.Struct("<IIf")
 _EXACT = 5  # decimals [m, deg] of a mount: rounding restores the client's values from float32 on the wire
 _EDGE = 0.05  # [m] beyond the box that still counts as within it: a camera on the roof
+_CARRIED = ("x", "y", "yaw", "speed", "steer", "acceleration", "wheelbase")  # what row 0 takes over from its bearer
 LOWEST = 0.06  # [m] above the ground: the renderer's limit
 
 
@@ -67,15 +68,15 @@ class ImageSensor(Sensor, ABC):
         return _ABOUT.pack(self.width, self.height, self.fov) + self.picture(world, actor).tobytes()
 
     def picture(self, world: Any, actor: Actor) -> np.ndarray:
-        """Return (H, W, 4) uint8, BGRA."""
+        """Return the picture, as `draw` makes it."""
         w = world.fleet.world
         camera, roll, parent = self.mounted(world, actor)
         if parent is not None:
-            for name in ("x", "y", "yaw", "speed"):
+            for name in _CARRIED:
                 getattr(w, name)[0, 0] = getattr(w, name)[0, parent.row]
         else:
             world.fleet.put(0, world.place_of(actor))
-            w.speed[0, 0] = 0.0
+            w.speed[0, 0] = w.acceleration[0, 0] = 0.0
         w.seed[0], w.tick[0] = self.seed & 0xFFFFFFFF, world.frame - (self._first or 0)
         with unseen(world, parent.row if parent is not None and _inside(parent, actor.place[0]) else NO_ROW):
             if roll == 0.0:
@@ -84,11 +85,19 @@ class ImageSensor(Sensor, ABC):
                 self._level = roll, upright(self.width, self.height, self.fov, roll)
             level = self._level[1]
             larger = replace(camera, width=level.width, height=level.height, fov=level.fov)
-            return level.look_up(self.draw(world, larger), self.smooth)
+            return self.roll(self.draw(world, larger), level, roll)
 
     @abstractmethod
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
-        """Render (H, W, 4) uint8, BGRA, from the renderer's camera."""
+        """Render (H, W, 4) uint8, BGRA, from the renderer's camera; sensors of vectors render (H, W, 2) float32."""
+
+    def roll(self, drawn: np.ndarray, level: Upright, roll: float) -> np.ndarray:
+        """Return the rolled picture of an upright one.
+
+        Args:
+            drawn: the upright picture. level: its resampling. roll: of the camera [deg].
+        """
+        return level.look_up(drawn, self.smooth)
 
     def mounted(self, world: Any, actor: Actor) -> tuple[Camera, float, Actor | None]:
         """Return the renderer's camera, its roll [deg], and the parent with a body, None without one."""
@@ -166,7 +175,7 @@ class InstanceCamera(ImageSensor):
     def draw(self, world: Any, camera: Camera) -> np.ndarray:
         """Render tag and actor id."""
         out = np.empty((camera.height, camera.width, 4), np.uint8)
-        ids = world.owners()[instance_image(world.maps, world.fleet.world, camera)[0]]
+        ids = world.owners()[instance_image(world.maps, world.fleet.world, camera)[0, ..., 0]]
         out[..., 0], out[..., 1] = ids >> 8 & 255, ids & 255
         out[..., 2] = semantic_image(world.maps, world.fleet.world, camera)[0, ..., 0]
         out[..., 3] = 255

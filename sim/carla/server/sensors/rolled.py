@@ -35,10 +35,11 @@ class Upright(NamedTuple):
     rows: np.ndarray
 
     def look_up(self, picture: np.ndarray, smooth: bool) -> np.ndarray:
-        """Return (H, W, C) uint8, the rolled picture.
+        """Return (H, W, C), the rolled picture.
 
         Args:
-            picture: (height, width, C) uint8, upright. smooth: mix neighbours; pixels that are codes must not be mixed.
+            picture: (height, width, C) uint8 or float32, upright.
+            smooth: mix neighbours; pixels that are codes must not be mixed.
         """
         way = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
         return cv2.remap(picture, self.columns, self.rows, way, borderMode=cv2.BORDER_REPLICATE)

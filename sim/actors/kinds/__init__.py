@@ -1,0 +1,1 @@
+"""Kinds of actors and scenery, one declaration a file."""

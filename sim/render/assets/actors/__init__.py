@@ -1,0 +1,1 @@
+"""Meshes of kinds of actors and scenery, one declaration a file."""

@@ -1,0 +1,1 @@
+"""Kinds of decision: a file each, with its words and its detector."""
