@@ -327,6 +327,38 @@ def actor_kinds() -> str:
     return table(("kind", "length [m]", "width [m]", "height [m]", "top speed [m/s]"), rows)
 
 
+def operators() -> str:
+    """The operators of the rule language with their meaning and examples, the tightest first."""
+    from scenarios.rules.operators.base import OPERATORS, Binary, number_operators
+
+    found: list[tuple[int, str, str, tuple[tuple[str, str], ...]]] = []
+    for n in number_operators():
+        written = {"infix": f"`x {n.word} y`", "prefix": f"`{n.word}x`"}.get(n.style, f"`{n.word}(...)`")
+        found.append((10 + n.binding, written, n.doc, n.examples))
+    for o in OPERATORS.values():
+        words = [*([] if o.window_needed else [o.word]), *([f"{o.word}[a, b]"] if o.has_window() else [])]
+        written = ", ".join(f"`p {word} q`" if issubclass(o, Binary) else f"`{word} p`" for word in words)
+        found.append((o.binding, written, o.doc, o.examples))
+    rows = [
+        (written, _sentence(doc), "; ".join(f"`{text}`: {meaning}" for text, meaning in examples))
+        for _, written, doc, examples in sorted(found, key=lambda row: -row[0])
+    ]
+    return table(("operator", "meaning", "examples"), rows)
+
+
+def variables() -> str:
+    """The variables that propositions may read, family by family, with their types and units."""
+    from scenarios.rules.units import own_unit
+    from scenarios.rules.variables.base import FAMILIES, VARIABLES
+
+    types = {"truth": "true or false", "number": "number", "words": "words"}
+    rows = [
+        (f"`{v.pattern}`", types[v.type], own_unit(v.unit) if v.unit else "", _sentence(v.doc))
+        for v in sorted(VARIABLES.values(), key=lambda v: FAMILIES[v.family.head].order)
+    ]
+    return table(("variable", "type", "unit", "meaning"), rows)
+
+
 # ------------------------------------------------------------------------------------------------- the drawing
 # Folder -> what it holds, for the drawing of the architecture page; its tables give the order.
 HOLDS: Mapping[str, str] = {
@@ -402,6 +434,8 @@ TABLES: Mapping[tuple[str, str], Callable[[], str]] = {
     ("reference/ground-truth.md", "columns"): ground_truth_columns,
     ("reference/weather.md", "fields"): weather_fields,
     ("reference/actors.md", "kinds"): actor_kinds,
+    ("reference/rule-language.md", "operators"): operators,
+    ("reference/rule-language.md", "variables"): variables,
     ("reference/scenario-file.md", "decision_points"): decision_points,
     ("reference/scenario-file.md", "decision_kinds"): decision_kinds,
     **{("reference/scenario-file.md", part): _keys(part) for part in (

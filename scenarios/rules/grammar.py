@@ -105,7 +105,7 @@ def _levels(name: str, bindings: Sequence[int], tightest: str, operators: Sequen
 
 
 def _window(operator: type[OperatorNode]) -> str:
-    if not operator.takes_window():
+    if not operator.has_window():
         return ""
     return "window" if operator.window_needed else "[window]"
 

@@ -113,7 +113,7 @@ class Builder:
             return lambda t: np.asarray(t.values[name])
         return self._risen(lambda t: np.asarray(t.values[number]))
 
-    def rises(self, tree: Formula) -> Part:
+    def rising_edges(self, tree: Formula) -> Part:
         """How often a formula has become true; what is true at the start counts once."""
         if isinstance(tree, Name) and (number := event_of(tree.name)) is not None:
             return lambda t: np.asarray(t.values[number])

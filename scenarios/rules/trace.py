@@ -104,7 +104,7 @@ class Trace:
         counted = np.broadcast_to(self.value(number), self.shape)
         return np.diff(counted, prepend=0, axis=-1) > 0
 
-    def rises(self, tree: Formula) -> np.ndarray:
+    def rising_edges(self, tree: Formula) -> np.ndarray:
         """How often a formula has become true; what is true at the start counts once."""
         if isinstance(tree, Name) and (number := event_of(tree.name)) is not None:
             return self.value(number)

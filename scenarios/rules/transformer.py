@@ -98,7 +98,7 @@ class Reader(ABC):
             raise self.error(declared.refusal.format(word=declared.word), tree)
         operands = [c for c in tree.children if c is not None and getattr(c, "data", "") != "window"]
         window = next((self._window(c) for c in tree.children if getattr(c, "data", "") == "window"), None)
-        given = {"window": window} if declared.takes_window() else {}
+        given = {"window": window} if declared.has_window() else {}
         return declared(*(self.formula(operand) for operand in operands), **given)
 
     def _window(self, tree: Any) -> Window:

@@ -42,12 +42,12 @@ class OperatorNode(Formula):
     )
 
     @property
-    def bracketed(self) -> str:
+    def window_text(self) -> str:
         """The window as it is written; empty for none."""
         return str(getattr(self, "window", None) or "")
 
     @classmethod
-    def takes_window(cls) -> bool:
+    def has_window(cls) -> bool:
         """Whether a window may follow the keyword."""
         return "window" in cls.__dataclass_fields__
 
@@ -59,7 +59,7 @@ class Unary(OperatorNode):
     operand: Formula
 
     def __str__(self) -> str:
-        return f"{self.word}{self.bracketed} {_within(self.operand, self.binding)}"
+        return f"{self.word}{self.window_text} {_within(self.operand, self.binding)}"
 
     @property
     def parts(self) -> tuple[Any, ...]:
@@ -80,7 +80,7 @@ class Binary(OperatorNode):
 
     def __str__(self) -> str:
         left, right = self.binding + self.right_associative, self.binding + (not self.right_associative)
-        return f"{_within(self.left, left)} {self.word}{self.bracketed} {_within(self.right, right)}"
+        return f"{_within(self.left, left)} {self.word}{self.window_text} {_within(self.right, right)}"
 
     @property
     def parts(self) -> tuple[Any, ...]:
@@ -183,7 +183,7 @@ def operator(
             raise ValueError(f"the operator '{word}' is declared already; wanted another keyword")
         if any(o.style == "function" and o.word == word for o in number_operators()):
             raise ValueError(f"the keyword '{word}' is the name of a function; wanted another")
-        if window_needed and not node.takes_window():
+        if window_needed and not node.has_window():
             raise ValueError(f"the operator '{word}' needs a window and has no field for one; wanted `window: Window`")
         if issubclass(node, Binary) != (0 < binding < BEFORE) or not issubclass(node, (Unary, Binary)):
             raise ValueError(

@@ -39,12 +39,12 @@ class _Count(NumberOperator):
 
     def trace(self, number: Number, over: Trace) -> Any:
         if self.is_temporal(len(number.operands)):
-            return over.rises(number.operands[0])
+            return over.rising_edges(number.operands[0])
         return sum(over.truth(o).astype(np.int64) for o in number.operands)
 
     def monitor(self, number: Number, build: Builder) -> Part:
         if self.is_temporal(len(number.operands)):
-            return build.rises(number.operands[0])
+            return build.rising_edges(number.operands[0])
         counted = [build.formula(o) for o in number.operands]
         return lambda tick: sum(np.asarray(f(tick)).astype(np.int64) for f in counted)
 

@@ -67,7 +67,7 @@ def _actor(attribute: str, doc: str, type: str, of_slot: Callable[[World, int], 
 
 
 # ---------------------------------------------------------------------------------------- presence, speed, kind
-def _speed_untold(actor: Any, model: Any) -> str | None:
+def _speed_refused(actor: Any, model: Any) -> str | None:
     if actor.script is not None:
         return f"follows a script, {_ON_THE_WAY}; wanted 'actors.{actor.name}.present'"
     waits = any(x is not None for x in (actor.tailgates, actor.stop_duration, actor.yield_timeout))
@@ -81,7 +81,7 @@ _actor(
 )  # fmt: skip
 _actor(
     "speed", "its speed", "number", lambda world, slot: world.speed[:, slot], unit="speed", absent=0.0,
-    untold=_speed_untold,
+    refused=_speed_refused,
 )  # fmt: skip
 _actor(
     "kind", 'what it is, such as "car" or "van"', "words", lambda world, slot: np.array(KINDS)[world.kind[:, slot]],
@@ -143,7 +143,7 @@ variable(
 _actor(
     "halted", f"whether it stands within {HALTED_NEAR:g} m before its line; only in running worlds", "truth", _halted,
     absent=False, in_draw=_halted_in_draw,
-    untold=lambda actor, model: "is known only in a running world, and no draw determines it; "
+    refused=lambda actor, model: "is known only in a running world, and no draw determines it; "
     f"wanted 'actors.{actor.name}.present'",
 )  # fmt: skip
 
@@ -168,7 +168,7 @@ def _distance_reads(name: str, boards: Boards) -> tuple[str, ...]:
     return f"actors.{name}.distance", f"actors.{name}.side"
 
 
-def _distance_untold(actor: Any, model: Any) -> str | None:
+def _distance_refused(actor: Any, model: Any) -> str | None:
     """None for an actor that always stands still on the lane on which ego approaches, whatever is drawn."""
     same = actor.arm.fixed and model.ego.start.fixed and actor.arm.ends == model.ego.start.ends
     stands = actor.speed.fixed and actor.speed.ends == (0.0, 0.0) and actor.script is None
@@ -183,7 +183,7 @@ def _distance_untold(actor: Any, model: Any) -> str | None:
 _actor(
     "distance", "from ego's rear axle to the actor's; infinite for an absent actor", "number", _distance,
     unit="length", absent=np.inf, in_draw=_distance_in_draw, on_approach=_distance_on_approach, reads=_distance_reads,
-    untold=_distance_untold,
+    refused=_distance_refused,
 )  # fmt: skip
 
 # -------------------------------------------------------------------------------------------- what no world shows

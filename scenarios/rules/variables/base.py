@@ -121,7 +121,7 @@ class Family:
         drawn: (episode, rest of a variable's name) -> the drawn value of any variable of the family, readable or not.
         names: (actors, signs, whether there is traffic) -> the names that `<name>` may stand for; ("",) for a family
             without names; () where a scenario does not have the family, or has variables that only its file knows.
-        things: file's model -> name -> the model of what has that name, for `Variable.untold`.
+        things: file's model -> name -> the model of what has that name, for `Variable.refused`.
         present: what must be so for its variables to be observable: attribute -> value.
         visible: whether a driver has to see the thing; then it has a slot in a world.
         showing: attributes of it that decide whether it can be read on the way; placing: where that is.
@@ -160,7 +160,7 @@ class Variable:
         rises_with: of an event, the number variable that rises when it happens; "" for what is no event.
         function: of a call such as `sign("DETOUR")`, the function's name; "" for a plain name.
         known_by: how a driver knows it, one of the constants of this module.
-        untold: (model of the thing, model of the file) -> why no proposition of this scenario may read it and what is
+        refused: (model of the thing, model of the file) -> why no proposition of this scenario may read it and what is
             wanted, without the name in front; None where one may.
     """
 
@@ -179,7 +179,7 @@ class Variable:
     rises_with: str = ""
     function: str = ""
     known_by: str = REMEMBERED
-    untold: Callable[[Any, Any], str | None] | None = None
+    refused: Callable[[Any, Any], str | None] | None = None
 
     @property
     def argument(self) -> str:
@@ -239,7 +239,7 @@ def hide(pattern: str, told: str) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------ looking up
-class Found(NamedTuple):
+class Match(NamedTuple):
     """A variable by its full name.
 
     Args:
@@ -254,7 +254,7 @@ class Found(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4096)
-def find(variable: str) -> Found:
+def find(variable: str) -> Match:
     """The declaration of a variable, and the name in it."""
     declared, name = _search(variable)
     if declared is None:
@@ -264,9 +264,9 @@ def find(variable: str) -> Found:
     else:
         group, present = declared.family, declared.present
     if group is None:
-        return Found(declared, name, {})
+        return Match(declared, name, {})
     present = group.present if present is None else present
-    return Found(declared, name, {f"{group.head}.{name}.{attribute}": value for attribute, value in present.items()})
+    return Match(declared, name, {f"{group.head}.{name}.{attribute}": value for attribute, value in present.items()})
 
 
 @functools.lru_cache(maxsize=4096)

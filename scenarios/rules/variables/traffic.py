@@ -38,7 +38,7 @@ def _kinds(scene: Scene) -> np.ndarray:
     return scene.world.kind[:, 1 + len(scene.actors) + len(scene.signs) :]
 
 
-def _vehicles_untold(traffic: Any, model: Any) -> str | None:
+def _vehicles_refused(traffic: Any, model: Any) -> str | None:
     if traffic.parked.ends[1] <= 0:
         return None
     told = "cannot be counted in a world with parked cars, which look like waiting ones"
@@ -47,7 +47,7 @@ def _vehicles_untold(traffic: Any, model: Any) -> str | None:
 
 variable(
     TRAFFIC, "traffic.vehicles", "number of vehicles on the map, besides the actors", "number",
-    lambda scene, name: _VEHICLES[_kinds(scene)].sum(1), untold=_vehicles_untold,
+    lambda scene, name: _VEHICLES[_kinds(scene)].sum(1), refused=_vehicles_refused,
 )  # fmt: skip
 variable(
     TRAFFIC, "traffic.walkers", "number of pedestrians on the map, besides the actors", "number",

@@ -81,7 +81,7 @@ def applied(operators, inner):
 
     def built(o):
         operands = [inner, inner] if issubclass(o, Binary) else [inner]
-        window = [windows.filter(bool) if o.window_needed else windows] if o.takes_window() else []
+        window = [windows.filter(bool) if o.window_needed else windows] if o.has_window() else []
         return st.builds(o, *operands, *window)
 
     return st.one_of([built(o) for o in operators])
