@@ -10,7 +10,7 @@ from scenarios.reading.yaml import KeyPath, Lines
 from scenarios.rules.conditions import parse_number
 from scenarios.rules.numbers import Number
 from scenarios.rules.propositions import renamed
-from scenarios.rules.variables import unobservable, variables_of
+from scenarios.rules.variables import hidden_variables, variables_of
 from scenarios.schema.actors import LATER
 from scenarios.schema.distributions import Distribution
 from scenarios.schema.map import FileModel
@@ -60,7 +60,7 @@ def more_of(model: FileModel) -> tuple[str, ...]:
 
 def unobservable_variables(model: FileModel) -> dict[str, str]:
     """Variables that no proposition may read, each with the reason: a draw or a world does not show their value."""
-    return unobservable(model, draws_of(model))
+    return hidden_variables(model, draws_of(model))
 
 
 def couplings_of(model: FileModel, lines: Lines) -> dict[str, Number]:

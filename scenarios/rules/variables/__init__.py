@@ -1,7 +1,7 @@
 """Variables that propositions may read, and their values in a concrete draw and in running worlds.
 
 Each family of variables is one file, which declares everything about them; importing this package registers them all.
-`scenarios.rules.reference` prints the table of all variables, and docs/how-to/add-a-variable.md says how to add one.
+docs/reference/rule-language.md has the table of all variables, and docs/how-to/add-a-variable.md says how to add one.
 
 In a draw, variables have their values at the time of the decision, with the weather after all its changes. In a running
 world they have their values now. A board is readable while it is 5 to 10 m ahead of ego's camera. An absent actor or
@@ -10,6 +10,7 @@ sign has speed and weathering 0, no words, and kind "none".
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -37,9 +38,25 @@ from sim.datatypes.world_state import World
 from sim.world.weather_schedule import settled
 
 __all__ = [
-    "conditions_of", "declared", "drawn_in", "event_of", "family_named", "family_of", "functions", "known_variables",
-    "number_in", "reads_of", "reads_on_approach", "shown", "text_equals", "type_of", "unobservable", "value_in",
-    "value_on", "value_on_approach", "variables_of",
+    "conditions_of",
+    "declared",
+    "drawn_in",
+    "event_of",
+    "family_named",
+    "family_of",
+    "functions",
+    "hidden_variables",
+    "known_variables",
+    "number_in",
+    "reads_of",
+    "reads_on_approach",
+    "shown",
+    "text_equals",
+    "type_of",
+    "value_in",
+    "value_on",
+    "value_on_approach",
+    "variables_of",
 ]  # fmt: skip
 
 import_modules(__name__)
@@ -120,7 +137,7 @@ def reads_on_approach(variable: str, layout: Layout) -> tuple[str, ...]:
     return (*reads_of(variable, layout), *found.conditions)
 
 
-def unobservable(model: Any, drawn: Iterable[str]) -> dict[str, str]:
+def hidden_variables(model: Any, drawn: Iterable[str]) -> dict[str, str]:
     """Variables that no proposition of a file may read, each with the reason and what is wanted.
 
     Args:
@@ -129,9 +146,9 @@ def unobservable(model: Any, drawn: Iterable[str]) -> dict[str, str]:
     """
     found = {variable: told for variable in drawn if (told := hidden(variable))}
     for v in VARIABLES.values():
-        if v.untold is not None:
+        if v.refused is not None:
             for name, thing in v.family.things(model).items():
-                if told := v.untold(thing, model):
+                if told := v.refused(thing, model):
                     found[v.named(name)] = told
     return found
 
