@@ -10,7 +10,6 @@ sign has speed and weathering 0, no words, and kind "none".
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
