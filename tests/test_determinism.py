@@ -155,7 +155,7 @@ class Watching:
         self.pictures.append({int(w): shown[i] for i, w in enumerate(seen.slots)})
         return self.expert.act(seen, memory)
 
-    moody = False
+    has_driver_state = False
 
     def label(self, seen: PrivilegedInput, memory: np.ndarray | None = None):  # type: ignore[no-untyped-def]
         self.act(seen, self.begin(len(seen.slots)))
@@ -197,7 +197,7 @@ DRIVEN_AND_DRAWN = """
 import hashlib
 from policies.expert.expert import Expert
 from scenarios.sampling.sample import slots_needed
-from scenarios.sampling.sample import batch
+from scenarios.sampling.sample import balanced_batch
 from scenarios.scenario import load_scenario
 from sim.datatypes.camera import Camera
 from sim.world.embedded import EmbeddedWorld
@@ -206,7 +206,7 @@ from sim.world.rollout import rollout
 scenario = load_scenario("rain-turn")
 backend = EmbeddedWorld(32, Camera(), slots_needed(scenario))
 digest = hashlib.sha256()
-rollout(backend, Expert.of(scenario), batch(scenario, range(32), "test"),
+rollout(backend, Expert.of(scenario), balanced_batch(scenario, range(32), "test"),
         lambda tick, slots: digest.update(backend.observe().camera.tobytes()) if tick % 10 == 0 else None)
 digest.update(backend.world.x.tobytes() + backend.world.yaw.tobytes())
 print(digest.hexdigest())

@@ -45,8 +45,6 @@ HELP = {
 
 @pytest.fixture(autouse=True)
 def _stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("dagger.commands.run", "dagger.commands.probe"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
     before = sys.modules.get("probes.scorecard")
     monkeypatch.setitem(sys.modules, "probes.scorecard", scoring.install())
     if before is None:
@@ -181,12 +179,14 @@ def test_a_config_file_with_a_mistake_is_refused_with_file_and_key(
 def test_flags_win_over_the_file_which_wins_over_quick_which_wins_over_defaults() -> None:
     Path("c.yaml").write_text("train: {rounds: 7, epochs: 11}\nquick: true\n")
     from dagger.training.trainer import TrainSettings
+    from probes.study import ProbeSettings
 
     read = cli.read("run", ["--config", "c.yaml", "--train.rounds", "4", "--train.learner.image", "32", "48"])
     assert read.train.rounds == 4
     assert read.train.epochs == 11
     assert read.train.episodes == TrainSettings.quick().episodes != TrainSettings().episodes
-    assert read.probe.pairs == 32 and read.train.learner.image == (32, 48)
+    assert read.probe.pairs == ProbeSettings.quick().pairs != ProbeSettings().pairs
+    assert read.train.learner.image == (32, 48)
     assert isinstance(read.train, TrainSettings)
     assert cli.read("run", []).train == TrainSettings()
     assert cli.read("run", ["--quick"]).train == TrainSettings.quick() and cli.read("run", ["--quick"]).quick

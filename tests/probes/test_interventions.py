@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from policies.learner import LearnerSettings, build
+from probes import premise_swaps
 from probes.applicability import NotApplicable
 from probes.effects import used_map
 from probes.interventions import Factorial, PairedWorlds, Subspace, interchange
-from probes.levels import uses as causes
 from probes.planted_models import WIDTH, Premises
 from probes.premise_swaps import Interchange, Question, choose_place, pairs_for, premise_subspace, sites_swapped, study
 from probes.results import Proportion
@@ -147,5 +147,5 @@ def test_a_premise_is_swapped_where_that_does_most_and_of_equals_at_the_memory(
             Interchange(what, Proportion(s, (0, 1), 8), Proportion(1.0, (0, 1), 8)) for what, s in zip(swaps, scores)
         ]
 
-    monkeypatch.setattr(causes, "run_pairs", run)
+    monkeypatch.setattr(premise_swaps, "run_pairs", run)
     assert choose_place(learner, question, latents, "raining", 8, SEED) == chosen

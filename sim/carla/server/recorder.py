@@ -5,7 +5,7 @@ The format is this project's own, kept in its cache folder. Neither CARLA nor th
 their order. All places are in CARLA's frame:
 
     {"map", "tick" [s], "opendrive"}                         {"weather": the 14 numbers}   {"lights": states in order}
-    {"spawned": id, "type", "role", "attributes"}               {"hidden": rows of the scenery that are not shown}
+    {"spawned": id, "type", "role", "attributes"}             {"hidden": rows of the scenery that are not shown}
     {"drawn": a debug shape, "until" [s], null for ever}
     {"frame", "time" [s], "gone": ids, "met": pairs, "at": id -> x, y [m], yaw [deg], vx, vy [m/s], wheels' angle [rad]}
 """

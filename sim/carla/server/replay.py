@@ -92,7 +92,7 @@ class Replay:
         until = math.inf if line["until"] is None else float(line["until"])
         self.drawings.append(replace(drawing_of(told, self.time, self.tick), until=until))
 
-    def _take_born(self, number: int, line: dict[str, Any]) -> None:
+    def _take_spawned(self, number: int, line: dict[str, Any]) -> None:
         blueprint = BLUEPRINTS.get(line["type"])
         if blueprint is None or not blueprint.body:
             return

@@ -33,9 +33,10 @@ STEEP = " steep"  # ends the group of a camera that looks steeply up or down: ot
 ORDER = (
     ("sensor.camera.rgb", "sensor.camera.rgb" + STEEP),
     ("sensor.camera.depth", "sensor.camera.semantic_segmentation", "sensor.lidar.ray_cast",
-     "sensor.camera.instance_segmentation", "sensor.lidar.ray_cast_semantic", "sensor.other.radar",
-     "sensor.other.obstacle", "sensor.camera.depth" + STEEP, "sensor.camera.semantic_segmentation" + STEEP,
-     "sensor.camera.instance_segmentation" + STEEP),
+     "sensor.camera.instance_segmentation", "sensor.camera.optical_flow", "sensor.lidar.ray_cast_semantic",
+     "sensor.other.radar", "sensor.other.obstacle", "sensor.camera.depth" + STEEP,
+     "sensor.camera.semantic_segmentation" + STEEP, "sensor.camera.instance_segmentation" + STEEP,
+     "sensor.camera.optical_flow" + STEEP),
 )  # fmt: skip
 # Sensors whose kernels take a second to compile are compiled before the ports open, with those of a tick.
 FAST = ("sensor.other.gnss", "sensor.other.imu", "sensor.other.collision", "sensor.other.lane_invasion")

@@ -21,7 +21,7 @@ from dagger import cli
 from dagger.commands.suite import Options, _pieces, _sheets
 from dagger.evaluation.plan import Wanted, plan
 from dagger.evaluation.tasks import Task
-from dagger.runs import results
+from dagger.runs import jsonl
 from dagger.runs.jsonl import JsonlLog
 from policies.expert.expert import Fixed
 from scenarios.scenario import load_scenario
@@ -66,7 +66,7 @@ class Saboteur:
 def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(results, "WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(jsonl, "WAITS", (0.0, 0.0, 0.0))
     BROKEN.touch()
 
 
@@ -225,7 +225,7 @@ def _full(monkeypatch: pytest.MonkeyPatch, times: int, after: int) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(handle, data)
 
-    monkeypatch.setattr(results.os, "write", write)
+    monkeypatch.setattr(jsonl.os, "write", write)
 
 
 def test_a_disk_that_is_full_for_a_while_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,7 @@ def test_the_rows_of_a_truth_are_the_running_worlds(scenario: Scenario) -> None:
 
     done: list[float] = []
     collect(
-        EmbeddedWorld(3, SMALL, slots_needed(scenario)), Checked(Expert.of(scenario).mind), None,
+        EmbeddedWorld(3, SMALL, slots_needed(scenario)), Checked(Expert.of(scenario).reasoner), None,
         balanced_batch(scenario, range(7), "train"), BetaSchedule(), 0, "expert",
         on_done=done.append,
     )  # fmt: skip

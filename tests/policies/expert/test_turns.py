@@ -105,7 +105,8 @@ def test_actors_and_signs_stand_on_every_arm_and_traffic_finds_room(kind, genera
     signs = tuple(SignSpec(f"s{k}", "stop", arm=name, distance=5.0) for k, name in enumerate(arms))
     backend = _world(actors=1 + len(arms))
     # traffic keeps no order of precedence in a passage, and is refused there
-    traffic = None if generate == "narrow_passage" else TrafficSpec(2, 2)
+    walkers = 0 if generate == "motorway_exit" else 2  # a motorway has no pavement
+    traffic = None if generate == "narrow_passage" else TrafficSpec(2, walkers)
     backend.reset([replace(episode, actors=actors, signs=signs, distance=40.0, speed=0.0, traffic=traffic)])
     for k, name in enumerate(arms):
         edge = place.arms[name].inbound.points[-1, :2]

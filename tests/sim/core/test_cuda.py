@@ -45,12 +45,12 @@ WHEELS = rows(boolean, 1)
 SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
     "dynamics.bicycle": {
         "stopping_speed": (F,) * 4,
-        "roll": (F,) * 7,
+        "advance_on_arc": (F,) * 7,
         "bicycle": (F,) * 8,
         "grip_of": (F,),
-        "tyres": (F,) * 2,
-        "held": (F,) * 4,
-        "pedalled": (*[F] * 6, rows(F, 1), F),
+        "friction_circle": (F,) * 2,
+        "grip_limited": (F,) * 4,
+        "longitudinal_step": (*[F] * 6, rows(F, 1), F),
         "drive": (*[F] * 8, boolean, F, rows(F, 1), F, F, int64),
     },
     "core.geometry": {
@@ -226,7 +226,7 @@ def test_local_memory_and_foreign_calls_are_seen() -> None:
 DRIVEN = """
 import numpy as np
 from scenarios.sampling.sample import slots_needed
-from scenarios.sampling.sample import batch
+from scenarios.sampling.sample import balanced_batch
 from scenarios.scenario import load_scenario
 from sim.core.cuda import per_world
 from sim.world.embedded import EmbeddedWorld
@@ -237,7 +237,7 @@ from sim.datatypes.action import Action
 scenario = load_scenario("rain-turn")
 here, there = (EmbeddedWorld(5, simulation=slots_needed(scenario)) for _ in range(2))
 for world in (here, there):
-    world.reset(batch(scenario, range(5), "test"))
+    world.reset(balanced_batch(scenario, range(5), "test"))
 start = here.world.x.copy()
 launch = per_world(step_worlds)
 for tick in range(25):
