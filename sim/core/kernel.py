@@ -64,17 +64,23 @@ def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) 
     finally:
         config.CACHE_DIR = before
     if not inline:
-        lock = Path(kernel_cache()) / f"{function.__module__}.{function.__qualname__}.lock"
-        made.compile = functools.partial(_compile_once, made.compile, lock)
+        name = f"{function.__module__}.{function.__qualname__}"
+        made.compile = functools.partial(_compile_once, made.compile, Path(kernel_cache()), name)
     return made
 
 
-def _compile_once(compile_for: Callable[[Any], Any], lock: Path, types: Any) -> Any:
-    """Compile a kernel for argument types, while every other process that wants the same kernel waits for the result.
+def kernel_file(name: str, types: Any) -> str:
+    """The file that is locked while a kernel is compiled for argument types."""
+    return f"{name}.{hashlib.sha256(repr(types).encode()).hexdigest()[:12]}.lock"
+
+
+def _compile_once(compile_for: Callable[[Any], Any], folder: Path, name: str, types: Any) -> Any:
+    """Compile a kernel for argument types, while every other process that wants the same waits for the result.
 
     Numba looks into the cache on disk again once the lock is held, so that the processes that waited only read.
     """
-    with global_compiler_lock, _held(lock):  # in this order in every thread, so that no two threads wait for each other
+    # in this order in every thread, so that no two threads wait for each other
+    with global_compiler_lock, _held(folder / kernel_file(name, types)):
         return compile_for(types)
 
 

@@ -9,12 +9,13 @@ import tempfile
 import threading
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
 from sim.core import kernel as module
 from sim.core.cache import cache_root
-from sim.core.kernel import kernel, kernel_cache, parallel_for
+from sim.core.kernel import kernel, kernel_cache, kernel_file, parallel_for
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,8 @@ def test_a_process_that_waits_for_another_one_s_compilation_only_reads_its_resul
     )
     environment = {**os.environ, "HOMUNCULUS_CACHE": str(tmp_path / "cache")}
     lock = Path(kernel_cache()).name  # the same sources: the same folder name in another cache
-    place = tmp_path / "cache" / "kernels" / lock / "doubling.doubled.lock"
+    name = kernel_file("doubling.doubled", (numba.types.Array(numba.float32, 1, "C"),))
+    place = tmp_path / "cache" / "kernels" / lock / name
     place.parent.mkdir(parents=True)
     with place.open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
