@@ -8,7 +8,17 @@ from collections.abc import Sequence
 
 from sim.datatypes.road_map import Arm, Junction
 from sim.road.generators.base import WIDTH, DecisionPoint, MapGenerator, register
-from sim.road.generators.roads import JUNCTIONS, MARGIN
+from sim.road.generators.roads import (
+    HARD_SHOULDER,
+    JUNCTIONS,
+    LANE_CHANGE,
+    LEFT_EDGE,
+    MARGIN,
+    MOTORWAY,
+    RAMP_ANGLE,
+    add_motorway,
+    carriageway,
+)
 from sim.road.graph.decision_points import arm_of_lanes, has_predecessor, point_of_routes, route_between
 from sim.road.graph.lane_graph import LaneGraph
 from sim.road.opendrive.writer import (
@@ -25,13 +35,8 @@ from sim.road.opendrive.writer import (
     to_xml,
 )
 
-_RAMP = 0.25  # [rad] between the ramp and the main road, where they part
 _RADIUS = 80.0  # [m] of the arc with which the ramp leaves
 _BEND = 60.0  # [m] radius of the ramp's bend beyond the nose, where drivers are slow enough for it
-_CHANGE = 35.0  # [m] length over which the deceleration lane opens
-_HARD_SHOULDER = 2.0  # [m]
-_SAID = {"kind": "motorway", "speed": (80, "km/h")}
-_LEFT = [LaneStrip("shoulder", 0.5 * _HARD_SHOULDER, "none")]
 
 
 def motorway_exit(lanes: float = 2, deceleration: float = 80.0, arm: float = 80.0, lane_width: float = 3.5) -> str:
@@ -46,10 +51,10 @@ def motorway_exit(lanes: float = 2, deceleration: float = 80.0, arm: float = 80.
         arm: length of the main road before and after, and of the ramp [m].
         lane_width: [m].
     """
-    n, nose = round(lanes), _RADIUS * math.sin(_RAMP)
-    stations = (0.0, _CHANGE, _CHANGE + deceleration, _CHANGE + deceleration + nose)
+    n, nose = round(lanes), _RADIUS * math.sin(RAMP_ANGLE)
+    stations = (0.0, LANE_CHANGE, LANE_CHANGE + deceleration, LANE_CHANGE + deceleration + nose)
     parts = shifted((stations[2], 0.0, 0.0), -n * lane_width)
-    ramp = advanced(parts, (_RADIUS * _RAMP, -1.0 / _RADIUS))
+    ramp = advanced(parts, (_RADIUS * RAMP_ANGLE, -1.0 / _RADIUS))
     bend = [(0.4 * arm, 0.0), (min(0.6 * arm, _BEND), -1.0 / _BEND)]
     if arm - sum(length for length, _ in bend) > 1.0:
         bend.append((arm - sum(length for length, _ in bend), 0.0))
@@ -58,28 +63,22 @@ def motorway_exit(lanes: float = 2, deceleration: float = 80.0, arm: float = 80.
         end = advanced(end, piece)
     east = max(stations[3] + arm, end[0]) + MARGIN
     root = network("motorway_exit", (-arm - MARGIN, end[1] - MARGIN, east, MARGIN))
-    for road_id, x, length, count in ((1, -arm, arm, n), (2, _CHANGE, deceleration, n + 1), (3, stations[3], arm, n)):
-        element = road(root, road_id, (x, 0.0, 0.0), [(length, 0.0)], **_SAID)  # type: ignore[arg-type]
-        if road_id > 1:
-            link(element, "predecessor", "junction", JUNCTIONS + road_id - 2)
-        if road_id < 3:
-            link(element, "successor", "junction", JUNCTIONS + road_id - 1)
-        section(element, _carriageway(count, lane_width), _LEFT, centre="solid")
-    element = road(root, 4, ramp, bend, **_SAID)  # type: ignore[arg-type]
+    add_motorway(root, ((-arm, arm, n), (LANE_CHANGE, deceleration, n + 1), (stations[3], arm, n)), lane_width)
+    element = road(root, 4, ramp, bend, **MOTORWAY)
     link(element, "predecessor", "junction", JUNCTIONS + 1)
-    section(element, _carriageway(1, lane_width), _LEFT, centre="solid")
-    opens = (shifted((0.0, 0.0, 0.0), -(n - 1) * lane_width), shifted((_CHANGE, 0.0, 0.0), -n * lane_width))
+    section(element, carriageway(1, lane_width), LEFT_EDGE, centre="solid")
+    opens = (shifted((0.0, 0.0, 0.0), -(n - 1) * lane_width), shifted((LANE_CHANGE, 0.0, 0.0), -n * lane_width))
     # The hard shoulder begins at the nose and widens no faster than the ramp bends away from it.
-    gore = LaneStrip("shoulder", ((0.0, 0.0, 0.0, _HARD_SHOULDER / nose**2, 0.0),), "none", "none", None, -n - 1)
+    gore = LaneStrip("shoulder", ((0.0, 0.0, 0.0, HARD_SHOULDER / nose**2, 0.0),), "none", "none", None, -n - 1)
     for k, poses, (lane_in, lane_out), target in ((0, opens, (n, n + 1), 2), (1, (parts, ramp), (n + 1, 1), 4)):
         first, junction = JUNCTIONS // 10 + 2 * k, JUNCTIONS + k
         ends = (stations[2 * k], 0.0, 0.0), (stations[2 * k + 1], 0.0, 0.0)
         marks = ["broken"] * (n - 1) + ["solid" if k else "broken"]
         through = [LaneStrip("driving", lane_width, mark, "none", -i, -i) for i, mark in enumerate(marks, 1)]
-        _connect(root, first, junction, (k + 1, k + 2), ends, [*through, gore] if k else through, _LEFT)
+        _connect(root, first, junction, (k + 1, k + 2), ends, [*through, gore] if k else through, LEFT_EDGE)
         strips = [
             LaneStrip(s.kind, s.width, s.mark, "none", -lane_in - i, -lane_out - i)
-            for i, s in enumerate(_carriageway(1, lane_width))
+            for i, s in enumerate(carriageway(1, lane_width))
         ]
         _connect(root, first + 1, junction, (k + 1, target), poses, strips, ())
         straight = [(-i, -i) for i in range(1, n + 1)]
@@ -97,15 +96,10 @@ def _connect(
     left: Sequence[LaneStrip],
 ) -> None:
     """Add a road through a junction, from the end of one road to the start of another, with a line on its left edge."""
-    element = road(root, road_id, poses[0], join(*poses), junction, **_SAID)  # type: ignore[arg-type]
+    element = road(root, road_id, poses[0], join(*poses), junction, **MOTORWAY)
     link(element, "predecessor", "road", roads[0], "end")
     link(element, "successor", "road", roads[1], "start")
     section(element, right, left, centre="none" if junction == JUNCTIONS and not left else "solid")
-
-
-def _carriageway(lanes: int, width: float) -> list[LaneStrip]:
-    inner = [LaneStrip("driving", width, "broken", "both")] * (lanes - 1)
-    return [*inner, LaneStrip("driving", width, "solid"), LaneStrip("shoulder", _HARD_SHOULDER)]
 
 
 def _exit(graph: LaneGraph, opendrive: str) -> Junction:

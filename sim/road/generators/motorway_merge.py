@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from sim.road.generators.base import WIDTH, MapGenerator, register
+from sim.road.generators.roads import JUNCTIONS, LANE_CHANGE, LEFT_EDGE, MOTORWAY, RAMP_ANGLE, add_motorway, carriageway
 from sim.road.opendrive.writer import (
     LaneStrip,
     add_junction,
@@ -16,12 +17,6 @@ from sim.road.opendrive.writer import (
     shifted,
     to_xml,
 )
-
-_JUNCTIONS = 100_000  # ids of junctions begin here, ids of connecting roads at a tenth of it
-_RAMP = 0.25  # [rad] between a ramp and the main road
-
-_CHANGE = 35.0  # [m] length over which the lane of a ramp merges into the next one
-_HARD_SHOULDER = 2.0  # [m]
 
 
 def motorway_merge(lanes: float = 2, acceleration: float = 80.0, arm: float = 80.0, lane_width: float = 3.5) -> str:
@@ -37,45 +32,34 @@ def motorway_merge(lanes: float = 2, acceleration: float = 80.0, arm: float = 80
         lane_width: [m].
     """
     n, radius = round(lanes), 80.0
-    said = {"kind": "motorway", "speed": (80, "km/h")}
-    nose = radius * math.sin(_RAMP)  # the ramp's last arc lies within the first junction
-    stations = (0.0, nose, nose + acceleration, nose + acceleration + _CHANGE)
+    nose = radius * math.sin(RAMP_ANGLE)  # the ramp's last arc lies within the first junction
+    stations = (0.0, nose, nose + acceleration, nose + acceleration + LANE_CHANGE)
     root = network("motorway_merge", (-arm - 10.0, -arm * 0.5 - 20.0, stations[3] + arm + 10.0, 20.0))
-    left = [LaneStrip("shoulder", 0.5 * _HARD_SHOULDER, "none")]
-    for road_id, x, length, count in ((1, -arm, arm, n), (2, nose, acceleration, n + 1), (3, stations[3], arm, n)):
-        element = road(root, road_id, (x, 0.0, 0.0), [(length, 0.0)], **said)  # type: ignore[arg-type]
-        if road_id > 1:
-            link(element, "predecessor", "junction", _JUNCTIONS + road_id - 2)
-        if road_id < 3:
-            link(element, "successor", "junction", _JUNCTIONS + road_id - 1)
-        section(element, _carriageway(count, lane_width), left, centre="solid")
+    add_motorway(root, ((-arm, arm, n), (nose, acceleration, n + 1), (stations[3], arm, n)), lane_width)
     target = (nose, -n * lane_width, 0.0)
-    begin = (0.0, target[1] - radius * (1.0 - math.cos(_RAMP)), _RAMP)
-    far = (begin[0] - arm * math.cos(_RAMP), begin[1] - arm * math.sin(_RAMP), _RAMP)
-    ramp = road(root, 4, far, [(arm, 0.0)], **said)  # type: ignore[arg-type]
-    link(ramp, "successor", "junction", _JUNCTIONS)
-    section(ramp, _carriageway(1, lane_width), left, centre="solid")
+    begin = (0.0, target[1] - radius * (1.0 - math.cos(RAMP_ANGLE)), RAMP_ANGLE)
+    far = (begin[0] - arm * math.cos(RAMP_ANGLE), begin[1] - arm * math.sin(RAMP_ANGLE), RAMP_ANGLE)
+    ramp = road(root, 4, far, [(arm, 0.0)], **MOTORWAY)
+    link(ramp, "successor", "junction", JUNCTIONS)
+    section(ramp, carriageway(1, lane_width), LEFT_EDGE, centre="solid")
     for k, x in ((0, 0.0), (1, stations[2])):
-        first, junction = _JUNCTIONS // 10 + 2 * k, _JUNCTIONS + k
+        first, junction = JUNCTIONS // 10 + 2 * k, JUNCTIONS + k
         poses = (x, 0.0, 0.0), (stations[2 * k + 1], 0.0, 0.0)
         through = [
             LaneStrip("driving", lane_width, "broken" if i < n else "none", "none", -i, -i) for i in range(1, n + 1)
         ]
-        connecting_road(root, first, junction, ((k + 1, "end"), (k + 2, "start")), poses, through, left, **said)
+        connecting_road(
+            root, first, junction, ((k + 1, "end"), (k + 2, "start")), poses, through, LEFT_EDGE, **MOTORWAY
+        )
         joins = (begin, target) if k == 0 else (shifted((x, 0.0, 0.0), -n * lane_width),
                                                 shifted((stations[3], 0.0, 0.0), -(n - 1) * lane_width))  # fmt: skip
         origin, lane_in, lane_out = ((4, "end"), 1, n + 1) if k == 0 else ((2, "end"), n + 1, n)
         strips = [LaneStrip(s.kind, s.width, "none", "none", -lane_in - i, -lane_out - i)
-                  for i, s in enumerate(_carriageway(1, lane_width))]  # fmt: skip
-        connecting_road(root, first + 1, junction, (origin, (k + 2, "start")), joins, strips, (), **said)
+                  for i, s in enumerate(carriageway(1, lane_width))]  # fmt: skip
+        connecting_road(root, first + 1, junction, (origin, (k + 2, "start")), joins, strips, (), **MOTORWAY)
         pairs = [(k + 1, first, [(-i, -i) for i in range(1, n + 1)]), (origin[0], first + 1, [(-lane_in, -1)])]
         add_junction(root, junction, pairs)
     return to_xml(root)
-
-
-def _carriageway(lanes: int, width: float) -> list[LaneStrip]:
-    inner = [LaneStrip("driving", width, "broken", "both")] * (lanes - 1)
-    return [*inner, LaneStrip("driving", width, "solid"), LaneStrip("shoulder", _HARD_SHOULDER)]
 
 
 register(

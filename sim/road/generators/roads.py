@@ -1,15 +1,33 @@
-"""Road parts that map generators share: straight streets, arms of junctions, lights and signs."""
+"""Road parts that map generators share: straight streets, motorways, arms of junctions, lights and signs."""
 
 from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from typing import Any
 
-from sim.road.opendrive.writer import GUTTER, JunctionArm, controller, link, network, road, section, signal, street
+from sim.road.opendrive.writer import (
+    GUTTER,
+    JunctionArm,
+    LaneStrip,
+    controller,
+    link,
+    network,
+    road,
+    section,
+    signal,
+    street,
+)
 
 EAST, NORTH, WEST, SOUTH = 0.0, 0.5 * math.pi, math.pi, -0.5 * math.pi  # headings of roads [rad]
 JUNCTIONS = 100_000  # ids of junctions begin here, ids of connecting roads at a tenth of it
 MARGIN = 20.0  # [m] of world around the roads
+MOTORWAY: dict[str, Any] = {"kind": "motorway", "speed": (80, "km/h")}  # attributes of a motorway's roads
+HARD_SHOULDER = 2.0  # [m] width at the right of a motorway; half of it at the left
+LEFT_EDGE = [LaneStrip("shoulder", 0.5 * HARD_SHOULDER, "none")]
+RAMP_ANGLE = 0.25  # [rad] between a ramp and the main road, where they meet or part
+LANE_CHANGE = 35.0  # [m] length over which a motorway's lane opens or ends
 
 
 def straight_street(name: str, length: float) -> tuple[ET.Element, ET.Element]:
@@ -35,6 +53,27 @@ def two_way_road(
     x, y, heading = start
     end = (x + length * math.cos(heading), y + length * math.sin(heading), heading + math.pi)
     return JunctionArm(road_id, "start", start, 1, lane_width), JunctionArm(road_id, "end", end, 1, lane_width)
+
+
+def carriageway(lanes: int, width: float) -> list[LaneStrip]:
+    """The lanes of one direction of a motorway, with its hard shoulder, from the middle outwards."""
+    inner = [LaneStrip("driving", width, "broken", "both")] * (lanes - 1)
+    return [*inner, LaneStrip("driving", width, "solid"), LaneStrip("shoulder", HARD_SHOULDER)]
+
+
+def add_motorway(root: ET.Element, pieces: Iterable[tuple[float, float, int]], lane_width: float) -> None:
+    """Add a motorway from west to east along y = 0 as roads 1 to 3, with junctions JUNCTIONS and JUNCTIONS + 1 between.
+
+    Args:
+        pieces: start [m], length [m] and number of lanes of each road.
+    """
+    for road_id, (x, length, lanes) in enumerate(pieces, 1):
+        element = road(root, road_id, (x, 0.0, 0.0), [(length, 0.0)], **MOTORWAY)
+        if road_id > 1:
+            link(element, "predecessor", "junction", JUNCTIONS + road_id - 2)
+        if road_id < 3:
+            link(element, "successor", "junction", JUNCTIONS + road_id - 1)
+        section(element, carriageway(lanes, lane_width), LEFT_EDGE, centre="solid")
 
 
 def anticlockwise(around: list[JunctionArm]) -> list[JunctionArm]:
