@@ -135,6 +135,7 @@ def held_out(scenario: Scenario) -> tuple[str, ...]:
 
 
 def per_base(columns: list[np.ndarray]) -> np.ndarray:
+    """Each base episode's mean share over propositions (n,); episodes that are nan in every column are left out."""
     if not columns:
         return np.zeros(0)
     stacked = np.stack(columns, 1)

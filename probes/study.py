@@ -181,9 +181,14 @@ class Study:
             self._groups = twin_episodes(self.crossing(), self.settings.draws, self.first + 300_000)
         return self._groups
 
-    def twins(self, groups: list[list[Episode]]) -> Twins:
-        """The twins as the policy drove them; driven once."""
+    def twins(self) -> Twins:
+        """The twins as the policy drove them; driven once.
+
+        Raises:
+            NotApplicable: as `twin_groups`.
+        """
         if self._twins is None:
+            groups = self.twin_groups()
             flat = [e for group in groups for e in group]
             driven = self.drive(self.policy, flat, "generalises: twins")
             self._twins = twins_of(self.crossing(), driven, len(groups))

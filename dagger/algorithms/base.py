@@ -39,6 +39,10 @@ class BetaSchedule:
     per: str = "segment"
     segment: float = 2.0
 
+    def segment_ticks(self, tick: float) -> int:
+        """The number of ticks of `tick` seconds between two draws of the driver."""
+        return 1 if self.per == "step" else max(1, round(self.segment / tick))
+
     def __post_init__(self) -> None:
         if self.per not in ("step", "segment"):
             raise ValueError(f"beta drawn per {self.per!r}; known are 'step' and 'segment'")
@@ -86,13 +90,12 @@ class Algorithm:
 
     Args:
         name: of the arm, in file names and reports.
-        gate: name of its gate; "" for the one that the settings name.
-        uses_learner: whether the learner drives in later rounds; otherwise they are demonstrations as in round 0.
+        uses_learner: whether the learner drives in later rounds, as the gate of the settings decides; otherwise they
+            are demonstrations as in round 0.
         legend: its name in charts.
     """
 
     name: str
-    gate: str
     uses_learner: bool
     legend: str
 
@@ -123,6 +126,6 @@ def schedule(name: str) -> Callable[[Callable[[BetaSchedule, int], float]], Call
 
 
 def register(algorithm: Algorithm) -> Algorithm:
-    """Register an algorithm: every run trains one arm with each."""
+    """Register an algorithm; `dagger.algorithms.registry.ARMS` has those that a run trains."""
     ALGORITHMS[algorithm.name] = algorithm
     return algorithm

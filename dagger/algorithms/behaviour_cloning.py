@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from dagger.algorithms.base import Algorithm, register
 
-CLONING = register(Algorithm("cloning", gate="always_expert", uses_learner=False, legend="behaviour cloning"))
+CLONING = register(Algorithm("cloning", uses_learner=False, legend="behaviour cloning"))

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from dagger.algorithms.base import Algorithm, register
 
-DAGGER = register(Algorithm("dagger", gate="", uses_learner=True, legend="DAgger"))
+DAGGER = register(Algorithm("dagger", uses_learner=True, legend="DAgger"))

@@ -209,8 +209,7 @@ class Trainer:
         # Both arms use the same episodes in the same round; only the driver differs.
         first = TRAIN_SEEDS + (0 if i == 0 else settings.episodes + (i - 1) * settings.per_round)
         episodes = balanced_batch(self.scenario, range(self._seed(first), self._seed(first) + count), "train")
-        algorithm = ALGORITHMS[arm] if i > 0 else None  # the expert drives round 0, before there is a learner
-        mixed = algorithm is not None and algorithm.uses_learner
+        mixed = i > 0 and ALGORITHMS[arm].uses_learner  # the expert drives round 0, before there is a learner
         offsets = self._offsets(progress) if not mixed or settings.perturb_rounds else None
         progress.stage(f"{name}: driving {count} episodes", count)
         with new_worlds(
@@ -223,7 +222,7 @@ class Trainer:
                 "dagger" if mixed else "expert", digest_of(learner) if mixed and learner else "", versions(),
                 on_done=progress.advance, offsets=offsets,
                 takeovers_each=settings.takeovers if settings.hindsight == "on" else 0,
-                gate=(algorithm.gate if algorithm else "") or settings.gate,
+                gate=settings.gate,
             )  # fmt: skip
             said = {
                 "substitutions": backend.substitutions,

@@ -70,12 +70,11 @@ def generalises(
 
 def measure(study: Study) -> LevelResult:
     """Drive the test split, its baselines, and the twins, which `recovered` needs as well."""
-    groups = study.twin_groups()  # raises before any rollout where no twins can be drawn
+    study.twin_groups()  # raises before any rollout where no twins can be drawn
     split = test_split(study.scenario)
     episodes = by_cells(study.scenario, split, study.settings.per_cell, study.first + 200_000)
     tally = study.drive(study.policy, episodes, "generalises: driving the test split")
-    twins = study.twins(groups)
-    return generalises(study.scenario, tally, twins, study.baselines(split, study.first + 400_000))
+    return generalises(study.scenario, tally, study.twins(), study.baselines(split, study.first + 400_000))
 
 
 GENERALISES = register(Level("generalises", 2, "also in conditions it was never shown", (

@@ -36,7 +36,7 @@ def recovered(scenario: Scenario, found: Recovered) -> LevelResult:
 
 def measure(study: Study) -> LevelResult:
     """Recover the rule from the twins that `generalises` drove."""
-    found = truth_table_of(study.twins(study.twin_groups()))
+    found = truth_table_of(study.twins())
     study.findings.recovered = found
     return recovered(study.scenario, found)
 

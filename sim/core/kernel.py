@@ -44,6 +44,11 @@ def kernel_cache() -> str:
     return str(cache_root() / "kernels" / digest.hexdigest()[:16])
 
 
+def compiled_mark(group: str) -> Path:
+    """The file whose presence says that a group of kernels is compiled; a background process creates it."""
+    return Path(kernel_cache()) / f"{group.replace(' ', '-')}.compiled"
+
+
 def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) -> Any:
     """Compile a function with Numba when it is first called, and cache the machine code on disk.
 

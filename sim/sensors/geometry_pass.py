@@ -261,6 +261,12 @@ def holes_of_textures() -> np.ndarray:
 def render_geometry(
     maps: MapBatch, world: World, camera: Camera, depth: np.ndarray, tags: np.ndarray, threads: int
 ) -> None:
+    """Render depth and tags of every ego's camera, with the objects, signs and ground of the RGB camera.
+
+    Args:
+        depth: (B, H, W, 1) float32 [m] to draw into, or empty for no depth.
+        tags: (B, H, W, 1) uint8 to draw into, or empty for no tags.
+    """
     view, mesh, pictures = camera_rays(camera), meshes(), atlas()
     signs, sign_row = signs_in(world)
     bank, floor = maps.arrays, surface_raster(maps) if len(tags) else NO_SURFACE

@@ -12,9 +12,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from sim.core.kernel import kernel_cache
+from sim.core.kernel import compiled_mark
+
+_CAMERA = "camera"  # the group of the camera's kernel
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def compiled_in_background() -> Iterator[None]:
 
     A process that calls the kernel in the meantime waits for the result and then reads it.
     """
-    if _mark().exists():
+    if compiled_mark(_CAMERA).exists():
         yield
         return
     with subprocess.Popen(
@@ -36,10 +37,6 @@ def compiled_in_background() -> Iterator[None]:
             process.kill()
 
 
-def _mark() -> Path:
-    return Path(kernel_cache()) / "camera.compiled"
-
-
 def main() -> None:
     """Draw one picture of an empty junction: this compiles the camera's kernel."""
     from sim.datatypes.camera import Camera
@@ -49,7 +46,7 @@ def main() -> None:
     backend = EmbeddedWorld(1, Camera())
     backend.reset([Episode("precompile", 0, MapSpec("t_junction"))])
     backend.observe()
-    _mark().touch()
+    compiled_mark(_CAMERA).touch()
 
 
 if __name__ == "__main__":

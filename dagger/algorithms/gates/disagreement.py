@@ -31,6 +31,5 @@ class Disagreement:
         steer = np.abs(now.label.action.steer - now.proposal.steer)
         pull = np.abs(now.label.action.acceleration - now.proposal.acceleration)
         apart = (steer > STEER) | (pull > ACCELERATION)
-        hold = 1 if self._settings.per == "step" else max(1, round(self._settings.segment / now.seconds))
-        self._until[now.slots[apart]] = now.tick + hold
+        self._until[now.slots[apart]] = now.tick + self._settings.segment_ticks(now.seconds)
         return self._until[now.slots] > now.tick

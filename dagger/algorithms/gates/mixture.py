@@ -21,8 +21,7 @@ class Mixture:
 
     def expert_drives(self, now: GateInput) -> np.ndarray:
         """(S,) bool: the driver drawn for the present segment."""
-        hold = 1 if self._settings.per == "step" else max(1, round(self._settings.segment / now.seconds))
-        if now.tick % hold == 0:
+        if now.tick % self._settings.segment_ticks(now.seconds) == 0:
             for w in now.slots:
                 self._drives[w] = self._chances[w].random() < now.beta
         return self._drives[now.slots]

@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from sim.carla.blueprint_library import OF_BODY
@@ -22,7 +21,7 @@ from sim.carla.server.sensors import SENSORS
 from sim.carla.server.sensors.cameras import ImageSensor
 from sim.carla.server.streams import Streams
 from sim.carla.server.world import ServedWorld
-from sim.core.kernel import kernel_cache
+from sim.core.kernel import compiled_mark
 from sim.datatypes.episode import MapSpec
 from sim.datatypes.road_map import RoadMap
 from sim.render.rgb import camera_rays
@@ -85,7 +84,7 @@ class BackgroundCompiler:
     def start(self) -> None:
         """Start the processes; call it within the event loop."""
         for order in ORDER:
-            left = [group for group in order if not _mark(group).exists()]
+            left = [group for group in order if not compiled_mark(group).exists()]
             self._done |= {group: asyncio.Event() for group in left}
             if left:
                 self._tasks.append(asyncio.ensure_future(self._compile(left)))
@@ -126,16 +125,12 @@ class BackgroundCompiler:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def _mark(group: str) -> Path:
-    return Path(kernel_cache()) / f"{group.replace(' ', '-')}.compiled"
-
-
 def main(groups: list[str]) -> None:
     """Compile groups of kernels, on a small map: machine code does not depend on the map."""
     road_map = read_map(MapSpec("t_junction"))
     for group in groups:
         warm_up(road_map, [group])
-        _mark(group).touch()
+        compiled_mark(group).touch()
         print(group, flush=True)
 
 

@@ -39,9 +39,9 @@ def test_a_camera_that_looks_straight_down_needs_kernels_of_its_own(world: Serve
 
 
 def test_groups_that_are_compiled_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "kernel_cache", lambda: str(tmp_path))
+    monkeypatch.setattr(module, "compiled_mark", lambda group: tmp_path / group)
     for group in [*ORDER[0], *ORDER[1]]:
-        module._mark(group).touch()
+        module.compiled_mark(group).touch()
 
     async def started() -> tuple[int, bool]:
         compiler = BackgroundCompiler()
@@ -54,7 +54,7 @@ def test_groups_that_are_compiled_start_no_process(tmp_path: Path, monkeypatch: 
 def test_a_sensor_waits_for_its_group_and_a_failed_process_lets_it_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "kernel_cache", lambda: str(tmp_path))
+    monkeypatch.setattr(module, "compiled_mark", lambda group: tmp_path / group)
     monkeypatch.setattr(module, "ORDER", (("sensor.camera.rgb", "sensor.nothing"),))
     monkeypatch.setattr(module.sys, "executable", "false")  # a program that fails at once
 

@@ -1,1 +1,0 @@
-"""Empty: `dagger.evaluation` has the code of suites."""
