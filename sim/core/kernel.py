@@ -1,10 +1,10 @@
-"""The decorator of every Numba kernel: cached on disk by a hash of the sources, releasing the GIL.
+"""The decorator of every Numba kernel: cached on disk by a hash of its sources, releasing the GIL.
 
 Kernels compute in float32. Each kernel has one machine code per set of argument types: it works on worlds [start,
 stop), and `parallel_for` gives ranges to threads. A second version with `prange` would be compiled separately and could
-round differently, so that a world's bytes would depend on the batch size.  This avoids two traps of Numba's cache: it
+round differently, so that a world's bytes would depend on the batch size. This avoids two traps of Numba's cache: it
 returns the old result after a callee in another file was edited (the cache folder here is named after a hash of all
-kernel sources), and serial and parallel dispatchers of one function share a cache entry.
+files that the kernel's module imports), and serial and parallel dispatchers of one function share a cache entry.
 """
 
 from __future__ import annotations
@@ -23,25 +23,44 @@ import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
 
 from sim.core.cache import cache_root
+from sim.core.sources import ROOT, sources_of
 
-_PACKAGES = tuple(Path(__file__).parents[2] / name for name in ("sim", "scenarios", "policies", "dagger", "probes"))
+_PACKAGES = ("sim", "scenarios", "policies", "dagger", "probes")
 _APART = ("carla", "envs", "metrics", "viz")  # packages of sim whose constants no kernel reads
 
 
 @functools.cache
-def kernel_cache() -> str:
-    """Folder of the compiled kernels, named after a hash of their sources.
+def kernel_cache(module: str = "", root: Path = ROOT) -> str:
+    """Folder of a module's compiled kernels, named after a hash of the sources that they depend on.
 
-    The sources are all modules with kernels, and all modules that kernels read constants from: the whole of `sim`
-    except _APART.
+    The sources are the module and everything that it imports, so that an edit elsewhere keeps the machine code.
+
+    Args:
+        module: full name. Without one, or with one from outside the project, the sources are all modules with kernels
+            and all modules that kernels read constants from: the whole of `sim` except _APART.
+        root: folder that the packages lie in.
     """
+    found = sources_of(module, root) or all_sources(root)
     digest = hashlib.sha256()
+    for path in found:
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + _text(path))
+    return str(cache_root() / "kernels" / f"{module or 'all'}-{digest.hexdigest()[:16]}")
+
+
+def all_sources(root: Path = ROOT) -> tuple[Path, ...]:
+    """All modules with kernels, and all of `sim` that kernels may read constants from."""
+    found = []
     for package in _PACKAGES:
-        for path in sorted(package.rglob("*.py")):
-            text, parts = path.read_bytes(), path.relative_to(package).parts
-            if b"import kernel" in text or (package.name == "sim" and parts[0] not in _APART):
-                digest.update(path.relative_to(package.parent).as_posix().encode() + b"\0" + text)
-    return str(cache_root() / "kernels" / digest.hexdigest()[:16])
+        for path in sorted((root / package).rglob("*.py")):
+            in_sim = package == "sim" and path.relative_to(root).parts[1] not in _APART
+            if in_sim or b"import kernel" in _text(path):
+                found.append(path)
+    return tuple(found)
+
+
+@functools.cache
+def _text(path: Path) -> bytes:
+    return path.read_bytes()
 
 
 def compiled_mark(group: str) -> Path:
@@ -59,7 +78,7 @@ def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) 
         return functools.partial(kernel, inline=inline)
     config: Any = numba.config  # typeshed lacks its settings
     before = config.CACHE_DIR
-    config.CACHE_DIR = kernel_cache()
+    config.CACHE_DIR = kernel_cache(function.__module__)
     try:
         # A kernel that another kernel calls is always inlined. Otherwise the caller's machine code contains its own
         # optimised copy, but a process that has compiled both runs the callee's code instead: results would differ in
@@ -70,7 +89,7 @@ def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) 
         config.CACHE_DIR = before
     if not inline:
         name = f"{function.__module__}.{function.__qualname__}"
-        made.compile = functools.partial(_compile_once, made.compile, Path(kernel_cache()), name)
+        made.compile = functools.partial(_compile_once, made.compile, Path(kernel_cache(function.__module__)), name)
     return made
 
 

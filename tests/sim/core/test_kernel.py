@@ -76,22 +76,18 @@ def test_without_a_home_that_can_be_written_the_cache_is_temporary(
     ],
 )
 def test_an_edited_source_gets_another_cache_folder_where_kernels_read_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, counts: bool
+    tmp_path: Path, place: str, counts: bool
 ) -> None:
-    monkeypatch.setattr(module, "_PACKAGES", (tmp_path / "sim", tmp_path / "policies"))
-    file = tmp_path / place
-    file.parent.mkdir(parents=True)
+    def cache_with(text: str) -> str:
+        root = Path(tempfile.mkdtemp(dir=tmp_path))
+        (root / place).parent.mkdir(parents=True)
+        (root / place).write_text(text)
+        return Path(kernel_cache("", root)).name
 
-    def cache_after(text: str) -> str:
-        file.write_text(text)
-        kernel_cache.cache_clear()
-        return kernel_cache()
-
-    plain = [cache_after(f"COLUMN = {n}\n") for n in (1, 2)]
-    kernels = [cache_after(f"from sim.core.kernel import kernel\nx = {n}\n") for n in (1, 2)]
-    monkeypatch.undo()
-    kernel_cache.cache_clear()
+    plain = [cache_with(f"COLUMN = {n}\n") for n in (1, 2)]
+    kernels = [cache_with(f"from sim.core.kernel import kernel\nx = {n}\n") for n in (1, 2, 2)]
     assert kernels[0] != kernels[1], "an edit kept the old machine code"
+    assert kernels[1] == kernels[2], "the folder's name depends on where the project lies"
     assert (plain[0] != plain[1]) == counts
 
 
@@ -115,12 +111,12 @@ def test_a_process_that_waits_for_another_one_s_compilation_only_reads_its_resul
         "    return values[0] * np.float32(2.0)\n"
         "if __name__ == '__main__':\n"
         "    import doubling\n"
-        "    print(kernel_cache(), flush=True)\n"
+        "    print(kernel_cache('doubling'), flush=True)\n"
         "    doubling.doubled(np.ones(1, np.float32))\n"
         "    print(sum(doubling.doubled.stats.cache_misses.values()), flush=True)\n"
     )
     environment = {**os.environ, "HOMUNCULUS_CACHE": str(tmp_path / "cache")}
-    lock = Path(kernel_cache()).name  # the same sources: the same folder name in another cache
+    lock = Path(kernel_cache("doubling")).name  # the same sources: the same folder name in another cache
     name = kernel_file("doubling.doubled", (numba.types.Array(numba.float32, 1, "C"),))
     place = tmp_path / "cache" / "kernels" / lock / name
     place.parent.mkdir(parents=True)
