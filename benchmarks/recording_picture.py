@@ -15,9 +15,9 @@ from typing import Any
 import cv2
 
 from sim.carla.load_clients import Server, connect_load
-from sim.carla.server.recorder import lines_of
-from sim.carla.server.recording_video import Shot, film
-from sim.carla.server.replay import Replay, actors_of, followed
+from sim.carla.server.recording.recorder import lines_of
+from sim.carla.server.recording.replay import Replay, actors_of, followed
+from sim.carla.server.recording.video import Shot, film
 
 SHOWN = Path(__file__).parent.parent / "docs" / "images" / "recording.jpg"
 NAME = "recording_picture.log"

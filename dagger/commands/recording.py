@@ -44,9 +44,9 @@ class Options:
 
 def main(options: Options) -> int:
     """Render the video, and print the file's path."""
-    from sim.carla.server.recorder import folder, lines_of, recording_named
-    from sim.carla.server.recording_video import Shot, film
-    from sim.carla.server.replay import Replay, actors_of, followed
+    from sim.carla.server.recording.recorder import folder, lines_of, recording_named
+    from sim.carla.server.recording.replay import Replay, actors_of, followed
+    from sim.carla.server.recording.video import Shot, film
     from sim.carla.server.rpc import Refused
     from sim.viz.video import write_film
 

@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sim.carla.server import methods, recorder  # noqa: F401  (they register their methods)
+from sim.carla.server import methods  # noqa: F401  (they register their methods)
 from sim.carla.server.activity_log import ActivityLog
 from sim.carla.server.actors import Actor
+from sim.carla.server.recording import recorder  # noqa: F401  (it registers its methods)
 from sim.carla.server.registry import METHODS
 from sim.carla.server.rpc import Connection, Refused
 from sim.carla.server.spawn_points import spawn_points

@@ -21,9 +21,9 @@ from sim.carla.server.debug_drawing import (
     paint_plan,
     visible,
 )
-from sim.carla.server.recorder import lines_of
-from sim.carla.server.recording_video import Shot, film
-from sim.carla.server.replay import Replay, actors_of, followed
+from sim.carla.server.recording.recorder import lines_of
+from sim.carla.server.recording.replay import Replay, actors_of, followed
+from sim.carla.server.recording.video import Shot, film
 from sim.carla.server.rpc import Refused
 from sim.datatypes.vocabulary import WEATHER_INDEX
 from sim.viz.viewport import Viewport

@@ -38,7 +38,7 @@ class Replay:
     """An iterator over the moments of a recording.
 
     Args:
-        lines: of a recording, see `sim.carla.server.recorder`.
+        lines: of a recording, see `sim.carla.server.recording.recorder`.
 
     Attributes:
         road_map: of the recording; tick: of it [s]; maps: that map alone.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sim.carla.server.debug_drawing import DrawingCamera, in_view, letter, on_plan, paint, paint_plan
-from sim.carla.server.replay import Replay, ReplayedActor
+from sim.carla.server.recording.replay import Replay, ReplayedActor
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import WEATHER_INDEX
 from sim.render.rgb import render

@@ -1,7 +1,7 @@
 """Recordings of a served world: a line of JSON for every spawn, drawing and tick, and queries on them.
 
 The format is this project's own, kept in its cache folder. Neither CARLA nor this server can play it;
-`sim.carla.server.recording_video` renders films of it. The first line has the map; the other lines list changes in
+`sim.carla.server.recording.video` renders films of it. The first line has the map; the other lines list changes in
 their order. All places are in CARLA's frame:
 
     {"map", "tick" [s], "opendrive"}                         {"weather": the 14 numbers}   {"lights": states in order}

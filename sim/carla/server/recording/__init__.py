@@ -1,0 +1,1 @@
+"""Recordings of a server: what is written each tick, replay, and films."""
