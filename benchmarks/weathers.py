@@ -52,11 +52,14 @@ WEATHERS: dict[str, dict[str, float]] = {
     "dense fog": {"fog_density": 75.0, "cloudiness": 60.0},
     "night, by headlights": {"sun_altitude_angle": -14.0},
     "rain at night": {"sun_altitude_angle": -14.0, **RAIN},
+    "dust in the air": {"dust_storm": 25.0, "wind_intensity": 40.0},
+    "dust storm": {"dust_storm": 80.0, "wind_intensity": 90.0},
+    "dust storm at night": {"dust_storm": 80.0, "wind_intensity": 90.0, "sun_altitude_angle": -14.0},
 }
 COLUMNS = 3
 SHORT = {
     "cloudiness": "clouds", "precipitation": "rain", "precipitation_deposits": "deposits", "wind_intensity": "wind",
-    "sun_altitude_angle": "sun", "sun_azimuth_angle": "azimuth", "fog_density": "fog",
+    "sun_altitude_angle": "sun", "sun_azimuth_angle": "azimuth", "fog_density": "fog", "dust_storm": "dust",
 }  # fmt: skip
 
 RAIN_SETS_IN = """

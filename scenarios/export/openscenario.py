@@ -39,7 +39,8 @@ from sim.datatypes.road_map import Junction
 from sim.datatypes.road_map import Path as Line
 from sim.datatypes.vocabulary import DECISIONS, ROUTE_SPACING
 from sim.datatypes.world_state import World
-from sim.render.lighting import FOG_RATE, LIGHT_SIZE, lighting
+from sim.render.lighting import FOG_RATE, LIGHT_SIZE
+from sim.render.weather.effects import weather_light
 from sim.road.map.loading import find_file, load_map
 from sim.road.map.map_batch import path_points
 from sim.traffic.route_follower import ALONG
@@ -258,7 +259,7 @@ def environment(weather: Weather) -> ET.Element:
     rain, cloud = weather.precipitation, weather.cloudiness
     clouds = "rainy" if rain > 0 else "free" if cloud <= FREE else "cloudy" if cloud <= CLOUDY else "overcast"
     table = np.zeros(LIGHT_SIZE, np.float32)
-    lighting(weather.array(), table)
+    weather_light(weather.array(), table)
     told = [_e("Property", name=f"weather.{name}", value=value) for name, value in vars(weather).items()]
     return _e(
         "Environment",

@@ -1,6 +1,7 @@
 """Lighting: convert CARLA's weather parameters to the few quantities that a camera needs.
 
 `lighting` fills one float32 table per world, indexed by the names below; every drawing kernel reads that table.
+Effects with a file in `sim/render/weather` change it further.
 Colours are linear factors around 1 for lights and 0..255 for things that are seen directly (sky, fog).
 The sun's azimuth is CARLA's: clockwise seen from above, so that the world direction is at -azimuth from x (east).
 """
@@ -37,7 +38,8 @@ HEAD = 35  # strength of ego's headlights
 SKYLINE = 36  # colour of the far horizon's silhouette
 PUDDLES = 39  # share of the asphalt that lies under water, 0..1
 SHADE = 40  # share of the light on level ground that a shadow removes; a colour
-LIGHT_SIZE = 43
+DUST = 43  # strength of a dust storm, 0..1
+LIGHT_SIZE = 44
 
 _F = np.float32
 _RAD = np.float32(math.pi / 180.0)

@@ -23,15 +23,15 @@ from sim.datatypes.world_state import World
 from sim.render.assets.meshes import meshes
 from sim.render.assets.textures import atlas
 from sim.render.ground import draw_ground, draw_mirror
-from sim.render.lighting import LIGHT_SIZE, PUDDLES, WET, lighting
+from sim.render.lighting import LIGHT_SIZE, PUDDLES, WET
 from sim.render.objects import ITEM, cull, draw_contact_shadows, draw_objects
 from sim.render.polygon import DEPTHS
-from sim.render.rain import draw_rain
 from sim.render.shadows import cast_shadows
 from sim.render.signs import draw_signs, signs_in
 from sim.render.sky import draw_sky, noise
 from sim.render.tilted_camera import AROUND, beams
 from sim.render.traffic_lights import draw_lights
+from sim.render.weather.effects import draw_effects, weather_light
 
 SMOOTH_FROM = 200  # rows; images at least this tall are sampled bilinearly everywhere
 BEAM_WIDTH = 0.50  # angular width of ego's headlights [rad]
@@ -152,7 +152,7 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
         cam_x = x[w, 0] + c * mount[0] - s * mount[1]
         cam_y = y[w, 0] + s * mount[0] + c * mount[1]
         cam_yaw = yaw[w, 0] + mount[2]
-        lighting(weather[w], table)
+        weather_light(weather[w], table)
         zb[:] = np.float32(0.0)
         draw_sky(o, rows, cols, geometry, horizon, cam_yaw, table, skyline[m], noise[0], smooth, top, line, shaded)
         cast_shadows(shade, touched, rows, cols, geometry, horizon, cam_x, cam_y, cam_yaw, table, w, kind, x, y, yaw,
@@ -170,7 +170,7 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
         if table[WET] > np.float32(0.0) or table[PUDDLES] > np.float32(0.0):
             draw_mirror(o, zb, geometry, horizon, table, shine, base)
         draw_contact_shadows(o, zb, item, count, geometry, rows, cols, horizon, table)
-        draw_rain(o, seed[w], tick[w], geometry, horizon, cols, table)
+        draw_effects(o, seed[w], tick[w], geometry, horizon, cols, table)
 
 
 def render(

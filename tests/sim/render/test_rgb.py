@@ -29,7 +29,6 @@ from sim.render import (
 )
 from sim.render import (
     objects,
-    rain,
     shadows,
     sky,
 )
@@ -43,6 +42,8 @@ from sim.render.assets import meshes as looks
 from sim.render.assets import textures
 from sim.render.assets.texel import LAMP, LEVELS
 from sim.render.rgb import camera_rays, render
+from sim.render.weather.dust import draw_dust, dust_light
+from sim.render.weather.rain import draw_rain
 from sim.road.map.map_batch import MapBatch
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -56,6 +57,7 @@ WEATHERS = {
     "dusk": Weather(sun_altitude_angle=2.0, sun_azimuth_angle=-80.0),
     "night": NIGHT,
     "night_rain": replace(NIGHT, precipitation=80.0, cloudiness=90.0),
+    "dust": Weather(dust_storm=70.0, wind_intensity=80.0),
 }
 
 
@@ -341,8 +343,9 @@ def test_kernels_hold_no_double_precision_arithmetic(town: MapArrays, camera: Ca
                         world.appearance, world.speed, town.scenery, town.scenery_start[0], town.scenery_start[1]),
         "draw_lights": _cold(lights.draw_lights, o, zb, item, 0, view.geometry, table, np.zeros(faces.DEPTHS, f),
                              np.int32(0)),
-        "draw_rain": _cold(rain.draw_rain, o, world.seed[0], world.tick[0], view.geometry, view.horizon, view.cols,
-                           table),
+        "draw_rain": _cold(draw_rain, o, world.seed[0], world.tick[0], view.geometry, view.horizon, view.cols, table),
+        "dust_light": _cold(dust_light, world.weather[0], table),
+        "draw_dust": _cold(draw_dust, o, world.seed[0], world.tick[0], view.geometry, view.horizon, view.cols, table),
         "draw_objects": _cold(objects.draw_objects, o, zb, item, order, 0, view.geometry, view.rows, view.cols, f(0),
                               table, np.zeros(faces.DEPTHS, f), False, np.zeros((2, high), f), np.zeros((6, 8), f),
                               np.zeros(9, f), np.zeros(6, f), meshes.shape, meshes.what, meshes.start, pictures.texels,
