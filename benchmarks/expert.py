@@ -25,6 +25,7 @@ from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOMES
 from sim.metrics.episode import measure
+from sim.world.context import RunContext
 from sim.world.rollout import Trajectory
 
 SCENARIOS = ("rain-turn", "night-turn", "rain-xor-night", "rain-and-night", "rain-turn-town01", "rain-turn-town02")
@@ -45,7 +46,7 @@ def run(name: str, count: int, first: int) -> None:
             gentleness[key].extend(metric.value.tolist())
 
     begin = time.perf_counter()
-    tally = evaluate(Expert.of(scenario), scenario, episodes, Camera(), worlds=256, on_trajectory=keep)
+    tally = evaluate(Expert.of(scenario), scenario, episodes, Camera(), RunContext(worlds=256), on_trajectory=keep)
     took = time.perf_counter() - begin
     low, high = wilson_interval(int(tally.agrees.sum()), count)
     counts = collections.Counter(OUTCOMES[o] for o in tally.outcome)

@@ -1,14 +1,16 @@
-"""The backend of a command's worlds: this process, or CARLA servers (`--backend carla --host H --port P`)."""
+"""The context of a command: its worlds, maps, and backend (`--maps`, `--backend carla --host H --port P`)."""
 
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagger.options import UsageError
 from sim.core.errors import did_you_mean, known_names
+
+if TYPE_CHECKING:
+    from sim.world.context import RunContext
 
 BACKENDS: tuple[str, ...] = ("embedded", "carla")
 PORT = 2000  # default RPC port of a CARLA server
@@ -29,18 +31,29 @@ def check_backend(backend: str, port: tuple[int, ...]) -> None:
         raise UsageError(f"--port was given {given}; wanted different numbers of 1 to 65534, one a server")
 
 
-def chosen_worlds(options: Any) -> AbstractContextManager[Any]:
-    """A context in which worlds run on the backend that the options name; without such an option, in this process."""
-    if getattr(options, "backend", "embedded") == "embedded":
-        return nullcontext()
-    from sim.carla.client import CarlaServers
-    from sim.world.backends import use_backend
+def context_of(options: Any) -> RunContext:
+    """The context of a command: the worlds, threads, maps and backend that its options name, else the defaults.
 
-    worlds = CarlaServers(options.host, options.port)
-    wanted = getattr(getattr(options, "train", options), "worlds", 1)
-    if worlds.most is not None and wanted > worlds.most:
-        print(f"{_counted(worlds.most, 'CARLA server')}: {_counted(worlds.most, 'world')} at once instead of {wanted}")
-    return use_backend(worlds)
+    Raises:
+        UsageError: where `maps` is no folder.
+    """
+    from sim.world.context import RunContext  # late: it loads the simulator
+
+    settings = getattr(options, "train", options)
+    given = {name: getattr(settings, name) for name in ("worlds", "threads") if hasattr(settings, name)}
+    if options.maps is not None:
+        if not options.maps.is_dir():
+            raise UsageError(f"--maps {options.maps} is no folder; wanted one with OpenDRIVE files such as Town02.xodr")
+        given["map_search"] = (options.maps,)
+    if getattr(options, "backend", "embedded") != "embedded":
+        from sim.carla.client import CarlaServers
+
+        given["make_backend"] = CarlaServers(options.host, options.port)
+    context = RunContext(**given)
+    wanted = given.get("worlds", 1)
+    if (most := context.limit) is not None and wanted > most:
+        print(f"{_counted(most, 'CARLA server')}: {_counted(most, 'world')} at once instead of {wanted}")
+    return context
 
 
 def _counted(number: int, thing: str) -> str:

@@ -30,8 +30,9 @@ class Command:
     """A command of the console script: its module, and its line in `dagger --help`.
 
     Args:
-        module: has `Options`, a frozen dataclass; `main(options)`, which returns an exit status; and optionally
-            `starting(arguments)`, the defaults if these depend on the command line.
+        module: has `Options`, a frozen dataclass; `main(options)`, which returns an exit status, or where the options
+            have `maps`, `main(options, context)`, with a `RunContext`; and optionally `starting(arguments)`, the
+            defaults if these depend on the command line.
         says: what the command does, in a line.
         deeper: first argument -> module of a subcommand, such as `dagger scenarios export`.
     """
@@ -104,14 +105,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _call(name: str, arguments: list[str]) -> int:
     module = importlib.import_module(_place(name, arguments)[0])
     options = read(name, arguments)
-    if (maps := getattr(options, "maps", None)) is not None:
-        if not maps.is_dir():
-            raise ValueError(f"--maps {maps} is no folder; wanted one with OpenDRIVE files such as Town02.xodr")
-        os.environ["HOMUNCULUS_MAPS"] = str(maps)  # all code that loads maps reads this variable
-    from dagger.backends import chosen_worlds
-
-    with chosen_worlds(options):
+    if not hasattr(options, "maps"):  # it takes no folder of maps, so it needs no context
         status: int = module.main(options)
+        return status
+    from dagger.backends import context_of
+
+    status = module.main(options, context_of(options))
     return status
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from scenarios.scenario import Scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOME
-from sim.world.backends import max_at_once, new_worlds
+from sim.world.context import RunContext
 from sim.world.rollout import Trajectory, in_chunks, rollout
 
 Cell = tuple[bool, ...]
@@ -66,24 +65,21 @@ def evaluate(
     scenario: Scenario,
     episodes: Sequence[Episode],
     camera: Camera | None = None,
-    worlds: int = 128,
-    threads: int = 2,
-    search: Sequence[Path] = (),
-    on_done: Callable[[int], None] | None = None,
+    context: RunContext | None = None,
     on_trajectory: Callable[[Sequence[Episode], Trajectory], None] | None = None,
 ) -> EvaluationResult:
     """Roll out `policy` on `episodes` and collect the results.
 
     Args:
-        worlds: number of worlds at once.
-        on_done: called with the number of episodes in each finished batch.
+        context: where the worlds run; its progress advances by the episodes of every batch. By default `RunContext()`.
         on_trajectory: called with every batch's episodes and trajectory.
     """
     if not episodes:
         raise ValueError(f"no episodes of {scenario.name} to drive")
     shown_decision, outcome, progress, ticks = [], [], [], []
-    for chunk in in_chunks(episodes, max_at_once(worlds)):
-        with new_worlds(len(chunk), camera, slots_needed(scenario), threads=threads, search=search) as backend:
+    context = context or RunContext()
+    for chunk in in_chunks(episodes, context.at_once(len(episodes))):
+        with context.backend(len(chunk), camera, slots_needed(scenario)) as backend:
             trajectory = rollout(backend, policy, chunk)
         shown_decision.append(trajectory.shown_decision)
         outcome.append(trajectory.outcome)
@@ -91,8 +87,7 @@ def evaluate(
         ticks.append(trajectory.ticks)
         if on_trajectory is not None:
             on_trajectory(chunk, trajectory)
-        if on_done is not None:
-            on_done(len(chunk))
+        context.progress.advance(len(chunk))
     values = [valuation(scenario, e) for e in episodes]
     names = scenario.proposition_names
     return EvaluationResult(

@@ -39,7 +39,7 @@ def used_map(
     bases = [e[f[0][i % len(off)]] for i, (e, f) in enumerate(zip(episodes, flipped))]
     twins = [e[f[1][i % len(off)]] for i, (e, f) in enumerate(zip(episodes, flipped))]
     swaps = {s: premise_subspace(latents[s], question, premise) for s in policy.sites}
-    chunks = in_chunks(list(zip(bases, twins)), max(1, bases_at_once(draws)))
+    chunks = in_chunks(list(zip(bases, twins)), max(1, bases_at_once(question.context, draws)))
     found, first = [], 0
     for chunk in chunks:
         found.append((*_carried(policy, question, chunk, swaps, controlled), first))
@@ -72,9 +72,7 @@ def _carried(
     memory, shadow_memory = policy.begin(len(bases)), policy.begin(len(bases))
     ticks: list[np.ndarray] = []
     cars, places, terms = [], [], []
-    with PairedWorlds(
-        question.scenario, bases, twins, question.camera, question.threads, question.search
-    ) as worlds:  # fmt: skip
+    with PairedWorlds(question.scenario, bases, twins, question.camera, question.context) as worlds:
         while len(slots := worlds.running()):
             with policy.record() as tape:
                 there, after = policy.act(observe_for(worlds.shadow, policy.needs, slots), shadow_memory[slots])

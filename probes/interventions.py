@@ -14,7 +14,6 @@ import itertools
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -29,7 +28,7 @@ from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOME
 from sim.datatypes.world_state import World
 from sim.world.backend import Backend
-from sim.world.backends import max_at_once, most_at_once, new_worlds
+from sim.world.context import RunContext
 from sim.world.rollout import in_chunks, observe_for
 
 RANK = 2
@@ -104,10 +103,9 @@ class Swapped:
         return np.where(self.outcome == OUTCOME["arrived"], self.shown_decision, -1)
 
 
-def bases_at_once(wanted: int) -> int:
+def bases_at_once(context: RunContext, wanted: int) -> int:
     """The number of bases, up to `wanted`, that the backend can run with a shadow each; possibly 0."""
-    most = most_at_once()
-    return wanted if most is None else min(wanted, most // 2)
+    return wanted if context.limit is None else min(wanted, context.limit // 2)
 
 
 class PairedWorlds:
@@ -117,6 +115,7 @@ class PairedWorlds:
         scenario: of all episodes.
         bases: B episodes that are driven, `bases_at_once` at most.
         shadows: B episodes: row by row the same draw as the base, except for propositions.
+        context: where the worlds run; by default `RunContext()`.
 
     Raises:
         ValueError: if the backend cannot run so many worlds at once.
@@ -128,18 +127,17 @@ class PairedWorlds:
         bases: Sequence[Episode],
         shadows: Sequence[Episode],
         camera: Camera,
-        threads: int = 2,
-        search: Sequence[Path] = (),
+        context: RunContext | None = None,
     ) -> None:
-        if bases_at_once(len(bases)) < len(bases):
+        context = context or RunContext()
+        if bases_at_once(context, len(bases)) < len(bases):
             raise ValueError(
-                f"{len(bases)} bases with a shadow each are {2 * len(bases)} worlds; {most_at_once()} allowed"
+                f"{len(bases)} bases with a shadow each are {2 * len(bases)} worlds; {context.limit} allowed"
             )
         room = slots_needed(scenario)
         with ExitStack() as stack:  # closes the first backend if creating the second fails
             self.base, self.shadow = (
-                stack.enter_context(new_worlds(len(episodes), camera, room, threads=threads, search=search))
-                for episodes in (bases, shadows)
+                stack.enter_context(context.backend(len(episodes), camera, room)) for episodes in (bases, shadows)
             )
             self.base.reset(bases)
             self.shadow.reset(shadows)
@@ -176,8 +174,7 @@ def interchange(
     sources: Sequence[Episode],
     swaps: Sequence[Sequence[Subspace]],
     camera: Camera,
-    threads: int = 2,
-    search: Sequence[Path] = (),
+    context: RunContext | None = None,
     on_tick: Callable[[Backend], None] | None = None,
 ) -> list[Swapped]:
     """Roll out every base with its source's component of every subspace swapped in, at every tick.
@@ -186,6 +183,7 @@ def interchange(
         bases, sources: n episodes each, twins in some propositions.
         swaps: one result each: subspaces of the same sites, one per site, in all recurrent sites. All swaps run in
             parallel, since the last few running worlds cost as much as many.
+        context: where the worlds run; by default `RunContext()`.
         on_tick: called with the bases' backend at the start and after every step; if not all bases fit in one backend,
             for one backend after the other.
 
@@ -195,11 +193,12 @@ def interchange(
     n, sites = len(bases), tuple(s.site for s in swaps[0])
     if any(tuple(s.site for s in subspaces) != sites for subspaces in swaps):
         raise ValueError(f"swaps of different sites: {[[s.site for s in subspaces] for subspaces in swaps]}")
+    context = context or RunContext()
     rows = [(base, source, g) for g in range(len(swaps)) for base, source in zip(bases, sources)]
     found: list[tuple[np.ndarray, np.ndarray]] = []
-    for chunk in in_chunks(rows, max(1, bases_at_once(len(rows)))):
+    for chunk in in_chunks(rows, max(1, bases_at_once(context, len(rows)))):
         driven, shadows, groups = zip(*chunk)
-        with PairedWorlds(scenario, driven, shadows, camera, threads, search) as worlds:
+        with PairedWorlds(scenario, driven, shadows, camera, context) as worlds:
             _drive_swapped(policy, worlds, np.array(groups), swaps, on_tick or (lambda backend: None))
             found.append((worlds.base.world.shown_decision.copy(), worlds.base.world.outcome.copy()))
     shown_decision, outcome = (np.concatenate(parts).reshape(-1, n) for parts in zip(*found))
@@ -306,8 +305,8 @@ def observe_factorial(
     table: np.ndarray,
     sites: Sequence[str],
     camera: Camera,
-    threads: int = 2,
-    search: Sequence[Path] = (),
+    context: RunContext | None = None,
+    *,
     every: int = 2,
 ) -> dict[str, Factorial]:
     """Roll out `bases` without interventions, and record the latents of each setting's shadow at the same ego poses.
@@ -316,17 +315,19 @@ def observe_factorial(
 
     Args:
         settings: C lists of B episodes, one per row of `table` (C, k).
+        context: where the worlds run; by default `RunContext()`.
         every: record one tick in so many.
     """
+    context = context or RunContext()
     ticks, cars, parts = [], [], []
-    for first in range(0, len(bases), size := max_at_once(len(bases))):
+    for first in range(0, len(bases), size := context.limited(len(bases))):
         part = slice(first, first + size)
-        with new_worlds(len(bases[part]), camera, slots_needed(scenario), threads=threads, search=search) as backend:
+        with context.backend(len(bases[part]), camera, slots_needed(scenario)) as backend:
             drive = _Drive.of(policy, backend, bases[part])
         found: list[dict[str, np.ndarray]] = []  # one per group of settings
-        for group in in_chunks(settings, max(1, max_at_once(len(settings) * size) // size)):
+        for group in in_chunks(settings, max(1, context.limited(len(settings) * size) // size)):
             shadows = [e for episodes in group for e in episodes[part]]
-            with new_worlds(len(shadows), camera, slots_needed(scenario), threads=threads, search=search) as backend:
+            with context.backend(len(shadows), camera, slots_needed(scenario)) as backend:
                 found.append(drive.followed(policy, backend, shadows, tuple(sites), every))
         parts.append({site: np.concatenate([latents[site] for latents in found], 1) for site in sites})
         kept = range(0, len(drive.slots), every)

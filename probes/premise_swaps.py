@@ -14,9 +14,8 @@ correction.  Sites after the memory are not tested: the controls are read from t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,7 +43,7 @@ from scenarios.scenario import Scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import DECISION
-from sim.world.backends import most_at_once
+from sim.world.context import RunContext
 
 INTERACTION = 0.2  # share of a premise's own effect above which its interaction with another is removed
 
@@ -57,28 +56,31 @@ class Question:
         scenario: of the episodes.
         crossing: the propositions that are set: the rule's, and one that it does not use.
         rule_names: those that the rule depends on.
-        camera, threads, search: of the worlds.
+        camera: of the worlds; context: where these run.
     """
 
     scenario: Scenario
     crossing: FactorialDesign
     rule_names: tuple[str, ...]
     camera: Camera
-    threads: int
-    search: tuple[Path, ...]
+    context: RunContext
 
     @classmethod
-    def of(cls, scenario: Scenario, camera: Camera, threads: int, search: tuple[Path, ...]) -> Question:
+    def of(cls, scenario: Scenario, camera: Camera, context: RunContext | None = None) -> Question:
         """Create the question for a scenario.
+
+        Args:
+            context: where the worlds run; by default `RunContext()`.
 
         Raises:
             NotApplicable: if the rule depends on no proposition, or one cannot be set, or the backend is limited to one
                 world.
         """
-        if bases_at_once(1) == 0:
-            raise NotApplicable(f"an interchange needs two worlds, and the backend is limited to {most_at_once()}; "
+        context = context or RunContext()
+        if bases_at_once(context, 1) == 0:
+            raise NotApplicable(f"an interchange needs two worlds, and the backend is limited to {context.limit}; "
                            "add a server with one more --port")  # fmt: skip
-        return cls(scenario, swap_design(scenario), premises(scenario), camera, threads, search)
+        return cls(scenario, swap_design(scenario), premises(scenario), camera, context)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -186,7 +188,7 @@ def run_pairs(
     pairs = [*flips, *keeps]
     found = interchange(
         policy, question.scenario, [p.base for p in pairs], [p.source for p in pairs], list(swaps.values()),
-        question.camera, question.threads, question.search,
+        question.camera, question.context,
     )  # fmt: skip
     wanted = np.array([p.expected for p in pairs])
     return [
@@ -206,7 +208,7 @@ def study(policy: IntervenablePolicy, question: Question, draws: int, first_seed
     bases = [e[i % len(question.cells)] for i, e in enumerate(episodes)]
     return observe_factorial(
         policy, question.scenario, bases, settings, np.array(question.cells, bool), tuple(policy.sites),
-        question.camera, question.threads, question.search,
+        question.camera, question.context,
     )  # fmt: skip
 
 
@@ -276,10 +278,11 @@ def uses(
     pairs: int,
     draws: int,
     seed: int,
-    on_done: Callable[[float], None] = lambda by: None,
     held: Held | None = None,
 ) -> tuple[LevelResult, Swaps, dict[str, Factorial]]:
     """Run interchange interventions on every premise of the rule at its place, with controls.
+
+    The progress of the question's context advances by 1 for the fits, and by 3 for every premise.
 
     Args:
         pairs: of each kind (flip, keep) for each premise.
@@ -291,7 +294,8 @@ def uses(
         The level, all interchanges, and the latents that the subspaces were fitted to.
     """
     latents = study(policy, question, draws, seed)
-    on_done(1.0)
+    advance = question.context.progress.advance
+    advance(1.0)
     blank = study(untrained, question, max(4, draws // 4), seed)
     rng = np.random.default_rng([seed, 6])
     found = Swaps({}, [], [], [])
@@ -310,7 +314,7 @@ def uses(
             question, latents, premise, place, held if place != sites_swapped(policy) else None
         )
         own, full, *others = run_pairs(policy, question, flips, keeps, swaps)
-        on_done(2.0)
+        advance(2.0)
         there = place if set(place) <= set(untrained.sites) else sites_swapped(untrained)
         fresh = [premise_subspace(blank[s], question, premise) for s in there]
         # An untrained network never arrives, so each of its pairs takes as long as two others.
@@ -318,7 +322,7 @@ def uses(
         found.premises.append(own)
         found.controls.extend([*(o for o in others if HELD not in o.what), *idle])
         found.others.extend([full, *(o for o in others if HELD in o.what)])
-        on_done(1.0)
+        advance(1.0)
     return (*_judged(policy, question, latents, found, pairs, seed), latents)
 
 

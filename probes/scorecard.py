@@ -30,8 +30,8 @@ from probes.study import SEEDS, ProbeSettings, Study
 from probes.trace import STATIONS
 from probes.twin_recording import record_twins as _record
 from scenarios.scenario import Scenario
-from sim.core.progress import Progress
 from sim.datatypes.camera import Camera
+from sim.world.context import RunContext
 
 
 def measured(level: Level, of: Study) -> LevelResult:
@@ -104,9 +104,7 @@ def score(
     frames: tuple[np.ndarray, ...] | None = None,
     untrained: IntervenablePolicy | None = None,
     seed: int = 0,
-    threads: int = 2,
-    search: tuple[Path, ...] = (),
-    progress: Progress | None = None,
+    context: RunContext | None = None,
     twins: Path | None = None,
 ) -> dict[str, Any]:
     """Compute the scorecard of a policy as plain, JSON-able data.
@@ -114,12 +112,13 @@ def score(
     Args:
         checkpoint: its name in the scorecard.
         frames: see `frames_of`; without it there is no nearest-neighbour baseline.
+        context: as for `Study`.
         twins: file for the recording of a pair of twins, see `record_twins`; None for no recording.
     """
-    of = Study(policy, scenario, settings, camera, untrained, frames, seed, threads, search, progress)
+    of = Study(policy, scenario, settings, camera, untrained, frames, seed, context)
     found = card(of, checkpoint)
     if twins is not None and of.findings.latents:  # nothing where the scenario has no such twins
-        asked = Question.of(scenario, camera, threads, search)
+        asked = Question.of(scenario, camera, of.context)
         _record(policy, asked, of.findings.latents, twins, of.first + 950_000)
     return found
 
@@ -130,16 +129,18 @@ def record_twins(
     camera: Camera,
     path: Path,
     seed: int = 0,
-    threads: int = 2,
-    search: tuple[Path, ...] = (),
+    context: RunContext | None = None,
     draws: int = 16,
 ) -> None:
     """Write twins.npz: a draw, its twin in one premise, and the draw with that premise's latent swapped in.
 
+    Args:
+        context: where the worlds run; by default `RunContext()`.
+
     Raises:
         NotApplicable: if the scenario has no such twins.
     """
-    asked = Question.of(scenario, camera, threads, search)
+    asked = Question.of(scenario, camera, context)
     first = seed * 10_000_000 + SEEDS + 900_000
     latents = study(policy, asked, draws, first)
     _record(policy, asked, latents, path, first + 50_000)

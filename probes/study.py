@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,9 +22,9 @@ from probes.results import QUICK_SECONDS, quick_share
 from probes.rule_recovery import Recovered
 from scenarios.sampling.sample import cells
 from scenarios.scenario import Scenario
-from sim.core.progress import NoProgress, Progress
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
+from sim.world.context import RunContext
 
 # First seed of the scorecard's draws; those of training are far below (dagger.training.trainer).
 SEEDS = 2_000_000
@@ -109,8 +108,9 @@ class Study:
         camera: of the policy.
         untrained: the untrained twin; by default built from the policy's own settings if it is a learner.
         frames: data of the nearest-neighbour baseline: camera, speed, steer, acceleration (n, ...), or None.
-        seed: of all draws; threads: of the worlds; search: folders of OpenDRIVE files.
-        progress: receives every stage.
+        seed: of all draws.
+        context: where the worlds run, `settings.worlds` at once; its progress receives every stage. By default
+            `RunContext()`.
 
     Attributes:
         first: first seed of its episodes; each level adds its own offset.
@@ -125,9 +125,7 @@ class Study:
         untrained: IntervenablePolicy | None = None,
         frames: tuple[np.ndarray, ...] | None = None,
         seed: int = 0,
-        threads: int = 2,
-        search: tuple[Path, ...] = (),
-        progress: Progress | None = None,
+        context: RunContext | None = None,
     ) -> None:
         self.policy, self.scenario, self.settings, self.camera = policy, scenario, settings, camera
         if untrained is None:
@@ -137,8 +135,7 @@ class Study:
                 else build(LearnerSettings(image=(camera.height, camera.width)), seed + 1)
             )
         self.untrained, self.frames = untrained, frames
-        self.seed, self.threads, self.search = seed, threads, search
-        self.progress = progress or NoProgress()
+        self.seed, self.context = seed, replace(context or RunContext(), worlds=settings.worlds)
         self.first = seed * 10_000_000 + SEEDS
         self.findings = Findings()
         self._groups: list[list[Episode]] | None = None
@@ -146,11 +143,8 @@ class Study:
 
     def drive(self, policy: Policy, episodes: list[Episode], what: str) -> EvaluationResult:
         """Drive episodes in closed loop, with a progress stage of this name."""
-        self.progress.stage(what, len(episodes))
-        return evaluate(
-            policy, self.scenario, episodes, self.camera, self.settings.worlds, self.threads, self.search,
-            on_done=self.progress.advance,
-        )  # fmt: skip
+        self.context.progress.stage(what, len(episodes))
+        return evaluate(policy, self.scenario, episodes, self.camera, self.context)
 
     def baselines(self, split: str, first_seed: int) -> dict[str, dict[str, Any]]:
         """Untrained network, nearest neighbour and best single proposition in the worst cell of a split."""

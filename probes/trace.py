@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOME, UNDECIDED
 from sim.perception.ground_truth import GroundTruth
 from sim.world.backend import Backend
-from sim.world.backends import max_at_once, new_worlds
+from sim.world.context import RunContext
 from sim.world.rollout import in_chunks, observe_for, rollout
 
 Labels = Callable[[GroundTruth], Mapping[str, np.ndarray]]  # maps the ground truth of B worlds to name -> (B, ...)
@@ -91,10 +90,7 @@ def trace(
     scenario: Scenario,
     episodes: Sequence[Episode],
     camera: Camera,
-    worlds: int = 128,
-    threads: int = 2,
-    search: Sequence[Path] = (),
-    on_done: Callable[[float], None] | None = None,
+    context: RunContext | None = None,
     passengers: Mapping[str, IntervenablePolicy] | None = None,
     labels: Labels | None = None,
     pictured: Sequence[float] = (DECISION_STATION,),
@@ -102,17 +98,18 @@ def trace(
     """Roll out `policy` on `episodes` and record every site at every station.
 
     Args:
+        context: where the worlds run; its progress advances by the episodes of every batch. By default `RunContext()`.
         passengers: policies that get the driver's inputs without controlling ego: an untrained network would never
             reach the junction by itself, and has to be probed on the same views.
         labels: further labels to record at every station, such as whether a light is red, as targets of probes.
         pictured: the stations whose pictures are recorded, the decision station among them.
     """
     parts: list[Trace] = []
-    for chunk in in_chunks(episodes, max_at_once(worlds)):
-        with new_worlds(len(chunk), camera, slots_needed(scenario), threads=threads, search=search) as backend:
+    context = context or RunContext()
+    for chunk in in_chunks(episodes, context.at_once(len(episodes))):
+        with context.backend(len(chunk), camera, slots_needed(scenario)) as backend:
             parts.append(_trace_chunk(policy, passengers or {}, backend, chunk, labels, pictured))
-        if on_done is not None:
-            on_done(len(chunk))
+        context.progress.advance(len(chunk))
     return Trace(
         stations=parts[0].stations,
         latents={site: np.concatenate([p.latents[site] for p in parts]) for site in parts[0].latents},

@@ -107,7 +107,7 @@ def record_twins(
     for i, (driven, source, subspaces) in enumerate(runs.values()):
         recorder = _Recorder()
         interchange(
-            policy, question.scenario, [driven], [source], [subspaces], question.camera, 1, question.search, recorder
+            policy, question.scenario, [driven], [source], [subspaces], question.camera, question.context, recorder
         )
         frames.append(recorder.frames(view))
         content[f"steer_{i}"] = np.array(recorder.steer, np.float32)
@@ -116,7 +116,7 @@ def record_twins(
         decided.append(recorder.decided)
         backend = recorder.backend
     assert backend is not None
-    road_map, junction = load_map(base.map, question.search)
+    road_map, junction = load_map(base.map, question.context.map_search)
     x, y = junction.centre
     reach = 2.0 * float(np.abs(np.array(near or [(x, y)]) - (x, y)).max())
     span = float(np.clip(reach, SPAN, WIDEST))

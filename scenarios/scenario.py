@@ -11,7 +11,7 @@ import functools
 import hashlib
 import importlib.resources
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ class Scenario:
         splits: name -> formula over propositions that admits cells.
         known_leaks: variables that are meant to predict the decision.
         data: the file's content, as plain data.
-        folder: the file's folder, where map files are looked for; None where there was no file.
+        folder: the file's folder, where map files are looked for first; None where there was no file.
         sensors: ego's sensors in Gymnasium's environments besides camera and speed, by name.
         signs: in the order of their slots, which follow the actors'.
         changes: of the weather; those of one field do not overlap and end within the time limit.
@@ -71,6 +71,7 @@ class Scenario:
         definitions: name -> formula or rule of `where:`, in the file's order, as written; for people.
         why_hard: for people: what distinguishes reasoning from pattern matching here.
         shown_by: for people: proposition -> where the learner's sensors show it.
+        map_search: folders where map files are looked for next; None for `sim.road.map.loading.default_search()`.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Scenario:
     definitions: Mapping[str, Definition] = field(default_factory=dict)
     why_hard: str = ""
     shown_by: Mapping[str, str] = field(default_factory=dict)
+    map_search: tuple[Path, ...] | None = None
 
     @property
     def rule_text(self) -> str:
@@ -151,7 +153,7 @@ class Scenario:
         Raises:
             ScenarioError: where the rule does not fit.
         """
-        return from_data({**self.data, "rule": text}, folder=self.folder)
+        return self._changed({"rule": text})
 
     def with_map(self, data: Mapping[str, Any]) -> Scenario:
         """The same scenario on another map, such as `with_map({"file": "Town02.xodr", "junction": "t_junction"})`.
@@ -159,7 +161,7 @@ class Scenario:
         Raises:
             ScenarioError: where the map is unknown.
         """
-        return from_data({**self.data, "map": dict(data)}, folder=self.folder)
+        return self._changed({"map": dict(data)})
 
     def with_name(self, name: str) -> Scenario:
         """The same scenario under another name, so that its draws differ.
@@ -167,7 +169,10 @@ class Scenario:
         Raises:
             ScenarioError: for an invalid name.
         """
-        return from_data({**self.data, "name": name}, folder=self.folder)
+        return self._changed({"name": name})
+
+    def _changed(self, data: Mapping[str, Any]) -> Scenario:
+        return from_data({**self.data, **data}, self.folder, map_search=self.map_search)
 
     def digest(self) -> str:
         """SHA-256 of the meaning of the scenario: its data without FOR_PEOPLE, and its propositions' order."""
@@ -180,10 +185,14 @@ class Scenario:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Scenario) and self._digest == other._digest and self.folder == other.folder
+        return isinstance(other, Scenario) and self._identity == other._identity
 
     def __hash__(self) -> int:
         return hash(self._digest)
+
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        return self._digest, self.folder, self.map_search
 
 
 # ----------------------------------------------------------------------------------------------- reading
@@ -198,17 +207,20 @@ def scenario_names() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".yaml") for f in library.iterdir() if f.name.endswith(".yaml")))
 
 
-def load_scenario(name_or_path: str | Path) -> Scenario:
+def load_scenario(name_or_path: str | Path, map_search: Sequence[Path] | None = None) -> Scenario:
     """Read a scenario of the library by name, or any scenario file by path (what ends in .yaml or .yml).
+
+    Args:
+        map_search: folders of OpenDRIVE files, as in `Scenario`.
 
     Raises:
         ScenarioError: for an unknown name, a missing file, or any mistake in it, with file and line.
     """
-    text = str(name_or_path)
+    text, folders = str(name_or_path), None if map_search is None else tuple(map_search)
     if text.endswith((".yaml", ".yml")):
         path = Path(text)
         try:
-            return from_text(path.read_text("utf-8"), text, path.resolve().parent)
+            return from_text(path.read_text("utf-8"), text, path.resolve().parent, folders)
         except OSError as error:
             raise ScenarioError(f"{text}: cannot be read: {error.strerror}; known scenarios are {_known()}") from None
         except UnicodeDecodeError as error:
@@ -218,47 +230,53 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
             f"unknown scenario '{text}'; known are {_known()}{did_you_mean(text, scenario_names())}; "
             "a file is given by a path that ends in .yaml"
         )
-    return _from_library(text)
+    return _from_library(text, folders)
 
 
 @functools.lru_cache(maxsize=64)
-def _from_library(name: str) -> Scenario:
+def _from_library(name: str, map_search: tuple[Path, ...] | None) -> Scenario:
     file = importlib.resources.files("scenarios.library").joinpath(f"{name}.yaml")
-    return from_text(file.read_text("utf-8"), f"{name}.yaml")
+    return from_text(file.read_text("utf-8"), f"{name}.yaml", map_search=map_search)
 
 
 def _known() -> str:
     return known_names(scenario_names())
 
 
-def from_text(text: str, where: str = "scenario", folder: Path | None = None) -> Scenario:
+def from_text(
+    text: str, where: str = "scenario", folder: Path | None = None, map_search: tuple[Path, ...] | None = None
+) -> Scenario:
     """Read a scenario from YAML text.
 
     Args:
         where: the file's name for messages.
-        folder: where map files are looked for first.
+        folder, map_search: where map files are looked for, as in `Scenario`.
 
     Raises:
         ScenarioError: for any mistake, with `where` and the line.
     """
     data, lines = read_yaml(text, where)
-    return _build(data, lines, folder)
+    return _build(data, lines, folder, map_search)
 
 
-def from_data(data: Mapping[str, Any], folder: Path | None = None, lines: Lines | None = None) -> Scenario:
+def from_data(
+    data: Mapping[str, Any], folder: Path | None = None, lines: Lines | None = None,
+    map_search: tuple[Path, ...] | None = None,
+) -> Scenario:  # fmt: skip
     """Build a scenario from plain data, as a YAML file would hold it.
 
     Args:
-        folder: where map files are looked for first; lines: the lines of its keys in a text.
+        folder, map_search: where map files are looked for, as in `Scenario`.
+        lines: the lines of its keys in a text.
 
     Raises:
         ScenarioError: for any mistake.
     """
-    return _build(dict(data), lines or Lines(f"scenario {data.get('name', '?')}"), folder)
+    return _build(dict(data), lines or Lines(f"scenario {data.get('name', '?')}"), folder, map_search)
 
 
 # ------------------------------------------------------------------------------- checking the file as a whole
-def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
+def _build(data: dict[str, Any], lines: Lines, folder: Path | None, map_search: tuple[Path, ...] | None) -> Scenario:
     model = check(FileModel, data, lines)
     for what in ("actors", "signs", "changes"):
         found = [thing.name for thing in getattr(model, what)]
@@ -312,7 +330,7 @@ def _build(data: dict[str, Any], lines: Lines, folder: Path | None) -> Scenario:
         model.time_limit, model.finish, dict(model.balance), splits, tuple(model.known_leaks), data, folder,
         {name: sensor.build() for name, sensor in model.sensors.items()}, tuple(model.signs),
         tuple(model.changes), model.traffic, model.decision.decision_spec, model.ego.way, model.driver_state, defined,
-        model.why_hard, dict(model.shown_by),
+        model.why_hard, dict(model.shown_by), map_search,
     )  # fmt: skip
 
 

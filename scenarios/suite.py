@@ -7,6 +7,7 @@ the package.
 from __future__ import annotations
 
 import importlib.resources
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -74,13 +75,16 @@ def read_suite(name_or_path: str | Path) -> tuple[Suite, Lines]:
     return check(Suite, data, lines), lines
 
 
-def scenario_of(entry: Entry) -> Scenario:
+def scenario_of(entry: Entry, map_search: Sequence[Path] | None = None) -> Scenario:
     """Load the scenario of an entry and check that it has the entry's split and the proposition of its twins.
+
+    Args:
+        map_search: as for `load_scenario`.
 
     Raises:
         ValueError: where it cannot be read, or lacks one of them.
     """
-    scenario = load_scenario(entry.scenario)
+    scenario = load_scenario(entry.scenario, map_search)
     scenario.split(entry.split)
     if entry.twins is not None:
         flipped_by(scenario, entry.twins)

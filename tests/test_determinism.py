@@ -27,6 +27,7 @@ from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOME
 from sim.render.rgb import render
+from sim.world.context import RunContext
 from sim.world.embedded import EmbeddedWorld
 from sim.world.rollout import DYNAMIC_FIELDS, PrivilegedInput, observe_for, rollout
 from tests.support.worlds import SMALL, row_bytes
@@ -183,7 +184,7 @@ def test_the_loader_redraws_the_rollouts_frames_bit_for_bit(
     store = DemonstrationStore(tmp_path)
     store.append(found, "round-0")
     # From disk, in another order and beside others: as training meets them.
-    loader = RenderingLoader([*reversed(store.read()), found[0]], SMALL, threads=2, cache_bytes=cache_bytes)
+    loader = RenderingLoader([*reversed(store.read()), found[0]], SMALL, RunContext(threads=2), cache_bytes)
     for w, demonstration in enumerate(found):
         ticks = np.arange(len(demonstration))
         for _ in range(2):  # the second time from the cache

@@ -28,6 +28,7 @@ from sim.datatypes.episode import ActorSpec, Episode, MapSpec, TrafficSpec, Weat
 from sim.datatypes.simulation import Simulation
 from sim.datatypes.vocabulary import OUTCOME
 from sim.road.map.loading import find_file
+from sim.world.context import RunContext
 from sim.world.embedded import EmbeddedWorld
 
 NAMES = ("step", "town", "camera", "gym", "loader", "training", "inference", "carla", "import", "compile")
@@ -242,7 +243,7 @@ def demonstrated(threads: int, cache: int) -> RenderingLoader:
         backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0,
         "expert",
     )  # fmt: skip
-    return RenderingLoader(shown, Camera(), threads, cache)
+    return RenderingLoader(shown, Camera(), RunContext(threads=threads), cache)
 
 
 def loading(threads: int) -> Measure:

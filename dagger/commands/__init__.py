@@ -1,1 +1,1 @@
-"""The commands of `dagger`, a module each, with `Options`, `main(options)` and optionally `starting(arguments)`."""
+"""The commands of `dagger`, a module each, with `Options`, `main` and optionally `starting(arguments)`."""

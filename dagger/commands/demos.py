@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 
 from dagger.backends import PORT, check_backend
 from dagger.console import Bars, output, table
 from dagger.options import UsageError, check_seed
+
+if TYPE_CHECKING:
+    from sim.world.context import RunContext
 
 SHARD = 256  # episodes per shard: the most that an interruption can lose
 SEEDS = 7_000_000  # first seed; disjoint from the seeds of training, evaluation and probes
@@ -60,7 +64,7 @@ class Options:
                 raise UsageError(f"--{name} was given {value}; wanted at least 1")
 
 
-def main(options: Options) -> int:
+def main(options: Options, context: RunContext) -> int:
     """Drive the missing episodes, store them, and print the shards of the folder."""
     from dagger.algorithms.base import BetaSchedule
     from dagger.runs.folder import versions
@@ -69,15 +73,13 @@ def main(options: Options) -> int:
     from policies.expert.expert import Expert
     from scenarios.sampling.sample import balanced_batch, slots_needed
     from scenarios.scenario import load_scenario
-    from sim.world.backends import max_at_once, new_worlds
 
-    scenario = load_scenario(options.scenario)
+    scenario = load_scenario(options.scenario, context.map_search)
     scenario = scenario if options.rule is None else scenario.with_rule(options.rule)
     scenario.split(options.split)
     folder = options.out or Path("demonstrations") / f"{scenario.name}-{options.seed}"
     store = DemonstrationStore(folder)
-    expert, search = Expert.of(scenario), (options.maps,) if options.maps else ()
-    said: list[str] = []
+    expert, said = Expert.of(scenario), list[str]()
     with Bars() as bars:
         bars.stage(f"{scenario.name}: demonstrating {options.episodes} episodes", options.episodes)
         for start in range(0, options.episodes, SHARD):
@@ -86,10 +88,7 @@ def main(options: Options) -> int:
             tag = f"{scenario.name}-{scenario.digest()[:8]}-{options.split}-{first + start}-{first + stop}"
             if tag not in store.tags():
                 episodes = balanced_batch(scenario, range(first + start, first + stop), options.split)
-                with new_worlds(
-                    max_at_once(min(options.worlds, stop - start)), None, slots_needed(scenario),
-                    threads=options.threads, search=search,
-                ) as backend:  # fmt: skip
+                with context.backend(context.at_once(stop - start), None, slots_needed(scenario)) as backend:
                     found = collect(
                         backend, expert, None, episodes, BetaSchedule(), 0,
                         "expert", versions=versions(), on_done=bars.advance,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 
 from dagger.options import UsageError, check_seed
 from scenarios.scenario import ALL_EPISODES
 from sim.core.files import write_atomically
+
+if TYPE_CHECKING:
+    from sim.world.context import RunContext
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Options:
             raise UsageError(f"--seeds was given {self.seeds}; wanted at least 1")
 
 
-def main(options: Options) -> int:
+def main(options: Options, context: RunContext) -> int:
     """Draw the episodes, write them, and print the files' paths."""
     if not options.scenarios or (options.openscenario is None and options.routes is None):
         raise UsageError(
@@ -54,27 +58,26 @@ def main(options: Options) -> int:
     if options.openscenario is not None and len(options.scenarios) != 1:
         raise UsageError(f"--openscenario holds one episode; found the scenarios {', '.join(options.scenarios)}")
     if options.openscenario is not None:
-        _openscenario(options, options.openscenario)
+        _openscenario(options, options.openscenario, context)
     if options.routes is not None:
-        _routes(options, options.routes)
+        _routes(options, options.routes, context)
     return 0
 
 
-def _openscenario(options: Options, place: Path) -> None:
+def _openscenario(options: Options, place: Path, context: RunContext) -> None:
     from datetime import datetime
 
     from scenarios.export.openscenario import write_openscenario
     from scenarios.sampling.sample import sample
     from scenarios.scenario import load_scenario
 
-    scenario = load_scenario(options.scenarios[0])
+    scenario = load_scenario(options.scenarios[0], context.map_search)
     episode = sample(scenario, options.seed, options.split)
-    search = (options.maps,) if options.maps else ()
-    for path in write_openscenario(scenario, episode, place, datetime.now(), search):
+    for path in write_openscenario(scenario, episode, place, datetime.now(), context.map_search):
         print(path)
 
 
-def _routes(options: Options, place: Path) -> None:
+def _routes(options: Options, place: Path, context: RunContext) -> None:
     from dagger.evaluation.plan import first_seed
     from scenarios.export.leaderboard_routes import export_routes
     from scenarios.sampling.sample import sample
@@ -82,9 +85,9 @@ def _routes(options: Options, place: Path) -> None:
 
     check_seed(options.seed)  # a seed is a range of episodes here, as in a suite
     first = first_seed(options.seed)
-    chosen = [load_scenario(name) for name in options.scenarios]
+    chosen = [load_scenario(name, context.map_search) for name in options.scenarios]
     drawn = [(s, sample(s, seed, options.split)) for s in chosen for seed in range(first, first + options.seeds)]
-    made = export_routes(drawn)
+    made = export_routes(drawn, context.map_search)
     for name, text in made.maps.items():
         write_atomically(place.with_name(name), text)
     write_atomically(place, made.text)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tyro
@@ -21,6 +21,9 @@ from scenarios.rules.parse import expanded
 from scenarios.rules.visitors import is_timed
 from scenarios.scenario import Scenario
 from sim.core.errors import did_you_mean, known_names
+
+if TYPE_CHECKING:
+    from sim.world.context import RunContext
 
 IN_TITLE = 72  # longest rule that still fits in the title [characters]
 
@@ -133,7 +136,7 @@ def short_name(driver: str) -> str:
     return driver if len(parts) < 2 or ":" in driver else "/".join(parts[-3:]).lstrip("/")
 
 
-def main(options: Options) -> int:
+def main(options: Options, context: RunContext) -> int:
     """Drive the episode, render the video, and print the file's path."""
     from dagger.evaluation.drivers import choose_driver
     from policies.expert.expert import Expert
@@ -141,20 +144,18 @@ def main(options: Options) -> int:
     from scenarios.sampling.sample import sample, slots_needed
     from scenarios.scenario import load_scenario
     from sim.viz.video import FILM_CAMERA, Captions, drive_film, write_film
-    from sim.world.backends import new_worlds
 
     width, height = read_size(options.size)
     if options.out.suffix != ".mp4":
         raise UsageError(f"--out was given '{options.out}'; wanted a name that ends in .mp4")
-    scenario = load_scenario(options.scenario)
+    scenario = load_scenario(options.scenario, context.map_search)
     scenario = scenario if options.rule is None else scenario.with_rule(options.rule)
     scenario.split(options.split)
     cell = choose_cell(scenario, options.split, options.cell, options.seed)
     driver = choose_driver(options.driver)
     episode = sample(scenario, options.seed, options.split, cell)
 
-    search = (options.maps,) if options.maps else ()
-    with new_worlds(1, driver.camera, slots_needed(scenario), search=search) as backend:
+    with context.backend(1, driver.camera, slots_needed(scenario)) as backend:
         onlooker = RuleAnnotator(Expert.of(scenario), backend)
         title, notes = titled(scenario)
         told = "green: true, as far as the expert knows so far"

@@ -14,6 +14,7 @@ from dagger.console import Bars, output, scorecard
 from dagger.options import UsageError, check_seed, given, parse, read_config
 from probes.study import ProbeSettings
 from scenarios.scenario import load_scenario
+from sim.world.context import RunContext
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _place_of(checkpoint: Path) -> tuple[Path, Path | None, str | None]:
     return place, run, json.loads((place / "policy.json").read_text()).get("about", {}).get("scenario")
 
 
-def main(options: Options) -> int:
+def main(options: Options, context: RunContext) -> int:
     """Compute the scorecard, print it, and write the JSON file."""
     import torch
 
@@ -108,20 +109,21 @@ def main(options: Options) -> int:
     learner, about = load_policy(place)
     if options.scenario is None and not trained_on:
         raise UsageError(f"checkpoint {place} does not say what it was trained on; name it with --scenario")
-    scenario = load_scenario(options.scenario or str(trained_on))
+    scenario = load_scenario(options.scenario or str(trained_on), context.map_search)
     scenario = scenario if options.rule is None else scenario.with_rule(options.rule)
     if about.get("scenario_digest") not in (None, scenario.digest()):
         print(f"note: trained on another scenario ({about.get('scenario')}: {about.get('rule')})")
     if options.quick and (note := quick_note(scenario, options.probe)):
         print(note)
     torch.set_num_threads(options.threads)
-    camera, search = camera_of(about), (options.maps,) if options.maps else ()
+    camera = camera_of(about)
     with Bars() as bars:
+        context = replace(context, progress=bars)
         shown = None if run is None else learned_from(run, place.name)
-        frames = remembered(shown, camera, options.probe, options.seed, options.threads, search, bars)
+        frames = remembered(shown, camera, options.probe, options.seed, context)
         made = score(
             learner, scenario, options.probe, camera, checkpoint=place.name, frames=frames, seed=options.seed,
-            threads=options.threads, search=search, progress=bars,
+            context=context,
         )  # fmt: skip
     out = options.out or (run or place.parent) / f"scorecard-{place.name}.json"
     write_atomically(out, json.dumps(made, indent=1, default=as_plain) + "\n")

@@ -34,7 +34,7 @@ from scenarios.scenario import Scenario, load_scenario
 from sim.core.files import write_atomically
 from sim.core.statistics import wilson_interval
 from sim.datatypes.camera import Camera
-from sim.world.backends import backend_log
+from sim.world.context import BackendLog, RunContext
 from sim.world.precompile import compiled_in_background
 
 RUNS = Path("runs")
@@ -181,9 +181,9 @@ def choose_folder(options: Options, name: str) -> Path:
     return RUNS / f"{name}-{options.seed}{'' if number == 1 else f'-{number}'}"
 
 
-def main(options: Options) -> int:
+def main(options: Options, context: RunContext) -> int:
     """Run every step whose result is missing."""
-    scenario = load_scenario(options.scenario)
+    scenario = load_scenario(options.scenario, context.map_search)
     if options.rule is not None:
         scenario = scenario.with_rule(options.rule)
     folder = choose_folder(options, scenario.name)
@@ -202,11 +202,11 @@ def main(options: Options) -> int:
         write_atomically(folder / "scenario.yaml", yaml.safe_dump(dict(scenario.data), sort_keys=False))
     try:
         with compiled_in_background(), Bars() as bars:
-            report = _steps(run, scenario, options, bars)
+            report = _steps(run, scenario, options, replace(context, progress=bars))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; resume with: dagger run --resume --out {folder}") from None
     finally:
-        _note_backend(folder)
+        _note_backend(folder, context.log)
     _conclude(folder, report)
     return 0
 
@@ -227,36 +227,33 @@ def _note_origin(run: RunFolder, options: Options) -> None:
         write_atomically(path, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
 
 
-def _note_backend(folder: Path) -> None:
+def _note_backend(folder: Path, new: BackendLog) -> None:
     """Add versions, substitutions and recovered errors of the servers to those in the manifest."""
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
     if (about := manifest.get("backend")) is not None:
-        new = backend_log()
         about["versions"] = about.get("versions", {}) | new.versions
         about["substitutions"] = list(dict.fromkeys([*about.get("substitutions", []), *new.substitutions]))
         about["recovered_errors"] = [*about.get("recovered_errors", []), *new.recovered_errors]
         write_atomically(path, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
 
 
-def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> Path:
+def _steps(run: RunFolder, scenario: Scenario, options: Options, context: RunContext) -> Path:
     from dagger.report.record import write_report
 
-    train, folder = options.train, run.path
-    search = (options.maps,) if options.maps is not None else ()
+    train, folder, progress = options.train, run.path, context.progress
     board = TensorBoard(folder / "tensorboard")
     try:
         with timed_stage(folder, "training"):
-            checkpoint = Trainer(run, scenario, options.seed, train, bars, board, search).train()
+            checkpoint = Trainer(run, scenario, options.seed, train, context, board).train()
     finally:
         board.close()
     learner = load_policy(checkpoint)[0]
-    kwargs: dict[str, Any] = {"seed": options.seed, "threads": train.threads, "search": search}
     card = folder / "scorecard.json"
     if not card.exists():
         with timed_stage(folder, "probing"):
             part = folder / ".twins.part.npz"
-            score = _score(run, learner, scenario, options, checkpoint, bars, part)
+            score = _score(run, learner, scenario, options, checkpoint, context, part)
             if part.exists():
                 part.replace(folder / "twins.npz")
         write_atomically(card, json.dumps(score, indent=1, default=as_plain) + "\n")
@@ -264,46 +261,42 @@ def _steps(run: RunFolder, scenario: Scenario, options: Options, bars: Bars) -> 
     if "transfer_note" not in score:
         count = TRANSFER_QUICK if options.quick else TRANSFER
         with timed_stage(folder, "transfer"):
-            score |= transfer(
-                learner, scenario, train.camera, count, options.seed, train.threads, train.worlds, search, bars
-            )
+            score |= transfer(learner, scenario, train.camera, count, options.seed, context)
         write_atomically(card, json.dumps(score, indent=1, default=as_plain) + "\n")
     if "copying" not in score:
         with timed_stage(folder, "copying"):
-            score |= copying(
-                learner, scenario, train.camera, COPYING_QUICK if options.quick else COPYING, options.seed,
-                train.threads, train.worlds, search, bars,
-            )  # fmt: skip
+            count = COPYING_QUICK if options.quick else COPYING
+            score |= copying(learner, scenario, train.camera, count, options.seed, context)
         write_atomically(card, json.dumps(score, indent=1, default=as_plain) + "\n")
     if not (folder / "twins.npz").exists() and not (score["levels"].get("uses") or {}).get("not_applicable"):
         from probes.scorecard import record_twins
 
-        bars.stage("twins: one world, one fact flipped", 1)
+        progress.stage("twins: one world, one fact flipped", 1)
         part = folder / ".twins.part.npz"
         with timed_stage(folder, "twins"):
-            record_twins(learner, scenario, train.camera, part, **kwargs)
+            record_twins(learner, scenario, train.camera, part, options.seed, context)
         part.replace(folder / "twins.npz")
-        bars.advance(1)
+        progress.advance(1)
     score["durations"] = durations(folder)
     write_atomically(card, json.dumps(score, indent=1, default=as_plain) + "\n")
-    bars.stage("report", 1)
+    progress.stage("report", 1)
     report = write_report(folder)
-    bars.advance(1)
+    progress.advance(1)
     return report
 
 
 def _score(
-    run: RunFolder, learner: Learner, scenario: Scenario, options: Options, checkpoint: Path, bars: Bars, twins: Path
-) -> dict[str, Any]:
+    run: RunFolder, learner: Learner, scenario: Scenario, options: Options, checkpoint: Path, context: RunContext,
+    twins: Path,
+) -> dict[str, Any]:  # fmt: skip
     from probes.scorecard import score
 
     train = options.train
-    search = (options.maps,) if options.maps is not None else ()
     shown = learned_from(run.path, checkpoint.name)
     made: dict[str, Any] = score(
         learner, scenario, options.probe, train.camera, checkpoint=checkpoint.relative_to(run.path).as_posix(),
-        frames=remembered(shown, train.camera, options.probe, options.seed, train.threads, search, bars),
-        seed=options.seed, threads=train.threads, search=search, progress=bars, twins=twins,
+        frames=remembered(shown, train.camera, options.probe, options.seed, context), seed=options.seed,
+        context=context, twins=twins,
     )  # fmt: skip
     return made
 
@@ -319,16 +312,15 @@ def learned_from(folder: Path, checkpoint: str) -> list[Demonstration] | None:
 
 
 def remembered(
-    shown: list[Demonstration] | None, camera: Camera, settings: ProbeSettings, seed: int, threads: int,
-    search: tuple[Path, ...], bars: Bars,
-) -> tuple[np.ndarray, ...] | None:  # fmt: skip
+    shown: list[Demonstration] | None, camera: Camera, settings: ProbeSettings, seed: int, context: RunContext
+) -> tuple[np.ndarray, ...] | None:
     """Frames for the nearest-neighbour baseline, rendered from the demonstrations; None without demonstrations."""
     if not shown:
         return None
-    bars.stage("rendering the pictures that the learner was trained on", 1)
-    loader = RenderingLoader(shown, camera, threads, search=search)
+    context.progress.stage("rendering the pictures that the learner was trained on", 1)
+    loader = RenderingLoader(shown, camera, context)
     frames = frames_of(shown, loader.draw, settings.remembered, seed)  # type: ignore[arg-type]
-    bars.advance(1)
+    context.progress.advance(1)
     return frames
 
 

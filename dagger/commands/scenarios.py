@@ -30,6 +30,7 @@ from scenarios.scenario import Scenario, load_scenario, scenario_names
 from scenarios.schema.arms import ways_of
 from scenarios.schema.base import options_of
 from sim.datatypes.vocabulary import DECISIONS
+from sim.world.context import RunContext
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,9 @@ class Options:
             raise UsageError(f"--markdown was given '{self.markdown}'; wanted a name that ends in .md")
 
 
-def main(options: Options) -> int:
+def main(options: Options, context: RunContext) -> int:
     """Print the scenarios or write the page; returns 2 if a file cannot be used."""
-    chosen = [s for name in options.names or scenario_names() if (s := _read(name)) is not None]
+    chosen = [s for name in options.names or scenario_names() if (s := _read(name, context)) is not None]
     if len(chosen) < len(options.names):
         return 2
     if options.markdown is not None:
@@ -78,7 +79,7 @@ def main(options: Options) -> int:
             for scenario in chosen:
                 leaks[scenario.name] = _leaks(scenario)
                 bars.advance(LEAKS, scenario.name)
-                motion[scenario.name] = _motion(scenario, bars)
+                motion[scenario.name] = _motion(scenario, context, bars)
     console = output()
     if options.names:
         for scenario in chosen:
@@ -98,14 +99,14 @@ def main(options: Options) -> int:
     return 0
 
 
-def _read(name: str) -> Scenario | None:
+def _read(name: str, context: RunContext) -> Scenario | None:
     """Load a scenario; if it has several mistakes, print them all and return None.
 
     Raises:
         ScenarioError: if there is only one mistake.
     """
     try:
-        return load_scenario(name)
+        return load_scenario(name, context.map_search)
     except ScenarioError:
         found = errors_in_file(Path(name)) if Path(name).is_file() else []
         if len(found) < 2:
@@ -137,12 +138,14 @@ def _leaks(scenario: Scenario) -> tuple[str, str]:
     return f"none{declared}" if report.passed else said, str(report)
 
 
-def _motion(scenario: Scenario, bars: Bars) -> tuple[str, str]:
+def _motion(scenario: Scenario, context: RunContext, bars: Bars) -> tuple[str, str]:
     """The self-motion check in a few words and in full; advances the bar to the end of the scenario."""
     from dagger.diagnostics.self_motion import check_self_motion, in_short, in_words
 
     try:
-        found = check_self_motion(scenario, on_done=lambda share: bars.advance((1.0 - LEAKS) * share)).to_dict()
+        found = check_self_motion(
+            scenario, context=context, on_done=lambda share: bars.advance((1.0 - LEAKS) * share)
+        ).to_dict()
     except FileNotFoundError as error:
         bars.advance(1.0 - LEAKS)
         return "map missing", str(error)

@@ -15,6 +15,7 @@ from dagger.options import UsageError
 
 if TYPE_CHECKING:
     from sim.carla.server.serve import Server
+    from sim.world.context import RunContext
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def names_of_methods() -> str:
     return "\n".join(rows)
 
 
-def main(options: Options) -> int:
+def main(options: Options, context: RunContext) -> int:
     """Serve until interrupted."""
     import os
 
@@ -90,9 +91,8 @@ def main(options: Options) -> int:
         print(table_of_methods())
         return 0
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s")
-    search = [Path(os.environ["HOMUNCULUS_MAPS"])] if os.environ.get("HOMUNCULUS_MAPS") else []
     try:
-        road_map = map_named(options.map, search)
+        road_map = map_named(options.map, context.map_search)
     except Refused as error:
         raise UsageError(f"--map: {error}") from error
 
@@ -104,7 +104,8 @@ def main(options: Options) -> int:
             output().print(line)
 
     shown = f"Carla/Maps/{Path(options.map).stem}"
-    clean = run(road_map, shown, options.host, options.port, search, ready, ended, options.precompile)
+    folders = context.map_search
+    clean = run(road_map, shown, options.host, options.port, folders, ready, ended, options.precompile)
     output().print("stopped")
     if not clean:  # a C++ thread cannot be stopped, and must not be alive when the interpreter shuts down
         sys.stdout.flush()

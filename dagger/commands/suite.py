@@ -21,7 +21,7 @@ import yaml
 from dagger.backends import PORT, check_backend
 from dagger.console import Bars, output
 from dagger.evaluation import leaderboard
-from dagger.evaluation.drive import Row, Settings, drive_all
+from dagger.evaluation.drive import Row, drive_all
 from dagger.evaluation.drivers import DriverChoice, choose_driver, code_version, one_thread
 from dagger.evaluation.family_table import FamilyRow, show
 from dagger.evaluation.plan import FAILED, Job, Unreadable, Wanted, entries_of, key_of, plan
@@ -32,6 +32,7 @@ from dagger.options import UsageError, check_seed, given, read_config
 from dagger.runs.folder import commit
 from dagger.runs.jsonl import DiskFull, JsonlLog
 from sim.core.files import write_atomically
+from sim.world.context import RunContext
 
 __all__ = ["Options", "entries_of", "main", "starting"]
 
@@ -142,11 +143,10 @@ class JobState:
     alone: frozenset[Task]
 
 
-def main(options: Options) -> int:
+def main(options: Options, context: RunContext) -> int:
     """Drive everything; returns 1 if something could not be driven or written."""
-    jobs, unreadable = plan(
-        options.targets, Wanted(options.seed, options.seeds, options.split, options.twins, options.repetitions)
-    )
+    wanted = Wanted(options.seed, options.seeds, options.split, options.twins, options.repetitions)
+    jobs, unreadable = plan(options.targets, wanted, context.map_search)
     driver = choose_driver(options.driver)
     beside = _baselines(jobs)
     one_thread()
@@ -162,9 +162,9 @@ def main(options: Options) -> int:
             log.append_with_retries([_bad_row(u) | versions for u in unreadable])
             for u in unreadable:
                 bars.line(f"{u.name}: {u.error}")
-            lost = _drive(_sheets(jobs, versions, log), driver, options, log, bars)
+            lost = _drive(_sheets(jobs, versions, log), driver, options, log, bars, context)
             for other, theirs in beside:
-                lost += _drive(_sheets(theirs, _named(other) | code, log), other, options, log, bars)
+                lost += _drive(_sheets(theirs, _named(other) | code, log), other, options, log, bars, context)
     except DiskFull as full:
         return _disk_full(full, log)
     try:
@@ -236,16 +236,17 @@ def _same(job: Job, versions: dict[str, Any]) -> dict[str, Any]:
 
 
 # ----------------------------------------------------------------------------------------------------- the driving
-def _drive(sheets: Sequence[JobState], driver: DriverChoice, options: Options, log: JsonlLog, bars: Bars) -> int:
+def _drive(
+    sheets: Sequence[JobState], driver: DriverChoice, options: Options, log: JsonlLog, bars: Bars, context: RunContext
+) -> int:
     """Drive the missing tasks and append their rows; returns the number of workers that were lost."""
     apart = options.workers > 1 or options.isolate
-    search = (options.maps,) if options.maps else ()
-    errand = Assignment(driver.name, tuple(s.job.course for s in sheets), options.worlds, search)
+    errand = Assignment(driver.name, tuple(s.job.course for s in sheets), replace(context, threads=1))
     with Workers(options.workers, errand, options.timeout, bars.line) as workers:
         if apart:
             stream = workers.drive(_pieces(sheets, options))
         else:
-            stream = _here(sheets, driver, Settings(options.worlds, options.threads, search))
+            stream = _here(sheets, driver, context)
         for i, sheet in enumerate(sheets):
             course, total = sheet.job.course, len(sheet.job.tasks)
             bars.stage(f"{course.name} [{course.split}]: {driver.name} drives {_counted(total, 'episode')}", total)
@@ -264,13 +265,13 @@ def _drive(sheets: Sequence[JobState], driver: DriverChoice, options: Options, l
         return workers.lost
 
 
-def _here(sheets: Sequence[JobState], driver: DriverChoice, settings: Settings) -> Iterator[tuple[int, list[Row]]]:
+def _here(sheets: Sequence[JobState], driver: DriverChoice, context: RunContext) -> Iterator[tuple[int, list[Row]]]:
     """Drive the missing tasks in this process; yields (job, rows)."""
     for i, sheet in enumerate(sheets):
-        size = settings.worlds * CHUNK
+        size = context.worlds * CHUNK
         for start in range(0, len(sheet.missing), size):
             tasks = sheet.missing[start : start + size]
-            for rows in drive_all(sheet.job.course, tasks, driver, settings):
+            for rows in drive_all(sheet.job.course, tasks, driver, context):
                 yield i, rows
 
 

@@ -12,7 +12,6 @@ This is a diagnosis: it reads decisions, and training never does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,11 +28,10 @@ from policies.hindsight import Hindsight
 from policies.learner import Learner
 from scenarios.sampling.sample import balanced_batch, decision, slots_needed
 from scenarios.scenario import Scenario
-from sim.core.progress import Progress
 from sim.core.statistics import wilson_interval
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import DECISIONS, OUTCOME
-from sim.world.backends import max_at_once, new_worlds
+from sim.world.context import RunContext
 
 SEEDS = 6_000_000  # first seed; disjoint from the seeds of training, evaluation, probes and transfer
 BEFORE = 1.0  # [s] before the first sign of the decision, at which the two numbers are measured
@@ -48,16 +46,13 @@ def copying(
     camera: Camera,
     episodes: int,
     seed: int,
-    threads: int,
-    worlds: int,
-    search: Sequence[Path],
-    progress: Progress,
+    context: RunContext,
 ) -> dict[str, Any]:
     """What the memory predicts of the decision while the policy watches the expert, and while it drives.
 
     Args:
         episodes: driven by each; three times as many are used to learn which decision a future belongs to.
-        search: folders of OpenDRIVE files.
+        context: where the worlds run.
 
     Returns:
         {"copying": {...}}: the two numbers `watching` and `driving`, each {"value", "interval", "n"}, the share of
@@ -72,23 +67,21 @@ def copying(
     known = sorted(set(wanted.tolist()))
     if len(known) < 2:
         return {"copying": {"note": f"Not asked: the expert always decides '{DECISIONS[known[0]]}'."}}
-    progress.stage("copying: what the memory predicts while watching, and while driving", 5 * episodes)
+    context.progress.stage("copying: what the memory predicts while watching, and while driving", 5 * episodes)
     expert = Expert.of(scenario)
-    with new_worlds(
-        max_at_once(min(worlds, episodes)), camera, slots_needed(scenario), threads=threads, search=search
-    ) as backend:
+    with context.backend(context.at_once(episodes), camera, slots_needed(scenario)) as backend:
         if not backend.can_rerender:
             return {"copying": {"note": "Not asked: the pictures of this backend cannot be rendered again."}}
-        shown = collect(backend, expert, None, drawn, BetaSchedule(), 0, "expert", on_done=progress.advance)
+        advance = context.progress.advance
+        shown = collect(backend, expert, None, drawn, BetaSchedule(), 0, "expert", on_done=advance)
         own = collect(
-            backend, expert, learner, drawn[:episodes], BetaSchedule("indicator"), 1, "dagger",
-            on_done=progress.advance,
-        )  # fmt: skip
+            backend, expert, learner, drawn[:episodes], BetaSchedule("indicator"), 1, "dagger", on_done=advance
+        )
     table = _belongs(learner.hindsight, shown[episodes:], wanted[episodes:], known)
     arms = {}
     for name, drives in (("watching", shown[:episodes]), ("driving", own)):
-        seen = watch(scenario, drives, worlds, search)
-        said = _said(learner, RenderingLoader(drives, camera, threads, search=search), table)
+        seen = watch(scenario, drives, context)
+        said = _said(learner, RenderingLoader(drives, camera, context), table)
         arms[name] = _Arm(drives, seen, said, wanted[:episodes], np.array(known))
     return {"copying": _told(arms, [DECISIONS[d] for d in known])}
 

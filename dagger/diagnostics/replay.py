@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from scenarios.scenario import Scenario
 from sim.datatypes.action import Action
 from sim.datatypes.vocabulary import UNDECIDED
 from sim.world.backend import Backend
-from sim.world.backends import max_at_once, new_worlds
+from sim.world.context import RunContext
 from sim.world.rollout import PrivilegedInput, in_chunks, rollout
 
 APART = 0.5  # [m] between the routes, from where on it shows which of them ego takes
@@ -61,15 +60,13 @@ class Watched:
 def watch(
     scenario: Scenario,
     demonstrations: Sequence[Demonstration],
-    worlds: int = 128,
-    search: Sequence[Path] = (),
+    context: RunContext | None = None,
     on_done: Callable[[float], None] | None = None,
 ) -> list[Watched]:
     """Drive the demonstrations again, and record what was visible when.
 
     Args:
-        worlds: number simulated at once.
-        search: folders of map files.
+        context: where the worlds run; by default `RunContext()`.
         on_done: called with the number of demonstrations in a finished batch.
 
     Raises:
@@ -77,8 +74,9 @@ def watch(
     """
     sights = {name: sights_of(scenario, name) for name in sorted(names(scenario.rule))}
     found: list[Watched] = []
-    for chunk in in_chunks(demonstrations, max_at_once(worlds)):
-        with new_worlds(len(chunk), None, slots_needed(scenario), search=search) as backend:
+    context = context or RunContext()
+    for chunk in in_chunks(demonstrations, context.at_once(len(demonstrations))):
+        with context.backend(len(chunk), None, slots_needed(scenario)) as backend:
             again = _Again(backend, chunk, any(s is not None for s in sights.values()))
             trajectory = rollout(backend, again, [d.episode for d in chunk])
             ways = backend.maps.arrays.decision[backend.world.route]

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ from scenarios.sampling.sample import balanced_batch, decision, slots_needed
 from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.core.statistics import wilson_interval
 from sim.datatypes.simulation import Simulation
-from sim.world.backends import max_at_once, new_worlds
+from sim.world.context import RunContext
 
 DRIVES = 800  # episodes of a scenario whose time limit is at most SHORT
 SHORT = 20.0  # [s]; a longer time limit lowers the number of episodes in proportion, down to LEAST
@@ -166,7 +165,7 @@ def check_self_motion(
     drives: int | None = None,
     seed: int = 0,
     split: str = ALL_EPISODES,
-    search: Sequence[Path] = (),
+    context: RunContext | None = None,
     on_done: Callable[[float], None] | None = None,
 ) -> SelfMotion:
     """Measure how well own motion predicts the decision in a scenario's demonstrations.
@@ -177,18 +176,18 @@ def check_self_motion(
         drives: number of new ones; `drives_of` by default.
         seed: of the first new episode, and of the trees.
         split: of new episodes.
-        search: folders of map files.
+        context: where the worlds run; by default `RunContext()`.
         on_done: called with shares of the work that are done; they sum to one.
 
     Raises:
         ValueError: for fewer demonstrations than FEW, and for those of another scenario.
         FileNotFoundError: if the scenario's map is missing.
     """
-    say = on_done or (lambda share: None)
+    say, context = on_done or (lambda share: None), context or RunContext()
     if demonstrations is None:
         count = drives_of(scenario) if drives is None else drives
         episodes = balanced_batch(scenario, range(seed, seed + count), split)
-        with new_worlds(min(count, max_at_once(128)), None, slots_needed(scenario), search=search) as backend:
+        with context.backend(context.at_once(count), None, slots_needed(scenario)) as backend:
             demonstrations = collect(
                 backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0, "expert",
                 on_done=lambda n: say(0.4 * n / count),
@@ -200,7 +199,7 @@ def check_self_motion(
     if other := next((d.episode.scenario for d in demonstrations if d.episode.scenario != scenario.name), ""):
         raise ValueError(f"a demonstration is of '{other}'; wanted those of '{scenario.name}'")
     n = len(demonstrations)
-    watched = watch(scenario, demonstrations, search=search, on_done=lambda m: say(0.3 * m / n))
+    watched = watch(scenario, demonstrations, context, on_done=lambda m: say(0.3 * m / n))
     answers = np.array([decision(scenario, d.episode) for d in demonstrations])
     motions = [motion_of(d) for d in demonstrations]
     signs = np.array([w.sign for w in watched])

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from dagger.evaluation.drivers import DriverChoice
@@ -27,23 +25,10 @@ from sim.metrics.episode import (
     route_completion,
     succeeded,
 )
-from sim.world.backends import max_at_once, new_worlds
+from sim.world.context import RunContext
 from sim.world.rollout import Trajectory, in_chunks, rollout
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Execution settings; none of them changes a row.
-
-    Args:
-        worlds: number simulated at once; threads: of the simulator; search: folders of OpenDRIVE files.
-    """
-
-    worlds: int = 64
-    threads: int = 1
-    search: tuple[Path, ...] = ()
 
 
 class NoMap(Exception):
@@ -61,7 +46,7 @@ def sentence(error: BaseException) -> str:
 
 
 def drive_all(
-    course: EvaluationTask, tasks: Sequence[Task], driver: DriverChoice, settings: Settings,
+    course: EvaluationTask, tasks: Sequence[Task], driver: DriverChoice, context: RunContext,
     on_tick: Callable[[], None] = lambda: None,
 ) -> Iterator[list[Row]]:  # fmt: skip
     """Drive all tasks; yields their rows in order, batch by batch.
@@ -70,12 +55,13 @@ def drive_all(
     episode fails alone.
 
     Args:
+        context: where the worlds run; it changes no row.
         on_tick: called after every tick, as a sign of progress.
     """
     left = list(tasks)
     try:
         policy = course.policy(driver)
-        for rows in _batches(course, left, policy, driver, settings, on_tick):
+        for rows in _batches(course, left, policy, driver, context, on_tick):
             left = left[len(rows) :]
             yield rows
     except NoMap as error:
@@ -86,22 +72,21 @@ def drive_all(
             return
         middle = (len(left) + 1) // 2
         for half in (left[:middle], left[middle:]):
-            yield from drive_all(course, half, driver, settings, on_tick)
+            yield from drive_all(course, half, driver, context, on_tick)
 
 
 def _batches(
-    course: EvaluationTask, tasks: Sequence[Task], policy: Policy, driver: DriverChoice, settings: Settings,
+    course: EvaluationTask, tasks: Sequence[Task], policy: Policy, driver: DriverChoice, context: RunContext,
     on_tick: Callable[[], None],
 ) -> Iterator[list[Row]]:  # fmt: skip
-    for batch in in_chunks(tasks, max_at_once(settings.worlds)):
+    for batch in in_chunks(tasks, context.at_once(len(tasks))):
         began = time.perf_counter()
         try:  # before the driver runs: a file that is missing for the driver is no missing map
-            episodes = [course.episode(task, settings.search) for task in batch]
-            ways = [course.way(episode, settings.search) for episode in episodes]
+            episodes = [course.episode(task, context.map_search) for task in batch]
+            ways = [course.way(episode, context.map_search) for episode in episodes]
         except FileNotFoundError as error:
             raise NoMap(str(error)) from None
-        room, threads, search = course.room(), settings.threads, settings.search
-        with new_worlds(len(batch), driver.camera, room, threads=threads, search=search) as backend:
+        with context.backend(len(batch), driver.camera, course.room()) as backend:
             trajectory = rollout(backend, policy, episodes, lambda tick, slots: on_tick())
             said = {"recovered_errors": backend.recovered_errors, "substitutions": backend.substitutions}
         rows = [_row(course, task, alone(trajectory, w), ways[w]) for w, task in enumerate(batch)]

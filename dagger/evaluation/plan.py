@@ -122,8 +122,13 @@ def _data(target: str) -> Mapping[str, Any]:
     return read_yaml(text, target)[0]
 
 
-def plan(targets: Sequence[str], wanted: Wanted) -> tuple[list[Job], list[Unreadable]]:
+def plan(
+    targets: Sequence[str], wanted: Wanted, map_search: Sequence[Path] | None = None
+) -> tuple[list[Job], list[Unreadable]]:
     """The jobs to drive, and the targets that cannot be read.
+
+    Args:
+        map_search: folders of OpenDRIVE files, as for `load_scenario`.
 
     Raises:
         UsageError: for unknown names, and for a split or twins of the command line that a scenario does not have.
@@ -145,7 +150,7 @@ def plan(targets: Sequence[str], wanted: Wanted) -> tuple[list[Job], list[Unread
         for entry in entries:
             split = wanted.split or entry.split
             try:
-                scenario = load_scenario(entry.scenario) if wanted.split else scenario_of(entry)
+                scenario = load_scenario(entry.scenario, map_search) if wanted.split else scenario_of(entry, map_search)
             except ValueError as error:
                 where = "" if str(error).startswith(entry.scenario) or entry.scenario == target else f"{target}: "
                 unreadable.append(Unreadable(entry.scenario, split, where + str(error).split("\n")[0]))

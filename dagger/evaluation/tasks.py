@@ -105,7 +105,8 @@ class ScenarioTask:
     split: str
 
     def __reduce__(self) -> Any:
-        return _scenario_course, (dict(self.scenario.data), self.scenario.folder, self.split)
+        scenario = self.scenario
+        return _scenario_course, (dict(scenario.data), scenario.folder, scenario.map_search, self.split)
 
     @property
     def name(self) -> str:
@@ -161,8 +162,10 @@ class ScenarioTask:
         return Outcome(row, episode.decision_spec is None and shown_decision not in (UNDECIDED, wanted))
 
 
-def _scenario_course(data: Mapping[str, Any], folder: Path | None, split: str) -> ScenarioTask:
-    return ScenarioTask(from_data(data, folder), split)
+def _scenario_course(
+    data: Mapping[str, Any], folder: Path | None, map_search: tuple[Path, ...] | None, split: str
+) -> ScenarioTask:
+    return ScenarioTask(from_data(data, folder, map_search=map_search), split)
 
 
 @dataclass(frozen=True)

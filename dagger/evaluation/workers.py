@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 
 from dagger.evaluation.tasks import EvaluationTask, Task
 from dagger.options import UsageError
+from sim.world.context import RunContext
 
 AHEAD = 8  # chunks per worker that may be driven ahead of the first unfinished one, which bounds the rows in memory
 SLOW_START = 120.0  # [s] that a worker may take to start, even with a shorter timeout: it loads torch and a checkpoint
@@ -56,13 +56,12 @@ class Assignment:
 
     Args:
         driver: its name; courses: the evaluation task of every job.
-        worlds: number simulated at once; search: folders of OpenDRIVE files.
+        context: where its worlds run.
     """
 
     driver: str
     courses: tuple[EvaluationTask, ...]
-    worlds: int
-    search: tuple[Path, ...]
+    context: RunContext
 
 
 def work(connection: Connection, errand: Assignment) -> None:
@@ -70,7 +69,7 @@ def work(connection: Connection, errand: Assignment) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends the workers
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, if the driver needs it
-    from dagger.evaluation.drive import Settings, drive_all, sentence
+    from dagger.evaluation.drive import drive_all, sentence
     from dagger.evaluation.drivers import choose_driver, one_thread
 
     try:
@@ -79,7 +78,6 @@ def work(connection: Connection, errand: Assignment) -> None:
     except (Exception, SystemExit) as error:
         connection.send(("unfit", sentence(error)))
         return
-    settings = Settings(errand.worlds, 1, errand.search)
     spoke = time.monotonic()
 
     def beat() -> None:
@@ -96,7 +94,7 @@ def work(connection: Connection, errand: Assignment) -> None:
             return
         course = errand.courses[piece.job]
         try:
-            for rows in drive_all(course, piece.tasks, driver, settings, beat):
+            for rows in drive_all(course, piece.tasks, driver, errand.context, beat):
                 connection.send(("rows", rows))
             connection.send(("done", None))
         except ConnectionError:  # the parent is gone

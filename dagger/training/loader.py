@@ -12,7 +12,6 @@ import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from sim.datatypes.simulation import Simulation
 from sim.datatypes.world_state import World
 from sim.dynamics.signed_acceleration import along_heading
 from sim.render.rgb import render
+from sim.world.context import RunContext
 from sim.world.embedded import EmbeddedWorld
 from sim.world.rollout import DYNAMIC_FIELDS
 
@@ -165,9 +165,8 @@ class RenderingLoader:
     Args:
         demonstrations: training data.
         camera: of the pictures; need not be that of the rollout, unless pictures are stored.
-        threads: of the renderer.
+        context: its threads render, in embedded worlds, and its folders have the maps; by default `RunContext()`.
         cache_bytes: memory for rendered frames; ticks beyond it are rendered at every use.
-        search: folders of OpenDRIVE files.
         before: a loader of the first of these demonstrations, whose rendered frames are used as well.
 
     Raises:
@@ -179,16 +178,18 @@ class RenderingLoader:
         self,
         demonstrations: Sequence[Demonstration],
         camera: Camera,
-        threads: int = 1,
+        context: RunContext | None = None,
         cache_bytes: int = 0,
-        search: Sequence[Path] = (),
         before: RenderingLoader | None = None,
     ) -> None:
         if not demonstrations:
             raise ValueError("the loader was given no demonstrations")
-        self.demonstrations, self.camera, self.threads = list(demonstrations), camera, threads
+        self.demonstrations, self.camera = list(demonstrations), camera
+        context = context or RunContext()
+        self.threads = context.threads
         actors = max(d.moving["x"].shape[1] for d in demonstrations)
-        self._backend = EmbeddedWorld(len(demonstrations), camera, Simulation(actors=actors), search=search)
+        room = Simulation(actors=actors)
+        self._backend = EmbeddedWorld(len(demonstrations), camera, room, search=context.map_search)
         self._backend.reset([d.episode for d in demonstrations])
         for w, d in enumerate(demonstrations):
             here = self._backend.maps.maps[self._backend.world.map[w]].digest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,19 +13,18 @@ from dagger.training.perturbation import Offsets
 from policies.expert.expert import Expert
 from scenarios.sampling.sample import decision, slots_needed
 from scenarios.scenario import Scenario
-from sim.core.progress import Progress
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.datatypes.vocabulary import OUTCOME
-from sim.world.backends import max_at_once, new_worlds
+from sim.world.context import RunContext
 
 LEAST = 0.98  # share of perturbed drives that must arrive, and decide as the rule does
 WEAKER = (1.0, 0.5, 0.25, 0.0)  # strengths that are tried, as shares of the requested one
 
 
 def bounded(
-    expert: Expert, scenario: Scenario, episodes: Sequence[Episode], strength: float, camera: Camera, worlds: int,
-    threads: int, search: Sequence[Path], progress: Progress,
+    expert: Expert, scenario: Scenario, episodes: Sequence[Episode], strength: float, camera: Camera,
+    context: RunContext,
 ) -> dict[str, Any]:  # fmt: skip
     """The greatest strength at which the expert still arrives and decides as the rule does in LEAST of `episodes`.
 
@@ -39,12 +37,10 @@ def bounded(
     tried: list[dict[str, Any]] = []
     wanted = np.array([decision(scenario, e) for e in episodes])
     for share in WEAKER[:-1]:
-        progress.stage(f"testing the expert at perturbation strength {strength * share:g}", len(episodes))
-        with new_worlds(
-            max_at_once(min(worlds, len(episodes))), camera, slots_needed(scenario), threads=threads, search=search
-        ) as backend:
+        context.progress.stage(f"testing the expert at perturbation strength {strength * share:g}", len(episodes))
+        with context.backend(context.at_once(len(episodes)), camera, slots_needed(scenario)) as backend:
             found = collect(
-                backend, expert, None, episodes, BetaSchedule(), 0, "expert", on_done=progress.advance,
+                backend, expert, None, episodes, BetaSchedule(), 0, "expert", on_done=context.progress.advance,
                 offsets=Offsets().scaled(strength * share),
             )  # fmt: skip
         shown_decision, outcome = (

@@ -41,9 +41,9 @@ from policies.expert.expert import Expert
 from policies.learner import Learner, LearnerSettings, build
 from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import Scenario
-from sim.core.progress import NoProgress, Progress
+from sim.core.progress import Progress
 from sim.datatypes.camera import Camera
-from sim.world.backends import max_at_once, most_at_once, new_worlds
+from sim.world.context import RunContext
 from sim.world.decisions.registry import backs_up
 
 # First seeds of disjoint ranges: training, evaluation after a round, the pilot, and (in probes) the scorecard.
@@ -133,9 +133,9 @@ class Trainer:
         scenario: what is demonstrated.
         seed: of episodes, weights and batches.
         settings: how much is demonstrated, and how the learner is trained.
-        progress: receives every stage.
+        context: where the worlds run, with the worlds and threads of `settings`; its progress receives every stage. By
+            default `RunContext()`.
         scalars: called with (tag, value, step), for TensorBoard.
-        search: folders of OpenDRIVE files.
     """
 
     def __init__(
@@ -144,18 +144,16 @@ class Trainer:
         scenario: Scenario,
         seed: int,
         settings: TrainSettings,
-        progress: Progress | None = None,
+        context: RunContext | None = None,
         scalars: Callable[[str, float, int], None] | None = None,
-        search: tuple[Path, ...] = (),
     ) -> None:
         self.run, self.scenario, self.seed, self.settings = run, scenario, seed, settings
-        self.progress = progress or NoProgress()
+        self.context = replace(context or RunContext(), worlds=settings.worlds, threads=settings.threads)
         self.scalars = scalars or (lambda tag, value, step: None)
-        self.search, self.stop = search, threading.Event()
+        self.stop = threading.Event()
         self._loaders: dict[str, RenderingLoader] = {}  # arm -> its latest loader, whose rendered frames are used again
         self._log = threading.Lock()  # guards the files that both arms write to
         self.store = DemonstrationStore(run.path / "demonstrations")
-        self.threads = settings.threads  # of the kernels, for the current work
         self.expert = Expert.of(scenario)
 
     def train(self) -> Path:
@@ -163,25 +161,27 @@ class Trainer:
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs 3 % of a step
         torch.set_num_threads(max(1, self.settings.threads // len(ARMS)))
-        self._round("round", 0, self.progress)
-        if self.settings.threads < len(ARMS) or most_at_once() is not None:  # servers run one arm at a time
+        self._round("round", 0, self.context)
+        if self.settings.threads < len(ARMS) or self.context.limit is not None:  # servers run one arm at a time
             for arm in ARMS:
-                self._arm(arm, self.progress)
+                self._arm(arm, self.context)
         else:
             self._abreast()
         torch.set_num_threads(self.settings.threads)
         return self.run.checkpoint(self._name(ARMS[0], self.settings.rounds))
 
-    def _arm(self, arm: str, progress: Progress) -> None:
+    def _arm(self, arm: str, context: RunContext) -> None:
         for i in range(1, self.settings.rounds + 1):
-            self._round(arm, i, progress)
+            self._round(arm, i, context)
 
     def _abreast(self) -> None:
         """Run both arms in parallel threads; torch and the kernels release the interpreter while they compute."""
-        self.threads = self.settings.threads // len(ARMS)
-        lanes = ParallelProgress(self.progress, f"rounds 1 to {self.settings.rounds}", len(ARMS) * self.settings.rounds)
+        rounds = self.settings.rounds
+        lanes = ParallelProgress(self.context.progress, f"rounds 1 to {rounds}", len(ARMS) * rounds)
+        share = self.settings.threads // len(ARMS)
+        each = {arm: replace(self.context, threads=share, progress=lanes.lane()) for arm in ARMS}
         with ThreadPoolExecutor(len(ARMS), thread_name_prefix="arm") as pool:
-            running = [pool.submit(self._arm, arm, lanes.lane()) for arm in ARMS]
+            running = [pool.submit(self._arm, arm, context) for arm, context in each.items()]
             try:
                 for arm in running:
                     arm.result()
@@ -193,34 +193,31 @@ class Trainer:
     def _name(arm: str, i: int) -> str:
         return "round-0" if i == 0 else f"{arm}-{i}"
 
-    def _round(self, arm: str, i: int, progress: Progress) -> None:
+    def _round(self, arm: str, i: int, context: RunContext) -> None:
         name = self._name(arm, i)
         before = None if i == 0 else load_policy(self.run.checkpoint(self._name(arm, i - 1)))[0]
         if name not in self.store.tags():
-            self._collect(arm, i, before, progress)
+            self._collect(arm, i, before, context)
         if not self.run.checkpoint(name).exists():
-            self._fit(arm, i, before, progress)
+            self._fit(arm, i, before, context)
         if not self.run.metrics.has(f"evaluate/{name}"):
-            self._evaluate(arm, i, progress)
+            self._evaluate(arm, i, context)
 
-    def _collect(self, arm: str, i: int, learner: Learner | None, progress: Progress) -> None:
+    def _collect(self, arm: str, i: int, learner: Learner | None, context: RunContext) -> None:
         settings, name = self.settings, self._name(arm, i)
         count = settings.episodes if i == 0 else settings.per_round
         # Both arms use the same episodes in the same round; only the driver differs.
         first = TRAIN_SEEDS + (0 if i == 0 else settings.episodes + (i - 1) * settings.per_round)
         episodes = balanced_batch(self.scenario, range(self._seed(first), self._seed(first) + count), "train")
         mixed = i > 0 and ALGORITHMS[arm].uses_learner  # the expert drives round 0, before there is a learner
-        offsets = self._offsets(progress) if not mixed or settings.perturb_rounds else None
-        progress.stage(f"{name}: driving {count} episodes", count)
-        with new_worlds(
-            max_at_once(min(settings.worlds, count)), settings.camera, slots_needed(self.scenario),
-            threads=self.threads, search=self.search,
-        ) as backend:  # fmt: skip
+        offsets = self._offsets(context) if not mixed or settings.perturb_rounds else None
+        context.progress.stage(f"{name}: driving {count} episodes", count)
+        with context.backend(context.at_once(count), settings.camera, slots_needed(self.scenario)) as backend:
             found = collect(
                 backend, self.expert, learner if mixed else None, episodes,
                 settings.beta, i if mixed else 0,
                 "dagger" if mixed else "expert", digest_of(learner) if mixed and learner else "", versions(),
-                on_done=progress.advance, offsets=offsets,
+                on_done=context.progress.advance, offsets=offsets,
                 takeovers_each=settings.takeovers if settings.hindsight == "on" else 0,
                 gate=settings.gate,
             )  # fmt: skip
@@ -235,7 +232,7 @@ class Trainer:
         with self._log:
             self.store.append(found, name)
 
-    def _offsets(self, progress: Progress) -> Offsets | None:
+    def _offsets(self, context: RunContext) -> Offsets | None:
         """The offsets of this scenario's demonstrations: as requested, or smaller if the expert fails with them."""
         strength = self.settings.perturb
         if not strength:
@@ -246,17 +243,7 @@ class Trainer:
         if row is None:
             first = self._seed(PILOT_SEEDS)
             episodes = balanced_batch(self.scenario, range(first, first + PILOT), "train")
-            row = bounded(
-                self.expert,
-                self.scenario,
-                episodes,
-                strength,
-                self.settings.camera,
-                self.settings.worlds,
-                self.threads,
-                self.search,
-                progress,
-            )
+            row = bounded(self.expert, self.scenario, episodes, strength, self.settings.camera, context)
             with self._log:
                 self.run.metrics.add(key, row)
         return Offsets().scaled(row["strength"]) if row["strength"] else None
@@ -264,27 +251,25 @@ class Trainer:
     def _seed(self, offset: int) -> int:
         return self.seed * 10_000_000 + offset
 
-    def _fit(self, arm: str, i: int, learner: Learner | None, progress: Progress) -> None:
+    def _fit(self, arm: str, i: int, learner: Learner | None, context: RunContext) -> None:
         settings, name = self.settings, self._name(arm, i)
         shards = [self._name(arm, j) for j in range(i + 1)]
         demonstrations = self.store.read(shards)
         if self.store.damaged:
             raise ValueError(f"cannot fit {name}: {self.store.damaged}")
         before = self._loaders.get(arm if i > 1 else "round")
-        loader = RenderingLoader(
-            demonstrations, settings.camera, self.threads, settings.cache_mb * 2**20, self.search, before
-        )
+        loader = RenderingLoader(demonstrations, settings.camera, context, settings.cache_mb * 2**20, before)
         self._loaders[arm] = loader
         if learner is None:
             learner = self._fresh(loader)
         epochs = settings.round_epochs if i else settings.epochs
         labels = sum(d.labels for d in demonstrations)
-        progress.stage(f"{name}: fitting {labels:,} labels", 1.0)
+        context.progress.stage(f"{name}: fitting {labels:,} labels", 1.0)
         place = {"done": 0.0, "step": 0}
 
         def on_step(stage: str, share: float, loss: float, behind: float) -> None:
             told = [f"{what} {value:+.2f}" for what, value in (("loss", loss), ("hindsight", behind)) if value == value]
-            progress.advance(share - place["done"], " ".join((stage, *told)))
+            context.progress.advance(share - place["done"], " ".join((stage, *told)))
             place["done"], place["step"] = share, place["step"] + 1
             for tag, value in (("loss", loss), ("hindsight", behind)):
                 if value == value:
@@ -330,18 +315,15 @@ class Trainer:
 
         return choose
 
-    def _evaluate(self, arm: str, i: int, progress: Progress) -> None:
+    def _evaluate(self, arm: str, i: int, context: RunContext) -> None:
         settings, name = self.settings, self._name(arm, i)
         learner = load_policy(self.run.checkpoint(name))[0]
         row: dict[str, Any] = {"arm": arm, "round": i, "labels": self._labels(arm, i)}
-        progress.stage(f"{name}: driving alone", 2 * settings.evaluation)
+        context.progress.stage(f"{name}: driving alone", 2 * settings.evaluation)
         for split in ("train", "test"):
             first = self._seed(EVALUATION_SEEDS)
             episodes = balanced_batch(self.scenario, range(first, first + settings.evaluation), split)
-            tally = evaluate(
-                learner, self.scenario, episodes, settings.camera, settings.worlds, self.threads, self.search,
-                on_done=progress.advance,
-            )  # fmt: skip
+            tally = evaluate(learner, self.scenario, episodes, settings.camera, context)
             row[split] = {
                 "agreement": float(tally.agrees.mean()), "arrived": float(tally.arrived.mean()),
                 "episodes": len(episodes), "progress": float(np.mean(tally.progress)),

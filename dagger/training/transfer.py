@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from policies.base import Policy
@@ -12,11 +11,11 @@ from scenarios.rules.logic import describe_cell
 from scenarios.sampling.plan import plan
 from scenarios.sampling.sample import balanced_batch
 from scenarios.scenario import Scenario
-from sim.core.progress import Progress
 from sim.core.statistics import wilson_interval
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import DECISIONS
 from sim.road.map.loading import find_file
+from sim.world.context import RunContext
 
 TOWN = "Town02.xodr"
 SEEDS = 5_000_000  # first seed; disjoint from the seeds of training, evaluation and probes
@@ -28,22 +27,19 @@ def transfer(
     camera: Camera,
     episodes: int,
     seed: int,
-    threads: int,
-    worlds: int,
-    search: Sequence[Path],
-    progress: Progress,
+    context: RunContext,
     town: str = TOWN,
 ) -> dict[str, Any]:
     """Drive `policy` at a town's T-junctions in all conditions.
 
     Args:
-        search: folders of OpenDRIVE files; $HOMUNCULUS_MAPS is one more.
+        context: where the worlds run, and where the town's file is looked for.
 
     Returns:
         {"transfer": [row], "transfer_note": a remark}; no rows if the town's file is missing.
     """
     try:
-        find_file(town, search)
+        find_file(town, context.map_search)
     except FileNotFoundError:
         note = f"{town} was not found: name its folder with --maps, or in HOMUNCULUS_MAPS, to try the policy there."
         return {"transfer": [], "transfer_note": note}
@@ -53,11 +49,12 @@ def transfer(
     if scenario.map.kind != "t_junction" or not said <= {"left", "right"}:
         note = f"Not asked: {town} has T-junctions only, and this rule decides at another kind of place."
         return {"transfer": [], "transfer_note": note}
-    progress.stage(f"{town}: driving {episodes} episodes elsewhere", episodes)
-    elsewhere = scenario.with_map({"file": town, "junction": "t_junction"})
+    context.progress.stage(f"{town}: driving {episodes} episodes elsewhere", episodes)
+    there = scenario.with_map({"file": town, "junction": "t_junction"})
+    elsewhere = replace(there, map_search=context.map_search)
     first = seed * 10_000_000 + SEEDS
     drawn = balanced_batch(elsewhere, range(first, first + episodes), "every")
-    tally = evaluate(policy, elsewhere, drawn, camera, worlds, threads, search, on_done=progress.advance)
+    tally = evaluate(policy, elsewhere, drawn, camera, context)
     agrees = int(tally.agrees.sum())
     row = {
         "where": town,

@@ -280,17 +280,16 @@ def measure(study: Study) -> LevelResult:
     ]
     truth = name_of_truth(study.scenario)
     labels = tables(study.scenario, episodes)[truth]  # raises before any rollout
-    study.progress.stage("encodes: reading latents", len(episodes))
+    study.context.progress.stage("encodes: reading latents", len(episodes))
     read = trace(
-        study.policy, study.scenario, episodes, study.camera, study.settings.worlds, study.threads, study.search,
-        study.progress.advance, {"untrained": study.untrained},
+        study.policy, study.scenario, episodes, study.camera, study.context, {"untrained": study.untrained},
         pictured=(DECISION_STATION,) if read_at_junction(study.scenario) else EARLY,
     )  # fmt: skip
-    study.progress.stage("encodes: coding every formula", 2)
+    study.context.progress.stage("encodes: coding every formula", 2)
     level, league, random = encodes(study.policy, study.scenario, episodes, read, study.seed)
-    study.progress.advance(1)
+    study.context.progress.advance(1)
     held = held_map(study.policy, study.scenario, episodes, read, labels, truth, study.seed)
-    study.progress.advance(1)
+    study.context.progress.advance(1)
     study.findings.league, study.findings.random, study.findings.held = league, random, held
     return replace(level, details=level.details | {"held": held.summary()})
 

@@ -11,14 +11,14 @@ from probes.study import Study
 
 def measure(study: Study) -> LevelResult:
     """Swap latents between twins in closed loop, at the places that `encodes` has mapped."""
-    asked = Question.of(study.scenario, study.camera, study.threads, study.search)
-    study.progress.stage("uses: swapping latents in closed loop", 1 + 3 * len(asked.rule_names) + 1)
+    asked = Question.of(study.scenario, study.camera, study.context)
+    study.context.progress.stage("uses: swapping latents in closed loop", 1 + 3 * len(asked.rule_names) + 1)
     level, swaps, latents = uses(
         study.policy, study.untrained, asked, study.settings.pairs, study.settings.fitted, study.first + 600_000,
-        study.progress.advance, study.findings.held,
+        study.findings.held,
     )  # fmt: skip
     used = used_map(study.policy, asked, latents, study.settings.fitted, study.first + 800_000)
-    study.progress.advance(1)
+    study.context.progress.advance(1)
     study.findings.swaps, study.findings.latents, study.findings.used = swaps, latents, used
     return level
 

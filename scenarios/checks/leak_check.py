@@ -20,7 +20,7 @@ from scenarios.rules.ast import names
 from scenarios.rules.variables import drawn_in
 from scenarios.sampling.episode_builder import Count
 from scenarios.sampling.plan import plan
-from scenarios.sampling.sample import balanced_batch, count_junctions, decision
+from scenarios.sampling.sample import balanced_batch, decision
 from scenarios.scenario import ALL_EPISODES, Scenario
 from sim.datatypes.episode import Episode
 
@@ -120,7 +120,7 @@ class LeakReport:
 
 
 def check_leaks(
-    scenario: Scenario, episodes: int = 1500, seed: int = 0, splits: bool = True, junctions: Count = count_junctions
+    scenario: Scenario, episodes: int = 1500, seed: int = 0, splits: bool = True, junctions: Count | None = None
 ) -> LeakReport:
     """Run the leak check of a scenario.
 
@@ -161,7 +161,7 @@ def suspects(scenario: Scenario) -> tuple[str, ...]:
     return tuple(v for v in found if v not in legal)
 
 
-def _check(scenario: Scenario, split: str, count: int, seed: int, junctions: Count) -> LeakCheck:
+def _check(scenario: Scenario, split: str, count: int, seed: int, junctions: Count | None) -> LeakCheck:
     drawn = balanced_batch(scenario, range(seed, seed + count), split, junctions)
     answers = np.array([decision(scenario, e) for e in drawn])
     variables = suspects(scenario)

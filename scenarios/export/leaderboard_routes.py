@@ -46,8 +46,11 @@ class Exported(NamedTuple):
     left_out: tuple[str, ...]
 
 
-def export_routes(drawn: Sequence[tuple[Scenario, Episode]], search: Sequence[Path] = ()) -> Exported:
+def export_routes(drawn: Sequence[tuple[Scenario, Episode]], search: Sequence[Path] | None = None) -> Exported:
     """The route file of some episodes of scenarios, with ids from 0.
+
+    Args:
+        search: as for `sim.road.map.loading.load_map`.
 
     Raises:
         FileNotFoundError: where a map is missing; ValueError: where the rule decides for a way that does not exist.

@@ -67,7 +67,7 @@ class Box(NamedTuple):
 
 # ------------------------------------------------------------------------------------------------ the whole file
 def openscenario(
-    scenario: Scenario, episode: Episode, logic_file: str, date: datetime, search: Sequence[Path] = ()
+    scenario: Scenario, episode: Episode, logic_file: str, date: datetime, search: Sequence[Path] | None = None
 ) -> str:
     """Export an episode as the text of an .xosc file.
 
@@ -75,7 +75,7 @@ def openscenario(
         episode: a draw from `scenario`.
         logic_file: where readers find the OpenDRIVE file, from the .xosc file's folder.
         date: when it is written.
-        search: folders in which map files are looked up.
+        search: as for `sim.road.map.loading.load_map`.
 
     Raises:
         ValueError, FileNotFoundError: for an episode that cannot be placed on its map, whose decision is not the way
@@ -99,7 +99,7 @@ def openscenario(
 
 
 def write_openscenario(
-    scenario: Scenario, episode: Episode, file: Path, date: datetime, search: Sequence[Path] = ()
+    scenario: Scenario, episode: Episode, file: Path, date: datetime, search: Sequence[Path] | None = None
 ) -> list[Path]:
     """Write an episode as `file`; a generated map is written beside it as .xodr, any other map is referred to.
 

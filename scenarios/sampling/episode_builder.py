@@ -88,7 +88,7 @@ def _map(scenario: Scenario, values: Mapping[str, Any], u: float, junctions: Cou
         parameters = tuple((k, values[f"map.{k}"]) for k in sorted(model.parameters))
         return MapSpec(model.generate, parameters, junction=index or 0, kind=model.kind)
     assert model.file is not None
-    file, sha256 = identify_map(model.file, scenario.folder)
+    file, sha256 = identify_map(model.file, scenario.folder, scenario.map_search)
     spec = MapSpec(None, (), file, sha256, 0 if model.junction is None else index or 0, model.kind)
     if model.junction is not None and index is None:
         if (count := junctions(spec)) < 1:
@@ -97,18 +97,19 @@ def _map(scenario: Scenario, values: Mapping[str, Any], u: float, junctions: Cou
     return spec
 
 
-def identify_map(file: str, folder: Path | None, search: Sequence[Path] = ()) -> tuple[str, str]:
+def identify_map(file: str, folder: Path | None, search: Sequence[Path] | None = None) -> tuple[str, str]:
     """A map file's path and SHA-256. A file beside the scenario gets its full path, so that any reader finds it.
 
     Args:
-        folder: the scenario's; search: folders to look in after it.
+        folder: the scenario's; search: folders to look in after it, None for `default_search()`.
 
     Raises:
         FileNotFoundError: listing where the file was looked for.
     """
-    from sim.road.map.loading import find_file  # late: see count_junctions
+    from sim.road.map.loading import default_search, find_file  # late: see count_junctions
 
-    path = find_file(file, [*([folder] if folder else []), *search])
+    after = default_search() if search is None else search
+    path = find_file(file, [*([folder] if folder else []), *after])
     beside = folder is not None and path.resolve() == (folder / file).resolve()
     stat = path.stat()
     return str(path.resolve()) if beside else file, _sha256(path, stat.st_mtime_ns, stat.st_size)

@@ -65,11 +65,11 @@ class RouteSpec:
         text = json.dumps([self.town, self.keypoints, vars(self.weather)])
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def map(self, search: Sequence[Path] = ()) -> MapSpec:
+    def map(self, search: Sequence[Path] | None = None) -> MapSpec:
         """The town's map: a file TOWN.xodr, else the generator of that name.
 
-        The file is looked for beside the route file, in the `search` folders and in $HOMUNCULUS_MAPS. CARLA's layered
-        towns (Town01_Opt) have the same roads as those without layers.
+        The file is looked for beside the route file and in the `search` folders, as `sim.road.map.loading.find_file`
+        does. CARLA's layered towns (Town01_Opt) have the same roads as those without layers.
 
         Raises:
             FileNotFoundError: where there is neither.
@@ -86,7 +86,7 @@ class RouteSpec:
         raise FileNotFoundError(f"{self._here}: no map for the town '{self.town}': {missing}; generated towns are "
                                 f"{known_names(sorted(GENERATORS))}")  # fmt: skip
 
-    def episode(self, seed: int, search: Sequence[Path] = ()) -> Episode:
+    def episode(self, seed: int, search: Sequence[Path] | None = None) -> Episode:
         """The route as an episode: ego stands at the first keypoint, alone, and has the Leaderboard 1.0's time limit.
 
         That is 5 s plus 0.8 s per metre, in whole seconds. 2.0 gives 300 s and adds time with progress; without other

@@ -13,6 +13,7 @@ import functools
 import itertools
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,20 +33,23 @@ _TRIES = 5000  # a group of propositions with a chance of 1 in 500 is still miss
 _AT_ONCE = 50  # draws that are tried at once where a truth depends on the past
 
 
-def count_junctions(spec: MapSpec) -> int:
+def count_junctions(spec: MapSpec, search: Sequence[Path] | None = None) -> int:
     """How many junctions of the spec's kind its map has; compiles the map at first use.
+
+    Args:
+        search: as for `sim.road.map.loading.load_map`.
 
     Raises:
         ValueError: where the map has none.
     """
-    return _count(spec.file, spec.sha256, spec.kind)
+    return _count(spec.file, spec.sha256, spec.kind, None if search is None else tuple(search))
 
 
 @functools.lru_cache(maxsize=64)
-def _count(file: str, sha256: str, kind: str) -> int:
+def _count(file: str, sha256: str, kind: str, search: tuple[Path, ...] | None) -> int:
     from sim.road.map.loading import junctions_of_kind, load_map  # late: compiling maps imports the whole of sim
 
-    road_map, _ = load_map(MapSpec(generate=None, file=file, sha256=sha256, kind=kind))
+    road_map, _ = load_map(MapSpec(generate=None, file=file, sha256=sha256, kind=kind), search)
     return len(junctions_of_kind(road_map, kind))
 
 
@@ -64,7 +68,7 @@ def sample(
     seed: int,
     split: str = "train",
     cell: Cell | None = None,
-    junctions: Count = count_junctions,
+    junctions: Count | None = None,
 ) -> Episode:
     """Draw one episode.
 
@@ -73,7 +77,8 @@ def sample(
         split: one of the scenario's splits, or `every`.
         cell: wanted truth values in the order of `scenario.proposition_names`; None draws a balanced one.
             Variables that no proposition reads are the same for every cell.
-        junctions: returns how many junctions a map has; called where the scenario leaves the junction open.
+        junctions: returns how many junctions a map has; called where the scenario leaves the junction open. By default
+            it reads the map file.
 
     Raises:
         ValueError: for a seed out of range, an unknown split, or a cell that the split does not admit.
@@ -97,11 +102,12 @@ def sample(
     valuation = dict(zip(scenario.proposition_names, wanted))
     for variable, follow in worked.presences.items():
         values[variable] = bool(follow(valuation))
-    return episode_of(scenario, seed, values, u[-1], junctions)
+    count = junctions or functools.partial(count_junctions, search=scenario.map_search)
+    return episode_of(scenario, seed, values, u[-1], count)
 
 
 def balanced_batch(
-    scenario: Scenario, seeds: Iterable[int], split: str = "train", junctions: Count = count_junctions
+    scenario: Scenario, seeds: Iterable[int], split: str = "train", junctions: Count | None = None
 ) -> list[Episode]:
     """One episode per seed, as `sample` draws it."""
     return [sample(scenario, int(seed), split, junctions=junctions) for seed in seeds]

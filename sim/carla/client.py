@@ -71,7 +71,7 @@ class CarlaWorld:
         camera: Camera | None = None,
         simulation: Simulation | None = None,
         threads: int = 1,
-        search: Sequence[Path] = (),
+        search: Sequence[Path] | None = None,
         sensors: Mapping[str, Sensor] | None = None,
         servers: Sequence[tuple[str, int]] = (("127.0.0.1", 2000),),
         timeout: float = TIMEOUT,
@@ -318,7 +318,7 @@ class CarlaServers:
         simulation: Simulation | None = None,
         *,
         threads: int = 1,
-        search: Sequence[Path] = (),
+        search: Sequence[Path] | None = None,
         sensors: Mapping[str, Sensor] | None = None,
     ) -> CarlaWorld:
         """Return a backend of so many worlds.

@@ -68,12 +68,12 @@ class EmbeddedWorld:
         camera: mounted on every ego.
         simulation: tick, substeps and number of actor slots.
         threads: for stepping and rendering; never changes a result.
-        search: folders to search for OpenDRIVE files.
+        search: folders of OpenDRIVE files; None for `sim.road.map.loading.default_search()`.
         sensors: additional sensors of every ego, by name; `sense` reads them.
     """
 
     can_rerender = True
-    most: ClassVar[int | None] = None  # no limit on the number of worlds, see `sim.world.backends.Worlds`
+    most: ClassVar[int | None] = None  # no limit on the number of worlds, see `sim.world.context.BackendFactory`
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class EmbeddedWorld:
         camera: Camera | None = None,
         simulation: Simulation | None = None,
         threads: int = 1,
-        search: Sequence[FilePath] = (),
+        search: Sequence[FilePath] | None = None,
         sensors: Mapping[str, Sensor] | None = None,
     ) -> None:
         if worlds < 1 or threads < 1:
@@ -92,7 +92,7 @@ class EmbeddedWorld:
         self.sensors = dict(sensors or {})
         self.maps = MapBatch()
         self.episodes: list[Episode | None] = [None] * worlds
-        self._search = tuple(search)
+        self._search = search
         self._goal = np.zeros((worlds, 2), np.float32)  # [m] beyond the junction to arrive, off the route to end
         self._lit, self._crowded, self._sent = False, False, False  # any running lights, traffic, route followers
         self._changing: dict[int, np.ndarray] = {}  # slot -> weather by tick, where it changes

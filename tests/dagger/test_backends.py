@@ -28,7 +28,7 @@ from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.action import Action, Observation
 from sim.world.backend import Backend
-from sim.world.backends import backend_log, new_worlds, use_backend
+from sim.world.context import RunContext
 from sim.world.embedded import EmbeddedWorld
 from sim.world.rollout import PrivilegedInput, observe_for
 from tests.support.stand_in_backend import ElsewhereWorlds
@@ -50,7 +50,7 @@ def collected(scenario: Scenario, backend: Any, count: int = 4) -> list[Demonstr
 def stored(scenario: Scenario, tmp_path_factory: pytest.TempPathFactory) -> list[Demonstration]:
     """Four demonstrations of elsewhere, written and read again."""
     store = DemonstrationStore(tmp_path_factory.mktemp("elsewhere"))
-    with use_backend(ElsewhereWorlds(2)), new_worlds(2, SMALL, slots_needed(scenario)) as backend:
+    with RunContext(make_backend=ElsewhereWorlds(2)).backend(2, SMALL, slots_needed(scenario)) as backend:
         store.append(collected(scenario, backend), "round-0")
     return store.read()
 
@@ -62,9 +62,9 @@ def test_the_stand_in_is_a_backend() -> None:
 def test_a_few_worlds_at_once_drive_as_all_at_once_do(scenario: Scenario) -> None:
     episodes = balanced_batch(scenario, range(7), "test")
     expert = Expert.of(scenario)
-    whole = evaluate(expert, scenario, episodes, SMALL, threads=1)
-    with use_backend(ElsewhereWorlds(2)) as worlds:
-        parts = evaluate(expert, scenario, episodes, SMALL, threads=1)
+    whole = evaluate(expert, scenario, episodes, SMALL)
+    worlds = ElsewhereWorlds(2)
+    parts = evaluate(expert, scenario, episodes, SMALL, RunContext(make_backend=worlds))
     for name in ("cells", "wanted", "shown_decision", "outcome", "progress", "ticks", "seeds"):
         assert getattr(whole, name).tobytes() == getattr(parts, name).tobytes(), name
     assert worlds.open == 0 and worlds.peak == 2 and worlds.closed == 4
@@ -80,19 +80,24 @@ def test_worlds_are_closed_where_a_driver_fails(scenario: Scenario) -> None:
         def act(self, seen: PrivilegedInput, memory: np.ndarray) -> tuple[Action, np.ndarray]:
             raise RuntimeError("cannot drive")
 
-    with use_backend(ElsewhereWorlds(2)) as worlds, pytest.raises(RuntimeError, match="cannot drive"):
-        evaluate(Failing(), scenario, balanced_batch(scenario, range(3), "test"), SMALL)
+    worlds = ElsewhereWorlds(2)
+    with pytest.raises(RuntimeError, match="cannot drive"):
+        evaluate(
+            Failing(), scenario, balanced_batch(scenario, range(3), "test"), SMALL, RunContext(make_backend=worlds)
+        )
     assert worlds.open == 0 and worlds.closed == 1
 
 
-def test_what_backends_say_is_heard_in_their_block_alone(scenario: Scenario) -> None:
-    with use_backend(ElsewhereWorlds(2)):
-        evaluate(Expert.of(scenario), scenario, balanced_batch(scenario, range(3), "test"), SMALL)
-        assert backend_log().recovered_errors == ["was away for a moment"] * 2 and backend_log().versions == {
-            "elsewhere": "1"
-        }
-        assert list(backend_log().substitutions) == ["stands in for a server"]
-    assert not backend_log().recovered_errors and not backend_log().substitutions
+def test_reports_of_closed_backends_are_in_the_log_of_their_context_alone(scenario: Scenario) -> None:
+    context = RunContext(make_backend=ElsewhereWorlds(2))
+    fewer = replace(context, worlds=1)  # a changed copy of a context reports to the same log
+    episodes = balanced_batch(scenario, range(3), "test")
+    evaluate(Expert.of(scenario), scenario, episodes, SMALL, context)
+    evaluate(Expert.of(scenario), scenario, episodes[:1], SMALL, fewer)
+    assert context.log.recovered_errors == ["was away for a moment"] * 3
+    assert context.log.versions == {"elsewhere": "1"} and list(context.log.substitutions) == ["stands in for a server"]
+    other = RunContext(make_backend=context.make_backend)
+    assert not other.log.recovered_errors and not other.log.substitutions
 
 
 def test_a_picture_is_stored_nearly_as_it_was_and_red_stays_red() -> None:
@@ -108,7 +113,7 @@ def test_pictures_that_cannot_be_redrawn_are_learned_from_as_the_camera_took_the
 ) -> None:
     assert all(len(d.frames) == len(d) and d.camera == SMALL and d.versions["elsewhere"] == "1" for d in stored)
     loader = RenderingLoader(stored, SMALL)
-    with use_backend(ElsewhereWorlds(4)), new_worlds(4, SMALL, slots_needed(scenario)) as backend:
+    with RunContext(make_backend=ElsewhereWorlds(4)).backend(4, SMALL, slots_needed(scenario)) as backend:
         backend.reset([d.episode for d in stored])
         shown = observe_for(backend, "camera", np.arange(4))
         assert isinstance(shown, Observation)

@@ -243,11 +243,11 @@ def test_transfer_drives_a_real_town_when_its_file_is_there(tiny: Path) -> None:
     from dagger.training.transfer import transfer
     from policies.expert.expert import Expert
     from scenarios.scenario import load_scenario
-    from sim.core.progress import NoProgress
     from sim.datatypes.camera import Camera
+    from sim.world.context import RunContext
 
     scenario = load_scenario("rain-turn")
-    found = transfer(Expert.of(scenario), scenario, Camera(), 8, 0, 1, 8, (), NoProgress())
+    found = transfer(Expert.of(scenario), scenario, Camera(), 8, 0, RunContext(worlds=8, threads=1))
     (row,) = found["transfer"]
     assert row["where"] == "Town02.xodr" and row["value"] == 1.0 and sum(row["cells"].values()) > 0
 

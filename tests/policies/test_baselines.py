@@ -15,6 +15,7 @@ from scenarios.sampling.sample import balanced_batch, cells, decision, shares, t
 from scenarios.scenario import Scenario, from_text, load_scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import DECISION
+from sim.world.context import RunContext
 from sim.world.rollout import PrivilegedInput
 from tests.support.worlds import rows
 
@@ -85,7 +86,7 @@ def test_a_baseline_drives_as_the_expert_does_and_shows_its_guess(name: str) -> 
     drawn = balanced_batch(scenario, range(24), "test")
     policy = choose_driver(name).of(scenario, "test")
     assert isinstance(policy, ContextBaseline)
-    tally = evaluate(policy, scenario, drawn, SMALL, worlds=16)
+    tally = evaluate(policy, scenario, drawn, SMALL, RunContext(worlds=16))
     assert tally.arrived.all() and (tally.shown_decision == policy.guess(drawn)).all()
     assert 0 < tally.agrees.sum() < 24
 

@@ -9,7 +9,9 @@ from policies.evaluate import EvaluationResult, evaluate
 from policies.expert.expert import Expert, Fixed
 from scenarios.sampling.sample import balanced_batch, decision, valuation
 from scenarios.scenario import Scenario, load_scenario
+from sim.core.progress import NoProgress
 from sim.datatypes.vocabulary import DECISION, OUTCOME
+from sim.world.context import RunContext
 from tests.support.worlds import SMALL
 
 
@@ -28,12 +30,23 @@ def test_the_expert_agrees_and_whoever_always_turns_left_agrees_by_half(scenario
     assert 0 < left.agrees.mean() < 1
 
 
+class Counted(NoProgress):
+    """Keeps every step that it is told."""
+
+    def __init__(self) -> None:
+        self.steps: list[float] = []
+
+    def advance(self, by: float, note: str = "") -> None:
+        """Keep the step."""
+        self.steps.append(by)
+
+
 def test_episodes_come_back_in_order_whatever_the_number_of_worlds(scenario: Scenario) -> None:
     episodes = balanced_batch(scenario, range(11), "test")
-    done: list[int] = []
-    whole = evaluate(Expert.of(scenario), scenario, episodes, SMALL, worlds=64)
-    parts = evaluate(Expert.of(scenario), scenario, episodes, SMALL, worlds=4, threads=1, on_done=done.append)
-    assert done == [4, 4, 3]
+    done = Counted()
+    whole = evaluate(Expert.of(scenario), scenario, episodes, SMALL, RunContext(worlds=64))
+    parts = evaluate(Expert.of(scenario), scenario, episodes, SMALL, RunContext(worlds=4, threads=1, progress=done))
+    assert done.steps == [4, 4, 3]
     for name in ("cells", "wanted", "shown_decision", "outcome", "progress", "ticks", "seeds"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name), err_msg=name)
     assert whole.seeds.tolist() == [e.seed for e in episodes]
@@ -43,7 +56,8 @@ def test_episodes_come_back_in_order_whatever_the_number_of_worlds(scenario: Sce
 
 def test_every_batch_is_handed_over_with_its_trajectory(scenario: Scenario) -> None:
     episodes, seen = balanced_batch(scenario, range(5), "test"), []
-    evaluate(Fixed("right"), scenario, episodes, SMALL, worlds=3, on_trajectory=lambda e, t: seen.append((list(e), t)))
+    three = RunContext(worlds=3)
+    evaluate(Fixed("right"), scenario, episodes, SMALL, three, on_trajectory=lambda e, t: seen.append((list(e), t)))
     assert [len(e) for e, _ in seen] == [3, 2]
     assert all(t.episodes == tuple(e) for e, t in seen)
 

@@ -24,6 +24,7 @@ from scenarios.sampling.sample import decision, valuation
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import DECISIONS
+from sim.world.context import RunContext
 from tests.support import probe_questions as asking
 from tests.support.run_folders import write_run
 
@@ -95,7 +96,7 @@ def test_a_premise_that_another_one_excludes_is_flipped_in_draws_that_leave_it_f
 
 def test_swaps_are_asked_though_two_facts_exclude_each_other() -> None:
     scenario = asking.either_board()
-    question = Question.of(scenario, CAMERA, 1, ())
+    question = Question.of(scenario, CAMERA)
     flips, keeps = pairs_for(question, "to_left", 3, 0)
     assert len(flips) == len(keeps) == 3
     assert all(p.before != p.expected for p in flips) and all(p.before == p.expected for p in keeps)
@@ -177,10 +178,10 @@ def test_a_long_rule_and_its_sub_rules_stand_under_the_film_s_title() -> None:
 
 def test_three_ways_are_not_taken_to_a_town_of_t_junctions(tmp_path: Path) -> None:
     from dagger.training.transfer import transfer
-    from sim.core.progress import NoProgress
     from sim.road.generators.intersections import t_junction
 
     (tmp_path / "Tees.xodr").write_text(t_junction())
     scenario = asking.three_ways()
-    found = transfer(Premises(scenario), scenario, CAMERA, 2, 0, 1, 2, [tmp_path], NoProgress(), "Tees.xodr")
+    context = RunContext(worlds=2, threads=1, map_search=(tmp_path,))
+    found = transfer(Premises(scenario), scenario, CAMERA, 2, 0, context, "Tees.xodr")
     assert found["transfer"] == [] and found["transfer_note"].startswith("Not asked: Tees.xodr has T-junctions only")

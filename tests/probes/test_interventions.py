@@ -19,7 +19,7 @@ from probes.results import Proportion
 from probes.trace import trace
 from scenarios.sampling.sample import balanced_batch
 from scenarios.scenario import Scenario, load_scenario
-from sim.world.backends import use_backend
+from sim.world.context import RunContext
 from tests.support.stand_in_backend import ElsewhereWorlds
 from tests.support.worlds import SMALL
 
@@ -33,7 +33,7 @@ def scenario() -> Scenario:
 
 @pytest.fixture(scope="module")
 def question(scenario: Scenario) -> Question:
-    return Question.of(scenario, SMALL, 1, ())
+    return Question.of(scenario, SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,8 @@ def latents(question: Question, mind: Premises) -> dict[str, Factorial]:
 def test_shadows_are_read_as_well_a_few_at_a_time(
     question: Question, mind: Premises, latents: dict[str, Factorial], most: int
 ) -> None:
-    with use_backend(ElsewhereWorlds(most, tint=False)) as worlds:
-        found = study(mind, question, DRAWS, SEED)
+    worlds = ElsewhereWorlds(most, tint=False)
+    found = study(mind, replace(question, context=RunContext(make_backend=worlds)), DRAWS, SEED)
     for site, whole in latents.items():
         assert found[site].latents.tobytes() == whole.latents.tobytes()
         np.testing.assert_array_equal(found[site].frame_episode, whole.frame_episode)
@@ -69,10 +69,10 @@ def test_swaps_send_the_same_cars_the_same_ways_a_few_at_a_time(
     pairs = [*flips, *keeps]
     own = [premise_subspace(latents[s], question, premise) for s in sites]
     swaps = [own, [Subspace(s.site, np.zeros_like(s.basis), "nothing") for s in own]]
-    asked = (mind, question.scenario, [p.base for p in pairs], [p.source for p in pairs], swaps, SMALL, 1)
+    asked = (mind, question.scenario, [p.base for p in pairs], [p.source for p in pairs], swaps, SMALL)
     whole = interchange(*asked)
-    with use_backend(ElsewhereWorlds(most, tint=False)) as worlds:
-        parts = interchange(*asked)
+    worlds = ElsewhereWorlds(most, tint=False)
+    parts = interchange(*asked, RunContext(make_backend=worlds))
     for one, other in zip(whole, parts):
         np.testing.assert_array_equal(one.shown_decision, other.shown_decision)
         np.testing.assert_array_equal(one.outcome, other.outcome)
@@ -87,9 +87,7 @@ def test_a_swap_acts_within_its_window_alone(question: Question, mind: Premises,
     own = [premise_subspace(latents[s], question, premise) for s in sites]
     windows = [None, (-np.inf, np.inf), (-np.inf, -1000.0), (-8.0, np.inf), (-np.inf, -20.0)]
     swaps = [[replace(s, window=w) for s in own] for w in windows]
-    found = interchange(
-        mind, question.scenario, [p.base for p in flips], [p.source for p in flips], swaps, SMALL, 1
-    )  # fmt: skip
+    found = interchange(mind, question.scenario, [p.base for p in flips], [p.source for p in flips], swaps, SMALL)
     swapped, untouched = [p.expected for p in flips], [p.before for p in flips]
     assert [f.way.tolist() for f in found] == [swapped, swapped, untouched, swapped, untouched]
 
@@ -98,16 +96,17 @@ def test_where_a_swap_carries_is_summed_up_alike_a_few_at_a_time(
     question: Question, mind: Premises, latents: dict[str, Factorial]
 ) -> None:
     whole = used_map(mind, question, latents, 4, SEED)
-    with use_backend(ElsewhereWorlds(3, tint=False)) as worlds:
-        assert used_map(mind, question, latents, 4, SEED) == whole
+    worlds = ElsewhereWorlds(3, tint=False)
+    few = replace(question, context=RunContext(make_backend=worlds))
+    assert used_map(mind, few, latents, 4, SEED) == whole
     assert worlds.open == 0 and any(v is not None for row in whole[1] for v in row)
 
 
 def test_latents_along_the_way_are_read_alike_a_few_at_a_time(scenario: Scenario, mind: Premises) -> None:
     episodes = balanced_batch(scenario, range(4), "test")
-    whole = trace(mind, scenario, episodes, SMALL, threads=1)
-    with use_backend(ElsewhereWorlds(2, tint=False)) as worlds:
-        parts = trace(mind, scenario, episodes, SMALL, threads=1)
+    whole = trace(mind, scenario, episodes, SMALL)
+    worlds = ElsewhereWorlds(2, tint=False)
+    parts = trace(mind, scenario, episodes, SMALL, RunContext(make_backend=worlds))
     assert all(whole.latents[site].tobytes() == parts.latents[site].tobytes() for site in whole.latents)
     assert worlds.open == 0 and worlds.peak == 2
 
@@ -115,21 +114,21 @@ def test_latents_along_the_way_are_read_alike_a_few_at_a_time(scenario: Scenario
 def test_the_camera_of_the_worlds_is_what_a_learner_is_probed_with(scenario: Scenario) -> None:
     learner = build(LearnerSettings(image=(SMALL.height, SMALL.width)), 3)
     episodes = balanced_batch(scenario, range(2), "test")
-    house = trace(learner, scenario, episodes, SMALL, threads=1)
-    with use_backend(ElsewhereWorlds(2)):
-        elsewhere = trace(learner, scenario, episodes, SMALL, threads=1)
+    house = trace(learner, scenario, episodes, SMALL)
+    elsewhere = trace(learner, scenario, episodes, SMALL, RunContext(make_backend=ElsewhereWorlds(2)))
     assert not np.array_equal(house.images, elsewhere.images)
 
 
 def test_a_car_beside_its_twin_is_not_asked_for_where_there_is_one_world(
     scenario: Scenario, question: Question
 ) -> None:
-    with use_backend(ElsewhereWorlds(1)) as worlds:
-        with pytest.raises(NotApplicable, match="needs two worlds, and the backend is limited to 1"):
-            Question.of(scenario, SMALL, 1, ())
-        episode = question.draw(1)[0]
-        with pytest.raises(ValueError, match="2 worlds; 1 allowed"):
-            PairedWorlds(scenario, [episode], [episode], SMALL)
+    worlds = ElsewhereWorlds(1)
+    context = RunContext(make_backend=worlds)
+    with pytest.raises(NotApplicable, match="needs two worlds, and the backend is limited to 1"):
+        Question.of(scenario, SMALL, context)
+    episode = question.draw(1)[0]
+    with pytest.raises(ValueError, match="2 worlds; 1 allowed"):
+        PairedWorlds(scenario, [episode], [episode], SMALL, context)
     assert worlds.open == 0
 
 

@@ -33,7 +33,7 @@ def episodes(xor: Scenario) -> list[Episode]:
 
 
 def read(mind: IntervenablePolicy, scenario: Scenario, episodes: list[Episode]) -> Trace:
-    return trace(mind, scenario, episodes, CAMERA, threads=1, passengers={"untrained": untrained(SMALL, 1)})
+    return trace(mind, scenario, episodes, CAMERA, passengers={"untrained": untrained(SMALL, 1)})
 
 
 def mapped(mind: IntervenablePolicy, scenario: Scenario, episodes: list[Episode], seed: int = 0) -> Held:

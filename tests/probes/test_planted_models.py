@@ -26,7 +26,7 @@ def xor() -> Scenario:
 
 def swap_of(mind: PlantedModel, scenario: Scenario, premise: str) -> tuple[float, float]:
     """Share of pairs that flip and that keep as they should when one premise is swapped."""
-    question = Question.of(scenario, Camera(), 2, ())
+    question = Question.of(scenario, Camera())
     latents = study(mind, question, DRAWS, 3_000_000)
     column = question.names.index(premise)
     swap = [leading_directions(s, latents[s].main_effect(column), premise) for s in sites_swapped(mind)]

@@ -10,6 +10,7 @@ from scenarios.sampling.sample import balanced_batch
 from scenarios.scenario import load_scenario
 from sim.datatypes.camera import Camera
 from sim.perception.ground_truth import GroundTruth
+from sim.world.context import RunContext
 
 
 def noted(state: GroundTruth) -> dict[str, np.ndarray]:
@@ -25,8 +26,8 @@ def test_labels_say_what_was_true_where_the_latents_were_read() -> None:
     scenario = load_scenario("rain-turn")
     episodes = balanced_batch(scenario, range(5), "test")
     mind = Premises(scenario)
-    found = trace(mind, scenario, episodes, Camera(width=32, height=20), worlds=3, threads=1, labels=noted)
-    plain = trace(mind, scenario, episodes, Camera(width=32, height=20), worlds=3, threads=1)
+    found = trace(mind, scenario, episodes, Camera(width=32, height=20), RunContext(worlds=3, threads=1), labels=noted)
+    plain = trace(mind, scenario, episodes, Camera(width=32, height=20), RunContext(worlds=3, threads=1))
     assert found.labels["away"].shape == (5, len(STATIONS)) and not plain.labels
     assert all(np.array_equal(found.latents[site], plain.latents[site]) for site in plain.latents)
     away, speed = found.labels["away"], found.labels["speed"]

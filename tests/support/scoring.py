@@ -12,8 +12,8 @@ import numpy as np
 
 def score(policy: Any, scenario: Any, settings: Any, camera: Any, **more: Any) -> dict[str, Any]:
     """Five levels, of which one is passed."""
-    more["progress"].stage("probing", 1)
-    more["progress"].advance(1)
+    more["context"].progress.stage("probing", 1)
+    more["context"].progress.advance(1)
     levels = {
         name: {"value": np.float64(0.9), "interval": [0.8, 0.95], "passed": name == "imitates", "threshold": 0.9,
                "what": "nothing", "details": {}, "baselines": {"untrained": {"value": 0.1, "interval": [0, 0.2]}}}
@@ -31,7 +31,7 @@ def frames_of(shown: Any, images: Any, most: int, seed: int) -> tuple[np.ndarray
     return (images(np.arange(len(shown)), np.zeros(len(shown), int)),)
 
 
-def record_twins(policy: Any, scenario: Any, camera: Any, path: Path, **more: Any) -> None:
+def record_twins(policy: Any, scenario: Any, camera: Any, path: Path, seed: int, context: Any) -> None:
     """No twins at all."""
     with path.open("wb") as stream:
         np.savez(stream)

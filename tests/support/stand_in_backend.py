@@ -83,7 +83,7 @@ class ElsewhereWorlds:
 
     def __call__(
         self, worlds: int, camera: Camera | None = None, simulation: Simulation | None = None, *,
-        threads: int = 1, search: Sequence[Path] = (), sensors: Any = None,
+        threads: int = 1, search: Sequence[Path] | None = None, sensors: Any = None,
     ) -> Elsewhere:  # fmt: skip
         """A backend of so many worlds, where there are so many left."""
         assert self.most is not None

@@ -27,7 +27,7 @@ from sim.datatypes.road_map import RoadMap
 from sim.road.generators import registry as maps
 from sim.road.graph.lane_graph import lane_graph
 from sim.road.map.compiler import compiled
-from sim.road.map.loading import read_map
+from sim.road.map.loading import default_search, read_map
 from sim.road.opendrive.reader import text_for_carla
 
 OPENDRIVE = "OpenDriveMap"  # CARLA's name for a map that came as text
@@ -42,11 +42,12 @@ class Server:
 
     Args:
         road_map: the first map; name: its name for clients.
-        search: folders of OpenDRIVE files.
+        search: folders of OpenDRIVE files; None for `sim.road.map.loading.default_search()`.
     """
 
-    def __init__(self, road_map: RoadMap, name: str, search: Sequence[Path] = ()) -> None:
-        self._first, self.map_name, self._search = road_map, name, tuple(search)
+    def __init__(self, road_map: RoadMap, name: str, search: Sequence[Path] | None = None) -> None:
+        self._first, self.map_name = road_map, name
+        self._search = default_search() if search is None else search
         self.streams = Streams()
         self.tally = ActivityLog()
         self.connections: set[Connection] = set()

@@ -14,7 +14,7 @@ from sim.road.generators import registry as maps
 from sim.road.map.compiler import compiled
 
 
-def load_map(spec: MapSpec, search: Sequence[FilePath] = ()) -> tuple[RoadMap, Junction]:
+def load_map(spec: MapSpec, search: Sequence[FilePath] | None = None) -> tuple[RoadMap, Junction]:
     """The map of a spec, as `read_map` returns it, and the junction that the spec names.
 
     Raises:
@@ -32,11 +32,11 @@ def load_map(spec: MapSpec, search: Sequence[FilePath] = ()) -> tuple[RoadMap, J
     return road_map, candidates[spec.junction]
 
 
-def read_map(spec: MapSpec, search: Sequence[FilePath] = ()) -> RoadMap:
+def read_map(spec: MapSpec, search: Sequence[FilePath] | None = None) -> RoadMap:
     """The compiled map of a spec, from the cache where possible; its junctions are not checked.
 
     Args:
-        search: folders in which a file is searched after the path as given and before $HOMUNCULUS_MAPS.
+        search: folders in which a file is searched after the path as given; None for `default_search()`.
 
     Raises:
         ValueError: for an unknown generator or parameter, another file of the same name, or a text that cannot be
@@ -82,18 +82,23 @@ def junctions_of_kind(road_map: RoadMap, kind: str) -> tuple[Junction, ...]:
     return tuple(j for j in road_map.junctions if j.kind == kind)
 
 
-def find_file(file: str, search: Sequence[FilePath] = ()) -> FilePath:
-    """Find an OpenDRIVE file: at the path as given, then in the `search` folders, then in $HOMUNCULUS_MAPS.
+def default_search() -> tuple[FilePath, ...]:
+    """The folders of OpenDRIVE files where a caller names none: that of $HOMUNCULUS_MAPS, if it is set."""
+    folder = os.environ.get("HOMUNCULUS_MAPS")
+    return (FilePath(folder),) if folder else ()
+
+
+def find_file(file: str, search: Sequence[FilePath] | None = None) -> FilePath:
+    """Find an OpenDRIVE file: at the path as given, then in the `search` folders; None for `default_search()`.
 
     Raises:
         FileNotFoundError: listing the places searched.
     """
-    folders = [FilePath(), *search]
-    if os.environ.get("HOMUNCULUS_MAPS"):
-        folders.append(FilePath(os.environ["HOMUNCULUS_MAPS"]))
-    places = [folder / file for folder in folders]
+    places = [folder / file for folder in (FilePath(), *(default_search() if search is None else search))]
     for place in places:
         if place.is_file():
             return place
     looked = ", ".join(str(p) for p in places)
-    raise FileNotFoundError(f"map file {file!r} not found; looked at {looked} ($HOMUNCULUS_MAPS names one more folder)")
+    raise FileNotFoundError(
+        f"map file {file!r} not found; looked at {looked} (--maps or $HOMUNCULUS_MAPS names the folder of maps)"
+    )

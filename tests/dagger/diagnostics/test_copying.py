@@ -22,8 +22,8 @@ from policies.hindsight import Hindsight
 from policies.learner import LearnerSettings, build
 from scenarios.sampling.sample import balanced_batch, decision, slots_needed
 from scenarios.scenario import load_scenario
-from sim.core.progress import NoProgress
 from sim.datatypes.vocabulary import DECISION, OUTCOME
+from sim.world.context import RunContext
 from sim.world.embedded import EmbeddedWorld
 from tests.support.worlds import SMALL
 
@@ -111,10 +111,11 @@ def test_futures_belong_to_the_decision_that_they_came_to(shown: list[Demonstrat
 def test_an_untrained_network_is_asked_end_to_end_and_one_without_hindsight_says_why() -> None:
     scenario = load_scenario("rain-turn")
     settings = LearnerSettings(image=(32, 48), width=16, memory_width=8, head_width=8, futures=4)
-    found = copying(build(settings, 0), scenario, SMALL, 4, 0, 1, 4, (), NoProgress())["copying"]
+    found = copying(build(settings, 0), scenario, SMALL, 4, 0, RunContext(worlds=4, threads=1))["copying"]
     assert found["episodes"] == 4 and found["decisions"] == ["left", "right"]
     assert found["watching"]["n"] <= 4 and all(p is None for p in found["curves"]["watching"])
-    without = copying(build(replace(settings, futures=0), 0), scenario, SMALL, 4, 0, 1, 4, (), NoProgress())["copying"]
+    plain = build(replace(settings, futures=0), 0)
+    without = copying(plain, scenario, SMALL, 4, 0, RunContext())["copying"]
     assert without["note"].startswith("Not asked: the policy was trained without hindsight")
     assert "Not asked" in copying_page.copying({"copying": without})
 

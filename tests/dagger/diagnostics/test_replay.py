@@ -16,16 +16,16 @@ from policies.expert.expert import Expert
 from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import load_scenario
 from sim.datatypes.vocabulary import DECISION
-from sim.world.backends import new_worlds
+from sim.world.context import RunContext
 
 
 @functools.cache
 def watched(name: str, count: int = 8) -> list[tuple[Demonstration, Watched]]:
     scenario = load_scenario(name)
-    with new_worlds(count, None, slots_needed(scenario)) as backend:
+    with RunContext().backend(count, None, slots_needed(scenario)) as backend:
         episodes = balanced_batch(scenario, range(count), "train")
         found = collect(backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0, "expert")
-    return list(zip(found, watch(scenario, found, worlds=count - 3)))
+    return list(zip(found, watch(scenario, found, RunContext(worlds=count - 3))))
 
 
 def test_the_sign_of_a_turn_is_where_the_wheel_begins_to_be_turned_for_it() -> None:

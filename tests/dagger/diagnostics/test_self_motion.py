@@ -33,7 +33,7 @@ from policies.expert.expert import Expert
 from scenarios.checks.leak_check import ALPHA
 from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import ALL_EPISODES, load_scenario
-from sim.world.backends import new_worlds
+from sim.world.context import RunContext
 
 DRIVES = 160
 LENGTH = 40  # ticks of a planted drive
@@ -61,7 +61,7 @@ def planted(
 @functools.cache
 def demonstrations() -> list[Demonstration]:
     scenario = load_scenario("rain-turn")
-    with new_worlds(128, None, slots_needed(scenario)) as backend:
+    with RunContext().backend(128, None, slots_needed(scenario)) as backend:
         episodes = balanced_batch(scenario, range(DRIVES), ALL_EPISODES)
         return collect(backend, Expert.of(scenario), None, episodes, BetaSchedule(), 0, "expert")
 

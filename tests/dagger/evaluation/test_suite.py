@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from dagger.evaluation.summary import episode_result, summary
 from dagger.runs.jsonl import JsonlLog
 from scenarios.scenario import load_scenario
 from sim.datatypes.action import Action
+from sim.road.generators.intersections import t_junction
 from sim.world.rollout import PrivilegedInput
 
 
@@ -83,6 +85,23 @@ def test_a_missing_map_is_counted_and_the_suite_goes_on(
     assert [r["outcome"] for r in _rows("out")] == ["skipped", "skipped", "arrived", "arrived"]
     town, generated = json.loads(Path("out/summary.json").read_text())["rows"]
     assert (town["skipped"], town["agreement"]) == (2, 0.0) and generated["agreement"] == 1.0
+
+
+@pytest.mark.parametrize("how", [(), ("--isolate",)])
+def test_the_folder_of_maps_reaches_this_process_and_workers_and_no_environment(
+    how: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The option wins over the variable, which stays as it was."""
+    Path("maps").mkdir()
+    Path("maps/Small.xodr").write_text(t_junction())
+    data = dict(load_scenario("rain-turn").data) | {"name": "small"}
+    data |= {"map": {"file": "Small.xodr", "junction": "t_junction"}}
+    Path("small.yaml").write_text(yaml.safe_dump(data))
+    monkeypatch.setenv("HOMUNCULUS_MAPS", "nowhere")
+    before = dict(os.environ)
+    assert _suite("small.yaml", "--seeds", "2", "--maps", "maps", *how) == 0
+    assert dict(os.environ) == before
+    assert [r["outcome"] for r in _rows("out")] == ["arrived", "arrived"]
 
 
 def test_one_episode_that_crashes_its_driver_costs_that_row_alone(

@@ -13,12 +13,14 @@ from dagger.training.pilot import bounded
 from policies.expert.expert import Expert
 from scenarios.sampling.sample import balanced_batch, decision, slots_needed, valuation
 from scenarios.scenario import Scenario, load_scenario
-from sim.core.progress import NoProgress
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.vocabulary import OUTCOME
+from sim.world.context import RunContext
 from sim.world.embedded import EmbeddedWorld
 from tests.support.worlds import SMALL
+
+FEW = RunContext(worlds=24, threads=1)
 
 
 def driven(
@@ -83,7 +85,7 @@ def test_a_perturbed_expert_keeps_its_cells_its_evidence_and_its_decision(name: 
     """What it knows when it decides is what is true: no offset has pushed the evidence out of sight."""
     scenario = load_scenario(name)
     episodes = balanced_batch(scenario, range(100, 124), "train")
-    strength = bounded(Expert.of(scenario), scenario, episodes, 1.0, Camera(), 24, 1, (), NoProgress())["strength"]
+    strength = bounded(Expert.of(scenario), scenario, episodes, 1.0, Camera(), FEW)["strength"]
     assert strength > 0.0
     found = driven(scenario, Offsets().scaled(strength), camera=Camera())  # what the expert reads hangs on it
     right = [d.outcome == OUTCOME["arrived"] and d.shown_decision == decision(scenario, d.episode) for d in found]
@@ -96,8 +98,8 @@ def test_a_perturbed_expert_keeps_its_cells_its_evidence_and_its_decision(name: 
 def test_the_pilot_halves_what_is_too_strong() -> None:
     scenario = load_scenario("rain-turn")
     episodes = balanced_batch(scenario, range(24), "train")
-    row = bounded(Expert.of(scenario), scenario, episodes, 16.0, Camera(), 24, 1, (), NoProgress())
+    row = bounded(Expert.of(scenario), scenario, episodes, 16.0, Camera(), FEW)
     assert row["asked"] == 16.0 and row["strength"] < 16.0
     assert [t["strength"] for t in row["tried"]] == [16.0, 8.0, 4.0][: len(row["tried"])]
     assert all(t["right"] < 0.98 for t in row["tried"][:-1])
-    assert bounded(Expert.of(scenario), scenario, episodes, 1.0, Camera(), 24, 1, (), NoProgress())["strength"] == 1.0
+    assert bounded(Expert.of(scenario), scenario, episodes, 1.0, Camera(), FEW)["strength"] == 1.0

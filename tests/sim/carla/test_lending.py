@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from probes.premise_swaps import Question, study
 from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import load_scenario
 from sim.carla.client import CarlaServers
-from sim.world.backends import backend_log, use_backend
+from sim.world.context import RunContext
 from tests.support.servers import served
 from tests.support.worlds import SMALL
 
@@ -47,15 +48,16 @@ def test_a_server_is_lent_to_one_backend_at_a_time(ports: list[int]) -> None:
 
 def test_shadows_on_servers_have_the_latents_of_shadows_here(ports: list[int]) -> None:
     scenario = load_scenario("rain-turn")
-    question, mind = Question.of(scenario, SMALL, 1, ()), Premises(scenario)
+    question, mind = Question.of(scenario, SMALL), Premises(scenario)
     (here,) = study(mind, question, 2, 77).values()
-    with use_backend(CarlaServers("127.0.0.1", ports)):
-        (there,) = study(mind, question, 2, 77).values()
-        assert backend_log().versions == {"carla server": "0.9.16"} and not backend_log().recovered_errors
+    servers = RunContext(make_backend=CarlaServers("127.0.0.1", ports))
+    (there,) = study(mind, replace(question, context=servers), 2, 77).values()
+    assert servers.log.versions == {"carla server": "0.9.16"} and not servers.log.recovered_errors
     np.testing.assert_array_equal(here.frame_episode, there.frame_episode)
     np.testing.assert_allclose(there.latents, here.latents, atol=1e-3)  # poses are float32 and degrees on the wire
 
 
 def test_one_server_has_no_room_for_a_twin(ports: list[int]) -> None:
-    with use_backend(CarlaServers("127.0.0.1", ports[:1])), pytest.raises(NotApplicable, match="one more --port"):
-        Question.of(load_scenario("rain-turn"), SMALL, 1, ())
+    servers = RunContext(make_backend=CarlaServers("127.0.0.1", ports[:1]))
+    with pytest.raises(NotApplicable, match="one more --port"):
+        Question.of(load_scenario("rain-turn"), SMALL, servers)
