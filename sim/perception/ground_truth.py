@@ -22,7 +22,6 @@ from sim.perception.visibility import Sight, focal_of, visible_actors
 from sim.render.assets.sign_art import letter_height
 from sim.road.map.lane_arrays import GATE
 from sim.road.map.map_batch import MapBatch
-from sim.road.map.route_attributes import route_controls
 from sim.sensors.imu import IMU, imu
 
 CURVE_AT: tuple[float, ...] = tuple(CURVE_STEP * n for n in range(CURVES))  # [m] ahead at which curvature is sampled
@@ -317,7 +316,7 @@ def ground_truth(world: World, maps: MapBatch, camera: Camera | None = None, thr
         camera: its mount is the origin of all lines of sight; CARLA's usual place by default.
     """
     camera = camera or Camera()
-    gates = route_controls(maps, world)
+    gates = maps.route_controls(world.route)
     near, along = relative(world, maps, threads), route_relations(world, maps, gates, threads)
     sight = visible_actors(world, maps, camera, along.plan, threads)
     routes = _routes(world, maps, along)

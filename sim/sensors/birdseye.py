@@ -17,7 +17,7 @@ from sim.core.kernel import kernel, parallel_for
 from sim.datatypes.vocabulary import SURFACE
 from sim.datatypes.world_state import World
 from sim.road.map.map_batch import MapBatch
-from sim.road.map.surface import DRIVES, surface_raster
+from sim.road.map.surface import DRIVES
 from sim.sensors.base import Field, register
 
 MASKS: tuple[str, ...] = ("drivable", "marking", "junction", "ego", "actors")
@@ -107,7 +107,7 @@ def birdseye_image(
         forward: distance of the picture's middle ahead of ego's rear axle [m].
     """
     out = np.empty((len(world.tick), height, width, len(MASKS)), np.uint8)
-    floor = surface_raster(maps)
+    floor = maps.surface_raster
     size, ahead = np.float32(metres / width), np.float32(forward)
     parallel_for(lambda a, b: _draw(a, b, out, size, ahead, floor, DRIVES, world), len(out), threads)
     return out

@@ -38,7 +38,7 @@ from sim.render.rgb import camera_rays
 from sim.render.signs import draw_signs, signs_in
 from sim.render.tilted_camera import around, board
 from sim.road.map.map_batch import MapBatch
-from sim.road.map.surface import NO_SURFACE, raster_at, surface_raster
+from sim.road.map.surface import NO_SURFACE, raster_at
 
 FAR = 1000.0  # [m] depth of the sky and of everything farther: the far plane of CARLA's depth camera
 
@@ -269,7 +269,7 @@ def render_geometry(
     """
     view, mesh, pictures = camera_rays(camera), meshes(), atlas()
     signs, sign_row = signs_in(world)
-    bank, floor = maps.arrays, surface_raster(maps) if len(tags) else NO_SURFACE
+    bank, floor = maps.arrays, maps.surface_raster if len(tags) else NO_SURFACE
 
     def run(first: int, stop: int) -> None:
         _draw(first, stop, depth, tags, view.rows, view.cols, view.geometry, view.mount, view.horizon, mesh.reach,

@@ -21,7 +21,7 @@ from sim.core.kernel import kernel, parallel_for
 from sim.datatypes.world_state import World
 from sim.render.signs import signs_in
 from sim.road.map.map_batch import MapBatch
-from sim.road.map.surface import raster_at, surface_raster
+from sim.road.map.surface import raster_at
 from sim.sensors.base import Field, register
 
 _F = np.float32
@@ -233,7 +233,7 @@ def _cast(maps: MapBatch, world: World, out: np.ndarray, azimuth: np.ndarray, el
     signs, sign_row = signs_in(world)
 
     def run(first: int, stop: int) -> None:
-        _scan(first, stop, out, place, limit, ways, slopes, solids(), TAG_OF_KIND, TAG_OF_CODE, surface_raster(maps),
+        _scan(first, stop, out, place, limit, ways, slopes, solids(), TAG_OF_KIND, TAG_OF_CODE, maps.surface_raster,
               bank, world, sign_row, signs.panel, also, turning)  # fmt: skip
 
     parallel_for(run, len(out), threads)

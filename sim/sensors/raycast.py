@@ -18,7 +18,7 @@ from sim.core.kernel import kernel
 from sim.datatypes.world_state import World
 from sim.render.signs import signs_in
 from sim.road.map.map_batch import MapBatch
-from sim.road.map.surface import raster_at, surface_raster
+from sim.road.map.surface import raster_at
 
 # A solid: its centre on the ground, cosine and sine of its yaw, x0, x1, y0, y1 in its own frame, z0, z1 [m], radius of
 # a pillar or 0, radius of the circle about its centre that encloses it [m], tag, and owner (as in Hits).
@@ -202,7 +202,7 @@ def cast_rays(maps: MapBatch, world: World, origins: np.ndarray, ways: np.ndarra
     things = solids_within(maps, world, middle, limit + spread + swell, w, scenery=scenery)
     out = np.empty((len(origins), 4), np.float32)
     _cast(out, origins, ways, np.float32(limit), np.float32(swell), things, len(things), ground, int(world.map[w]),
-          surface_raster(maps), TAG_OF_CODE)  # fmt: skip
+          maps.surface_raster, TAG_OF_CODE)  # fmt: skip
     return Hits(out[:, 0], out[:, 1].astype(np.uint8), out[:, 2].astype(np.int64), out[:, 3])
 
 
@@ -226,7 +226,7 @@ def cast_through(
             first[owner] = enter, int(tag)
     floor = np.empty((1, 4), np.float32)
     _cast(floor, start[None], way[None], np.float32(length), _0, things, 0, True, int(world.map[w]),
-          surface_raster(maps), TAG_OF_CODE)  # fmt: skip
+          maps.surface_raster, TAG_OF_CODE)  # fmt: skip
     if floor[0, 1] > 0.0:
         first[0.0] = float(floor[0, 0]), int(floor[0, 1])
     found = sorted(first.values())

@@ -12,7 +12,9 @@ from sim.road.graph.lane_graph import lane_graph
 from sim.road.map.lane_arrays import DrivableLanes, LaneArrays, check_capacity, concatenate, drivable_lanes
 from sim.road.map.light_poles import light_rows
 from sim.road.map.obstacle_grid import ObstacleGrid, obstacle_grid
+from sim.road.map.route_attributes import RouteControls, path_limits
 from sim.road.map.stop_lines import stop_lines_along
+from sim.road.map.surface import SurfaceRaster, surface_codes
 
 _SIGNAL = "<signal "  # part of every OpenDRIVE text with signs or lights
 
@@ -24,7 +26,8 @@ def _offsets(lengths: Sequence[int]) -> np.ndarray:
 class MapBatch:
     """The maps of a batch of worlds, and the numbers of their paths. Maps are added and never removed.
 
-    `arrays` is rebuilt when a map is added; it is read-only between two additions.
+    What is derived from them (`arrays`, `roads`, `surface_raster`, `route_controls`) is computed when it is first read
+    after an addition, and is read-only.
     """
 
     def __init__(self) -> None:
@@ -39,6 +42,11 @@ class MapBatch:
         self._arrays: MapArrays | None = None
         self._streets: dict[int, DrivableLanes] = {}
         self._roads: LaneArrays | None = None
+        self._map_of_path: list[int] = []
+        self._surface_codes: list[np.ndarray] = []  # of every map, as far as they were computed
+        self._surface_raster: SurfaceRaster | None = None
+        self._limits: dict[int, np.ndarray] = {}  # path -> speed limits, of the paths that were asked for
+        self._route_controls: RouteControls | None = None
 
     def link_lanes(self, road_map: RoadMap) -> int:
         """Add the lanes of a map for traffic, and the map where it is new; returns the map's number.
@@ -66,7 +74,7 @@ class MapBatch:
         if road_map.digest not in self._index:
             self._index[road_map.digest] = len(self.maps)
             self.maps.append(road_map)
-            self._arrays = None
+            self._arrays = self._surface_raster = None
         return self._index[road_map.digest]
 
     def path(self, road_map: RoadMap, path: Path, route: Route | None = None, name: Hashable = None) -> int:
@@ -76,13 +84,14 @@ class MapBatch:
             name: identifies the path among the map's paths, such as the keypoints that it was planned through; without
                 one, the same array object is the same path.
         """
-        self.add(road_map)
+        m = self.add(road_map)
         key = (road_map.digest, id(path.points) if name is None else name)
         if key not in self._path_index:
             if len(path.points) < 2:
                 raise ValueError(f"a path of map {road_map.name} has {len(path.points)} points; at least 2 are needed")
             self._path_index[key] = len(self._paths)
             self._paths.append(path)
+            self._map_of_path.append(m)
             ends = (route.junction_in, route.junction_out, route.decision) if route else (0.0, 0.0, -1)
             self._routes.append(ends)
             none = np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(0, np.int32)
@@ -90,7 +99,7 @@ class MapBatch:
             self._gates.append(
                 stop_lines_along(path.points, drivable_lanes(road_map.opendrive, road_map.name)) if guarded else none
             )
-            self._arrays = None
+            self._arrays = self._route_controls = None
         return self._path_index[key]
 
     @property
@@ -99,6 +108,27 @@ class MapBatch:
         if self._arrays is None:
             self._arrays = self._lay_out()
         return self._arrays
+
+    @property
+    def surface_raster(self) -> SurfaceRaster:
+        """The surface class of every texel of the maps' ground images; computed once a map."""
+        if self._surface_raster is None:
+            self._surface_codes += [surface_codes(m.ground) for m in self.maps[len(self._surface_codes) :]]
+            self._surface_raster = SurfaceRaster.of(self._surface_codes, self.arrays)
+        return self._surface_raster
+
+    def route_controls(self, routes: np.ndarray) -> RouteControls:
+        """Traffic controls along all paths, and the speed limits of the paths in `routes`; computed once a path.
+
+        Args:
+            routes: numbers of paths, of any shape; -1 is none.
+        """
+        routes, known = routes[routes >= 0], self._route_controls
+        if known is None or not known.done[routes].all():
+            for q in set(routes.tolist()) - self._limits.keys():
+                self._limits[q] = path_limits(path_points(self.arrays, q), self.maps[self._map_of_path[q]])
+            known = self._route_controls = RouteControls.of(self._limits, self.arrays)
+        return known
 
     def _standing(self, road_map: RoadMap) -> np.ndarray:
         """(K, 8) a map's scenery, then its traffic lights; the lane graph is built only for a map with signals."""

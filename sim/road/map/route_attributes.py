@@ -1,19 +1,18 @@
 """Traffic controls and speed limits along the routes of running worlds.
 
-Paths do not change, so limits are computed once a path. A map without lanes has no limits, which the masks mark.
+Paths do not change, so a `MapBatch` computes limits once a path. A map without lanes has no limits, which the masks
+mark.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from sim.datatypes.road_map import MapArrays, RoadMap
-from sim.datatypes.world_state import World
 from sim.road.graph.lane_graph import LANE_KIND, LaneGraph, lane_graph
-from sim.road.map.map_batch import MapBatch, path_points
 
 _SAME_WAY = 0.8  # least cosine of the angle between a path and a lane that it uses
 _STRIDE = 4  # points of a path between two queries of the speed limit
@@ -39,6 +38,18 @@ class RouteControls(NamedTuple):
     limited: np.ndarray
     done: np.ndarray
 
+    @classmethod
+    def of(cls, limits: Mapping[int, np.ndarray], bank: MapArrays) -> RouteControls:
+        """The controls of all paths of a batch, and the limits of those in `limits`, path -> `path_limits`."""
+        lengths = np.diff(bank.path_start)
+        limited, done = np.zeros(len(lengths), bool), np.zeros(len(lengths), bool)
+        limit = np.zeros(int(lengths.sum()), np.float32)
+        for q, found in limits.items():
+            done[q], limited[q] = True, len(found) > 0
+            if len(found):
+                limit[bank.path_start[q] : bank.path_start[q + 1]] = found
+        return cls(bank.gate_start, bank.gate_s, bank.gate_kind, bank.gate_plan, limit, limited, done)
+
 
 def speed_limits_along(points: np.ndarray, graph: LaneGraph) -> np.ndarray:
     """(K,) float32: the speed limit [m/s] at each point of a path, that of the nearest driving lane in its direction.
@@ -61,43 +72,10 @@ def speed_limits_along(points: np.ndarray, graph: LaneGraph) -> np.ndarray:
     return np.repeat(found, _STRIDE)[: len(points)]
 
 
-_LIMITS: WeakKeyDictionary[MapBatch, tuple[RouteControls, dict[int, np.ndarray]]] = WeakKeyDictionary()
-
-
-def route_controls(maps: MapBatch, world: World) -> RouteControls:
-    """Traffic controls and speed limits along every route of `world`.
-
-    Limits are computed once a path; gates are read from the arrays of the map batch.
-    """
-    bank = maps.arrays
-    known, met = _LIMITS.get(maps, (None, {}))
-    routes = world.route[world.route >= 0]
-    if known is None or len(known.done) != len(bank.path_start) - 1 or not known.done[routes].all():
-        numbers = np.repeat(world.map[:, None], world.route.shape[1], 1)[world.route >= 0]
-        for q, m in dict(zip(routes.tolist(), numbers.tolist())).items():
-            if q not in met:
-                met = {**met, q: _limits(path_points(bank, q), maps.maps[m])}
-        known = _laid_out(met, bank)
-        _LIMITS[maps] = known, met
-    return known
-
-
-def _limits(points: np.ndarray, road_map: RoadMap) -> np.ndarray:
-    """Speed limits along a path; empty for a map without lanes."""
+def path_limits(points: np.ndarray, road_map: RoadMap) -> np.ndarray:
+    """(K,) float32: `speed_limits_along` a path of a map; (0,) for a map without lanes."""
     try:
         graph = lane_graph(road_map.opendrive, road_map.name)
     except ValueError:
         return np.zeros(0, np.float32)
     return speed_limits_along(points, graph) if len(graph.lanes_of_kind("driving")) else np.zeros(0, np.float32)
-
-
-def _laid_out(met: dict[int, np.ndarray], bank: MapArrays) -> RouteControls:
-    """The gates of all paths of a map batch, and the limits of the paths in `met`."""
-    lengths = np.diff(bank.path_start)
-    limited, done = np.zeros(len(lengths), bool), np.zeros(len(lengths), bool)
-    limit = np.zeros(int(lengths.sum()), np.float32)
-    for q, found in met.items():
-        done[q], limited[q] = True, len(found) > 0
-        if len(found):
-            limit[bank.path_start[q] : bank.path_start[q + 1]] = found
-    return RouteControls(bank.gate_start, bank.gate_s, bank.gate_kind, bank.gate_plan, limit, limited, done)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
 
 from sim.actors.tags import KERB, PAINT, PAINTED
 from sim.core.kernel import kernel
-from sim.datatypes.road_map import Ground
+from sim.datatypes.road_map import Ground, MapArrays
 from sim.datatypes.vocabulary import DRIVABLE, SURFACES
-from sim.road.map.map_batch import MapBatch
 
 WHEEL_INSET = np.float32(0.45)  # distance from the middle to a wheel's centre, as a share of the width
 DRIVES = np.array([i in DRIVABLE for i in range(len(SURFACES))])  # by surface
@@ -68,9 +67,17 @@ class SurfaceRaster(NamedTuple):
     texel: np.ndarray
     origin: np.ndarray
 
+    @classmethod
+    def of(cls, codes: Sequence[np.ndarray], bank: MapArrays) -> SurfaceRaster:
+        """The raster of all maps of a batch from the `surface_codes` of each."""
+        start = np.cumsum([0, *(c.size for c in codes)])[:-1].astype(np.int64)
+        code = np.concatenate([c.ravel() for c in codes] or [np.zeros(0, np.uint8)])
+        shape = np.array([c.shape for c in codes], np.int32).reshape(-1, 2)
+        return cls(code, start, shape, bank.ground_texel, bank.ground_origin)
 
-def _codes(ground: Ground) -> np.ndarray:
-    """(H, W) uint8 codes of one map."""
+
+def surface_codes(ground: Ground) -> np.ndarray:
+    """(H, W) uint8: the codes of a `SurfaceRaster` for one map."""
     red = ground.levels[0][..., 0]
     rows, columns = (
         np.minimum((np.arange(n) + 0.5) * ground.texel / ground.surface_texel, most - 1).astype(int)
@@ -86,21 +93,6 @@ NO_SURFACE = SurfaceRaster(
     np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros((0, 2), np.int32), np.zeros(0, np.float32),
     np.zeros((0, 2), np.float32),
 )  # fmt: skip
-_FLOORS: WeakKeyDictionary[MapBatch, tuple[list[np.ndarray], SurfaceRaster]] = WeakKeyDictionary()
-
-
-def surface_raster(maps: MapBatch) -> SurfaceRaster:
-    """The surface raster of the maps of a `MapBatch`, computed once a map."""
-    known, floor = _FLOORS.get(maps, ([], None))
-    if floor is None or len(known) < len(maps.maps):
-        known = known + [_codes(m.ground) for m in maps.maps[len(known) :]]
-        sizes = np.cumsum([0, *(c.size for c in known)])[:-1].astype(np.int64)
-        bank = maps.arrays
-        code = np.concatenate([c.ravel() for c in known] or [np.zeros(0, np.uint8)])
-        shape = np.array([c.shape for c in known], np.int32).reshape(-1, 2)
-        floor = SurfaceRaster(code, sizes, shape, bank.ground_texel, bank.ground_origin)
-        _FLOORS[maps] = known, floor
-    return floor
 
 
 @kernel(inline=True)

@@ -29,7 +29,7 @@ from sim.road.graph.lane_graph import lane_graph
 from sim.road.graph.shortest_path import centreline, nearest_place, shortest_path
 from sim.road.graph.traffic_lights import GREEN, LIGHTS_OFF, RED, YELLOW, light_state
 from sim.road.map.lane_arrays import GATE, GATE_KIND, drivable_lanes
-from sim.road.map.route_attributes import route_controls, speed_limits_along
+from sim.road.map.route_attributes import speed_limits_along
 from sim.road.map.stop_lines import stop_lines_along
 from sim.sensors.semantic import semantic_image
 from sim.world.embedded import EmbeddedWorld
@@ -294,7 +294,7 @@ def test_the_next_light_shows_what_its_plan_says_and_is_passed_with_the_front_wh
     for second in range(30):
         backend.world.clock[0] = second * 1000
         lights = backend.state().validate().lights
-        gates = route_controls(backend.maps, backend.world)
+        gates = backend.maps.route_controls(backend.world.route)
         for r, q in enumerate(backend.world.route[0]):
             plan = gates.plan[gates.start[q]]
             assert lights.valid[0, r] and lights.state[0, r] == light_state(plan, np.int32(second * 1000))

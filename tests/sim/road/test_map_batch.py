@@ -9,8 +9,11 @@ import pytest
 
 from sim.datatypes.episode import MapSpec
 from sim.datatypes.road_map import Path
+from sim.road.map import map_batch
 from sim.road.map.loading import load_map
 from sim.road.map.map_batch import MapBatch, path_length, path_points, start_distance
+from sim.road.map.route_attributes import path_limits
+from sim.road.map.surface import surface_codes
 from tests.support.worlds import T
 
 OTHER = MapSpec("t_junction", (("arm", 45.0),))
@@ -90,3 +93,37 @@ def test_a_path_of_one_point_is_refused(bank: MapBatch) -> None:
 def test_a_start_is_held_within_the_shortest_way_in() -> None:
     assert start_distance([40.0, 30.0], 20.0) == 20.0
     assert start_distance([40.0, 30.0], 35.0) == 29.0
+
+
+def test_the_surface_raster_grows_with_the_maps_and_keeps_those_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed = []
+    monkeypatch.setattr(map_batch, "surface_codes", lambda ground: (computed.append(ground), surface_codes(ground))[1])
+    batch, (first, second) = MapBatch(), (load_map(spec)[0] for spec in (T, OTHER))
+    assert len(batch.surface_raster.code) == len(batch.surface_raster.start) == 0
+    batch.add(first)
+    alone = batch.surface_raster
+    assert batch.surface_raster is alone and len(alone.code) == alone.shape.prod()
+    batch.add(second)
+    both = batch.surface_raster
+    np.testing.assert_array_equal(both.code[: both.start[1]], alone.code)
+    np.testing.assert_array_equal(both.code[both.start[1] :], surface_codes(second.ground).ravel())
+    np.testing.assert_array_equal(both.origin, batch.arrays.ground_origin)
+    assert computed == [first.ground, second.ground]
+
+
+def test_speed_limits_are_computed_once_a_path_and_kept_where_paths_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed = []
+    monkeypatch.setattr(map_batch, "path_limits", lambda *of: (computed.append(len(of[0])), path_limits(*of))[1])
+    road_map, junction = load_map(T)
+    batch = MapBatch()
+    one, other = (batch.path(road_map, route.path, route) for route in junction.routes[:2])
+    found = batch.route_controls(np.array([[one, -1]]))
+    assert found.done.tolist() == [True, False] and found.limited.tolist() == [True, False]
+    assert batch.route_controls(np.array([one])) is found
+    late = batch.path(road_map, junction.routes[2].path, junction.routes[2])
+    grown = batch.route_controls(np.array([one, late]))
+    assert grown.done.tolist() == [True, False, True] and len(grown.start) == 4
+    points = slice(*batch.arrays.path_start[one : one + 2])
+    np.testing.assert_array_equal(grown.limit[points], found.limit[points])
+    assert batch.route_controls(np.array([other])).done.all()
+    assert computed == [len(junction.routes[k].path.points) for k in (0, 2, 1)]
