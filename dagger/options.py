@@ -264,6 +264,7 @@ def parse(cls: Any, arguments: Sequence[str], command: str, defaults: T) -> T:
 
 @contextlib.contextmanager
 def _columns(count: str | None) -> Iterator[None]:
+    """Set the width of tyro's output within the block: it takes none as an argument, and reads this variable."""
     before = os.environ.get("COLUMNS")
     if count is not None:
         os.environ["COLUMNS"] = count
