@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from sim.actors.registry import EGO
+from sim.core import tables
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode, MapSpec, Weather
 from sim.datatypes.simulation import Simulation
@@ -168,7 +169,7 @@ def park() -> Parking:
     world = backend.world
     for w in range(n):
         for i, (x, colour) in enumerate(PARKED, start=1):
-            write_actor(world, w, i, "car", x - EGO.length / 2 + EGO.overhang, BAY_MIDDLE, 0.0, colour)
+            write_actor(tables.row(world, w), i, "car", x - EGO.length / 2 + EGO.overhang, BAY_MIDDLE, 0.0, colour)
     phase = np.zeros(n, int)  # drives past, turns in, turns over, brakes, straightens up, stands
     poses, gears = [np.stack([world.x[:, 0], world.y[:, 0], world.yaw[:, 0]], 1)], []
     while (phase < 5).any():

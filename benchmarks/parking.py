@@ -31,6 +31,7 @@ from policies.planning.parking import COUNT, CURVATURE, LENGTH, POSE, Parker
 from policies.planning.reeds_shepp import Curve, changes_of, sampled
 from sim.actors.registry import BODIES, EGO
 from sim.core.geometry import box_corners
+from sim.core.tables import row
 from sim.datatypes.action import Action
 from sim.datatypes.episode import Episode, MapSpec, Weather
 from sim.datatypes.simulation import Simulation
@@ -109,7 +110,7 @@ def started(draws: Sequence[Draw]) -> EmbeddedWorld:
             if kind:
                 body = BODIES[kind]
                 x = d.middle(k) + d.along[k] - 0.5 * body.length + body.overhang
-                write_actor(backend.world, w, 1 + k, kind, x, MIDDLE + d.across[k], 0.0, COLOURS[k])
+                write_actor(row(backend.world, w), 1 + k, kind, x, MIDDLE + d.across[k], 0.0, COLOURS[k])
     return backend
 
 

@@ -27,6 +27,7 @@ from scenarios.sampling.sample import sample, slots_needed
 from scenarios.scenario import load_scenario
 from sim.actors.registry import BODIES, EGO, KINDS
 from sim.core.geometry import boxes_touch
+from sim.core.tables import row
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script, TrafficSpec, Weather
@@ -46,7 +47,8 @@ from sim.traffic.step import advance
 from sim.viz.markers import EGO_COLOUR, Box, Lamp, draw_box, draw_lamp, lamps_of
 from sim.viz.top_down import FAINT, PAPER, SHARPNESS, Line, Text, background, text_width, top_down, write
 from sim.viz.viewport import Viewport
-from sim.world.embedded import EmbeddedWorld, empty_world
+from sim.world.embedded import EmbeddedWorld
+from sim.world.initial_state import empty_world
 from sim.world.rollout import rollout
 
 TICK = np.float32(0.1)
@@ -92,12 +94,12 @@ class Town:
         bank.link_lanes(self.map)
         self.bank, self.roads = bank.arrays, bank.roads
         world = self.world
-        world.outcome[:], world.path[:], world.route[:] = OUTCOME["running"], -1, -1
+        world.outcome[:] = OUTCOME["running"]
         world.x[:, 0] = 1e5  # ego is far from the map
         world.seed[:] = np.arange(seeds)
         world.clock[:] = 0 if spec.lights else -1
         for w in range(seeds):
-            spawn_traffic(world, self.traffic, w, 1, spec, self.map, self.roads)
+            spawn_traffic(row(world, w), row(self.traffic, w), 1, spec, self.map, self.roads)
 
     def step(self) -> None:
         """One tick."""
@@ -339,7 +341,7 @@ def at_crosswalk() -> np.ndarray:
         now = 2.0 * on.sum() + 1.5 * waits.any() if free else -1.0
         if now > most:
             seen = world.copy()
-            write_actor(seen, 0, 0, "car", float(middle[0]) - 12.0, float(middle[1]) - 1.75, 0.0, 0)
+            write_actor(seen, 0, "car", float(middle[0]) - 12.0, float(middle[1]) - 1.75, 0.0, 0)
             most, picture = now, render(people.bank, seen, EYE)[0]
     assert picture is not None
     return picture

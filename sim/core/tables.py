@@ -1,25 +1,31 @@
-"""Tables of arrays that share a slot axis: NamedTuples whose arrays grow together."""
+"""Tables: NamedTuples of arrays whose first axis is the world, one row each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
-import numpy as np
-
-Table = TypeVar("Table", bound=Any)  # a NamedTuple of arrays (B, N, ...)
+Table = TypeVar("Table", bound=Any)  # a NamedTuple of arrays (B, ...)
 
 
-def grow(table: Table, names: Iterable[str], more: int, fill: Mapping[str, float] | None = None) -> Table:
-    """The same table with `more` empty slots at the end of axis 1 of the named arrays.
+def row(table: Table, w: int) -> Table:
+    """World w alone: views (1, ...) of every array."""
+    return table._make([array[w : w + 1] for array in table])  # type: ignore[no-any-return]
 
-    Args:
-        names: fields that have the slot axis.
-        fill: value of new entries by field; 0 for all others.
+
+def enlarged(table: Table, wider: Table) -> Table:
+    """`wider`, an empty table no shorter than `table` in any axis, with the table's entries at the same indices."""
+    for old, new in zip(table, wider):
+        new[tuple(map(slice, old.shape))] = old
+    return wider
+
+
+def write_rows(table: Table, rows: Sequence[int], values: Table) -> None:
+    """Copy a table of as many worlds as there are `rows` into these rows of a table.
+
+    Arrays that the table has once for all worlds are left as they are: optional arrays that no world needs.
     """
-    wider = {}
-    for name in names:
-        array = getattr(table, name)
-        width = ((0, 0), (0, more), *((0, 0),) * (array.ndim - 2))
-        wider[name] = np.pad(array, width, constant_values=(fill or {}).get(name, 0))
-    return table._replace(**wider)  # type: ignore[no-any-return]
+    worlds = len(table[0])
+    for array, value in zip(table, values):
+        if len(array) == worlds:
+            array[rows] = value

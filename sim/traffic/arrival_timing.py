@@ -124,14 +124,18 @@ def nominal_time(left: float, speed: float, tick: float, cruise: float = NOMINAL
 
 
 def schedule_arrival(
-    world: World, followers: RouteFollowers, w: int, i: int, episode: Episode, road_map: RoadMap, junction: Junction,
+    world: World, followers: RouteFollowers, i: int, episode: Episode, road_map: RoadMap, junction: Junction,
     maps: MapBatch, tick: float,
 ) -> None:  # fmt: skip
-    """Place the actor of slot i on its scripted route in world w and enter ego's part; ego must be placed before."""
+    """Place the actor of slot i on its scripted route and enter ego's part.
+
+    Args:
+        world, followers: of one row, with ego in place. maps: the route's path is added to it.
+    """
     spec = episode.actors[i - 1]
-    followers.busy[w] += 1
+    followers.busy[0] += 1
     if spec.tailgates is not None:
-        _send_after_ego(world, followers, w, i, spec, junction.routes_from(episode.arm)[0])
+        _send_after_ego(world, followers, i, spec, junction.routes_from(episode.arm)[0])
         return
     route, body = route_for(spec, junction), BODIES[spec.kind]
     front = body.length - body.overhang
@@ -139,29 +143,29 @@ def schedule_arrival(
     halts = spec.stop_duration is not None or spec.takes_turns or spec.yield_timeout is not None
     s, speed, enters = _start(spec, episode, junction, route, stop if halts else None, edge, tick)
     x, y, yaw = pose_at(route.path, s)
-    write_actor(world, w, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour)
-    drive = followers.drive[w, i]
+    write_actor(world, i, spec.kind, x + spec.side * np.sin(yaw), y - spec.side * np.cos(yaw), yaw, spec.colour)
+    drive = followers.drive[0, i]
     drive[[ALONG, CRUISE, STOP, EDGE]] = s, spec.speed, stop, edge
     drive[[OUT, HALT]] = route.junction_out + body.overhang, (spec.stop_duration or 0.0) if halts else -1.0
     drive[[ENTERS, ENTRY]] = enters, speed
     drive[PATIENCE] = -1.0 if spec.yield_timeout is None else spec.yield_timeout
-    followers.path[w, i] = maps.path(road_map, route.path, route)
-    followers.heading[w, i] = pose_at(route.path, route.junction_in - LINE)[2]
-    followers.line[w, i, SERVED] = -1
-    world.path[w, i], world.path_s[w, i] = -2 - route.decision, stop - s
+    followers.path[0, i] = maps.path(road_map, route.path, route)
+    followers.heading[0, i] = pose_at(route.path, route.junction_in - LINE)[2]
+    followers.line[0, i, SERVED] = -1
+    world.path[0, i], world.path_s[0, i] = -2 - route.decision, stop - s
     if enters > 0.0:
-        followers.role[w, i] = PENDING
-        world.x[w, i], world.y[w, i] = AWAY, 20.0 * i
+        followers.role[0, i] = PENDING
+        world.x[0, i], world.y[0, i] = AWAY, 20.0 * i
     else:
-        followers.role[w, i] = CROSSING
-        world.speed[w, i] = speed
+        followers.role[0, i] = CROSSING
+        world.speed[0, i] = speed
     if spec.yield_timeout is not None:
-        followers.line[w, 0, MEMBER] = 1
+        followers.line[0, 0, MEMBER] = 1
     if spec.takes_turns:
-        followers.line[w, i, MEMBER] = followers.line[w, 0, MEMBER] = 1
-        followers.line[w, 0, SERVED] = -1
+        followers.line[0, i, MEMBER] = followers.line[0, 0, MEMBER] = 1
+        followers.line[0, 0, SERVED] = -1
         ego = junction.routes_from(episode.arm)[0]
-        followers.heading[w, 0] = pose_at(ego.path, ego.junction_in - LINE)[2]
+        followers.heading[:, 0] = pose_at(ego.path, ego.junction_in - LINE)[2]
 
 
 def _start(
@@ -196,13 +200,13 @@ def _start(
     return high, speed_at(high), 0.0
 
 
-def _send_after_ego(world: World, followers: RouteFollowers, w: int, i: int, spec: ActorSpec, route: Route) -> None:
+def _send_after_ego(world: World, followers: RouteFollowers, i: int, spec: ActorSpec, route: Route) -> None:
     """Place a tailgater behind ego, and initialise ego's trail with the route behind it."""
     body, spacing = BODIES[spec.kind], float(ROUTE_SPACING)
-    here = float(world.route_s[w, 0])
-    if followers.trailed[w] == 0:
+    (here,) = world.route_s[:, 0].tolist()
+    trail = followers.trail[0]
+    if followers.trailed[0] == 0:
         stations = here - spacing * np.arange(TRAIL // 2 - 1, -1, -1)
-        trail = followers.trail[w]
         for column in range(3):
             trail[: len(stations), column] = np.interp(
                 stations, np.arange(len(route.path.points)) * spacing, route.path.points[:, column]
@@ -211,14 +215,14 @@ def _send_after_ego(world: World, followers: RouteFollowers, w: int, i: int, spe
         yaw = float(route.path.points[0, 2])
         trail[: len(stations), 0] += short * np.cos(yaw)
         trail[: len(stations), 1] += short * np.sin(yaw)
-        followers.trailed[w] = len(stations)
+        followers.trailed[0] = len(stations)
     gap = float(spec.tailgates or 0.0) + EGO.overhang + body.length - body.overhang
-    s = (followers.trailed[w] - 1) * spacing - gap
+    s = (followers.trailed[0] - 1) * spacing - gap
     k = s / spacing
-    rows = np.arange(followers.trailed[w])
-    x, y, yaw = (float(np.interp(k, rows, followers.trail[w, : len(rows), c])) for c in range(3))
-    write_actor(world, w, i, spec.kind, x, y, yaw, spec.colour)
-    world.speed[w, i] = max(float(world.speed[w, 0]), 0.0)
-    followers.role[w, i] = TAILGATING
-    followers.drive[w, i, ALONG], followers.drive[w, i, GAP] = s, spec.tailgates
-    followers.drive[w, i, CRUISE] = body.max_speed
+    rows = np.arange(followers.trailed[0])
+    x, y, yaw = (float(np.interp(k, rows, trail[: len(rows), c])) for c in range(3))
+    write_actor(world, i, spec.kind, x, y, yaw, spec.colour)
+    world.speed[:, i] = np.maximum(world.speed[:, 0], 0.0)
+    followers.role[0, i] = TAILGATING
+    followers.drive[0, i, ALONG], followers.drive[0, i, GAP] = s, spec.tailgates
+    followers.drive[0, i, CRUISE] = body.max_speed

@@ -81,24 +81,6 @@ def empty_followers(worlds: int, slots: int, tails: bool = False) -> RouteFollow
     )  # fmt: skip
 
 
-SLOT_FIELDS = ("role", "path", "drive", "line", "heading")  # of RouteFollowers, with one entry per slot
-
-
-def with_trails(followers: RouteFollowers) -> RouteFollowers:
-    """The same state with arrays for the trail that tailgaters follow."""
-    worlds = len(followers.role)
-    if len(followers.trail) == worlds:
-        return followers
-    return followers._replace(trail=np.zeros((worlds, TRAIL, 4), np.float32))
-
-
-def clear(followers: RouteFollowers, w: int) -> None:
-    """Remove all route followers from world w."""
-    for name in ("role", "drive", "line", "heading", "busy", "trailed"):
-        getattr(followers, name)[w] = 0
-    followers.path[w], followers.turn[w] = -1, -1
-
-
 # ---------------------------------------------------------------------------------------------------- along a path
 @kernel(inline=True)
 def pace_at(points, first, last, s, cruise):  # type: ignore[no-untyped-def]

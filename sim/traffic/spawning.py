@@ -45,56 +45,63 @@ class _Taken:
 
 
 def spawn_traffic(
-    world: World, traffic: TrafficState, w: int, first: int, spec: TrafficSpec, road_map: RoadMap, roads: LaneArrays,
+    world: World, traffic: TrafficState, first: int, spec: TrafficSpec, road_map: RoadMap, roads: LaneArrays,
     kept: Sequence[tuple[float, float, float]] = (),
 ) -> None:  # fmt: skip
-    """Spawn traffic into slots `first` and on of world `w`.
+    """Spawn traffic into slots `first` and on of a single world.
 
     Args:
+        world, traffic: of one row, with ego in place.
         kept: circles x, y, radius [m] to leave free, besides ego's surroundings.
 
     Raises:
         ValueError: where the map has no room for an actor, or lacks the lanes that it needs.
     """
-    rng = np.random.default_rng([int(world.seed[w]), 0x7AFF1C])
+    rng = np.random.default_rng([int(world.seed[0]), 0x7AFF1C])
     taken = _Taken()
-    taken.add(float(world.x[w, 0]), float(world.y[w, 0]), EGO_ROOM)
+    (x,), (y,) = world.x[:, 0].tolist(), world.y[:, 0].tolist()
+    taken.add(x, y, EGO_ROOM)
     for x, y, radius in kept:
         taken.add(x, y, radius + APART / 2)
     slot = first
     for _ in range(spec.parked):
-        _park(world, w, slot, rng, taken, road_map)
+        _park(world, slot, rng, taken, road_map)
         slot += 1
     rooms: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for kind in rng.choice(list(spec.mix()), spec.vehicles, p=list(spec.mix().values())):
-        _place_driver(world, traffic, w, slot, str(kind), rng, taken, road_map, roads, rooms)
+        _place_driver(world, traffic, slot, str(kind), rng, taken, road_map, roads, rooms)
         slot += 1
     for _ in range(spec.walkers):
-        _place_walker(world, traffic, w, slot, rng, road_map, roads)
+        _place_walker(world, traffic, slot, rng, road_map, roads)
         slot += 1
-    traffic.busy[w] += spec.vehicles + spec.walkers
+    traffic.busy[0] += spec.vehicles + spec.walkers
 
 
 def write_actor(
-    world: World, w: int, i: int, kind: str, x: float, y: float, yaw: float, colour: int, body: Vehicle | None = None
+    world: World, i: int, kind: str, x: float, y: float, yaw: float, colour: int, body: Vehicle | None = None
 ) -> None:
-    """Write an actor of a kind of BODIES into slot i; x, y: rear axle [m]; body: its size, default the kind's."""
+    """Write an actor of a kind of BODIES into slot i of a single world.
+
+    Args:
+        world: of one row. x, y, yaw: of its rear axle [m, rad].
+        body: its size; the kind's by default.
+    """
     body = body or BODIES[kind]
-    world.kind[w, i], world.appearance[w, i] = KIND[kind], colour
-    world.x[w, i], world.y[w, i], world.yaw[w, i] = x, y, np.arctan2(np.sin(yaw), np.cos(yaw))
-    world.length[w, i], world.width[w, i], world.height[w, i] = body.length, body.width, body.height
-    world.wheelbase[w, i], world.overhang[w, i] = body.wheelbase, body.overhang
+    world.kind[0, i], world.appearance[0, i] = KIND[kind], colour
+    world.x[0, i], world.y[0, i], world.yaw[0, i] = x, y, np.arctan2(np.sin(yaw), np.cos(yaw))
+    world.length[0, i], world.width[0, i], world.height[0, i] = body.length, body.width, body.height
+    world.wheelbase[0, i], world.overhang[0, i] = body.wheelbase, body.overhang
 
 
 def _place_driver(
-    world: World, traffic: TrafficState, w: int, i: int, kind: str, rng: np.random.Generator, taken: _Taken,
+    world: World, traffic: TrafficState, i: int, kind: str, rng: np.random.Generator, taken: _Taken,
     road_map: RoadMap, roads: LaneArrays, rooms: dict[str, tuple[np.ndarray, np.ndarray]],
 ) -> None:  # fmt: skip
     """Place a driver on a lane; rooms: results of `_room_for` by kind, computed at the first vehicle of the kind."""
     body, habits = _LORRY if kind == "truck" else BODIES[kind], ACTOR_KINDS[kind].lane_traffic
     assert habits is not None, f"lane traffic has no {kind}"
     if kind not in rooms:
-        rooms[kind] = _room_for(int(world.map[w]), kind, body.length, road_map, roads)
+        rooms[kind] = _room_for(int(world.map[0]), kind, body.length, road_map, roads)
     lanes, ends = rooms[kind]
     for _ in range(TRIES):
         lane = int(lanes[min(int(np.searchsorted(ends, rng.random() * ends[-1], "right")), len(lanes) - 1)])
@@ -108,20 +115,20 @@ def _place_driver(
     else:
         raise ValueError(f"map {road_map.name} has no room for another {kind}; wanted fewer vehicles")
     taken.add(cx, cy, body.length / 2 + APART / 2)
-    write_actor(world, w, i, kind, x, y, yaw, _one_of(rng, _COLOURS), body)
+    write_actor(world, i, kind, x, y, yaw, _one_of(rng, _COLOURS), body)
     driver, kinematics = traffic.driver, traffic.kinematics
-    driver[w, i, MODE], driver[w, i, LANE], driver[w, i, PICKS] = DRIVER, lane, 3
-    driver[w, i, RESERVED] = driver[w, i, OCCUPIED] = driver[w, i, SINCE] = -1
+    driver[0, i, MODE], driver[0, i, LANE], driver[0, i, PICKS] = DRIVER, lane, 3
+    driver[0, i, RESERVED] = driver[0, i, OCCUPIED] = driver[0, i, SINCE] = -1
     for column in (NEXT1, NEXT2, NEXT3):
         ways = roads.successors[roads.link[lane, NEXT] : roads.link[lane, NEXT_END]]
         lane = _one_of(rng, ways) if lane >= 0 and len(ways) else -1
-        driver[w, i, column] = lane
-    kinematics[w, i, S], kinematics[w, i, FACTOR], kinematics[w, i, CAP] = s, rng.uniform(0.85, 1.08), habits.top_speed
+        driver[0, i, column] = lane
+    kinematics[0, i, S], kinematics[0, i, FACTOR], kinematics[0, i, CAP] = s, rng.uniform(0.85, 1.08), habits.top_speed
     if habits.offset != 0.0:  # bicycles ride on the right of the lane
-        kinematics[w, i, KEEP] = habits.offset
-        world.x[w, i] -= habits.offset * np.sin(yaw)
-        world.y[w, i] += habits.offset * np.cos(yaw)
-    world.speed[w, i] = 0.6 * min(pace, habits.top_speed)
+        kinematics[0, i, KEEP] = habits.offset
+        world.x[0, i] -= habits.offset * np.sin(yaw)
+        world.y[0, i] += habits.offset * np.cos(yaw)
+    world.speed[0, i] = 0.6 * min(pace, habits.top_speed)
 
 
 def _room_for(m: int, kind: str, length: float, road_map: RoadMap, roads: LaneArrays) -> tuple[np.ndarray, np.ndarray]:
@@ -144,9 +151,9 @@ def _row(roads: LaneArrays, lane: int, s: float) -> int:
 
 
 def _place_walker(
-    world: World, traffic: TrafficState, w: int, i: int, rng: np.random.Generator, road_map: RoadMap, roads: LaneArrays
+    world: World, traffic: TrafficState, i: int, rng: np.random.Generator, road_map: RoadMap, roads: LaneArrays
 ) -> None:
-    m = int(world.map[w])
+    m = int(world.map[0])
     feet = [f for f in range(roads.foot_of_map[m], roads.foot_of_map[m + 1]) if not roads.foot_crossing[f]]
     if not feet:
         raise ValueError(f"map {road_map.name} has no pavement; wanted one for walkers")
@@ -160,13 +167,13 @@ def _place_walker(
     x, y, yaw, room = (float(v) for v in roads.foot_points[k])
     keep, way = float(rng.random()), 1 - 2 * back
     side = -keep * room * way
-    write_actor(world, w, i, "walker", x - side * np.sin(yaw), y + side * np.cos(yaw), yaw + np.pi * back,
+    write_actor(world, i, "walker", x - side * np.sin(yaw), y + side * np.cos(yaw), yaw + np.pi * back,
              _one_of(rng, _CLOTHES))  # fmt: skip
     driver, kinematics = traffic.driver, traffic.kinematics
-    driver[w, i, MODE], driver[w, i, LANE], driver[w, i, NEXT1], driver[w, i, PICKS] = WALKER, foot, back, 1
-    driver[w, i, RESERVED] = driver[w, i, OCCUPIED] = -1
-    kinematics[w, i, S], kinematics[w, i, KEEP], kinematics[w, i, CAP] = at * step, keep, rng.uniform(1.0, 1.7)
-    world.speed[w, i] = kinematics[w, i, CAP]
+    driver[0, i, MODE], driver[0, i, LANE], driver[0, i, NEXT1], driver[0, i, PICKS] = WALKER, foot, back, 1
+    driver[0, i, RESERVED] = driver[0, i, OCCUPIED] = -1
+    kinematics[0, i, S], kinematics[0, i, KEEP], kinematics[0, i, CAP] = at * step, keep, rng.uniform(1.0, 1.7)
+    world.speed[0, i] = kinematics[0, i, CAP]
 
 
 @functools.lru_cache(maxsize=32)
@@ -184,7 +191,7 @@ def parking_places(graph_key: tuple[str, str]) -> np.ndarray:
     return np.concatenate(found) if found else np.zeros((0, 3), np.float32)
 
 
-def _park(world: World, w: int, i: int, rng: np.random.Generator, taken: _Taken, road_map: RoadMap) -> None:
+def _park(world: World, i: int, rng: np.random.Generator, taken: _Taken, road_map: RoadMap) -> None:
     places = parking_places((road_map.opendrive, road_map.name))
     if not len(places):
         raise ValueError(f"map {road_map.name} has no parking lane; wanted one for parked cars")
@@ -198,11 +205,11 @@ def _park(world: World, w: int, i: int, rng: np.random.Generator, taken: _Taken,
         raise ValueError(f"map {road_map.name} has no room for another parked {kind}; wanted fewer")
     taken.add(x, y, body.length / 2 + 0.4)
     middle = body.length / 2 - body.overhang
-    write_actor(world, w, i, kind, x - middle * np.cos(yaw), y - middle * np.sin(yaw), yaw, _one_of(rng, _COLOURS))
+    write_actor(world, i, kind, x - middle * np.cos(yaw), y - middle * np.sin(yaw), yaw, _one_of(rng, _COLOURS))
 
 
-def set_script(world: World, traffic: TrafficState, w: int, i: int, spec: ActorSpec) -> None:
-    """Give the actor in slot i its script; the path starts at the actor, in its own frame.
+def set_script(world: World, traffic: TrafficState, i: int, spec: ActorSpec) -> None:
+    """Give the actor in slot i of a single world its script; the path starts at the actor, in its own frame.
 
     Raises:
         ValueError: for a path of too many points, or a number of speeds that is not the number of legs.
@@ -210,27 +217,27 @@ def set_script(world: World, traffic: TrafficState, w: int, i: int, spec: ActorS
     script: Script = spec.script  # type: ignore[assignment]
     if len(script.path) >= MOST_POINTS:
         raise ValueError(f"the script of {spec.name} has {len(script.path)} points; wanted at most {MOST_POINTS - 1}")
-    x, y, yaw = float(world.x[w, i]), float(world.y[w, i]), float(world.yaw[w, i])
+    x, y, yaw = float(world.x[0, i]), float(world.y[0, i]), float(world.yaw[0, i])
     c, s = np.cos(yaw), np.sin(yaw)
     path = [(0.0, 0.0), *script.path]
     if script.speeds and len(script.speeds) != len(script.path):
         raise ValueError(
             f"the script of {spec.name} has {len(script.speeds)} speeds for {len(script.path)} legs; wanted one each"
         )
-    traffic.path[w, i, : len(path), :2] = [(x + f * c - left * s, y + f * s + left * c) for f, left in path]
-    traffic.path[w, i, :, 2] = 0.0
-    traffic.path[w, i, : len(script.speeds), 2] = script.speeds
-    traffic.points[w, i] = len(path)
-    traffic.trigger[w, i, TRIGGER] = NEVER
+    traffic.path[0, i, : len(path), :2] = [(x + f * c - left * s, y + f * s + left * c) for f, left in path]
+    traffic.path[0, i, :, 2] = 0.0
+    traffic.path[0, i, : len(script.speeds), 2] = script.speeds
+    traffic.points[0, i] = len(path)
+    traffic.trigger[0, i, TRIGGER] = NEVER
     if script.after is not None:
-        traffic.trigger[w, i, TRIGGER], traffic.trigger[w, i, VALUE] = AFTER, script.after
+        traffic.trigger[0, i, TRIGGER], traffic.trigger[0, i, VALUE] = AFTER, script.after
     elif script.within is not None:
-        traffic.trigger[w, i, TRIGGER], traffic.trigger[w, i, VALUE] = WITHIN, script.within
+        traffic.trigger[0, i, TRIGGER], traffic.trigger[0, i, VALUE] = WITHIN, script.within
     elif script.near_junction is not None:
-        traffic.trigger[w, i, TRIGGER], traffic.trigger[w, i, VALUE] = ALONG, -script.near_junction
+        traffic.trigger[0, i, TRIGGER], traffic.trigger[0, i, VALUE] = ALONG, -script.near_junction
     elif script.past is not None:
-        traffic.trigger[w, i, TRIGGER], traffic.trigger[w, i, VALUE] = ALONG, script.past
-    traffic.trigger[w, i, PACE] = script.speed
-    traffic.driver[w, i, MODE] = SCRIPTED
-    traffic.driver[w, i, RESERVED] = traffic.driver[w, i, OCCUPIED] = -1
-    traffic.busy[w] += 1
+        traffic.trigger[0, i, TRIGGER], traffic.trigger[0, i, VALUE] = ALONG, script.past
+    traffic.trigger[0, i, PACE] = script.speed
+    traffic.driver[0, i, MODE] = SCRIPTED
+    traffic.driver[0, i, RESERVED] = traffic.driver[0, i, OCCUPIED] = -1
+    traffic.busy[0] += 1

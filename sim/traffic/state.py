@@ -43,19 +43,3 @@ def empty_traffic(worlds: int, slots: int, scripts: bool = False) -> TrafficStat
         np.zeros((*wide, MOST_POINTS, 3), np.float32), np.zeros(wide, np.int32), np.zeros(worlds, np.int32),
         np.zeros((worlds, slots), np.int32),
     )  # fmt: skip
-
-
-def slot_fields(traffic: TrafficState) -> tuple[str, ...]:
-    """The fields with one entry per slot: those of scripts only where there are scripted actors."""
-    return "driver", "kinematics", "free", *(("trigger", "path", "points") if _scripted(traffic) else ())
-
-
-def with_scripts(traffic: TrafficState) -> TrafficState:
-    """The same traffic state with arrays for scripted actors."""
-    worlds, slots = traffic.driver.shape[:2]
-    empty = empty_traffic(worlds, slots, scripts=True)
-    return traffic._replace(trigger=empty.trigger, path=empty.path, points=empty.points)
-
-
-def _scripted(traffic: TrafficState) -> bool:
-    return traffic.path.shape[:2] == traffic.driver.shape[:2]

@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.actors.registry import BODIES
 from sim.core.geometry import boxes_touch
+from sim.core.tables import row
 from sim.datatypes.episode import TrafficSpec
 from sim.datatypes.vocabulary import OUTCOME
 from sim.datatypes.world_state import World
@@ -22,7 +23,7 @@ from sim.traffic.right_of_way import LANE, MODE, NEXT1, OCCUPIED, RESERVED, SINC
 from sim.traffic.spawning import spawn_traffic, write_actor
 from sim.traffic.state import CAP, DRIVER, FACTOR, S, TrafficState, empty_traffic
 from sim.traffic.step import advance
-from sim.world.embedded import empty_world
+from sim.world.initial_state import empty_world
 from tests.support.worlds import MAPS
 
 TICK = np.float32(0.1)
@@ -45,12 +46,11 @@ class Town:
         bank.link_lanes(road_map)
         self.bank, self.roads = bank.arrays, bank.roads
         self.world.outcome[:] = OUTCOME["running"]
-        self.world.path[:], self.world.route[:] = -1, -1
         self.world.x[:, 0] = 1e5
         self.world.seed[:] = np.arange(seeds)
         self.world.clock[:] = 0 if spec.lights else -1
         for w in range(seeds):
-            spawn_traffic(self.world, self.traffic, w, 1, spec, road_map, self.roads)
+            spawn_traffic(row(self.world, w), row(self.traffic, w), 1, spec, road_map, self.roads)
 
     def put(self, w: int, i: int, route: Sequence[int], s: float, speed: float, kind: str = "car") -> None:
         """Put a driver into slot i, `s` [m] along the first of up to four lanes, the ones that it will drive."""
@@ -58,7 +58,7 @@ class Town:
         for here, after in pairwise(route):
             assert after in roads.successors[roads.link[here, NEXT] : roads.link[here, NEXT_END]], "no way goes there"
         x, y, yaw = roads.points[row_at(roads.link, roads.measure, lane, np.float32(s)), :3].tolist()
-        write_actor(self.world, w, i, kind, x, y, yaw, 0, BODIES[kind])
+        write_actor(row(self.world, w), i, kind, x, y, yaw, 0, BODIES[kind])
         self.world.speed[w, i] = speed
         driver[w, i] = 0
         driver[w, i, MODE] = DRIVER

@@ -21,12 +21,12 @@ from sim.carla.server.rpc import Refused
 from sim.carla.server.snapshot import turned
 from sim.core.geometry import wrap
 from sim.core.kernel import kernel
-from sim.core.tables import grow
+from sim.core.tables import enlarged
 from sim.datatypes.action import Action
 from sim.datatypes.road_map import MapArrays
 from sim.dynamics.bicycle import drive, grip_of, limits_of
 from sim.dynamics.friction import wetness_of
-from sim.world.embedded import empty_world
+from sim.world.initial_state import empty_world
 
 ROWS = 16
 FASTEST = 1e4  # [m/s] limit of a velocity that a client sets
@@ -154,8 +154,7 @@ class Bodies:
 
     def _grow(self) -> None:
         n = self.world.kind.shape[1]
-        fields = [k for k, a in self.world._asdict().items() if a.shape == (1, n) and k != "route"]
-        self.world = grow(self.world, fields, n)
+        self.world = enlarged(self.world, empty_world(1, 2 * n))
         self.middle, self.turning = np.pad(self.middle, (0, n)), np.pad(self.turning, (0, n))
         self.physical, self.vehicle = np.pad(self.physical, (0, n)), np.pad(self.vehicle, (0, n))
         self.solid = np.pad(self.solid, (0, n), constant_values=True)

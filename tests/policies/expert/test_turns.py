@@ -14,7 +14,8 @@ from sim.datatypes.episode import ActorSpec, Episode, MapSpec, SignSpec, Traffic
 from sim.datatypes.simulation import Simulation
 from sim.datatypes.vocabulary import DECISION, DECISIONS, OUTCOME, OUTCOMES, UNDECIDED
 from sim.road.map.loading import load_map
-from sim.world.embedded import ROUTES, EmbeddedWorld
+from sim.world.embedded import EmbeddedWorld
+from sim.world.initial_state import ROUTES
 from sim.world.rollout import observe_for, progress
 
 # Kind, generator, parameters, arms that somebody starts on.

@@ -120,7 +120,7 @@ def test_it_waits_for_somebody_behind_it_and_then_goes_on() -> None:
         backend.step(action)
         assert world.outcome[0] == OUTCOME["running"]
         if memory[0, PHASE] == ENTERING and world.yaw[0, 0] > 0.3 and waited == 0:
-            write_actor(world, 0, slot, "walker", task.middle(task.bay) - 1.0, MIDDLE + 0.3, 1.5, 0)
+            write_actor(world, slot, "walker", task.middle(task.bay) - 1.0, MIDDLE + 0.3, 1.5, 0)
         if world.kind[0, slot]:
             waited += 1
             if waited == 60:

@@ -151,7 +151,7 @@ def test_a_scalar_function_compiles_to_clean_ptx(module: str, name: str) -> None
 
 @needs_compiler
 def test_the_whole_step_compiles_to_one_clean_launch_with_a_thread_a_world() -> None:
-    from sim.world.embedded import empty_world
+    from sim.world.initial_state import empty_world
     from sim.world.step import step_worlds
 
     arrays = rows(F, 1)
@@ -167,7 +167,7 @@ def test_traffic_compiles_to_one_clean_launch_with_a_thread_a_world() -> None:
     from sim.road.map.lane_arrays import concatenate
     from sim.traffic.state import empty_traffic
     from sim.traffic.step import advance
-    from sim.world.embedded import empty_world
+    from sim.world.initial_state import empty_world
 
     typed = [numba.typeof(made) for made in (empty_world(2, 2), empty_traffic(2, 2, scripts=True), concatenate([]))]
     code = ptx(per_world(advance), (*typed, W, rows(int64, 1), rows(F, 1), F, int64))
@@ -178,7 +178,7 @@ def test_traffic_compiles_to_one_clean_launch_with_a_thread_a_world() -> None:
 @needs_compiler
 def test_errands_compile_to_one_clean_launch_with_a_thread_a_world() -> None:
     from sim.traffic.route_follower import empty_followers, step_followers
-    from sim.world.embedded import empty_world
+    from sim.world.initial_state import empty_world
 
     typed = [numba.typeof(made) for made in (empty_world(2, 2), empty_followers(2, 2, tails=True))]
     code = ptx(per_world(step_followers), (*typed, W, rows(int64, 1), rows(F, 1), rows(F, 1), F, int64))
