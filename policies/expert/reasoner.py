@@ -23,7 +23,7 @@ from scenarios.rules.variables import declared, drawn_in, family_named, value_on
 from scenarios.rules.variables.base import ARRIVALS, DROWSINESS, GIVEN, READ, READABLE_NOW, TURNING, find
 from scenarios.scenario import Scenario
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import DECISIONS
+from sim.datatypes.vocabulary import DECISIONS, UNDECIDED
 from sim.datatypes.world_state import World
 from sim.dynamics.impairment import LATE, drowsiness
 from sim.traffic.route_follower import EASE, LINE
@@ -211,10 +211,10 @@ class RuleReasoner:
     def _watch(self, place: Place, world: World, here: np.ndarray, kept: _Columns) -> None:
         """Record the exits of visible actors (`here` (S, N)): a turn shows early, going straight past the middle."""
         n = self.slots
-        sent = here & (world.path[:, :n] <= -2)
+        sent = here & (world.scripted_turn[:, :n] != UNDECIDED)
         bent = np.abs(np.sin(0.5 * (world.yaw[:, :n] - kept.heading))) > np.sin(0.5 * TURNED)
         past = (place.left[:, :n] < 0) & ~place.nearing[:, :n]
-        kept.turned[:] = np.where(sent & (bent | past), -1 - world.path[:, :n], kept.turned)
+        kept.turned[:] = np.where(sent & (bent | past), 1 + world.scripted_turn[:, :n], kept.turned)
 
     def _foresee(self, place: Place, now: World, kept: _Columns) -> None:
         """Predict all arrivals at the decision point and their leads over ego; they are fixed once ego is there."""

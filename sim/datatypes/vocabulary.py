@@ -30,7 +30,8 @@ DECISIONS: tuple[str, ...] = (
     "gap 1", "gap 2", "gap 3",
 )  # fmt: skip
 DECISION: dict[str, int] = {name: i for i, name in enumerate(DECISIONS)}
-UNDECIDED = -1
+UNDECIDED = -1  # no decision: in `World.shown_decision` until one shows, in `World.scripted_turn` without a turn
+NO_PATH = -1  # no path: in `World.path`, `World.route` and `RouteFollowers.path`
 ROUTE_SPACING = np.float32(0.5)  # [m] between neighbouring points of every `sim.datatypes.road_map.Path`
 # The fields of a World that hold one integer per world.
 PER_WORLD: tuple[str, ...] = (

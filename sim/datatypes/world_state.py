@@ -24,10 +24,11 @@ class World(NamedTuple):
     has stopped before the next stop line. Per actor (B, N): x, y [m], yaw [rad] of the rear axle, speed (below 0
     backwards) [m/s], steer (front wheel angle) [rad], acceleration (of speed, mean over the last tick) [m/s^2], length,
     width, height, wheelbase, overhang (rear axle to rear bumper) [m] f32; kind i32 (index into KINDS, 0 where there is
-    no actor), appearance i32 (packed 0xRRGGBB); path i32 (row of the `MapArrays` paths that it follows, -1 if none),
-    path_s f32 [m], target_speed f32 [m/s]. An actor on a scripted route (`sim.traffic.route_follower`) has the path
-    -2 - decision, and its path_s is the distance left to its stop line [m], below 0 beyond it.
-    Per route of ego (B, R): route i32 (path row, -1 if none), route_s f32 progress [m],
+    no actor), appearance i32 (packed 0xRRGGBB); path i32 (row of the `MapArrays` paths of the lane that it follows,
+    NO_PATH if none), path_s f32 (its place along it [m]), target_speed f32 [m/s]; scripted_turn i32 (index into
+    DECISIONS of the turn that an actor on a scripted route takes, see `sim.traffic.route_follower`; UNDECIDED off such
+    a route), distance_to_line f32 (from its front to the stop line of that route [m], below 0 beyond it).
+    Per route of ego (B, R): route i32 (path row, NO_PATH if none), route_s f32 progress [m],
     route_offset f32 signed distance to the left of the route [m].
     """
 
@@ -59,6 +60,8 @@ class World(NamedTuple):
     path: np.ndarray
     path_s: np.ndarray
     target_speed: np.ndarray
+    scripted_turn: np.ndarray
+    distance_to_line: np.ndarray
     route: np.ndarray
     route_s: np.ndarray
     route_offset: np.ndarray

@@ -152,7 +152,7 @@ def schedule_arrival(
     followers.path[0, i] = maps.path(road_map, route.path, route)
     followers.heading[0, i] = pose_at(route.path, route.junction_in - LINE)[2]
     followers.line[0, i, SERVED] = -1
-    world.path[0, i], world.path_s[0, i] = -2 - route.decision, stop - s
+    world.scripted_turn[0, i], world.distance_to_line[0, i] = route.decision, stop - s
     if enters > 0.0:
         followers.role[0, i] = PENDING
         world.x[0, i], world.y[0, i] = AWAY, 20.0 * i

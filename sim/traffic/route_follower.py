@@ -15,7 +15,7 @@ import numpy as np
 
 from sim.core.geometry import HALF, clamp
 from sim.core.kernel import kernel
-from sim.datatypes.vocabulary import OUTCOME, ROUTE_SPACING
+from sim.datatypes.vocabulary import NO_PATH, OUTCOME, ROUTE_SPACING
 from sim.dynamics.bicycle import bicycle, stopping_speed
 from sim.traffic.all_way_stop import CAME, COMING, GOING, LEFT, MEMBER, PHASE, SERVED, WAITING, blocked, give_turn
 from sim.traffic.car_following import HARDEST, NO_GAP, idm, leader_gap, project_onto_path, pure_pursuit
@@ -53,11 +53,11 @@ _RUNNING = OUTCOME["running"]
 class RouteFollowers(NamedTuple):
     """State of the actors on scripted routes; it supplements `World` and shares its slots.
 
-    role (B, N) i32; path (B, N) i32: row of the paths of `MapArrays`; drive (B, N, 9) f32 and line (B, N, 4) i32: the
-    columns above and of `sim.traffic.all_way_stop`, with ego in slot 0; heading (B, N) f32: towards the junction [rad];
-    busy (B,) i32: number of actors to drive; turn (B,) i32: slot that has the turn; trail (B, TRAIL, 4) f32: x, y, yaw
-    of ego's rear axle every ROUTE_SPACING metres; trailed (B,) i32: number of trail points; trail is (1, ...) without
-    tailgaters.
+    role (B, N) i32; path (B, N) i32: row of the paths of `MapArrays`, NO_PATH if none; drive (B, N, 9) f32 and line
+    (B, N, 4) i32: the columns above and of `sim.traffic.all_way_stop`, with ego in slot 0; heading (B, N) f32: towards
+    the junction [rad]; busy (B,) i32: number of actors to drive; turn (B,) i32: slot that has the turn; trail
+    (B, TRAIL, 4) f32: x, y, yaw of ego's rear axle every ROUTE_SPACING metres; trailed (B,) i32: number of trail
+    points; trail is (1, ...) without tailgaters.
     """
 
     role: np.ndarray
@@ -75,8 +75,9 @@ def empty_followers(worlds: int, slots: int, tails: bool = False) -> RouteFollow
     """A state without route followers."""
     whole = np.int32
     return RouteFollowers(
-        np.zeros((worlds, slots), whole), np.full((worlds, slots), -1, whole), np.zeros((worlds, slots, 9), np.float32),
-        np.zeros((worlds, slots, 4), whole), np.zeros((worlds, slots), np.float32), np.zeros(worlds, whole),
+        np.zeros((worlds, slots), whole), np.full((worlds, slots), NO_PATH, whole),
+        np.zeros((worlds, slots, 9), np.float32), np.zeros((worlds, slots, 4), whole),
+        np.zeros((worlds, slots), np.float32), np.zeros(worlds, whole),
         np.full(worlds, -1, whole), np.zeros((worlds if tails else 1, TRAIL, 4), np.float32), np.zeros(worlds, whole),
     )  # fmt: skip
 
@@ -357,7 +358,7 @@ def step_followers(world, followers, points, path_start, junction_in, junction_o
                 left = keep_to_line(w, i, n, tick, dt, turn, line, drive, speed)
                 follow_route(w, i, n, dt, points, first, last, left, drive, x, y, yaw, speed, steer, acceleration,
                              length, width, wheelbase, overhang, kind)  # fmt: skip
-                world.path_s[w, i] = drive[w, i, STOP] - drive[w, i, ALONG]
+                world.distance_to_line[w, i] = drive[w, i, STOP] - drive[w, i, ALONG]
                 if drive[w, i, ALONG] >= np.float32(last - first - 1) * ROUTE_SPACING:
                     role[w, i] = NOBODY
                     line[w, i, PHASE] = LEFT

@@ -18,7 +18,7 @@ from sim.core.tables import row
 from sim.datatypes.episode import ActorSpec, Episode, SignSpec
 from sim.datatypes.road_map import Junction, RoadMap, Route
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import PER_WORLD, UNDECIDED
+from sim.datatypes.vocabulary import NO_PATH, PER_WORLD, UNDECIDED
 from sim.datatypes.world_state import World
 from sim.render.assets.sign_art import design_of
 from sim.road.graph.decision_points import parked_in
@@ -37,6 +37,7 @@ from sim.world.weather_schedule import check_changes, weather_table
 
 ROUTES = 3  # route slots of a world at first, for the turns left, right, straight
 _PER_ROUTE = ("route", "route_s", "route_offset")
+_INTEGERS = ("kind", "appearance", "path", "scripted_turn", "route")  # besides those of PER_WORLD
 
 
 class Capacity(NamedTuple):
@@ -93,15 +94,15 @@ class _Row(NamedTuple):
 
 
 def empty_world(worlds: int, slots: int, routes: int = ROUTES) -> World:
-    """A World of zeros without actors; no slot has a path, and no route slot a route."""
-    types: dict[str, type] = dict.fromkeys((*PER_WORLD, "kind", "appearance", "path", "route"), np.int32)
+    """A World of zeros without actors; no slot has a path or a decision, and no route slot a route."""
+    types: dict[str, type] = dict.fromkeys((*PER_WORLD, *_INTEGERS), np.int32)
     types["seed"] = np.uint32
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(World._fields, (worlds, slots))
     shapes |= dict.fromkeys(PER_WORLD, (worlds,))
     shapes |= dict.fromkeys(_PER_ROUTE, (worlds, routes))
     shapes["weather"] = (worlds, 14)
     made = World(**{name: np.zeros(shapes[name], types.get(name, np.float32)) for name in World._fields})
-    made.path[:], made.route[:] = -1, -1
+    made.path[:], made.route[:], made.scripted_turn[:] = NO_PATH, NO_PATH, UNDECIDED
     return made
 
 

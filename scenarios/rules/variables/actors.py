@@ -23,7 +23,7 @@ from scenarios.rules.variables.base import (
 from scenarios.rules.variables.words import text_variables
 from sim.actors.registry import BODIES, KINDS
 from sim.datatypes.episode import Episode
-from sim.datatypes.vocabulary import TURNS
+from sim.datatypes.vocabulary import TURNS, UNDECIDED
 from sim.datatypes.world_state import World
 
 HALTED_NEAR = 6.0  # [m] before its line within which a standing actor has halted
@@ -108,12 +108,12 @@ _actor(
 # --------------------------------------------------------------------------------------- its way through the junction
 def _on_its_way(world: World, slot: int) -> np.ndarray:
     """Whether the actor of a slot is on a scripted route through the junction: (B,)."""
-    return np.asarray((world.kind[:, slot] != 0) & (world.path[:, slot] <= -2))
+    return np.asarray((world.kind[:, slot] != 0) & (world.scripted_turn[:, slot] != UNDECIDED))
 
 
 def _turn(world: World, slot: int) -> np.ndarray:
     sent = _on_its_way(world, slot)
-    return np.where(sent, np.array(TURNS)[np.where(sent, -2 - world.path[:, slot], 0)], "")
+    return np.where(sent, np.array(TURNS)[np.where(sent, world.scripted_turn[:, slot], 0)], "")
 
 
 def _arrival_offset(scene: Scene, name: str) -> np.ndarray:
@@ -123,7 +123,8 @@ def _arrival_offset(scene: Scene, name: str) -> np.ndarray:
 
 
 def _halted(world: World, slot: int) -> np.ndarray:
-    before = (world.path_s[:, slot] > -1.0) & (world.path_s[:, slot] < HALTED_NEAR)
+    left = world.distance_to_line[:, slot]
+    before = (left > -1.0) & (left < HALTED_NEAR)
     return np.asarray(_on_its_way(world, slot) & before & (np.abs(world.speed[:, slot]) < _STANDS))
 
 

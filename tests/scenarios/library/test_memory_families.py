@@ -14,7 +14,7 @@ from scenarios.sampling.sample import balanced_batch, cells, decision, sample, s
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
-from sim.datatypes.vocabulary import OUTCOME, UNDECIDED, WEATHER_INDEX
+from sim.datatypes.vocabulary import NO_PATH, OUTCOME, UNDECIDED, WEATHER_INDEX
 from sim.datatypes.world_state import World
 from sim.world.embedded import EmbeddedWorld
 from sim.world.rollout import PrivilegedInput, rollout
@@ -57,7 +57,7 @@ def without_hidden(seen: PrivilegedInput) -> PrivilegedInput:
     gone[:, 1:] = ~(state.actors.visible | state.signs.pictured)
     for name in ("kind", "appearance", "x", "y", "yaw", "speed"):
         getattr(world, name)[gone] = 0
-    world.path[gone] = -1
+    world.path[gone], world.scripted_turn[gone] = NO_PATH, UNDECIDED
     return replace(seen, world=world)
 
 

@@ -14,11 +14,12 @@ from sim.core.geometry import boxes_touch
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script
 from sim.datatypes.simulation import Simulation
-from sim.datatypes.vocabulary import TURNS
+from sim.datatypes.vocabulary import NO_PATH, TURNS
+from sim.road.graph.placement import pose_at
 from sim.road.map.loading import load_map
 from sim.traffic.all_way_stop import CAME, GOING, LEFT, PATIENCE, PHASE
 from sim.traffic.arrival_timing import nominal_arrival, nominal_time
-from sim.traffic.route_follower import ALONG, AWAY, EDGE, STOP
+from sim.traffic.route_follower import ALONG, AWAY, EDGE, LINE, STOP
 from sim.world.embedded import EmbeddedWorld
 from tests.support.worlds import row_bytes
 
@@ -139,7 +140,7 @@ def test_who_halts_stands_so_long_at_his_line() -> None:
     stood = 0
     for _ in range(250):
         backend.step(still(1))
-        if backend.world.speed[0, 1] < 0.05 and abs(backend.world.path_s[0, 1]) < 1.0:
+        if backend.world.speed[0, 1] < 0.05 and abs(backend.world.distance_to_line[0, 1]) < 1.0:
             stood += 1
     assert abs(stood * TICK - 3.0) <= 0.3
 
@@ -151,13 +152,20 @@ def test_an_actor_with_a_turn_takes_that_way_and_leaves(turn: str) -> None:
     _, junction = load_map(STOPS)
     route = next(r for r in junction.routes_from("west") if TURNS[r.decision] == turn)
     world, nearest = backend.world, []
+    line = np.array(pose_at(route.path, route.junction_in - LINE)[:2])
     for _ in range(220):
         backend.step(still(1))
         if world.x[0, 1] < AWAY / 2:
+            front = np.array([world.x[0, 1], world.y[0, 1]]) + (
+                BODIES["car"].length - BODIES["car"].overhang
+            ) * np.array([np.cos(world.yaw[0, 1]), np.sin(world.yaw[0, 1])])
+            if world.distance_to_line[0, 1] > 0.0:  # the lane is straight up to the line
+                assert abs(np.hypot(*(front - line)) - world.distance_to_line[0, 1]) < 0.1
             offsets = np.hypot(route.path.points[:, 0] - world.x[0, 1], route.path.points[:, 1] - world.y[0, 1])
             nearest.append((offsets.min(), int(offsets.argmin())))
     far, rows = zip(*nearest)
     assert max(far) < 0.6 and rows[-1] * 0.5 > route.junction_out + 20.0
+    assert TURNS[world.scripted_turn[0, 1]] == turn and world.path[0, 1] == NO_PATH
     assert world.x[0, 1] > AWAY / 2 and world.kind[0, 1] != 0, "it has left, and still counts as present"
 
 
