@@ -24,7 +24,7 @@ from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.world.rollout import DYNAMIC_FIELDS
 
-FORMAT = 1
+FORMAT = 2
 TICK_FIELDS: dict[str, type] = {
     "executed_steer": np.float32, "executed_acceleration": np.float32,
     "expert_steer": np.float32, "expert_acceleration": np.float32,
@@ -61,7 +61,7 @@ class Demonstration:
         round: DAgger round; 0 is behaviour cloning.
         policy_version: digest of the weights of the learner that took part, "" for none.
         map_sha256: digest of the compiled map.
-        moving: DYNAMIC_FIELDS name -> (T, N) float32, the state in which each action was taken.
+        moving: DYNAMIC_FIELDS name -> (T, N) of its type, the state in which each action was taken.
         weather: (T, 14) float32.
         ticks: TICK_FIELDS name -> (T,), and those of MORE_FIELDS that the scenario has.
         propositions: name -> (T,) bool.
@@ -105,8 +105,7 @@ def _schema(more: Sequence[str], frames: bool = False, takeovers: bool = False) 
         pa.field("weather", pa.list_(pa.float32())),
         pa.field("propositions", pa.map_(pa.string(), pa.list_(pa.bool_()))),
     ]  # fmt: skip
-    fields += [pa.field(name, pa.list_(pa.float32())) for name in DYNAMIC_FIELDS]
-    ticks = TICK_FIELDS | {name: MORE_FIELDS[name] for name in more}
+    ticks = DYNAMIC_FIELDS | TICK_FIELDS | {name: MORE_FIELDS[name] for name in more}
     fields += [pa.field(name, pa.list_(arrow[kind])) for name, kind in ticks.items()]
     if frames:
         fields += [pa.field(FRAMES, pa.list_(pa.binary())), pa.field(CAMERA, pa.string())]
@@ -154,7 +153,7 @@ def _demonstration(row: dict[str, pa.Scalar]) -> Demonstration:
         round=row["round"].as_py(),
         policy_version=row["policy_version"].as_py(),
         map_sha256=row["map_sha256"].as_py(),
-        moving={name: array(name, np.float32).reshape(-1, actors) for name in DYNAMIC_FIELDS},
+        moving={name: array(name, kind).reshape(-1, actors) for name, kind in DYNAMIC_FIELDS.items()},
         weather=array("weather", np.float32).reshape(-1, 14),
         ticks={name: array(name, kind) for name, kind in ticks.items()},
         propositions={name: np.array(values, bool) for name, values in row["propositions"].as_py()},

@@ -256,7 +256,9 @@ class RenderingLoader:
         """The ground-truth state at tick `tick` of demonstration `episode`, both (n,)."""
         flat = self._starts[episode] + tick
         rows = {name: array[episode] for name, array in self._backend.world._asdict().items()}
-        rows |= {name: values[flat] for name, values in self._moving.items()}
+        cast = rows["kind"] + rows["absent_kind"]  # every actor's kind, in the world or not
+        rows |= {name: values[flat].astype(rows[name].dtype, copy=False) for name, values in self._moving.items()}
+        rows["absent_kind"] = np.where(rows["kind"] == 0, cast, 0)
         rows["weather"] = self._weather[flat]
         rows["tick"] = tick.astype(np.int32)
         since = rows["tick"] * np.int32(round(self._backend.simulation.tick * 1000))  # [ms], as the world counts them

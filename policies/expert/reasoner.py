@@ -199,7 +199,8 @@ class RuleReasoner:
         kept.read[:, 1:] = np.maximum(kept.read[:, 1:], state.signs.readable[:, : n - 1])
         if self.watches:
             self._watch(place_of(seen), world, here, kept)
-        now = world._replace(kind=np.where(in_view, world.kind, 0))
+        none = np.zeros_like(world.absent_kind)
+        now = world._replace(kind=np.where(in_view, world.kind, 0), absent_kind=none)
         kind, look = now.kind.copy(), world.appearance.copy()
         kind[:, :n] = kept.seen
         look[:, :n] = kept.high.astype(look.dtype) * _HALF + kept.low.astype(look.dtype)

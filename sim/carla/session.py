@@ -31,7 +31,6 @@ from sim.sensors.gnss import geo_reference
 ATTEMPTS = 4  # at connecting, and at setting an episode up again
 BACK_OFF = 0.5  # [s] before the second attempt; twice as long before each later one
 ROUNDING = 1e-3  # [m, rad] between a pose sent and the same pose read back
-_FAR = 1e4  # [m] away from the map: the place of actors that have left it
 _state = light_state.py_func
 
 
@@ -250,17 +249,11 @@ class Session:
         commands = []
         for i in range(1, world.kind.shape[1]):
             key = (int(world.kind[w, i]), int(world.appearance[w, i]))
+            if i in self._actors and self._keys[i] != key:  # it has left, or another actor has taken the row
+                commands.append(carla.command.DestroyActor(self._actors.pop(i)))
             if key[0] == 0:
-                if i in self._actors and self._keys[i][0] != 0:  # the actor has left the map, and may come back
-                    far = carla.Transform(carla.Location(_FAR, _FAR, 0.0))
-                    commands.append(carla.command.ApplyTransform(self._actors[i], far))
-                    self._keys[i] = (0, self._keys[i][1])
                 continue
-            if i in self._actors and self._keys[i] == (0, key[1]):
-                self._keys[i] = key
-            elif self._keys.get(i) != key:  # another actor has taken the row
-                if i in self._actors:
-                    commands.append(carla.command.DestroyActor(self._actors.pop(i)))
+            if i not in self._actors:
                 self._enter(episode, world, w, i)
             x, y, degrees = place_of(world, w, i)
             speed = float(world.speed[w, i])
@@ -280,8 +273,6 @@ class Session:
         """
         snapshot = self._world.get_snapshot()
         for i, number in self._actors.items():
-            if self._keys[i][0] == 0:
-                continue
             found = snapshot.find(number)
             if found is None:
                 raise ActorLost(f"actor {number} of row {i} is gone")

@@ -24,10 +24,12 @@ class World(NamedTuple):
     has stopped before the next stop line. Per actor (B, N): x, y [m], yaw [rad] of the rear axle, speed (below 0
     backwards) [m/s], steer (front wheel angle) [rad], acceleration (of speed, mean over the last tick) [m/s^2], length,
     width, height, wheelbase, overhang (rear axle to rear bumper) [m] f32; kind i32 (index into KINDS, 0 where there is
-    no actor), appearance i32 (packed 0xRRGGBB); path i32 (row of the `MapArrays` paths of the lane that it follows,
-    NO_PATH if none), path_s f32 (its place along it [m]), target_speed f32 [m/s]; scripted_turn i32 (index into
-    DECISIONS of the turn that an actor on a scripted route takes, see `sim.traffic.route_follower`; UNDECIDED off such
-    a route), distance_to_line f32 (from its front to the stop line of that route [m], below 0 beyond it).
+    no actor), absent_kind i32 (the kind of an actor that has yet to spawn or has despawned: it is not in the world and
+    its kind is 0; 0 in all other slots), appearance i32 (packed 0xRRGGBB); path i32 (row of the `MapArrays` paths of
+    the lane that it follows, NO_PATH if none), path_s f32 (its place along it [m]), target_speed f32 [m/s];
+    scripted_turn i32 (index into DECISIONS of the turn that an actor on a scripted route takes, see
+    `sim.traffic.route_follower`; UNDECIDED off such a route), distance_to_line f32 (from its front to the stop line of
+    that route [m], below 0 beyond it).
     Per route of ego (B, R): route i32 (path row, NO_PATH if none), route_s f32 progress [m],
     route_offset f32 signed distance to the left of the route [m].
     """
@@ -56,6 +58,7 @@ class World(NamedTuple):
     wheelbase: np.ndarray
     overhang: np.ndarray
     kind: np.ndarray
+    absent_kind: np.ndarray
     appearance: np.ndarray
     path: np.ndarray
     path_s: np.ndarray

@@ -25,7 +25,6 @@ from sim.road.map.map_batch import MapBatch, start_distance
 from sim.traffic.all_way_stop import MEMBER, SERVED
 from sim.traffic.route_follower import (
     ALONG,
-    AWAY,
     CROSSING,
     CRUISE,
     EDGE,
@@ -155,7 +154,7 @@ def schedule_arrival(
     world.scripted_turn[0, i], world.distance_to_line[0, i] = route.decision, stop - s
     if enters > 0.0:
         followers.role[0, i] = PENDING
-        world.x[0, i], world.y[0, i] = AWAY, 20.0 * i
+        world.absent_kind[0, i], world.kind[0, i] = world.kind[0, i], 0
     else:
         followers.role[0, i] = CROSSING
         world.speed[0, i] = speed

@@ -3,8 +3,8 @@
 A route follower drives a path of `MapArrays` (steering by pure pursuit) at its own cruise speed, slower in bends, and
 never so fast that it could not stop behind an actor that covers its path, ego included (the safe speed of Gipps, A
 behavioural car-following model, Transpn. Res. B 15, 1981): cars of a stream keep their initial gaps.  At its path's end
-it is moved AWAY, where no actor meets or sees it, and stays `present`.  A tailgater follows the trail of ego's rear
-axle at its gap, always slow enough to stop behind an ego that brakes as hard as it can.
+it despawns: its kind becomes 0, so that no actor meets or sees it, and `World.absent_kind` has its kind.  A tailgater
+follows the trail of ego's rear axle at its gap, always slow enough to stop behind an ego that brakes as hard as it can.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ NOBODY, CROSSING, TAILGATING, PENDING = range(4)  # roles: none, route follower,
 ALONG, CRUISE, STOP, EDGE, OUT, HALT, ENTERS, ENTRY, PATIENCE = range(9)
 GAP = ENTRY
 LINE = 1.0  # [m] from a line to the junction's edge
-AWAY = 1e4  # [m] east of the world: where actors are that have left or are yet to spawn
 PULL = np.float32(1.5)  # [m/s^2]
 EASE = np.float32(1.8)  # [m/s^2] braking for lines and bends
 SAFE = np.float32(2.5)  # [m/s^2] of planned braking behind other actors, to stop ..
@@ -163,14 +162,14 @@ def gap_on_path(w, i, n, points, k, last, x, y, yaw, speed, length, width, overh
 
 # ------------------------------------------------------------------------------------------- route followers
 @kernel(inline=True)
-def despawn(w, i, x, y, yaw, speed, steer, acceleration):  # type: ignore[no-untyped-def]
-    """Move slot i AWAY, where no actor meets it."""
-    x[w, i], y[w, i] = np.float32(AWAY), np.float32(20 * i)
+def despawn(w, i, kind, absent_kind, speed, steer, acceleration):  # type: ignore[no-untyped-def]
+    """Take the actor of slot i out of the world."""
+    absent_kind[w, i], kind[w, i] = kind[w, i], 0
     speed[w, i] = steer[w, i] = acceleration[w, i] = _0
 
 
 @kernel(inline=True)
-def spawn(w, i, n, now, points, first, role, drive, x, y, yaw, speed, length, overhang, kind):  # type: ignore[no-untyped-def]
+def spawn(w, i, n, now, points, first, role, drive, x, y, yaw, speed, length, kind, absent_kind):  # type: ignore[no-untyped-def]
     """Spawn a pending actor, once it is time and its place is free."""
     if now < drive[w, i, ENTERS] - np.float32(1e-4):
         return
@@ -182,6 +181,7 @@ def spawn(w, i, n, now, points, first, role, drive, x, y, yaw, speed, length, ov
             return
     rest = s - np.float32(k - first) * ROUTE_SPACING
     role[w, i] = CROSSING
+    kind[w, i], absent_kind[w, i] = absent_kind[w, i], 0
     yaw[w, i] = points[k, 2]
     x[w, i], y[w, i] = points[k, 0] + rest * np.cos(yaw[w, i]), points[k, 1] + rest * np.sin(yaw[w, i])
     speed[w, i], drive[w, i, ALONG] = drive[w, i, ENTRY], s
@@ -333,6 +333,7 @@ def step_followers(world, followers, points, path_start, junction_in, junction_o
     """
     x, y, yaw, speed, steer, acceleration = world.x, world.y, world.yaw, world.speed, world.steer, world.acceleration
     length, width, wheelbase, overhang, kind = world.length, world.width, world.wheelbase, world.overhang, world.kind
+    absent_kind = world.absent_kind
     role, drive, line, turn = followers.role, followers.drive, followers.line, followers.turn
     n = kind.shape[1]
     for w in range(start, stop):
@@ -352,7 +353,7 @@ def step_followers(world, followers, points, path_start, junction_in, junction_o
                          length, width, wheelbase, overhang, kind)  # fmt: skip
             elif role[w, i] == PENDING:
                 spawn(w, i, n, np.float32(tick) * dt, points, path_start[q], role, drive, x, y, yaw, speed, length,
-                      overhang, kind)  # fmt: skip
+                      kind, absent_kind)  # fmt: skip
             elif role[w, i] == CROSSING:
                 first, last = path_start[q], path_start[q + 1] - 1
                 left = keep_to_line(w, i, n, tick, dt, turn, line, drive, speed)
@@ -362,4 +363,4 @@ def step_followers(world, followers, points, path_start, junction_in, junction_o
                 if drive[w, i, ALONG] >= np.float32(last - first - 1) * ROUTE_SPACING:
                     role[w, i] = NOBODY
                     line[w, i, PHASE] = LEFT
-                    despawn(w, i, x, y, yaw, speed, steer, acceleration)
+                    despawn(w, i, kind, absent_kind, speed, steer, acceleration)

@@ -24,7 +24,10 @@ from sim.datatypes.world_state import World
 from sim.world.backend import Backend
 from sim.world.weather_schedule import weather_at
 
-INTEGERS = (*(name for name in PER_WORLD if name != "seed"), "kind", "appearance", "path", "scripted_turn", "route")
+INTEGERS = (
+    *(name for name in PER_WORLD if name != "seed"),
+    "kind", "absent_kind", "appearance", "path", "scripted_turn", "route",
+)  # fmt: skip
 PER_ROUTE = ("route", "route_s", "route_offset")
 SPEED_TOLERANCE = 1e-4  # [m/s], float32 sums of 0.1 s steps at up to 20 m/s
 PLACE_TOLERANCE = 0.05  # [m]; smoothing displaces another route's lane by up to this much near the junction

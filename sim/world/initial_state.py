@@ -37,7 +37,7 @@ from sim.world.weather_schedule import check_changes, weather_table
 
 ROUTES = 3  # route slots of a world at first, for the turns left, right, straight
 _PER_ROUTE = ("route", "route_s", "route_offset")
-_INTEGERS = ("kind", "appearance", "path", "scripted_turn", "route")  # besides those of PER_WORLD
+_INTEGERS = ("kind", "absent_kind", "appearance", "path", "scripted_turn", "route")  # besides those of PER_WORLD
 
 
 class Capacity(NamedTuple):

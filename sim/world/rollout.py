@@ -23,8 +23,12 @@ from sim.road.map.map_batch import MapBatch, start_distance
 from sim.world.backend import Backend
 
 _CAMERA = Camera()
-# The fields of a world's row that change every tick, stored per tick.
-DYNAMIC_FIELDS: tuple[str, ...] = ("x", "y", "yaw", "speed", "steer", "acceleration")
+# The fields of a world's row that change from tick to tick, and the types in which they are stored per tick. The kind
+# is among them because actors spawn and despawn.
+DYNAMIC_FIELDS: dict[str, type] = {
+    "x": np.float32, "y": np.float32, "yaw": np.float32, "speed": np.float32, "steer": np.float32,
+    "acceleration": np.float32, "kind": np.int8,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Trajectory:
     """The states, actions and outcomes of B worlds over up to T ticks; `valid` masks the ticks of each episode.
 
     Args:
-        moving: name out of DYNAMIC_FIELDS -> (B, T + 1, N) float32.
+        moving: name out of DYNAMIC_FIELDS -> (B, T + 1, N) of its type.
         steer, acceleration: (B, T) actions executed [rad, m/s^2].
         valid: (B, T) bool, whether the world was running when the action was taken.
         outcome, shown_decision: (B,) at the end; collided_with, red_lights, stop_signs: (B,) likewise, see `World`.
@@ -131,6 +135,10 @@ def progress(backend: Backend) -> np.ndarray:
     return result
 
 
+def _moving(world: World) -> dict[str, np.ndarray]:
+    return {name: getattr(world, name).astype(kind) for name, kind in DYNAMIC_FIELDS.items()}
+
+
 def rollout(
     backend: Backend,
     driver: Driver,
@@ -145,7 +153,7 @@ def rollout(
     """
     backend.reset(episodes)
     memory = driver.begin(backend.worlds)
-    frames = [{name: getattr(backend.world, name).copy() for name in DYNAMIC_FIELDS}]
+    frames = [_moving(backend.world)]
     steers, accelerations, gears, valid = [], [], [], []
     tick = 0
     while (backend.world.outcome == OUTCOME["running"]).any():
@@ -160,7 +168,7 @@ def rollout(
         accelerations.append(whole.acceleration)
         gears.append(whole.reverse)
         valid.append(running)
-        frames.append({name: getattr(backend.world, name).copy() for name in DYNAMIC_FIELDS})
+        frames.append(_moving(backend.world))
         tick += 1
         if on_tick is not None:
             on_tick(tick, slots)

@@ -76,22 +76,28 @@ def _speed_refused(actor: Any, model: Any) -> str | None:
     return None
 
 
+def _kind(world: World, slot: int) -> np.ndarray:
+    """The kind of a slot's actor, also before it spawns and once it has despawned: (B,)."""
+    return np.asarray(world.kind[:, slot] + world.absent_kind[:, slot])
+
+
 _actor(
-    "present", "whether it is in the world", "truth", lambda world, slot: world.kind[:, slot] != 0, present={},
+    "present", "whether the episode has it, also once it has left", "truth",
+    lambda world, slot: _kind(world, slot) != 0, present={},
 )  # fmt: skip
 _actor(
     "speed", "its speed", "number", lambda world, slot: world.speed[:, slot], unit="speed", absent=0.0,
     refused=_speed_refused,
 )  # fmt: skip
 _actor(
-    "kind", 'what it is, such as "car" or "van"', "words", lambda world, slot: np.array(KINDS)[world.kind[:, slot]],
+    "kind", 'what it is, such as "car" or "van"', "words", lambda world, slot: np.array(KINDS)[_kind(world, slot)],
     absent="none",
 )  # fmt: skip
 
 
 # -------------------------------------------------------------------------------------------------------- length
 def _length(world: World, slot: int) -> np.ndarray:
-    return np.where(world.kind[:, slot] != 0, world.length[:, slot], np.float32(0.0))
+    return np.where(_kind(world, slot) != 0, world.length[:, slot], np.float32(0.0))
 
 
 def _length_in_draw(variable: str, drawn: Lookup) -> Any:
@@ -108,7 +114,7 @@ _actor(
 # --------------------------------------------------------------------------------------- its way through the junction
 def _on_its_way(world: World, slot: int) -> np.ndarray:
     """Whether the actor of a slot is on a scripted route through the junction: (B,)."""
-    return np.asarray((world.kind[:, slot] != 0) & (world.scripted_turn[:, slot] != UNDECIDED))
+    return np.asarray((_kind(world, slot) != 0) & (world.scripted_turn[:, slot] != UNDECIDED))
 
 
 def _turn(world: World, slot: int) -> np.ndarray:
@@ -124,7 +130,7 @@ def _arrival_offset(scene: Scene, name: str) -> np.ndarray:
 
 def _halted(world: World, slot: int) -> np.ndarray:
     left = world.distance_to_line[:, slot]
-    before = (left > -1.0) & (left < HALTED_NEAR)
+    before = (world.kind[:, slot] != 0) & (left > -1.0) & (left < HALTED_NEAR)
     return np.asarray(_on_its_way(world, slot) & before & (np.abs(world.speed[:, slot]) < _STANDS))
 
 

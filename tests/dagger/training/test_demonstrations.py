@@ -28,7 +28,8 @@ def made(seed: int, ticks: int = 5, actors: int = 3, of: Episode | None = None) 
     return Demonstration(
         episode=of or episode(seed, actors=(PARKED, ONCOMING)), driver="dagger", round=seed % 4,
         policy_version=f"v{seed}",
-        map_sha256="ab" * 32, moving={n: rng.normal(0, 30, (ticks, actors)).astype(np.float32) for n in DYNAMIC_FIELDS},
+        map_sha256="ab" * 32,
+        moving={n: rng.normal(0, 30, (ticks, actors)).astype(t) for n, t in DYNAMIC_FIELDS.items()},
         weather=rng.uniform(0, 100, (ticks, 14)).astype(np.float32),
         ticks={n: np.roll(kinds[k], i).astype(k) for i, (n, k) in enumerate(TICK_FIELDS.items())},
         propositions={"raining": rng.random(ticks) < 0.5, "night": rng.random(ticks) < 0.5}, outcome=1,
@@ -114,7 +115,7 @@ def test_a_shard_of_another_format_is_named(store: DemonstrationStore) -> None:
     index = store.folder / "index.jsonl"
     entries = [{**json.loads(line), "format": 99} for line in index.read_text().splitlines()[:1]]
     index.write_text("".join(json.dumps(e) + "\n" for e in entries))
-    with pytest.raises(ValueError, match="format 99, this version reads 1"):
+    with pytest.raises(ValueError, match="format 99, this version reads 2"):
         store.read()
 
 

@@ -15,6 +15,8 @@ from dagger.training.collect import collect
 from dagger.training.demonstrations import Demonstration, DemonstrationStore
 from dagger.training.loader import RenderingLoader, Windows
 from policies.expert.expert import Fixed
+from sim.actors.registry import KIND
+from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script, SignSpec, TrafficSpec
 from sim.datatypes.vocabulary import OUTCOME
@@ -225,3 +227,23 @@ def test_traffic_lights_walkers_and_scripts_are_redrawn_to_the_byte(tmp_path: Pa
         ticks = np.arange(len(d))
         for tick, picture in zip(ticks, loader.draw(np.full(len(d), w), ticks)):
             assert picture.tobytes() == frames[w][tick].tobytes(), f"episode {w}, tick {tick}"
+
+
+def test_an_actor_that_spawns_late_is_drawn_from_then_on() -> None:
+    late = ActorSpec("late", arm="west", speed=8.0, turn="right", arrival_offset=-6.0)
+    episodes = [episode(1, actors=(late,), speed=2.0, time_limit=9.0)]
+    backend, pictures = started(episodes), []
+    made = collect(backend, Fixed("left"), None, episodes, BetaSchedule(), 0, "expert")
+    loader = RenderingLoader(made, SMALL)
+    kinds = made[0].moving["kind"][:, 1]
+    assert kinds[0] == 0 and kinds[-1] == KIND["car"], "the actor was there from the start, or never came"
+    backend.reset(episodes)
+    for tick in range(len(made[0])):
+        row = loader.world(np.array([0]), np.array([tick]))
+        for name in ("kind", "absent_kind", "x", "appearance"):
+            np.testing.assert_array_equal(getattr(row, name), getattr(backend.world, name), err_msg=f"{name}, {tick}")
+        pictures.append(backend.observe().camera[0])
+        backend.step(Action(made[0].ticks["executed_steer"][tick : tick + 1],
+                            made[0].ticks["executed_acceleration"][tick : tick + 1]))  # fmt: skip
+    ticks = np.arange(len(made[0]))
+    np.testing.assert_array_equal(loader.draw(np.zeros_like(ticks), ticks), pictures)

@@ -251,6 +251,26 @@ WITHIN = {
 }
 
 
+def test_an_actor_is_on_the_server_from_its_spawn_until_it_leaves(port: int) -> None:
+    late = ActorSpec("late", arm="west", speed=9.0, turn="right", arrival_offset=-2.0)
+    standing = episode(1, actors=(late,), speed=0.0, time_limit=30.0)
+    local, there = EmbeddedWorld(1, SMALL), []
+    local.reset([standing])
+    with world(port) as backend:
+        backend.reset([standing])
+        for tick in range(260):
+            vehicles = backend._sessions[0]._world.get_actors().filter("vehicle.*")
+            there.append(len(vehicles) - 1)
+            assert there[-1] == (backend.world.kind[0, 1] != 0) == (local.world.kind[0, 1] != 0), tick
+            if tick % 30 == 0:
+                assert backend.observe().camera.tobytes() == local.observe().camera.tobytes(), tick
+            backend.step(actions(1))
+            local.step(actions(1))
+        assert backend.recovered_errors == []
+    changes = np.flatnonzero(np.diff(there))
+    assert not there[0] and len(changes) == 2 and not there[-1], "it did not come once and leave once"
+
+
 def test_sensors_show_through_the_wire_what_they_show_here(port: int) -> None:
     here = EmbeddedWorld(1, SMALL, sensors=SENSORS)
     with world(port, sensors=SENSORS) as there:

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.actors.registry import BODIES
+from scenarios.rules.propositions import parse_proposition
+from sim.actors.registry import BODIES, KIND
 from sim.core.geometry import boxes_touch
 from sim.datatypes.action import Action
 from sim.datatypes.episode import ActorSpec, Episode, MapSpec, Script
@@ -19,7 +20,8 @@ from sim.road.graph.placement import pose_at
 from sim.road.map.loading import load_map
 from sim.traffic.all_way_stop import CAME, GOING, LEFT, PATIENCE, PHASE
 from sim.traffic.arrival_timing import nominal_arrival, nominal_time
-from sim.traffic.route_follower import ALONG, AWAY, EDGE, LINE, STOP
+from sim.traffic.route_follower import ALONG, EDGE, LINE, STOP
+from sim.world.decisions.arrival_order import fronts
 from sim.world.embedded import EmbeddedWorld
 from tests.support.worlds import row_bytes
 
@@ -152,21 +154,37 @@ def test_an_actor_with_a_turn_takes_that_way_and_leaves(turn: str) -> None:
     _, junction = load_map(STOPS)
     route = next(r for r in junction.routes_from("west") if TURNS[r.decision] == turn)
     world, nearest = backend.world, []
-    line = np.array(pose_at(route.path, route.junction_in - LINE)[:2])
+    line = pose_at(route.path, route.junction_in - LINE)
     for _ in range(220):
         backend.step(still(1))
-        if world.x[0, 1] < AWAY / 2:
-            front = np.array([world.x[0, 1], world.y[0, 1]]) + (
-                BODIES["car"].length - BODIES["car"].overhang
-            ) * np.array([np.cos(world.yaw[0, 1]), np.sin(world.yaw[0, 1])])
+        if world.kind[0, 1] != 0:
+            x, y = (float(at[0, 1]) for at in fronts(world, slice(None)))
             if world.distance_to_line[0, 1] > 0.0:  # the lane is straight up to the line
-                assert abs(np.hypot(*(front - line)) - world.distance_to_line[0, 1]) < 0.1
+                assert abs(np.hypot(x - line[0], y - line[1]) - world.distance_to_line[0, 1]) < 0.1
             offsets = np.hypot(route.path.points[:, 0] - world.x[0, 1], route.path.points[:, 1] - world.y[0, 1])
             nearest.append((offsets.min(), int(offsets.argmin())))
     far, rows = zip(*nearest)
     assert max(far) < 0.6 and rows[-1] * 0.5 > route.junction_out + 20.0
     assert TURNS[world.scripted_turn[0, 1]] == turn and world.path[0, 1] == NO_PATH
-    assert world.x[0, 1] > AWAY / 2 and world.kind[0, 1] != 0, "it has left, and still counts as present"
+    assert world.kind[0, 1] == 0 and world.absent_kind[0, 1] == KIND["car"], "it has left"
+
+
+def test_an_actor_yet_to_spawn_and_one_that_has_left_are_not_in_the_world() -> None:
+    late = sent("it", "west", arrival_offset=-4.0, speed=9.0)
+    backend, bare = world_of(at_stops(late)), world_of(at_stops(replace(late, present=False)))
+    world, there = backend.world, []
+    present = parse_proposition("p", "actors.it.present", ("it",))
+    for tick in range(300):
+        there.append(bool(world.kind[0, 1]))
+        assert world.kind[0, 1] + world.absent_kind[0, 1] == KIND["car"] and present.on_world(world)[0]
+        assert backend.state().actors.valid[0, 0] == there[-1]
+        if tick % 20 == 0 and not there[-1]:
+            assert (backend.observe().camera == bare.observe().camera).all(), tick
+        backend.step(still(1))
+        bare.step(still(1))
+    changes = np.flatnonzero(np.diff(np.array(there, int)))
+    assert not there[0] and len(changes) == 2 and not there[-1], "it comes once, and leaves once"
+    assert bare.world.absent_kind[0, 1] == 0 and not present.on_world(bare.world)[0]
 
 
 def test_a_way_that_the_junction_lacks_is_refused_with_those_that_it_has() -> None:
