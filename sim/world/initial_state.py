@@ -107,12 +107,12 @@ def empty_world(worlds: int, slots: int, routes: int = ROUTES) -> World:
 
 
 def locate(
-    episode: Episode, simulation: Simulation, search: Sequence[Path] = ()
+    episode: Episode, simulation: Simulation, search: Sequence[Path] | None = None
 ) -> tuple[RoadMap, Junction | Route]:  # fmt: skip
     """Load an episode's map and find its junction or route; check what needs no other actors in place.
 
     Args:
-        search: folders to search for OpenDRIVE files.
+        search: folders of OpenDRIVE files; None for `sim.road.map.loading.default_search()`.
 
     Raises:
         ValueError: naming what cannot be placed, what was found and what is wanted.
