@@ -118,10 +118,18 @@ def make(run: Run) -> None:
         "perturb": next((m["strength"] for m in metrics if m["key"] == "perturb"), 0.0),
         "evaluations": {m["key"].removeprefix("evaluate/"): {s: m[s] for s in ("train", "test")} for m in last},
         "copying": {k: copying.get(k) for k in ("watching", "driving", "own_way", "note") if k in copying},
+        "conclusion": conclusion(score),
     }  # fmt: skip
     row.write_text(json.dumps(found, indent=1) + "\n")
     shutil.rmtree(folder / "demonstrations")
     print(f"{run.name}: {', '.join(score['verdict']) or 'no level'} in {found['wall']} s", flush=True)
+
+
+def conclusion(score: dict[str, Any]) -> dict[str, Any]:
+    """What swapping the conclusion itself at the memory does: drives that follow it, and that keep to it; or {}."""
+    found = score["levels"]["uses"].get("details", {})
+    head = "the conclusion, swapped at memory: "
+    return {k.removeprefix(head): v for k, v in found.items() if k.startswith(head)}
 
 
 # ---------------------------------------------------------------------------------------------------- the tables
@@ -147,7 +155,9 @@ def share(found: dict[str, Any] | None) -> str:
 
 def families(wanted: tuple[str, ...], found: list[dict[str, Any]]) -> str:
     """The table of runs with all parts on."""
-    heads = ["family", "seed", *LEVELS, "rule read back", "says it watching / driving", "minutes"]
+    heads = [
+        "family", "seed", *LEVELS, "rule read back", "says it watching / driving", "conclusion swapped", "minutes",
+    ]  # fmt: skip
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for family in wanted:
         for r in found:
@@ -156,7 +166,8 @@ def families(wanted: tuple[str, ...], found: list[dict[str, Any]]) -> str:
             copying = f"{share(r['copying'].get('watching'))} / {share(r['copying'].get('driving'))}"
             lines.append("| " + " | ".join([
                 family, str(r["seed"]), *(cell(r["levels"][n]) for n in LEVELS),
-                f"`{r['recovered_rule']}`" if r["recovered_rule"] else "none", copying, f"{r['seconds'] / 60:.1f}",
+                f"`{r['recovered_rule']}`" if r["recovered_rule"] else "none", copying,
+                share(r["conclusion"].get("flip")), f"{r['seconds'] / 60:.1f}",
             ]) + " |")  # fmt: skip
     return "\n".join(lines) if len(lines) > 2 else NOT_RUN
 
