@@ -1,7 +1,7 @@
 """The initial states of worlds: episodes become rows of new tables, apart from all running worlds.
 
-`place` writes arrays of its own only. What it adds to a `MapBatch`, maps, paths and lanes, changes no world: a batch is
-a store to which maps are only added, and an episode that cannot be placed may leave its map there.
+`place` writes arrays of its own only. The maps, paths and lanes that it needs are added to a `MapBatch`, which is a
+store of maps and not of worlds; they stay there where an episode cannot be placed.
 """
 
 from __future__ import annotations
