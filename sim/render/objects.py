@@ -15,7 +15,7 @@ from sim.actors.signs import SIGN
 from sim.core.hashing import hash_u32
 from sim.core.kernel import kernel
 from sim.render import lighting as wx
-from sim.render.assets.registry import FIGURES, PEDALLING, RIDING, STYLED, WALKING, WALLS
+from sim.render.assets.registry import FIGURES, PEDALLING, RIDING, STYLED, WALKING
 from sim.render.assets.variants import (
     FACING,
     MIRRORED,
@@ -28,27 +28,36 @@ from sim.render.assets.variants import (
     WALKER_SIDES,
 )
 from sim.render.ground import draw_contact_shadow
-from sim.render.polygon import DEPTHS, clip_near, cut_rows, fill, texture_level
+from sim.render.kernels import inner_kernel, pasted_kernel
+from sim.render.poses import actor_place
+from sim.render.rasterizer import (
+    Texture,
+    begin_object,
+    cut_face,
+    fill,
+    length_of,
+    light_face,
+    mean_depth,
+    normal_of,
+    set_depth,
+    set_texture,
+    texture_level,
+    uses_texture,
+)
 from sim.render.tilted_camera import around, board
 
-ITEM = 13  # floats that describe one object in view
+ITEM = 14  # floats that describe one object in view
+ACTOR = 13  # column of an object with its row in the world, 0 for scenery
 _F = np.float32
 _0, _1, _2 = _F(0.0), _F(1.0), _F(2.0)
 _HALF = _F(0.5)
-_BYTE = _F(1.0 / 255.0)
-_PAINT = _F(1.0 / 208.0)  # textures are painted on a base this bright
-_TREE, _LAMP = KIND["tree"], KIND["lamp"]  # their paint and their pool of light are of their own
+_LAMP = KIND["lamp"]  # its pool of light is of its own
 _TAU = _F(2.0 * math.pi)
 _STRIDE, _PUSH = _F(1.0 / 0.36), _F(1.0 / 1.3)  # a quarter of two steps, half a turn of the pedals [1/m]
 _STANDS = _F(0.05)  # below this speed legs do not move [m/s]
-# Colours of walls whose appearance is a style rather than a colour.
-_WALLS = np.array(
-    [[214, 200, 176], [178, 104, 84], [200, 196, 190], [226, 216, 196], [160, 148, 136], [206, 178, 140],
-     [190, 200, 206], [150, 92, 76]], np.float32,
-)  # fmt: skip
 
 
-@kernel(inline=True)
+@inner_kernel
 def variant_of(kind, appearance, ahead, right, a, b, along, speed):
     """The texture variant of an object: its style, or the current side and pose of a walker or cyclist.
 
@@ -74,7 +83,7 @@ def variant_of(kind, appearance, ahead, right, a, b, along, speed):
     return 0
 
 
-@kernel(inline=True)
+@inner_kernel
 def project(item, n, geometry, kind, ahead, right, a, b, length, width, height, appearance, key, along, speed):
     """Write an object to row n of `item` if the camera may see it; return the number of objects so far."""
     radius = _HALF * math.sqrt(length * length + width * width)
@@ -97,34 +106,34 @@ def project(item, n, geometry, kind, ahead, right, a, b, length, width, height, 
     return n + 1
 
 
-@kernel
-def cull(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, yaws, lengths, widths, heights, overhangs,
-         looks, speeds, scenery, first, last):  # fmt: skip
-    """List the objects that world w's camera may see, nearest first.
+@inner_kernel
+def cull(item, order, geometry, pose, w, scene):
+    """List the objects that world w's camera may see, nearest first: its actors and the scenery of its map.
+
+    Actor 0 carries the camera and is not drawn.
 
     Args:
-        item: (cap, ITEM) float32 and order: (cap,) int32, written.
-        kinds ... speeds: (B, N) of the actors; actor 0 carries the camera and is not drawn.
-        scenery: (K, 8) float64, of which rows first .. last belong to this world's map.
+        item: (cap, ITEM) float32 and order: (cap,) int32, written; cap is at least `most_objects`.
+        pose: see `sim.render.poses`. scene: see `sim.render.scene`.
 
     Returns:
         The number of objects.
     """
+    cam_x, cam_y, yaw = pose
+    scenery, reach = scene.scenery, scene.mesh.reach
+    first, last = scene.scenery_start[scene.map[w]], scene.scenery_start[scene.map[w] + 1]
     ch, sh = math.cos(yaw), math.sin(yaw)
     n = 0
-    for i in range(1, kinds.shape[1]):
-        kind = kinds[w, i]
+    for i in range(1, scene.kind.shape[1]):
+        kind = scene.kind[w, i]
         if kind <= 0 or kind == SIGN:  # nothing, or a sign: `sim.render.signs` draws it
             continue
-        co, so = math.cos(yaws[w, i]), math.sin(yaws[w, i])
-        forward = _HALF * lengths[w, i] - overhangs[w, i]  # a pose is that of the rear axle
-        dx = xs[w, i] + forward * co - cam_x
-        dy = ys[w, i] + forward * so - cam_y
-        ahead, right = dx * ch + dy * sh, dx * sh - dy * ch
+        ahead, right, a, b = actor_place(scene, w, i, pose)
         if ahead < reach[kind]:
-            n = project(item, n, geometry, kind, ahead, right, co * ch + so * sh, co * sh - so * ch, lengths[w, i],
-                        widths[w, i], heights[w, i], looks[w, i], np.uint32(0), xs[w, i] * co + ys[w, i] * so,
-                        speeds[w, i])  # fmt: skip
+            item[n, ACTOR] = np.float32(i)
+            along = scene.x[w, i] * math.cos(scene.yaw[w, i]) + scene.y[w, i] * math.sin(scene.yaw[w, i])
+            n = project(item, n, geometry, kind, ahead, right, a, b, scene.length[w, i], scene.width[w, i],
+                        scene.height[w, i], scene.appearance[w, i], np.uint32(0), along, scene.speed[w, i])  # fmt: skip
     for i in range(first, last):
         kind = np.int32(scenery[i, 0])
         if kind <= 0:
@@ -136,6 +145,7 @@ def cull(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, yaws
         right = dx * sh - dy * ch
         turn = np.float32(scenery[i, 3]) - yaw
         a, b = math.cos(turn), -math.sin(turn)
+        item[n, ACTOR] = _0
         n = project(item, n, geometry, kind, ahead, right, a, b, np.float32(scenery[i, 4]), np.float32(scenery[i, 5]),
                     np.float32(scenery[i, 6]), np.int32(scenery[i, 7]), hash_u32(np.uint32(i - first)), _0,
                     _0)  # fmt: skip
@@ -149,128 +159,100 @@ def cull(item, order, geometry, reach, cam_x, cam_y, yaw, w, kinds, xs, ys, yaws
     return n
 
 
-@kernel(inline=True)
-def paint_of(kind, appearance, key, light):
-    """Write an object's paint to light[3:6]; its appearance is a colour, or a style where it is a small number."""
-    if kind == _TREE:
-        tone = _F(0.80) + np.float32(key & 255) * _BYTE * _F(0.35)
-        warm = (np.float32((key >> 8) & 255) * _BYTE - _HALF) * _F(0.24)
-        light[3], light[4], light[5] = tone * (_1 + warm) * _F(0.72), tone * _F(0.74), tone * (_1 - warm) * _F(0.76)
-        if appearance > 255:  # the texture is green already: an appearance only shifts it towards its own hue
-            light[3] *= _HALF + np.float32((appearance >> 16) & 255) * _F(0.5 / 85.0)
-            light[4] *= _HALF + np.float32((appearance >> 8) & 255) * _F(0.5 / 125.0)
-            light[5] *= _HALF + np.float32(appearance & 255) * _F(0.5 / 58.0)
-    elif appearance < 256 and WALLS >> kind & 1 != 0:
-        row = appearance & 7
-        light[3], light[4], light[5] = _WALLS[row, 0] * _PAINT, _WALLS[row, 1] * _PAINT, _WALLS[row, 2] * _PAINT
-    else:
-        light[3] = np.float32((appearance >> 16) & 255) * _PAINT
-        light[4] = np.float32((appearance >> 8) & 255) * _PAINT
-        light[5] = np.float32(appearance & 255) * _PAINT
+@pasted_kernel
+def _point(shape, q, c, axes, origin):
+    """A point of face q, whose place in the box is shape[q, c : c + 3], in the camera's frame [m]."""
+    x, y, z = shape[q, c], shape[q, c + 1], shape[q, c + 2]
+    (lx, ly, lz), (vx, vy, vz), (hx, hy, hz) = axes
+    ox, oy, oz = origin
+    return ox + x * lx + y * vx + z * hx, oy + x * ly + y * vy + z * hy, oz + x * lz + y * vz + z * hz
 
 
-@kernel
-def draw_objects(o, zb, item, order, count, geometry, rows, cols, yaw, table, fog, smooth, spans, poly, grad,
-                 light, shape, what, start, texels, tex_start, tex_size):  # fmt: skip
-    """Draw `count` objects. Arguments as in `cull` and `sim.render.polygon.fill`; shape, what, start: the meshes."""
-    height, width = o.shape[0], o.shape[1]
+@pasted_kernel
+def _edge(shape, q, c, axes):
+    """As `_point`, of a direction."""
+    x, y, z = shape[q, c], shape[q, c + 1], shape[q, c + 2]
+    (lx, ly, lz), (vx, vy, vz), (hx, hy, hz) = axes
+    return x * lx + y * vx + z * hx, x * ly + y * vy + z * hy, x * lz + y * vz + z * hz
+
+
+@pasted_kernel
+def _facing(box, foot, geometry, ahead, right, size, flags):
+    """Axes and origin of a face whose y axis turns to lie across the view; size: width, width if THIN, height [m]."""
+    wide, thin, tall = size
+    along, _, above = box
+    ox, oy, oz = foot
+    span = thin if flags & THIN else wide
+    if around(geometry) > _0:
+        bx, by, bz, ux, uy, uz, dx, dy, dz = board(geometry, ahead, right, span, tall)
+        return (along, (bx, by, bz), (ux, uy, uz)), (ox + dx, oy + dy, oz + dz)
+    return (along, (-span, _0, _0), above), foot
+
+
+@pasted_kernel
+def _repeats(size1, size2, metres_s, metres_t):
+    """How often a texture repeats along a face's edges, in quarters; all [m]."""
+    rs = max(_1, np.float32(np.int32(size1 / metres_s * _F(4.0) + _HALF))) * _F(0.25)
+    rt = _1
+    if metres_t > _0:
+        rt = max(_1, np.float32(np.int32(size2 / metres_t * _F(4.0) + _HALF))) * _F(0.25)
+    return rs, rt
+
+
+@inner_kernel
+def draw_objects(target, item, order, count, geometry, scratch, mesh, pictures):
+    """Draw `count` objects, face by face, into a target of any type.
+
+    Args:
+        target: see `sim.render.rasterizer`. item, order, count: see `cull`.
+        mesh, pictures: `sim.render.assets.meshes.Meshes` and `sim.render.assets.textures.Atlas`.
+    """
+    height = target.depth.shape[0]
     focal, cy, sine, cosine, up = geometry[0], geometry[1], geometry[2], geometry[3], geometry[7]
-    cx = np.float32(width) * _HALF
-    ch, sh = math.cos(yaw), math.sin(yaw)
-    forward = table[wx.SUN_X] * ch + table[wx.SUN_Y] * sh
-    sun_x = table[wx.SUN_X] * sh - table[wx.SUN_Y] * ch
-    sun_y = forward * sine - table[wx.SUN_Z] * cosine
-    sun_z = forward * cosine + table[wx.SUN_Z] * sine
-    clear, per_metre = _1, math.exp(-table[wx.FOG_RATE])
-    for d in range(DEPTHS):  # one product per metre; one exponential each would cost 3 us a frame
-        fog[d] = _1 - clear
-        if np.float32(d) >= table[wx.FOG_START]:
-            clear *= per_metre
+    lens = (focal, np.float32(target.depth.shape[1]) * _HALF, cy)
+    shape, what, poly, grad = mesh.shape, mesh.what, scratch.poly, scratch.grad
     for n in range(count):
         k = order[n]
         ahead, right, a, b = item[k, 0], item[k, 1], item[k, 2], item[k, 3]
         length, wide, tall = item[k, 4], item[k, 5], item[k, 6]
-        kind, appearance, key = np.int32(item[k, 7]), np.int32(item[k, 8]), np.int32(item[k, 9])
-        style = np.int32(item[k, 12])
-        paint_of(kind, appearance, key, light)
-        # axes of the box in the camera's frame, each as long as the box
-        lx, ly, lz = b * length, a * sine * length, a * cosine * length
-        vx, vy, vz = -a * wide, b * sine * wide, b * cosine * wide
-        hx, hy, hz = _0, -cosine * tall, sine * tall
-        ox, oy, oz = right, ahead * sine + up * cosine, ahead * cosine - up * sine
-        for q in range(start[kind, style], start[kind, style + 1]):
+        kind, style = np.int32(item[k, 7]), np.int32(item[k, 12])
+        brush = begin_object(target, kind, np.int32(item[k, 8]), np.int32(item[k, 9]), np.int32(item[k, ACTOR]))
+        # axes of the box in the camera's frame, each as long as the box, and the middle of its base
+        box = ((b * length, a * sine * length, a * cosine * length), (-a * wide, b * sine * wide, b * cosine * wide),
+               (_0, -cosine * tall, sine * tall))  # fmt: skip
+        thin = max(wide, _F(1.05) * ahead / focal)  # never so thin that it falls between two columns
+        foot = (right, ahead * sine + up * cosine, ahead * cosine - up * sine)
+        for q in range(mesh.start[kind, style], mesh.start[kind, style + 1]):
             flags = what[q, 1]
-            ax, ay, az, bx, by, bz = lx, ly, lz, vx, vy, vz
-            ux, uy, uz, fx, fy, fz = hx, hy, hz, ox, oy, oz
-            if flags & FACING:  # the face's y axis turns to lie across the view
-                span = wide
-                if flags & THIN:  # never so thin that it falls between two columns
-                    span = max(wide, _F(1.05) * ahead / focal)
-                bx, by, bz = -span, _0, _0
-                if around(geometry) > _0:
-                    bx, by, bz, ux, uy, uz, dx, dy, dz = board(geometry, ahead, right, span, tall)
-                    fx, fy, fz = ox + dx, oy + dy, oz + dz
-            x, y, z = shape[q, 12], shape[q, 13], shape[q, 14]
-            px = fx + x * ax + y * bx + z * ux
-            py = fy + x * ay + y * by + z * uy
-            pz = fz + x * az + y * bz + z * uz
-            x, y, z = shape[q, 15], shape[q, 16], shape[q, 17]
-            e1x, e1y, e1z = x * ax + y * bx + z * ux, x * ay + y * by + z * uy, x * az + y * bz + z * uz
-            x, y, z = shape[q, 18], shape[q, 19], shape[q, 20]
-            e2x, e2y, e2z = x * ax + y * bx + z * ux, x * ay + y * by + z * uy, x * az + y * bz + z * uz
-            nx, ny, nz = e1y * e2z - e1z * e2y, e1z * e2x - e1x * e2z, e1x * e2y - e1y * e2x
-            triple = px * nx + py * ny + pz * nz
+            axes, origin = box, foot
+            if flags & FACING:
+                axes, origin = _facing(box, foot, geometry, ahead, right, (wide, thin, tall), flags)
+            p = _point(shape, q, 12, axes, origin)
+            e1, e2 = _edge(shape, q, 15, axes), _edge(shape, q, 18, axes)
+            normal, triple = normal_of(p, e1, e2)
             inward = triple if flags & MIRRORED == 0 else -triple
-            if inward <= _0 and flags & TWO_SIDED == 0:
-                continue
-            if abs(triple) < _F(1e-6):
+            if (inward <= _0 and flags & TWO_SIDED == 0) or abs(triple) < _F(1e-6):
                 continue
             for c in range(4):
-                x, y, z = shape[q, 3 * c], shape[q, 3 * c + 1], shape[q, 3 * c + 2]
-                poly[0, c] = fx + x * ax + y * bx + z * ux
-                poly[1, c] = fy + x * ay + y * by + z * uy
-                poly[2, c] = fz + x * az + y * bz + z * uz
-            corners = clip_near(poly, 4)
-            if corners < 3:
-                continue
-            first, last = cut_rows(poly, corners, focal, cx, cy, spans, height)
+                poly[0, c], poly[1, c], poly[2, c] = _point(shape, q, 3 * c, axes, origin)
+            corners, first, last = cut_face(scratch, lens, height)
             if first >= last:
                 continue
-            size1 = math.sqrt(e1x * e1x + e1y * e1y + e1z * e1z)
-            size2 = math.sqrt(e2x * e2x + e2y * e2y + e2z * e2z)
-            rs, rt = _1, _1
-            wrap = shape[q, 21] > _0
-            if wrap:  # whole panes, so that no window is cut
-                rs = max(_1, np.float32(np.int32(size1 / shape[q, 21] * _F(4.0) + _HALF))) * _F(0.25)
-                if shape[q, 22] > _0:
-                    rt = max(_1, np.float32(np.int32(size2 / shape[q, 22] * _F(4.0) + _HALF))) * _F(0.25)
+            texture, level = what[q, 0], 0
+            lw, lh = pictures.size[texture, 0], pictures.size[texture, 1]
+            wrap, holes = shape[q, 21] > _0, pictures.holes[texture]
             inverse = _1 / triple
-            is1, it1 = rs * inverse, rt * inverse
-            grad[0], grad[1], grad[2] = nx * inverse, ny * inverse, nz * inverse
-            grad[3] = (e2y * pz - e2z * py) * is1
-            grad[4] = (e2z * px - e2x * pz) * is1
-            grad[5] = (e2x * py - e2y * px) * is1
-            grad[6] = (py * e1z - pz * e1y) * it1
-            grad[7] = (pz * e1x - px * e1z) * it1
-            grad[8] = (px * e1y - py * e1x) * it1
-            # the frame's normal points away from the camera
-            facing = -(nx * sun_x + ny * sun_y + nz * sun_z) / math.sqrt(nx * nx + ny * ny + nz * nz)
-            if triple < _0:
-                facing = -facing
-            if flags & FACING:
-                facing = _F(0.45) + _F(0.3) * facing
-            facing = max(facing, _0)
-            for c in range(3):
-                light[c] = table[wx.AMBIENT + c] + table[wx.SUN + c] * facing
-            texture = what[q, 0]
-            lw, lh = tex_size[texture, 0], tex_size[texture, 1]
-            near = poly[5, 0]
-            far = near
-            for c in range(corners):
-                near, far = min(near, poly[5, c]), max(far, poly[5, c])
-            level = texture_level(lw, lh, rs, rt, size1, size2, math.sqrt(near * far) / focal)
-            fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog, table, texels,
-                 tex_start[texture, level], lw - level, lh - level, wrap, smooth, hash_u32(np.uint32(key)))  # fmt: skip
+            set_depth(grad, normal, inverse)
+            if uses_texture(target) or holes:
+                size1, size2 = length_of(e1), length_of(e2)
+                rs, rt = _1, _1
+                if wrap:  # whole panes, so that no window is cut
+                    rs, rt = _repeats(size1, size2, shape[q, 21], shape[q, 22])
+                set_texture(grad, p, e1, e2, rs * inverse, rt * inverse)
+                level = texture_level(lw, lh, rs, rt, size1, size2, mean_depth(poly, corners) / focal)
+            light_face(target, normal, triple < _0, flags & FACING)
+            surface = Texture(pictures.texels, pictures.start[texture, level], lw - level, lh - level, wrap, holes)
+            fill(target, surface, brush, scratch, first, last, lens)
 
 
 @kernel

@@ -20,14 +20,15 @@ from sim.core.kernel import kernel, parallel_for
 from sim.datatypes.camera import Camera
 from sim.datatypes.road_map import MapArrays
 from sim.datatypes.world_state import World
-from sim.render.assets.meshes import meshes
-from sim.render.assets.textures import atlas
 from sim.render.ground import draw_ground, draw_mirror
-from sim.render.lighting import LIGHT_SIZE, PUDDLES, WET
+from sim.render.lighting import FOG, HEAD, LIGHT_SIZE, NIGHT, PUDDLES, WET
 from sim.render.objects import ITEM, cull, draw_contact_shadows, draw_objects
-from sim.render.polygon import DEPTHS
+from sim.render.poses import camera_pose
+from sim.render.rasterizer import new_scratch
+from sim.render.scene import most_objects, scene_of
+from sim.render.shading import DEPTHS, ColourTarget, fog_over_depth, sun_in_view
 from sim.render.shadows import cast_shadows
-from sim.render.signs import draw_signs, signs_in
+from sim.render.signs import draw_signs
 from sim.render.sky import draw_sky, noise
 from sim.render.tilted_camera import AROUND, beams
 from sim.render.traffic_lights import draw_lights
@@ -117,20 +118,35 @@ def _noise() -> np.ndarray:
     return noise()
 
 
+class Background(NamedTuple):
+    """What the picture has beside the scene: ground, sky and weather.
+
+    Args:
+        texels: (X,) uint32, RGB and one byte more. level_start, level_shape, origin, texel, skyline: of `MapArrays`.
+        tick, seed, weather, clock: of `World`. noise: from `sim.render.sky.noise`.
+    """
+
+    texels: np.ndarray
+    level_start: np.ndarray
+    level_shape: np.ndarray
+    origin: np.ndarray
+    texel: np.ndarray
+    skyline: np.ndarray
+    tick: np.ndarray
+    seed: np.ndarray
+    weather: np.ndarray
+    clock: np.ndarray
+    noise: np.ndarray
+
+
 @kernel
-def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise, reach, shape, what, start,
-          atlas_texels, tex_start, tex_size, texels, level_start, level_shape, origin, texel, scenery, scenery_start,
-          skyline, tick, seed, map_of, weather, x, y, yaw, kind, length, width, height, overhang, appearance, speed,
-          clock, sign_row, sign_texels, sign_start, sign_size, sign_panel):  # fmt: skip
+def _draw(first, stop, out, view, scene, background, smooth):
     """Draw worlds first .. stop; each range has its own scratch arrays."""
+    rows, cols, geometry, horizon = view.rows, view.cols, view.geometry, view.horizon
+    noise = background.noise
     high, wide = rows.shape[0], cols.shape[1]
-    most = kind.shape[1]
-    for m in range(scenery_start.shape[0] - 1):
-        most = max(most, kind.shape[1] + scenery_start[m + 1] - scenery_start[m])
     zb = np.empty((high, wide), np.float32)
-    spans = np.empty((2, high), np.float32)
-    poly = np.empty((6, 8), np.float32)
-    grad = np.empty(9, np.float32)
+    scratch = new_scratch(high)
     light = np.empty(6, np.float32)
     table = np.empty(LIGHT_SIZE, np.float32)
     fog = np.empty(DEPTHS, np.float32)
@@ -143,34 +159,35 @@ def _draw(first, stop, out, rows, cols, geometry, mount, horizon, smooth, noise,
     pool = np.empty(wide, np.float32)
     top = np.empty(wide, np.float32)
     base = np.empty(wide, np.int32)
+    most = most_objects(scene)
     item = np.empty((most, ITEM), np.float32)
     order = np.empty(most, np.int32)
     for w in range(first, stop):
         o = out[w]
-        m = map_of[w]
-        c, s = math.cos(yaw[w, 0]), math.sin(yaw[w, 0])
-        cam_x = x[w, 0] + c * mount[0] - s * mount[1]
-        cam_y = y[w, 0] + s * mount[0] + c * mount[1]
-        cam_yaw = yaw[w, 0] + mount[2]
-        weather_light(weather[w], table)
+        m = scene.map[w]
+        pose = camera_pose(scene, w, view.mount)
+        cam_x, cam_y, cam_yaw = pose
+        weather_light(background.weather[w], table)
         zb[:] = np.float32(0.0)
-        draw_sky(o, rows, cols, geometry, horizon, cam_yaw, table, skyline[m], noise[0], smooth, top, line, shaded)
-        cast_shadows(shade, touched, rows, cols, geometry, horizon, cam_x, cam_y, cam_yaw, table, w, kind, x, y, yaw,
-                     length, width, height, overhang, scenery, scenery_start[m], scenery_start[m + 1])  # fmt: skip
+        draw_sky(o, rows, cols, geometry, horizon, cam_yaw, table, background.skyline[m], noise[0], smooth, top, line,
+                 shaded)  # fmt: skip
+        cast_shadows(shade, touched, view, pose, table, w, scene)
         draw_ground(o, rows, cols, geometry, horizon, cam_x, cam_y, cam_yaw, smooth, table, noise, packed, shaded,
-                    shine, shade, touched, pool, texels, level_start[m], level_shape[m], origin[m],
-                    texel[m])  # fmt: skip
-        count = cull(item, order, geometry, reach, cam_x, cam_y, cam_yaw, w, kind, x, y, yaw, length, width, height,
-                     overhang, appearance, speed, scenery, scenery_start[m], scenery_start[m + 1])  # fmt: skip
-        draw_objects(o, zb, item, order, count, geometry, rows, cols, cam_yaw, table, fog, smooth, spans, poly,
-                     grad, light, shape, what, start, atlas_texels, tex_start, tex_size)  # fmt: skip
-        draw_signs(o, zb, w, geometry, rows, cols, cam_x, cam_y, cam_yaw, table, fog, spans, poly, grad, light, kind, x,
-                   y, yaw, overhang, length, sign_row, sign_texels, sign_start, sign_size, sign_panel)  # fmt: skip
-        draw_lights(o, zb, item, count, geometry, table, fog, clock[w])
+                    shine, shade, touched, pool, background.texels, background.level_start[m],
+                    background.level_shape[m], background.origin[m], background.texel[m])  # fmt: skip
+        fog_over_depth(table, fog)
+        target = ColourTarget(
+            zb, o, light, rows, cols, table, fog, sun_in_view(table, geometry, cam_yaw),
+            (table[FOG], table[FOG + 1], table[FOG + 2]), table[NIGHT], table[HEAD], smooth,
+        )  # fmt: skip
+        count = cull(item, order, geometry, pose, w, scene)
+        draw_objects(target, item, order, count, geometry, scratch, scene.mesh, scene.pictures)
+        draw_signs(target, w, pose, geometry, scratch, scene)
+        draw_lights(o, zb, item, count, geometry, table, fog, background.clock[w])
         if table[WET] > np.float32(0.0) or table[PUDDLES] > np.float32(0.0):
             draw_mirror(o, zb, geometry, horizon, table, shine, base)
         draw_contact_shadows(o, zb, item, count, geometry, rows, cols, horizon, table)
-        draw_effects(o, seed[w], tick[w], geometry, horizon, cols, table)
+        draw_effects(o, background.seed[w], background.tick[w], geometry, horizon, cols, table)
 
 
 def render(
@@ -197,20 +214,13 @@ def render(
         out = np.empty(wanted, np.uint8)
     elif out.shape != wanted or out.dtype != np.uint8 or not out.flags.c_contiguous:
         raise ValueError(f"out is {out.shape} {out.dtype}; wanted {wanted} uint8, contiguous")
-    mesh, pictures = meshes(), atlas()
-    signs, sign_row = signs_in(world)
+    scene = scene_of(bank, world)
     # the kernels read a texel's four bytes as one number
     texels = bank.texels.view("<u4").reshape(-1)
+    background = Background(
+        texels, bank.level_start, bank.level_shape, bank.ground_origin, bank.ground_texel, bank.skyline, world.tick,
+        world.seed, world.weather, world.clock, _noise(),
+    )  # fmt: skip
     smooth = camera.height >= SMOOTH_FROM
-
-    def run(first: int, stop: int) -> None:
-        _draw(first, stop, out, view.rows, view.cols, view.geometry, view.mount, view.horizon, smooth, _noise(),
-              mesh.reach, mesh.shape, mesh.what, mesh.start, pictures.texels, pictures.start, pictures.size,
-              texels, bank.level_start, bank.level_shape, bank.ground_origin, bank.ground_texel,
-              bank.scenery, bank.scenery_start, bank.skyline, world.tick, world.seed, world.map, world.weather,
-              world.x, world.y, world.yaw, world.kind, world.length, world.width, world.height, world.overhang,
-              world.appearance, world.speed, world.clock, sign_row, signs.texels, signs.start, signs.size,
-              signs.panel)  # fmt: skip
-
-    parallel_for(run, wanted[0], threads)
+    parallel_for(lambda first, stop: _draw(first, stop, out, view, scene, background, smooth), wanted[0], threads)
     return out

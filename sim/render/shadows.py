@@ -33,6 +33,8 @@ from sim.actors.signs import SIGN
 from sim.core.geometry import clamp01
 from sim.core.kernel import kernel
 from sim.render import lighting as wx
+from sim.render.kernels import inner_kernel
+from sim.render.poses import actor_place
 from sim.render.tilted_camera import around, behind
 
 LONGEST = 25.0  # [m] greatest length of a shadow, however low the sun
@@ -221,22 +223,21 @@ def _cast(shade, touched, rows, cols, geometry, horizon, kind, x, y, a, b, lengt
              sx * high, sy * high)  # fmt: skip
 
 
-@kernel
-def cast_shadows(shade, touched, rows, cols, geometry, horizon, cam_x, cam_y, yaw, table, w, kinds, xs, ys, yaws,
-                 lengths, widths, heights, overhangs, scenery, first, last):  # fmt: skip
-    """Compute the shadow mask of the ground in world w's picture.
+@inner_kernel
+def cast_shadows(shade, touched, view, pose, table, w, scene):
+    """Compute the shadow mask of the ground in world w's picture; actor 0 carries the camera and casts no shadow.
 
     Args:
         shade: (H, W) float32, written in the rows that are touched: 0 in the sun, 1 in the middle of a shadow.
         touched: (H,) uint8, written: 1 where a shadow lies on the row.
-        rows, cols, geometry, horizon: see the camera's tables. cam_x, cam_y, yaw: of the camera [m, rad].
+        view: `sim.render.rgb.CameraRays`. pose: see `sim.render.poses`. scene: see `sim.render.scene`.
         table: (LIGHT_SIZE,) float32.
-        kinds ... overhangs: (B, N) of the actors; actor 0 carries the camera and casts no shadow.
-        scenery: (K, 8) float64, of which rows first .. last belong to this world's map.
     """
     touched[:] = 0
     if table[wx.SHADE + 1] <= _0:
         return
+    rows, cols, geometry, horizon, scenery = view.rows, view.cols, view.geometry, view.horizon, scene.scenery
+    cam_x, cam_y, yaw = pose
     ch, sh = math.cos(yaw), math.sin(yaw)
     level = max(math.sqrt(table[wx.SUN_X] * table[wx.SUN_X] + table[wx.SUN_Y] * table[wx.SUN_Y]), _F(1e-3))
     fx = -(table[wx.SUN_X] * ch + table[wx.SUN_Y] * sh) / level
@@ -244,20 +245,16 @@ def cast_shadows(shade, touched, rows, cols, geometry, horizon, cam_x, cam_y, ya
     flat = level / max(table[wx.SUN_Z], _F(1e-3))
     far = _FAR + _F(40.0) + around(geometry)
     rear = _F(-40.0) - around(geometry)
-    for i in range(1, kinds.shape[1]):
-        kind = kinds[w, i]
+    for i in range(1, scene.kind.shape[1]):
+        kind = scene.kind[w, i]
         if kind <= 0 or kind == SIGN:  # a sign's box holds its post and air
             continue
-        co, so = math.cos(yaws[w, i]), math.sin(yaws[w, i])
-        forward = _HALF * lengths[w, i] - overhangs[w, i]  # a pose is that of the rear axle
-        dx = xs[w, i] + forward * co - cam_x
-        dy = ys[w, i] + forward * so - cam_y
-        ahead = dx * ch + dy * sh
-        right = dx * sh - dy * ch
-        if _matters(geometry, kind, ahead, right, lengths[w, i], widths[w, i], heights[w, i], fx, fy, flat):
-            _cast(shade, touched, rows, cols, geometry, horizon, kind, ahead, right, co * ch + so * sh,
-                  co * sh - so * ch, lengths[w, i], widths[w, i], heights[w, i], fx, fy, flat)  # fmt: skip
-    for i in range(first, last):
+        ahead, right, a, b = actor_place(scene, w, i, pose)
+        long, wide, tall = scene.length[w, i], scene.width[w, i], scene.height[w, i]
+        if _matters(geometry, kind, ahead, right, long, wide, tall, fx, fy, flat):
+            _cast(shade, touched, rows, cols, geometry, horizon, kind, ahead, right, a, b, long, wide, tall, fx, fy,
+                  flat)  # fmt: skip
+    for i in range(scene.scenery_start[scene.map[w]], scene.scenery_start[scene.map[w] + 1]):
         kind = np.int32(scenery[i, 0])
         if kind <= 0:
             continue

@@ -17,15 +17,28 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.actors.signs import DESIGNS, POST, SIGN, visible_text
-from sim.core.kernel import kernel
 from sim.datatypes.world_state import World
-from sim.render import lighting as wx
 from sim.render.assets.canvas import coarser
 from sim.render.assets.sign_art import PATTERNS, weathered
 from sim.render.assets.texel import HOLE, LEVELS
-from sim.render.ground import blue, green, headlight, red
-from sim.render.polygon import DEPTHS, clip_near, cut_rows, texture_level
-from sim.render.sky import byte
+from sim.render.ground import blue, green, red
+from sim.render.kernels import implements, inner_kernel, pasted_kernel
+from sim.render.poses import actor_place
+from sim.render.rasterizer import (
+    begin_object,
+    begin_row,
+    cut_face,
+    fill,
+    length_of,
+    light_face,
+    mean_depth,
+    normal_of,
+    set_depth,
+    set_texture,
+    texture_level,
+    write_pixel,
+)
+from sim.render.shading import ColourTarget, lamp_at, write_colour
 from sim.render.tilted_camera import around, lamps, way
 
 REACH = 120.0  # [m] beyond which a sign is not drawn
@@ -35,7 +48,6 @@ _F = np.float32
 _0, _1, _2 = _F(0.0), _F(1.0), _F(2.0)
 _HALF, _QUARTER = _F(0.5), _F(0.25)
 _S24 = np.uint32(24)
-_FAR = np.float32(DEPTHS - 1)
 _POST, _REACH = _F(POST), _F(REACH)
 _THICK = _F(0.03)  # from a panel's middle to its front [m]
 _SHINE = _F(1.5)  # factor by which a sign's foil reflects more headlight than paint
@@ -43,7 +55,7 @@ _METAL = _F(122.0)  # grey of posts and backs
 _FRONT, _BACK, _SOLID = 0, 1, 2
 
 
-@kernel(inline=True)
+@inner_kernel
 def _sample(texels, start, lw, mw, mh, s, t):
     """Bilinear colour at (s, t) texels, clamped to the picture's edges, and whether the sign is solid there (1, 0)."""
     zero, one = np.int32(0), np.int32(1)
@@ -69,173 +81,156 @@ def _sample(texels, start, lw, mw, mh, s, t):
     )
 
 
-@kernel
-def _fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog, table, texels, start, lw, lh, mode):
-    """Draw the rows of one face. Arguments as in `sim.render.polygon.fill`.
+class Panel(NamedTuple):
+    """Surface with one mip level of a sign's picture.
 
     Args:
+        texels, start, lw, lh: as in `sim.render.rasterizer.Texture`.
         mode: the picture, grey with the picture's outline, or solid grey.
     """
-    limit = np.float32(o.shape[1])
+
+    texels: np.ndarray
+    start: int
+    lw: int
+    lh: int
+    mode: int
+
+
+@pasted_kernel
+def sample_panel(surface, at, steps):
+    """Average a pixel of a `Panel`; `at`, `steps` as in `sim.render.rasterizer.write_pixel`.
+
+    Returns:
+        RGB, each the sum over the solid ones of four samples, and their number; 0 where one sees through the pixel.
+    """
+    if surface.mode == _SOLID:
+        return _METAL, _METAL, _METAL, _1
+    iz, sz, tz = at
+    dz, ds, dt, vz, vs, vt = steps
+    lw, lh = surface.lw, surface.lh
     sw, sh = np.float32(1 << lw), np.float32(1 << lh)
     mw, mh = np.int32((1 << lw) - 1), np.int32((1 << lh) - 1)
-    step = _1 / focal
-    dz, ds, dt = grad[0] * step, grad[3] * step, grad[6] * step
-    vz, vs, vt = grad[1] * step, grad[4] * step, grad[7] * step
-    head = table[wx.HEAD]
-    shine = _SHINE if mode == _FRONT else _1
-    for v in range(first, last):
-        a = np.int32(math.ceil(min(max(spans[0, v], _0), limit) - _HALF))
-        b = np.int32(math.ceil(min(max(spans[1, v], _0), limit) - _HALF))
-        dx = (np.float32(a) + _HALF - cx) * step
-        dy = (np.float32(v) + _HALF - cy) * step
-        iz = grad[0] * dx + grad[1] * dy + grad[2]
-        sz = grad[3] * dx + grad[4] * dy + grad[5]
-        tz = grad[6] * dx + grad[7] * dy + grad[8]
-        glare = head * rows[v, 3] * shine
-        lit, over = lamps(cols, v), way(cols, rows, v)
-        for u in range(a, b):
-            if iz > zb[v, u]:
-                z = _1 / iz
-                r, g, bl, weight = _METAL, _METAL, _METAL, _1
-                if mode != _SOLID:
-                    s, t = sz * z, tz * z
-                    # a quarter of a pixel to the right and down, in texels
-                    su, tu = (ds - s * dz) * z * sw * _QUARTER, (dt - t * dz) * z * sh * _QUARTER
-                    sv, tv = (vs - s * vz) * z * sw * _QUARTER, (vt - t * vz) * z * sh * _QUARTER
-                    s, t = s * sw, t * sh
-                    r, g, bl, weight = _0, _0, _0, _0
-                    for k in range(4):
-                        x = _1 if k & 1 else -_1
-                        y = _1 if k & 2 else -_1
-                        pr, pg, pb, solid = _sample(texels, start, lw, mw, mh, s + x * su + y * sv, t + x * tu + y * tv)
-                        r, g, bl, weight = r + pr * solid, g + pg * solid, bl + pb * solid, weight + solid
-                    if mode == _BACK:
-                        r, g, bl = _METAL * weight, _METAL * weight, _METAL * weight
-                if weight > _0 and (mode == _SOLID or weight >= _2):
-                    zb[v, u] = iz
-                    zi = np.int32(min(z, _FAR))
-                    lamp = glare * headlight(z * over) * cols[lit, u] if head > _0 else _0
-                    share = _1 / weight
-                    cr = r * share * (light[0] + lamp)
-                    cg = g * share * (light[1] + lamp * _F(0.97))
-                    cb = bl * share * (light[2] + lamp * _F(0.86))
-                    f = fog[zi]
-                    o[v, u, 0] = byte(cr + (table[wx.FOG] - cr) * f)
-                    o[v, u, 1] = byte(cg + (table[wx.FOG + 1] - cg) * f)
-                    o[v, u, 2] = byte(cb + (table[wx.FOG + 2] - cb) * f)
-            iz += dz
-            sz += ds
-            tz += dt
+    z = _1 / iz
+    s, t = sz * z, tz * z
+    # a quarter of a pixel to the right and down, in texels
+    su, tu = (ds - s * dz) * z * sw * _QUARTER, (dt - t * dz) * z * sh * _QUARTER
+    sv, tv = (vs - s * vz) * z * sw * _QUARTER, (vt - t * vz) * z * sh * _QUARTER
+    s, t = s * sw, t * sh
+    r, g, bl, weight = _0, _0, _0, _0
+    for k in range(4):
+        x = _1 if k & 1 else -_1
+        y = _1 if k & 2 else -_1
+        pr, pg, pb, solid = _sample(surface.texels, surface.start, lw, mw, mh,
+                                    s + x * su + y * sv, t + x * tu + y * tv)  # fmt: skip
+        r, g, bl, weight = r + pr * solid, g + pg * solid, bl + pb * solid, weight + solid
+    if surface.mode == _BACK:
+        r, g, bl = _METAL * weight, _METAL * weight, _METAL * weight
+    return r, g, bl, weight if weight >= _2 else _0
 
 
-@kernel
-def _face(o, zb, p, e1, e2, geometry, rows, cols, sun, table, fog, spans, poly, grad, light, texels, starts, lw, lh,
-          mode):  # fmt: skip
+@implements(begin_row, ColourTarget, Panel)
+def _begin_row(target, surface, v):  # type: ignore[no-untyped-def]
+    """As of a `Texture`; the picture's foil reflects more."""
+    shine = _SHINE if surface.mode == _FRONT else _1
+    return target.head * target.rows[v, 3] * shine, lamps(target.cols, v), way(target.cols, target.rows, v)
+
+
+@implements(write_pixel, ColourTarget, Panel)
+def _write_panel(target, surface, key, row, v, u, at, steps):  # type: ignore[no-untyped-def]
+    r, g, bl, weight = sample_panel(surface, at, steps)
+    if weight > _0:
+        iz, _, _ = at
+        target.depth[v, u] = iz
+        z = _1 / iz
+        light, lamp = target.light, lamp_at(target, row, z, u)
+        share = _1 / weight
+        cr = r * share * (light[0] + lamp)
+        cg = g * share * (light[1] + lamp * _F(0.97))
+        cb = bl * share * (light[2] + lamp * _F(0.86))
+        write_colour(target, v, u, z, (cr, cg, cb))
+
+
+@inner_kernel
+def _face(target, brush, frame, lens, scratch, picture, mode):
     """Draw one upright rectangle.
 
     Args:
-        p, e1, e2: (3,) tuples, its corner top left and its edges to the right and down as seen from its front [m].
-        sun: (3,) tuple, unit vector to the sun, camera frame.
-        starts: (LEVELS,) of the picture. lw, lh: logarithms of its size.
+        frame: p, e1, e2, (x, y, z) each: its corner top left and its edges to the right and down as seen from its
+            front, camera frame [m].
+        lens: as in `sim.render.rasterizer.cut_face`.
+        picture: texels, (LEVELS,) first texel of the levels, logarithms of its sides.
     """
-    focal, cy = geometry[0], geometry[1]
-    cx = np.float32(o.shape[1]) * _HALF
-    nx = e1[1] * e2[2] - e1[2] * e2[1]
-    ny = e1[2] * e2[0] - e1[0] * e2[2]
-    nz = e1[0] * e2[1] - e1[1] * e2[0]
-    triple = p[0] * nx + p[1] * ny + p[2] * nz
+    p, e1, e2 = frame
+    focal, _, _ = lens
+    texels, starts, lw, lh = picture
+    normal, triple = normal_of(p, e1, e2)
     if triple <= _F(1e-6):
         return  # seen from behind or edge-on
-    for i in range(3):
-        poly[i, 0] = p[i]
-        poly[i, 1] = p[i] + e1[i]
-        poly[i, 2] = p[i] + e1[i] + e2[i]
-        poly[i, 3] = p[i] + e2[i]
-    corners = clip_near(poly, 4)
-    if corners < 3:
-        return
-    first, last = cut_rows(poly, corners, focal, cx, cy, spans, o.shape[0])
+    (px, py, pz), (ax, ay, az), (bx, by, bz) = frame
+    poly, grad = scratch.poly, scratch.grad
+    poly[0, 0], poly[1, 0], poly[2, 0] = px, py, pz
+    poly[0, 1], poly[1, 1], poly[2, 1] = px + ax, py + ay, pz + az
+    poly[0, 2], poly[1, 2], poly[2, 2] = px + ax + bx, py + ay + by, pz + az + bz
+    poly[0, 3], poly[1, 3], poly[2, 3] = px + bx, py + by, pz + bz
+    corners, first, last = cut_face(scratch, lens, target.depth.shape[0])
     if first >= last:
         return
     inverse = _1 / triple
-    grad[0], grad[1], grad[2] = nx * inverse, ny * inverse, nz * inverse
-    grad[3] = (e2[1] * p[2] - e2[2] * p[1]) * inverse
-    grad[4] = (e2[2] * p[0] - e2[0] * p[2]) * inverse
-    grad[5] = (e2[0] * p[1] - e2[1] * p[0]) * inverse
-    grad[6] = (p[1] * e1[2] - p[2] * e1[1]) * inverse
-    grad[7] = (p[2] * e1[0] - p[0] * e1[2]) * inverse
-    grad[8] = (p[0] * e1[1] - p[1] * e1[0]) * inverse
-    facing = -(nx * sun[0] + ny * sun[1] + nz * sun[2]) / math.sqrt(nx * nx + ny * ny + nz * nz)
-    facing = _F(0.45) + _F(0.3) * facing if mode == _SOLID else max(facing, _0)
-    for c in range(3):
-        light[c] = table[wx.AMBIENT + c] + table[wx.SUN + c] * max(facing, _0)
-    size1 = math.sqrt(e1[0] * e1[0] + e1[1] * e1[1] + e1[2] * e1[2])
-    size2 = math.sqrt(e2[0] * e2[0] + e2[1] * e2[1] + e2[2] * e2[2])
-    near, far = poly[5, 0], poly[5, 0]
-    for c in range(corners):
-        near, far = min(near, poly[5, c]), max(far, poly[5, c])
-    level = texture_level(lw, lh, _1, _1, size1, size2, math.sqrt(near * far) / focal)
-    _fill(o, zb, spans, first, last, focal, cx, cy, grad, light, rows, cols, fog, table, texels, starts[level],
-          lw - level, lh - level, mode)  # fmt: skip
+    set_depth(grad, normal, inverse)
+    set_texture(grad, p, e1, e2, inverse, inverse)
+    light_face(target, normal, False, mode == _SOLID)
+    level = texture_level(lw, lh, _1, _1, length_of(e1), length_of(e2), mean_depth(poly, corners) / focal)
+    surface = Panel(texels, starts[level], lw - level, lh - level, mode)
+    fill(target, surface, brush, scratch, first, last, lens)
 
 
-@kernel
-def draw_signs(o, zb, w, geometry, rows, cols, cam_x, cam_y, yaw, table, fog, spans, poly, grad, light, kinds, xs, ys,
-               yaws, overhangs, lengths, row, texels, start, size, panel):  # fmt: skip
-    """Draw the signs of world w with a depth test.
+@inner_kernel
+def draw_signs(target, w, pose, geometry, scratch, scene):
+    """Draw the signs of world w into a target of any type; a sign faces along its yaw.
 
     Args:
-        fog: (DEPTHS,) as `sim.render.objects.draw_objects` left it.
-        kinds ... lengths: (B, N) of the slots; those of kind SIGN are drawn. A sign faces along its yaw.
-        row: (B, N) int32, the sign's row in the following arrays, which are those of `SignArrays`.
+        target, scratch: see `sim.render.rasterizer`. pose: see `sim.render.poses`. scene: see `sim.render.scene`.
     """
-    ch, sh = math.cos(yaw), math.sin(yaw)
-    focal, sine, cosine, up = geometry[0], geometry[2], geometry[3], geometry[7]
-    forward = table[wx.SUN_X] * ch + table[wx.SUN_Y] * sh
-    sun = (table[wx.SUN_X] * sh - table[wx.SUN_Y] * ch, forward * sine - table[wx.SUN_Z] * cosine,
-           forward * cosine + table[wx.SUN_Z] * sine)  # fmt: skip
-    for i in range(1, kinds.shape[1]):
-        if kinds[w, i] != SIGN:
+    signs = scene.signs
+    focal, cy, sine, cosine, up = geometry[0], geometry[1], geometry[2], geometry[3], geometry[7]
+    lens = (focal, np.float32(target.depth.shape[1]) * _HALF, cy)
+    for i in range(1, scene.kind.shape[1]):
+        if scene.kind[w, i] != SIGN:
             continue
-        co, so = math.cos(yaws[w, i]), math.sin(yaws[w, i])
-        middle = _HALF * lengths[w, i] - overhangs[w, i]
-        dx, dy = xs[w, i] + middle * co - cam_x, ys[w, i] + middle * so - cam_y
-        ahead, right = dx * ch + dy * sh, dx * sh - dy * ch
-        k = row[w, i]
-        wide, tall, bottom = panel[k, 0], panel[k, 1], panel[k, 2]
+        ahead, right, a, b = actor_place(scene, w, i, pose)
+        k = scene.sign_row[w, i]
+        wide, tall, bottom = signs.panel[k, 0], signs.panel[k, 1], signs.panel[k, 2]
         radius = _HALF * wide
         if ahead > _REACH or ahead + radius < _F(0.3) - around(geometry):
             continue
         if abs(right) * geometry[5] - ahead * geometry[6] > radius:
             continue
-        a, b = co * ch + so * sh, co * sh - so * ch
+        brush = begin_object(target, np.int32(SIGN), np.int32(0), np.int32(0), np.int32(i))
+        picture = (signs.texels, signs.start[k], signs.size[k, 0], signs.size[k, 1])
         # the sign's forward and left axes in the camera's frame; its up axis is (0, -cosine, sine)
         fx, fy, fz = b, a * sine, a * cosine
         lx, ly, lz = -a, b * sine, b * cosine
         ox, oy, oz = right, ahead * sine + up * cosine, ahead * cosine - up * sine
         top = bottom + tall
         down = (_0, cosine * tall, -sine * tall)
-        lw, lh = size[k, 0], size[k, 1]
         for mode in (_FRONT, _BACK):
             side = _1 if mode == _FRONT else -_1
             half = -side * radius
             p = (ox + side * _THICK * fx + half * lx, oy + side * _THICK * fy + half * ly - cosine * top,
                  oz + side * _THICK * fz + half * lz + sine * top)  # fmt: skip
             e1 = (side * wide * lx, side * wide * ly, side * wide * lz)
-            _face(o, zb, p, e1, down, geometry, rows, cols, sun, table, fog, spans, poly, grad, light, texels,
-                  start[k], lw, lh, mode)  # fmt: skip
+            _face(target, brush, (p, e1, down), lens, scratch, picture, mode)
         # the post faces the camera and is never so thin that it falls between two columns
         span = max(_POST, _F(1.05) * ahead / focal)
         high = top - _F(0.06) * tall
-        e1 = (span, _0, _0)
+        ex, ey, ez = span, _0, _0
         if around(geometry) > _0:
             distance = max(math.sqrt(ahead * ahead + right * right), _F(1e-3))
             turn = span * right / distance
-            e1 = (span * ahead / distance, -turn * sine, -turn * cosine)
-        p = (ox - _HALF * e1[0], oy - _HALF * e1[1] - cosine * high, oz - _HALF * e1[2] + sine * high)
-        _face(o, zb, p, e1, (_0, cosine * high, -sine * high), geometry, rows, cols, sun, table, fog,
-              spans, poly, grad, light, texels, start[k], lw, lh, _SOLID)  # fmt: skip
+            ex, ey, ez = span * ahead / distance, -turn * sine, -turn * cosine
+        p = (ox - _HALF * ex, oy - _HALF * ey - cosine * high, oz - _HALF * ez + sine * high)
+        frame = (p, (ex, ey, ez), (_0, cosine * high, -sine * high))
+        _face(target, brush, frame, lens, scratch, picture, _SOLID)
 
 
 # ------------------------------------------------------------------------------------------------------- the atlas

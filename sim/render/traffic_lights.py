@@ -17,7 +17,7 @@ from sim.actors.registry import KIND
 from sim.core.geometry import clamp01
 from sim.core.kernel import kernel
 from sim.render import lighting as wx
-from sim.render.polygon import DEPTHS
+from sim.render.shading import DEPTHS
 from sim.render.sky import byte
 from sim.render.tilted_camera import around
 from sim.road.graph.traffic_lights import OFF, light_state
@@ -42,7 +42,7 @@ def draw_lights(o, zb, item, count, geometry, table, fog, clock):
     Args:
         o: (H, W, 3) uint8, changed. zb: (H, W) float32 inverse depth.
         item: (cap, ITEM), of which `count` rows are in view, see `sim.render.objects.cull`.
-        fog: (DEPTHS,) as `sim.render.objects.draw_objects` left it. clock: of the lights [ms], int32.
+        fog: (DEPTHS,) as of `sim.render.shading.fog_over_depth`. clock: of the lights [ms], int32.
     """
     high, wide = o.shape[0], o.shape[1]
     focal, middle, sine, cosine, up = geometry[0], geometry[1], geometry[2], geometry[3], geometry[7]

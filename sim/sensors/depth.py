@@ -3,14 +3,56 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from sim.core.kernel import kernel, parallel_for
 from sim.datatypes.camera import Camera
 from sim.datatypes.world_state import World
+from sim.render.kernels import implements
+from sim.render.rasterizer import Texture, begin_object, is_solid, write_pixel
+from sim.render.rgb import camera_rays
+from sim.render.scene import scene_of
+from sim.render.signs import Panel, sample_panel
 from sim.road.map.map_batch import MapBatch
 from sim.sensors.base import DEFAULT_CAMERA, Field, register
-from sim.sensors.geometry_pass import FAR, render_geometry
+from sim.sensors.geometry_pass import FAR, draw_world, geometry_target, new_buffers, write_depths
+
+
+@geometry_target
+class DepthTarget(NamedTuple):
+    """Target of depth alone, see `sim.sensors.geometry_pass.geometry_target`."""
+
+    depth: np.ndarray
+
+
+@implements(begin_object, DepthTarget)
+def _begin_object(target, kind, appearance, key, actor):  # type: ignore[no-untyped-def]
+    return 0
+
+
+@implements(write_pixel, DepthTarget, Texture)
+def _write_pixel(target, surface, brush, row, v, u, at, steps):  # type: ignore[no-untyped-def]
+    if is_solid(surface, at):
+        target.depth[v, u], _, _ = at
+
+
+@implements(write_pixel, DepthTarget, Panel)
+def _write_pixel_of_sign(target, surface, brush, row, v, u, at, steps):  # type: ignore[no-untyped-def]
+    _, _, _, weight = sample_panel(surface, at, steps)
+    if weight > np.float32(0.0):
+        target.depth[v, u], _, _ = at
+
+
+@kernel
+def _draw(first, stop, out, view, scene):
+    """Draw the depths of worlds first .. stop into out (B, H, W, 1)."""
+    high, wide = out.shape[1], out.shape[2]
+    target, buffers = DepthTarget(np.empty((high, wide), np.float32)), new_buffers(scene, high)
+    for w in range(first, stop):
+        draw_world(target, w, view, scene, buffers)
+        write_depths(out[w], target.depth, view)
 
 
 def depth_image(maps: MapBatch, world: World, camera: Camera, *, threads: int = 1) -> np.ndarray:
@@ -20,7 +62,8 @@ def depth_image(maps: MapBatch, world: World, camera: Camera, *, threads: int = 
         ValueError: when the camera is impossible.
     """
     depth = np.empty((len(world.tick), camera.height, camera.width, 1), np.float32)
-    render_geometry(maps, world, camera, depth, np.empty((0, 0, 0, 1), np.uint8), threads)
+    view, scene = camera_rays(camera), scene_of(maps.arrays, world)
+    parallel_for(lambda first, stop: _draw(first, stop, depth, view, scene), len(depth), threads)
     return depth
 
 

@@ -18,6 +18,7 @@ from tests.support.source_tree import ROOT, modules
 HERE = Path(__file__).parent
 MOST = 8  # positional parameters that a function may have without being listed
 Counts = dict[str, int]
+_KERNELS = ("kernel", "inner_kernel", "pasted_kernel", "implements")  # decorators, see `sim.render.kernels`
 
 
 def long_signatures(tree: ast.Module, file: str) -> Counts:
@@ -65,7 +66,7 @@ def bare_columns(tree: ast.Module, file: str) -> Counts:
 
 def _is_kernel(decorator: ast.expr) -> bool:
     call = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return isinstance(call, ast.Name) and call.id == "kernel"
+    return isinstance(call, ast.Name) and call.id in _KERNELS
 
 
 def _is_number(node: ast.expr) -> bool:

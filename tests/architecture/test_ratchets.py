@@ -46,8 +46,9 @@ class Car:
     ("drive[w, i, HALT]", 0), ("x.shape[1]", 0), ("x[w, 0] + x[:, 0]", 0), ("x[w, -1]", 0), ("x[w, i]", 0),
 ])  # fmt: skip
 def test_a_bare_number_as_the_last_index_counts(line: str, count: int) -> None:
-    inside = f"@kernel(inline=True)\ndef f():\n    {line}"
-    assert sum(bare_columns(ast.parse(inside), "a.py").values()) == count
+    for decorator in ("kernel(inline=True)", "pasted_kernel", "implements(begin_row, DepthTarget, Panel)"):
+        inside = f"@{decorator}\ndef f():\n    {line}"
+        assert sum(bare_columns(ast.parse(inside), "a.py").values()) == count
     outside = 0 if line == "geometry[3]" else count  # a list or a tuple, for all that one can see
     assert sum(bare_columns(ast.parse(line), "a.py").values()) == outside
 

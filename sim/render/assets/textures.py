@@ -29,11 +29,13 @@ class Atlas(NamedTuple):
         texels: (X,) uint32, little-endian R, G, B, class.
         start: (T, LEVELS) int32, first texel of every level.
         size: (T, 2) int32, base-2 logarithms of width and height of level 0.
+        holes: (T,) bool, whether a texture has texels that one sees through.
     """
 
     texels: np.ndarray
     start: np.ndarray
     size: np.ndarray
+    holes: np.ndarray
 
 
 def _wheel(p: Picture, x: float, y: float, r: float, aspect: float) -> None:
@@ -437,6 +439,7 @@ def atlas() -> Atlas:
     texels: list[np.ndarray] = []
     starts: list[list[int]] = []
     sizes: list[tuple[int, int]] = []
+    holes: list[bool] = []
     total = 0
     for seed, (name, draw) in enumerate(_PICTURES.items()):
         level = draw(np.random.default_rng(seed + 100))
@@ -445,10 +448,11 @@ def atlas() -> Atlas:
         if min(height, width) < least or height & (height - 1) or width & (width - 1):
             raise ValueError(f"texture {name} is {width} x {height}; sides must be powers of two, at least {least}")
         sizes.append((width.bit_length() - 1, height.bit_length() - 1))
+        holes.append(bool((np.ascontiguousarray(level).view("<u4") >> 24 == HOLE).any()))
         starts.append([])
         for _ in range(LEVELS):
             starts[-1].append(total)
             texels.append(np.ascontiguousarray(level).view("<u4").ravel())
             total += texels[-1].size
             level = coarser(level, name.startswith(_THIN)) if min(level.shape[:2]) > 1 else level
-    return Atlas(np.concatenate(texels), np.array(starts, np.int32), np.array(sizes, np.int32))
+    return Atlas(np.concatenate(texels), np.array(starts, np.int32), np.array(sizes, np.int32), np.array(holes))

@@ -89,12 +89,6 @@ def surface_codes(ground: Ground) -> np.ndarray:
     return classes | np.where((red > PAINT) & (within > 0), np.uint8(PAINTED), np.uint8(0))
 
 
-NO_SURFACE = SurfaceRaster(
-    np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros((0, 2), np.int32), np.zeros(0, np.float32),
-    np.zeros((0, 2), np.float32),
-)  # fmt: skip
-
-
 @kernel(inline=True)
 def raster_at(px, py, code, first, rows, columns, scale):
     """The code of the ground at px, py metres from a map's corner; 0 (offmap) outside it. scale: texels per metre."""

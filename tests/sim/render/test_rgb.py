@@ -29,19 +29,18 @@ from sim.render import (
 )
 from sim.render import (
     objects,
+    shading,
     shadows,
     sky,
 )
 from sim.render import (
-    polygon as faces,
-)
-from sim.render import (
     traffic_lights as lights,
 )
-from sim.render.assets import meshes as looks
 from sim.render.assets import textures
 from sim.render.assets.texel import LAMP, LEVELS
+from sim.render.rasterizer import new_scratch
 from sim.render.rgb import camera_rays, render
+from sim.render.scene import scene_of
 from sim.render.weather.dust import draw_dust, dust_light
 from sim.render.weather.rain import draw_rain
 from sim.road.map.map_batch import MapBatch
@@ -322,7 +321,9 @@ def test_kernels_hold_no_double_precision_arithmetic(town: MapArrays, camera: Ca
     item, order, noise = np.zeros((99, objects.ITEM), f), np.zeros(99, np.int32), sky.noise()
     head = (view.rows, view.cols, view.geometry)
     base = town.texels.view("<u4").reshape(-1)
-    meshes, pictures = looks.meshes(), textures.atlas()
+    pose, scene, fog = (f(0), f(0), f(0)), scene_of(town, world), np.zeros(shading.DEPTHS, f)
+    target = shading.ColourTarget(zb, o, np.zeros(6, f), view.rows, view.cols, table, fog, (f(0), f(0), f(1)),
+                                  (f(0), f(0), f(0)), f(0), f(0), False)  # fmt: skip
     codes = {
         "light_of": _cold(weather.lighting, world.weather[0], table),
         "draw_sky": _cold(sky.draw_sky, o, *head, view.horizon, f(0), table, town.skyline[0], noise[0], False,
@@ -330,26 +331,19 @@ def test_kernels_hold_no_double_precision_arithmetic(town: MapArrays, camera: Ca
         "draw_ground": _cold(underfoot.draw_ground, o, *head, view.horizon, f(0), f(0), f(0), False, table, noise,
                              shaded.copy(), shaded, zb.copy(), zb.copy(), touched, np.zeros(wide, f), base,
                              town.level_start[0], town.level_shape[0], town.ground_origin[0], town.ground_texel[0]),
-        "cast_shadows": _cold(shadows.cast_shadows, zb.copy(), touched, view.rows, view.cols, view.geometry,
-                              view.horizon, f(0), f(0), f(0), sunny, 0, world.kind, world.x, world.y, world.yaw,
-                              world.length, world.width, world.height, world.overhang, town.scenery,
-                              town.scenery_start[0], town.scenery_start[1]),
+        "cast_shadows": _cold(shadows.cast_shadows, zb.copy(), touched, view, pose, sunny, 0, scene),
         "draw_mirror": _cold(underfoot.draw_mirror, o, zb, view.geometry, view.horizon, table, zb.copy(),
                              np.zeros(wide, np.int32)),
         "draw_patch": _cold(underfoot.draw_contact_shadow, o, zb, *head, view.horizon, table, f(9), f(0), f(1), f(0),
                             f(4), f(2), f(2), f(-0.5), f(-0.5), f(-0.5)),
-        "gather": _cold(objects.cull, item, order, view.geometry, meshes.reach, f(0), f(0), f(0), 0, world.kind,
-                        world.x, world.y, world.yaw, world.length, world.width, world.height, world.overhang,
-                        world.appearance, world.speed, town.scenery, town.scenery_start[0], town.scenery_start[1]),
-        "draw_lights": _cold(lights.draw_lights, o, zb, item, 0, view.geometry, table, np.zeros(faces.DEPTHS, f),
-                             np.int32(0)),
+        "cull": _cold(objects.cull, item, order, view.geometry, pose, 0, scene),
+        "draw_lights": _cold(lights.draw_lights, o, zb, item, 0, view.geometry, table, fog, np.int32(0)),
         "draw_rain": _cold(draw_rain, o, world.seed[0], world.tick[0], view.geometry, view.horizon, view.cols, table),
         "dust_light": _cold(dust_light, world.weather[0], table),
         "draw_dust": _cold(draw_dust, o, world.seed[0], world.tick[0], view.geometry, view.horizon, view.cols, table),
-        "draw_objects": _cold(objects.draw_objects, o, zb, item, order, 0, view.geometry, view.rows, view.cols, f(0),
-                              table, np.zeros(faces.DEPTHS, f), False, np.zeros((2, high), f), np.zeros((6, 8), f),
-                              np.zeros(9, f), np.zeros(6, f), meshes.shape, meshes.what, meshes.start, pictures.texels,
-                              pictures.start, pictures.size),
+        "fog_over_depth": _cold(shading.fog_over_depth, table, fog),
+        "draw_objects": _cold(objects.draw_objects, target, item, order, 0, view.geometry, new_scratch(high),
+                              scene.mesh, scene.pictures),
     }  # fmt: skip
     for name, code in codes.items():
         doubles = re.findall(r"f(?:add|sub|mul|div|neg|cmp)[^\n]* double[^\n]*", code)

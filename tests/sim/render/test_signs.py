@@ -24,8 +24,10 @@ from sim.render import signs as boards
 from sim.render.assets.sign_art import BOARD_COLOURS, FONTS, check_text, design_of, paint_sign, weathered, wrapped
 from sim.render.assets.texel import HOLE
 from sim.render.lighting import LIGHT_SIZE
-from sim.render.polygon import DEPTHS
+from sim.render.rasterizer import new_scratch
 from sim.render.rgb import render
+from sim.render.scene import scene_of
+from sim.render.shading import DEPTHS, ColourTarget
 from sim.render.signs import ATLAS, SignAtlas, signs_in
 from sim.world.embedded import EmbeddedWorld
 from tests.support.worlds import SMALL, episode, row_bytes, rows, started
@@ -297,14 +299,14 @@ def test_a_sign_is_painted_once_for_all_worlds():
 
 def test_the_kernel_of_signs_has_no_double_precision():
     backend = started([with_sign(BOARD)], sheet.FRONT)
-    world, f = backend.world, np.float32
-    arrays, row = signs_in(world)
+    f, zero = np.float32, np.float32(0)
     view = sheet.camera_rays(sheet.FRONT)
-    o, zb = np.zeros((144, 256, 3), np.uint8), np.zeros((144, 256), f)
+    target = ColourTarget(
+        np.zeros((144, 256), f), np.zeros((144, 256, 3), np.uint8), np.zeros(6, f), view.rows, view.cols,
+        np.zeros(LIGHT_SIZE, f), np.zeros(DEPTHS, f), (zero, zero, zero), (zero, zero, zero), zero, zero, False,
+    )  # fmt: skip
     cold = numba.njit(nogil=True, fastmath=True, error_model="numpy")(boards.draw_signs.py_func)
-    cold(o, zb, 0, view.geometry, view.rows, view.cols, f(0), f(0), f(0), np.zeros(LIGHT_SIZE, f), np.zeros(DEPTHS, f),
-         np.zeros((2, 144), f), np.zeros((6, 8), f), np.zeros(9, f), np.zeros(6, f), world.kind, world.x, world.y,
-         world.yaw, world.overhang, world.length, row, *arrays)  # fmt: skip
+    cold(target, 0, (zero, zero, zero), view.geometry, new_scratch(144), scene_of(backend.maps.arrays, backend.world))
     (code,) = cold.inspect_llvm().values()
     doubles = re.findall(r"f(?:add|sub|mul|div|neg|cmp)[^\n]* double[^\n]*", code)
     assert not doubles, doubles[:3]
