@@ -23,7 +23,9 @@ def worlds(*episodes: Episode) -> SimpleNamespace:
     kind = np.array([[1] + [int(a.present) for a in e.actors] for e in episodes], np.int32)
     speed = np.array([[e.speed] + [a.speed for a in e.actors] for e in episodes], np.float32)
     weather = np.stack([e.weather.array() for e in episodes])
-    return SimpleNamespace(tick=np.zeros(len(episodes), np.int32), weather=weather, kind=kind, absent_kind=0 * kind, speed=speed)
+    return SimpleNamespace(
+        tick=np.zeros(len(episodes), np.int32), weather=weather, kind=kind, absent_kind=0 * kind, speed=speed
+    )
 
 
 def episode(rain: float, sun: float, parked: bool, oncoming: bool, speed: float = 6.0) -> Episode:
