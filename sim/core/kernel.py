@@ -64,8 +64,15 @@ def _text(path: Path) -> bytes:
 
 
 def compiled_mark(group: str) -> Path:
-    """The file whose presence says that a group of kernels is compiled; a background process creates it."""
+    """The file whose presence says that a group of kernels is compiled, see `mark_compiled`."""
     return Path(kernel_cache()) / f"{group.replace(' ', '-')}.compiled"
+
+
+def mark_compiled(group: str) -> None:
+    """Say to later processes that a group of kernels is compiled."""
+    place = compiled_mark(group)
+    place.parent.mkdir(parents=True, exist_ok=True)  # no module's kernels are in this folder, so nothing else makes it
+    place.touch()
 
 
 def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) -> Any:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sim.core.kernel import compiled_mark
+from sim.core.kernel import compiled_mark, mark_compiled
 
 _CAMERA = "camera"  # the group of the camera's kernel
 
@@ -46,7 +46,7 @@ def main() -> None:
     backend = EmbeddedWorld(1, Camera())
     backend.reset([Episode("precompile", 0, MapSpec("t_junction"))])
     backend.observe()
-    compiled_mark(_CAMERA).touch()
+    mark_compiled(_CAMERA)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from sim.carla.server.sensors import SENSORS
 from sim.carla.server.sensors.cameras import ImageSensor
 from sim.carla.server.streams import Streams
 from sim.carla.server.world import ServedWorld
-from sim.core.kernel import compiled_mark
+from sim.core.kernel import compiled_mark, mark_compiled
 from sim.datatypes.episode import MapSpec
 from sim.datatypes.road_map import RoadMap
 from sim.render.rgb import camera_rays
@@ -130,7 +130,7 @@ def main(groups: list[str]) -> None:
     road_map = read_map(MapSpec("t_junction"))
     for group in groups:
         warm_up(road_map, [group])
-        compiled_mark(group).touch()
+        mark_compiled(group)
         print(group, flush=True)
 
 

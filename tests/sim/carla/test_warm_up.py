@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from sim.carla.server.sensors.cameras import ImageSensor
 from sim.carla.server.streams import Streams
 from sim.carla.server.warm_up import FAST, ORDER, STEEP, BackgroundCompiler, group_of
 from sim.carla.server.world import ServedWorld
+from sim.core.kernel import compiled_mark
 from sim.datatypes.episode import MapSpec
 from sim.road.map.loading import read_map
 
@@ -49,6 +52,15 @@ def test_groups_that_are_compiled_start_no_process(tmp_path: Path, monkeypatch: 
         return len(compiler._tasks), compiler.waits("sensor.camera.rgb")
 
     assert asyncio.run(started()) == (0, False)
+
+
+def test_a_background_process_compiles_a_group_marks_it_and_says_so() -> None:
+    group = FAST[0]
+    done = subprocess.run(
+        [sys.executable, "-m", "sim.carla.server.warm_up", group], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == [group]
+    assert compiled_mark(group).exists()
 
 
 def test_a_sensor_waits_for_its_group_and_a_failed_process_lets_it_go(

@@ -15,7 +15,7 @@ import pytest
 
 from sim.core import kernel as module
 from sim.core.cache import cache_root
-from sim.core.kernel import kernel, kernel_cache, kernel_file, parallel_for
+from sim.core.kernel import compiled_mark, kernel, kernel_cache, kernel_file, mark_compiled, parallel_for
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,19 @@ def test_an_edited_source_gets_another_cache_folder_where_kernels_read_it(
     assert kernels[0] != kernels[1], "an edit kept the old machine code"
     assert kernels[1] == kernels[2], "the folder's name depends on where the project lies"
     assert (plain[0] != plain[1]) == counts
+
+
+def test_a_group_that_was_marked_as_compiled_is_so_in_a_cache_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOMUNCULUS_CACHE", str(tmp_path))
+    kernel_cache.cache_clear()
+    try:
+        assert not compiled_mark("a steep camera").exists()
+        mark_compiled("a steep camera")
+        assert compiled_mark("a steep camera").exists() and not compiled_mark("another").exists()
+    finally:
+        kernel_cache.cache_clear()
 
 
 def test_kernels_release_the_interpreter_and_stay_in_float32() -> None:
