@@ -90,7 +90,7 @@ class Veil:
         x[:, 1:] += np.where(gone, np.float32(AWAY), np.float32(0))
         look[:, 1:] = np.where((kind[:, 1:] == SIGN) & ~self.read, NONSENSE, look[:, 1:])
         kind[:, 1:] = np.where(self.seen, kind[:, 1:], 0)
-        return replace(found, world=world._replace(kind=kind, appearance=look, x=x))
+        return replace(found, world=world._replace(kind=kind, absent_kind=np.zeros_like(kind), appearance=look, x=x))
 
 
 def veiled(scenario: Scenario, expert: Expert, episodes: Sequence[Episode]) -> tuple[bool, int]:

@@ -55,7 +55,7 @@ def without_hidden(seen: PrivilegedInput) -> PrivilegedInput:
     state, world = seen.state, seen.world.copy()
     gone = np.zeros(world.kind.shape, bool)
     gone[:, 1:] = ~(state.actors.visible | state.signs.pictured)
-    for name in ("kind", "appearance", "x", "y", "yaw", "speed"):
+    for name in ("kind", "absent_kind", "appearance", "x", "y", "yaw", "speed"):
         getattr(world, name)[gone] = 0
     world.path[gone], world.scripted_turn[gone] = NO_PATH, UNDECIDED
     return replace(seen, world=world)
