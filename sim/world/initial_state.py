@@ -108,7 +108,7 @@ def empty_world(worlds: int, slots: int, routes: int = ROUTES) -> World:
 
 def locate(
     episode: Episode, simulation: Simulation, search: Sequence[Path] | None = None
-) -> tuple[RoadMap, Junction | Route]:  # fmt: skip
+) -> tuple[RoadMap, Junction | Route]:
     """Load an episode's map and find its junction or route; check what needs no other actors in place.
 
     Args:
@@ -202,7 +202,7 @@ def _place_ego(world: World, episode: Episode, road_map: RoadMap, junction: Junc
 
 def _place_others(
     alone: _Row, episode: Episode, road_map: RoadMap, junction: Junction, maps: MapBatch, tick: float
-) -> None:  # fmt: skip
+) -> None:
     """Place actors, signs and traffic, in this order of slots; traffic last, because it keeps clear of the others."""
     world = alone.world
     for i, actor in enumerate(episode.actors, start=1):
@@ -222,9 +222,7 @@ def _place_others(
         spawn_traffic(world, alone.traffic, first, spec, road_map, maps.roads, reserved_areas(episode, junction))
 
 
-def _place_actor(
-    alone: _Row, i: int, spec: ActorSpec, road_map: RoadMap, junction: Junction, maps: MapBatch
-) -> None:  # fmt: skip
+def _place_actor(alone: _Row, i: int, spec: ActorSpec, road_map: RoadMap, junction: Junction, maps: MapBatch) -> None:
     """Place an actor that is parked, follows its lane or has a script."""
     world = alone.world
     if spec.bay:
