@@ -163,6 +163,19 @@ def write_colour(target, v, u, z, colour):
 
 
 @pasted_kernel
+def blend(t00, t01, t10, t11, fs, ft):
+    """Colour (RGB) between four packed texels, fs of the way from the first column to the second and ft down."""
+    w11 = fs * ft
+    w01, w10 = fs - w11, ft - w11
+    w00 = _1 - fs - w10
+    return (
+        red(t00) * w00 + red(t01) * w01 + red(t10) * w10 + red(t11) * w11,
+        green(t00) * w00 + green(t01) * w01 + green(t10) * w10 + green(t11) * w11,
+        blue(t00) * w00 + blue(t01) * w01 + blue(t10) * w10 + blue(t11) * w11,
+    )
+
+
+@pasted_kernel
 def _bilinear(surface, s, t):
     """Colour at (s, t) texels, between four texels."""
     lw, start, texels = surface.lw, surface.start, surface.texels
@@ -178,14 +191,7 @@ def _bilinear(surface, s, t):
         i0, j0 = min(max(i0, none), mw), min(max(j0, none), mh)
     t00, t01 = texels[start + (j0 << lw) + i0], texels[start + (j0 << lw) + i1]
     t10, t11 = texels[start + (j1 << lw) + i0], texels[start + (j1 << lw) + i1]
-    w11 = fs * ft
-    w01, w10 = fs - w11, ft - w11
-    w00 = _1 - fs - w10
-    return (
-        red(t00) * w00 + red(t01) * w01 + red(t10) * w10 + red(t11) * w11,
-        green(t00) * w00 + green(t01) * w01 + green(t10) * w10 + green(t11) * w11,
-        blue(t00) * w00 + blue(t01) * w01 + blue(t10) * w10 + blue(t11) * w11,
-    )
+    return blend(t00, t01, t10, t11, fs, ft)
 
 
 @implements(write_pixel, ColourTarget, Texture)

@@ -21,7 +21,6 @@ from sim.datatypes.world_state import World
 from sim.render.assets.canvas import coarser
 from sim.render.assets.sign_art import PATTERNS, weathered
 from sim.render.assets.texel import HOLE, LEVELS
-from sim.render.ground import blue, green, red
 from sim.render.kernels import implements, inner_kernel, pasted_kernel
 from sim.render.poses import actor_place
 from sim.render.rasterizer import (
@@ -38,7 +37,7 @@ from sim.render.rasterizer import (
     texture_level,
     write_pixel,
 )
-from sim.render.shading import ColourTarget, lamp_at, write_colour
+from sim.render.shading import ColourTarget, blend, lamp_at, write_colour
 from sim.render.tilted_camera import around, lamps, way
 
 REACH = 120.0  # [m] beyond which a sign is not drawn
@@ -70,15 +69,8 @@ def _sample(texels, start, lw, mw, mh, s, t):
     upper = t00 if fs < _HALF else t01
     lower = t10 if fs < _HALF else t11
     solid = (upper if ft < _HALF else lower) >> _S24
-    w11 = fs * ft
-    w01, w10 = fs - w11, ft - w11
-    w00 = _1 - fs - w10
-    return (
-        red(t00) * w00 + red(t01) * w01 + red(t10) * w10 + red(t11) * w11,
-        green(t00) * w00 + green(t01) * w01 + green(t10) * w10 + green(t11) * w11,
-        blue(t00) * w00 + blue(t01) * w01 + blue(t10) * w10 + blue(t11) * w11,
-        _1 if np.int32(solid) != HOLE else _0,
-    )
+    r, g, bl = blend(t00, t01, t10, t11, fs, ft)
+    return r, g, bl, _1 if np.int32(solid) != HOLE else _0
 
 
 class Panel(NamedTuple):
