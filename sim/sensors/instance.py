@@ -49,16 +49,16 @@ def _draw(first, stop, out, depth, view, scene):
             write_depths(depth[w], zb, view)
 
 
-def render_owners(
-    maps: MapBatch, world: World, camera: Camera, owners: np.ndarray, depth: np.ndarray, threads: int
+def render_instances(
+    maps: MapBatch, world: World, camera: Camera, instances: np.ndarray, depth: np.ndarray, threads: int
 ) -> None:
-    """Write the actor row of every pixel to owners (B, H, W) int32, and its depth to depth (B, H, W, 1) unless empty.
+    """Write every pixel's actor row to instances (B, H, W) int32, and its depth to depth (B, H, W, 1) unless empty.
 
     Raises:
         ValueError: when the camera is impossible.
     """
     view, scene = camera_rays(camera), scene_of(maps.arrays, world)
-    parallel_for(lambda first, stop: _draw(first, stop, owners, depth, view, scene), len(owners), threads)
+    parallel_for(lambda first, stop: _draw(first, stop, instances, depth, view, scene), len(instances), threads)
 
 
 def instance_image(maps: MapBatch, world: World, camera: Camera, *, threads: int = 1) -> np.ndarray:
@@ -67,9 +67,9 @@ def instance_image(maps: MapBatch, world: World, camera: Camera, *, threads: int
     Raises:
         ValueError: when the camera is impossible.
     """
-    owners = np.empty((len(world.tick), camera.height, camera.width), np.int32)
-    render_owners(maps, world, camera, owners, np.empty((0, 0, 0, 1), np.float32), threads)
-    return owners[..., None]
+    instances = np.empty((len(world.tick), camera.height, camera.width), np.int32)
+    render_instances(maps, world, camera, instances, np.empty((0, 0, 0, 1), np.float32), threads)
+    return instances[..., None]
 
 
 @register("instance")

@@ -36,7 +36,7 @@ from sim.render.rgb import camera_rays
 from sim.road.map.map_batch import MapBatch
 from sim.sensors.base import DEFAULT_CAMERA, Field, register
 from sim.sensors.geometry_pass import FAR
-from sim.sensors.instance import render_owners
+from sim.sensors.instance import render_instances
 
 MOST_FLOW = 2.0  # greatest flow, a share of the picture's size; also the limit of CARLA's values
 CARLA_PER_SHARE = np.array([2.0, -2.0], np.float32)  # CARLA's units in a share of the picture: half pictures, y up
@@ -67,8 +67,8 @@ def _set_motion(motion, i, yaw, distance, bend):
 
 
 @kernel
-def _flow(first, stop, out, depth, owners, rows, cols, geometry, mount, interval, world):
-    """Write the flow of worlds first .. stop to out (B, H, W, 2), from their depths and owners."""
+def _flow(first, stop, out, depth, instances, rows, cols, geometry, mount, interval, world):
+    """Write the flow of worlds first .. stop to out (B, H, W, 2), from their depths and instances."""
     height, width = out.shape[1], out.shape[2]
     focal, sine, cosine = geometry[0], geometry[2], geometry[3]
     across, down = focal / np.float32(width), focal / np.float32(height)
@@ -104,7 +104,7 @@ def _flow(first, stop, out, depth, owners, rows, cols, geometry, mount, interval
         for v in range(height):
             tilt = rows[v, 0] * cosine - rows[v, 1] * sine
             for u in range(width):
-                z, i = depth[w, v, u, 0], owners[w, v, u]
+                z, i = depth[w, v, u, 0], instances[w, v, u]
                 if not moves[0] and (i == 0 or not moves[i]):
                     out[w, v, u, 0] = out[w, v, u, 1] = _0
                     continue
@@ -136,13 +136,13 @@ def optical_flow(maps: MapBatch, world: World, camera: Camera, interval: float, 
         ValueError: when the camera is impossible.
     """
     worlds, view = len(world.tick), camera_rays(camera)
-    owners = np.empty((worlds, camera.height, camera.width), np.int32)
+    instances = np.empty((worlds, camera.height, camera.width), np.int32)
     depth = np.empty((worlds, camera.height, camera.width, 1), np.float32)
     out = np.empty((worlds, camera.height, camera.width, 2), np.float32)
-    render_owners(maps, world, camera, owners, depth, threads)
+    render_instances(maps, world, camera, instances, depth, threads)
 
     def run(first: int, stop: int) -> None:
-        _flow(first, stop, out, depth, owners, view.rows, view.cols, view.geometry, view.mount, np.float32(interval),
+        _flow(first, stop, out, depth, instances, view.rows, view.cols, view.geometry, view.mount, np.float32(interval),
               world)  # fmt: skip
 
     parallel_for(run, worlds, threads)
