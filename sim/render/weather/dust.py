@@ -21,7 +21,7 @@ _SAND = np.array([206, 164, 110], np.float32)  # colour of thick dust at noon
 _TINT = np.array([1.0, 0.80, 0.55], np.float32)  # of the light that comes through
 _RATE = _F(0.055)  # extinction at 100 [1/m]; 95 % of the contrast is gone after 55 m
 _DUST_STORM = WEATHER_INDEX["dust_storm"]
-_SINE = 3  # in the camera's geometry: sine of its pitch
+_COSINE = 3  # in the camera's geometry: cosine of its pitch
 _BEAM = 2  # in the camera's columns: the headlights' beam
 _WISPS = 110  # at 100, in a picture of 3:2
 _FASTEST = _F(0.06)  # share of the picture's width that a wisp goes in a tick, in a full wind
@@ -71,7 +71,7 @@ def draw_dust(o, seed, tick, geometry, horizon, cols, table):
     size = np.float32(height) * _F(1.0 / 64.0)
     aspect = np.float32(width) / (np.float32(height) * _F(1.5))
     span = np.float32(width) * _F(1.6)  # a wisp enters and leaves beyond the edges
-    seen = max(_F(0.2), _1 - geometry[_SINE]) if around(geometry) > _0 else _1
+    seen = max(_F(0.2), geometry[_COSINE]) if around(geometry) > _0 else _1
     day = table[wx.DAY]
     wind = _FASTEST * (_F(0.25) + _F(0.75) * table[wx.WIND])
     key = hash_u32(_U(seed) ^ M2)

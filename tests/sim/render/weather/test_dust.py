@@ -8,7 +8,7 @@ import pytest
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Weather
 from sim.render import lighting as wx
-from sim.render.rgb import camera_rays
+from sim.render.rgb import CameraRays, camera_rays
 from sim.render.weather.dust import draw_dust
 from sim.render.weather.effects import weather_light
 
@@ -22,10 +22,10 @@ def light(**fields: float) -> np.ndarray:
     return table
 
 
-def wisps(table: np.ndarray, tick: int, seed: int = 5) -> np.ndarray:
+def wisps(table: np.ndarray, tick: int, seed: int = 5, view: CameraRays = VIEW) -> np.ndarray:
     """The wisps alone, over a black picture; (H, W) of their red."""
     picture = np.zeros((HIGH, WIDE, 3), np.uint8)
-    draw_dust(picture, np.uint32(seed), np.int32(tick), VIEW.geometry, VIEW.horizon, VIEW.cols, table)
+    draw_dust(picture, np.uint32(seed), np.int32(tick), view.geometry, view.horizon, view.cols, table)
     return picture[..., 0].astype(float)
 
 
@@ -86,3 +86,13 @@ def test_wisps_at_night_are_seen_in_the_headlights_beam() -> None:
     assert middle.any() and side.any()
     assert total[1].mean() < 0.7 * total[0].mean()
     assert total[1][middle].mean() / total[0][middle].mean() > 1.5 * total[1][side].mean() / total[0][side].mean()
+
+
+def test_a_camera_that_looks_down_sees_few_wisps() -> None:
+    table = light(dust_storm=100.0)
+    level, steep, down = (
+        sum((wisps(table, tick, view=camera_rays(Camera(pitch=pitch))) > 0).mean() for tick in range(20))
+        for pitch in (0.0, -60.0, -90.0)
+    )
+    assert 0.0 < down < 0.4 * level
+    assert down < steep < level
