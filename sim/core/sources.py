@@ -51,7 +51,7 @@ def _file(module: str, root: Path) -> Path | None:
 
 @functools.cache
 def _imported(module: str, path: Path) -> tuple[str, ...]:
-    """The names that a file may import, and the packages that it lies in."""
+    """The names that a file may import, and the packages that it lies in: importing it runs their code too."""
     text = path.read_text(encoding="utf-8")
     parts = module.split(".")
     names = [".".join(parts[:n]) for n in range(1, len(parts))]
@@ -63,5 +63,4 @@ def _imported(module: str, path: Path) -> tuple[str, ...]:
         package = module if start == "__name__" else start.strip("\"'")
         folder = path.parent if package == module else path.parents[len(parts) - 1].joinpath(*package.split("."))
         names += [f"{package}.{file.stem}" for file in sorted(folder.glob("*.py"))] if folder.is_dir() else []
-    # `import a.b` runs a's __init__ too
-    return tuple(name for full in dict.fromkeys(names) for name in (full, full.rpartition(".")[0]) if name)
+    return tuple(dict.fromkeys(names))
