@@ -18,7 +18,8 @@ _NAME = re.compile(r"[\w.]+")
 def sources_of(module: str, root: Path = ROOT) -> tuple[Path, ...]:
     """The files of a module, of all that it imports, and of all that those import, sorted.
 
-    Only files below `root` are counted. A name that is imported from a package counts as a module where a file of that
+    Only files below `root` are counted, and only imports that name their module in full: an architecture test refuses
+    relative ones. A name that is imported from a package counts as a module where a file of that
     name exists, so the answer may hold a file too many, and never one too few. A registry's `import_modules` counts as
     an import of every module of the folder.
 

@@ -120,6 +120,16 @@ def test_imports_between_folders_point_left() -> None:
     assert not wrong
 
 
+def test_imports_name_their_module_in_full() -> None:
+    relative = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in modules().values()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert not relative, "sim.core.sources, which names the kernels' cache, finds no relative imports"
+
+
 def test_no_module_takes_what_another_keeps_private() -> None:
     private = [
         f"{path.relative_to(ROOT)}:{node.lineno} imports {alias.name}"
