@@ -105,7 +105,7 @@ class Town:
         """One tick."""
         world = self.world
         bank = self.bank
-        advance(world, self.traffic, self.roads, bank.points, bank.path_start, bank.junction_in, TICK, 0, len(world.x))
+        advance(world, self.traffic, self.roads, bank, TICK, 0, len(world.x))
         world.tick[:] += 1
         world.clock[world.clock >= 0] += round(float(TICK) * 1000)
 

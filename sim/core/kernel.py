@@ -75,14 +75,16 @@ def mark_compiled(group: str) -> None:
     place.touch()
 
 
-def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) -> Any:
+def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False, allocates: bool = False) -> Any:
     """Compile a function with Numba when it is first called, and cache the machine code on disk.
 
     Args:
-        inline: for small leaf functions: they are inlined in LLVM, which removes the reference counting of arrays.
+        inline: for functions that only other kernels call: they are inlined in LLVM, and they do not count references
+            to arrays. So a kernel can hand a whole table (`World`, `MapArrays`) to them at no cost.
+        allocates: for inline kernels that create arrays, which needs the counting.
     """
     if function is None:
-        return functools.partial(kernel, inline=inline)
+        return functools.partial(kernel, inline=inline, allocates=allocates)
     config: Any = numba.config  # typeshed lacks its settings
     before = config.CACHE_DIR
     config.CACHE_DIR = kernel_cache(function.__module__)
@@ -91,6 +93,8 @@ def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) 
         # optimised copy, but a process that has compiled both runs the callee's code instead: results would differ in
         # the last bit between the process that compiles and the processes that read the cache.
         options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "forceinline": True}
+        if inline and not allocates:
+            options["_nrt"] = False  # Numba refuses to compile an allocation under it
         made = numba.njit(cache=not inline, **options)(function)  # inline kernels are in their callers' cache entries
     finally:
         config.CACHE_DIR = before

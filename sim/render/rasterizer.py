@@ -102,7 +102,7 @@ def write_pixel(target: Any, surface: Any, brush: Any, row: Any, v: Any, u: Any,
 # ------------------------------------------------------------------------------------------------ scan conversion
 
 
-@kernel(inline=True)
+@kernel(inline=True, allocates=True)
 def new_scratch(height):
     """`Scratch` for pictures of this height."""
     return Scratch(np.empty((2, height), np.float32), np.empty((6, 8), np.float32), np.zeros(9, np.float32))

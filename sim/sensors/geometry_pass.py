@@ -47,7 +47,7 @@ class Buffers(NamedTuple):
     order: np.ndarray
 
 
-@kernel(inline=True)
+@kernel(inline=True, allocates=True)
 def new_buffers(scene, height):
     """`Buffers` for pictures of this height."""
     most = most_objects(scene)

@@ -30,22 +30,26 @@ def ticks_of(seconds, dt):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def deadlocked(w, i, tick, dt, line, speed):  # type: ignore[no-untyped-def]
+def deadlocked(world, followers, w, i, tick, dt):  # type: ignore[no-untyped-def]
     """Whether i has had its turn for more than PATIENCE and stands: the others no longer wait for it."""
+    speed = world.speed
+    line = followers.line
     served = line[w, i, SERVED]
     return served >= 0 and tick - served > ticks_of(PATIENCE, dt) and abs(speed[w, i]) < STANDS
 
 
 @kernel(inline=True)
-def blocked(w, i, n, tick, dt, line, speed):  # type: ignore[no-untyped-def]
+def blocked(world, followers, w, i, tick, dt):  # type: ignore[no-untyped-def]
     """Whether another participant is on the junction, so that i may not enter it."""
+    n = world.kind.shape[1]
+    line = followers.line
     found = False
     for j in range(n):
         if (
             j != i
             and line[w, j, MEMBER] != 0
             and line[w, j, PHASE] == GOING
-            and not deadlocked(w, j, tick, dt, line, speed)
+            and not deadlocked(world, followers, w, j, tick, dt)
         ):
             found = True
     return found
@@ -58,12 +62,10 @@ def from_the_right(mine, other):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def next_in_turn(w, n, tick, dt, line, heading):  # type: ignore[no-untyped-def]
-    """The waiting slot that gets the next turn; -1 while no turn can be given.
-
-    Args:
-        line: (B, N, 4) i32, the columns above; heading: (B, N) towards the junction [rad].
-    """
+def next_in_turn(world, followers, w, tick, dt):  # type: ignore[no-untyped-def]
+    """The waiting slot that gets the next turn; -1 while no turn can be given."""
+    line, heading = followers.line, followers.heading
+    n = line.shape[1]
     first = -1
     for i in range(n):
         if line[w, i, MEMBER] != 0 and line[w, i, PHASE] == WAITING and line[w, i, SERVED] < 0:
@@ -91,16 +93,13 @@ def next_in_turn(w, n, tick, dt, line, heading):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def give_turn(w, n, tick, dt, turn, line, heading, speed):  # type: ignore[no-untyped-def]
-    """Pass the turn of world w on, where it is over.
-
-    Args:
-        turn: (B,) i32, the slot that has the turn, -1 for none.
-    """
+def give_turn(world, followers, w, tick, dt):  # type: ignore[no-untyped-def]
+    """Pass the turn of world w on, where it is over."""
+    turn, line = followers.turn, followers.line
     holder = turn[w]
-    if holder >= 0 and line[w, holder, PHASE] != LEFT and not deadlocked(w, holder, tick, dt, line, speed):
+    if holder >= 0 and line[w, holder, PHASE] != LEFT and not deadlocked(world, followers, w, holder, tick, dt):
         return
-    chosen = next_in_turn(w, n, tick, dt, line, heading)
+    chosen = next_in_turn(world, followers, w, tick, dt)
     turn[w] = chosen
     if chosen >= 0:
         line[w, chosen, SERVED] = tick

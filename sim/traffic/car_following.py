@@ -88,8 +88,11 @@ def pure_pursuit(points, first, last, s, x, y, yaw, speed, wheelbase):  # type: 
 
 
 @kernel(inline=True)
-def leader_gap(w, i, n, x, y, yaw, speed, length, width, overhang, kind):  # type: ignore[no-untyped-def]
+def leader_gap(world, w, i):  # type: ignore[no-untyped-def]
     """Bumper-to-bumper gap [m] to the nearest actor in actor i's way, and the closing speed [m/s]."""
+    n = world.kind.shape[1]
+    x, y, yaw, speed, length = world.x, world.y, world.yaw, world.speed, world.length
+    width, overhang, kind = world.width, world.overhang, world.kind
     c = np.cos(yaw[w, i])
     s = np.sin(yaw[w, i])
     gap = NO_GAP
@@ -122,12 +125,15 @@ def leader_gap(w, i, n, x, y, yaw, speed, length, width, overhang, kind):  # typ
 
 
 @kernel(inline=True)
-def step_path_follower(w, i, n, dt, points, path_start, x, y, yaw, speed, steer, acceleration,  # type: ignore[no-untyped-def]
-           length, width, wheelbase, overhang, kind, path, path_s, target_speed):  # fmt: skip
+def step_path_follower(world, bank, w, i, dt):  # type: ignore[no-untyped-def]
     """Move path follower i of world w by one tick: IDM speed, pure-pursuit steering. It stops at its path's end."""
+    x, y, yaw, speed, steer = world.x, world.y, world.yaw, world.speed, world.steer
+    acceleration, wheelbase, path = world.acceleration, world.wheelbase, world.path
+    path_s, target_speed = world.path_s, world.target_speed
+    points, path_start = bank.points, bank.path_start
     first = path_start[path[w, i]]
     last = path_start[path[w, i] + 1] - 1
-    gap, closing = leader_gap(w, i, n, x, y, yaw, speed, length, width, overhang, kind)
+    gap, closing = leader_gap(world, w, i)
     to_end = np.float32(last - first) * ROUTE_SPACING - path_s[w, i]
     if to_end < gap:
         gap = to_end

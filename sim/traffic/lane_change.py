@@ -31,14 +31,18 @@ _U = np.uint32
 
 
 @kernel(inline=True)
-def row_at(link, measure, lane, s):
+def row_at(roads, lane, s):
     """The row of a lane's points nearest to `s` [m] along it."""
+    link, measure = roads.link, roads.measure
     return link[lane, ROW] + min(max(int(s / measure[lane, STEP] + HALF), 0), link[lane, ROWS] - 1)
 
 
 @kernel(inline=True)
-def choose_exit(w, i, lane, seed, driver, link, successors):
+def choose_exit(world, traffic, roads, w, i, lane):
     """The lane after `lane` that the driver chooses; -1 at a dead end."""
+    seed = world.seed
+    driver = traffic.driver
+    link, successors = roads.link, roads.successors
     chosen = np.int32(-1)
     if lane >= 0:
         first = link[lane, NEXT]
@@ -51,17 +55,21 @@ def choose_exit(w, i, lane, seed, driver, link, successors):
 
 
 @kernel(inline=True)
-def extend_plan(w, i, lane, seed, driver, link, successors):
+def extend_plan(world, traffic, roads, w, i, lane):
     """Put driver i on a lane and choose the three lanes after it."""
+    driver = traffic.driver
     driver[w, i, LANE] = lane
     for column in range(NEXT1, NEXT3 + 1):
-        lane = choose_exit(w, i, lane, seed, driver, link, successors)
+        lane = choose_exit(world, traffic, roads, w, i, lane)
         driver[w, i, column] = lane
 
 
 @kernel(inline=True)
-def neighbours(w, i, n, other, at, driver, kinematics, speed, length, overhang):
+def neighbours(world, traffic, w, i, other, at):
     """Leader and follower at `at` [m] on another lane: gap and closing speed of each; a gap below 0 is no room."""
+    n = world.kind.shape[1]
+    speed, length, overhang = world.speed, world.length, world.overhang
+    driver, kinematics = traffic.driver, traffic.kinematics
     ahead, ahead_closing, behind, behind_closing, slot = NO_GAP, _0, NO_GAP, _0, -1
     for j in range(1, n):
         if j == i or driver[w, j, MODE] != DRIVER or driver[w, j, LANE] != other:
@@ -78,13 +86,15 @@ def neighbours(w, i, n, other, at, driver, kinematics, speed, length, overhang):
 
 
 @kernel(inline=True)
-def change_lane(w, i, n, now, seed, driver, kinematics, x, y, speed, length, overhang, points, change, link, measure,
-                successors):  # fmt: skip
+def change_lane(world, traffic, roads, w, i, now):
     """Change to a neighbouring lane where MOBIL says it pays and is safe; `now`: acceleration on the current lane."""
+    x, y, speed = world.x, world.y, world.speed
+    driver, kinematics = traffic.driver, traffic.kinematics
+    points, change, link, measure = roads.points, roads.change, roads.link, roads.measure
     lane, s = driver[w, i, LANE], kinematics[w, i, S]
     left_over = measure[lane, LENGTH] - s
     ends = link[lane, NEXT] == link[lane, NEXT_END] and left_over < LAST_CHANCE
-    row = row_at(link, measure, lane, s)
+    row = row_at(roads, lane, s)
     for side in range(2):
         other = link[lane, LEFT + side]
         if other < 0 or change[row, side] == 0:
@@ -95,12 +105,10 @@ def change_lane(w, i, n, now, seed, driver, kinematics, x, y, speed, length, ove
         if (not onward and link[lane, NEXT_END] > link[lane, NEXT]) or (left_over < np.float32(20.0) and not ends):
             continue
         at = s / measure[lane, LENGTH] * measure[other, LENGTH]
-        ahead, closing, behind, pressing, slot = neighbours(
-            w, i, n, other, at, driver, kinematics, speed, length, overhang
-        )
+        ahead, closing, behind, pressing, slot = neighbours(world, traffic, w, i, other, at)
         if ahead < _1 or behind < _1:
             continue
-        wanted = min(points[row_at(link, measure, other, at), 3] * kinematics[w, i, FACTOR], kinematics[w, i, CAP])
+        wanted = min(points[row_at(roads, other, at), 3] * kinematics[w, i, FACTOR], kinematics[w, i, CAP])
         gain = idm(speed[w, i], wanted, ahead, closing) - now
         if slot >= 0:
             theirs = idm(speed[w, slot], max(kinematics[w, slot, CAP], _1), behind, pressing)
@@ -109,9 +117,9 @@ def change_lane(w, i, n, now, seed, driver, kinematics, x, y, speed, length, ove
             gain -= POLITE * max(_0, -theirs)
         if gain < WORTH and not (ends and onward):
             continue
-        k = row_at(link, measure, other, at)
+        k = row_at(roads, other, at)
         dx, dy = x[w, i] - points[k, 0], y[w, i] - points[k, 1]
         kinematics[w, i, S] = at
         kinematics[w, i, SHIFT] = dy * points[k, 4] - dx * points[k, 5] - kinematics[w, i, KEEP]
-        extend_plan(w, i, other, seed, driver, link, successors)
+        extend_plan(world, traffic, roads, w, i, other)
         break

@@ -83,8 +83,10 @@ _U = np.uint32
 
 
 @kernel(inline=True)
-def point_index_ahead(w, i, s, driver, link, measure):
+def point_index_ahead(traffic, roads, w, i, s):
     """The row of points at `s` [m] along driver i's lane, continued along the lanes that it has chosen."""
+    driver = traffic.driver
+    measure = roads.measure
     lane, column = driver[w, i, LANE], NEXT1
     while s > measure[lane, LENGTH]:
         after = driver[w, i, column] if column <= NEXT3 else np.int32(-1)
@@ -93,12 +95,17 @@ def point_index_ahead(w, i, s, driver, link, measure):
         s -= measure[lane, LENGTH]
         lane = after
         column += 1
-    return row_at(link, measure, lane, s)
+    return row_at(roads, lane, s)
 
 
 @kernel(inline=True)
-def leader(w, i, n, driver, kinematics, x, y, yaw, speed, length, overhang, link, measure):
+def leader(world, traffic, roads, w, i):
     """Bumper-to-bumper gap [m] along the lanes to the nearest driver ahead, and the closing speed [m/s]."""
+    n = world.kind.shape[1]
+    x, y, yaw, speed, length = world.x, world.y, world.yaw, world.speed, world.length
+    overhang = world.overhang
+    driver, kinematics = traffic.driver, traffic.kinematics
+    link, measure = roads.link, roads.measure
     gap, closing = NO_GAP, _0
     lane, n1, n2, n3 = driver[w, i, LANE], driver[w, i, NEXT1], driver[w, i, NEXT2], driver[w, i, NEXT3]
     s = kinematics[w, i, S]
@@ -148,8 +155,11 @@ def leader(w, i, n, driver, kinematics, x, y, yaw, speed, length, overhang, link
 
 
 @kernel(inline=True)
-def list_free(w, n, driver, kind, free):
+def list_free(world, traffic, w):
     """Write the slots of all solid actors that follow no lane to `free`; return their number."""
+    n = world.kind.shape[1]
+    kind = world.kind
+    driver, free = traffic.driver, traffic.free[w]
     count = 0
     for j in range(n):
         if STOPS_TRAFFIC >> kind[w, j] & 1 != 0 and driver[w, j, MODE] != DRIVER:
@@ -159,10 +169,12 @@ def list_free(w, n, driver, kind, free):
 
 
 @kernel(inline=True)
-def unlaned_leader(
-    w, i, free, count, driver, kinematics, x, y, yaw, speed, length, width, overhang, points, link, measure
-):
+def unlaned_leader(world, traffic, roads, w, i, count):
     """As `leader`, for actors that follow no lane: ego, pedestrians, parked vehicles, scripted actors, cones."""
+    x, y, yaw, speed, length = world.x, world.y, world.yaw, world.speed, world.length
+    width, overhang = world.width, world.overhang
+    free, driver, kinematics = traffic.free[w], traffic.driver, traffic.kinematics
+    points = roads.points
     gap, closing = NO_GAP, _0
     front = length[w, i] - overhang[w, i]
     look = min(speed[w, i] * np.float32(2.5) + np.float32(8.0), np.float32(35.0))
@@ -183,7 +195,7 @@ def unlaned_leader(
         across = HALF * (width[w, j] + width[w, i]) + SIDE_ROOM
         at = front
         while at < front + look and at - front < gap:
-            k = point_index_ahead(w, i, kinematics[w, i, S] + at, driver, link, measure)
+            k = point_index_ahead(traffic, roads, w, i, kinematics[w, i, S] + at)
             px, py = points[k, 0] - bx, points[k, 1] - by
             turn = points[k, 2] - yaw[w, j]
             # the driver's own width as seen along the other's box
@@ -197,11 +209,13 @@ def unlaned_leader(
 
 
 @kernel(inline=True)
-def wanted_speed(w, i, driver, kinematics, points, link, measure):
+def wanted_speed(traffic, roads, w, i):
     """Desired speed [m/s] of driver i: the lane's speed, limited by early braking for slower lanes ahead."""
+    driver, kinematics = traffic.driver, traffic.kinematics
+    points, measure = roads.points, roads.measure
     lane = driver[w, i, LANE]
     factor = kinematics[w, i, FACTOR]
-    wanted = points[row_at(link, measure, lane, kinematics[w, i, S]), 3] * factor
+    wanted = points[row_at(roads, lane, kinematics[w, i, S]), 3] * factor
     away = measure[lane, LENGTH] - kinematics[w, i, S]
     for column in range(NEXT1, NEXT3 + 1):
         after = driver[w, i, column]
@@ -221,22 +235,24 @@ def idm_interaction(speed, gap, closing):
 
 
 @kernel(inline=True)
-def stop_distance(w, i, n, tick, clock, gap, driver, kinematics, x, y, yaw, speed, length, overhang, points, link,
-                  measure, conflicts, successors, seed, stopped_at_line, route, route_s, route_offset, path_points,
-                  path_start):  # fmt: skip
+def stop_distance(world, traffic, roads, bank, w, i, gap):
     """Distance [m] to where driver i must stop: a line that it may not cross yet, or the end of its lane.
 
     Reserves the connecting lane when the driver may enter.  A driver that has stood for long chooses another route: in
     a full town a ring of lanes can block itself, each driver waiting for the one ahead. Args: gap: to the driver
     ahead [m].
     """
+    tick, clock, speed, length, overhang = world.tick, world.clock, world.speed, world.length, world.overhang
+    stopped_at_line = world.stopped_at_line
+    driver, kinematics = traffic.driver, traffic.kinematics
+    link, measure = roads.link, roads.measure
     lane, after = driver[w, i, LANE], driver[w, i, NEXT1]
     front = kinematics[w, i, S] + length[w, i] - overhang[w, i]
     to_end = measure[lane, LENGTH] - front
     stop = NO_GAP
     if link[lane, GATE_KIND] != 0 and link[lane, JUNCTION] < 0 and measure[lane, GATE_AT] > front - _1:
         line = measure[lane, GATE_AT] - front
-        if not is_open(link, lane, clock[w], speed[w, i], line, driver[w, i, STOPPED]):
+        if not is_open(roads, lane, clock[w], speed[w, i], line, driver[w, i, STOPPED]):
             stop = line
     if after < 0:
         return min(stop, to_end + IDM_GAP)
@@ -254,34 +270,33 @@ def stop_distance(w, i, n, tick, clock, gap, driver, kinematics, x, y, yaw, spee
     # the expensive check comes last: a driver behind another one, or at a closed light, need not check ego
     crossed = False
     if driver[w, i, RESERVED] == after or (
-        gap > line and is_open(link, after, clock[w], speed[w, i], line, driver[w, i, STOPPED])
+        gap > line and is_open(roads, after, clock[w], speed[w, i], line, driver[w, i, STOPPED])
     ):
-        crossed = ego_conflicts(after, link, points, w, i, first_there, x, y, yaw, speed, length, overhang, route,
-                                route_s, route_offset, path_points, path_start)  # fmt: skip
+        crossed = ego_conflicts(world, roads, bank, after, w, i, first_there)
     if driver[w, i, RESERVED] == after:
         # The reservation is given back when a vehicle has changed lanes in between, or while there is room to stop for
         # a light that has changed or for ego.
-        closed = line > _1 and not is_open(link, after, clock[w], speed[w, i], line, driver[w, i, STOPPED])
+        closed = line > _1 and not is_open(roads, after, clock[w], speed[w, i], line, driver[w, i, STOPPED])
         closed = closed or (crossed and line > speed[w, i] * speed[w, i] * FIRM)
         if not closed and gap > line:
             return stop
         driver[w, i, RESERVED] = -1
-    if not crossed and gap > line and may_enter(
-        w, i, n, after, driver[w, i, NEXT2], line, tick[w], clock[w], driver, kinematics, speed, length, overhang,
-        points, link, measure, conflicts,
-    ):  # fmt: skip
+    if not crossed and gap > line and may_enter(world, traffic, roads, w, i, after, driver[w, i, NEXT2], line):
         driver[w, i, RESERVED] = after
         return stop
     stood = tick[w] - driver[w, i, SINCE] if driver[w, i, SINCE] >= 0 else 0
     if stood > RETHINK and stood % RETHINK < REACTION and line < NEAR_LINE:
-        extend_plan(w, i, lane, seed, driver, link, successors)
+        extend_plan(world, traffic, roads, w, i, lane)
     return min(stop, line)
 
 
 @kernel(inline=True)
-def follow_lane(w, i, a, dt, seed, driver, kinematics, x, y, yaw, speed, steer, acceleration, length, wheelbase,
-                overhang, points, link, measure, successors):  # fmt: skip
+def follow_lane(world, traffic, roads, w, i, a, dt):
     """Move driver i by one tick at acceleration `a` [m/s^2] along its lane, and on to the next lane at its end."""
+    x, y, yaw, speed, steer = world.x, world.y, world.yaw, world.speed, world.steer
+    acceleration, wheelbase, overhang = world.acceleration, world.wheelbase, world.overhang
+    driver, kinematics = traffic.driver, traffic.kinematics
+    points, link, measure = roads.points, roads.link, roads.measure
     v = speed[w, i]
     if v == _0 and a <= _0:
         acceleration[w, i] = _0
@@ -289,7 +304,7 @@ def follow_lane(w, i, a, dt, seed, driver, kinematics, x, y, yaw, speed, steer, 
     s = kinematics[w, i, S]
     # a long vehicle aims further ahead: its rear axle cuts the bend, so that its front does not swing out of the lane
     look = clamp(LOOK_SECONDS * v, max(LOOK_LEAST, LONG_LOOK * wheelbase[w, i]), LOOK_MOST)
-    k = point_index_ahead(w, i, s + look, driver, link, measure)
+    k = point_index_ahead(traffic, roads, w, i, s + look)
     side = kinematics[w, i, SHIFT] + kinematics[w, i, KEEP]
     dx, dy = points[k, 0] - side * points[k, 5] - x[w, i], points[k, 1] + side * points[k, 4] - y[w, i]
     c, t = np.cos(yaw[w, i]), np.sin(yaw[w, i])
@@ -313,7 +328,7 @@ def follow_lane(w, i, a, dt, seed, driver, kinematics, x, y, yaw, speed, steer, 
     ease = min(SHIFT_RATE, SHIFT_SLOPE * after) * dt
     kinematics[w, i, SHIFT] -= clamp(kinematics[w, i, SHIFT], -ease, ease)
     lane = driver[w, i, LANE]
-    k = row_at(link, measure, lane, s + travelled)
+    k = row_at(roads, lane, s + travelled)
     along = (x[w, i] - points[k, 0]) * points[k, 4] + (y[w, i] - points[k, 1]) * points[k, 5]
     s = np.float32(k - link[lane, ROW]) * measure[lane, STEP] + clamp(along, -_1, _1)
     next1 = driver[w, i, NEXT1]
@@ -327,7 +342,7 @@ def follow_lane(w, i, a, dt, seed, driver, kinematics, x, y, yaw, speed, steer, 
         driver[w, i, STOPPED] = 0
         driver[w, i, LANE] = next1
         driver[w, i, NEXT1], driver[w, i, NEXT2] = driver[w, i, NEXT2], driver[w, i, NEXT3]
-        driver[w, i, NEXT3] = choose_exit(w, i, driver[w, i, NEXT2], seed, driver, link, successors)
+        driver[w, i, NEXT3] = choose_exit(world, traffic, roads, w, i, driver[w, i, NEXT2])
     kinematics[w, i, S] = s
     held = driver[w, i, OCCUPIED]
     if held >= 0 and held != driver[w, i, LANE] and s > overhang[w, i] + _1:
@@ -335,9 +350,15 @@ def follow_lane(w, i, a, dt, seed, driver, kinematics, x, y, yaw, speed, steer, 
 
 
 @kernel(inline=True)
-def respawn(w, i, n, seed, map_of, driver, kinematics, x, y, yaw, speed, steer, acceleration, length, overhang, points,
-            link, measure, successors, source_start, sources):  # fmt: skip
+def respawn(world, traffic, roads, w, i):
     """Respawn a driver at a dead end where a road begins, if there is room; otherwise it waits."""
+    n = world.kind.shape[1]
+    seed, map_of, x, y, yaw = world.seed, world.map, world.x, world.y, world.yaw
+    speed, steer, acceleration = world.speed, world.steer, world.acceleration
+    length, overhang = world.length, world.overhang
+    driver, kinematics = traffic.driver, traffic.kinematics
+    points, link, measure = roads.points, roads.link, roads.measure
+    source_start, sources = roads.source_start, roads.sources
     first, last = source_start[map_of[w]], source_start[map_of[w] + 1]
     if last <= first:
         return
@@ -358,4 +379,4 @@ def respawn(w, i, n, seed, map_of, driver, kinematics, x, y, yaw, speed, steer, 
     speed[w, i], steer[w, i], acceleration[w, i] = min(points[k, 3], np.float32(5.0)), _0, _0
     kinematics[w, i, S], kinematics[w, i, SHIFT] = s, _0
     driver[w, i, RESERVED], driver[w, i, OCCUPIED], driver[w, i, STOPPED], driver[w, i, SINCE] = -1, -1, 0, -1
-    extend_plan(w, i, lane, seed, driver, link, successors)
+    extend_plan(world, traffic, roads, w, i, lane)

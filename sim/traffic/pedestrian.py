@@ -25,8 +25,13 @@ _U = np.uint32
 
 
 @kernel(inline=True)
-def crossing_is_clear(w, n, foot, kind, driver, x, y, yaw, speed, length, overhang, foot_start, foot_points):
+def crossing_is_clear(world, traffic, roads, w, foot):
     """Whether every vehicle that drives towards a crossing could still stop before it."""
+    n = world.kind.shape[1]
+    kind, x, y, yaw, speed = world.kind, world.x, world.y, world.yaw, world.speed
+    length, overhang = world.length, world.overhang
+    driver = traffic.driver
+    foot_start, foot_points = roads.foot_start, roads.foot_points
     clear = True
     for j in range(n):
         if DRIVES >> kind[w, j] & 1 == 0 or driver[w, j, MODE] == WALKER or speed[w, j] < _HALF:
@@ -46,9 +51,13 @@ def crossing_is_clear(w, n, foot, kind, driver, x, y, yaw, speed, length, overha
 
 
 @kernel(inline=True)
-def walk(w, i, n, dt, seed, kind, driver, kinematics, x, y, yaw, speed, acceleration, length, overhang, foot_start,
-         foot_points, foot_crossing, foot_link_start, foot_links):  # fmt: skip
+def walk(world, traffic, roads, w, i, dt):
     """Move walker i of world w by one tick."""
+    seed, x, y, yaw, speed = world.seed, world.x, world.y, world.yaw, world.speed
+    acceleration = world.acceleration
+    driver, kinematics = traffic.driver, traffic.kinematics
+    foot_start, foot_points, foot_crossing = roads.foot_start, roads.foot_points, roads.foot_crossing
+    foot_link_start, foot_links = roads.foot_link_start, roads.foot_links
     foot, back = driver[w, i, LANE], driver[w, i, BACKWARDS]
     first, last = foot_start[foot], foot_start[foot + 1] - 1
     rows = np.float32(last - first)
@@ -67,9 +76,7 @@ def walk(w, i, n, dt, seed, kind, driver, kinematics, x, y, yaw, speed, accelera
         if (
             foot_crossing[onto] != 0
             and foot_crossing[foot] == 0
-            and not crossing_is_clear(
-                w, n, onto, kind, driver, x, y, yaw, speed, length, overhang, foot_start, foot_points
-            )
+            and not crossing_is_clear(world, traffic, roads, w, onto)
         ):
             v = _0
             if kinematics[w, i, S] < whole:

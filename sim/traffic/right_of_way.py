@@ -58,8 +58,9 @@ _LIGHT, _STOP = GATE["light"], GATE["stop"]
 
 
 @kernel(inline=True)
-def is_open(link, lane, clock, speed, line, stopped):
+def is_open(roads, lane, clock, speed, line, stopped):
     """Whether a lane's gate, `line` [m] ahead, is open; yellow is open to drivers that cannot stop any more."""
+    link = roads.link
     kind = link[lane, GATE_KIND]
     answer = True
     if kind == _LIGHT:
@@ -71,8 +72,9 @@ def is_open(link, lane, clock, speed, line, stopped):
 
 
 @kernel(inline=True)
-def priority_of(link, lane, clock):
+def priority_of(roads, lane, clock):
     """Priority rank of a lane: 0 without control, 1 yield sign, 2 stop sign, 3 a light that is not green."""
+    link = roads.link
     kind = link[lane, GATE_KIND]
     rank = 0
     if kind == _LIGHT:
@@ -86,8 +88,9 @@ def priority_of(link, lane, clock):
 
 
 @kernel(inline=True)
-def conflicting(link, conflicts, a, b):
+def conflicting(roads, a, b):
     """Whether two junction lanes conflict: they cannot be driven at the same time."""
+    link, conflicts = roads.link, roads.conflicts
     found = False
     for k in range(link[a, CONFLICT], link[a, CONFLICT_END]):
         if conflicts[k] == b:
@@ -97,12 +100,13 @@ def conflicting(link, conflicts, a, b):
 
 
 @kernel(inline=True)
-def is_major(link, conflicts, lane):
+def is_major(roads, lane):
     """Whether all conflicting lanes must yield or stop to this one: the ring of a roundabout, a main road.
 
     A driver there goes on even if it may have to wait within the junction: in a full ring all vehicles move on
     together, and none would if each waited for the one ahead to leave room.
     """
+    link, conflicts = roads.link, roads.conflicts
     major = link[lane, GATE_KIND] == 0 and link[lane, CONFLICT_END] > link[lane, CONFLICT]
     for k in range(link[lane, CONFLICT], link[lane, CONFLICT_END]):
         major = major and link[conflicts[k], GATE_KIND] > _LIGHT
@@ -110,9 +114,10 @@ def is_major(link, conflicts, lane):
 
 
 @kernel(inline=True)
-def has_priority_over(link, measure, other, mine, clock, their_since, my_since):
+def has_priority_over(roads, other, mine, clock, their_since, my_since):
     """Whether a driver on lane `other` has priority over one on `mine`; `since`: tick from which each stands."""
-    theirs, my = priority_of(link, other, clock), priority_of(link, mine, clock)
+    measure = roads.measure
+    theirs, my = priority_of(roads, other, clock), priority_of(roads, mine, clock)
     before = theirs < my
     if theirs == my:
         between = wrap(measure[other, HEADING] - measure[mine, HEADING])
@@ -128,14 +133,15 @@ def has_priority_over(link, measure, other, mine, clock, their_since, my_since):
 
 
 @kernel(inline=True)
-def ego_conflicts(
-    lane, link, points, w, i, first_there, x, y, yaw, speed, length, overhang, route, route_s, route_offset,
-    path_points, path_start,
-):  # fmt: skip
+def ego_conflicts(world, roads, bank, lane, w, i, first_there):
     """Whether one of ego's routes soon crosses a lane, or ego stands on it; not where ego only follows driver i.
 
     first_there: ego stopped at its stop sign before driver i did, and it is ego's turn.
     """
+    x, y, yaw, speed, length = world.x, world.y, world.yaw, world.speed, world.length
+    overhang, route, route_s, route_offset = world.overhang, world.route, world.route_s, world.route_offset
+    link, points = roads.link, roads.points
+    path_points, path_start = bank.points, bank.path_start
     front = length[w, 0] - overhang[w, 0]
     least = EGO_TURN if first_there or speed[w, 0] > EGO_CREEPS else _0
     reach = front + max(speed[w, 0] * EGO_SECONDS, least)
@@ -165,8 +171,12 @@ def ego_conflicts(
 
 
 @kernel(inline=True)
-def has_room(w, i, n, exit_lane, driver, kinematics, speed, length, overhang, link, measure):
+def has_room(world, traffic, roads, w, i, exit_lane):
     """Whether the lane behind the junction has room for the whole of driver i, however slow the traffic on it is."""
+    n = world.kind.shape[1]
+    speed, length, overhang = world.speed, world.length, world.overhang
+    driver, kinematics = traffic.driver, traffic.kinematics
+    measure = roads.measure
     need = length[w, i] + TAIL_ROOM
     free = True
     for j in range(1, n):
@@ -181,35 +191,34 @@ def has_room(w, i, n, exit_lane, driver, kinematics, speed, length, overhang, li
 
 
 @kernel(inline=True)
-def may_enter(w, i, n, lane, after, line, tick, clock, driver, kinematics, speed, length, overhang, points, link,
-              measure, conflicts):  # fmt: skip
+def may_enter(world, traffic, roads, w, i, lane, after, line):
     """Whether driver i of world w may reserve `lane` now; `after`: the next lane; `line`: distance to its line [m]."""
-    if not is_open(link, lane, clock, speed[w, i], line, driver[w, i, STOPPED]):
+    n = world.kind.shape[1]
+    tick, clock, speed, length, overhang = world.tick[w], world.clock[w], world.speed, world.length, world.overhang
+    driver, kinematics = traffic.driver, traffic.kinematics
+    link, measure = roads.link, roads.measure
+    if not is_open(roads, lane, clock, speed[w, i], line, driver[w, i, STOPPED]):
         return False
-    if (
-        after >= 0
-        and not is_major(link, conflicts, lane)
-        and not has_room(w, i, n, after, driver, kinematics, speed, length, overhang, link, measure)
-    ):
+    if after >= 0 and not is_major(roads, lane) and not has_room(world, traffic, roads, w, i, after):
         return False
     my_since = driver[w, i, SINCE]
     waited = tick - my_since if my_since >= 0 else 0
-    mine = priority_of(link, lane, clock)
+    mine = priority_of(roads, lane, clock)
     for j in range(1, n):
         if j == i or driver[w, j, MODE] != DRIVER:
             continue
         for column in (RESERVED, OCCUPIED):
             held = driver[w, j, column]
-            if held >= 0 and conflicting(link, conflicts, lane, held):
+            if held >= 0 and conflicting(roads, lane, held):
                 return False
         # the junction lane that j enters next, if it belongs to this junction
         here = driver[w, j, LANE]
         other = driver[w, j, NEXT1]
         if other < 0 or link[here, JUNCTION] >= 0 or link[other, JUNCTION] != link[lane, JUNCTION]:
             continue
-        if driver[w, j, RESERVED] >= 0 or not conflicting(link, conflicts, lane, other):
+        if driver[w, j, RESERVED] >= 0 or not conflicting(roads, lane, other):
             continue
-        if priority_of(link, other, clock) == 3:
+        if priority_of(roads, other, clock) == 3:
             continue
         away = (
             measure[here, LENGTH]
@@ -221,13 +230,13 @@ def may_enter(w, i, n, lane, after, line, tick, clock, driver, kinematics, speed
         since = driver[w, j, SINCE]
         theirs = tick - since if since >= 0 else 0
         gap = TIME_GAP
-        before = has_priority_over(link, measure, other, lane, clock, since, my_since)
+        before = has_priority_over(roads, other, lane, clock, since, my_since)
         if waited > PATIENCE and mine < 3:
             gap = TIGHT_GAP
             before = (
                 theirs > waited
                 or (theirs == waited and j < i)
-                or (theirs == 0 and priority_of(link, other, clock) < mine)
+                or (theirs == 0 and priority_of(roads, other, clock) < mine)
             )
         elif theirs > PATIENCE:
             before = True

@@ -129,8 +129,11 @@ def entry_speed(points, s, cruise, left):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def gap_on_path(w, i, n, points, k, last, x, y, yaw, speed, length, width, overhang, kind):  # type: ignore[no-untyped-def]
+def gap_on_path(world, w, i, points, k, last):  # type: ignore[no-untyped-def]
     """Distance [m] from i's front to the first point of its path that an actor covers, and its speed along it [m/s]."""
+    n = world.kind.shape[1]
+    x, y, yaw, speed, length = world.x, world.y, world.yaw, world.speed, world.length
+    width, overhang, kind = world.width, world.overhang, world.kind
     front = length[w, i] - overhang[w, i]
     begin = k + int((front - HALF) / ROUTE_SPACING)
     reach = HALF * width[w, i] + ROOM
@@ -162,15 +165,21 @@ def gap_on_path(w, i, n, points, k, last, x, y, yaw, speed, length, width, overh
 
 # ------------------------------------------------------------------------------------------- route followers
 @kernel(inline=True)
-def despawn(w, i, kind, absent_kind, speed, steer, acceleration):  # type: ignore[no-untyped-def]
+def despawn(world, w, i):  # type: ignore[no-untyped-def]
     """Take the actor of slot i out of the world."""
+    kind, absent_kind, speed = world.kind, world.absent_kind, world.speed
+    steer, acceleration = world.steer, world.acceleration
     absent_kind[w, i], kind[w, i] = kind[w, i], 0
     speed[w, i] = steer[w, i] = acceleration[w, i] = _0
 
 
 @kernel(inline=True)
-def spawn(w, i, n, now, points, first, role, drive, x, y, yaw, speed, length, kind, absent_kind):  # type: ignore[no-untyped-def]
+def spawn(world, followers, w, i, now, points, first):  # type: ignore[no-untyped-def]
     """Spawn a pending actor, once it is time and its place is free."""
+    n = world.kind.shape[1]
+    x, y, yaw, speed, length = world.x, world.y, world.yaw, world.speed, world.length
+    kind, absent_kind = world.kind, world.absent_kind
+    role, drive = followers.role, followers.drive
     if now < drive[w, i, ENTERS] - np.float32(1e-4):
         return
     s = drive[w, i, ALONG] + drive[w, i, ENTRY] * max(now - drive[w, i, ENTERS], _0)
@@ -188,8 +197,10 @@ def spawn(w, i, n, now, points, first, role, drive, x, y, yaw, speed, length, ki
 
 
 @kernel(inline=True)
-def yields_to_ego(w, i, tick, dt, line, drive, speed):  # type: ignore[no-untyped-def]
+def yields_to_ego(world, followers, w, i, tick, dt):  # type: ignore[no-untyped-def]
     """Whether i, if it has a `yield_timeout`, stops or keeps standing at its line for ego."""
+    speed = world.speed
+    line, drive = followers.line, followers.drive
     phase = line[w, 0, PHASE]
     if phase == LEFT or drive[w, i, PATIENCE] < _0:
         return False
@@ -201,8 +212,10 @@ def yields_to_ego(w, i, tick, dt, line, drive, speed):  # type: ignore[no-untype
 
 
 @kernel(inline=True)
-def keep_to_line(w, i, n, tick, dt, turn, line, drive, speed):  # type: ignore[no-untyped-def]
+def keep_to_line(world, followers, w, i, tick, dt):  # type: ignore[no-untyped-def]
     """Update the phase in which i passes its line; return how far it may go [m]."""
+    speed = world.speed
+    line, drive = followers.line, followers.drive
     s, phase = drive[w, i, ALONG], line[w, i, PHASE]
     left = drive[w, i, STOP] - s
     if drive[w, i, HALT] < _0:  # it never stops
@@ -214,12 +227,12 @@ def keep_to_line(w, i, n, tick, dt, turn, line, drive, speed):  # type: ignore[n
     elif phase == COMING and drive[w, i, PATIENCE] >= _0:
         # from where it begins to brake for its line, it drives on once it need not stop for ego
         near = left - speed[w, i] * dt - NEAR_LINE < HALF * speed[w, i] * speed[w, i] / EASE
-        if near and not yields_to_ego(w, i, tick, dt, line, drive, speed):
+        if near and not yields_to_ego(world, followers, w, i, tick, dt):
             line[w, i, PHASE], line[w, i, CAME] = GOING, tick
     elif phase == WAITING:
         stood = np.float32(tick - line[w, i, CAME]) * dt >= drive[w, i, HALT] - np.float32(1e-4)
-        mine = line[w, i, MEMBER] == 0 or (line[w, i, SERVED] >= 0 and not blocked(w, i, n, tick, dt, line, speed))
-        if stood and mine and not yields_to_ego(w, i, tick, dt, line, drive, speed):
+        mine = line[w, i, MEMBER] == 0 or (line[w, i, SERVED] >= 0 and not blocked(world, followers, w, i, tick, dt))
+        if stood and mine and not yields_to_ego(world, followers, w, i, tick, dt):
             line[w, i, PHASE] = GOING
     if line[w, i, PHASE] >= GOING:
         left = NO_GAP
@@ -229,8 +242,12 @@ def keep_to_line(w, i, n, tick, dt, turn, line, drive, speed):  # type: ignore[n
 
 
 @kernel(inline=True)
-def watch_ego(w, tick, line, drive, speed, length, overhang, route, route_s, route_offset, junction_in, junction_out):  # type: ignore[no-untyped-def]
+def watch_ego(world, followers, bank, w, tick):  # type: ignore[no-untyped-def]
     """Update the phase in which ego passes its line."""
+    speed, length, overhang, route, route_s = world.speed, world.length, world.overhang, world.route, world.route_s
+    route_offset = world.route_offset
+    line, drive = followers.line, followers.drive
+    junction_in, junction_out = bank.junction_in, bank.junction_out
     front = length[w, 0] - overhang[w, 0]
     phase = line[w, 0, PHASE]
     for r in range(route.shape[1]):
@@ -254,13 +271,15 @@ def watch_ego(w, tick, line, drive, speed, length, overhang, route, route_s, rou
 
 
 @kernel(inline=True)
-def follow_route(w, i, n, dt, points, first, last, left, drive, x, y, yaw, speed, steer, acceleration,  # type: ignore[no-untyped-def]
-                  length, width, wheelbase, overhang, kind):  # fmt: skip
+def follow_route(world, followers, w, i, dt, points, first, last, left):  # type: ignore[no-untyped-def]
     """Move route follower i by one tick, `left` [m] before its stopping place."""
+    x, y, yaw, speed, steer = world.x, world.y, world.yaw, world.speed, world.steer
+    acceleration, wheelbase = world.acceleration, world.wheelbase
+    drive = followers.drive
     s = drive[w, i, ALONG]
     k = first + int(max(s, _0) / ROUTE_SPACING)
     wanted = pace_at(points, first, last, max(s, _0), drive[w, i, CRUISE])
-    gap, pace = gap_on_path(w, i, n, points, k, last, x, y, yaw, speed, length, width, overhang, kind)
+    gap, pace = gap_on_path(world, w, i, points, k, last)
     if gap < NO_GAP:
         wanted = min(wanted, np.sqrt(pace * pace + _2 * SAFE * max(gap - STANDING_GAP, _0)))
     a = approach_acceleration(speed[w, i], wanted, left, dt)
@@ -275,8 +294,11 @@ def follow_route(w, i, n, dt, points, first, last, left, drive, x, y, yaw, speed
 
 # --------------------------------------------------------------------------------------------------- tailgaters
 @kernel(inline=True)
-def leave_trail(w, n, role, drive, trail, trailed, x, y, yaw):  # type: ignore[no-untyped-def]
+def leave_trail(world, followers, w):  # type: ignore[no-untyped-def]
     """Append ego's rear axle to its trail for every ROUTE_SPACING that ego has driven forwards."""
+    n = world.kind.shape[1]
+    x, y, yaw = world.x, world.y, world.yaw
+    role, drive, trail, trailed = followers.role, followers.drive, followers.trail, followers.trailed
     count = trailed[w]
     points = trail[w]
     c, t = np.cos(yaw[w, 0]), np.sin(yaw[w, 0])
@@ -302,9 +324,11 @@ def leave_trail(w, n, role, drive, trail, trailed, x, y, yaw):  # type: ignore[n
 
 
 @kernel(inline=True)
-def tailgate(w, i, n, dt, trail, trailed, drive, x, y, yaw, speed, steer, acceleration, length, width, wheelbase,  # type: ignore[no-untyped-def]
-             overhang, kind):  # fmt: skip
+def tailgate(world, followers, w, i, dt):  # type: ignore[no-untyped-def]
     """Move tailgater i by one tick along ego's trail."""
+    x, y, yaw, speed, steer = world.x, world.y, world.yaw, world.speed, world.steer
+    acceleration, length, wheelbase, overhang = world.acceleration, world.length, world.wheelbase, world.overhang
+    trail, trailed, drive = followers.trail, followers.trailed, followers.drive
     points, last = trail[w], trailed[w] - 1
     s, v, ego = drive[w, i, ALONG], speed[w, i], max(speed[w, 0], _0)
     rest = np.hypot(x[w, 0] - points[last, 0], y[w, 0] - points[last, 1])
@@ -314,7 +338,7 @@ def tailgate(w, i, n, dt, trail, trailed, drive, x, y, yaw, speed, steer, accele
     room = max(gap - TAIL_ROOM - v * dt, _0)
     safe = np.sqrt(ego * ego * (TAIL_HARDEST - _1) / EGO_HARDEST * np.float32(0.8) + _2 * (TAIL_HARDEST - _1) * room)
     a = clamp(min(a, (safe - v) / dt), -TAIL_HARDEST, _2)
-    near, closing = leader_gap(w, i, n, x, y, yaw, speed, length, width, overhang, kind)
+    near, closing = leader_gap(world, w, i)
     if near < gap - HALF:  # an actor between the two
         a = min(a, idm(v, drive[w, i, CRUISE], near, closing))
     delta = pure_pursuit(points, 0, last, s, x[w, i], y[w, i], yaw[w, i], v, wheelbase[w, i])
@@ -325,42 +349,36 @@ def tailgate(w, i, n, dt, trail, trailed, drive, x, y, yaw, speed, steer, accele
 
 # ------------------------------------------------------------------------------------------------------ the tick
 @kernel
-def step_followers(world, followers, points, path_start, junction_in, junction_out, dt, start, stop):  # type: ignore[no-untyped-def]
+def step_followers(world, followers, bank, dt, start, stop):  # type: ignore[no-untyped-def]
     """Move all route followers in worlds start .. stop by one tick of `dt` [s], in slot order.
 
     Args:
-        world: World; followers: RouteFollowers; points, path_start, junction_in, junction_out: of `MapArrays`.
+        world: World; followers: RouteFollowers; bank: MapArrays.
     """
-    x, y, yaw, speed, steer, acceleration = world.x, world.y, world.yaw, world.speed, world.steer, world.acceleration
-    length, width, wheelbase, overhang, kind = world.length, world.width, world.wheelbase, world.overhang, world.kind
-    absent_kind = world.absent_kind
-    role, drive, line, turn = followers.role, followers.drive, followers.line, followers.turn
-    n = kind.shape[1]
+    points, path_start = bank.points, bank.path_start
+    role, drive, line = followers.role, followers.drive, followers.line
+    n = world.kind.shape[1]
     for w in range(start, stop):
         if world.outcome[w] != _RUNNING or followers.busy[w] == 0:
             continue
         tick = world.tick[w]
         if line[w, 0, MEMBER] != 0:
-            watch_ego(w, tick, line, drive, speed, length, overhang, world.route, world.route_s, world.route_offset,
-                      junction_in, junction_out)  # fmt: skip
-            give_turn(w, n, tick, dt, turn, line, followers.heading, speed)
+            watch_ego(world, followers, bank, w, tick)
+            give_turn(world, followers, w, tick, dt)
         if followers.trailed[w] > 0:
-            leave_trail(w, n, role, drive, followers.trail, followers.trailed, x, y, yaw)
+            leave_trail(world, followers, w)
         for i in range(1, n):
             q = followers.path[w, i]
             if role[w, i] == TAILGATING:
-                tailgate(w, i, n, dt, followers.trail, followers.trailed, drive, x, y, yaw, speed, steer, acceleration,
-                         length, width, wheelbase, overhang, kind)  # fmt: skip
+                tailgate(world, followers, w, i, dt)
             elif role[w, i] == PENDING:
-                spawn(w, i, n, np.float32(tick) * dt, points, path_start[q], role, drive, x, y, yaw, speed, length,
-                      kind, absent_kind)  # fmt: skip
+                spawn(world, followers, w, i, np.float32(tick) * dt, points, path_start[q])
             elif role[w, i] == CROSSING:
                 first, last = path_start[q], path_start[q + 1] - 1
-                left = keep_to_line(w, i, n, tick, dt, turn, line, drive, speed)
-                follow_route(w, i, n, dt, points, first, last, left, drive, x, y, yaw, speed, steer, acceleration,
-                             length, width, wheelbase, overhang, kind)  # fmt: skip
+                left = keep_to_line(world, followers, w, i, tick, dt)
+                follow_route(world, followers, w, i, dt, points, first, last, left)
                 world.distance_to_line[w, i] = drive[w, i, STOP] - drive[w, i, ALONG]
                 if drive[w, i, ALONG] >= np.float32(last - first - 1) * ROUTE_SPACING:
                     role[w, i] = NOBODY
                     line[w, i, PHASE] = LEFT
-                    despawn(w, i, kind, absent_kind, speed, steer, acceleration)
+                    despawn(world, w, i)

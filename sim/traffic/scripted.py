@@ -21,8 +21,10 @@ TRIGGER, VALUE, PACE = range(3)  # columns of TrafficState.trigger
 
 
 @kernel(inline=True)
-def is_along(w, beyond, route, route_s, route_offset, junction_in):
+def is_along(world, bank, w, beyond):
     """Whether ego's rear axle is `beyond` [m] or more past its junction's edge on a route; below 0: before it."""
+    route, route_s, route_offset = world.route, world.route_s, world.route_offset
+    junction_in = bank.junction_in
     there = False
     for r in range(route.shape[1]):
         q = route[w, r]
@@ -32,8 +34,11 @@ def is_along(w, beyond, route, route_s, route_offset, junction_in):
 
 
 @kernel(inline=True)
-def follow_legs(w, i, dt, points, count, kinematics, x, y, yaw, speed, acceleration, wheelbase):
+def follow_legs(world, traffic, w, i, dt):
     """Follow a script's path with a speed per leg: acceleration is limited, and both axles stay on the path."""
+    x, y, yaw, speed, acceleration = world.x, world.y, world.yaw, world.speed, world.acceleration
+    wheelbase = world.wheelbase
+    points, count, kinematics = traffic.path, traffic.points, traffic.kinematics
     whole, wanted = _0, _0
     for k in range(count[w, i] - 1):
         dx, dy = points[w, i, k + 1, 0] - points[w, i, k, 0], points[w, i, k + 1, 1] - points[w, i, k, 1]
@@ -46,15 +51,16 @@ def follow_legs(w, i, dt, points, count, kinematics, x, y, yaw, speed, accelerat
     if kinematics[w, i, S] >= whole - np.float32(0.02):
         v = _0
     kinematics[w, i, S] = min(kinematics[w, i, S] + _HALF * (before + v) * dt, whole)
-    rx, ry = place_on(w, i, kinematics[w, i, S], points, count)
-    fx, fy = place_on(w, i, kinematics[w, i, S] + wheelbase[w, i], points, count)
+    rx, ry = place_on(traffic, w, i, kinematics[w, i, S])
+    fx, fy = place_on(traffic, w, i, kinematics[w, i, S] + wheelbase[w, i])
     x[w, i], y[w, i], yaw[w, i] = rx, ry, np.arctan2(fy - ry, fx - rx)
     speed[w, i], acceleration[w, i] = v, (v - before) / dt
 
 
 @kernel(inline=True)
-def place_on(w, i, s, points, count):
+def place_on(traffic, w, i, s):
     """x, y [m] of the point `s` [m] along a script's path, extended straight beyond its end."""
+    points, count = traffic.path, traffic.points
     left = s
     px, py = points[w, i, 0, 0], points[w, i, 0, 1]
     for k in range(count[w, i] - 1):
@@ -69,9 +75,12 @@ def place_on(w, i, s, points, count):
 
 
 @kernel(inline=True)
-def follow_script(w, i, dt, tick, trigger, points, count, driver, kinematics, x, y, yaw, speed, acceleration, wheelbase,
-                  route, route_s, route_offset, junction_in):  # fmt: skip
+def follow_script(world, traffic, bank, w, i, dt):
     """Move scripted actor i of world w by one tick: it stands until its trigger, and again at its path's end."""
+    tick, x, y, yaw, speed = world.tick, world.x, world.y, world.yaw, world.speed
+    acceleration = world.acceleration
+    trigger, points, count = traffic.trigger, traffic.path, traffic.points
+    driver, kinematics = traffic.driver, traffic.kinematics
     if driver[w, i, PICKS] == 0:
         started = False
         if trigger[w, i, TRIGGER] == AFTER:
@@ -80,12 +89,12 @@ def follow_script(w, i, dt, tick, trigger, points, count, driver, kinematics, x,
             dx, dy = x[w, 0] - x[w, i], y[w, 0] - y[w, i]
             started = dx * dx + dy * dy <= trigger[w, i, VALUE] * trigger[w, i, VALUE]
         elif trigger[w, i, TRIGGER] == ALONG:
-            started = is_along(w, trigger[w, i, VALUE], route, route_s, route_offset, junction_in)
+            started = is_along(world, bank, w, trigger[w, i, VALUE])
         if not started:
             return
         driver[w, i, PICKS] = 1
     if points[w, i, 0, 2] > _0:
-        follow_legs(w, i, dt, points, count, kinematics, x, y, yaw, speed, acceleration, wheelbase)
+        follow_legs(world, traffic, w, i, dt)
         return
     kinematics[w, i, S] += trigger[w, i, PACE] * dt
     left = kinematics[w, i, S]

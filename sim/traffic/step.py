@@ -36,21 +36,15 @@ _RUNNING = OUTCOME["running"]
 
 
 @kernel
-def advance(world, traffic, roads, path_points, path_start, junction_in, dt, start, stop):
+def advance(world, traffic, roads, bank, dt, start, stop):
     """Move all traffic in worlds start .. stop by one tick of `dt` [s]; ego is not moved.
 
     Args:
-        world: World; traffic: TrafficState; roads: LaneArrays of the same `MapBatch`; path_points, path_start,
-            junction_in: the paths of its `MapArrays`.
+        world: World; traffic: TrafficState; roads, bank: LaneArrays and MapArrays of one `MapBatch`.
     """
-    x, y, yaw, speed, steer, acceleration = world.x, world.y, world.yaw, world.speed, world.steer, world.acceleration
-    length, width, wheelbase, overhang, kind = world.length, world.width, world.wheelbase, world.overhang, world.kind
-    route, route_s, route_offset, seed, clock, tick = (
-        world.route, world.route_s, world.route_offset, world.seed, world.clock, world.tick,
-    )  # fmt: skip
-    driver, kinematics = traffic.driver, traffic.kinematics
-    points, change, link, measure = roads.points, roads.change, roads.link, roads.measure
-    n = kind.shape[1]
+    speed, acceleration, tick = world.speed, world.acceleration, world.tick
+    driver, kinematics, link = traffic.driver, traffic.kinematics, roads.link
+    n = world.kind.shape[1]
     for w in range(start, stop):
         if world.outcome[w] != _RUNNING or traffic.busy[w] == 0:
             continue
@@ -58,22 +52,16 @@ def advance(world, traffic, roads, path_points, path_start, junction_in, dt, sta
             driver[w, 0, SINCE] = -1
         elif driver[w, 0, SINCE] <= 0:  # 0 also in a world that starts
             driver[w, 0, SINCE] = max(tick[w], 1)
-        count = list_free(w, n, driver, kind, traffic.free[w])
+        count = list_free(world, traffic, w)
         for i in range(1, n):
             mode = driver[w, i, MODE]
             if mode == DRIVER:
                 a = acceleration[w, i]
                 if (tick[w] + i) % REACTION == 0:
-                    wanted = wanted_speed(w, i, driver, kinematics, points, link, measure)
-                    gap, closing = leader(
-                        w, i, n, driver, kinematics, x, y, yaw, speed, length, overhang, link, measure
-                    )
-                    near, nearing = unlaned_leader(w, i, traffic.free[w], count, driver, kinematics, x, y, yaw, speed,
-                                                   length, width, overhang, points, link, measure)  # fmt: skip
-                    line = stop_distance(w, i, n, tick, clock, min(gap, near), driver, kinematics, x, y, yaw, speed,
-                                         length, overhang, points, link, measure, roads.conflicts, roads.successors,
-                                         seed, world.stopped_at_line, route, route_s, route_offset, path_points,
-                                         path_start)  # fmt: skip
+                    wanted = wanted_speed(traffic, roads, w, i)
+                    gap, closing = leader(world, traffic, roads, w, i)
+                    near, nearing = unlaned_leader(world, traffic, roads, w, i, count)
+                    line = stop_distance(world, traffic, roads, bank, w, i, min(gap, near))
                     # the IDM with the largest of the three interaction terms
                     v = speed[w, i]
                     ratio = v / max(wanted, FREE)
@@ -85,23 +73,15 @@ def advance(world, traffic, roads, path_points, path_start, junction_in, dt, sta
                     a = max(IDM_ACCELERATION * (ONE - square * square - brake), HARDEST)
                     alone = driver[w, i, RESERVED] < 0 and link[driver[w, i, LANE], JUNCTION] < 0
                     if (tick[w] + i) % LOOK_EVERY == 0 and alone and abs(kinematics[w, i, SHIFT]) < IN_LANE:
-                        change_lane(w, i, n, a, seed, driver, kinematics, x, y, speed, length, overhang, points, change,
-                                    link, measure, roads.successors)  # fmt: skip
-                follow_lane(w, i, a, dt, seed, driver, kinematics, x, y, yaw, speed, steer, acceleration, length,
-                            wheelbase, overhang, points, link, measure, roads.successors)  # fmt: skip
+                        change_lane(world, traffic, roads, w, i, a)
+                follow_lane(world, traffic, roads, w, i, a, dt)
                 if speed[w, i] > STANDING:
                     driver[w, i, SINCE] = -1
                 elif driver[w, i, SINCE] < 0:
                     driver[w, i, SINCE] = tick[w]
                 if driver[w, i, NEXT1] < 0 and speed[w, i] < STANDING:
-                    respawn(w, i, n, seed, world.map, driver, kinematics, x, y, yaw, speed, steer, acceleration, length,
-                            overhang, points, link, measure, roads.successors, roads.source_start,
-                            roads.sources)  # fmt: skip
+                    respawn(world, traffic, roads, w, i)
             elif mode == WALKER:
-                walk(w, i, n, dt, seed, kind, driver, kinematics, x, y, yaw, speed, acceleration, length, overhang,
-                     roads.foot_start, roads.foot_points, roads.foot_crossing, roads.foot_link_start,
-                     roads.foot_links)  # fmt: skip
+                walk(world, traffic, roads, w, i, dt)
             elif mode == SCRIPTED:
-                follow_script(w, i, dt, tick, traffic.trigger, traffic.path, traffic.points, driver, kinematics, x, y,
-                              yaw, speed, acceleration, wheelbase, route, route_s, route_offset,
-                              junction_in)  # fmt: skip
+                follow_script(world, traffic, bank, w, i, dt)

@@ -230,9 +230,7 @@ class EmbeddedWorld:
             return
         roads, traffic = self.maps.roads, self.traffic
         parallel_for(
-            lambda start, stop: advance(
-                self.world, traffic, roads, bank.points, bank.path_start, bank.junction_in, dt, start, stop
-            ),
+            lambda start, stop: advance(self.world, traffic, roads, bank, dt, start, stop),
             self.worlds,
             self.threads,
             least=64,
@@ -241,17 +239,7 @@ class EmbeddedWorld:
     def _drive_errands(self, bank: MapArrays, dt: np.float32) -> None:
         """Advance actors on scripted routes through the junction or tailgating ego, given ego's current pose."""
         parallel_for(
-            lambda start, stop: step_followers(
-                self.world,
-                self.followers,
-                bank.points,
-                bank.path_start,
-                bank.junction_in,
-                bank.junction_out,
-                dt,
-                start,
-                stop,
-            ),
+            lambda start, stop: step_followers(self.world, self.followers, bank, dt, start, stop),
             self.worlds,
             self.threads,
             least=64,

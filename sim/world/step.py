@@ -149,7 +149,7 @@ def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse
     x, y, yaw, speed = world.x, world.y, world.yaw, world.speed
     steer, acceleration = world.steer, world.acceleration
     length, width, wheelbase, overhang = world.length, world.width, world.wheelbase, world.overhang
-    kind, path, path_s, target_speed = world.kind, world.path, world.path_s, world.target_speed
+    kind, path = world.kind, world.path
     points, path_start = bank.points, bank.path_start
     n = x.shape[1]
     for w in range(start, stop):
@@ -158,8 +158,7 @@ def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse
         # The other actors move first: they react to ego's current position, as ego's own action did to theirs.
         for i in range(1, n if parts & STEP_ACTORS else 0):
             if kind[w, i] != 0 and path[w, i] >= 0:
-                step_path_follower(w, i, n, dt, points, path_start, x, y, yaw, speed, steer, acceleration, length,
-                                   width, wheelbase, overhang, kind, path, path_s, target_speed)  # fmt: skip
+                step_path_follower(world, bank, w, i, dt)  # fmt: skip
         ex, ey, eyaw, ev = x[w, 0], y[w, 0], yaw[w, 0], speed[w, 0]
         if parts & STEP_EGO:
             before = ev

@@ -57,7 +57,7 @@ class Town:
         lane, roads, driver, kinematics = route[0], self.roads, self.traffic.driver, self.traffic.kinematics
         for here, after in pairwise(route):
             assert after in roads.successors[roads.link[here, NEXT] : roads.link[here, NEXT_END]], "no way goes there"
-        x, y, yaw = roads.points[row_at(roads.link, roads.measure, lane, np.float32(s)), :3].tolist()
+        x, y, yaw = roads.points[row_at(roads, lane, np.float32(s)), :3].tolist()
         write_actor(row(self.world, w), i, kind, x, y, yaw, 0, BODIES[kind])
         self.world.speed[w, i] = speed
         driver[w, i] = 0
@@ -71,10 +71,7 @@ class Town:
 
     def run(self, ticks: int, each: Callable[[int], None] | None = None) -> None:
         for tick in range(ticks):
-            advance(
-                self.world, self.traffic, self.roads, self.bank.points, self.bank.path_start, self.bank.junction_in,
-                TICK, 0, len(self.world.x),
-            )  # fmt: skip
+            advance(self.world, self.traffic, self.roads, self.bank, TICK, 0, len(self.world.x))
             self.world.tick[:] += 1
             self.world.clock[self.world.clock >= 0] += 100
             if each is not None:

@@ -25,6 +25,7 @@ import sim.core.cuda
 from sim.core.cuda import THREADS, blocks, device, per_world, ptx
 from sim.core.kernel import kernel
 from sim.road.map.map_batch import MapBatch
+from sim.world.initial_state import empty_world
 
 needs_compiler = pytest.mark.skipif(
     importlib.util.find_spec("numba_cuda") is None, reason="compiling for CUDA needs the extra: pip install .[gpu]"
@@ -39,6 +40,7 @@ def rows(kind: Any, axes: int = 2) -> Any:
 F, W = float32, rows(float32)  # a number, and one for every actor of every world
 KINDS = rows(int32)
 BANK = numba.typeof(MapBatch().arrays)
+WORLD = numba.typeof(empty_world(2, 2))
 WHEELS = rows(boolean, 1)
 
 # Every `@kernel(inline=True)` of the step, with the types that the step calls it with.
@@ -64,8 +66,8 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
         "idm": (F,) * 4,
         "project_onto_path": (W, int64, int64, F, F, F),
         "pure_pursuit": (W, int64, int64, F, F, F, F, F, F),
-        "leader_gap": (int64, int64, int64, W, W, W, W, W, W, W, KINDS),
-        "step_path_follower": (int64, int64, int64, F, W, rows(int64, 1), *[W] * 10, KINDS, KINDS, W, W),
+        "leader_gap": (WORLD, int64, int64),
+        "step_path_follower": (WORLD, BANK, int64, int64, F),
     },
     "dynamics.friction": {
         "surface_dampness": (rows(F, 1),),
@@ -151,12 +153,11 @@ def test_a_scalar_function_compiles_to_clean_ptx(module: str, name: str) -> None
 
 @needs_compiler
 def test_the_whole_step_compiles_to_one_clean_launch_with_a_thread_a_world() -> None:
-    from sim.world.initial_state import empty_world
     from sim.world.step import step_worlds
 
     arrays = rows(F, 1)
     asked = arrays, arrays, WHEELS
-    signature = (BANK, numba.typeof(empty_world(2, 2)), W, arrays, WHEELS, *asked, F, int64, int64, int64)
+    signature = (BANK, WORLD, W, arrays, WHEELS, *asked, F, int64, int64, int64)
     code = ptx(per_world(step_worlds), signature)
     assert code.count(".entry") == 1 and "%tid.x" in code and "%ctaid.x" in code
     assert not faults(code)
@@ -167,10 +168,9 @@ def test_traffic_compiles_to_one_clean_launch_with_a_thread_a_world() -> None:
     from sim.road.map.lane_arrays import concatenate
     from sim.traffic.state import empty_traffic
     from sim.traffic.step import advance
-    from sim.world.initial_state import empty_world
 
     typed = [numba.typeof(made) for made in (empty_world(2, 2), empty_traffic(2, 2, scripts=True), concatenate([]))]
-    code = ptx(per_world(advance), (*typed, W, rows(int64, 1), rows(F, 1), F, int64))
+    code = ptx(per_world(advance), (*typed, BANK, F, int64))
     assert code.count(".entry") == 1 and "%tid.x" in code
     assert not faults(code)
 
@@ -178,10 +178,9 @@ def test_traffic_compiles_to_one_clean_launch_with_a_thread_a_world() -> None:
 @needs_compiler
 def test_errands_compile_to_one_clean_launch_with_a_thread_a_world() -> None:
     from sim.traffic.route_follower import empty_followers, step_followers
-    from sim.world.initial_state import empty_world
 
     typed = [numba.typeof(made) for made in (empty_world(2, 2), empty_followers(2, 2, tails=True))]
-    code = ptx(per_world(step_followers), (*typed, W, rows(int64, 1), rows(F, 1), rows(F, 1), F, int64))
+    code = ptx(per_world(step_followers), (*typed, BANK, F, int64))
     assert code.count(".entry") == 1 and "%tid.x" in code
     assert not faults(code)
 
