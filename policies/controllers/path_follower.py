@@ -11,19 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.core.geometry import HALF, clamp
+from sim.core.geometry import HALF, clamp, is_within
 from sim.core.kernel import kernel
 from sim.datatypes.action import Action
 from sim.datatypes.road_map import MapArrays
 from sim.datatypes.vocabulary import DECISION, ROUTE_SPACING
 from sim.datatypes.world_state import World
-from sim.road.graph.traffic_lights import RED, YELLOW, light_state
 from sim.road.map.lane_arrays import GATE
+from sim.traffic.along_path import STRIDE, bend_speed, first_ahead
 from sim.traffic.car_following import idm, project_onto_path, pure_pursuit
+from sim.traffic.right_of_way import may_pass
 
 ZERO = np.float32(0.0)
 TWO = np.float32(2.0)
-FLAT = np.float32(1e-3)  # [1/m] a smaller curvature counts as straight
 NO_GAP = np.float32(1e6)
 ENTRY_LOOK = np.float32(6.0)  # [m] beyond the stopping distance within which crossing traffic is checked
 CROSSING_STEP, CROSSING_STEPS = np.float32(0.5), 10  # [s] step of the prediction of other actors, and number of steps
@@ -34,10 +34,9 @@ CROSSING_PACE = np.float32(6.0)  # [m/s] up to which slow actors are predicted t
 CROSSING_ROOM = np.float32(1.5)  # [m] before and behind another
 SAME_WAY = np.float32(0.8)  # cosine of the angle between headings that counts as the same direction
 LINE_SLACK = np.float32(1.2)  # [m] by which ego stops nearer to a line than to a vehicle
-TO_YELLOW = np.float32(1.0 / 6.0)  # [s^2/m] times speed squared: room to stop with 3 m/s^2
-_LIGHT, _STOP = GATE["light"], GATE["stop"]
+FOR_YELLOW = np.float32(3.0)  # [m/s^2] with which ego stops for a light that turns yellow
+_LIGHT = GATE["light"]
 _LEFT = DECISION["left"]
-STRIDE = 2  # path points between two samples of the look-ahead
 
 
 @dataclass(frozen=True)
@@ -75,53 +74,23 @@ class DrivingStyle:
 
 
 @kernel(inline=True)
-def _first_in_the_way(w, points, k, last, world, steps, clearance):  # type: ignore[no-untyped-def]
-    """Distance [m] along the path from row k to the first point covered by another actor, its speed, whether any."""
-    n = world.x.shape[1]
-    reach = HALF * world.width[w, 0] + clearance
-    nearest = steps
-    speed = ZERO
-    for j in range(1, n):
-        if world.kind[w, j] == 0:
-            continue
-        c, s = np.cos(world.yaw[w, j]), np.sin(world.yaw[w, j])
-        middle = HALF * world.length[w, j] - world.overhang[w, j]
-        bx, by = world.x[w, j] + middle * c, world.y[w, j] + middle * s
-        half_length, half_width = HALF * world.length[w, j] + clearance, HALF * world.width[w, j] + reach
-        for step in range(0, nearest, STRIDE):
-            row = k + step
-            if row > last:
-                break
-            dx, dy = points[row, 0] - bx, points[row, 1] - by
-            if abs(dx * c + dy * s) < half_length and abs(dy * c - dx * s) < half_width:
-                nearest = step
-                pc, ps = np.cos(points[row, 2]), np.sin(points[row, 2])
-                speed = world.speed[w, j] * (pc * c + ps * s)
-                break
-    return np.float32(nearest) * ROUTE_SPACING, speed, nearest < steps
-
-
-@kernel(inline=True)
-def _line_ahead(q, s, front, speed, clock, stopped_at_line, turns_left, gate_start, gate_s, gate_kind, gate_plan):  # type: ignore[no-untyped-def]
-    """Metres from the front bumper to the next lines on path q; NO_GAP where there is none.
+def _line_ahead(world, bank, w, q, s, front):  # type: ignore[no-untyped-def]
+    """Metres from ego's front bumper to the next lines on path q; NO_GAP where there is none.
 
     Returns:
         the distance to the line to stop at: of a red light, of a yellow one with room to stop, of a stop sign before
         ego has stopped; and to the line to give way at: of a stop sign after that, of a yield sign, and of any light
         for a left turn.
     """
+    speed, clock, stopped = world.speed[w, 0], world.clock[w], world.stopped_at_line[w]
     nearest, giving = NO_GAP, NO_GAP
-    for g in range(gate_start[q], gate_start[q + 1]):
-        line = gate_s[g] - front - s
+    for g in range(bank.gate_start[q], bank.gate_start[q + 1]):
+        line, kind = bank.gate_s[g] - front - s, bank.gate_kind[g]
         if line < ZERO:
             continue
-        stops = gate_kind[g] == _STOP and stopped_at_line == 0
-        if gate_kind[g] == _LIGHT:
-            state = light_state(gate_plan[g], clock)
-            stops = state == RED or (state == YELLOW and line > speed * speed * TO_YELLOW)
-        if stops:
+        if not may_pass(kind, bank.gate_plan[g], clock, speed, line, stopped, FOR_YELLOW):
             nearest = min(nearest, line)
-        elif gate_kind[g] != _LIGHT or turns_left:
+        elif kind != _LIGHT or bank.decision[q] == _LEFT:
             giving = min(giving, line)
     return nearest, giving
 
@@ -158,8 +127,7 @@ def _crossed(w, s, speed, world, points, first, last):  # type: ignore[no-untype
             oc, os = np.cos(yaw), np.sin(yaw)
             ox, oy = x + middle * oc, y + middle * os
             for p in range(row, front + 1, 2):
-                ex, ey = points[p, 0] - ox, points[p, 1] - oy
-                if abs(ex * oc + ey * os) < half and abs(ey * oc - ex * os) < across:
+                if is_within(points[p, 0], points[p, 1], ox, oy, oc, os, half, across):
                     met = True
             if met:
                 break
@@ -186,25 +154,18 @@ def _control(bank, world, target, style, steer, acceleration):  # type: ignore[n
         s, _, k = project_onto_path(points, first, last, world.route_s[w, target[w]], x, y)
         steer[w] = pure_pursuit(points, first, last, s, x, y, yaw, speed, world.wheelbase[w, 0])
 
-        wanted = cruise
-        for step in range(0, steps, STRIDE):
-            if k + step > last:
-                break
-            bend = max(abs(points[k + step, 3]), FLAT)
-            there = lateral / bend
-            wanted = min(wanted, np.sqrt(there + TWO * braking * np.float32(step) * ROUTE_SPACING))
+        wanted = bend_speed(points, k, last, cruise, lateral, braking, steps // STRIDE)
         a = clamp(eagerness * (wanted - speed), -hardest, pull)
         front = world.length[w, 0] - world.overhang[w, 0]
-        line, free = _line_ahead(q, s, front, speed, world.clock[w], world.stopped_at_line[w], bank.decision[q] ==
-                                 _LEFT, bank.gate_start, bank.gate_s, bank.gate_kind, bank.gate_plan)  # fmt: skip
+        line, free = _line_ahead(world, bank, w, q, s, front)
         # at a line to give way at, ego stops only for crossing traffic
-        if free < speed * speed * TO_YELLOW + ENTRY_LOOK and _crossed(w, s, speed, world, points, first, last):
+        if free < speed * speed / (TWO * FOR_YELLOW) + ENTRY_LOOK and _crossed(w, s, speed, world, points, first, last):
             line = min(line, free)
         if line < min(heed, NO_GAP):
             a = min(a, max(idm(speed, wanted, line + LINE_SLACK, speed), -hardest))
-        gap, other, found = _first_in_the_way(w, points, k, last, world, steps, clearance)
-        if found:
-            room = gap - (world.length[w, 0] - world.overhang[w, 0])
+        step, other = first_ahead(world, w, 0, points, k, last, steps, STRIDE, clearance)
+        if step < steps:
+            room = np.float32(step) * ROUTE_SPACING - front
             a = min(a, max(idm(speed, wanted, room, speed - other), -hardest))
         acceleration[w] = a
 

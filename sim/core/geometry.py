@@ -18,6 +18,17 @@ def wrap(angle):  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
+def is_within(px, py, x, y, cos, sin, along, across):  # type: ignore[no-untyped-def]
+    """Whether a point lies within a box.
+
+    Args:
+        px, py: the point [m]; x, y: centre of the box [m]; cos, sin: of its yaw; along, across: half of its size [m].
+    """
+    dx, dy = px - x, py - y
+    return abs(dx * cos + dy * sin) < along and abs(dy * cos - dx * sin) < across
+
+
+@kernel(inline=True)
 def boxes_touch(ax, ay, acos, asin, alength, awidth, bx, by, bcos, bsin, blength, bwidth):  # type: ignore[no-untyped-def]
     """Whether two oriented boxes overlap, by the separating axis theorem (touching counts).
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.actors.registry import STOPS_TRAFFIC
-from sim.core.geometry import HALF, clamp, wrap
+from sim.core.geometry import HALF, clamp, is_within, wrap
 from sim.core.hashing import hash_u32
 from sim.core.kernel import kernel
 from sim.road.map.lane_arrays import (
@@ -196,11 +196,10 @@ def unlaned_leader(world, traffic, roads, w, i, count):
         at = front
         while at < front + look and at - front < gap:
             k = point_index_ahead(traffic, roads, w, i, kinematics[w, i, S] + at)
-            px, py = points[k, 0] - bx, points[k, 1] - by
             turn = points[k, 2] - yaw[w, j]
             # the driver's own width as seen along the other's box
             reach = HALF * width[w, i] * abs(np.sin(turn))
-            if abs(px * c + py * s) < half + reach and abs(py * c - px * s) < across:
+            if is_within(points[k, 0], points[k, 1], bx, by, c, s, half + reach, across):
                 gap = at - front
                 closing = speed[w, i] - speed[w, j] * np.cos(turn)
                 break

@@ -58,17 +58,28 @@ _LIGHT, _STOP = GATE["light"], GATE["stop"]
 
 
 @kernel(inline=True)
-def is_open(roads, lane, clock, speed, line, stopped):
-    """Whether a lane's gate, `line` [m] ahead, is open; yellow is open to drivers that cannot stop any more."""
-    link = roads.link
-    kind = link[lane, GATE_KIND]
+def may_pass(kind, plan, clock, speed, line, stopped, braking):
+    """Whether a gate lets a vehicle pass: not at red, nor at yellow if it can stop, nor at a stop sign before a stop.
+
+    Args:
+        kind: index into GATES; plan: a light's signal plan; clock: of the lights [ms].
+        speed, line: of the vehicle [m/s], and its distance to the line [m]; stopped: whether it has stopped there.
+        braking: with which it would stop for yellow [m/s^2].
+    """
     answer = True
     if kind == _LIGHT:
-        state = light_state(link[lane, GATE_PLAN], clock)
-        answer = state >= GREEN or (state == YELLOW and speed * speed > np.float32(2.0) * COMFORT * max(line, _0))
+        state = light_state(plan, clock)
+        answer = state >= GREEN or (state == YELLOW and speed * speed > np.float32(2.0) * braking * max(line, _0))
     elif kind == _STOP:
         answer = stopped != 0
     return answer
+
+
+@kernel(inline=True)
+def is_open(roads, lane, clock, speed, line, stopped):
+    """Whether a lane's gate, `line` [m] ahead, is open; yellow is open to drivers that cannot stop any more."""
+    link = roads.link
+    return may_pass(link[lane, GATE_KIND], link[lane, GATE_PLAN], clock, speed, line, stopped, COMFORT)
 
 
 @kernel(inline=True)

@@ -18,6 +18,7 @@ from sim.core.kernel import kernel
 from sim.datatypes.vocabulary import NO_PATH, OUTCOME, ROUTE_SPACING
 from sim.dynamics.bicycle import bicycle, stopping_speed
 from sim.traffic.all_way_stop import CAME, COMING, GOING, LEFT, MEMBER, PHASE, SERVED, WAITING, blocked, give_turn
+from sim.traffic.along_path import bend_speed, first_ahead
 from sim.traffic.car_following import HARDEST, NO_GAP, idm, leader_gap, project_onto_path, pure_pursuit
 
 NOBODY, CROSSING, TAILGATING, PENDING = range(4)  # roles: none, route follower, tailgater, follower yet to spawn
@@ -33,7 +34,7 @@ EASE = np.float32(1.8)  # [m/s^2] braking for lines and bends
 SAFE = np.float32(2.5)  # [m/s^2] of planned braking behind other actors, to stop ..
 STANDING_GAP = np.float32(2.0)  # .. so far behind them [m]
 LATERAL = np.float32(2.0)  # [m/s^2] in bends
-SIGHT = 24  # [m] of look-ahead for bends of the path
+SIGHT = 24  # points of look-ahead for bends, a metre apart
 ROOM = np.float32(0.3)  # [m] of lateral clearance beside the path
 NEAR_LINE = np.float32(1.0)  # [m] before its line within which a standing actor counts as arrived
 EGO_NEAR = np.float32(5.0)  # [m] .. the same for ego, which does not know the lines of route followers
@@ -45,7 +46,6 @@ TAIL_ROOM = np.float32(1.0)  # [m] least gap of a tailgater
 TAIL_HARDEST = np.float32(9.0)  # [m/s^2] with which it can brake ..
 EGO_HARDEST = np.float32(7.0)  # .. and ego
 _0, _1, _2 = np.float32(0.0), np.float32(1.0), np.float32(2.0)
-_FLAT = np.float32(1e-3)
 _RUNNING = OUTCOME["running"]
 
 
@@ -84,14 +84,8 @@ def empty_followers(worlds: int, slots: int, tails: bool = False) -> RouteFollow
 # ---------------------------------------------------------------------------------------------------- along a path
 @kernel(inline=True)
 def pace_at(points, first, last, s, cruise):  # type: ignore[no-untyped-def]
-    """Highest speed [m/s] at `s` [m] from which the actor can still brake for every bend ahead."""
-    wanted = cruise
-    k = first + int(s / ROUTE_SPACING)
-    for step in range(SIGHT):
-        row = min(k + 2 * step, last)
-        there = LATERAL / max(abs(points[row, 3]), _FLAT)
-        wanted = min(wanted, np.sqrt(there + _2 * EASE * np.float32(step)))
-    return wanted
+    """Highest speed [m/s] at `s` [m] along a path from which the actor can still brake for every bend ahead."""
+    return bend_speed(points, min(first + int(s / ROUTE_SPACING), last), last, cruise, LATERAL, EASE, SIGHT)
 
 
 @kernel(inline=True)
@@ -131,36 +125,12 @@ def entry_speed(points, s, cruise, left):  # type: ignore[no-untyped-def]
 @kernel(inline=True)
 def gap_on_path(world, w, i, points, k, last):  # type: ignore[no-untyped-def]
     """Distance [m] from i's front to the first point of its path that an actor covers, and its speed along it [m/s]."""
-    n = world.kind.shape[1]
-    x, y, yaw, speed, length = world.x, world.y, world.yaw, world.speed, world.length
-    width, overhang, kind = world.width, world.overhang, world.kind
-    front = length[w, i] - overhang[w, i]
-    begin = k + int((front - HALF) / ROUTE_SPACING)
-    reach = HALF * width[w, i] + ROOM
-    most = 2 + int((speed[w, i] * speed[w, i] * np.float32(0.25) + np.float32(10.0)) / ROUTE_SPACING)
-    gap, pace = NO_GAP, _0
-    for j in range(n):
-        if j == i or kind[w, j] == 0:
-            continue
-        c, t = np.cos(yaw[w, j]), np.sin(yaw[w, j])
-        middle = HALF * length[w, j] - overhang[w, j]
-        bx, by = x[w, j] + middle * c, y[w, j] + middle * t
-        far = np.float32(most) * ROUTE_SPACING + front + length[w, j]
-        if (bx - x[w, i]) ** 2 + (by - y[w, i]) ** 2 > far * far:
-            continue
-        along, across = HALF * length[w, j] + ROOM, HALF * width[w, j] + reach
-        for step in range(most):
-            row = begin + step
-            if row > last:
-                break
-            dx, dy = points[row, 0] - bx, points[row, 1] - by
-            if abs(dx * c + dy * t) < along and abs(dy * c - dx * t) < across:
-                here = max(np.float32(step) * ROUTE_SPACING - HALF, _0)
-                if here < gap:
-                    gap = here
-                    pace = max(speed[w, j] * np.cos(yaw[w, j] - points[row, 2]), _0)
-                break
-    return gap, pace
+    begin = k + int((world.length[w, i] - world.overhang[w, i] - HALF) / ROUTE_SPACING)
+    look = world.speed[w, i] * world.speed[w, i] * np.float32(0.25) + np.float32(10.0)
+    most = 2 + int(look / ROUTE_SPACING)
+    step, pace = first_ahead(world, w, i, points, begin, last, most, 1, ROOM)
+    gap = max(np.float32(step) * ROUTE_SPACING - HALF, _0) if step < most else NO_GAP
+    return gap, max(pace, _0)
 
 
 # ------------------------------------------------------------------------------------------- route followers

@@ -57,10 +57,15 @@ SIGNATURES: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "core.geometry": {
         "wrap": (F,),
+        "is_within": (F,) * 8,
         "boxes_touch": (F,) * 12,
         "clamp": (F,) * 3,
         "clamp01": (F,),
         "smoothstep": (F,),
+    },
+    "traffic.along_path": {
+        "first_ahead": (WORLD, int64, int64, W, int64, int64, int64, int64, F),
+        "bend_speed": (W, int64, int64, F, F, F, int64),
     },
     "traffic.car_following": {
         "idm": (F,) * 4,
