@@ -15,6 +15,7 @@ a GPU so far. Sines and divisions are approximated there, so results match the C
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import importlib
 import importlib.util
@@ -128,7 +129,7 @@ def ptx(made: Any, signature: tuple[Any, ...], capability: tuple[int, int] = CAP
 
     inner = bool(made.targetoptions.get("device"))
     wanted = signature if inner else numba.void(*signature)  # a launched kernel returns nothing
-    with _target(capability):
+    with _target(capability), _quick_copies():
         code, _ = _cuda().compile(
             made.py_func, wanted, cc=capability, device=inner, abi="numba", output="ptx", fastmath=True
         )
@@ -153,3 +154,39 @@ def _target(capability: tuple[int, int]) -> Iterator[None]:
         config.FORCE_CUDA_CC, cuda_paths._get_nvrtc_path = before
         if hasattr(cuda_paths.get_cuda_paths, "_cached_result"):
             del cuda_paths.get_cuda_paths._cached_result  # it lacks NVRTC's file, which a launch needs
+
+
+class _BlockCopies:
+    """The module `copy` as numba-cuda's inliner uses it, but the blocks of a function get one copy of its scope.
+
+    The inliner deep-copies a function block by block, and each copied block brings a copy of all of the function's
+    variables: for the whole of traffic, 14 million of them. Only the scope's contents are read afterwards, so one copy
+    for all blocks gives the same PTX.
+    """
+
+    def __init__(self) -> None:
+        self._scope: Any = None  # of the block that was copied last; kept alive, so that no other has its identity
+        self._copied: Any = None
+
+    def deepcopy(self, value: Any, memo: dict[int, Any] | None = None) -> Any:
+        scope = getattr(value, "scope", None)
+        if memo is not None or scope is None:
+            return copy.deepcopy(value, memo)
+        copied = copy.deepcopy(value, {id(scope): self._copied} if scope is self._scope else None)
+        self._scope, self._copied = scope, copied.scope
+        return copied
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(copy, name)
+
+
+@contextlib.contextmanager
+def _quick_copies() -> Iterator[None]:
+    """Compile the whole of traffic in a third of the time, see `_BlockCopies`."""
+    inliner: Any = importlib.import_module("numba.cuda.core.inline_closurecall")
+    before = inliner.copy
+    inliner.copy = _BlockCopies()
+    try:
+        yield
+    finally:
+        inliner.copy = before

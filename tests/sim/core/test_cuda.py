@@ -7,6 +7,7 @@ PTX has virtual registers, so whether they spill is the assembler's to say (docs
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
 import math
 import os
@@ -205,6 +206,22 @@ def calls_doubled(x):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize("function", [doubled, calls_doubled])
 def test_double_precision_is_seen_also_in_what_is_called(function: Any) -> None:
     assert any(".f64" in line for line in faults(ptx(device(function), (F,))))
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("module", "name"), [("traffic.car_following", "step_path_follower"), ("world.step", "lines_passed")]
+)
+def test_copying_a_functions_scope_once_gives_the_same_ptx(
+    module: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compiled() -> str:
+        code = ptx(device(getattr(importlib.import_module(f"sim.{module}"), name)), SIGNATURES[module][name])
+        return re.sub(r"B\d+v\d+B", "", code)  # numba-cuda numbers the functions that it compiles
+
+    quick = compiled()
+    monkeypatch.setattr(sim.core.cuda, "_quick_copies", contextlib.nullcontext)
+    assert compiled() == quick
 
 
 @needs_compiler
