@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import Scenario, load_scenario
 from sim.datatypes.action import Action
 from sim.datatypes.camera import Camera
-from sim.datatypes.episode import Episode
+from sim.datatypes.episode import Episode, MapSpec, TrafficSpec
+from sim.datatypes.simulation import Simulation
 from sim.datatypes.vocabulary import OUTCOME
 from sim.render.rgb import render
 from sim.world.context import RunContext
@@ -81,6 +83,27 @@ def test_neighbours_and_places_change_no_byte(
 ) -> None:
     found = played(scenario, [*episodes[40:60], *episodes[:7][::-1], *episodes[60:62]], 2)[20:27]
     assert found[::-1] == alone
+
+
+def test_a_map_that_gets_traffic_later_changes_no_byte_of_running_traffic() -> None:
+    quiet = Episode("test", 1, MapSpec("crossroads", (("arm", 60.0),), kind="crossroads"), distance=30.0, speed=0.0)
+    busy = replace(quiet, seed=2, map=MapSpec(generate="grid_town", kind="t_junction"),
+                   traffic=TrafficSpec(vehicles=6, walkers=4))  # fmt: skip
+    still = Action(np.zeros(2, np.float32), np.full(2, -1.0, np.float32))
+    found = []
+    for later, moved in ((quiet, 0), (replace(quiet, traffic=TrafficSpec(vehicles=4)), 4)):
+        backend = EmbeddedWorld(2, SMALL, Simulation(actors=1))
+        backend.reset([quiet, busy])  # the map without traffic has the lower number
+        for tick in range(60):
+            if tick == 20:
+                backend.reset([later], [0])
+            backend.step(still)
+        count = 1 + 6 + 4
+        moving = {name: getattr(backend.world, name)[1, :count] for name in ("x", "y", "yaw", "speed", "acceleration")}
+        assert (backend.traffic.busy == [moved, 10]).all()
+        assert np.ptp(moving["speed"]) > 1.0  # something moves
+        found.append({name: value.tobytes() for name, value in moving.items()})
+    assert found[0] == found[1]
 
 
 def test_different_episodes_are_told_apart(alone: list[tuple[dict[str, bytes], bytes]]) -> None:

@@ -357,8 +357,8 @@ def respawn(world, traffic, roads, w, i):
     length, overhang = world.length, world.overhang
     driver, kinematics = traffic.driver, traffic.kinematics
     points, link, measure = roads.points, roads.link, roads.measure
-    source_start, sources = roads.source_start, roads.sources
-    first, last = source_start[map_of[w]], source_start[map_of[w] + 1]
+    sources = roads.sources
+    first, last = roads.sources_of_map[map_of[w], 0], roads.sources_of_map[map_of[w], 1]
     if last <= first:
         return
     if measure[driver[w, i, LANE], LENGTH] - kinematics[w, i, S] > length[w, i] + np.float32(3.0):

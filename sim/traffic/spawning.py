@@ -133,7 +133,7 @@ def _place_driver(
 
 def _room_for(m: int, kind: str, length: float, road_map: RoadMap, roads: LaneArrays) -> tuple[np.ndarray, np.ndarray]:
     """The lanes of map m, and the running sum of the room [m] that each has for a vehicle of `length` [m]."""
-    lanes = np.arange(roads.lane_of_map[m], roads.lane_of_map[m + 1])
+    lanes = np.arange(*roads.lanes_of_map[m])
     room = roads.measure[lanes, LENGTH].astype(np.float64) - length - 2.0
     weight = np.where((roads.link[lanes, JUNCTION] < 0) & (room > 0.0), room, 0.0)
     if weight.sum() <= 0.0:
@@ -154,7 +154,7 @@ def _place_walker(
     world: World, traffic: TrafficState, i: int, rng: np.random.Generator, road_map: RoadMap, roads: LaneArrays
 ) -> None:
     m = int(world.map[0])
-    feet = [f for f in range(roads.foot_of_map[m], roads.foot_of_map[m + 1]) if not roads.foot_crossing[f]]
+    feet = [f for f in range(*roads.feet_of_map[m]) if not roads.foot_crossing[f]]
     if not feet:
         raise ValueError(f"map {road_map.name} has no pavement; wanted one for walkers")
     sizes = np.array([roads.foot_start[f + 1] - roads.foot_start[f] - 1 for f in feet], np.float64)

@@ -9,7 +9,7 @@ junction *conflict* when they start from different lanes and their middles come 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,10 +42,11 @@ class LaneArrays(NamedTuple):
     the signal plan of its light.
     measure (L, 6) f32: length and distance between points [m]; turn over the whole lane and heading at its start [rad];
     the gate's distance along the lane [m]; the pace at the lane's beginning [m/s].
-    successors, conflicts i32: lanes. lane_of_map (M + 1,) i32: first lane of each map; source_start (M + 1,), sources
-    i32: lanes without predecessors, by map.
-    foot_of_map (M + 1,) i32, foot_start, foot_points, foot_crossing, foot_link_start, foot_links: the sidewalk graphs,
-    see `sim.road.graph.sidewalks`.
+    successors, conflicts, sources i32: lanes; sources are those without predecessors.
+    lanes_of_map, sources_of_map, feet_of_map (M, 2) i32: first and one after the last of each map's lanes, `sources`
+    and sidewalks; 0 and 0 for a map without traffic.
+    foot_start, foot_points, foot_crossing, foot_link_start, foot_links: the sidewalk graphs, see
+    `sim.road.graph.sidewalks`.
     """
 
     points: np.ndarray
@@ -54,10 +55,10 @@ class LaneArrays(NamedTuple):
     measure: np.ndarray
     successors: np.ndarray
     conflicts: np.ndarray
-    lane_of_map: np.ndarray
-    source_start: np.ndarray
     sources: np.ndarray
-    foot_of_map: np.ndarray
+    lanes_of_map: np.ndarray
+    sources_of_map: np.ndarray
+    feet_of_map: np.ndarray
     foot_start: np.ndarray
     foot_points: np.ndarray
     foot_crossing: np.ndarray
@@ -219,41 +220,50 @@ def _gates(
     return gate, at, plan
 
 
-def concatenate(maps: Sequence[DrivableLanes | None]) -> LaneArrays:
-    """Concatenate the drivable lanes of the maps of a `MapBatch`; a map without traffic is None and takes no room."""
-    first = {name: [0] for name in ("lane", "row", "next", "conflict", "source", "foot")}
-    for m in maps:
-        sizes = (0,) * 6
-        if m is not None:
-            sizes = (len(m.link), len(m.points), len(m.successors), len(m.conflicts), len(m.sources),
-                     len(m.footways.crossing))  # fmt: skip
-        for name, size in zip(first, sizes):
-            first[name].append(first[name][-1] + size)
-    made = [(i, m) for i, m in enumerate(maps) if m is not None]
+def concatenate(linked: Mapping[int, DrivableLanes], maps: int) -> LaneArrays:
+    """Concatenate the drivable lanes of maps of a `MapBatch`, in the order of the mapping.
+
+    The order is that in which the maps were linked, not that of their numbers: a map that gets traffic later than
+    others comes last, so that the lanes of running drivers keep their numbers.
+
+    Args:
+        linked: number of a map -> its lanes; a map without traffic is not in it.
+        maps: number of maps in all.
+    """
+    made = list(linked.values())
+    sizes = np.array(
+        [[len(m.link), len(m.points), len(m.successors), len(m.conflicts), len(m.sources), len(m.footways.crossing)]
+         for m in made], np.int32,
+    ).reshape(-1, 6)  # fmt: skip
+    end = np.cumsum(sizes, axis=0, dtype=np.int32)
+    lanes, rows, nexts, conflicts, _, feet = (end - sizes).T  # the first of every map
+    spans = np.zeros((6, maps, 2), np.int32)
+    for place, m in enumerate(linked):
+        spans[:, m, 0], spans[:, m, 1] = end[place] - sizes[place], end[place]
     links = [np.zeros((0, 12), np.int32)]
-    for i, m in made:
+    for i, m in enumerate(made):
         link = m.link.copy()
-        link[:, ROW] += first["row"][i]
-        link[:, [NEXT, NEXT_END]] += first["next"][i]
-        link[:, [CONFLICT, CONFLICT_END]] += first["conflict"][i]
+        link[:, ROW] += rows[i]
+        link[:, [NEXT, NEXT_END]] += nexts[i]
+        link[:, [CONFLICT, CONFLICT_END]] += conflicts[i]
         for column in (ORIGIN, LEFT, RIGHT):
-            link[:, column] += np.where(link[:, column] >= 0, first["lane"][i], 0).astype(np.int32)
+            link[:, column] += np.where(link[:, column] >= 0, lanes[i], 0).astype(np.int32)
         links.append(link)
     none, floats = np.zeros(0, np.int32), np.zeros((0, 6), np.float32)
     moved = {
-        name: np.concatenate([none, *(getattr(m, name) + first["lane"][i] for i, m in made)]).astype(np.int32)
+        name: np.concatenate([none, *(getattr(m, name) + lanes[i] for i, m in enumerate(made))]).astype(np.int32)
         for name in ("successors", "conflicts", "sources")
     }
     return LaneArrays(
-        points=np.concatenate([floats, *(m.points for _, m in made)]),
-        change=np.concatenate([np.zeros((0, 2), np.uint8), *(m.change for _, m in made)]),
+        points=np.concatenate([floats, *(m.points for m in made)]),
+        change=np.concatenate([np.zeros((0, 2), np.uint8), *(m.change for m in made)]),
         link=np.concatenate(links),
-        measure=np.concatenate([np.zeros((0, 6), np.float32), *(m.measure for _, m in made)]),
+        measure=np.concatenate([floats, *(m.measure for m in made)]),
         **moved,
-        lane_of_map=np.array(first["lane"], np.int32),
-        source_start=np.array(first["source"], np.int32),
-        foot_of_map=np.array(first["foot"], np.int32),
-        **_lay_out_feet([m.footways for _, m in made], [first["foot"][i] for i, _ in made]),
+        lanes_of_map=spans[0],
+        sources_of_map=spans[4],
+        feet_of_map=spans[5],
+        **_lay_out_feet([m.footways for m in made], feet.tolist()),
     )
 
 

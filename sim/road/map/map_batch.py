@@ -64,9 +64,9 @@ class MapBatch:
 
     @property
     def roads(self) -> LaneArrays:
-        """The lanes of every map added by `link_lanes`, as flat arrays."""
-        if self._roads is None or len(self._roads.lane_of_map) != len(self.maps) + 1:
-            self._roads = concatenate([self._streets.get(m) for m in range(len(self.maps))])
+        """The lanes of every map added by `link_lanes`, as flat arrays; a lane keeps its number when maps are added."""
+        if self._roads is None or len(self._roads.lanes_of_map) != len(self.maps):
+            self._roads = concatenate(self._streets, len(self.maps))
         return self._roads
 
     def add(self, road_map: RoadMap) -> int:

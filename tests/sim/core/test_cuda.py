@@ -175,7 +175,7 @@ def test_traffic_compiles_to_one_clean_launch_with_a_thread_a_world() -> None:
     from sim.traffic.state import empty_traffic
     from sim.traffic.step import advance
 
-    typed = [numba.typeof(made) for made in (empty_world(2, 2), empty_traffic(2, 2, scripts=True), concatenate([]))]
+    typed = [numba.typeof(made) for made in (empty_world(2, 2), empty_traffic(2, 2, scripts=True), concatenate({}, 0))]
     code = ptx(per_world(advance), (*typed, BANK, F, int64))
     assert code.count(".entry") == 1 and "%tid.x" in code
     assert not faults(code)
