@@ -238,8 +238,8 @@ def concatenate(linked: Mapping[int, DrivableLanes], maps: int) -> LaneArrays:
     end = np.cumsum(sizes, axis=0, dtype=np.int32)
     lanes, rows, nexts, conflicts, _, feet = (end - sizes).T  # the first of every map
     spans = np.zeros((6, maps, 2), np.int32)
-    for place, m in enumerate(linked):
-        spans[:, m, 0], spans[:, m, 1] = end[place] - sizes[place], end[place]
+    for place, number in enumerate(linked):
+        spans[:, number, 0], spans[:, number, 1] = end[place] - sizes[place], end[place]
     links = [np.zeros((0, 12), np.int32)]
     for i, m in enumerate(made):
         link = m.link.copy()
