@@ -96,7 +96,7 @@ class Soak:
         eye.stop()
         eye.destroy()
 
-    def birth(self, i: int) -> None:
+    def spawn(self, i: int) -> None:
         """Spawn a car and destroy it, every tenth with a camera."""
         car = self.world.spawn_actor(self._car, self._points[i % len(self._points)])
         self.world.tick()  # before that the client regards it as destroyed
@@ -148,7 +148,7 @@ def main() -> int:
     with Server() as server:
         soak = Soak(server)
         print(HEADS)
-        soak.watch("spawned and destroyed, a camera in ten", spawns, soak.birth)
+        soak.watch("spawned and destroyed, a camera in ten", spawns, soak.spawn)
         soak.watch(f"ticks, {CARS} cars, streams come and go", ticks, soak.drive())
         soak.watch("connections closed at once", visits, soak.visit)
         if options.maps:

@@ -115,6 +115,20 @@ def test_the_list_of_names_to_change_only_gets_shorter() -> None:
     assert set(lines("vocabulary_todo.txt")) - needed == set(), "these are done: delete their lines"
 
 
+def test_no_function_or_class_has_a_banned_word_in_its_name() -> None:
+    """Names of tests and private helpers included."""
+    paths = [
+        path for folder in ("tests", "benchmarks", "experiments", "docs") for path in (ROOT / folder).rglob("*.py")
+    ]
+    found = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in [*paths, *modules().values()]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and set(words(node.name)) & set(BANNED)
+    ]
+    assert found == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_no_page_for_newcomers_has_a_banned_word(page: Path) -> None:
     assert banned_in(page.read_text()) == []

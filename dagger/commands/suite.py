@@ -241,8 +241,8 @@ def _drive(
 ) -> int:
     """Drive the missing tasks and append their rows; returns the number of workers that were lost."""
     apart = options.workers > 1 or options.isolate
-    errand = Assignment(driver.name, tuple(s.job.course for s in sheets), replace(context, threads=1))
-    with Workers(options.workers, errand, options.timeout, bars.line) as workers:
+    assignment = Assignment(driver.name, tuple(s.job.course for s in sheets), replace(context, threads=1))
+    with Workers(options.workers, assignment, options.timeout, bars.line) as workers:
         if apart:
             stream = workers.drive(_pieces(sheets, options))
         else:

@@ -64,7 +64,7 @@ class Assignment:
     context: RunContext
 
 
-def work(connection: Connection, errand: Assignment) -> None:
+def work(connection: Connection, assignment: Assignment) -> None:
     """The main loop of a worker: it receives chunks and sends rows and heartbeats, until the connection ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends the workers
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
@@ -73,7 +73,7 @@ def work(connection: Connection, errand: Assignment) -> None:
     from dagger.evaluation.drivers import choose_driver, one_thread
 
     try:
-        driver = choose_driver(errand.driver)
+        driver = choose_driver(assignment.driver)
         one_thread()
     except (Exception, SystemExit) as error:
         connection.send(("unfit", sentence(error)))
@@ -92,9 +92,9 @@ def work(connection: Connection, errand: Assignment) -> None:
             piece: Chunk = connection.recv()
         except EOFError:
             return
-        course = errand.courses[piece.job]
+        course = assignment.courses[piece.job]
         try:
-            for rows in drive_all(course, piece.tasks, driver, errand.context, beat):
+            for rows in drive_all(course, piece.tasks, driver, assignment.context, beat):
                 connection.send(("rows", rows))
             connection.send(("done", None))
         except ConnectionError:  # the parent is gone
@@ -128,9 +128,9 @@ class Workers:
         say: called with a sentence when a worker is lost.
     """
 
-    def __init__(self, count: int, errand: Assignment, timeout: float, say: Callable[[str], None]) -> None:
+    def __init__(self, count: int, assignment: Assignment, timeout: float, say: Callable[[str], None]) -> None:
         self.lost = 0
-        self._count, self._errand, self._timeout, self._say = count, errand, timeout, say
+        self._count, self._assignment, self._timeout, self._say = count, assignment, timeout, say
         self._context = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
         self._workers: list[_Worker] = []
         self._queue: collections.deque[Chunk] = collections.deque()
@@ -171,7 +171,7 @@ class Workers:
     def _hand_out(self, until: int) -> None:
         while len(self._workers) < min(self._count, len(self._queue) + sum(w.piece is not None for w in self._workers)):
             ours, theirs = self._context.Pipe()
-            process = self._context.Process(target=work, args=(theirs, self._errand), daemon=True)
+            process = self._context.Process(target=work, args=(theirs, self._assignment), daemon=True)
             process.start()
             theirs.close()
             self._workers.append(_Worker(process, ours))

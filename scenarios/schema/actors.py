@@ -167,7 +167,7 @@ class ActorModel(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_errand(self) -> ActorModel:
+    def _check_scripted_route(self) -> ActorModel:
         given = self.model_fields_set
         turns, follows = "turn" in given, self.tailgates is not None
         for key in ("stop_duration", "takes_turns", "arrival_offset", "yield_timeout"):

@@ -202,7 +202,7 @@ class EmbeddedWorld:
         bank, dt = self.maps.arrays, np.float32(self.simulation.tick)
         self._move_others(bank, dt)
         if self._sent:
-            self._drive_errands(bank, dt)
+            self._step_route_followers(bank, dt)
 
     def _with_weave(self, steer: np.ndarray) -> np.ndarray:
         """The requested steering, with the swing of drowsy drivers added."""
@@ -236,7 +236,7 @@ class EmbeddedWorld:
             least=64,
         )
 
-    def _drive_errands(self, bank: MapArrays, dt: np.float32) -> None:
+    def _step_route_followers(self, bank: MapArrays, dt: np.float32) -> None:
         """Advance actors on scripted routes through the junction or tailgating ego, given ego's current pose."""
         parallel_for(
             lambda start, stop: step_followers(self.world, self.followers, bank, dt, start, stop),

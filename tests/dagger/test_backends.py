@@ -184,7 +184,7 @@ def two_servers(monkeypatch: pytest.MonkeyPatch) -> list[ElsewhereWorlds]:
 CARLA = ("--backend", "carla", "--port", "4001", "4002")
 
 
-def test_a_suite_elsewhere_has_rows_of_its_own_with_what_was_mended(
+def test_a_suite_on_another_backend_has_rows_of_its_own_with_recovered_errors(
     two_servers: list[ElsewhereWorlds],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

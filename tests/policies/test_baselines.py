@@ -81,7 +81,7 @@ def test_best_single_is_never_the_hidden_rule_in_other_words(rain: Scenario) -> 
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_a_baseline_drives_as_the_expert_does_and_shows_its_guess(name: str) -> None:
+def test_a_baseline_drives_as_the_expert_does_and_shows_the_decision_that_it_predicts(name: str) -> None:
     scenario = load_scenario("rain-and-night")
     drawn = balanced_batch(scenario, range(24), "test")
     policy = choose_driver(name).of(scenario, "test")
@@ -91,7 +91,7 @@ def test_a_baseline_drives_as_the_expert_does_and_shows_its_guess(name: str) -> 
     assert 0 < tally.agrees.sum() < 24
 
 
-def test_who_guesses_wants_to_know_the_episode(rain: Scenario) -> None:
+def test_a_baseline_needs_the_episode(rain: Scenario) -> None:
     from sim.world.embedded import EmbeddedWorld
     from tests.support.worlds import truth
 
@@ -104,6 +104,6 @@ def test_who_guesses_wants_to_know_the_episode(rain: Scenario) -> None:
 
 
 @pytest.mark.parametrize("name", [*BASELINES, "left"])
-def test_a_guess_drives_no_route(name: str) -> None:
+def test_a_predicted_decision_without_a_route_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="drives no route"):
         choose_driver(name).of(None, "")

@@ -20,7 +20,7 @@ def scenario() -> Scenario:
     return load_scenario("rain-turn")
 
 
-def test_the_expert_agrees_and_whoever_always_turns_left_agrees_by_half(scenario: Scenario) -> None:
+def test_the_expert_agrees_and_always_turning_left_agrees_by_half(scenario: Scenario) -> None:
     episodes = balanced_batch(scenario, range(40), "test")
     expert = evaluate(Expert.of(scenario), scenario, episodes, SMALL)
     assert expert.agrees.all() and expert.arrived.all()

@@ -62,7 +62,7 @@ def test_a_shortcut_gives_back_its_distractor_and_not_the_rule() -> None:
     assert str(found.rule) == "left if oncoming else right" and not found.same_as(scenario.rule)
 
 
-def test_a_memoriser_knows_what_it_was_shown_and_guesses_elsewhere() -> None:
+def test_a_memoriser_is_right_on_training_episodes_and_at_chance_elsewhere() -> None:
     scenario = load_scenario("rain-turn")
     shown, fresh = balanced_batch(scenario, range(32)), balanced_batch(scenario, range(5000, 5064))
     mind = Memoriser(scenario, {e.seed: decision(scenario, e) for e in shown})

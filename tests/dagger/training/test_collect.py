@@ -114,7 +114,7 @@ def test_segments_hold_and_steps_do_not(scenario: Scenario) -> None:
     assert many > 2 * len(held)
 
 
-def test_an_expert_that_is_lost_hands_back_the_wheel(scenario: Scenario) -> None:
+def test_an_expert_without_a_route_gives_control_back(scenario: Scenario) -> None:
     class Contrary(Expert):
         """Wants the other way than it first drives: by the time it changes its mind, another way is taken."""
 

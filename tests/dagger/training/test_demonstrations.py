@@ -146,7 +146,7 @@ def test_a_broken_line_in_the_middle_is_an_error_with_its_number(store: Demonstr
         store.tags()
 
 
-def test_a_shard_that_nobody_counts_is_replaced_by_the_next_append(store: DemonstrationStore) -> None:
+def test_a_shard_missing_from_the_index_is_replaced_by_the_next_append(store: DemonstrationStore) -> None:
     (store.folder / "dagger-2.arrow").write_bytes(b"killed before the index was written")
     (store.folder / ".dagger-2.arrow.part").write_bytes(b"killed before that")
     assert store.tags() == ["round-0", "dagger-1"]

@@ -52,7 +52,7 @@ def _ways(kind, generate, parameters, arm):
 
 
 @pytest.mark.parametrize(("kind", "generate", "parameters", "arm"), DRIVES)
-def test_whoever_decides_for_a_way_takes_it_and_shows_no_other_before(kind, generate, parameters, arm):
+def test_a_decided_exit_is_taken_and_no_other_is_shown_before(kind, generate, parameters, arm):
     ways = _ways(kind, generate, parameters, arm)
     wanted = np.array([DECISION[way] for way in ways])
     backend, shown = _world(len(ways)), [{UNDECIDED} for _ in ways]

@@ -55,7 +55,7 @@ def ego_at(pose: np.ndarray, grown: float = 0.0) -> tuple[float, ...]:
 
 
 @pytest.mark.parametrize("case", range(len(CASES)))
-def test_it_stands_in_its_bay_upright_and_has_touched_nobody(run: Run, case: int) -> None:
+def test_it_parks_straight_in_its_bay_without_touching_an_actor(run: Run, case: int) -> None:
     task, world = CASES[case], run.backend.world
     assert run.ticks[case] > 0 and world.outcome[case] == OUTCOME["running"]
     pose = run.poses[run.ticks[case], case].astype(float)
@@ -107,7 +107,7 @@ def test_it_finds_back_after_a_push(run: Run) -> None:
     assert abs(world.y[0, 0] - MIDDLE) < 0.03 and abs(world.yaw[0, 0]) < 0.02
 
 
-def test_it_waits_for_somebody_behind_it_and_then_goes_on() -> None:
+def test_it_waits_for_a_vehicle_behind_it_and_then_goes_on() -> None:
     task = Draw(7.4, 2, alone(FULL, 2), start=-20.0)
     backend, parker = started([task]), Parker()
     memory, bay, world = parker.begin(1), task.row[None], backend.world
@@ -176,7 +176,7 @@ def test_what_no_car_fits_into_has_no_plan() -> None:
     assert plan_into(Room(8.0, DEPTH, blocked), START) is None
 
 
-def test_somebody_across_the_lane_is_planned_around_or_not_planned() -> None:
+def test_a_vehicle_across_the_lane_is_planned_around_or_no_plan_is_made() -> None:
     opposite = np.array([[2.0, LANE - MIDDLE + 3.1, 0.0, 4.4, 1.82]])
     room = Room(7.0, DEPTH, opposite)
     plan = plan_into(room, START)
@@ -202,7 +202,7 @@ def bays_of(task: Draw) -> np.ndarray:
     return np.stack([replace(task, bay=k).row for k in range(BAYS)])
 
 
-def test_free_are_the_bays_in_which_nobody_stands() -> None:
+def test_bays_without_a_vehicle_are_free() -> None:
     kinds = [("car", "", "van", "", "", "car"), ("",) * 6, ("van",) * 6]
     tasks = [Draw(6.5, 1, k, along=(0.2,) * BAYS) for k in kinds]
     found = Parker().free(started(tasks).world, bays_of(tasks[0]))
@@ -218,7 +218,7 @@ def test_a_bay_shorter_than_needed_is_not_free_and_rows_may_have_bays_of_their_o
     assert Parker().free(world, bays)[1].tolist() == [True, True, True, False, True, True]
 
 
-def test_somebody_who_drives_into_a_bay_takes_it() -> None:
+def test_a_vehicle_that_drives_into_a_bay_occupies_it() -> None:
     task = Draw(7.0, 1, ("", "", "car", "", "", ""))
     world = started([task]).world
     slot = int(np.flatnonzero(world.kind[0, 1:])[0]) + 1

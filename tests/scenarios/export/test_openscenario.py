@@ -347,7 +347,7 @@ def test_a_map_file_is_pointed_to_and_not_copied(tmp_path: Path) -> None:
     assert (written[0].parent / pointed).is_file()
 
 
-def test_somebody_elses_map_is_not_overwritten(tmp_path: Path) -> None:
+def test_a_map_of_another_origin_is_not_overwritten(tmp_path: Path) -> None:
     scenario = load_scenario("rain-turn")
     (tmp_path / "a.xodr").write_text("mine")
     with pytest.raises(ValueError, match=r"a\.xodr is there already"):

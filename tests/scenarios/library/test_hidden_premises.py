@@ -131,7 +131,7 @@ class Steady:
         return Action(zeros, zeros.copy()), memory
 
 
-def test_a_drowsy_car_swings_whoever_drives_it_and_its_twin_does_not() -> None:
+def test_a_drowsy_car_swings_under_every_driver_and_its_twin_does_not() -> None:
     scenario = load_scenario("drowsy-driver")
     drowsy = [e for e in balanced_batch(scenario, range(12), "test") if e.driver_state and e.driver_state.drowsy][:4]
     backend = EmbeddedWorld(8, None, slots_needed(scenario))

@@ -92,7 +92,7 @@ def test_what_has_no_say_changes_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_what_nobody_could_see_is_not_thought_of(name: str) -> None:
+def test_what_cannot_be_seen_does_not_count(name: str) -> None:
     scenario = load_scenario(name)
     episodes = balanced_batch(scenario, range(12), "test")
     slots = np.arange(len(episodes))

@@ -143,7 +143,7 @@ def test_number_reads_a_board_that_is_there_and_no_junction_lies_before_the_firs
         value_on(backend.world, "ego.junctions", [], [])
 
 
-def test_the_distance_to_an_actor_is_that_to_ego_and_endless_where_nobody_is():
+def test_the_distance_to_an_actor_is_that_to_ego_and_infinite_without_one():
     e = episode(distance=30.0, actors=(ActorSpec("van", "van", distance=10.0, side=3.0),))
     gone = replace(e, actors=(replace(e.actors[0], present=False),))
     found = value_on(started([e, gone]).world, "actors.van.distance", ["van"], [])

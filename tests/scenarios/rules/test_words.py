@@ -97,7 +97,7 @@ def test_a_look_stands_for_its_face_and_wear() -> None:
         assert visible_text(pack_sign(design_of(SIGNS[0]), wear)) == (design_of(SIGNS[0]), round(wear * WEARS) / WEARS)
 
 
-def test_a_sign_that_nobody_placed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sign_that_is_not_placed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = started([episode(signs=SIGNS)])
     monkeypatch.setattr(signs, "DESIGNS", {})
     with pytest.raises(ValueError, match="which no backend placed here; reset a backend to its episode first"):

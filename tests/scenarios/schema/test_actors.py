@@ -44,7 +44,7 @@ def test_new_keys_are_drawn_after_all_that_was_there_before() -> None:
 
 
 @pytest.mark.parametrize("name", ["sooner", "leftward"])
-def test_a_twin_flips_one_key_of_an_errand_and_nothing_else(name: str) -> None:
+def test_a_twin_flips_one_key_of_a_scripted_route_and_nothing_else(name: str) -> None:
     scenario = from_text(GOOD)
     for seed in range(6):
         episode = sample(scenario, seed)
@@ -94,7 +94,7 @@ def test_a_running_world_tells_the_turn_and_who_has_halted_and_refuses_to_tell_a
         ('actors.rival.turn == "left"', "actors.rival.speed > 3", "depends on other road users"),
     ],
 )
-def test_a_mistake_in_an_errand_is_one_sentence(old: str, new: str, words: str) -> None:
+def test_a_mistake_in_a_scripted_route_is_one_sentence(old: str, new: str, words: str) -> None:
     assert old in GOOD
     with pytest.raises(ScenarioError) as told:
         from_text(GOOD.replace(old, new))

@@ -164,7 +164,7 @@ def test_vehicles_can_be_told_where_none_is_parked() -> None:
 
 # ------------------------------------------------------------------------------------------------------------- twins
 @pytest.mark.parametrize("name", ["raining", "child", "board", "lorry", "long"])
-def test_a_twin_has_the_same_traffic_to_the_byte_until_somebody_behaves_differently(
+def test_a_twin_has_the_same_traffic_to_the_byte_until_an_actor_behaves_differently(
     name: str, scenario: Scenario, drawn: list[Episode]
 ) -> None:
     """Rain changes nobody's driving, a sign neither: there traffic is the same to the end."""

@@ -61,7 +61,7 @@ def test_what_stands_in_another_s_way_is_not_born(alone: Any) -> None:
     assert world.try_spawn_actor(blueprint, at(FAR, 0.0)) is not None
 
 
-def test_nobody_is_born_within_a_house_unless_it_may_overlap(alone: Any) -> None:
+def test_no_actor_spawns_within_a_house_unless_it_may_overlap(alone: Any) -> None:
     world = synchronous(alone)
     house = world.get_level_bbs(carla.CityObjectLabel.Buildings)[0].location
     library = world.get_blueprint_library()
@@ -134,7 +134,7 @@ def test_the_box_of_one_who_has_gone_is_still_told(alone: Any, port: int) -> Non
     assert "does not exist" in alone.apply_batch_sync([carla.command.DestroyActor(number)], False)[0].error
 
 
-def test_in_real_time_a_newborn_is_in_the_snapshot_before_its_client_hears_of_it(alone: Any) -> None:
+def test_in_real_time_a_spawned_actor_is_in_the_snapshot_before_its_client_is_answered(alone: Any) -> None:
     world = alone.get_world()
     blueprint = world.get_blueprint_library().find("vehicle.tesla.model3")
     for k in range(10):
@@ -142,7 +142,7 @@ def test_in_real_time_a_newborn_is_in_the_snapshot_before_its_client_hears_of_it
         assert world.get_snapshot().has_actor(actor.id)
 
 
-def test_commands_after_a_birth_mean_the_newborn(alone: Any) -> None:
+def test_commands_after_a_spawn_apply_to_the_spawned_actor(alone: Any) -> None:
     world = synchronous(alone)
     command, library = carla.command, world.get_blueprint_library()
     birth = (
@@ -228,7 +228,7 @@ def test_a_body_that_is_carried_follows_and_stays_where_its_carrier_dies(alone: 
     assert camera.destroy() and cone.destroy()
 
 
-def test_a_walker_goes_where_it_is_told_and_into_nobody(alone: Any) -> None:
+def test_a_walker_goes_where_it_is_sent_and_into_no_actor(alone: Any) -> None:
     world = synchronous(alone)
     walker, parked = spawned(world, "walker.pedestrian.0001", at(FAR, 0.0)), car(world, at(FAR + 8.0, 0.0))
     walker.apply_control(carla.WalkerControl(carla.Vector3D(1.0, 0.0, 0.0), 1.5))

@@ -130,7 +130,7 @@ def test_a_server_that_does_not_come_back_is_an_error_that_names_it() -> None:
         assert time.monotonic() - began < 5.0
 
 
-def test_where_nobody_serves_the_error_comes_soon_and_names_the_place() -> None:
+def test_without_a_server_the_error_comes_soon_and_names_host_and_port() -> None:
     began = time.monotonic()
     with pytest.raises(ServerLost, match=r"127\.0\.0\.1:9"):
         world(9)
@@ -161,7 +161,7 @@ def lit_drive() -> tuple[Any, Any]:
     return sample(scenario, 0, "test"), slots_needed(scenario)
 
 
-def test_nobody_and_no_setting_is_left_on_a_server_after_close_or_an_error(port: int) -> None:
+def test_no_actor_and_no_setting_is_left_on_a_server_after_close_or_an_error(port: int) -> None:
     driven, room = lit_drive()
     with pytest.raises(KeyboardInterrupt), world(port, simulation=room) as backend:
         backend.reset([driven])
@@ -186,7 +186,7 @@ while True:
 """
 
 
-def test_ctrl_c_leaves_nobody_on_the_server(port: int) -> None:
+def test_ctrl_c_leaves_no_actor_on_the_server(port: int) -> None:
     program = [sys.executable, "-c", INTERRUPTED.format(port=port)]
     with subprocess.Popen(
         program, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)

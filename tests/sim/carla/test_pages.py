@@ -52,7 +52,7 @@ def test_the_agent_of_the_page_passes_as_its_workflow_runs_it(tmp_path: Path) ->
     assert "1 passed" in done.stdout
 
 
-def test_a_method_that_nobody_knows_is_named_in_the_error(port: int) -> None:
+def test_an_unknown_method_is_named_in_the_error(port: int) -> None:
     import socket
 
     import msgpack

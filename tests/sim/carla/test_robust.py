@@ -65,7 +65,7 @@ def memory(process: subprocess.Popen[str]) -> float:
     ids=["http", "no msgpack", "half a call", "integers", "two of four", "no name", "4 GB announced", "deep",
          "a hundred lists of 268 million", "number -1"],
 )  # fmt: skip
-def test_bytes_that_are_no_calls_hurt_nobody_else(port: int, garbage: bytes) -> None:
+def test_bytes_that_are_no_calls_do_not_disturb_other_clients(port: int, garbage: bytes) -> None:
     odd, good = Raw(port), Raw(port)
     odd.socket.sendall(garbage)
     assert good.value("version") == "0.9.16"
@@ -108,7 +108,7 @@ def test_a_call_that_cannot_be_is_answered_with_what_is_wrong(
     wire.socket.close()
 
 
-def test_whoever_is_not_there_is_not_destroyed(port: int) -> None:
+def test_destroying_an_absent_actor_fails(port: int) -> None:
     wire = Raw(port)
     for number in ("x", -1, 10**9, None):
         assert wire.value("destroy_actor", number) is False
@@ -224,7 +224,7 @@ def test_who_does_not_read_answers_is_not_served_and_takes_no_memory() -> None:
         deaf.socket.close()
 
 
-def test_tokens_that_nobody_comes_with_hold_a_tick_up_for_a_moment_only(port: int) -> None:
+def test_unused_stream_tokens_delay_a_tick_for_a_moment_only(port: int) -> None:
     asking, good = Raw(port), Raw(port)
     settings = good.value("get_episode_settings")
     good.value("set_episode_settings", [True, False, [True, 0.05], *settings[3:]])
@@ -260,7 +260,7 @@ def test_a_client_that_is_killed_in_mid_stream_is_not_missed(client: Any, port: 
         camera.destroy()
 
 
-def test_a_reader_that_does_not_read_loses_the_oldest_frames_and_holds_up_nobody() -> None:
+def test_a_client_that_does_not_read_loses_the_oldest_frames_and_delays_no_other() -> None:
     with served("--map", "crossroads") as (port, process):
         client = carla.Client("127.0.0.1", port)
         client.set_timeout(20.0)
@@ -302,7 +302,7 @@ def test_eight_clients_at_once(port: int) -> None:
     assert [c.communicate(timeout=120)[0] for c in clients] == ["done\n"] * 8
 
 
-def test_births_and_deaths_leave_nothing_behind(port: int) -> None:
+def test_spawning_and_destroying_leaks_nothing(port: int) -> None:
     with served("--map", "crossroads") as (own, process):
         wire = Raw(own)
         settings = wire.value("get_episode_settings")
@@ -328,7 +328,7 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(port: int, capsys: pytest.Ca
     assert str(port) in capsys.readouterr().err
 
 
-def test_a_map_that_nobody_knows_is_told_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_map_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["serve", "--map", "Atlantis"]) == cli.BAD
     said = capsys.readouterr().err
     assert "Atlantis" in said and "grid_town" in said and len(said.splitlines()) == 1

@@ -271,7 +271,7 @@ def test_a_synchronous_client_finds_its_new_episode(client: Any) -> None:
     assert again.tick() == frame + 1
 
 
-def test_nobody_is_born_before_a_snapshot_has_shown_it_where_time_goes_on_by_itself(client: Any, port: int) -> None:
+def test_in_asynchronous_mode_a_spawn_is_answered_after_a_snapshot_shows_the_actor(client: Any, port: int) -> None:
     wire = Raw(port)
     settings = wire.value("get_episode_settings")
     wire.value("set_episode_settings", [False, False, [True, 0.2], *settings[3:]])

@@ -182,7 +182,7 @@ def test_traffic_compiles_to_one_clean_launch_with_a_thread_a_world() -> None:
 
 
 @needs_compiler
-def test_errands_compile_to_one_clean_launch_with_a_thread_a_world() -> None:
+def test_route_followers_compile_to_one_clean_launch_with_a_thread_a_world() -> None:
     from sim.traffic.route_follower import empty_followers, step_followers
 
     typed = [numba.typeof(made) for made in (empty_world(2, 2), empty_followers(2, 2, tails=True))]

@@ -111,7 +111,7 @@ def test_inverse_then_forward_returns_the_actions_backwards(traffic: dict[str, n
     np.testing.assert_allclose(acceleration, traffic["acceleration"], atol=1e-4)
 
 
-def test_forward_takes_nobody_backwards_who_was_not_asked_to() -> None:
+def test_forward_gear_never_drives_backwards() -> None:
     pose, speed = forward(np.zeros((2, 3)), np.zeros(2), np.zeros(2), -np.ones(2), 0.1, CAR, np.array([True, False]))
     np.testing.assert_allclose(speed, [-0.1, 0.0], atol=1e-7)
     np.testing.assert_allclose(pose[:, 0], [-0.005, 0.0], atol=1e-7)

@@ -221,7 +221,7 @@ def test_what_is_pictured_is_in_the_picture() -> None:
     assert min(compared.count(True), compared.count(False)) > 8
 
 
-def test_behind_ego_somebody_is_visible_and_not_pictured() -> None:
+def test_an_actor_behind_ego_is_visible_and_not_pictured() -> None:
     backend = started([episode(actors=(CAR,))])
     at(backend, 1, -12.0, 0.0)
     told = backend.state()

@@ -281,7 +281,7 @@ def test_the_atlas_forgets_what_is_too_much_and_never_pulls_a_picture_from_under
     assert sorted(found) == list(range(12)) and everything.texels.nbytes >= 12 * one
 
 
-def test_a_sign_that_nobody_placed_is_told():
+def test_a_sign_that_is_not_placed_is_an_error_that_names_it():
     backend = started([with_sign(BOARD)])
     backend.world.appearance[0, 1] = 7 << 4
     with pytest.raises(ValueError, match="sign 7, which no backend placed here"):

@@ -53,7 +53,7 @@ def test_lane_changes_are_allowed_along_the_deceleration_lane_and_at_its_ends_no
     assert sorted(graph.road[i] for i in ends) == [3, 3, 4]
 
 
-def test_lane_traffic_takes_the_exit_and_the_main_road_and_nobody_collides_with_a_standing_ego():
+def test_lane_traffic_takes_the_exit_and_the_main_road_and_does_not_hit_a_standing_ego():
     spec = MapSpec("motorway_exit", (("arm", 120.0),), kind="motorway_exit")
     backend = EmbeddedWorld(1, None, Simulation())
     backend.reset([Episode("t", 5, spec, "west", 110.0, 0.0, time_limit=300.0, traffic=TrafficSpec(vehicles=10))])

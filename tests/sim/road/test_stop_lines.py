@@ -89,7 +89,7 @@ def test_driving_over_a_red_light_is_counted_once_and_over_a_green_one_never() -
     assert seen == {RED, GREEN}
 
 
-def test_lights_that_are_off_hold_nobody_up() -> None:
+def test_lights_that_are_off_stop_no_vehicle() -> None:
     backend = EmbeddedWorld(1, simulation=Simulation(actors=1))
     spec = MapSpec(generate="crossroads_lights", kind="crossroads")
     backend.reset([Episode("t", 0, spec, distance=15.0, speed=6.0)])

@@ -46,14 +46,14 @@ def longest_wait(town: Town, minutes: int) -> float:
     ("crossroads_lights", 8), ("t_junction", 6), ("motorway_merge", 12), ("motorway_exit", 10),
     ("parking_bays", 4),
 ])  # fmt: skip
-def test_nobody_waits_for_ever_in_ten_minutes(name: str, vehicles: int) -> None:
+def test_no_driver_waits_forever_in_ten_minutes(name: str, vehicles: int) -> None:
     # A cycle of lights is half a minute, so that a queue may take minutes; a deadlock would last to the end.
     assert longest_wait(Town(name, TrafficSpec(vehicles=vehicles)), 10) < 180.0
 
 
 @pytest.mark.skipif(not MAPS, reason="needs $HOMUNCULUS_MAPS with Town02.xodr")
 @pytest.mark.parametrize("vehicles", [16, 64])
-def test_nobody_waits_for_ever_in_ten_minutes_of_town02(vehicles: int) -> None:
+def test_no_driver_waits_forever_in_ten_minutes_of_town02(vehicles: int) -> None:
     assert longest_wait(Town("Town02", TrafficSpec(vehicles=vehicles)), 10) < 180.0
 
 
@@ -101,7 +101,7 @@ def test_drivers_keep_their_lane() -> None:
 
 
 # ------------------------------------------------------------------------------------------- lights and signs
-def test_nobody_enters_on_red() -> None:
+def test_no_driver_enters_on_red() -> None:
     town = Town("crossroads_lights", TrafficSpec(vehicles=8))
     link = town.roads.link
     before = town.traffic.driver[..., LANE].copy()
@@ -394,7 +394,7 @@ def places_on_lanes(roads: LaneArrays, traffic: TrafficState) -> np.ndarray:
     return np.where(traffic.driver[..., MODE] == DRIVER, traffic.kinematics[..., S] - roads.measure[lane, LENGTH], -1.0)
 
 
-def test_whoever_comes_to_a_dead_end_comes_in_again() -> None:
+def test_a_driver_at_a_dead_end_respawns() -> None:
     town = Town("t_junction", TrafficSpec(vehicles=3))
     town.run(2 * MINUTES)
     assert (places_on_lanes(town.roads, town.traffic) < 0.5).all()

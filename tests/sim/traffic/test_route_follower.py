@@ -289,7 +289,7 @@ def test_a_tailgater_follows_ego_through_its_turn() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------- and bytes
-def test_a_world_with_errands_has_the_same_bytes_in_any_batch_and_after_any_other() -> None:
+def test_a_world_with_route_followers_has_the_same_bytes_in_any_batch_and_after_any_other() -> None:
     actors = (sent("a", "north", takes_turns=True, arrival_offset=0.4),
               sent("b", "west", turn="left", takes_turns=True, arrival_offset=-0.5),
               sent("c", "east", arrival_offset=-9.0), ActorSpec("d", tailgates=4.0))  # fmt: skip

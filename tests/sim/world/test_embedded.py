@@ -269,7 +269,7 @@ def test_a_shadow_of_the_same_episode_is_the_world_itself() -> None:
         assert (same_field == (other_field[:, :1] if other_field.ndim > 1 else other_field)).all()
 
 
-def test_a_shadow_takes_over_ego_and_nobody_else() -> None:
+def test_a_shadow_moves_ego_and_no_other_actor() -> None:
     one, other = shadows([episode(1, map=T)], [episode(1, actors=(ONCOMING,))])
     before = other.world.copy()
     one.step(actions(1, 0.1, 1.0))

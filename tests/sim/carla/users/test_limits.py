@@ -118,7 +118,7 @@ def test_lamps_of_lights_and_streets_are_not_told_apart(town: Any) -> None:
     assert not len(town.get_lightmanager().get_all_lights())
 
 
-def test_the_jitter_of_a_birth_is_centimetres_unless_it_is_switched_off(town: Any) -> None:
+def test_the_jitter_of_a_spawn_is_centimetres_unless_it_is_switched_off(town: Any) -> None:
     blueprint = town.get_blueprint_library().find("vehicle.tesla.model3")
     point = town.get_map().get_spawn_points()[0]
     apart = {}
@@ -134,7 +134,7 @@ def test_the_jitter_of_a_birth_is_centimetres_unless_it_is_switched_off(town: An
     assert apart["0.0"] == 0.0 and 0.001 < apart["0.05"] <= 0.1
 
 
-def test_chance_begins_anew_with_every_map_so_that_the_same_births_are_in_the_same_places(client: Any) -> None:
+def test_the_random_generator_restarts_with_every_map_so_that_spawns_repeat(client: Any) -> None:
     seen = []
     for _ in range(2):
         world = client.reload_world()

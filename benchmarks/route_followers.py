@@ -1,7 +1,7 @@
 """Draws the pictures of docs/reference/actors.md: barriers and a ball, an all-way stop, a cut-in, a tailgater.
 
-    python benchmarks/errands.py
-    python benchmarks/errands.py --out /folder/for/a/look
+    python benchmarks/route_followers.py
+    python benchmarks/route_followers.py --out /folder/for/a/look
 
 Both places are made here; the same code draws the same pixels.
 """
