@@ -11,6 +11,8 @@ from sim.actors.registry import ACTOR_KINDS, KINDS
 _F = np.float32
 
 THICK = _F(0.06)  # of a sign's panel [m]
+# Columns of `solids`: ends as shares of the actor's length, width and height; whether it is a pillar.
+X0, X1, Y0, Y1, Z0, Z1, ROUND = range(7)
 
 
 @functools.lru_cache(maxsize=1)

@@ -114,6 +114,7 @@ class Junction:
 
 
 # Scenery rows: kind, x, y of the centre, yaw, length, width, height, appearance (packed 0xRRGGBB; drawn per kind).
+X, Y, YAW, CURVATURE = range(4)  # columns of a path's points
 SCENERY_COLUMNS: tuple[str, ...] = ("kind", "x", "y", "yaw", "length", "width", "height", "appearance")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from sim.actors.signs import SIGN
 from sim.core.geometry import boxes_touch, wrap
 from sim.core.kernel import kernel, parallel_for
+from sim.datatypes.road_map import CURVATURE, YAW, X, Y
 from sim.datatypes.vocabulary import ROUTE_SPACING
 from sim.datatypes.world_state import World
 from sim.road.graph.traffic_lights import light_state
@@ -168,12 +169,12 @@ def first_contact(points, k, last, wide, x, y, co, so, length, width):  # type: 
     spacing = ROUTE_SPACING
     radius = _HALF * (math.sqrt(length * length + width * width) + math.sqrt(spacing * spacing + wide * wide))
     while k <= last:
-        px, py = points[k, 0], points[k, 1]
+        px, py = points[k, X], points[k, Y]
         away = math.sqrt((x - px) * (x - px) + (y - py) * (y - py))
         if away > radius:
             k += max(int((away - radius) / spacing), 1)
         else:
-            pc, ps = math.cos(points[k, 2]), math.sin(points[k, 2])
+            pc, ps = math.cos(points[k, YAW]), math.sin(points[k, YAW])
             if boxes_touch(px, py, pc, ps, spacing, wide, x, y, co, so, length, width):
                 break
             k += 1
@@ -185,7 +186,7 @@ def nearest_row(points, k, last, x, y):  # type: ignore[no-untyped-def]
     """The row from k to last whose point is nearest to (x, y)."""
     best, at = _F(1e12), k
     for row in range(k, last + 1):
-        dx, dy = points[row, 0] - x, points[row, 1] - y
+        dx, dy = points[row, X] - x, points[row, Y] - y
         if dx * dx + dy * dy < best:
             best, at = dx * dx + dy * dy, row
     return at
@@ -198,10 +199,10 @@ def _along_route(out, w, r, q, world, points, first, last, gates):  # type: igno
     s = world.route_s[w, r]
     k = first + min(max(int(s / ROUTE_SPACING), 0), last - first - 1)
     share = min(max(s / ROUTE_SPACING - np.float32(k - first), _0), _1)
-    out.heading[w, r] = wrap(world.yaw[w, 0] - points[k, 2] - share * (points[k + 1, 2] - points[k, 2]))
+    out.heading[w, r] = wrap(world.yaw[w, 0] - points[k, YAW] - share * (points[k + 1, YAW] - points[k, YAW]))
     for n in range(out.curvature.shape[2]):
         if k + n * _STRIDE <= last:
-            out.curvature[w, r, n], out.reaches[w, r, n] = points[k + n * _STRIDE, 3], True
+            out.curvature[w, r, n], out.reaches[w, r, n] = points[k + n * _STRIDE, CURVATURE], True
     if gates.limited[q]:
         out.limit[w, r], out.limited[w, r] = gates.limit[k], True
     for g in range(gates.start[q], gates.start[q + 1]):
@@ -221,8 +222,8 @@ def _along_route(out, w, r, q, world, points, first, last, gates):  # type: igno
         x, y = world.x[w, i] + middle * co, world.y[w, i] + middle * so
         if world.kind[w, i] == SIGN:
             row = nearest_row(points, k, far, x, y)
-            pc, ps = math.cos(points[row, 2]), math.sin(points[row, 2])
-            dx, dy = x - points[row, 0], y - points[row, 1]
+            pc, ps = math.cos(points[row, YAW]), math.sin(points[row, YAW])
+            dx, dy = x - points[row, X], y - points[row, Y]
             along, beside = dx * pc + dy * ps, abs(dy * pc - dx * ps)
             if abs(along) <= ROUTE_SPACING and beside <= _BESIDE:  # else it stands outside the searched stretch
                 out.on[w, i - 1, r] = True
@@ -230,9 +231,9 @@ def _along_route(out, w, r, q, world, points, first, last, gates):  # type: igno
             continue
         row = first_contact(points, k, far, width, x, y, co, so, world.length[w, i], world.width[w, i])
         if row <= far:
-            pc, ps = math.cos(points[row, 2]), math.sin(points[row, 2])
+            pc, ps = math.cos(points[row, YAW]), math.sin(points[row, YAW])
             turn, across = abs(co * pc + so * ps), abs(so * pc - co * ps)
-            near = (x - points[row, 0]) * pc + (y - points[row, 1]) * ps
+            near = (x - points[row, X]) * pc + (y - points[row, Y]) * ps
             near -= _HALF * (world.length[w, i] * turn + world.width[w, i] * across)
             near = min(max(near, -_QUARTER), _QUARTER)
             out.on[w, i - 1, r] = True

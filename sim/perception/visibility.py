@@ -15,13 +15,14 @@ import numpy as np
 from sim.actors.light_head import LAMP_AHEAD, LAMP_LEVELS
 from sim.actors.registry import KIND
 from sim.actors.signs import SIGN
-from sim.actors.solids import solids
+from sim.actors.solids import ROUND, X0, X1, Y0, Y1, Z0, Z1, solids
 from sim.core.constants import RAD
 from sim.core.kernel import kernel, parallel_for
 from sim.datatypes.camera import Camera
 from sim.datatypes.world_state import World
 from sim.render.signs import signs_in
 from sim.road.map.map_batch import MapBatch
+from sim.road.map.scenery_item import scenery_item
 
 REACH = 100.0  # [m] beyond which nothing is visible, whatever the camera
 _F = np.float32
@@ -109,13 +110,13 @@ def add_solids(solid, count, boxes, x, y, co, so, length, width, height, owner):
     if x * x + y * y > (_REACH + radius) * (_REACH + radius):
         return count
     for q in range(2):
-        if boxes[q, 5] > boxes[q, 4]:
+        if boxes[q, Z1] > boxes[q, Z0]:
             row = solid[count]
             row[_X], row[_Y], row[_CO], row[_SO], row[_OWNER] = x, y, co, so, np.float32(owner)
-            row[_X0], row[_X1] = boxes[q, 0] * length, boxes[q, 1] * length
-            row[_Y0], row[_Y1] = boxes[q, 2] * width, boxes[q, 3] * width
-            row[_Z0], row[_Z1] = boxes[q, 4] * height, boxes[q, 5] * height
-            row[_ROUND], row[_RADIUS] = boxes[q, 6], radius
+            row[_X0], row[_X1] = boxes[q, X0] * length, boxes[q, X1] * length
+            row[_Y0], row[_Y1] = boxes[q, Y0] * width, boxes[q, Y1] * width
+            row[_Z0], row[_Z1] = boxes[q, Z0] * height, boxes[q, Z1] * height
+            row[_ROUND], row[_RADIUS] = boxes[q, ROUND], radius
             count += 1
     return count
 
@@ -167,13 +168,11 @@ def _gather(solid, w, ex, ey, world, bank, boxes, board, sign_row, panel):  # ty
             count = add_solids(solid, count, board, x, y, co, so, _THICK, wide, top, i)
     m = world.map[w]
     for i in range(bank.scenery_start[m], bank.scenery_start[m + 1]):
-        k = np.int32(bank.scenery[i, 0])
-        if k > 0:
-            yaw = np.float32(bank.scenery[i, 3])
+        it = scenery_item(bank.scenery, i)
+        if it.kind > 0:
             count = add_solids(
-                solid, count, boxes[k], np.float32(bank.scenery[i, 1]) - ex, np.float32(bank.scenery[i, 2]) - ey,
-                math.cos(yaw), math.sin(yaw), np.float32(bank.scenery[i, 4]), np.float32(bank.scenery[i, 5]),
-                np.float32(bank.scenery[i, 6]), bank.scenery_start[m] - i - 1,
+                solid, count, boxes[it.kind], it.x - ex, it.y - ey, math.cos(it.yaw), math.sin(it.yaw), it.length,
+                it.width, it.height, bank.scenery_start[m] - i - 1,
             )  # fmt: skip
     return count
 
@@ -214,20 +213,20 @@ def _look(first, stop, out, world, bank, boxes, sign_row, panel, mount, lens, tu
             if plan[w, r] == 0:
                 continue
             for i in range(bank.scenery_start[m + 1] - 1, bank.scenery_start[m] - 1, -1):
-                if np.int32(bank.scenery[i, 0]) != _LIGHT:
+                it = scenery_item(bank.scenery, i)
+                if it.kind != _LIGHT:
                     break  # the lights are the last rows of a map's scenery
-                if np.int32(bank.scenery[i, 7]) != plan[w, r]:
+                if it.appearance != plan[w, r]:
                     continue
-                co, so = math.cos(np.float32(bank.scenery[i, 3])), math.sin(np.float32(bank.scenery[i, 3]))
-                ahead, wide = _LAMP_AHEAD * np.float32(bank.scenery[i, 4]), np.float32(bank.scenery[i, 5])
-                x = np.float32(bank.scenery[i, 1]) + ahead * co - ex
-                y = np.float32(bank.scenery[i, 2]) + ahead * so - ey
+                co, so = math.cos(it.yaw), math.sin(it.yaw)
+                ahead = _LAMP_AHEAD * it.length
+                x, y = it.x + ahead * co - ex, it.y + ahead * so - ey
                 if -(x * co + y * so) < _FACES * math.sqrt(x * x + y * y):
                     continue  # it faces another approach
-                high = np.float32(bank.scenery[i, 6])
-                low = (_LAMP_LEVEL - _F(0.1)) * high
+                low = (_LAMP_LEVEL - _F(0.1)) * it.height
                 found = visible_from(
-                    solid, count, bank.scenery_start[m] - i - 1, x, y, high, _HALF * wide, low, _F(0.2) * high,
+                    solid, count, bank.scenery_start[m] - i - 1, x, y, it.height, _HALF * it.width, low,
+                    _F(0.2) * it.height,
                     _PANEL, up, ch, sh, lens,
                 )  # fmt: skip
                 out.lamp[w, r] = out.lamp[w, r] or found[0]

@@ -45,6 +45,7 @@ from sim.render.rasterizer import (
     uses_texture,
 )
 from sim.render.tilted_camera import around, board
+from sim.road.map.scenery_item import scenery_item
 
 ITEM = 14  # floats that describe one object in view
 ACTOR = 13  # column of an object with its row in the world, 0 for scenery
@@ -135,20 +136,19 @@ def cull(item, order, geometry, pose, w, scene):
             n = project(item, n, geometry, kind, ahead, right, a, b, scene.length[w, i], scene.width[w, i],
                         scene.height[w, i], scene.appearance[w, i], np.uint32(0), along, scene.speed[w, i])  # fmt: skip
     for i in range(first, last):
-        kind = np.int32(scenery[i, 0])
-        if kind <= 0:
+        it = scenery_item(scenery, i)
+        if it.kind <= 0:
             continue
-        dx, dy = np.float32(scenery[i, 1]) - cam_x, np.float32(scenery[i, 2]) - cam_y
+        dx, dy = it.x - cam_x, it.y - cam_y
         ahead = dx * ch + dy * sh
-        if ahead > reach[kind] or ahead < _F(-40.0) - around(geometry):
+        if ahead > reach[it.kind] or ahead < _F(-40.0) - around(geometry):
             continue
         right = dx * sh - dy * ch
-        turn = np.float32(scenery[i, 3]) - yaw
+        turn = it.yaw - yaw
         a, b = math.cos(turn), -math.sin(turn)
         item[n, ACTOR] = _0
-        n = project(item, n, geometry, kind, ahead, right, a, b, np.float32(scenery[i, 4]), np.float32(scenery[i, 5]),
-                    np.float32(scenery[i, 6]), np.int32(scenery[i, 7]), hash_u32(np.uint32(i - first)), _0,
-                    _0)  # fmt: skip
+        n = project(item, n, geometry, it.kind, ahead, right, a, b, it.length, it.width, it.height, it.appearance,
+                    hash_u32(np.uint32(i - first)), _0, _0)  # fmt: skip
     for i in range(n):
         order[i] = i
         j = i

@@ -36,6 +36,7 @@ from sim.render import lighting as wx
 from sim.render.kernels import inner_kernel
 from sim.render.poses import actor_place
 from sim.render.tilted_camera import around, behind
+from sim.road.map.scenery_item import scenery_item
 
 LONGEST = 25.0  # [m] greatest length of a shadow, however low the sun
 _F = np.float32
@@ -255,16 +256,15 @@ def cast_shadows(shade, touched, view, pose, table, w, scene):
             _cast(shade, touched, rows, cols, geometry, horizon, kind, ahead, right, a, b, long, wide, tall, fx, fy,
                   flat)  # fmt: skip
     for i in range(scene.scenery_start[scene.map[w]], scene.scenery_start[scene.map[w] + 1]):
-        kind = np.int32(scenery[i, 0])
-        if kind <= 0:
+        it = scenery_item(scenery, i)
+        if it.kind <= 0:
             continue
-        dx, dy = np.float32(scenery[i, 1]) - cam_x, np.float32(scenery[i, 2]) - cam_y
+        dx, dy = it.x - cam_x, it.y - cam_y
         ahead = dx * ch + dy * sh
         if ahead > far or ahead < rear:
             continue
         right = dx * sh - dy * ch
-        long, wide, tall = np.float32(scenery[i, 4]), np.float32(scenery[i, 5]), np.float32(scenery[i, 6])
-        if _matters(geometry, kind, ahead, right, long, wide, tall, fx, fy, flat):
-            turn = np.float32(scenery[i, 3]) - yaw
-            _cast(shade, touched, rows, cols, geometry, horizon, kind, ahead, right, math.cos(turn), -math.sin(turn),
-                  long, wide, tall, fx, fy, flat)  # fmt: skip
+        if _matters(geometry, it.kind, ahead, right, it.length, it.width, it.height, fx, fy, flat):
+            turn = it.yaw - yaw
+            _cast(shade, touched, rows, cols, geometry, horizon, it.kind, ahead, right, math.cos(turn), -math.sin(turn),
+                  it.length, it.width, it.height, fx, fy, flat)  # fmt: skip

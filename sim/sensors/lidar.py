@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.actors.signs import SIGN
-from sim.actors.solids import THICK, solids
+from sim.actors.solids import ROUND, THICK, X0, X1, Y0, Y1, Z0, Z1, solids
 from sim.actors.tags import TAG_OF_CODE, TAG_OF_KIND, TAGS
 from sim.core.constants import RAD
 from sim.core.geometry import TAU
@@ -21,6 +21,7 @@ from sim.core.kernel import kernel, parallel_for
 from sim.datatypes.world_state import World
 from sim.render.signs import signs_in
 from sim.road.map.map_batch import MapBatch
+from sim.road.map.scenery_item import scenery_item
 from sim.road.map.surface import raster_at
 from sim.sensors.base import Field, register
 
@@ -57,14 +58,14 @@ def _solid(o, boxes, tag, px, py, co, so, length, width, height, up, ways, slope
         ix = _1 / wx if abs(wx) > _F(1e-9) else _F(1e9)
         iy = _1 / wy if abs(wy) > _F(1e-9) else _F(1e9)
         for q in range(2):
-            z0, z1 = boxes[q, 4] * height, boxes[q, 5] * height
+            z0, z1 = boxes[q, Z0] * height, boxes[q, Z1] * height
             if z1 <= z0:
                 continue
-            ax, bx = (boxes[q, 0] * length - ex) * ix, (boxes[q, 1] * length - ex) * ix
-            ay, by = (boxes[q, 2] * width - ey) * iy, (boxes[q, 3] * width - ey) * iy
+            ax, bx = (boxes[q, X0] * length - ex) * ix, (boxes[q, X1] * length - ex) * ix
+            ay, by = (boxes[q, Y0] * width - ey) * iy, (boxes[q, Y1] * width - ey) * iy
             enter, leave = max(min(ax, bx), min(ay, by)), min(max(ax, bx), max(ay, by))
-            if boxes[q, 6] > _0:
-                along, radius = -(ex * wx + ey * wy), boxes[q, 3] * width
+            if boxes[q, ROUND] > _0:
+                along, radius = -(ex * wx + ey * wy), boxes[q, Y1] * width
                 square = along * along + radius * radius - ex * ex - ey * ey
                 if square < _0:
                     continue
@@ -83,8 +84,8 @@ def _solid(o, boxes, tag, px, py, co, so, length, width, height, up, ways, slope
                     if more is not None:
                         if hit != enter:  # its top or its underside
                             against = abs(slope)
-                        elif boxes[q, 6] > _0:
-                            against = (leave - enter) / (_F(2.0) * boxes[q, 3] * width)
+                        elif boxes[q, ROUND] > _0:
+                            against = (leave - enter) / (_F(2.0) * boxes[q, Y1] * width)
                         else:
                             against = abs(wx) if min(ax, bx) >= min(ay, by) else abs(wy)
                         more[c, r, 0], more[c, r, 1] = np.float32(who), against / slopes[1, c]
@@ -168,13 +169,11 @@ def _scan(first, stop, out, mount, limit, ways, slopes, boxes, of_kind, of_code,
                        so * ch - co * sh, world.length[w, i], world.width[w, i], world.height[w, i], up, ways, slopes,
                        limit, e, i, sweep)  # fmt: skip
         for i in range(bank.scenery_start[m], bank.scenery_start[m + 1]):
-            k = np.int32(bank.scenery[i, 0])
-            if k > 0:
-                dx, dy = np.float32(bank.scenery[i, 1]) - x, np.float32(bank.scenery[i, 2]) - y
-                turn = np.float32(bank.scenery[i, 3]) - yaw
-                _meet(o, boxes[k], np.float32(of_kind[k]), dx * ch + dy * sh, dy * ch - dx * sh, math.cos(turn),
-                       math.sin(turn), np.float32(bank.scenery[i, 4]), np.float32(bank.scenery[i, 5]),
-                       np.float32(bank.scenery[i, 6]), up, ways, slopes, limit,
+            it = scenery_item(bank.scenery, i)
+            if it.kind > 0:
+                dx, dy, turn = it.x - x, it.y - y, it.yaw - yaw
+                _meet(o, boxes[it.kind], np.float32(of_kind[it.kind]), dx * ch + dy * sh, dy * ch - dx * sh,
+                       math.cos(turn), math.sin(turn), it.length, it.width, it.height, up, ways, slopes, limit,
                        e, 0, sweep)  # fmt: skip
 
 

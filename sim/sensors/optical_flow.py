@@ -43,6 +43,9 @@ CARLA_PER_SHARE = np.array([2.0, -2.0], np.float32)  # CARLA's units in a share 
 _F = np.float32
 _0, _1, _HALF, _FAR, _MOST = _F(0.0), _F(1.0), _F(0.5), _F(FAR), _F(MOST_FLOW)
 _G = _F(GRAVITY)
+# Columns of a body's rear axle [m], and of its motion back to its earlier pose: turn and shift [m].
+_X, _Y = range(2)
+_COS, _SIN, _DX, _DY = range(4)
 _NEAR = _F(1e-3)  # [m] least depth of a point in the earlier picture
 
 
@@ -62,8 +65,8 @@ def _set_motion(motion, i, yaw, distance, bend):
     half = _HALF * turn
     # the chord of the arc points half a turn off the heading
     chord = -distance * (math.sin(half) / half if abs(half) > _F(1e-4) else _1)
-    motion[i, 0], motion[i, 1] = math.cos(turn), math.sin(turn)
-    motion[i, 2], motion[i, 3] = chord * math.cos(yaw + half), chord * math.sin(yaw + half)
+    motion[i, _COS], motion[i, _SIN] = math.cos(turn), math.sin(turn)
+    motion[i, _DX], motion[i, _DY] = chord * math.cos(yaw + half), chord * math.sin(yaw + half)
 
 
 @kernel
@@ -79,7 +82,7 @@ def _flow(first, stop, out, depth, instances, rows, cols, geometry, mount, inter
         yaw = world.yaw[w, 0]
         c, s = math.cos(yaw), math.sin(yaw)
         # rear axles relative to the camera: differences of small numbers keep their digits
-        axle[0, 0], axle[0, 1] = -(c * mount[0] - s * mount[1]), -(s * mount[0] + c * mount[1])
+        axle[0, _X], axle[0, _Y] = -(c * mount[0] - s * mount[1]), -(s * mount[0] + c * mount[1])
         for i in range(actors):
             distance = _travelled(world.speed[w, i], world.acceleration[w, i], interval)
             moves[i] = distance != _0 and (i == 0 or world.kind[w, i] > 0)
@@ -90,15 +93,15 @@ def _flow(first, stop, out, depth, instances, rows, cols, geometry, mount, inter
                 hold = grip_of(wetness_of(world.weather[w])) * _G
                 bend, _ = grip_limited(bend, world.speed[w, 0], abs(world.acceleration[w, 0]), hold)
             else:
-                axle[i, 0] = world.x[w, i] - world.x[w, 0] + axle[0, 0]
-                axle[i, 1] = world.y[w, i] - world.y[w, 0] + axle[0, 1]
+                axle[i, _X] = world.x[w, i] - world.x[w, 0] + axle[0, _X]
+                axle[i, _Y] = world.y[w, i] - world.y[w, 0] + axle[0, _Y]
             _set_motion(motion, i, world.yaw[w, i], distance, bend)
         # the camera moves with ego; then ego's earlier heading is that of the earlier picture
         tc, ts, shift_x, shift_y = _1, _0, _0, _0
         if moves[0]:
-            tc, ts = motion[0, 0], motion[0, 1]
-            shift_x = axle[0, 0] - (tc * axle[0, 0] - ts * axle[0, 1]) + motion[0, 2]
-            shift_y = axle[0, 1] - (ts * axle[0, 0] + tc * axle[0, 1]) + motion[0, 3]
+            tc, ts = motion[0, _COS], motion[0, _SIN]
+            shift_x = axle[0, _X] - (tc * axle[0, _X] - ts * axle[0, _Y]) + motion[0, _DX]
+            shift_y = axle[0, _Y] - (ts * axle[0, _X] + tc * axle[0, _Y]) + motion[0, _DY]
         ch, sh = math.cos(yaw + mount[2]), math.sin(yaw + mount[2])
         bh, zh = ch * tc - sh * ts, sh * tc + ch * ts  # the camera's heading in the earlier picture
         for v in range(height):
@@ -115,9 +118,9 @@ def _flow(first, stop, out, depth, instances, rows, cols, geometry, mount, inter
                 dx, dy = forward * ch + right * sh, forward * sh - right * ch
                 if not far:
                     if i > 0 and moves[i]:
-                        px, py = dx - axle[i, 0], dy - axle[i, 1]
-                        dx = motion[i, 0] * px - motion[i, 1] * py + axle[i, 0] + motion[i, 2]
-                        dy = motion[i, 1] * px + motion[i, 0] * py + axle[i, 1] + motion[i, 3]
+                        px, py = dx - axle[i, _X], dy - axle[i, _Y]
+                        dx = motion[i, _COS] * px - motion[i, _SIN] * py + axle[i, _X] + motion[i, _DX]
+                        dy = motion[i, _SIN] * px + motion[i, _COS] * py + axle[i, _Y] + motion[i, _DY]
                     dx, dy = dx - shift_x, dy - shift_y
                 forward, right = dx * bh + dy * zh, dx * zh - dy * bh
                 before = max(forward * cosine + above * sine, _NEAR)

@@ -12,18 +12,18 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.actors.signs import SIGN
-from sim.actors.solids import THICK, solids
+from sim.actors.solids import ROUND, THICK, X0, X1, Y0, Y1, Z0, Z1, solids
 from sim.actors.tags import TAG_OF_CODE, TAG_OF_KIND
 from sim.core.kernel import kernel
 from sim.datatypes.world_state import World
 from sim.render.signs import signs_in
 from sim.road.map.map_batch import MapBatch
+from sim.road.map.scenery_item import scenery_item
 from sim.road.map.surface import raster_at
 
-# A solid: its centre on the ground, cosine and sine of its yaw, x0, x1, y0, y1 in its own frame, z0, z1 [m], radius of
-# a pillar or 0, radius of the circle about its centre that encloses it [m], tag, and owner (as in Hits).
-SOLID = 14
-_TAG, _OWNER = 12, 13
+# Columns of a solid: its centre on the ground, cosine and sine of its yaw, its ends in its own frame [m], radius of a
+# pillar or 0, radius of the circle about its centre that encloses it [m], tag, and owner (as in Hits).
+_X, _Y, _COS, _SIN, _BACK, _FRONT, _RIGHT, _LEFT, _BOTTOM, _TOP, _PILLAR, _AROUND, _TAG, _OWNER, SOLID = range(15)
 _F = np.float32
 _0, _1, _HALF, _FAR = _F(0.0), _F(1.0), _F(0.5), _F(1e9)
 _LEVEL = _F(1e-6)  # rays that descend less than this never hit the ground
@@ -55,14 +55,14 @@ def _add(out, n, boxes, x, y, yaw, length, width, height, tag, owner, at_x, at_y
         return n
     co, so = math.cos(yaw), math.sin(yaw)
     for q in range(2):
-        if boxes[q, 5] > boxes[q, 4] and n < out.shape[0]:
+        if boxes[q, Z1] > boxes[q, Z0] and n < out.shape[0]:
             s = out[n]
-            s[0], s[1], s[2], s[3] = x, y, co, so
-            s[4], s[5] = boxes[q, 0] * length, boxes[q, 1] * length
-            s[6], s[7] = boxes[q, 2] * width, boxes[q, 3] * width
-            s[8], s[9] = boxes[q, 4] * height, boxes[q, 5] * height
-            s[10] = boxes[q, 3] * width if boxes[q, 6] > _0 else _0
-            s[11], s[12], s[13] = around, tag, owner
+            s[_X], s[_Y], s[_COS], s[_SIN] = x, y, co, so
+            s[_BACK], s[_FRONT] = boxes[q, X0] * length, boxes[q, X1] * length
+            s[_RIGHT], s[_LEFT] = boxes[q, Y0] * width, boxes[q, Y1] * width
+            s[_BOTTOM], s[_TOP] = boxes[q, Z0] * height, boxes[q, Z1] * height
+            s[_PILLAR] = boxes[q, Y1] * width if boxes[q, ROUND] > _0 else _0
+            s[_AROUND], s[_TAG], s[_OWNER] = around, tag, owner
             n += 1
     return n
 
@@ -91,12 +91,10 @@ def _gather(out, x, y, reach, boxes, of_kind, bank, m, world, w, sign_row, panel
     if scenery:
         first = bank.scenery_start[m]
         for i in range(first, bank.scenery_start[m + 1]):
-            k = np.int32(bank.scenery[i, 0])
-            if k > 0:
-                s = bank.scenery[i]
-                n = _add(out, n, boxes[k], np.float32(s[1]), np.float32(s[2]), np.float32(s[3]), np.float32(s[4]),
-                         np.float32(s[5]), np.float32(s[6]), np.float32(of_kind[k]), np.float32(first - i - 1), x, y,
-                         reach)  # fmt: skip
+            it = scenery_item(bank.scenery, i)
+            if it.kind > 0:
+                n = _add(out, n, boxes[it.kind], it.x, it.y, it.yaw, it.length, it.width, it.height,
+                         np.float32(of_kind[it.kind]), np.float32(first - i - 1), x, y, reach)  # fmt: skip
     return n
 
 
@@ -107,16 +105,16 @@ def _entry(s, ox, oy, oz, wx, wy, wz, swell, limit):
     Args:
         s: (SOLID,). swell: [m] by which the solid is enlarged on every side.
     """
-    dx, dy = ox - s[0], oy - s[1]
-    across, around = dx * wy - dy * wx, s[11] + swell
+    dx, dy = ox - s[_X], oy - s[_Y]
+    across, around = dx * wy - dy * wx, s[_AROUND] + swell
     flat = wx * wx + wy * wy
     if across * across > around * around * flat and flat > _F(1e-12):
         return _FAR, _0
-    ex, ey = dx * s[2] + dy * s[3], dy * s[2] - dx * s[3]
-    vx, vy = wx * s[2] + wy * s[3], wy * s[2] - wx * s[3]
+    ex, ey = dx * s[_COS] + dy * s[_SIN], dy * s[_COS] - dx * s[_SIN]
+    vx, vy = wx * s[_COS] + wy * s[_SIN], wy * s[_COS] - wx * s[_SIN]
     against = _0
-    if s[10] > _0:
-        radius = s[10] + swell
+    if s[_PILLAR] > _0:
+        radius = s[_PILLAR] + swell
         outside = ex * ex + ey * ey - radius * radius
         if flat < _F(1e-12):
             enter, leave = (-_FAR, _FAR) if outside < _0 else (_FAR, -_FAR)
@@ -131,13 +129,13 @@ def _entry(s, ox, oy, oz, wx, wy, wz, swell, limit):
     else:
         ix = _1 / vx if abs(vx) > _F(1e-9) else _FAR
         iy = _1 / vy if abs(vy) > _F(1e-9) else _FAR
-        ax, bx = (s[4] - swell - ex) * ix, (s[5] + swell - ex) * ix
-        ay, by = (s[6] - swell - ey) * iy, (s[7] + swell - ey) * iy
+        ax, bx = (s[_BACK] - swell - ex) * ix, (s[_FRONT] + swell - ex) * ix
+        ay, by = (s[_RIGHT] - swell - ey) * iy, (s[_LEFT] + swell - ey) * iy
         nx, ny = min(ax, bx), min(ay, by)
         enter, leave = max(nx, ny), min(max(ax, bx), max(ay, by))
         against = abs(vx) if nx >= ny else abs(vy)
     iz = _1 / wz if abs(wz) > _F(1e-9) else _FAR
-    az, bz = (s[8] - swell - oz) * iz, (s[9] + swell - oz) * iz
+    az, bz = (s[_BOTTOM] - swell - oz) * iz, (s[_TOP] + swell - oz) * iz
     nz = min(az, bz)
     if nz > enter:
         enter, against = nz, abs(wz)

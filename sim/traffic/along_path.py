@@ -11,9 +11,9 @@ import numpy as np
 
 from sim.core.geometry import HALF, is_within
 from sim.core.kernel import kernel
+from sim.datatypes.road_map import CURVATURE, YAW, X, Y
 from sim.datatypes.vocabulary import ROUTE_SPACING
 
-X, Y, YAW, CURVATURE = range(4)  # columns of a path's points, as in `MapArrays`
 STRIDE = 2  # points of a path between two bends that are looked at
 _0, _2 = np.float32(0.0), np.float32(2.0)
 _STRAIGHT = np.float32(1e-3)  # [1/m] a smaller curvature counts as straight

@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.core.geometry import HALF, clamp
 from sim.core.kernel import kernel
+from sim.datatypes.road_map import YAW, X, Y
 from sim.datatypes.vocabulary import ROUTE_SPACING
 from sim.dynamics.bicycle import bicycle
 
@@ -53,23 +54,23 @@ def project_onto_path(points, first, last, s, x, y):  # type: ignore[no-untyped-
         s [m] of the nearest point, its signed offset to the left [m], the row of the segment.
     """
     k = first + min(max(int(s / ROUTE_SPACING), 0), last - first - 1)
-    best = (points[k, 0] - x) ** 2 + (points[k, 1] - y) ** 2
+    best = (points[k, X] - x) ** 2 + (points[k, Y] - y) ** 2
     while k < last:
-        ahead = (points[k + 1, 0] - x) ** 2 + (points[k + 1, 1] - y) ** 2
+        ahead = (points[k + 1, X] - x) ** 2 + (points[k + 1, Y] - y) ** 2
         if ahead >= best:
             break
         best = ahead
         k += 1
     while k > first:
-        behind = (points[k - 1, 0] - x) ** 2 + (points[k - 1, 1] - y) ** 2
+        behind = (points[k - 1, X] - x) ** 2 + (points[k - 1, Y] - y) ** 2
         if behind >= best:
             break
         best = behind
         k -= 1
-    c = np.cos(points[k, 2])
-    n = np.sin(points[k, 2])
-    dx = x - points[k, 0]
-    dy = y - points[k, 1]
+    c = np.cos(points[k, YAW])
+    n = np.sin(points[k, YAW])
+    dx = x - points[k, X]
+    dy = y - points[k, Y]
     along = dx * c + dy * n
     limit = ROUTE_SPACING
     return np.float32(k - first) * ROUTE_SPACING + clamp(along, -limit, limit), dy * c - dx * n, k
@@ -80,8 +81,8 @@ def pure_pursuit(points, first, last, s, x, y, yaw, speed, wheelbase):  # type: 
     """Front-wheel angle [rad] that brings the rear axle onto the path one look-ahead distance further on."""
     look = clamp(LOOK_SECONDS * speed, LOOK_LEAST, LOOK_MOST)
     k = min(first + int((s + look) / ROUTE_SPACING), last)
-    dx = points[k, 0] - x
-    dy = points[k, 1] - y
+    dx = points[k, X] - x
+    dy = points[k, Y] - y
     left = dy * np.cos(yaw) - dx * np.sin(yaw)
     square = max(dx * dx + dy * dy, ONE)
     return clamp(np.arctan(TWO * wheelbase * left / square), -MAX_STEER, MAX_STEER)

@@ -14,7 +14,7 @@ import numpy as np
 from sim.core.geometry import HALF
 from sim.core.hashing import hash_u32
 from sim.core.kernel import kernel
-from sim.road.map.lane_arrays import LEFT, LENGTH, NEXT, NEXT_END, ROW, ROWS, STEP
+from sim.road.map.lane_arrays import COS, LEFT, LENGTH, NEXT, NEXT_END, ROW, ROWS, SIN, SPEED, STEP, X, Y
 from sim.traffic.car_following import NO_GAP, idm
 from sim.traffic.right_of_way import LANE, MODE, NEXT1, NEXT3, PICKS
 from sim.traffic.state import CAP, DRIVER, FACTOR, KEEP, SHIFT, S
@@ -108,7 +108,7 @@ def change_lane(world, traffic, roads, w, i, now):
         ahead, closing, behind, pressing, slot = neighbours(world, traffic, w, i, other, at)
         if ahead < _1 or behind < _1:
             continue
-        wanted = min(points[row_at(roads, other, at), 3] * kinematics[w, i, FACTOR], kinematics[w, i, CAP])
+        wanted = min(points[row_at(roads, other, at), SPEED] * kinematics[w, i, FACTOR], kinematics[w, i, CAP])
         gain = idm(speed[w, i], wanted, ahead, closing) - now
         if slot >= 0:
             theirs = idm(speed[w, slot], max(kinematics[w, slot, CAP], _1), behind, pressing)
@@ -118,8 +118,8 @@ def change_lane(world, traffic, roads, w, i, now):
         if gain < WORTH and not (ends and onward):
             continue
         k = row_at(roads, other, at)
-        dx, dy = x[w, i] - points[k, 0], y[w, i] - points[k, 1]
+        dx, dy = x[w, i] - points[k, X], y[w, i] - points[k, Y]
         kinematics[w, i, S] = at
-        kinematics[w, i, SHIFT] = dy * points[k, 4] - dx * points[k, 5] - kinematics[w, i, KEEP]
+        kinematics[w, i, SHIFT] = dy * points[k, COS] - dx * points[k, SIN] - kinematics[w, i, KEEP]
         extend_plan(world, traffic, roads, w, i, other)
         break

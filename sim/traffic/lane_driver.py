@@ -15,6 +15,7 @@ from sim.core.geometry import HALF, clamp, is_within, wrap
 from sim.core.hashing import hash_u32
 from sim.core.kernel import kernel
 from sim.road.map.lane_arrays import (
+    COS,
     EASE,
     GATE_AT,
     GATE_KIND,
@@ -26,7 +27,12 @@ from sim.road.map.lane_arrays import (
     RIGHT,
     ROW,
     ROWS,
+    SIN,
+    SPEED,
     STEP,
+    YAW,
+    X,
+    Y,
 )
 from sim.traffic.car_following import (
     FREE,
@@ -196,10 +202,10 @@ def unlaned_leader(world, traffic, roads, w, i, count):
         at = front
         while at < front + look and at - front < gap:
             k = point_index_ahead(traffic, roads, w, i, kinematics[w, i, S] + at)
-            turn = points[k, 2] - yaw[w, j]
+            turn = points[k, YAW] - yaw[w, j]
             # the driver's own width as seen along the other's box
             reach = HALF * width[w, i] * abs(np.sin(turn))
-            if is_within(points[k, 0], points[k, 1], bx, by, c, s, half + reach, across):
+            if is_within(points[k, X], points[k, Y], bx, by, c, s, half + reach, across):
                 gap = at - front
                 closing = speed[w, i] - speed[w, j] * np.cos(turn)
                 break
@@ -214,7 +220,7 @@ def wanted_speed(traffic, roads, w, i):
     points, measure = roads.points, roads.measure
     lane = driver[w, i, LANE]
     factor = kinematics[w, i, FACTOR]
-    wanted = points[row_at(roads, lane, kinematics[w, i, S]), 3] * factor
+    wanted = points[row_at(roads, lane, kinematics[w, i, S]), SPEED] * factor
     away = measure[lane, LENGTH] - kinematics[w, i, S]
     for column in range(NEXT1, NEXT3 + 1):
         after = driver[w, i, column]
@@ -305,7 +311,7 @@ def follow_lane(world, traffic, roads, w, i, a, dt):
     look = clamp(LOOK_SECONDS * v, max(LOOK_LEAST, LONG_LOOK * wheelbase[w, i]), LOOK_MOST)
     k = point_index_ahead(traffic, roads, w, i, s + look)
     side = kinematics[w, i, SHIFT] + kinematics[w, i, KEEP]
-    dx, dy = points[k, 0] - side * points[k, 5] - x[w, i], points[k, 1] + side * points[k, 4] - y[w, i]
+    dx, dy = points[k, X] - side * points[k, SIN] - x[w, i], points[k, Y] + side * points[k, COS] - y[w, i]
     c, t = np.cos(yaw[w, i]), np.sin(yaw[w, i])
     square = max(dx * dx + dy * dy, _1)
     most = SHARPEST / wheelbase[w, i]
@@ -328,7 +334,7 @@ def follow_lane(world, traffic, roads, w, i, a, dt):
     kinematics[w, i, SHIFT] -= clamp(kinematics[w, i, SHIFT], -ease, ease)
     lane = driver[w, i, LANE]
     k = row_at(roads, lane, s + travelled)
-    along = (x[w, i] - points[k, 0]) * points[k, 4] + (y[w, i] - points[k, 1]) * points[k, 5]
+    along = (x[w, i] - points[k, X]) * points[k, COS] + (y[w, i] - points[k, Y]) * points[k, SIN]
     s = np.float32(k - link[lane, ROW]) * measure[lane, STEP] + clamp(along, -_1, _1)
     next1 = driver[w, i, NEXT1]
     if s > measure[lane, LENGTH] and next1 >= 0:
@@ -368,14 +374,14 @@ def respawn(world, traffic, roads, w, i):
     lane = sources[first + np.int32(key % _U(last - first))]
     s = overhang[w, i] + HALF
     k = link[lane, ROW] + min(int(s * _2), link[lane, ROWS] - 1)
-    c, t = points[k, 4], points[k, 5]
+    c, t = points[k, COS], points[k, SIN]
     for j in range(n):
-        dx, dy = x[w, j] - points[k, 0], y[w, j] - points[k, 1]
+        dx, dy = x[w, j] - points[k, X], y[w, j] - points[k, Y]
         reach = length[w, i] + length[w, j] + ENTRY_ROOM
         if j != i and abs(dx * c + dy * t) < reach and abs(dy * c - dx * t) < np.float32(2.5):
             return
-    x[w, i], y[w, i], yaw[w, i] = points[k, 0], points[k, 1], points[k, 2]
-    speed[w, i], steer[w, i], acceleration[w, i] = min(points[k, 3], np.float32(5.0)), _0, _0
+    x[w, i], y[w, i], yaw[w, i] = points[k, X], points[k, Y], points[k, YAW]
+    speed[w, i], steer[w, i], acceleration[w, i] = min(points[k, SPEED], np.float32(5.0)), _0, _0
     kinematics[w, i, S], kinematics[w, i, SHIFT] = s, _0
     driver[w, i, RESERVED], driver[w, i, OCCUPIED], driver[w, i, STOPPED], driver[w, i, SINCE] = -1, -1, 0, -1
     extend_plan(world, traffic, roads, w, i, lane)

@@ -12,6 +12,7 @@ from sim.actors.registry import DRIVES
 from sim.core.geometry import clamp
 from sim.core.hashing import hash_u32
 from sim.core.kernel import kernel
+from sim.road.graph.sidewalks import ROOM, YAW, X, Y
 from sim.traffic.right_of_way import LANE, MODE, NEXT1, PICKS
 from sim.traffic.state import CAP, KEEP, WALKER, S
 
@@ -40,7 +41,7 @@ def crossing_is_clear(world, traffic, roads, w, foot):
         front = length[w, j] - overhang[w, j]
         needed = speed[w, j] * speed[w, j] / (_2 * POLITE_BRAKING) + KERB_ROOM
         for k in range(foot_start[foot], foot_start[foot + 1], 2):
-            dx, dy = foot_points[k, 0] - x[w, j], foot_points[k, 1] - y[w, j]
+            dx, dy = foot_points[k, X] - x[w, j], foot_points[k, Y] - y[w, j]
             ahead = dx * c + dy * s
             if ahead > -_2 and abs(dy * c - dx * s) < BESIDE and ahead - front < needed:
                 clear = False
@@ -62,7 +63,7 @@ def walk(world, traffic, roads, w, i, dt):
     first, last = foot_start[foot], foot_start[foot + 1] - 1
     rows = np.float32(last - first)
     step = np.hypot(
-        foot_points[first + 1, 0] - foot_points[first, 0], foot_points[first + 1, 1] - foot_points[first, 1]
+        foot_points[first + 1, X] - foot_points[first, X], foot_points[first + 1, Y] - foot_points[first, Y]
     )
     whole = rows * step
     before = speed[w, i]
@@ -89,15 +90,15 @@ def walk(world, traffic, roads, w, i, dt):
             first, last = foot_start[foot], foot_start[foot + 1] - 1
             rows = np.float32(last - first)
             step = np.hypot(
-                foot_points[first + 1, 0] - foot_points[first, 0], foot_points[first + 1, 1] - foot_points[first, 1]
+                foot_points[first + 1, X] - foot_points[first, X], foot_points[first + 1, Y] - foot_points[first, Y]
             )
             whole = rows * step
     at = min(kinematics[w, i, S] + AHEAD, whole) / step
     k = first + int(clamp((rows - at) if back == 1 else at, _0, rows) + _HALF)
     way = _1 - _2 * np.float32(back)
-    side = -kinematics[w, i, KEEP] * foot_points[k, 3] * way  # every walker keeps to its own right
-    tx = foot_points[k, 0] - side * np.sin(foot_points[k, 2])
-    ty = foot_points[k, 1] + side * np.cos(foot_points[k, 2])
+    side = -kinematics[w, i, KEEP] * foot_points[k, ROOM] * way  # every walker keeps to its own right
+    tx = foot_points[k, X] - side * np.sin(foot_points[k, YAW])
+    ty = foot_points[k, Y] + side * np.cos(foot_points[k, YAW])
     dx, dy = tx - x[w, i], ty - y[w, i]
     away = np.hypot(dx, dy)
     if v > _0:

@@ -30,6 +30,8 @@ from sim.road.map.lane_arrays import (
     ROW,
     ROWS,
     TURN,
+    X,
+    Y,
 )
 from sim.traffic.state import DRIVER, S
 
@@ -162,7 +164,7 @@ def ego_conflicts(world, roads, bank, lane, w, i, first_there):
     dx, dy = x[w, 0] - x[w, i], y[w, 0] - y[w, i]
     if dx * c + dy * s < _0 and abs(dy * c - dx * s) < BEHIND and np.cos(yaw[w, 0] - yaw[w, i]) > np.float32(0.7):
         return False
-    dx, dy = points[first, 0] - x[w, 0], points[first, 1] - y[w, 0]
+    dx, dy = points[first, X] - x[w, 0], points[first, Y] - y[w, 0]
     far = reach + EGO_FAR
     for r in range(route.shape[1]):
         q = route[w, r] if dx * dx + dy * dy < far * far else -1
@@ -172,7 +174,7 @@ def ego_conflicts(world, roads, bank, lane, w, i, first_there):
         stop = min(path_start[q] + int((route_s[w, r] + reach) * np.float32(2.0)) + 1, path_start[q + 1])
         for k in range(start, stop, 3):
             for row in range(first, last, 4):
-                dx, dy = path_points[k, 0] - points[row, 0], path_points[k, 1] - points[row, 1]
+                dx, dy = path_points[k, X] - points[row, X], path_points[k, Y] - points[row, Y]
                 if dx * dx + dy * dy < EGO_APART * EGO_APART:
                     near = True
                     break

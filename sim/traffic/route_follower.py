@@ -15,6 +15,7 @@ import numpy as np
 
 from sim.core.geometry import HALF, clamp
 from sim.core.kernel import kernel
+from sim.datatypes.road_map import YAW, X, Y
 from sim.datatypes.vocabulary import NO_PATH, OUTCOME, ROUTE_SPACING
 from sim.dynamics.bicycle import bicycle, stopping_speed
 from sim.traffic.all_way_stop import CAME, COMING, GOING, LEFT, MEMBER, PHASE, SERVED, WAITING, blocked, give_turn
@@ -156,13 +157,13 @@ def spawn(world, followers, w, i, now, points, first):  # type: ignore[no-untype
     k = first + int(s / ROUTE_SPACING)
     for j in range(n):
         apart = length[w, i] + length[w, j]
-        if j != i and kind[w, j] != 0 and (x[w, j] - points[k, 0]) ** 2 + (y[w, j] - points[k, 1]) ** 2 < apart * apart:
+        if j != i and kind[w, j] != 0 and (x[w, j] - points[k, X]) ** 2 + (y[w, j] - points[k, Y]) ** 2 < apart * apart:
             return
     rest = s - np.float32(k - first) * ROUTE_SPACING
     role[w, i] = CROSSING
     kind[w, i], absent_kind[w, i] = absent_kind[w, i], 0
-    yaw[w, i] = points[k, 2]
-    x[w, i], y[w, i] = points[k, 0] + rest * np.cos(yaw[w, i]), points[k, 1] + rest * np.sin(yaw[w, i])
+    yaw[w, i] = points[k, YAW]
+    x[w, i], y[w, i] = points[k, X] + rest * np.cos(yaw[w, i]), points[k, Y] + rest * np.sin(yaw[w, i])
     speed[w, i], drive[w, i, ALONG] = drive[w, i, ENTRY], s
 
 
@@ -273,7 +274,7 @@ def leave_trail(world, followers, w):  # type: ignore[no-untyped-def]
     points = trail[w]
     c, t = np.cos(yaw[w, 0]), np.sin(yaw[w, 0])
     for _ in range(8):
-        dx, dy = x[w, 0] - points[count - 1, 0], y[w, 0] - points[count - 1, 1]
+        dx, dy = x[w, 0] - points[count - 1, X], y[w, 0] - points[count - 1, Y]
         away = np.hypot(dx, dy)
         if away < ROUTE_SPACING or dx * c + dy * t <= _0:
             break
@@ -286,9 +287,9 @@ def leave_trail(world, followers, w):  # type: ignore[no-untyped-def]
             for i in range(1, n):
                 if role[w, i] == TAILGATING:
                     drive[w, i, ALONG] -= np.float32(half) * ROUTE_SPACING
-        points[count, 0] = points[count - 1, 0] + ROUTE_SPACING * dx / away
-        points[count, 1] = points[count - 1, 1] + ROUTE_SPACING * dy / away
-        points[count, 2] = np.arctan2(dy, dx)
+        points[count, X] = points[count - 1, X] + ROUTE_SPACING * dx / away
+        points[count, Y] = points[count - 1, Y] + ROUTE_SPACING * dy / away
+        points[count, YAW] = np.arctan2(dy, dx)
         count += 1
     trailed[w] = count
 
@@ -301,7 +302,7 @@ def tailgate(world, followers, w, i, dt):  # type: ignore[no-untyped-def]
     trail, trailed, drive = followers.trail, followers.trailed, followers.drive
     points, last = trail[w], trailed[w] - 1
     s, v, ego = drive[w, i, ALONG], speed[w, i], max(speed[w, 0], _0)
-    rest = np.hypot(x[w, 0] - points[last, 0], y[w, 0] - points[last, 1])
+    rest = np.hypot(x[w, 0] - points[last, X], y[w, 0] - points[last, Y])
     gap = np.float32(last) * ROUTE_SPACING + rest - s - overhang[w, 0] - (length[w, i] - overhang[w, i])
     a = clamp(np.float32(0.8) * (gap - drive[w, i, GAP]) + np.float32(1.6) * (ego - v), HARDEST, _2)
     # if ego brakes as hard as it can, so does the tailgater, a tick later

@@ -17,6 +17,7 @@ _0, _1, _HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
 NEVER, AFTER, WITHIN, ALONG = range(4)
 ON_WAY = np.float32(3.0)  # [m] off one of its routes up to which ego counts as on it
 SPEED_UP, SLOW_DOWN = np.float32(2.5), np.float32(5.0)  # [m/s^2] of a script with a speed for every leg
+X, Y, LEG_SPEED = range(3)  # columns of TrafficState.path
 TRIGGER, VALUE, PACE = range(3)  # columns of TrafficState.trigger
 
 
@@ -41,9 +42,9 @@ def follow_legs(world, traffic, w, i, dt):
     points, count, kinematics = traffic.path, traffic.points, traffic.kinematics
     whole, wanted = _0, _0
     for k in range(count[w, i] - 1):
-        dx, dy = points[w, i, k + 1, 0] - points[w, i, k, 0], points[w, i, k + 1, 1] - points[w, i, k, 1]
+        dx, dy = points[w, i, k + 1, X] - points[w, i, k, X], points[w, i, k + 1, Y] - points[w, i, k, Y]
         if kinematics[w, i, S] >= whole:
-            wanted = points[w, i, k, 2]
+            wanted = points[w, i, k, LEG_SPEED]
         whole += np.hypot(dx, dy)
     before = speed[w, i]
     wanted = min(wanted, stopping_speed(before, max(whole - kinematics[w, i, S], _0), SLOW_DOWN, dt))
@@ -62,12 +63,12 @@ def place_on(traffic, w, i, s):
     """x, y [m] of the point `s` [m] along a script's path, extended straight beyond its end."""
     points, count = traffic.path, traffic.points
     left = s
-    px, py = points[w, i, 0, 0], points[w, i, 0, 1]
+    px, py = points[w, i, 0, X], points[w, i, 0, Y]
     for k in range(count[w, i] - 1):
-        dx, dy = points[w, i, k + 1, 0] - points[w, i, k, 0], points[w, i, k + 1, 1] - points[w, i, k, 1]
+        dx, dy = points[w, i, k + 1, X] - points[w, i, k, X], points[w, i, k + 1, Y] - points[w, i, k, Y]
         piece = np.hypot(dx, dy)
         share = left / piece
-        px, py = points[w, i, k, 0] + share * dx, points[w, i, k, 1] + share * dy
+        px, py = points[w, i, k, X] + share * dx, points[w, i, k, Y] + share * dy
         if share <= _1:
             break
         left -= piece
@@ -93,17 +94,17 @@ def follow_script(world, traffic, bank, w, i, dt):
         if not started:
             return
         driver[w, i, PICKS] = 1
-    if points[w, i, 0, 2] > _0:
+    if points[w, i, 0, LEG_SPEED] > _0:
         follow_legs(world, traffic, w, i, dt)
         return
     kinematics[w, i, S] += trigger[w, i, PACE] * dt
     left = kinematics[w, i, S]
     before, v = speed[w, i], _0
     for k in range(count[w, i] - 1):
-        dx, dy = points[w, i, k + 1, 0] - points[w, i, k, 0], points[w, i, k + 1, 1] - points[w, i, k, 1]
+        dx, dy = points[w, i, k + 1, X] - points[w, i, k, X], points[w, i, k + 1, Y] - points[w, i, k, Y]
         piece = np.hypot(dx, dy)
         share = min(left / piece, _1)
-        x[w, i], y[w, i] = points[w, i, k, 0] + share * dx, points[w, i, k, 1] + share * dy
+        x[w, i], y[w, i] = points[w, i, k, X] + share * dx, points[w, i, k, Y] + share * dy
         yaw[w, i] = np.arctan2(dy, dx)
         left -= piece
         if left < _0:

@@ -10,6 +10,7 @@ import numpy as np
 from sim.actors.registry import COLLIDES, EGO
 from sim.core.geometry import HALF, boxes_touch, wrap
 from sim.core.kernel import kernel
+from sim.datatypes.road_map import YAW, X, Y
 from sim.datatypes.vocabulary import OUTCOME
 from sim.dynamics.bicycle import drive, grip_of, limits_of
 from sim.dynamics.friction import wetness_of
@@ -184,10 +185,10 @@ def step_worlds(bank, world, goal, limits, drivable, steer_asked, pedal, reverse
                                      bank.gate_start, bank.gate_s, bank.gate_kind, bank.gate_plan)  # fmt: skip
             world.route_s[w, r] = s
             world.route_offset[w, r] = offset
-            if s > bank.junction_out[q] and abs(offset) < ON_ROUTE and abs(wrap(eyaw - points[k, 2])) < ALONG_ROUTE:
+            if s > bank.junction_out[q] and abs(offset) < ON_ROUTE and abs(wrap(eyaw - points[k, YAW])) < ALONG_ROUTE:
                 world.shown_decision[w] = bank.decision[q]
                 arrived = arrived or s > bank.junction_out[q] + goal[w, 0]
-            dx, dy = points[k, 0] - ex, points[k, 1] - ey
+            dx, dy = points[k, X] - ex, points[k, Y] - ey
             strayed = dx * dx + dy * dy > goal[w, 1] * goal[w, 1]
         count_lines(w, seen, ev, world.red_lights, world.stop_signs, world.stopped_at_line)
 

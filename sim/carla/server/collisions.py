@@ -13,6 +13,9 @@ from sim.road.map.obstacle_grid import CELL
 from sim.world.step import scenery_hit
 
 _0, _1, _CELL = np.float32(0.0), np.float32(1.0), np.float32(CELL)
+# Columns of `MapArrays.boxes`, and of a hit.
+_X, _Y, _COS, _SIN, _LENGTH, _WIDTH = range(6)
+_ROW, _OTHER, _SPEED = range(3)
 _PUSH = np.float32(1.0)  # [m/s] at which overlapping bodies are pushed apart
 
 
@@ -53,9 +56,9 @@ def resolve_collisions(
             was, _, _ = overlap(i, j, before[0], before[1], before[2], length, width, overhang)
             if was < _0:
                 if n < hits.shape[0]:
-                    hits[n, 0], hits[n, 1], hits[n, 2] = i, j, speed[i]
+                    hits[n, _ROW], hits[n, _OTHER], hits[n, _SPEED] = i, j, speed[i]
                     if not physical[j]:
-                        hits[n, 2] -= speed[j] * math.cos(yaw[i] - yaw[j])
+                        hits[n, _SPEED] -= speed[j] * math.cos(yaw[i] - yaw[j])
                     n += 1
                 speed[i] = _0
                 if physical[j]:
@@ -83,7 +86,7 @@ def resolve_scenery(i, before, x, y, yaw, speed, length, width, overhang, bank, 
         bx, by = before[0, i] + middle * bc, before[1, i] + middle * bs
         if scenery_hit(bx, by, bc, bs, length[i], width[i], 0, bank) == 0:
             if n < hits.shape[0]:
-                hits[n, 0], hits[n, 1], hits[n, 2] = i, -1, speed[i]
+                hits[n, _ROW], hits[n, _OTHER], hits[n, _SPEED] = i, -1, speed[i]
                 n += 1
             speed[i] = _0
         elif penetration(cx, cy, cos, sin, length[i], width[i], bx, by, bank):
@@ -140,13 +143,15 @@ def penetration(x, y, cos, sin, length, width, bx, by, bank):
         cell = row * bank.cell_shape[0, 1] + column
         for k in range(bank.cell_start[cell], bank.cell_start[cell + 1]):
             b, i = bank.boxes, bank.cell_items[k]
-            if boxes_touch(x, y, cos, sin, length, width, b[i, 0], b[i, 1], b[i, 2], b[i, 3], b[i, 4], b[i, 5]):
+            if boxes_touch(
+                x, y, cos, sin, length, width, b[i, _X], b[i, _Y], b[i, _COS], b[i, _SIN], b[i, _LENGTH], b[i, _WIDTH]
+            ):
                 # towards the nearest point of a long wall, not towards its middle
-                ax, ay = b[i, 0] - x, b[i, 1] - y
-                u, v = ax * b[i, 2] + ay * b[i, 3], ay * b[i, 2] - ax * b[i, 3]
-                u = u - min(max(u, -HALF * b[i, 4]), HALF * b[i, 4])
-                v = v - min(max(v, -HALF * b[i, 5]), HALF * b[i, 5])
-                nx, ny = u * b[i, 2] - v * b[i, 3], u * b[i, 3] + v * b[i, 2]
+                ax, ay = b[i, _X] - x, b[i, _Y] - y
+                u, v = ax * b[i, _COS] + ay * b[i, _SIN], ay * b[i, _COS] - ax * b[i, _SIN]
+                u = u - min(max(u, -HALF * b[i, _LENGTH]), HALF * b[i, _LENGTH])
+                v = v - min(max(v, -HALF * b[i, _WIDTH]), HALF * b[i, _WIDTH])
+                nx, ny = u * b[i, _COS] - v * b[i, _SIN], u * b[i, _SIN] + v * b[i, _COS]
                 if (x - bx) * nx + (y - by) * ny > _0:
                     towards = True
     return towards

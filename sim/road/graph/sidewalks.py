@@ -14,6 +14,7 @@ import numpy as np
 from sim.road.graph.lane_graph import LaneGraph
 
 SPACING = 0.5  # [m] most between points
+X, Y, YAW, ROOM = range(4)  # columns of `SidewalkGraph.points`
 _TOUCH = 2.2  # [m] ends this near are linked
 _REACH = 8.0  # [m] a crosswalk is extended to a sidewalk this near
 _EDGE = 0.45  # [m] distance of pedestrians from the sidewalk's edges

@@ -27,9 +27,10 @@ EASE = 1.5  # [m/s^2] deceleration of drivers before bends
 SLOWEST = 2.0  # [m/s] least speed in any bend
 
 
-# Columns of LaneArrays.link and of LaneArrays.measure.
+# Columns of LaneArrays.link, of LaneArrays.measure and of LaneArrays.points.
 ROW, ROWS, JUNCTION, ORIGIN, LEFT, RIGHT, NEXT, NEXT_END, CONFLICT, CONFLICT_END, GATE_KIND, GATE_PLAN = range(12)
 LENGTH, STEP, TURN, HEADING, GATE_AT, PACE = range(6)
+X, Y, YAW, SPEED, COS, SIN = range(6)
 
 
 class LaneArrays(NamedTuple):
