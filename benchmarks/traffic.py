@@ -259,7 +259,16 @@ def legend(sheet: np.ndarray, met: set[str]) -> np.ndarray:
         colour = EGO_COLOUR if kind == "ego" else COLOURS[kind]
         size = LARGER * (1.6 if kind in ("bicycle", "walker") else 1.0)
         half = max(body.length * size / 2, 1.0)
-        box = Box(x / scale + half, 0.0, 0.0, body.length * size, body.width * size, colour, kind == "ego", kind)
+        box = Box(
+            x / scale + half,
+            0.0,
+            0.0,
+            body.length * size,
+            body.width * size,
+            colour,
+            kind == "ego",
+            "car" if kind == "ego" else kind,
+        )
         draw_box(foot, box, large)
         x += 2 * half * scale + 9
         texts.append(Text(words, x, tall / 2, 13, anchor="lm"))
