@@ -22,6 +22,7 @@ from typing import Annotated, Any, TypeVar
 
 from scenarios.reading.yaml import KeyPath, Lines, read_yaml
 from sim.core.errors import did_you_mean, known_names
+from sim.core.ranges import OutOfRangeError, range_of
 
 T = TypeVar("T")
 MOST_SEEDS = 2**32 // 10_000_000
@@ -98,7 +99,9 @@ def mirror(cls: Any) -> Any:
         hint = hints_of(cls)[f.name]
         if dataclasses.is_dataclass(bare(hint)):
             hint = mirror(bare(hint))
-        shown = tyro.conf.arg(help=said.get(f.name, ""), metavar=_metavar(hint), help_behavior_hint=_default_as_shown)
+        limits = f" [{found}]" if (found := range_of(hint)) else ""
+        text = said.get(f.name, "").rstrip(".") + limits
+        shown = tyro.conf.arg(help=text, metavar=_metavar(hint), help_behavior_hint=_default_as_shown)
         fields.append((f.name, Annotated[hint, shown]))
     made = dataclasses.make_dataclass(cls.__name__, fields, frozen=True)
     made.__doc__ = (inspect.getdoc(cls) or "").split("Args:")[0].split("Raises:")[0].strip()
@@ -130,8 +133,16 @@ def _from_mirror(cls: type[T], reflected: Any, path: str = "") -> T:
         values[f.name] = _from_mirror(kind, value, f"{path}{f.name}.") if deeper else value  # type: ignore[arg-type]
     try:
         return cls(**values)
+    except OutOfRangeError as error:
+        flag = f"--{path}{error.name}".replace("_", "-")
+        raise UsageError(f"{flag} was given {_as_typed(error.value)}; wanted {error.allowed}") from None
     except (ValueError, TypeError) as error:
         raise UsageError(f"--{path.rstrip('.').replace('_', '-')}: {error}" if path else str(error)) from None
+
+
+def _as_typed(value: object) -> str:
+    """A value as it stands on a command line: words in quotes, the parts of a tuple after each other."""
+    return " ".join(map(str, value)) if isinstance(value, tuple) else repr(value)
 
 
 def flags_of(cls: type, prefix: str = "--") -> dict[str, Any]:
@@ -176,6 +187,9 @@ def overlay(defaults: T, data: dict[str, Any], lines: Lines, path: KeyPath = ())
             raise lines.error(place, f"found {value!r}; wanted keys such as {next(iter(hints_of(kind)))}")
     try:
         return dataclasses.replace(defaults, **values)  # type: ignore[type-var]
+    except OutOfRangeError as error:
+        place = (*path, *error.name.split("."))
+        raise lines.error(place, f"found {_as_typed(error.value)}; wanted {error.allowed}") from None
     except (ValueError, TypeError) as error:
         raise lines.error(path, str(error)) from None
 

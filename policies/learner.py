@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from policies.heads.mixture import Mixture, MixtureHead
 from policies.hindsight import Hindsight, Target
 from policies.memories.gru import MEMORIES
 from policies.sites import IntervenablePolicy
+from sim.core.ranges import Known, Range, check_ranges
 from sim.datatypes.action import Action, Observation
 from sim.dynamics.signed_acceleration import action_from_signed_acceleration
 
@@ -37,7 +39,7 @@ class LearnerSettings:
     """Architecture of a learner.
 
     Args:
-        encoder: one of ENCODERS; memory: one of MEMORIES.
+        encoder: network that embeds a picture; memory: network that carries what was seen from tick to tick.
         image: height and width of the camera's pictures [px].
         width: of the embedding; memory_width: of the recurrent state; head_width: of the head's hidden layer.
         mixtures: components of the action's distribution.
@@ -49,30 +51,23 @@ class LearnerSettings:
         ValueError: names the field, its value and the wanted values.
     """
 
-    encoder: str = "convnet"
-    memory: str = "gru"
+    encoder: Annotated[str, Known(ENCODERS)] = "convnet"
+    memory: Annotated[str, Known(MEMORIES)] = "gru"
     image: tuple[int, int] = (64, 96)
-    width: int = 128
-    memory_width: int = 64
-    head_width: int = 64
-    mixtures: int = 3
+    width: Annotated[int, Range(1, 4096)] = 128
+    memory_width: Annotated[int, Range(1, 4096)] = 64
+    head_width: Annotated[int, Range(1, 4096)] = 64
+    mixtures: Annotated[int, Range(1, 64)] = 3
     can_reverse: bool = False
     futures: int = 0
 
     def __post_init__(self) -> None:
         """Check that the settings can be built."""
-        if self.encoder not in ENCODERS:
-            raise ValueError(f"unknown encoder {self.encoder!r}; known are {sorted(ENCODERS)}")
-        if self.memory not in MEMORIES:
-            raise ValueError(f"unknown memory {self.memory!r}; known are {sorted(MEMORIES)}")
         sides = tuple(self.image)
         if len(sides) != 2 or not all(isinstance(side, int) and 16 <= side <= 4096 for side in sides):
             raise ValueError(f"image is {self.image}; wanted height and width in 16..4096 px")
         object.__setattr__(self, "image", sides)  # JSON brings a list
-        for name, highest in (("width", 4096), ("memory_width", 4096), ("head_width", 4096), ("mixtures", 64)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or not 1 <= value <= highest:
-                raise ValueError(f"{name} is {value!r}; wanted a whole number in 1..{highest}")
+        check_ranges(self)
         if not isinstance(self.futures, int) or not (self.futures == 0 or 2 <= self.futures <= 1024):
             raise ValueError(f"futures is {self.futures!r}; wanted 0 or a whole number in 2..1024")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from probes.results import QUICK_SECONDS, quick_share
 from probes.rule_recovery import Recovered
 from scenarios.sampling.sample import cells
 from scenarios.scenario import Scenario
+from sim.core.ranges import Range, check_ranges
 from sim.datatypes.camera import Camera
 from sim.datatypes.episode import Episode
 from sim.world.context import RunContext
@@ -46,14 +47,18 @@ class ProbeSettings:
         worlds: number of worlds at once.
     """
 
-    per_cell: int = 160
-    baseline_per_cell: int = 32
-    draws: int = 48
-    traced: int = 320
-    fitted: int = 24
-    pairs: int = 96
-    remembered: int = 6000
-    worlds: int = 128
+    per_cell: Annotated[int, Range(1)] = 160
+    baseline_per_cell: Annotated[int, Range(1)] = 32
+    draws: Annotated[int, Range(1)] = 48
+    traced: Annotated[int, Range(1)] = 320
+    fitted: Annotated[int, Range(1)] = 24
+    pairs: Annotated[int, Range(1)] = 96
+    remembered: Annotated[int, Range(1)] = 6000
+    worlds: Annotated[int, Range(1, 65536)] = 128
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        check_ranges(self)
 
     @classmethod
     def quick(cls, time_limit: float = QUICK_SECONDS) -> ProbeSettings:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 import numpy as np
 
 from policies.expert.expert import Label
+from sim.core.ranges import OutOfRangeError, Range, check_ranges
 from sim.datatypes.action import Action
 
 T = TypeVar("T")
@@ -34,10 +35,10 @@ class BetaSchedule:
     """
 
     shape: str = "exponential"
-    decay: float = 0.5
-    rounds: int = 4
+    decay: Annotated[float, Range(0, 1)] = 0.5
+    rounds: Annotated[int, Range(1)] = 4
     per: str = "segment"
-    segment: float = 2.0
+    segment: Annotated[float, Range(0, above=True)] = 2.0
 
     def segment_ticks(self, tick: float) -> int:
         """The number of ticks of `tick` seconds between two draws of the driver."""
@@ -45,9 +46,8 @@ class BetaSchedule:
 
     def __post_init__(self) -> None:
         if self.per not in ("step", "segment"):
-            raise ValueError(f"beta drawn per {self.per!r}; known are 'step' and 'segment'")
-        if not 0.0 <= self.decay <= 1.0:
-            raise ValueError(f"beta decay {self.decay}; a share between 0 and 1 is wanted")
+            raise OutOfRangeError("per", self.per, "step or segment")
+        check_ranges(self)
 
 
 @dataclass(frozen=True)

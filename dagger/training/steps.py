@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -17,7 +17,10 @@ from policies.checkpoint import optimiser_tensors, restore_optimiser
 from policies.encoders.convnet import jitter
 from policies.hindsight import Target
 from policies.learner import Learner
+from sim.core.ranges import Range, check_ranges
 
+RATE = Range(0, 1, above=True)  # of learning rates
+SHARE = Range(0, 1)
 SLOW = 0.98  # decay per step of the running loss of a part of the drive
 Gradients = tuple[Tensor | None, ...]
 
@@ -36,7 +39,8 @@ class FitSettings:
         weight_decay: weight decay of AdamW.
         encoder_steps: most steps of the encoder stage.
         encoder_batch: single pictures per step of the encoder stage.
-        encoder_gain: share by which 400 steps must lower the encoder's hindsight loss; otherwise its stage ends.
+        encoder_gain: share by which 400 steps must lower the encoder's hindsight loss; otherwise its stage ends. Below
+            0 it may even rise by so much.
         memory_epochs: passes of the memory stage in the first fit.
         memory_again: passes of the memory stage in later rounds.
         memory_batch: whole drives per step of the memory stage.
@@ -48,24 +52,28 @@ class FitSettings:
         jitter: strength of the random brightness, contrast and gamma of a window; 0 is off.
     """
 
-    learning_rate: float = 1.5e-3
-    again_rate: float = 7e-4
-    encoder_rate: float = 1.5e-3
-    memory_rate: float = 3e-3
-    last_rate: float = 0.05
-    weight_decay: float = 1e-4
-    encoder_steps: int = 4800
-    encoder_batch: int = 128
-    encoder_gain: float = 0.03
-    memory_epochs: int = 6
-    memory_again: int = 2
-    memory_batch: int = 48
-    most_frames: int = 200_000
-    window: int = 64
-    sequences: int = 4
-    frames: int = 64
-    clip: float = 1.0
-    jitter: float = 0.1
+    learning_rate: Annotated[float, RATE] = 1.5e-3
+    again_rate: Annotated[float, RATE] = 7e-4
+    encoder_rate: Annotated[float, RATE] = 1.5e-3
+    memory_rate: Annotated[float, RATE] = 3e-3
+    last_rate: Annotated[float, SHARE] = 0.05
+    weight_decay: Annotated[float, SHARE] = 1e-4
+    encoder_steps: Annotated[int, Range(0)] = 4800
+    encoder_batch: Annotated[int, Range(1)] = 128
+    encoder_gain: Annotated[float, Range(-1, 1)] = 0.03
+    memory_epochs: Annotated[int, Range(0)] = 6
+    memory_again: Annotated[int, Range(0)] = 2
+    memory_batch: Annotated[int, Range(1)] = 48
+    most_frames: Annotated[int, Range(1)] = 200_000
+    window: Annotated[int, Range(1)] = 64
+    sequences: Annotated[int, Range(1)] = 4
+    frames: Annotated[int, Range(0)] = 64
+    clip: Annotated[float, Range(0, above=True)] = 1.0
+    jitter: Annotated[float, Range(0, 2)] = 0.1
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        check_ranges(self)
 
 
 class Optimisers:

@@ -19,13 +19,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 
-from dagger.algorithms.base import ALGORITHMS, BetaSchedule
-from dagger.algorithms.registry import ARMS, beta, gate_named
+from dagger.algorithms.base import ALGORITHMS, GATES, SCHEDULES, BetaSchedule
+from dagger.algorithms.registry import ARMS
 from dagger.runs.folder import RunFolder, versions
 from dagger.training.collect import collect
 from dagger.training.demonstrations import DemonstrationStore
@@ -41,7 +41,9 @@ from policies.expert.expert import Expert
 from policies.learner import Learner, LearnerSettings, build
 from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import Scenario
+from sim.core.errors import did_you_mean, known_names
 from sim.core.progress import Progress
+from sim.core.ranges import Known, OutOfRangeError, Range, check_ranges
 from sim.datatypes.camera import Camera
 from sim.world.context import RunContext
 from sim.world.decisions.registry import backs_up
@@ -80,24 +82,24 @@ class TrainSettings:
         camera: the learner's camera.
     """
 
-    episodes: int = 4000
-    rounds: int = 2
-    per_round: int = 200
-    epochs: int = 1
-    round_epochs: int = 1
-    replay: float = 3.0
-    evaluation: int = 32
-    worlds: int = 64
-    threads: int = 2
+    episodes: Annotated[int, Range(1)] = 4000
+    rounds: Annotated[int, Range(1)] = 2
+    per_round: Annotated[int, Range(1)] = 200
+    epochs: Annotated[int, Range(1)] = 1
+    round_epochs: Annotated[int, Range(1)] = 1
+    replay: Annotated[float, Range(0)] = 3.0
+    evaluation: Annotated[int, Range(1)] = 32
+    worlds: Annotated[int, Range(1, 65536)] = 64
+    threads: Annotated[int, Range(1, 256)] = 2
     hindsight: Literal["on", "off"] = "on"
-    futures: int = 16
-    takeovers: int = 4
-    perturb: float = 1.0
+    futures: Annotated[int, Range(2, 1024)] = 16
+    takeovers: Annotated[int, Range(0)] = 4
+    perturb: Annotated[float, Range(0, 10)] = 1.0
     perturb_rounds: bool = False
-    cache_mb: int = 6000
+    cache_mb: Annotated[int, Range(0)] = 6000
     learner: LearnerSettings = field(default_factory=LearnerSettings)
     fit: FitSettings = field(default_factory=FitSettings)
-    gate: str = "mixture"
+    gate: Annotated[str, Known(GATES)] = "mixture"
     beta: BetaSchedule = field(default_factory=BetaSchedule)
     camera: Camera = field(default_factory=Camera)
 
@@ -105,10 +107,16 @@ class TrainSettings:
         """Refuse unknown names, and `learner.futures`, which a run sets from `futures`.
 
         Raises:
-            ValueError: naming the known ones, or the setting to use.
+            ValueError: naming the known ones, the allowed values, or the setting to use.
         """
-        gate_named(self.gate)
-        beta(self.beta, 1)
+        check_ranges(self)
+        if self.beta.shape not in SCHEDULES:
+            known = f"one of {known_names(SCHEDULES)}{did_you_mean(self.beta.shape, SCHEDULES)}"
+            raise OutOfRangeError("beta.shape", self.beta.shape, known)
+        asked, drawn = self.learner.image, (self.camera.height, self.camera.width)
+        if asked not in (drawn, LearnerSettings().image):
+            size = f"--train.camera.height and --train.camera.width, {drawn[0]} and {drawn[1]}"
+            raise OutOfRangeError("learner.image", asked, f"no other size of pictures than {size}")
         if self.learner.futures:
             raise ValueError(f"learner.futures is {self.learner.futures}; a run sets it, from --train.futures")
 
@@ -294,9 +302,9 @@ class Trainer:
     def _fresh(self, loader: RenderingLoader) -> Learner:
         """An untrained learner, whose anchors are the typical futures of the first demonstrations."""
         asked = self.settings.futures if self.settings.hindsight == "on" else 0
-        learner = build(
-            replace(self.settings.learner, can_reverse=backs_up(self.scenario.decision_spec), futures=asked), self.seed
-        )
+        camera, reverses = self.settings.camera, backs_up(self.scenario.decision_spec)
+        image = (camera.height, camera.width)
+        learner = build(replace(self.settings.learner, image=image, can_reverse=reverses, futures=asked), self.seed)
         if learner.hindsight is not None:
             anchors = clustered(loader.futures, asked, self.seed)
             learner.hindsight.set_anchors(torch.from_numpy(anchors.path), torch.from_numpy(anchors.progress))

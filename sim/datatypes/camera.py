@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from sim.core.ranges import Range, check_ranges
 
 
 @dataclass(frozen=True)
@@ -16,11 +19,15 @@ class Camera:
         pitch: nose up [deg]; yaw: to the left [deg].
     """
 
-    width: int = 96
-    height: int = 64
-    fov: float = 100.0
+    width: Annotated[int, Range(1, 8192)] = 96
+    height: Annotated[int, Range(1, 8192)] = 64
+    fov: Annotated[float, Range(0, 180, above=True, below=True)] = 100.0
     forward: float = 1.6
     left: float = 0.0
     up: float = 1.5
-    pitch: float = -4.0
-    yaw: float = 0.0
+    pitch: Annotated[float, Range(-90, 90)] = -4.0
+    yaw: Annotated[float, Range(-360, 360)] = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        check_ranges(self)

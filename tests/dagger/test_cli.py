@@ -16,6 +16,8 @@ import pytest
 import yaml
 
 from dagger import cli
+from dagger.options import UsageError
+from scenarios.reading.yaml import ScenarioError
 from tests.support import scoring
 
 TINY = {
@@ -141,6 +143,50 @@ BAD: dict[str, tuple[list[str], tuple[str, ...]]] = {
 }
 
 
+# Values that no run can be made of: each is refused by its flag, before anything is driven.
+NONSENSE = (
+    "train.episodes=0", "train.episodes=-5", "train.rounds=-1", "train.rounds=0", "train.per-round=0", "train.epochs=0",
+    "train.epochs=-1", "train.round-epochs=0", "train.evaluation=0", "train.worlds=0", "train.threads=0",
+    "train.threads=-2", "train.cache-mb=-1", "train.replay=-1", "train.futures=1", "train.takeovers=-1",
+    "train.perturb=-1", "train.perturb=nan", "train.gate=mixtur", "train.fit.learning-rate=-1",
+    "train.fit.learning-rate=nan", "train.fit.learning-rate=0", "train.fit.again-rate=inf", "train.fit.last-rate=9",
+    "train.fit.weight-decay=-1", "train.fit.encoder-steps=-1", "train.fit.encoder-batch=0", "train.fit.window=0",
+    "train.fit.window=-4", "train.fit.sequences=0", "train.fit.frames=-1", "train.fit.clip=0", "train.fit.clip=-1",
+    "train.fit.jitter=-1", "train.beta.shape=foo", "train.beta.decay=7", "train.beta.rounds=0", "train.beta.per=minute",
+    "train.beta.segment=0", "train.beta.segment=-3", "train.camera.width=0", "train.camera.fov=200",
+    "train.camera.pitch=120", "train.learner.image=32 48", "train.learner.width=0", "train.learner.mixtures=0",
+    "train.learner.memory=lstn", "train.learner.encoder=vit", "probe.per-cell=0", "probe.pairs=0", "probe.draws=0",
+    "probe.traced=0", "probe.fitted=0", "probe.worlds=0", "probe.remembered=0", "backend=foo", "port=99999",
+    "seed=5000",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("option", NONSENSE)
+def test_a_value_out_of_range_is_refused_by_its_flag(option: str) -> None:
+    flag, _, value = option.partition("=")
+    with pytest.raises(UsageError) as refused:
+        cli.read("run", [f"--{flag}", *value.split()])
+    sentence = str(refused.value)
+    assert sentence.startswith(f"--{flag} was given ") and ("; wanted " in sentence or "; known are " in sentence)
+
+
+def test_a_value_out_of_range_in_a_file_is_refused_at_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("train:\n  rounds: 2\n  fit:\n    window: 0\n")
+    with pytest.raises(ScenarioError, match=r"c.yaml:4: train.fit.window: found 0; wanted .* at least 1"):
+        cli.read("run", ["--config", str(path)])
+
+
+def test_the_pictures_size_is_that_of_the_camera() -> None:
+    camera = ["--train.camera.width", "48", "--train.camera.height", "32"]
+    settings = cli.read("run", camera).train
+    assert (settings.camera.width, settings.camera.height) == (48, 32)
+    image = cli.read("run", [*camera, "--train.learner.image", "32", "48"]).train.learner.image
+    assert image == (32, 48)  # the same size said twice
+    with pytest.raises(UsageError, match=r"image was given 64 48; wanted no other size of pictures than .*, 32 and 48"):
+        cli.read("run", [*camera, "--train.learner.image", "64", "48"])
+
+
 @pytest.mark.parametrize("kind", sorted(BAD))
 def test_bad_input_ends_in_one_sentence_with_the_known_names(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments, words = BAD[kind]
@@ -181,12 +227,12 @@ def test_flags_win_over_the_file_which_wins_over_quick_which_wins_over_defaults(
     from dagger.training.trainer import TrainSettings
     from probes.study import ProbeSettings
 
-    read = cli.read("run", ["--config", "c.yaml", "--train.rounds", "4", "--train.learner.image", "32", "48"])
+    read = cli.read("run", ["--config", "c.yaml", "--train.rounds", "4", "--port", "2000", "2002"])
     assert read.train.rounds == 4
     assert read.train.epochs == 11
     assert read.train.episodes == TrainSettings.quick().episodes != TrainSettings().episodes
     assert read.probe.pairs == ProbeSettings.quick().pairs != ProbeSettings().pairs
-    assert read.train.learner.image == (32, 48)
+    assert read.port == (2000, 2002)
     assert isinstance(read.train, TrainSettings)
     assert cli.read("run", []).train == TrainSettings()
     assert cli.read("run", ["--quick"]).train == TrainSettings.quick() and cli.read("run", ["--quick"]).quick

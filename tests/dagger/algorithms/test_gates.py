@@ -66,7 +66,7 @@ def test_small_differences_are_the_learner_s_to_make() -> None:
 def test_an_unknown_gate_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"unknown gate 'mixtur'; known are .*disagreement.*did you mean 'mixture'"):
         gate_named("mixtur")
-    with pytest.raises(ValueError, match="unknown gate"):
+    with pytest.raises(ValueError, match=r"gate is 'expert'; wanted one of .*mixture"):
         TrainSettings(gate="expert")
 
 

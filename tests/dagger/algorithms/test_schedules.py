@@ -29,8 +29,12 @@ def test_the_shapes_are_those_of_the_papers() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [({"shape": "cosine"}, "'cosine'; known are"), ({"per": "round"}, "'round'; known are 'step' and 'segment'"),
-     ({"decay": 1.5}, "1.5; a share"), ({"decay": -0.1}, "-0.1; a share")],
+    [
+        ({"shape": "cosine"}, "'cosine'; known are"),
+        ({"per": "round"}, "per is 'round'; wanted step or segment"),
+        ({"decay": 1.5}, "decay is 1.5; wanted a number of 0 to 1"),
+        ({"decay": -0.1}, "decay is -0.1; wanted a number of 0 to 1"),
+    ],
 )  # fmt: skip
 def test_what_makes_no_schedule_is_refused(wrong: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):

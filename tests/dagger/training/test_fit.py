@@ -28,7 +28,7 @@ CAMERA = Camera(width=32, height=24)
 LEARNER = LearnerSettings(image=(24, 32), width=16, memory_width=8, head_width=8, mixtures=2, futures=4)
 SETTINGS = FitSettings(
     window=8, sequences=2, learning_rate=3e-3, encoder_rate=3e-3, encoder_steps=6, encoder_batch=16, memory_epochs=2,
-    memory_batch=2, frames=16, encoder_gain=-1e9,
+    memory_batch=2, frames=16, encoder_gain=-1.0,
 )  # fmt: skip
 PLAIN = replace(LEARNER, futures=0)
 
@@ -255,7 +255,7 @@ def test_an_encoder_that_gains_too_little_has_no_more_passes(
     assert stages.count("encoder") == 4 and len(losses) == 3
     assert load_training(tmp_path / "state")[1]["passes"] == 13, "the passes that were left out count as done"
     stages.clear()
-    fitted(loader, 1, settings=replace(few, encoder_gain=-1e9), on_step=lambda stage, *a: stages.append(stage))
+    fitted(loader, 1, settings=replace(few, encoder_gain=-1.0), on_step=lambda stage, *a: stages.append(stage))
     assert stages.count("encoder") == 20
 
 
