@@ -5,6 +5,7 @@ Progress goes to stderr and results to stdout, so that a result can be piped.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -23,8 +24,13 @@ PLAIN_WIDTH = 160  # width of tables if stdout is no terminal [columns]
 
 
 def output() -> Console:
-    """The console for results."""
-    return Console(soft_wrap=False, highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    """The console for results, as wide as the terminal, or as COLUMNS says."""
+    return Console(soft_wrap=False, highlight=False, width=None if has_width() else PLAIN_WIDTH)
+
+
+def has_width() -> bool:
+    """Whether results have a given width: that of a terminal, or COLUMNS."""
+    return sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
 
 
 def seconds(duration: float) -> str:

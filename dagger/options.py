@@ -18,11 +18,15 @@ import types
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from scenarios.reading.yaml import KeyPath, Lines, read_yaml
 from sim.core.errors import did_you_mean, known_names
 from sim.core.ranges import OutOfRangeError, range_of
+from sim.datatypes.vocabulary import DECISIONS
+
+if TYPE_CHECKING:
+    from scenarios.scenario import Scenario
 
 T = TypeVar("T")
 MOST_SEEDS = 2**32 // 10_000_000
@@ -41,6 +45,28 @@ def check_seed(seed: int) -> None:
     """
     if not 0 <= seed < MOST_SEEDS:
         raise UsageError(f"--seed was given {seed}; wanted 0 to {MOST_SEEDS - 1}")
+
+
+def with_rule(scenario: Scenario, rule: str | None) -> Scenario:
+    """The scenario with the rule of `--rule` in place of its own, if one is given.
+
+    Raises:
+        UsageError: for a rule that decides the same in every world; ScenarioError: for one that does not fit.
+    """
+    if rule is None:
+        return scenario
+    from scenarios.sampling.plan import plan  # late: the command line's help needs none of it
+
+    changed = scenario.with_rule(rule)
+    worked = plan(changed)
+    decisions = {worked.decision[cell] for cell in worked.cells}
+    if len(decisions) < 2:
+        always = DECISIONS[decisions.pop()]
+        raise UsageError(
+            f"--rule was given {rule!r}, which decides {always} in every world of {scenario.name}; wanted a rule whose "
+            "decision depends on a proposition"
+        )
+    return changed
 
 
 # ------------------------------------------------------------------------------------------ types and help

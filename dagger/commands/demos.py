@@ -10,7 +10,7 @@ import tyro
 
 from dagger.backends import PORT, check_backend
 from dagger.console import Bars, output, table
-from dagger.options import UsageError, check_seed
+from dagger.options import UsageError, check_seed, with_rule
 
 if TYPE_CHECKING:
     from sim.world.context import RunContext
@@ -75,7 +75,7 @@ def main(options: Options, context: RunContext) -> int:
     from scenarios.scenario import load_scenario
 
     scenario = load_scenario(options.scenario, context.map_search)
-    scenario = scenario if options.rule is None else scenario.with_rule(options.rule)
+    scenario = with_rule(scenario, options.rule)
     scenario.split(options.split)
     folder = options.out or Path("demonstrations") / f"{scenario.name}-{options.seed}"
     store = DemonstrationStore(folder)

@@ -13,7 +13,7 @@ import tyro
 
 from dagger.backends import PORT, check_backend
 from dagger.console import Bars
-from dagger.options import UsageError
+from dagger.options import UsageError, with_rule
 from scenarios.rules.ast import Formula
 from scenarios.rules.compile import compile_formula, of_valuation
 from scenarios.rules.logic import Cell, describe_cell
@@ -149,7 +149,7 @@ def main(options: Options, context: RunContext) -> int:
     if options.out.suffix != ".mp4":
         raise UsageError(f"--out was given '{options.out}'; wanted a name that ends in .mp4")
     scenario = load_scenario(options.scenario, context.map_search)
-    scenario = scenario if options.rule is None else scenario.with_rule(options.rule)
+    scenario = with_rule(scenario, options.rule)
     scenario.split(options.split)
     cell = choose_cell(scenario, options.split, options.cell, options.seed)
     driver = choose_driver(options.driver)

@@ -11,7 +11,7 @@ import tyro
 
 from dagger.backends import PORT, backend_of_run, check_backend
 from dagger.console import Bars, output, scorecard
-from dagger.options import UsageError, check_seed, given, parse, read_config
+from dagger.options import UsageError, check_seed, given, parse, read_config, with_rule
 from probes.study import ProbeSettings
 from scenarios.scenario import load_scenario
 from sim.world.context import RunContext
@@ -110,7 +110,7 @@ def main(options: Options, context: RunContext) -> int:
     if options.scenario is None and not trained_on:
         raise UsageError(f"checkpoint {place} does not say what it was trained on; name it with --scenario")
     scenario = load_scenario(options.scenario or str(trained_on), context.map_search)
-    scenario = scenario if options.rule is None else scenario.with_rule(options.rule)
+    scenario = with_rule(scenario, options.rule)
     if about.get("scenario_digest") not in (None, scenario.digest()):
         print(f"note: trained on another scenario ({about.get('scenario')}: {about.get('rule')})")
     if options.quick and (note := quick_note(scenario, options.probe)):

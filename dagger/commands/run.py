@@ -18,7 +18,7 @@ import yaml
 from dagger.backends import PORT, backend_of_run, check_backend, named
 from dagger.console import Bars, output, scorecard
 from dagger.diagnostics.copying import copying
-from dagger.options import UsageError, check_seed, given, overlay, parse, read_config
+from dagger.options import UsageError, check_seed, given, overlay, parse, read_config, with_rule
 from dagger.report.copying_section import sentence
 from dagger.runs.folder import RunFolder, plain
 from dagger.training.demonstrations import Demonstration, DemonstrationStore
@@ -184,8 +184,7 @@ def choose_folder(options: Options, name: str) -> Path:
 def main(options: Options, context: RunContext) -> int:
     """Run every step whose result is missing."""
     scenario = load_scenario(options.scenario, context.map_search)
-    if options.rule is not None:
-        scenario = scenario.with_rule(options.rule)
+    scenario = with_rule(scenario, options.rule)
     folder = choose_folder(options, scenario.name)
     settings = {
         "scenario": dict(scenario.data), "scenario_digest": scenario.digest(), "rule": str(scenario.rule),

@@ -10,7 +10,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from dagger.console import Bars, output, table
+from dagger.console import Bars, has_width, output, table
 from dagger.options import UsageError
 from dagger.report.scenario_pages import (
     LEAKS,
@@ -42,6 +42,7 @@ class Options:
 
     Args:
         names: scenarios to show in full: names, or paths that end in .yaml; without names all are listed.
+        long: list decisions, propositions, splits, map and description too.
         leaks: also check whether the decision can be guessed without the evidence, and from when on ego's own motion
             predicts it (10 to 20 s per scenario).
         markdown: Markdown page of the scenarios to write instead, a name that ends in .md; leaks.json, self_motion.json
@@ -50,6 +51,7 @@ class Options:
     """
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
+    long: bool = False
     leaks: bool = False
     markdown: Path | None = None
     maps: Path | None = None
@@ -84,6 +86,14 @@ def main(options: Options, context: RunContext) -> int:
     if options.names:
         for scenario in chosen:
             _whole(console, scenario, leaks.get(scenario.name, ("", ""))[1], motion.get(scenario.name, ("", ""))[1])
+        return 0
+    if not options.long and not options.leaks:
+        wide = max(len(s.name) for s in chosen)
+        for s in chosen:
+            line = f"{s.name:<{wide}}  {rule_of(s)}"
+            fits = has_width()  # a pipe gets whole lines
+            console.print(line, markup=False, no_wrap=True, overflow="ellipsis" if fits else "ignore", crop=fits)
+        console.print("`dagger scenarios NAME` shows one in full, --long all in a table.", markup=False)
         return 0
     heads = ["name", "rule", "decisions", "propositions", "splits", "map", "description, what tells thinking",
              *(["leaks", "own motion"] if options.leaks else [])]  # fmt: skip

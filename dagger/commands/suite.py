@@ -145,6 +145,10 @@ class JobState:
 
 def main(options: Options, context: RunContext) -> int:
     """Drive everything; returns 1 if something could not be driven or written."""
+    if options.resume and not (options.folder / KEPT).is_file():
+        raise UsageError(
+            f"--resume: {options.folder} has no {KEPT}; wanted a results folder of an earlier `dagger suite`"
+        )
     wanted = Wanted(options.seed, options.seeds, options.split, options.twins, options.repetitions)
     jobs, unreadable = plan(options.targets, wanted, context.map_search)
     driver = choose_driver(options.driver)

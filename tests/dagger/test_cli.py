@@ -170,6 +170,18 @@ def test_a_value_out_of_range_is_refused_by_its_flag(option: str) -> None:
     assert sentence.startswith(f"--{flag} was given ") and ("; wanted " in sentence or "; known are " in sentence)
 
 
+@pytest.mark.parametrize("command", ["run", "demos", "film"])
+@pytest.mark.parametrize("rule", ["left", "left if raining or not raining else right"])
+def test_a_rule_that_decides_the_same_everywhere_is_refused(
+    command: str, rule: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = set(Path().rglob("*"))
+    assert cli.main([command, "rain-turn", "--rule", rule]) == 2
+    said = capsys.readouterr().err
+    assert f"--rule was given '{rule}', which decides left in every world of rain-turn; wanted" in said
+    assert set(Path().rglob("*")) == before
+
+
 def test_a_value_out_of_range_in_a_file_is_refused_at_its_line(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("train:\n  rounds: 2\n  fit:\n    window: 0\n")

@@ -259,6 +259,36 @@ def test_a_film_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path("f/a.mp4").stat().st_size > 10_000 and "frames" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_the_list_of_scenarios_has_a_line_each_as_wide_as_columns_says(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scenarios.scenario import scenario_names
+
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert cli.main(["scenarios"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[: len(scenario_names())]] == list(scenario_names())
+    assert max(map(len, lines)) <= columns
+
+
+def test_a_piped_list_of_scenarios_cuts_no_rule(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert cli.main(["scenarios"]) == 0
+    assert any(
+        line.split(maxsplit=1) == ["logic-majority", "left if count(raining, night, truck) >= 2 else right"]
+        for line in capsys.readouterr().out.splitlines()
+    )
+
+
+def test_resuming_a_suite_where_there_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["suite", "rain-turn", "--resume", "--out", "nothing-here"]) == 2
+    assert "--resume: nothing-here has no suite.yaml; wanted" in capsys.readouterr().err
+    assert not Path("nothing-here").exists()
+
+
 def test_the_list_of_scenarios_has_all_of_them_and_one_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
     from scenarios.scenario import scenario_names
 

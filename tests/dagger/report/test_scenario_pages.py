@@ -208,7 +208,7 @@ def test_the_leak_check_says_what_own_motion_tells(
 
 
 def test_the_list_and_one_whole_show_what_is_for_people(hidden: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["scenarios"]) == 0
+    assert cli.main(["scenarios", "--long"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "why hard: a held-out context" in said and "left, right" in said
     assert cli.main(["scenarios", "thick.yaml"]) == 0
