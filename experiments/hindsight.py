@@ -167,7 +167,7 @@ def families(wanted: tuple[str, ...], found: list[dict[str, Any]]) -> str:
             lines.append("| " + " | ".join([
                 family, str(r["seed"]), *(cell(r["levels"][n]) for n in LEVELS),
                 f"`{r['recovered_rule']}`" if r["recovered_rule"] else "none", copying,
-                share(r["conclusion"].get("flip")), f"{r['seconds'] / 60:.1f}",
+                share(r["conclusion"].get("flip")), "–" if r["resumed"] else f"{r['seconds'] / 60:.1f}",
             ]) + " |")  # fmt: skip
     return "\n".join(lines) if len(lines) > 2 else NOT_RUN
 
