@@ -43,7 +43,7 @@ class ProbeSettings:
         traced: episodes whose latents are recorded.
         fitted: draws for fitting subspaces.
         pairs: interchanges of each kind (flip, keep) for each premise.
-        remembered: frames of the nearest-neighbour baseline.
+        remembered: frames of the nearest-neighbour baseline; 0 leaves it out.
         worlds: number of worlds at once.
     """
 
@@ -53,7 +53,7 @@ class ProbeSettings:
     traced: Annotated[int, Range(1)] = 320
     fitted: Annotated[int, Range(1)] = 24
     pairs: Annotated[int, Range(1)] = 96
-    remembered: Annotated[int, Range(1)] = 6000
+    remembered: Annotated[int, Range(0)] = 6000
     worlds: Annotated[int, Range(1, 65536)] = 128
 
     def __post_init__(self) -> None:

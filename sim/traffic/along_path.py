@@ -1,4 +1,4 @@
-"""What is ahead on a path of points: the first actor that covers it, and the speed at which its bends can be taken.
+"""What is ahead on a path: the first actor that covers it, and the speed at which its bends can be taken.
 
 Everything that drives along a path looks ahead with these two: route followers, and ego's path-following controller.
 Lane drivers look along lanes, which knows their forks and lane changes (`sim.traffic.lane_driver`), and the measured

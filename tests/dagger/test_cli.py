@@ -156,7 +156,7 @@ NONSENSE = (
     "train.beta.segment=0", "train.beta.segment=-3", "train.camera.width=0", "train.camera.fov=200",
     "train.camera.pitch=120", "train.learner.image=32 48", "train.learner.width=0", "train.learner.mixtures=0",
     "train.learner.memory=lstn", "train.learner.encoder=vit", "probe.per-cell=0", "probe.pairs=0", "probe.draws=0",
-    "probe.traced=0", "probe.fitted=0", "probe.worlds=0", "probe.remembered=0", "backend=foo", "port=99999",
+    "probe.traced=0", "probe.fitted=0", "probe.worlds=0", "probe.remembered=-1", "backend=foo", "port=99999",
     "seed=5000",
 )  # fmt: skip
 

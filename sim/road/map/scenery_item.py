@@ -1,4 +1,4 @@
-"""One thing that stands on a map, such as a house, a tree or a traffic light, as kernels read it from a scenery row."""
+"""One thing that stands on a map, such as a house or a tree, as kernels read it from a row of scenery."""
 
 from __future__ import annotations
 

@@ -115,7 +115,8 @@ PARTS = {
 }
 # Packages that draw or measure, row by row; for a GPU they want a driver of their own, by pixel or ray.
 DRAWING = {"carla", "render", "sensors"}
-BY_PIXEL = {"road.map.surface": {"raster_at"}}  # the same of a module that has others too
+# The same of modules outside these packages; scenery is stored in double precision, because of its appearances.
+BY_PIXEL = {"road.map.surface": {"raster_at"}, "road.map.scenery_item": {"scenery_item"}}
 
 
 def inline_kernels() -> dict[str, set[str]]:
