@@ -40,7 +40,7 @@ class LearnerSettings:
 
     Args:
         encoder: network that embeds a picture; memory: network that carries what was seen from tick to tick.
-        image: height and width of the camera's pictures [px].
+        image: height and width of the pictures [px]; a run takes those of its camera.
         width: of the embedding; memory_width: of the recurrent state; head_width: of the head's hidden layer.
         mixtures: components of the action's distribution.
         can_reverse: whether its acceleration also selects the gear (`sim.dynamics.signed_acceleration`), for scenarios

@@ -41,9 +41,8 @@ from policies.expert.expert import Expert
 from policies.learner import Learner, LearnerSettings, build
 from scenarios.sampling.sample import balanced_batch, slots_needed
 from scenarios.scenario import Scenario
-from sim.core.errors import did_you_mean, known_names
 from sim.core.progress import Progress
-from sim.core.ranges import Known, OutOfRangeError, Range, check_ranges
+from sim.core.ranges import Known, OutOfRangeError, Range, check_ranges, refusal
 from sim.datatypes.camera import Camera
 from sim.world.context import RunContext
 from sim.world.decisions.registry import backs_up
@@ -111,8 +110,7 @@ class TrainSettings:
         """
         check_ranges(self)
         if self.beta.shape not in SCHEDULES:
-            known = f"one of {known_names(SCHEDULES)}{did_you_mean(self.beta.shape, SCHEDULES)}"
-            raise OutOfRangeError("beta.shape", self.beta.shape, known)
+            raise refusal("beta.shape", self.beta.shape, Known(SCHEDULES))
         asked, drawn = self.learner.image, (self.camera.height, self.camera.width)
         if asked not in (drawn, LearnerSettings().image):
             size = f"--train.camera.height and --train.camera.width, {drawn[0]} and {drawn[1]}"

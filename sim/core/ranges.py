@@ -106,10 +106,15 @@ def check_ranges(settings: Any) -> None:
         value: Any = getattr(settings, name)
         kinds = (int, float) if kind is float else (kind,)
         if isinstance(value, bool) or not isinstance(value, kinds) or value not in found:
-            raise _refused(name, value, kind, found)
+            raise refusal(name, value, found, kind)
 
 
-def _refused(name: str, value: object, kind: type, found: Range | Known) -> OutOfRangeError:
+def refusal(name: str, value: object, found: Range | Known, kind: type = str) -> OutOfRangeError:
+    """The error for a value of a field that is not in a range, or not known.
+
+    Args:
+        kind: of numbers, int or float.
+    """
     if isinstance(found, Known):
         return OutOfRangeError(name, value, f"{found}{did_you_mean(str(value), found.registry)}")
     return OutOfRangeError(name, value, f"{'a whole number' if kind is int else 'a number'} of {found}")

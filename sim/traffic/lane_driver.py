@@ -277,7 +277,7 @@ def stop_distance(world, traffic, roads, bank, w, i, gap):
     if driver[w, i, RESERVED] == after or (
         gap > line and is_open(roads, after, clock[w], speed[w, i], line, driver[w, i, STOPPED])
     ):
-        crossed = ego_conflicts(world, roads, bank, after, w, i, first_there)
+        crossed = ego_conflicts(world, roads, bank, w, i, after, first_there)
     if driver[w, i, RESERVED] == after:
         # The reservation is given back when a vehicle has changed lanes in between, or while there is room to stop for
         # a light that has changed or for ego.

@@ -146,7 +146,7 @@ def has_priority_over(roads, other, mine, clock, their_since, my_since):
 
 
 @kernel(inline=True)
-def ego_conflicts(world, roads, bank, lane, w, i, first_there):
+def ego_conflicts(world, roads, bank, w, i, lane, first_there):
     """Whether one of ego's routes soon crosses a lane, or ego stands on it; not where ego only follows driver i.
 
     first_there: ego stopped at its stop sign before driver i did, and it is ego's turn.

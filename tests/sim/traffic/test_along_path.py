@@ -86,14 +86,30 @@ def test_the_first_covered_point_is_the_one_that_every_point_asked_gives(
         assert speed == pytest.approx(pace, abs=1e-4)
 
 
-def test_of_several_actors_the_first_on_the_path_counts_and_the_absent_do_not() -> None:
-    world, points = with_others(("car", 25.0, 0.0, 0.0, 2.0), ("car", 12.0, 0.5, math.pi, 4.0)), bend(0.0)
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_actors_the_first_on_the_path_counts_and_the_absent_do_not(order: int) -> None:
+    others = [("car", 25.0, 0.0, 0.0, 2.0), ("car", 12.0, 0.5, math.pi, 4.0)][::order]
+    world, points = with_others(*others), bend(0.0)
     step, speed = _first_ahead(world, points, 0, ROWS - 1, 70, 1, np.float32(0.3))
     assert step == slowly(world, points, 70, 1, 0.3)[0] < 24
     assert speed == pytest.approx(-4.0, abs=1e-4)
-    world.kind[0, 2] = 0
+    world.kind[0, 1 + [x for _, x, *_ in others].index(12.0)] = 0
     step, speed = _first_ahead(world, points, 0, ROWS - 1, 70, 1, np.float32(0.3))
     assert 40 < step < 52 and speed == pytest.approx(2.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_actor_close_behind_the_first_one_does_not_take_its_place(order: int) -> None:
+    world = with_others(*[("cone", 11.0, 0.0, 0.0, 0.0), ("truck", 13.5, 0.0, 0.0, 5.0)][::order])
+    step, speed = _first_ahead(world, bend(0.0), 0, ROWS - 1, 70, 1, np.float32(0.3))
+    assert step == slowly(world, bend(0.0), 70, 1, 0.3)[0] and speed == 0.0
+
+
+def test_an_actor_whose_middle_lies_beyond_the_steps_is_found_by_its_end() -> None:
+    world, points = with_others(("truck", 16.0, 0.0, 0.0, 1.0)), bend(0.0)
+    middle = 16.0 + float(world.length[0, 1]) / 2 - float(world.overhang[0, 1])
+    step, _ = _first_ahead(world, points, 0, ROWS - 1, 32, 1, np.float32(0.3))
+    assert middle > 16.0 and step == slowly(world, points, 32, 1, 0.3)[0] < 32
 
 
 def test_nothing_is_found_beyond_the_steps_or_the_path() -> None:
